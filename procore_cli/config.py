@@ -1,0 +1,166 @@
+"""`config.toml`: read with every type checked, written with the user's comments kept; holds no secret.
+
+Reading uses tomllib (tomli on Python 3.10), writing tomlkit; a file that is broken is left untouched.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from procore_cli import folder
+from procore_cli.environments import ENVIRONMENTS
+from procore_cli.errors import BrokenConfigError, UnknownEnvironmentError
+
+CONFIG_NAME = "config.toml"
+_APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company": int}
+
+
+@dataclass(frozen=True)
+class AppConfig:
+    """What `[environments.NAME]` says of the app."""
+
+    client_id: str | None = None
+    redirect_uri: str | None = None
+    company: int | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole of `config.toml`, checked; `unknown` names the keys that the program does not know."""
+
+    environment: str | None = None
+    store: str | None = None
+    apps: Mapping[str, AppConfig] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    def app(self, environment: str) -> AppConfig:
+        """What is configured for an environment; empty where nothing is."""
+        return self.apps.get(environment, AppConfig())
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What `configure` sets; None leaves a value as it is."""
+
+    client_id: str | None = None
+    redirect_uri: str | None = None
+    company: int | None = None
+    store: str | None = None
+    default_environment: str | None = None
+
+
+def load_config(data_folder: Path, report: Callable[[str], None]) -> Config:
+    """Read `config.toml`; a missing one is an empty one. Raises BrokenConfigError, DataFolderError."""
+    text = _load_text(data_folder, report)
+    if text is None:
+        return Config()
+    return read_config(_parse(text))
+
+
+def read_config(document: Mapping[str, Any]) -> Config:
+    """Check a parsed `config.toml`. Raises BrokenConfigError, and UnknownEnvironmentError (exit 2)."""
+    unknown = [key for key in document if key not in ("environment", "store", "environments")]
+    environment = _find(document, "environment", str)
+    if environment is not None and environment not in ENVIRONMENTS:
+        raise unknown_environment(environment, f"{CONFIG_NAME}'s environment")
+    store = _find(document, "store", str)
+    if store not in (None, "keyring", "file"):
+        raise BrokenConfigError(
+            f'{CONFIG_NAME}: store is "{store}".', 'Set store to "keyring" or "file", or remove the line.'
+        )
+    apps: dict[str, AppConfig] = {}
+    for name, table in (_find(document, "environments", dict) or {}).items():
+        prefix = f"environments.{name}"
+        if name not in ENVIRONMENTS:
+            unknown.append(prefix)
+            continue
+        if not isinstance(table, dict):
+            raise _wrong_type(prefix, dict)
+        unknown += [f"{prefix}.{key}" for key in table if key not in _APP_KEYS]
+        values = {key: _find(table, key, kind, prefix) for key, kind in _APP_KEYS.items()}
+        apps[name] = AppConfig(**values)
+    return Config(environment, store, apps, tuple(unknown))
+
+
+def save_config(data_folder: Path, environment: str, changes: Changes) -> None:
+    """Set values in `config.toml`, keeping comments, order and unknown keys. Raises as load_config does."""
+    import tomlkit
+
+    text = _load_text(data_folder, lambda _: None) or ""
+    read_config(_parse(text))
+    # tomlkit's own types do not say that a table is a mapping.
+    document = cast(dict[str, Any], tomlkit.parse(text))
+    app = {key: value for key in _APP_KEYS if (value := getattr(changes, key)) is not None}
+    if app:
+        tables = document.setdefault("environments", tomlkit.table(is_super_table=True))
+        tables.setdefault(environment, tomlkit.table()).update(app)
+    if changes.store is not None:
+        document["store"] = changes.store
+    if changes.default_environment is not None:
+        document["environment"] = changes.default_environment
+    # A tomlkit document is a dict that remembers its text.
+    folder.save_bytes(data_folder / CONFIG_NAME, tomlkit.dumps(document).encode())
+
+
+def unknown_environment(name: str, source: str) -> UnknownEnvironmentError:
+    """The error for a name that is no environment's, with the nearest that is one."""
+    import difflib
+
+    near = difflib.get_close_matches(name.lower(), ENVIRONMENTS, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return UnknownEnvironmentError(
+        f'There is no environment "{name}" (from {source}).',
+        f"{guess}The environments are {', '.join(ENVIRONMENTS)}.",
+    )
+
+
+def _load_text(data_folder: Path, report: Callable[[str], None]) -> str | None:
+    path = data_folder / CONFIG_NAME
+    raw = folder.find_bytes(path, report)
+    try:
+        return None if raw is None else raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BrokenConfigError(
+            f"{CONFIG_NAME} is not UTF-8 text (byte {error.start}).", f"Correct or remove {path}."
+        ) from None
+
+
+def _parse(text: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, place = _split_place(str(error))
+        raise BrokenConfigError(
+            f"{CONFIG_NAME}{place} cannot be read: {what}.", "Correct that line; nothing was changed."
+        ) from None
+
+
+def _split_place(message: str) -> tuple[str, str]:
+    """tomllib's message as (what, ", line L, column C")."""
+    found = re.search(r"^(.*?) \(at (line \d+, column \d+)\)$", message, re.DOTALL)
+    if found:
+        return found[1], f", {found[2]}"
+    return message.removesuffix(" (at end of document)"), ", at its end"
+
+
+def _find(table: Mapping[str, Any], key: str, kind: type, prefix: str = "") -> Any:
+    value = table.get(key)
+    if value is None or (isinstance(value, kind) and not isinstance(value, bool)):
+        return value or None
+    raise _wrong_type(f"{prefix}.{key}".lstrip("."), kind)
+
+
+def _wrong_type(key: str, kind: type) -> BrokenConfigError:
+    wanted = {str: "a text in quotes", int: "a whole number", dict: "a table"}[kind]
+    return BrokenConfigError(
+        f"{CONFIG_NAME}: {key} must be {wanted}.", "Correct that line; nothing was changed."
+    )

@@ -1,0 +1,148 @@
+"""Every error that the program shows, each with its exit code; refuses to print anything itself.
+
+The message says what happened, the hint what to type or where to look. Neither may carry a secret.
+Text from outside is escaped where it is shown (render), not here.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ProcoreLoginError(Exception):
+    """The root of all errors of this program; `exit_code` is what the process ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageMistakeError(ProcoreLoginError):
+    """What was typed, or what a variable names, is not something the program knows."""
+
+    exit_code = 2
+
+
+class UnknownEnvironmentError(UsageMistakeError):
+    """An environment name that is none of ours, wherever it stands."""
+
+
+class UnknownAccountError(UsageMistakeError):
+    """`--account` fits no row, or more than one."""
+
+
+class ConfigurationError(ProcoreLoginError):
+    """A setting is missing or wrong."""
+
+    exit_code = 3
+
+
+class MissingCredentialsError(ConfigurationError):
+    """No client id or no client secret for the environment."""
+
+
+class RefusedCredentialsError(ConfigurationError):
+    """Procore answered `invalid_client`."""
+
+
+class BindingError(ConfigurationError):
+    """Tokens or a client secret belong to another app or host than the one in force."""
+
+
+class BadUrlError(ConfigurationError):
+    """A base URL or a redirect URI that cannot be used."""
+
+
+class BrokenConfigError(ConfigurationError):
+    """`config.toml` cannot be read or holds a value of the wrong type."""
+
+
+class CaFileError(ConfigurationError):
+    """The CA file that `REQUESTS_CA_BUNDLE` names cannot be used."""
+
+
+class SignInNeededError(ProcoreLoginError):
+    """A person has to sign in, again or for the first time."""
+
+    exit_code = 4
+
+
+class NotSignedInError(SignInNeededError):
+    """Nobody is signed in, or not the account that was asked for."""
+
+
+class ConsentDeniedError(SignInNeededError):
+    """The person, or Procore, said no at the consent page."""
+
+
+class SignInTimedOutError(SignInNeededError):
+    """Nobody came back from the browser in time."""
+
+
+class RefreshRefusedError(SignInNeededError):
+    """The refresh token is no longer valid."""
+
+
+class WrongPersonError(SignInNeededError):
+    """The browser was signed in as somebody else than the account asked for."""
+
+
+class TokenRefusedError(SignInNeededError):
+    """Procore answered 401 to a bearer token that cannot be refreshed."""
+
+
+class ProcoreError(ProcoreLoginError):
+    """Procore or the network failed."""
+
+    exit_code = 5
+
+
+class UnreachableError(ProcoreError):
+    """No connection was made: nothing was sent, so trying again is safe."""
+
+
+class AnswerLostError(ProcoreError):
+    """The request may have arrived, its answer did not: it must not be repeated blindly."""
+
+
+class RedirectRefusedError(ProcoreError):
+    """An endpoint that never redirects did."""
+
+
+class UnexpectedAnswerError(ProcoreError):
+    """An error answer, or one that makes no sense."""
+
+
+class GrantRefusedError(ProcoreError):
+    """Procore answered `invalid_grant`: the code or the refresh token is not valid (any more)."""
+
+
+class BusyError(ProcoreError):
+    """Another process held the account's lock for too long."""
+
+
+class StorageError(ProcoreLoginError):
+    """Keyring, database or data folder failed."""
+
+    exit_code = 6
+
+
+class KeyringError(StorageError):
+    """The keyring is missing, locked, too slow, or refused a call."""
+
+
+class DatabaseError(StorageError):
+    """The SQLite file cannot be used."""
+
+
+class DataFolderError(StorageError):
+    """The data folder or a file in it cannot be used."""
+
+
+class PortTakenError(ProcoreLoginError):
+    """The listener's port is not to be had."""
+
+    exit_code = 7

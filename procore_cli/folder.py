@@ -1,0 +1,187 @@
+"""The data folder and its files: ours alone, 0700 and 0600 from the moment they exist, written atomically.
+
+Refuses to follow links and to use what belongs to somebody else (on Windows the profile's ACL sees to it).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from procore_cli.errors import DataFolderError
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_TOO_OPEN = 0o077
+_HAS_MODES = os.name != "nt"
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+# A pipe that lies where a file should be must not block the open.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+Report = Callable[[str], None]
+
+
+def open_folder(path: Path, report: Report) -> Path:
+    """Create the folder if it is missing, check and tighten it; returns it. Raises DataFolderError."""
+    with _translated(path):
+        status = _make_folder(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise _wrong(path, "it is not a folder")
+    _check_owner(path, status)
+    _tighten(path, status, FOLDER_MODE, report)
+    return path
+
+
+def open_subfolder(home: Path, name: str, report: Report) -> Path:
+    """`open_folder` for the data folder `home` and a folder in it; returns the latter."""
+    return open_folder(open_folder(home, report) / name, report)
+
+
+def check_file(path: Path, report: Report) -> None:
+    """Check that an existing file is a regular one of ours; tightens its mode. Raises DataFolderError."""
+    with _translated(path):
+        status = path.lstat()
+    _check_status(path, status, report)
+
+
+def find_loose_mode(path: Path) -> int | None:
+    """The mode of a file or folder that others may enter or read, else None; changes nothing.
+
+    Raises DataFolderError.
+    """
+    with _translated(path):
+        mode = stat.S_IMODE(path.stat().st_mode)
+    return mode if _HAS_MODES and mode & _TOO_OPEN else None
+
+
+def new_file(path: Path, data: bytes = b"") -> None:
+    """Create a file that must not exist yet, 0600 from the start, with `data` on the disk.
+
+    Raises DataFolderError.
+    """
+    with _translated(path):
+        _create(path, data)
+
+
+def ensure_file(path: Path, report: Report) -> None:
+    """Create an empty file unless it is there, then `check_file`. Raises DataFolderError."""
+    # Another process may create it at the same moment: then that one is checked.
+    with _translated(path), suppress(FileExistsError):
+        if not os.path.lexists(path):
+            _create(path, b"")
+    check_file(path, report)
+
+
+def load_bytes(path: Path) -> bytes:
+    """What a file holds; `check_file` comes first. Raises DataFolderError."""
+    with _translated(path):
+        return _read(path)
+
+
+def find_bytes(path: Path, report: Report) -> bytes | None:
+    """What a file holds after `check_file`, or None if it is missing. Raises DataFolderError."""
+    with _translated(path):
+        try:
+            _check_status(path, path.lstat(), report)
+            return _read(path)
+        except FileNotFoundError:
+            return None
+
+
+def save_bytes(path: Path, data: bytes) -> None:
+    """Replace a file's content in one step: after a crash it holds the former bytes or the new ones.
+
+    Raises DataFolderError.
+    """
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    with _translated(path):
+        try:
+            _create(temporary, data)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def delete_file(path: Path) -> None:
+    """Delete a file; one that is missing is fine. Raises DataFolderError."""
+    with _translated(path):
+        path.unlink(missing_ok=True)
+
+
+def _make_folder(path: Path) -> os.stat_result:
+    # One that is there may lie on a disk that is read-only, so it is looked at first.
+    with suppress(FileNotFoundError):
+        return path.stat()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        path.mkdir(mode=FOLDER_MODE)
+    return path.stat()
+
+
+def _read(path: Path) -> bytes:
+    with os.fdopen(os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | _NONBLOCK), "rb") as file:
+        return file.read()
+
+
+def _create(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
+    with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    if not _HAS_MODES:
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        # Some network file systems cannot sync a folder; the rename has happened all the same.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_status(path: Path, status: os.stat_result, report: Report) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise _wrong(path, "it is a symbolic link")
+    if not stat.S_ISREG(status.st_mode):
+        raise _wrong(path, "it is not a regular file")
+    _check_owner(path, status)
+    _tighten(path, status, FILE_MODE, report)
+
+
+def _check_owner(path: Path, status: os.stat_result) -> None:
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        raise _wrong(path, f"it belongs to another user (uid {status.st_uid})")
+
+
+def _tighten(path: Path, status: os.stat_result, mode: int, report: Report) -> None:
+    former = stat.S_IMODE(status.st_mode)
+    if not _HAS_MODES or not former & _TOO_OPEN:
+        return
+    with _translated(path):
+        path.chmod(mode)
+    report(f"{path} was open to other users (mode 0{former:o}); its mode is 0{mode:o} now.")
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _wrong(path, error.strerror or type(error).__name__) from None
+
+
+def _wrong(path: Path, why: str) -> DataFolderError:
+    return DataFolderError(
+        f"{path} cannot be used: {why}.",
+        "Correct or move it, or let PROCORE_LOGIN_HOME name another data folder.",
+    )

@@ -1,0 +1,184 @@
+"""What a person or a program sees: data on stdout, talk on stderr; the only importer of rich.
+
+Text from outside is shown with control characters escaped and is never read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TextIO
+
+from procore_cli.errors import ProcoreLoginError
+from procore_cli.models import Profile
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# The characters that reorder text around them (Unicode, UAX #9).
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp())
+
+
+def shown(text: str) -> str:
+    """Text from outside as a terminal may show it: control and bidirectional characters escaped."""
+    return "".join(_escaped(c) if _is_unsafe(c) else c for c in text)
+
+
+def utc(seconds: int) -> str:
+    """Seconds since the epoch as the contract writes a time, `2026-01-31T09:30:00Z`."""
+    moment = datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def lifetime(seconds: float) -> str:
+    """How long a token still lives, in words."""
+    minutes = int(seconds) // 60
+    if seconds <= 0:
+        return "expired"
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+class Teller:
+    """Talks to the person on stderr; `debug` also lets traces through."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream if stream is not None else sys.stderr
+        self.debug = False
+
+    def say(self, text: str) -> None:
+        """A line of progress."""
+        self._write(shown(text))
+
+    def warn(self, text: str) -> None:
+        """A line that a person should act on."""
+        self._write_label("Warning:", "yellow", text)
+
+    def link(self, url: str) -> None:
+        """A URL on a line of its own, neither wrapped nor decorated."""
+        self._write(shown(url))
+
+    def trace(self, text: str) -> None:
+        """A line for `--debug`."""
+        if self.debug:
+            self._write(f"debug: {shown(text)}")
+
+    def fail(self, error: ProcoreLoginError) -> None:
+        """What happened, and what to type or where to look."""
+        self._write_label("Error:", "bold red", error.message)
+        if error.hint:
+            self._write_label("Hint:", "cyan", error.hint)
+
+    def _write_label(self, label: str, style: str, text: str) -> None:
+        if not is_colourful(self.stream):
+            self._write(f"{label} {shown(text)}")
+            return
+        from rich.text import Text
+
+        line = Text.assemble((label, style), " ", shown(text))
+        _new_console(self.stream).print(line, soft_wrap=True, highlight=False)
+
+    def _write(self, line: str) -> None:
+        self.stream.write(line + "\n")
+        self.stream.flush()
+
+
+def print_profile(profile: Profile, *, as_json: bool, now: float, extra: Mapping[str, Any]) -> None:
+    """The profile on stdout: one line of JSON, a drawn table on a terminal, or tab-separated lines."""
+    if as_json:
+        print_json({**profile_json(profile), **extra})
+    else:
+        print_table(_profile_rows(profile, now), title=f"Procore {profile.environment}")
+
+
+def profile_json(profile: Profile) -> dict[str, Any]:
+    """The profile as the contract's JSON object."""
+    expires_at = None if profile.expires_at is None else utc(profile.expires_at)
+    return asdict(profile) | {"expires_at": expires_at}
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object on one line; ASCII, so that no output encoding can spoil it."""
+    print_line(json.dumps(value))
+
+
+def print_line(line: str) -> None:
+    """A line of data on stdout."""
+    sys.stdout.write(line + "\n")
+
+
+def print_table(rows: list[tuple[str, str]], title: str) -> None:
+    """Labels and values on stdout: drawn on a terminal, tab-separated elsewhere."""
+    if sys.stdout.isatty():
+        _draw(rows, title)
+        return
+    for label, value in rows:
+        print_line(f"{label}\t{shown(value).translate(_IN_A_CELL)}")
+
+
+def is_colourful(stream: TextIO) -> bool:
+    """Whether colour may be used: a terminal, and neither NO_COLOR nor a dumb one."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _profile_rows(profile: Profile, now: float) -> list[tuple[str, str]]:
+    return [
+        ("Name", profile.name or "-"),
+        ("E-mail", profile.email or "-"),
+        ("Procore id", str(profile.procore_id)),
+        ("Row id", "-" if profile.id is None else str(profile.id)),
+        ("Environment", profile.environment),
+        *([("Company", str(profile.company))] if profile.company is not None else []),
+        ("Token", _token_life(profile.expires_at, now)),
+    ]
+
+
+def _token_life(expires_at: int | None, now: float) -> str:
+    if expires_at is None:
+        return "valid until Procore refuses it"
+    if expires_at <= now:
+        return f"expired at {utc(expires_at)}"
+    return f"valid for {lifetime(expires_at - now)} (until {utc(expires_at)})"
+
+
+def _draw(rows: list[tuple[str, str]], title: str) -> None:
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in rows:
+        grid.add_row(label, Text(shown(value)))
+    _new_console(sys.stdout).print(Panel.fit(grid, title=Text(title), title_align="left", padding=(0, 1)))
+
+
+def _new_console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    return Console(file=stream, markup=False, emoji=False, highlight=False)
+
+
+# A tab or a line break inside a value would end the cell.
+_IN_A_CELL = {ord("\t"): "\\t", ord("\n"): "\\n"}
+
+
+def _is_unsafe(character: str) -> bool:
+    if character in "\n\t":
+        return False
+    return character in _BIDI_CONTROLS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,252 @@
+"""Options, variables and `config.toml` → one frozen `Settings`; refuses to touch network or keyring.
+
+What wins: an option, then a variable, then `config.toml`, then the default. A variable set to "" is not set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+
+from procore_cli.config import AppConfig, Config, load_config, unknown_environment
+from procore_cli.environments import (
+    DEFAULT_ENVIRONMENT,
+    DEFAULT_REDIRECT_URI,
+    DEMO,
+    ENVIRONMENTS,
+    MONTHLY,
+    PRODUCTION,
+)
+from procore_cli.errors import ConfigurationError
+from procore_cli.models import Binding, Environment, StoreName
+from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
+
+_OUR_PREFIX = "PROCORE_LOGIN_"
+_OUR_NAMES = frozenset(_OUR_PREFIX + name for name in ("URL", "HOME", "DB", "STORE", "ACCOUNT", "EXEC"))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is in force for one run of a command."""
+
+    environment: Environment
+    redirect_uri: RedirectUri
+    client_id: str | None
+    client_id_source: str
+    client_secret: str | None = field(repr=False)
+    company: int | None
+    folder: Path
+    database: Path
+    store: StoreName
+    account: str | None
+    access_token: str | None = field(repr=False)
+    ca_bundle: str | None
+    own_server: bool
+    sources: Mapping[str, str]
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether the environment is the embedded Procore."""
+        return self.environment.name == DEMO.name
+
+    @property
+    def login_origin(self) -> str:
+        """What token sets and client secrets record as the OAuth server's origin."""
+        # The embedded Procore's port changes from run to run.
+        return DEMO.name if self.is_demo else find_origin(self.environment.login_url)
+
+    @property
+    def api_origin(self) -> str:
+        """What token sets record as the API's origin."""
+        return DEMO.name if self.is_demo else find_origin(self.environment.api_url)
+
+    def binding(self, client_id: str) -> Binding:
+        """What a token set that is received now belongs to."""
+        return Binding(client_id, self.login_origin, self.api_origin)
+
+    def at(self, url: str) -> Settings:
+        """These settings with the embedded Procore at `url`."""
+        return replace(self, environment=replace(self.environment, login_url=url, api_url=url))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command's options say, and which of the variables mean something to it."""
+
+    environment: str | None = None
+    account: str | None = None
+    heeds_account: bool = True
+    heeds_token: bool = True
+
+
+def load_settings(asked: Asked, environ: Mapping[str, str], warn: Callable[[str], None]) -> Settings:
+    """Find out what is in force; `warn` gets each thing that a person should know of.
+
+    Raises UnknownEnvironmentError (2), ConfigurationError (3), DataFolderError (6).
+    """
+    variables = {name: value for name, value in environ.items() if value}
+    _warn_of_unknown(variables, warn)
+    data_folder = _find_folder(variables)
+    config = load_config(data_folder, warn)
+    for key in config.unknown:
+        warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
+    base, source = _find_environment(asked, variables, config)
+    demo = base is DEMO
+    environment = _apply_urls(base, variables, warn)
+    app = config.app(base.name)
+    client_id, client_id_source = _find_client_id(base, variables, config)
+    redirect, redirect_source = _first(
+        ("PROCORE_REDIRECT_URI", variables.get("PROCORE_REDIRECT_URI")),
+        (f"config.toml [environments.{base.name}]", app.redirect_uri),
+        ("default", DEFAULT_REDIRECT_URI),
+    )
+    store, store_source = _find_store(demo, variables, config)
+    return Settings(
+        environment=environment,
+        redirect_uri=read_redirect_uri(cast(str, redirect), redirect_source),
+        client_id=client_id,
+        client_id_source=client_id_source,
+        client_secret=None if demo else variables.get("PROCORE_CLIENT_SECRET"),
+        company=_find_company(variables, app),
+        folder=data_folder,
+        database=_find_database(data_folder, base.name, variables),
+        store=store,
+        account=asked.account or (variables.get("PROCORE_LOGIN_ACCOUNT") if asked.heeds_account else None),
+        access_token=_find_access_token(asked, variables, warn),
+        ca_bundle=variables.get("REQUESTS_CA_BUNDLE"),
+        own_server=demo and "PROCORE_LOGIN_URL" not in variables,
+        sources={
+            "environment": source,
+            "client id": client_id_source,
+            "redirect URI": redirect_source,
+            "store": store_source,
+        },
+    )
+
+
+def _first(*candidates: tuple[str, str | None]) -> tuple[str | None, str]:
+    """The first candidate that has a value, as (value, source)."""
+    for source, value in candidates:
+        if value:
+            return value, source
+    return None, "nowhere"
+
+
+def _warn_of_unknown(variables: Mapping[str, str], warn: Callable[[str], None]) -> None:
+    for name in sorted(variables):
+        if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES:
+            warn(f"The variable {name} is not one that this program knows; it is ignored.")
+
+
+def _find_folder(variables: Mapping[str, str]) -> Path:
+    chosen = variables.get("PROCORE_LOGIN_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("procore-login", appauthor=False))
+
+
+def _find_environment(asked: Asked, variables: Mapping[str, str], config: Config) -> tuple[Environment, str]:
+    name, source = _first(
+        ("--env", asked.environment),
+        ("PROCORE_ENV", variables.get("PROCORE_ENV")),
+        ("config.toml", config.environment),
+        ("default", DEFAULT_ENVIRONMENT),
+    )
+    if name not in ENVIRONMENTS:
+        raise unknown_environment(str(name), source)
+    return ENVIRONMENTS[name], source
+
+
+def _apply_urls(base: Environment, variables: Mapping[str, str], warn: Callable[[str], None]) -> Environment:
+    login, api = variables.get("PROCORE_LOGIN_URL"), variables.get("PROCORE_API_URL")
+    if base is DEMO:
+        if not login:
+            return base
+        login_url = read_base_url(login, "PROCORE_LOGIN_URL")
+        return replace(
+            base, login_url=login_url, api_url=read_base_url(api, "PROCORE_API_URL") if api else login_url
+        )
+    login_url = read_base_url(login, "PROCORE_LOGIN_URL") if login else base.login_url
+    api_url = read_base_url(api, "PROCORE_API_URL") if api else base.api_url
+    if find_origin(login_url) != find_origin(base.login_url):
+        warn(f"{base.name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {base.login_url}.")
+    if find_origin(api_url) != find_origin(base.api_url):
+        warn(f"{base.name}: calling the API at {api_url} (PROCORE_API_URL), not at {base.api_url}.")
+    return replace(base, login_url=login_url, api_url=api_url)
+
+
+def _find_client_id(
+    base: Environment, variables: Mapping[str, str], config: Config
+) -> tuple[str | None, str]:
+    if base is DEMO:
+        return None, "the embedded Procore"
+    candidates = [
+        ("PROCORE_CLIENT_ID", variables.get("PROCORE_CLIENT_ID")),
+        (f"config.toml [environments.{base.name}]", config.app(base.name).client_id),
+    ]
+    if base is MONTHLY:
+        # The monthly sandbox takes production's credentials.
+        production = config.app(PRODUCTION.name).client_id
+        candidates.append((f"config.toml [environments.{PRODUCTION.name}]", production))
+    return _first(*candidates)
+
+
+def _find_store(demo: bool, variables: Mapping[str, str], config: Config) -> tuple[StoreName, str]:
+    name, source = _first(
+        ("PROCORE_LOGIN_STORE", variables.get("PROCORE_LOGIN_STORE")),
+        # The embedded Procore's tokens are pretend: no keyring needed.
+        ("the embedded Procore", "file" if demo else None),
+        ("config.toml", config.store),
+        ("default", "keyring"),
+    )
+    if name not in ("keyring", "file"):
+        raise ConfigurationError(
+            f'{source} names the store "{name}", which does not exist.', 'Set it to "keyring" or "file".'
+        )
+    return cast(StoreName, name), source
+
+
+def _find_company(variables: Mapping[str, str], app: AppConfig) -> int | None:
+    text = variables.get("PROCORE_COMPANY_ID")
+    if text is None:
+        return app.company
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ConfigurationError(
+            "PROCORE_COMPANY_ID is not a number.", "Set it to the company's id, for example 123."
+        )
+    return int(text)
+
+
+def _find_database(data_folder: Path, environment: str, variables: Mapping[str, str]) -> Path:
+    chosen = variables.get("PROCORE_LOGIN_DB")
+    return Path(chosen).expanduser().absolute() if chosen else data_folder / f"{environment}.db"
+
+
+def _find_access_token(asked: Asked, variables: Mapping[str, str], warn: Callable[[str], None]) -> str | None:
+    token = variables.get("PROCORE_ACCESS_TOKEN")
+    if not token or _is_ours(token, variables):
+        return None
+    if not asked.heeds_token:
+        warn("PROCORE_ACCESS_TOKEN is set; this command does not use it.")
+    if not asked.heeds_token or asked.account:
+        return None
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise ConfigurationError(
+            "PROCORE_ACCESS_TOKEN holds a character that a token cannot have.",
+            "Set it to the token alone, without spaces or line breaks.",
+        )
+    return token
+
+
+def _is_ours(token: str, variables: Mapping[str, str]) -> bool:
+    """Whether `exec` handed the token over: the store has it too, and keeps it fresh."""
+    handed_over = variables.get("PROCORE_LOGIN_EXEC")
+    if not handed_over:
+        return False
+    import hashlib
+
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest() == handed_over.lower()

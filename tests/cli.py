@@ -1,0 +1,152 @@
+"""`procore-login` as its users run it: a process of its own with a home of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from procore_cli import cli
+from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+
+ROOT = Path(__file__).parent.parent
+STUB_BROWSER = Path(__file__).parent / "stub_browser.py"
+
+
+@dataclass
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one line of JSON on stdout."""
+        assert self.out.count("\n") == 1, self.out + self.err
+        return json.loads(self.out)
+
+
+@dataclass
+class Machine:
+    """A computer with an empty home, a keyring in a folder, and a free port for the listener."""
+
+    home: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self.port = self.port or free_port()
+        (self.home / "keyring").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.home / "data"
+
+    @property
+    def keyring(self) -> Path:
+        """Where the test's keyring keeps its entries."""
+        return self.home / "keyring"
+
+    @property
+    def redirect_uri(self) -> str:
+        return f"http://localhost:{self.port}/callback"
+
+    def point_at(self, provider: Provider) -> None:
+        """Make the environment production the provider's, with its client in variables."""
+        self.variables |= {
+            "PROCORE_LOGIN_URL": provider.url,
+            "PROCORE_API_URL": provider.url,
+            "PROCORE_CLIENT_ID": CLIENT_ID,
+            "PROCORE_CLIENT_SECRET": CLIENT_SECRET,
+        }
+
+    def environ(self) -> dict[str, str]:
+        """The variables that a command sees."""
+        keep = ("PATH", "LANG", "SYSTEMROOT", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+        kept = {name: os.environ[name] for name in keep if name in os.environ}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "PROCORE_LOGIN_HOME": str(self.data),
+            "PROCORE_REDIRECT_URI": self.redirect_uri,
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHON_KEYRING_BACKEND": "tests.memory_keyring.FolderKeyring",
+            "TEST_KEYRING_FOLDER": str(self.keyring),
+            **self.variables,
+        }
+
+    def run(self, *arguments: str, stdin: str = "", timeout_s: float = 60) -> Result:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [*command(), *arguments],
+            env=self.environ(),
+            cwd=self.home,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=timeout_s,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def run_here(self, *arguments: str) -> Result:
+        """Run a command inside the test's own process, which is faster."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environ(), clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = cli.run(arguments)
+        return Result(code, out.getvalue(), err.getvalue())
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command that the test goes on talking to."""
+        return subprocess.Popen(
+            [*command(), *arguments],
+            env=self.environ(),
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+
+def command() -> list[str]:
+    """The console script of the environment that runs the tests."""
+    script = Path(sys.executable).with_name("procore-login")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "procore_cli"]
+
+
+def browser(*options: str) -> str:
+    """A `--browser` command: the stub browser."""
+    return shlex.join([sys.executable, str(STUB_BROWSER), *options])
+
+
+def free_port() -> int:
+    """A port that is free on both loopback addresses."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as four:
+            port: int = four.getsockname()[1]
+            try:
+                with socket.create_server(("::1", port), family=socket.AF_INET6):
+                    return port
+            except OSError:
+                if not socket.has_dualstack_ipv6():
+                    return port

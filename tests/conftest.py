@@ -1,0 +1,46 @@
+"""No test touches a real home, keyring, desktop or environment variable of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.provider import Provider, serving
+
+FOREIGN = (
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "BROWSER",
+    "SSH_CONNECTION",
+    "NO_COLOR",
+    "SUDO_UID",
+    "REQUESTS_CA_BUNDLE",
+)
+
+
+@pytest.fixture(autouse=True)
+def own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home for each test; returns it."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    for name in list(os.environ):
+        if (
+            name.startswith(("PROCORE_", "XDG_", "DBUS_"))
+            or name.lower().endswith("_proxy")
+            or name in FOREIGN
+        ):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PROCORE_LOGIN_HOME", str(home / "procore-login"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    return home
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """A running Procore that is not the embedded one."""
+    with serving(Provider()) as running:
+        yield running

@@ -1,0 +1,237 @@
+"""Which setting wins, and what is said about it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from procore_cli.errors import BadUrlError, ConfigurationError, UnknownEnvironmentError
+from procore_cli.models import Binding
+from procore_cli.settings import Asked, Settings, load_settings
+
+
+class World:
+    """A data folder, variables and the warnings that came of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.warnings: list[str] = []
+
+    def configure(self, text: str) -> None:
+        path = self.folder / "config.toml"
+        path.write_text(text)
+        path.chmod(0o600)
+
+    def load(self, asked: Asked = Asked(), **variables: str) -> Settings:  # noqa: B008 - frozen
+        environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
+        return load_settings(asked, environ, self.warnings.append)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    return World(folder)
+
+
+def test_without_anything_it_is_production_and_the_tutorials_redirect_uri(world: World) -> None:
+    settings = world.load()
+
+    assert settings.environment.name == "production"
+    assert settings.environment.login_url == "https://login.procore.com"
+    assert settings.environment.api_url == "https://api.procore.com"
+    assert settings.redirect_uri.text == "http://localhost:4567/callback"
+    assert settings.database == world.folder / "production.db"
+    assert settings.store == "keyring"
+    assert settings.client_id is None
+    assert world.warnings == []
+
+
+def test_option_beats_variable_beats_config_beats_default(world: World) -> None:
+    world.configure('environment = "federal"')
+
+    assert world.load().environment.name == "federal"
+    assert world.load(PROCORE_ENV="monthly").environment.name == "monthly"
+    assert world.load(Asked("sandbox"), PROCORE_ENV="monthly").environment.name == "sandbox"
+
+
+def test_a_variable_that_is_empty_is_not_set(world: World) -> None:
+    settings = world.load(
+        PROCORE_ENV="", PROCORE_LOGIN_URL="", PROCORE_CLIENT_ID="", PROCORE_LOGIN_NONSENSE=""
+    )
+
+    assert settings.environment.name == "production"
+    assert settings.client_id is None
+    assert world.warnings == []
+
+
+@pytest.mark.parametrize("asked", [Asked("sandbx"), Asked()])
+def test_an_unknown_environment_exits_2_wherever_it_is_named(world: World, asked: Asked) -> None:
+    with pytest.raises(UnknownEnvironmentError, match="sandbx") as caught:
+        world.load(asked, PROCORE_ENV="sandbx")
+
+    assert caught.value.exit_code == 2
+
+
+def test_variables_win_over_config_for_the_app(world: World) -> None:
+    world.configure(
+        '[environments.production]\nclient_id = "filed"\nredirect_uri = "http://localhost:9/"\ncompany = 1'
+    )
+
+    filed = world.load()
+    varied = world.load(
+        PROCORE_CLIENT_ID="varied", PROCORE_REDIRECT_URI="http://localhost:10/", PROCORE_COMPANY_ID="2"
+    )
+
+    assert (filed.client_id, filed.redirect_uri.port, filed.company) == ("filed", 9, 1)
+    assert filed.client_id_source == "config.toml [environments.production]"
+    assert (varied.client_id, varied.redirect_uri.port, varied.company) == ("varied", 10, 2)
+    assert varied.client_id_source == "PROCORE_CLIENT_ID"
+
+
+def test_monthly_takes_productions_client_id(world: World) -> None:
+    world.configure('[environments.production]\nclient_id = "shared"')
+
+    assert world.load(Asked("monthly")).client_id == "shared"
+    assert world.load(Asked("sandbox")).client_id is None
+
+
+def test_each_base_url_that_differs_gets_a_line(world: World) -> None:
+    settings = world.load(
+        PROCORE_LOGIN_URL="https://login.example.com/", PROCORE_API_URL="http://127.0.0.1:8080"
+    )
+
+    assert settings.environment.login_url == "https://login.example.com"
+    assert settings.binding("id") == Binding("id", "https://login.example.com", "http://127.0.0.1:8080")
+    assert len(world.warnings) == 2
+    assert "https://login.example.com" in world.warnings[0]
+    assert "http://127.0.0.1:8080" in world.warnings[1]
+
+
+def test_a_base_url_that_is_the_environments_own_gets_none(world: World) -> None:
+    world.load(PROCORE_LOGIN_URL="https://login.procore.com:443/")
+
+    assert world.warnings == []
+
+
+def test_plain_http_to_another_machine_is_refused(world: World) -> None:
+    with pytest.raises(BadUrlError, match="PROCORE_API_URL"):
+        world.load(PROCORE_API_URL="http://example.com")
+
+
+def test_the_demo_ignores_the_app_of_other_environments(world: World) -> None:
+    settings = world.load(
+        Asked("demo"),
+        PROCORE_CLIENT_ID="x",
+        PROCORE_CLIENT_SECRET="y",
+        PROCORE_API_URL="https://api.example.com",
+    )
+
+    assert settings.own_server
+    assert (settings.client_id, settings.client_secret) == (None, None)
+    assert settings.environment.api_url == ""
+    assert settings.binding("id") == Binding("id", "demo", "demo")
+    assert settings.at("http://127.0.0.1:5").environment.api_url == "http://127.0.0.1:5"
+    assert world.warnings == []
+
+
+def test_the_demo_with_a_login_url_starts_no_server(world: World) -> None:
+    alone = world.load(Asked("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5")
+    both = world.load(
+        Asked("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5", PROCORE_API_URL="http://127.0.0.1:6"
+    )
+
+    assert not alone.own_server
+    assert alone.environment.api_url == "http://127.0.0.1:5"
+    assert both.environment.api_url == "http://127.0.0.1:6"
+    assert world.warnings == []
+
+
+def test_the_demo_keeps_its_pretend_tokens_in_files_unless_asked(world: World) -> None:
+    world.configure('store = "keyring"')
+
+    assert world.load(Asked("demo")).store == "file"
+    assert world.load(Asked("demo"), PROCORE_LOGIN_STORE="keyring").store == "keyring"
+    assert world.load(PROCORE_LOGIN_STORE="file").store == "file"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROCORE_LOGIN_STORE", "cloud"),
+        ("PROCORE_COMPANY_ID", "12a"),
+        ("PROCORE_COMPANY_ID", "٣"),
+        ("PROCORE_ACCESS_TOKEN", "two words"),
+        ("PROCORE_ACCESS_TOKEN", "line\nbreak"),
+        ("PROCORE_REDIRECT_URI", "http://example.com/"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_exits_3_and_is_named(world: World, name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        world.load(**{name: value})
+
+    assert caught.value.exit_code == 3
+
+
+def test_unknown_variables_of_ours_are_named(world: World) -> None:
+    world.load(PROCORE_LOGIN_STROE="file", PROCORE_OTHER="fine")
+
+    assert len(world.warnings) == 1
+    assert "PROCORE_LOGIN_STROE" in world.warnings[0]
+
+
+def test_unknown_keys_of_config_are_named(world: World) -> None:
+    world.configure("colour = 1")
+
+    world.load()
+
+    assert "colour" in world.warnings[0]
+
+
+def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
+    settings = world.load(
+        Asked(heeds_account=False, heeds_token=False), PROCORE_LOGIN_ACCOUNT="x", PROCORE_ACCESS_TOKEN="t"
+    )
+
+    assert (settings.account, settings.access_token) == (None, None)
+    assert len(world.warnings) == 1
+    assert "PROCORE_ACCESS_TOKEN" in world.warnings[0]
+
+
+def test_the_account_option_wins_over_the_token_but_the_variable_does_not(world: World) -> None:
+    variables = {"PROCORE_ACCESS_TOKEN": "t", "PROCORE_LOGIN_ACCOUNT": "variable"}
+
+    by_option = world.load(Asked(account="option"), **variables)
+    by_variable = world.load(**variables)
+
+    assert (by_option.account, by_option.access_token) == ("option", None)
+    assert (by_variable.account, by_variable.access_token) == ("variable", "t")
+
+
+def test_a_token_that_exec_handed_over_gives_way_to_the_store(world: World) -> None:
+    digest = hashlib.sha256(b"frozen").hexdigest()
+
+    ours = world.load(PROCORE_ACCESS_TOKEN="frozen", PROCORE_LOGIN_EXEC=digest)
+    foreign = world.load(PROCORE_ACCESS_TOKEN="other", PROCORE_LOGIN_EXEC=digest)
+
+    assert ours.access_token is None
+    assert foreign.access_token == "other"
+
+
+def test_another_database_file_is_used_where_it_is(world: World, tmp_path: Path) -> None:
+    assert world.load(PROCORE_LOGIN_DB=str(tmp_path / "test.db")).database == tmp_path / "test.db"
+
+
+def test_without_a_variable_the_data_folder_is_the_users(own_world: Path) -> None:
+    settings = load_settings(Asked(), {}, lambda _: None)
+
+    assert settings.folder.name == "procore-login"
+    assert own_world in settings.folder.parents
+
+
+def test_secrets_do_not_show_in_a_repr(world: World) -> None:
+    settings = world.load(PROCORE_CLIENT_SECRET="hush-secret", PROCORE_ACCESS_TOKEN="hush-token")
+
+    assert "hush" not in repr(settings)

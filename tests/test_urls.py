@@ -1,0 +1,103 @@
+"""Base URLs and redirect URIs."""
+
+from __future__ import annotations
+
+import pytest
+
+from procore_cli.errors import BadUrlError
+from procore_cli.urls import find_origin, read_base_url, read_redirect_uri
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "path"),
+    [
+        ("http://localhost:4567/callback", "localhost", 4567, "/callback"),
+        ("http://localhost", "localhost", 80, "/"),
+        ("http://localhost/", "localhost", 80, "/"),
+        ("http://127.0.0.1:9000/back/", "127.0.0.1", 9000, "/back/"),
+        ("http://[::1]:9000/home", "::1", 9000, "/home"),
+    ],
+)
+def test_a_loopback_redirect_uri_says_where_to_listen(text: str, host: str, port: int, path: str) -> None:
+    redirect = read_redirect_uri(text, "test")
+
+    assert (redirect.text, redirect.host, redirect.port, redirect.path) == (text, host, port, path)
+    assert redirect.on_loopback
+    assert not redirect.is_oob
+
+
+def test_a_hosted_redirect_uri_is_for_pasting() -> None:
+    redirect = read_redirect_uri("https://app.example.com/callback", "test")
+
+    assert not redirect.on_loopback
+    assert (redirect.host, redirect.port) == ("app.example.com", 443)
+
+
+def test_the_oob_urn_is_a_redirect_uri() -> None:
+    redirect = read_redirect_uri("urn:ietf:wg:oauth:2.0:oob", "test")
+
+    assert redirect.is_oob
+    assert not redirect.on_loopback
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://example.com/callback",
+        "ftp://localhost/callback",
+        "localhost:4567/callback",
+        "http://localhost:4567/callback?x=1",
+        "http://localhost:4567/callback#x",
+        "http://user:hunter2@localhost:4567/callback",
+        "http://localhost:0/callback",
+        "http://localhost:99999/callback",
+        "http://localhost:port/callback",
+        "http://local host/callback",
+        "http://localhost\\callback",
+        "http://localhost:4567/c\nallback",
+        "http://lócalhost:4567/",
+        "",
+    ],
+)
+def test_what_cannot_be_a_redirect_uri_is_refused_by_name(text: str) -> None:
+    with pytest.raises(BadUrlError) as caught:
+        read_redirect_uri(text, "PROCORE_REDIRECT_URI")
+
+    assert "PROCORE_REDIRECT_URI" in caught.value.message
+    assert "hunter2" not in caught.value.message
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://Login.Example.com/", "https://login.example.com"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_a_base_url_is_a_scheme_and_a_host(text: str, url: str) -> None:
+    assert read_base_url(text, "test") == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://example.com", "https://example.com/path", "https://example.com?x", "example.com", "https://"],
+)
+def test_what_cannot_be_a_base_url_is_refused(text: str) -> None:
+    with pytest.raises(BadUrlError):
+        read_base_url(text, "PROCORE_LOGIN_URL")
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://login.procore.com", "https://login.procore.com"),
+        ("https://login.procore.com:443/x", "https://login.procore.com"),
+        ("https://LOGIN.procore.com:8443", "https://login.procore.com:8443"),
+        ("http://[::1]:80/x", "http://[::1]"),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
+    assert find_origin(url) == origin
