@@ -1,0 +1,114 @@
+"""The tutorial's rows, what is remembered beside them, and whose session it is, in SQL.
+
+Refuses to trust the table `users`, which other programs write too: the lowest id of a procore_id counts.
+"""
+
+from __future__ import annotations
+
+from procore_cli.models import Account, Me, User
+from procore_cli.store.database import Rows
+
+# With one MIN() SQLite takes the other columns from the row that has it.
+_USERS = """
+    SELECT MIN(id), procore_id, CASE typeof(email) WHEN 'text' THEN email END
+    FROM users WHERE typeof(procore_id) = 'integer' """
+_MAX_ID = 2**63 - 1
+
+
+def list_users(rows: Rows) -> list[User]:
+    """Every person that has a row, by id."""
+    found = rows.run(f"{_USERS} GROUP BY procore_id ORDER BY MIN(id)")
+    return [User(*values) for values in found]
+
+
+def find_user(rows: Rows, procore_id: int) -> User | None:
+    """The row that counts for a procore_id."""
+    if abs(procore_id) > _MAX_ID:
+        return None
+    found = rows.run(f"{_USERS} AND procore_id = ? GROUP BY procore_id", (procore_id,))
+    return User(*found[0]) if found else None
+
+
+def save_user(rows: Rows, me: Me) -> tuple[User, bool]:
+    """Insert or update the person's row; returns it and whether it is new."""
+    email = _storable(me.login)
+    user = find_user(rows, me.id)
+    if user is None:
+        rows.run("INSERT INTO users (procore_id, email) VALUES (?, ?)", (me.id, email))
+        ((row_id,),) = rows.run("SELECT last_insert_rowid()")
+        return User(row_id, me.id, email), True
+    if user.email != email:
+        rows.run("UPDATE users SET email = ? WHERE id = ?", (email, user.id))
+    return User(user.id, me.id, email), False
+
+
+def find_account(rows: Rows, environment: str, user: User) -> Account:
+    """What the environment remembers of a row, perhaps nothing."""
+    found = rows.run(
+        "SELECT name, failures, failure, interrupted_at FROM procore_login_accounts"
+        " WHERE environment = ? AND procore_id = ?",
+        (environment, user.procore_id),
+    )
+    return Account(user, *found[0]) if found else Account(user)
+
+
+def save_name(rows: Rows, environment: str, procore_id: int, name: str | None) -> None:
+    """Remember the name that `/me` said last."""
+    rows.run(
+        "INSERT INTO procore_login_accounts (environment, procore_id, name) VALUES (?, ?, ?)"
+        " ON CONFLICT (environment, procore_id) DO UPDATE SET name = excluded.name",
+        (environment, procore_id, None if name is None else _storable(name)),
+    )
+
+
+def add_failure(rows: Rows, environment: str, procore_id: int, failure: str) -> None:
+    """Record a failed refresh; the counter only ever grows, so that waiters can tell it is new."""
+    rows.run(
+        "INSERT INTO procore_login_accounts (environment, procore_id, failures, failure) VALUES (?, ?, 1, ?)"
+        " ON CONFLICT (environment, procore_id)"
+        " DO UPDATE SET failures = failures + 1, failure = excluded.failure",
+        (environment, procore_id, failure),
+    )
+
+
+def save_interruption(rows: Rows, environment: str, procore_id: int, interrupted_at: int) -> None:
+    """Record when (seconds, UTC) a refresh was sent whose outcome is unknown; the first one is kept."""
+    rows.run(
+        "INSERT INTO procore_login_accounts (environment, procore_id, interrupted_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (environment, procore_id)"
+        " DO UPDATE SET interrupted_at = COALESCE(interrupted_at, excluded.interrupted_at)",
+        (environment, procore_id, interrupted_at),
+    )
+
+
+def clear_failure(rows: Rows, environment: str, procore_id: int) -> None:
+    """New tokens mend what went wrong before."""
+    rows.run(
+        "UPDATE procore_login_accounts SET failure = NULL, interrupted_at = NULL"
+        " WHERE environment = ? AND procore_id = ?",
+        (environment, procore_id),
+    )
+
+
+def find_current(rows: Rows, environment: str) -> User | None:
+    """Whose session it is."""
+    found = rows.run(
+        "SELECT users.procore_id FROM procore_login_session JOIN users ON users.id = user_id"
+        " WHERE environment = ? AND typeof(users.procore_id) = 'integer'",
+        (environment,),
+    )
+    return find_user(rows, found[0][0]) if found else None
+
+
+def save_current(rows: Rows, environment: str, user: User | None) -> None:
+    """Make it a row's session, or nobody's."""
+    rows.run(
+        "INSERT INTO procore_login_session (environment, user_id) VALUES (?, ?)"
+        " ON CONFLICT (environment) DO UPDATE SET user_id = excluded.user_id",
+        (environment, None if user is None else user.id),
+    )
+
+
+def _storable(text: str) -> str:
+    # JSON can name half a surrogate pair, which SQLite cannot store.
+    return text.encode("utf-8", "replace").decode("utf-8")

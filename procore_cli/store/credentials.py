@@ -1,0 +1,66 @@
+"""An app's client secret, kept for an environment under one fixed name in the store in force.
+
+Refuses to keep a secret without the client id and the login origin that it belongs to.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from procore_cli.errors import KeyringError
+from procore_cli.models import StoreName
+from procore_cli.store.secret_store import Stores
+
+USERNAME = "client-secret"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StoredSecret:
+    """A client secret and what it belongs to; `environment` is the one that it was kept for."""
+
+    environment: str
+    client_id: str
+    login_origin: str
+    secret: str = field(repr=False)
+
+
+class ClientSecrets:
+    """The client secrets in one store, one an environment. Every method raises StorageError."""
+
+    def __init__(self, stores: Stores, store: StoreName, environment: str) -> None:
+        """`environment` is the one to save for, and to look at unless another is named."""
+        self._stores = stores
+        self._store = store
+        self._environment = environment
+
+    def save(self, client_id: str, login_origin: str, secret: str) -> None:
+        """Keep a secret and read it back; the environment's former one is replaced."""
+        wanted = StoredSecret(self._environment, client_id, login_origin, secret)
+        text = json.dumps([FORMAT, client_id, login_origin, secret])
+        self._stores(self._store).save(_new_service(self._environment), USERNAME, text)
+        if self.find() != wanted:
+            raise KeyringError(
+                f"The {self._store} store did not keep the client secret of {self._environment}.",
+                "Unlock the keyring and try again; `--store file` keeps secrets in files that only you read.",
+            )
+
+    def find(self, environment: str | None = None) -> StoredSecret | None:
+        """The secret of this environment, or of the one named; None if there is none, or it is damaged."""
+        name = environment or self._environment
+        text = self._stores(self._store).load(_new_service(name), USERNAME)
+        return None if text is None else _read_text(name, text)
+
+
+def _new_service(environment: str) -> str:
+    return f"procore-login/{environment}/client-secret"
+
+
+def _read_text(environment: str, text: str) -> StoredSecret | None:
+    try:
+        number, *values = json.loads(text)
+    except (ValueError, TypeError):
+        return None
+    is_whole = number == FORMAT and len(values) == 3 and all(isinstance(value, str) for value in values)
+    return StoredSecret(environment, *values) if is_whole else None

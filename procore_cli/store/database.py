@@ -1,0 +1,124 @@
+"""The SQLite file: opened, checked, one transaction at a time; the only module here that knows sqlite3.
+
+Refuses to keep a connection open, to change a file's journal mode, and to write where reading is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from procore_cli import folder
+from procore_cli.errors import DatabaseError, DataFolderError
+from procore_cli.store import schema
+
+if TYPE_CHECKING:
+    import sqlite3
+
+BUSY_TIMEOUT_S = 10.0
+
+_ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
+_PERMISSIONS = "Check the permissions of the file and its folder, or let PROCORE_LOGIN_DB name another file."
+# Python 3.10 gives no error codes, so the texts of SQLite's own messages have to do.
+_MEANINGS = {
+    "locked": ("is in use by another program", "Try again, or end the program that uses it."),
+    "readonly": ("cannot be written", _PERMISSIONS),
+    "unable to open": ("cannot be opened", _PERMISSIONS),
+    "not a database": ("is not an SQLite database", _ELSEWHERE),
+    "malformed": ("is damaged", _ELSEWHERE),
+}
+
+
+class Rows:
+    """The inside of one transaction: runs SQL and gives back rows as tuples."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows."""
+        return self._connection.execute(statement, values).fetchall()
+
+
+class Database:
+    """An environment's SQLite file; usable from several threads, since each transaction connects anew."""
+
+    def __init__(
+        self, path: Path, report: folder.Report, *, is_ours: bool, timeout_s: float = BUSY_TIMEOUT_S
+    ) -> None:
+        """`is_ours`: the file lies in the data folder, whose rules it then obeys. Touches nothing yet."""
+        self.path = path
+        self._report = report
+        self._is_ours = is_ours
+        self._timeout_s = timeout_s
+
+    @contextmanager
+    def reading(self) -> Iterator[Rows]:
+        """A transaction that sees one state of the file. Raises DatabaseError, DataFolderError."""
+        with self._transaction("BEGIN") as rows:
+            yield rows
+
+    @contextmanager
+    def writing(self) -> Iterator[Rows]:
+        """A transaction that is written whole, or not at all. Raises DatabaseError, DataFolderError."""
+        with self._transaction("BEGIN IMMEDIATE") as rows:
+            yield rows
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Rows]:
+        with self._translated(), closing(self._connect()) as connection:
+            rows = Rows(connection)
+            self._prepare(rows)
+            # Closing a connection rolls back what was not committed.
+            rows.run(begin)
+            yield rows
+            rows.run("COMMIT")
+
+    def _connect(self) -> sqlite3.Connection:
+        import sqlite3
+
+        self._ensure_file()
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(address, uri=True, timeout=self._timeout_s, isolation_level=None)
+        # Another program may have stored an e-mail that is not UTF-8.
+        connection.text_factory = _read_text
+        return connection
+
+    def _ensure_file(self) -> None:
+        if self._is_ours:
+            folder.open_folder(self.path.parent, self._report)
+            folder.ensure_file(self.path, self._report)
+        elif not self.path.exists():
+            try:
+                folder.new_file(self.path)
+            except DataFolderError as error:
+                if not self.path.exists():
+                    raise DatabaseError(error.message, _PERMISSIONS) from None
+
+    def _prepare(self, rows: Rows) -> None:
+        if schema.is_complete(rows.run, str(self.path)):
+            return
+        rows.run("BEGIN IMMEDIATE")
+        schema.create(rows.run)
+        rows.run("COMMIT")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        import sqlite3
+
+        try:
+            yield
+        except (sqlite3.Error, OverflowError) as error:
+            raise self._new_error(str(error)) from None
+
+    def _new_error(self, text: str) -> DatabaseError:
+        for sign, (what, hint) in _MEANINGS.items():
+            if sign in text:
+                return DatabaseError(f"The database {self.path} {what}.", hint)
+        return DatabaseError(f"The database {self.path} cannot be used: {text}.", _ELSEWHERE)
+
+
+def _read_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

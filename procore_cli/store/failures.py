@@ -1,0 +1,73 @@
+"""What can be wrong with an account's tokens, and a failure as a text that other runs can share.
+
+Refuses to rebuild anything from the database but this program's own errors.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from procore_cli import errors
+from procore_cli.errors import NotSignedInError, ProcoreError, ProcoreLoginError, RefreshRefusedError
+from procore_cli.models import Account
+
+
+def new_text(error: ProcoreLoginError) -> str:
+    """The error as JSON; its message and hint never carry a secret."""
+    return json.dumps([type(error).__name__, error.message, error.hint])
+
+
+def read_text(text: str | None) -> ProcoreLoginError:
+    """The error that was recorded, of the same class where that is one of ours."""
+    try:
+        name, message, hint = json.loads(text or "")
+        return _find_class(name)(str(message), str(hint))
+    except (ValueError, TypeError):
+        return ProcoreError("Another run's refresh failed.", "Try again.")
+
+
+def new_signed_out_error(account: Account, environment: str) -> NotSignedInError:
+    """The account has no live tokens."""
+    return NotSignedInError(f"{_name(account)} is not signed in to {environment}.", _hint(environment))
+
+
+def new_lost_error(account: Account, environment: str, store: str) -> NotSignedInError:
+    """The list names tokens that the store does not have any more."""
+    return NotSignedInError(
+        f"The tokens of {_name(account)} in {environment} are not in the {store} store any more.",
+        _hint(environment),
+    )
+
+
+def new_unrenewable_error(account: Account, environment: str) -> RefreshRefusedError:
+    """Procore gave no refresh token."""
+    return RefreshRefusedError(
+        f"The tokens of {_name(account)} in {environment} cannot be refreshed: "
+        "Procore gave no refresh token with them.",
+        _hint(environment),
+    )
+
+
+def new_refused_error(account: Account, environment: str) -> RefreshRefusedError:
+    """Procore does not take the refresh token; says so if an interrupted refresh may have spent it."""
+    message = f"Procore no longer accepts the refresh token of {_name(account)} in {environment}."
+    if account.interrupted_at is not None:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(account.interrupted_at))
+        message += f" A refresh at {moment} was interrupted; signing in again mends that."
+    return RefreshRefusedError(message, _hint(environment))
+
+
+def _name(account: Account) -> str:
+    return account.user.email or str(account.user.procore_id)
+
+
+def _hint(environment: str) -> str:
+    return f"Sign in again: procore-login signin --env {environment}"
+
+
+def _find_class(name: object) -> type[ProcoreLoginError]:
+    found = getattr(errors, str(name), None)
+    if isinstance(found, type) and issubclass(found, ProcoreLoginError):
+        return found
+    return ProcoreError

@@ -1,0 +1,206 @@
+"""The system's keyring, with a time limit on every call; the only module that knows the package keyring.
+
+Refuses backends that merely happen to be installed: the platform's own count, or what the user names.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
+
+from procore_cli.errors import KeyringError
+from procore_cli.models import StoreName
+from procore_cli.store.deadline import Limits, OutOfTimeError, call_within
+from procore_cli.store.secret_store import ClosedError, GivenUpError
+from procore_cli.store.session_bus import use_own_bus
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
+
+_SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
+_UNIX = (_SECRET_SERVICE, "keyring.backends.kwallet.DBusKeyring", "keyring.backends.libsecret.Keyring")
+_PLATFORM_BACKENDS = {
+    "darwin": ("keyring.backends.macOS.Keyring",),
+    "win32": ("keyring.backends.Windows.WinVaultKeyring",),
+}
+_FIRST_CHOICE = {
+    "darwin": "Unlock the login keychain",
+    "win32": "Sign in to Windows in a way that has the Credential Manager (not over a network logon)",
+}
+_DISMISSED = {"KeyringLocked", "PromptDismissedException", "LockedException"}
+_UNREACHABLE = {"InitError", "SecretServiceNotAvailableException", "ConnectionError", "FileNotFoundError"}
+# Whether the collection is locked is worth a short wait only.
+_LOCK_QUERY = Limits(notice_s=1.0, give_up_s=1.0)
+
+
+class Keyring:
+    """A `SecretStore` in the platform's keyring, or in the one that keyring's own configuration names."""
+
+    name: StoreName = "keyring"
+
+    def __init__(self, tell: Callable[[str], None], limits: Limits | None = None) -> None:
+        """`tell` is told, once a call, that the program waits. The backend is chosen at the first call."""
+        self._tell = tell
+        self._limits = limits or Limits()
+        self._backend: KeyringBackend | None = None
+
+    def save(self, service: str, username: str, text: str) -> None:
+        """Keep `text`. Raises KeyringError, or GivenUpError if it may still land."""
+        self._call("write an entry", lambda backend: backend.set_password(service, username, text))
+
+    def load(self, service: str, username: str) -> str | None:
+        """The text that was kept, or None. Raises KeyringError."""
+        return self._call("read an entry", lambda backend: _load(backend, service, username))
+
+    def delete(self, service: str, username: str) -> None:
+        """Remove the text; one that is missing is fine. Raises KeyringError."""
+        self._call("delete an entry", lambda backend: _delete(backend, service, username))
+
+    def find_backend_name(self) -> str:
+        """Which backend is in use, as `module.Class`. Raises KeyringError."""
+        return self._call("open", _find_name)
+
+    def _call(self, action: str, work: Callable[[KeyringBackend], T]) -> T:
+        try:
+            outcome = call_within(self._limits, lambda: self._attempt(action, work), self._tell_waiting)
+        except OutOfTimeError:
+            raise GivenUpError(
+                f"The keyring did not {action} within {self._limits.give_up_s:g} seconds; given up.",
+                "Unlock it or restart it, then try again. `procore-login doctor` looks at it.",
+            ) from None
+        # Raised here, not where it was caught: the foreign exception may hold the secret.
+        if isinstance(outcome, KeyringError):
+            raise outcome
+        return outcome
+
+    def _attempt(self, action: str, work: Callable[[KeyringBackend], T]) -> T | KeyringError:
+        try:
+            if self._backend is None:
+                self._backend = _choose_backend()
+            return work(self._backend)
+        except KeyringError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - backends leak whatever their libraries raise
+            return _translate(error, action)
+
+    def _tell_waiting(self) -> None:
+        locked = self._backend is not None and _find_name(self._backend) == _SECRET_SERVICE and is_locked()
+        prompt = " to be unlocked: look for its prompt" if locked else ""
+        self._tell(f"Waiting for the keyring{prompt} ...")
+
+
+def _load(backend: KeyringBackend, service: str, username: str) -> str | None:
+    try:
+        return backend.get_password(service, username)
+    except Exception as error:
+        # Another process deleted it between the search and the read.
+        if _is_missing(error):
+            return None
+        raise
+
+
+def _delete(backend: KeyringBackend, service: str, username: str) -> None:
+    try:
+        backend.delete_password(service, username)
+    except Exception as error:
+        if _is_missing(error):
+            return
+        # "Cannot be deleted" and "is not there" are the same exception.
+        if type(error).__name__ != "PasswordDeleteError" or _load(backend, service, username) is not None:
+            raise
+
+
+def _is_missing(error: Exception) -> bool:
+    return type(error).__name__ == "ItemNotFoundException"
+
+
+def _find_name(backend: KeyringBackend) -> str:
+    return f"{type(backend).__module__}.{type(backend).__name__}"
+
+
+def is_locked() -> bool:
+    """Whether the Secret Service's default collection is locked; asks without a prompt."""
+    try:
+        return call_within(_LOCK_QUERY, _ask_whether_locked, lambda: None)
+    except Exception:  # noqa: BLE001 - it only chooses words
+        return False
+
+
+def _ask_whether_locked() -> bool:
+    import secretstorage
+
+    with closing(secretstorage.dbus_init()) as connection:
+        return secretstorage.Collection(connection).is_locked()
+
+
+def _choose_backend() -> KeyringBackend:
+    use_own_bus()
+    return _load_named_backend() or _find_platform_backend() or _raise_missing()
+
+
+def _load_named_backend() -> KeyringBackend | None:
+    """What the user chose in keyring's own configuration, accepted whatever it is."""
+    from keyring import core
+
+    variable = "PYTHON_KEYRING_BACKEND"
+    named = bool(os.environ.get(variable))
+    try:
+        return core.load_env() if named else core.load_config()
+    except Exception as error:  # noqa: BLE001 - importing what is named can raise anything
+        setting = f"{variable} ({os.environ[variable]})" if named else "keyring's keyringrc.cfg"
+        raise KeyringError(
+            f"The keyring that {setting} names cannot be used ({type(error).__name__}).",
+            f"Correct or remove {variable if named else 'the setting default-keyring there'}.",
+        ) from None
+
+
+def _find_platform_backend() -> KeyringBackend | None:
+    from keyring import core
+
+    for name in _PLATFORM_BACKENDS.get(sys.platform, _UNIX):
+        try:
+            backend = core.load_keyring(name)
+            if type(backend).priority > 0:
+                return backend
+        except Exception:  # noqa: BLE001, S112, PERF203 - it is not there, for one of many reasons
+            continue
+    return None
+
+
+def _raise_missing() -> KeyringBackend:
+    raise _new_missing_error()
+
+
+def _translate(error: Exception, action: str) -> KeyringError:
+    name = type(error).__name__
+    if name == "NoKeyringError":
+        return _new_missing_error()
+    if name in _DISMISSED or "Cancelled by user" in error.args:
+        return ClosedError(
+            "The keyring is locked, and the prompt to unlock it was dismissed or could not be shown.",
+            "Unlock the keyring, then try again. " + _list_choices(),
+        )
+    if name in _UNREACHABLE:
+        return ClosedError(f"The keyring cannot be reached ({name}).", _list_choices())
+    # Numbers alone: a text might repeat what was to be written.
+    codes = "".join(f" {code}" for code in error.args if isinstance(code, int))
+    return KeyringError(f"The keyring failed to {action} ({name}{codes}).", _list_choices())
+
+
+def _new_missing_error() -> KeyringError:
+    return ClosedError("There is no keyring here that can be used.", _list_choices())
+
+
+def _list_choices() -> str:
+    first = _FIRST_CHOICE.get(
+        sys.platform, "Install and unlock a Secret Service (gnome-keyring or KWallet) in your session"
+    )
+    return (
+        f"{first}; or keep the tokens in files that only you can read: "
+        "`procore-login configure --store file` (cron reads it too); or set PROCORE_ACCESS_TOKEN (CI)."
+    )

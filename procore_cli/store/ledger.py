@@ -1,0 +1,120 @@
+"""Secret entries, from the line on the list to the secret itself: step by step, each step on its own.
+
+The order that makes the steps safe stands in `vault` and `refresh`. Refuses to write an entry twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from procore_cli.errors import StorageError
+from procore_cli.models import Entry, EntryKind, StoreName, TokenSet
+from procore_cli.store import entries, parts, tokens
+from procore_cli.store.database import Database
+from procore_cli.store.secret_store import ClosedError, GivenUpError, Stores
+
+# A write that was given up may land for so long.
+LANDING_S = 24 * 60 * 60
+
+
+class Ledger:
+    """The entries of one environment."""
+
+    def __init__(
+        self,
+        database: Database,
+        stores: Stores,
+        store: StoreName,
+        environment: str,
+        clock: Callable[[], float],
+        warn: Callable[[str], None],
+    ) -> None:
+        """`store` takes what is new; `clock` gives seconds (UTC); `warn` hears of what is left for later."""
+        self.database = database
+        self.environment = environment
+        self._stores = stores
+        self._store = store
+        self._clock = clock
+        self._warn = warn
+        self._closed: set[StoreName] = set()
+
+    def now(self) -> int:
+        """Whole seconds (UTC)."""
+        return int(self._clock())
+
+    def open_store(self) -> None:
+        """Make sure that the store in force answers, before anything is listed. Raises StorageError."""
+        parts.load_text(self._stores(self._store), self.environment, "nothing")
+
+    def new_pending(self, kind: EntryKind, procore_id: int | None) -> Entry:
+        """Step 1: a new name, committed as pending. Raises DatabaseError."""
+        # What secrets.token_hex does, without the time that its import takes.
+        name = os.urandom(16).hex()
+        entry = Entry(name, self._store, self.environment, procore_id, kind, "pending", self.now())
+        with self.database.writing() as rows:
+            entries.add(rows, entry)
+        return entry
+
+    def write(self, entry: Entry, text: str) -> int:
+        """Step 2: write the secret and read it back; returns its number of parts. Raises StorageError."""
+        return parts.save_text(self._stores(entry.store), self.environment, entry.name, text)
+
+    def read(self, entry: Entry) -> str | None:
+        """The secret, or None if it is missing or torn. Raises StorageError."""
+        return parts.load_text(self._stores(entry.store), self.environment, entry.name)
+
+    def read_tokens(self, entry: Entry) -> TokenSet | None:
+        """The token set, or None if it is missing, torn or no token set. Raises StorageError."""
+        text = self.read(entry)
+        return None if text is None else tokens.read_text(text)
+
+    def delete(self, entry: Entry) -> None:
+        """Delete the secret, the entry stays on the list. Raises StorageError."""
+        parts.delete_text(self._stores(entry.store), self.environment, entry.name, entry.parts)
+
+    def new_forget_after(self) -> int:
+        """Until when (seconds, UTC) a write that is given up now may land."""
+        return self.now() + LANDING_S
+
+    def abandon(self, entry: Entry, error: StorageError) -> None:
+        """A write failed: the entry is dead, and nothing of it is ever used. Raises DatabaseError."""
+        may_land = isinstance(error, GivenUpError)
+        with self.database.writing() as rows:
+            entries.make_dead(rows, entry.name, forget_after=self.new_forget_after() if may_land else None)
+        # A closed store would show another prompt, or take another minute to say so.
+        if not isinstance(error, ClosedError):
+            self.delete_dead(entry.procore_id)
+
+    def delete_dead(self, procore_id: int | None) -> None:
+        """Step 4: delete the account's dead entries; what cannot be deleted waits. Raises DatabaseError.
+
+        To be called under the account's lock.
+        """
+        with self.database.reading() as rows:
+            dead = entries.list_in_state(rows, self.environment, procore_id, "dead")
+        for entry in dead:
+            is_due = entry.parts != 0 or self._is_past(entry)
+            if is_due and entry.store not in self._closed and not self._delete_one(entry):
+                # The failure may have taken a whole minute: this run does not ask that store again.
+                self._closed.add(entry.store)
+
+    def _delete_one(self, entry: Entry) -> bool:
+        try:
+            self.delete(entry)
+        except StorageError as error:
+            self._warn(
+                f"Former tokens in the {entry.store} store could not be deleted yet: {error.message} "
+                "They are not used any more; a later run tries again."
+            )
+            return False
+        with self.database.writing() as rows:
+            if self._is_past(entry):
+                entries.forget(rows, entry.name)
+            else:
+                entries.mark_deleted(rows, entry.name)
+        return True
+
+    def _is_past(self, entry: Entry) -> bool:
+        """Whether nothing can land under the name any more."""
+        return entry.forget_after is None or entry.forget_after <= self.now()

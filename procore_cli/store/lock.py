@@ -1,0 +1,123 @@
+"""One lock an account, across processes and threads, as files in the data folder.
+
+Refuses to wait for ever, and never deletes a lock file: a removed one would let a second holder in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from procore_cli import folder
+from procore_cli.errors import BusyError, DataFolderError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+LOCK_TIMEOUT_S = 90.0
+POLL_S = 0.05
+
+
+class Locks:
+    """The locks of one environment in one database file."""
+
+    def __init__(
+        self,
+        home: Path,
+        database: Path,
+        environment: str,
+        report: folder.Report,
+        *,
+        timeout_s: float = LOCK_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`home` is the data folder; `clock` counts seconds from anywhere, as `time.monotonic` does."""
+        self._home = home
+        self._scope = f"{database.resolve()}\0{environment}"
+        self._environment = environment
+        self._report = report
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._sleep = sleep
+
+    @contextmanager
+    def hold(self, procore_id: int | None, leave_when: Callable[[], bool] | None = None) -> Iterator[bool]:
+        """Wait for an account's lock (None: the one of a sign-in that nobody is known of yet).
+
+        Yields True with the lock held, or False once `leave_when` says that it is not needed any more.
+        Raises BusyError after the time limit, DataFolderError.
+        """
+        lock = self._new_lock(procore_id)
+        held = self._wait(lock, leave_when)
+        try:
+            yield held
+        finally:
+            if held:
+                lock.release()
+
+    @contextmanager
+    def try_hold(self, procore_id: int | None) -> Iterator[bool]:
+        """As `hold`, but yields False at once if somebody else has the lock."""
+        with self.hold(procore_id, leave_when=lambda: True) as held:
+            yield held
+
+    def _wait(self, lock: BaseFileLock, leave_when: Callable[[], bool] | None) -> bool:
+        deadline = self._clock() + self._timeout_s
+        while not self._try(lock):
+            if leave_when is not None and leave_when():
+                return False
+            if self._clock() >= deadline:
+                raise self._new_busy_error()
+            self._sleep(POLL_S)
+        return True
+
+    def _try(self, lock: BaseFileLock) -> bool:
+        import filelock
+
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            return False
+        except (OSError, NotImplementedError) as error:
+            why = getattr(error, "strerror", None) or "its file system has no locks"
+            raise DataFolderError(
+                f"{lock.lock_file} cannot be locked: {why}.",
+                "Let PROCORE_LOGIN_HOME name a folder on a local disk.",
+            ) from None
+        return True
+
+    def _new_lock(self, procore_id: int | None) -> BaseFileLock:
+        import filelock
+
+        path = self._find_path(procore_id)
+        folder.ensure_file(path, self._report)
+        # A fresh object each time: one that is shared would let two threads in.
+        return filelock.FileLock(path, mode=folder.FILE_MODE, thread_local=False, **_new_options())
+
+    def _find_path(self, procore_id: int | None) -> Path:
+        who = "new" if procore_id is None else str(procore_id)
+        digest = hashlib.sha256(f"{self._scope}\0{who}".encode("utf-8", "surrogateescape")).hexdigest()
+        return folder.open_subfolder(self._home, "locks", self._report) / f"{digest[:32]}.lock"
+
+    def _new_busy_error(self) -> BusyError:
+        return BusyError(
+            f"Another procore-login has been at work on this account in {self._environment} "
+            f"for {self._timeout_s:g} seconds.",
+            "Wait until it has ended, then try again.",
+        )
+
+
+def _new_options() -> dict[str, Any]:
+    # filelock has had these for some time only; before, they were its fixed behaviour.
+    import inspect
+
+    import filelock
+
+    known = inspect.signature(filelock.FileLock.__init__).parameters
+    wanted = {"fallback_to_soft": False, "preserve_lock_file": True}
+    return {name: value for name, value in wanted.items() if name in known}

@@ -1,0 +1,39 @@
+"""What the vault hands back, as frozen dataclasses; refuses to do anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from procore_cli.models import Account, Entry, TokenSet, User
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An account's tokens, the entry they came from, and the failures counted when it was read."""
+
+    tokens: TokenSet
+    entry: Entry
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class SignInSaved:
+    """What a sign-in changed.
+
+    `former` is the account's token set until now, `switched_from` the account that was current, if another.
+    """
+
+    user: User
+    is_new: bool
+    former: TokenSet | None
+    switched_from: Account | None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of the list of accounts; `expires_at` is the live token's end (seconds, UTC)."""
+
+    account: Account
+    is_current: bool
+    is_signed_in: bool
+    expires_at: int | None

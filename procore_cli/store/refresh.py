@@ -1,0 +1,193 @@
+"""One refresh of one account at a time, across processes: lock, read again, send once, save before use.
+
+Refuses to send a refresh token twice: Procore spends it at the first call, answered or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from procore_cli.errors import (
+    ConfigurationError,
+    GrantRefusedError,
+    ProcoreError,
+    ProcoreLoginError,
+    RefusedCredentialsError,
+    StorageError,
+    UnreachableError,
+)
+from procore_cli.models import Account, Entry, TokenAnswer, TokenSet
+from procore_cli.store import accounts, entries, failures, tokens
+from procore_cli.store.database import Rows
+from procore_cli.store.ledger import Ledger
+from procore_cli.store.lock import Locks
+from procore_cli.store.outcomes import Loaded
+from procore_cli.store.reading import READ_ATTEMPTS, State, read_state
+from procore_cli.store.secret_store import GivenUpError
+from procore_cli.store.settle import settle, tidy
+
+Exchange = Callable[[TokenSet], TokenAnswer]
+Needed = Callable[[TokenSet], bool]
+
+
+class Refresh:
+    """One account's refresh, by a run that has read `seen` before."""
+
+    def __init__(self, ledger: Ledger, locks: Locks, account: Account, seen: Loaded) -> None:
+        self._ledger = ledger
+        self._locks = locks
+        self._account = account
+        self._id = account.user.procore_id
+        self._environment = ledger.environment
+        self._seen = seen
+
+    def run(self, exchange: Exchange, needed: Needed) -> Loaded:
+        """See `Vault.refresh`."""
+        # 1. Wait for the lock, or for what another run brings meanwhile.
+        with self._locks.hold(self._id, leave_when=self._has_outcome) as held:
+            outcome = self._run_locked(exchange, needed) if held else self._find_outcome(is_final=False)
+        if outcome is None:
+            # What the other run brought has gone again: only the holder of the lock can tell why.
+            with self._locks.hold(self._id):
+                outcome = self._run_locked(exchange, needed)
+        return outcome
+
+    def _run_locked(self, exchange: Exchange, needed: Needed) -> Loaded:
+        # 2. Bring to an end what an earlier run left, and read again.
+        settle(self._ledger, self._id)
+        outcome = self._find_outcome(is_final=True)
+        if outcome is not None or not needed(self._seen.tokens):
+            return outcome or self._seen
+        if self._seen.tokens.refresh_token is None:
+            raise failures.new_unrenewable_error(self._account, self._environment)
+        # 3. Commit the new entry as pending, then send once, with no transaction open.
+        pending = self._ledger.new_pending("refresh", self._id)
+        renewed = self._send(exchange, pending)
+        if isinstance(renewed, Loaded):
+            return renewed
+        # 4. Write and read back.
+        written, parts = self._write(pending, renewed)
+        # 5. In one transaction the new entry counts, and the former one does no more.
+        saved = self._commit(written, parts, renewed)
+        # 6. Delete what is dead.
+        tidy(self._ledger, self._locks, self._id)
+        if saved is None:
+            raise failures.new_signed_out_error(self._account, self._environment)
+        return saved
+
+    def _has_outcome(self) -> bool:
+        state = self._read()
+        is_same = state.live_name == self._seen.entry.name
+        return not is_same or state.account.failures > self._seen.failures
+
+    def _find_outcome(self, *, is_final: bool) -> Loaded | None:
+        """Tokens newer than those seen, or None; raises the failure that another run recorded.
+
+        `is_final`: under the lock, newer tokens that cannot be read are lost, and those seen are spent.
+        """
+        for _ in range(READ_ATTEMPTS):
+            state = self._read()
+            is_newer = state.live_name not in {None, self._seen.entry.name}
+            if not is_newer and state.account.failures > self._seen.failures:
+                raise failures.read_text(state.account.failure)
+            if state.live is None:
+                raise failures.new_signed_out_error(self._account, self._environment)
+            if not is_newer:
+                return None
+            found = self._ledger.read_tokens(state.live)
+            if found is not None:
+                return Loaded(found, state.live, state.account.failures)
+            if is_final:
+                raise failures.new_lost_error(self._account, self._environment, state.live.store)
+        return None
+
+    def _read(self) -> State:
+        with self._ledger.database.reading() as rows:
+            return read_state(rows, self._environment, self._account)
+
+    def _send(self, exchange: Exchange, pending: Entry) -> TokenSet | Loaded:
+        former = self._seen.tokens
+        try:
+            answer = exchange(former)
+        except GrantRefusedError:
+            return self._bury_refused(pending)
+        except RefusedCredentialsError as error:
+            self._record(error, pending)
+            raise
+        except (UnreachableError, ConfigurationError):
+            # Nothing was sent: the refresh token is as good as before.
+            with self._ledger.database.writing() as rows:
+                entries.forget(rows, pending.name)
+            raise
+        except ProcoreError as error:
+            self._record(error, pending, is_interrupted=True)
+            raise
+        # RFC 6749, section 6: without a new refresh token the old one goes on.
+        refresh_token = answer.refresh_token or former.refresh_token
+        return TokenSet(answer.access_token, refresh_token, answer.expires_at, former.binding)
+
+    def _bury_refused(self, pending: Entry) -> Loaded:
+        """Mark what was refused dead, unless there are newer tokens, which are returned."""
+        with self._ledger.database.writing() as rows:
+            entries.forget(rows, pending.name)
+            state = read_state(rows, self._environment, self._account)
+            error = failures.new_refused_error(state.account, self._environment)
+            is_refused = state.live_name == self._seen.entry.name
+            if is_refused:
+                entries.make_dead(rows, self._seen.entry.name)
+                self._count(rows, error, is_interrupted=False)
+        outcome = None if is_refused else self._find_outcome(is_final=True)
+        if outcome is not None:
+            return outcome
+        tidy(self._ledger, self._locks, self._id)
+        raise error from None
+
+    def _record(self, error: ProcoreLoginError, pending: Entry, *, is_interrupted: bool = False) -> None:
+        """Count a failed request, so that waiting runs share it; nothing lies under the pending name."""
+        with self._ledger.database.writing() as rows:
+            entries.forget(rows, pending.name)
+            self._count(rows, error, is_interrupted=is_interrupted)
+
+    def _count(self, rows: Rows, error: ProcoreLoginError, *, is_interrupted: bool) -> None:
+        accounts.add_failure(rows, self._environment, self._id, failures.new_text(error))
+        if is_interrupted:
+            accounts.save_interruption(rows, self._environment, self._id, self._ledger.now())
+
+    def _write(self, pending: Entry, renewed: TokenSet) -> tuple[Entry, int]:
+        text = tokens.new_text(renewed)
+        try:
+            return pending, self._ledger.write(pending, text)
+        except StorageError as error:
+            # The old refresh token is spent, so these tokens are worth a second name;
+            # a store that does not answer would only take another minute to say so.
+            if isinstance(error, GivenUpError):
+                self._count_lost(error)
+                raise
+            second = self._ledger.new_pending("refresh", self._id)
+        try:
+            return second, self._ledger.write(second, text)
+        except StorageError as error:
+            self._count_lost(error)
+            raise
+
+    def _count_lost(self, error: StorageError) -> None:
+        # The entry stays pending: if it lands after all, the next run finds it whole.
+        with self._ledger.database.writing() as rows:
+            self._count(rows, error, is_interrupted=True)
+
+    def _commit(self, written: Entry, parts: int, renewed: TokenSet) -> Loaded | None:
+        """Make the new entry live, or dead with the former one if that was signed out meanwhile."""
+        with self._ledger.database.writing() as rows:
+            for entry in entries.list_in_state(rows, self._environment, self._id, "pending"):
+                if entry.name != written.name:
+                    entries.make_dead(rows, entry.name, forget_after=self._ledger.new_forget_after())
+            state = read_state(rows, self._environment, self._account)
+            if state.live_name != self._seen.entry.name:
+                entries.make_dead(rows, written.name)
+                return None
+            entries.bury_live(rows, self._environment, self._id)
+            entries.make_live(rows, written.name, parts, renewed.expires_at)
+            accounts.clear_failure(rows, self._environment, self._id)
+        live = replace(written, state="live", parts=parts, expires_at=renewed.expires_at)
+        return Loaded(renewed, live, state.account.failures)

@@ -1,0 +1,93 @@
+"""Who is known in an environment, who is current, and who is meant by a name; reads and writes rows alone.
+
+Refuses to touch a secret: what is here works without a keyring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from procore_cli.errors import UnknownAccountError
+from procore_cli.models import Account, Me, User
+from procore_cli.store import accounts, entries
+from procore_cli.store.database import Database, Rows
+from procore_cli.store.outcomes import Listed
+
+MAX_CANDIDATES = 10
+
+
+class Roster:
+    """The accounts of one environment. Every method raises DatabaseError."""
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self.environment = environment
+        self._database = database
+
+    def find_account(self, who: str | None = None) -> Account | None:
+        """The account that `who` (an e-mail or a procore_id) means, without it the current one, if any.
+
+        A row is enough, tokens or not. Raises UnknownAccountError, with the candidates.
+        """
+        with self._database.reading() as rows:
+            if who is None:
+                user = accounts.find_current(rows, self.environment)
+            else:
+                user = self._find_user(accounts.list_users(rows), who.strip())
+            return None if user is None else self._read_account(rows, user)
+
+    def list_accounts(self) -> list[Listed]:
+        """Every row, signed in or not, by id."""
+        with self._database.reading() as rows:
+            current = accounts.find_current(rows, self.environment)
+            return [self._list_one(rows, user, current) for user in accounts.list_users(rows)]
+
+    def find_listed(self, account: Account) -> Listed:
+        """The account as the list of accounts shows it."""
+        with self._database.reading() as rows:
+            return self._list_one(rows, account.user, accounts.find_current(rows, self.environment))
+
+    def switch(self, account: Account) -> None:
+        """Make the account the current one."""
+        with self._database.writing() as rows:
+            accounts.save_current(rows, self.environment, account.user)
+
+    def remember(self, account: Account, me: Me) -> Account:
+        """Keep what `/me` says now, where it differs; returns the account as it is then."""
+        with self._database.reading() as rows:
+            known = self._read_account(rows, accounts.find_user(rows, me.id) or account.user)
+        if (known.user.procore_id, known.user.email, known.name) == (me.id, me.login, me.name):
+            return known
+        with self._database.writing() as rows:
+            user, _ = accounts.save_user(rows, me)
+            accounts.save_name(rows, self.environment, me.id, me.name)
+            return self._read_account(rows, user)
+
+    def _read_account(self, rows: Rows, user: User) -> Account:
+        return accounts.find_account(rows, self.environment, user)
+
+    def _list_one(self, rows: Rows, user: User, current: User | None) -> Listed:
+        live = entries.find_live(rows, self.environment, user.procore_id)
+        is_current = current is not None and current.procore_id == user.procore_id
+        expires_at = live.expires_at if live else None
+        return Listed(self._read_account(rows, user), is_current, live is not None, expires_at)
+
+    def _find_user(self, users: list[User], who: str) -> User:
+        meant = [u for u in users if who == str(u.procore_id) or who.casefold() == (u.email or "").casefold()]
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            raise UnknownAccountError(
+                f"{who} is more than one account in {self.environment}: {_list_names(meant)}.",
+                "Name one by its Procore id.",
+            )
+        known = f"Known here: {_list_names(users)}." if users else "No account is known here."
+        raise UnknownAccountError(
+            f"There is no account {who} in {self.environment}. {known}",
+            f"Name one of these, or sign in: procore-login signin --env {self.environment}",
+        )
+
+
+def _list_names(users: Iterable[User]) -> str:
+    names = [f"{user.email or 'no e-mail'} ({user.procore_id})" for user in users]
+    more = ", ..." if len(names) > MAX_CANDIDATES else ""
+    return ", ".join(names[:MAX_CANDIDATES]) + more

@@ -1,0 +1,44 @@
+"""What a place for secrets can do; refuses to know any place itself.
+
+`keyrings.Keyring` and `files.SecretFiles` are the two implementations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from procore_cli.errors import KeyringError
+from procore_cli.models import StoreName
+
+
+class SecretStore(Protocol):
+    """Keeps short texts under a service and a user name. Every method raises StorageError."""
+
+    @property
+    def name(self) -> StoreName:
+        """How settings and the list of entries name this store."""
+        ...
+
+    def save(self, service: str, username: str, text: str) -> None:
+        """Keep `text`."""
+        ...
+
+    def load(self, service: str, username: str) -> str | None:
+        """The text that was kept, or None."""
+        ...
+
+    def delete(self, service: str, username: str) -> None:
+        """Remove the text; one that is missing is fine."""
+        ...
+
+
+Stores = Callable[[StoreName], SecretStore]
+
+
+class ClosedError(KeyringError):
+    """The keyring is missing, locked or does not answer: to ask again in this run is no use."""
+
+
+class GivenUpError(ClosedError):
+    """A call took too long and was left behind: what it was to write may still land."""

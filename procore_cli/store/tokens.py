@@ -1,0 +1,45 @@
+"""A token set as a text that can be kept, and back; refuses whatever is not exactly a token set.
+
+What comes out of a store is hostile until it is checked: another program may have written it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from procore_cli.models import Binding, TokenSet
+
+FORMAT = 1
+
+
+def new_text(tokens: TokenSet) -> str:
+    """The token set as compact ASCII."""
+    return json.dumps({"format": FORMAT, **asdict(tokens)}, separators=(",", ":"))
+
+
+def read_text(text: str) -> TokenSet | None:
+    """The token set that `new_text` wrote, or None for anything else."""
+    try:
+        found = json.loads(text)
+        return _read(found) if found.pop("format") == FORMAT else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _read(found: dict[str, Any]) -> TokenSet:
+    binding = found["binding"]
+    return TokenSet(
+        _checked(found["access_token"], str),
+        _checked(found["refresh_token"], str, type(None)),
+        _checked(found["expires_at"], int, type(None)),
+        Binding(*(_checked(binding[key], str) for key in ("client_id", "login_origin", "api_origin"))),
+    )
+
+
+def _checked(value: Any, *kinds: type) -> Any:
+    # type() and not isinstance(): True is an int to the latter.
+    if type(value) not in kinds:
+        raise TypeError
+    return value

@@ -1,0 +1,169 @@
+"""The life of a token entry, from the proof before a sign-in to the deletion after a sign-out.
+
+Refuses to write an entry twice and to use tokens that are not saved; each order of steps is a crash order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from procore_cli.errors import StorageError
+from procore_cli.models import Account, Entry, Me, StoreName, TokenSet
+from procore_cli.store import accounts, entries, parts, tokens
+from procore_cli.store.database import Database
+from procore_cli.store.ledger import Ledger
+from procore_cli.store.lock import Locks
+from procore_cli.store.outcomes import Loaded, SignInSaved
+from procore_cli.store.reading import Reading, State, read_state
+from procore_cli.store.refresh import Exchange, Needed, Refresh
+from procore_cli.store.roster import Roster
+from procore_cli.store.secret_store import Stores
+from procore_cli.store.settle import settle, settle_free, tidy
+
+
+class Vault(Roster):
+    """The accounts of one environment and their tokens. Every method raises StorageError, most BusyError."""
+
+    def __init__(
+        self,
+        database: Database,
+        locks: Locks,
+        stores: Stores,
+        store: StoreName,
+        environment: str,
+        clock: Callable[[], float],
+        warn: Callable[[str], None],
+    ) -> None:
+        """`store` takes what is new, older entries stay where they lie; `clock` gives seconds (UTC)."""
+        super().__init__(database, environment)
+        self._locks = locks
+        self._ledger = Ledger(database, stores, store, environment, clock, warn)
+
+    def prove(self) -> None:
+        """Write, read back and delete a value as large as a token set, before a browser opens."""
+        self._ledger.open_store()
+        with self._locks.hold(None):
+            settle(self._ledger, None)
+            proof = self._ledger.new_pending("proof", None)
+            try:
+                count = self._ledger.write(proof, os.urandom(parts.PAYLOAD_CHARS // 2).hex())
+                self._ledger.delete(replace(proof, parts=count))
+            except StorageError as error:
+                self._ledger.abandon(proof, error)
+                raise
+            with self._database.writing() as rows:
+                entries.forget(rows, proof.name)
+
+    def save_signin(self, fresh: TokenSet, me: Me) -> SignInSaved:
+        """Save a sign-in whole or not at all: tokens, row, name and session."""
+        with self._locks.hold(me.id):
+            # 0. Bring to an end what an earlier run left; its tokens are about to be replaced.
+            settle(self._ledger, me.id, lenient=True)
+            former = self._find_former(me.id)
+            # 1. Commit the new entry as pending.
+            pending = self._ledger.new_pending("signin", me.id)
+            # 2. Write it and read it back.
+            try:
+                count = self._ledger.write(pending, tokens.new_text(fresh))
+            except StorageError as error:
+                self._ledger.abandon(pending, error)
+                raise
+            # 3. In one transaction it counts, and the former one does no more.
+            saved = self._commit_signin(pending, count, fresh, me, former)
+            # 4. Delete what is dead.
+            tidy(self._ledger, self._locks, me.id)
+            return saved
+
+    def load(self, account: Account) -> Loaded | None:
+        """The account's tokens, or None if it is not signed in.
+
+        Needs no lock unless a refresh is pending: the tokens that are live until then may be spent.
+        Raises NotSignedInError if the store has lost them.
+        """
+        return Reading(self._ledger, self._locks, account).run()
+
+    def refresh(self, account: Account, exchange: Exchange, needed: Needed, seen: Loaded) -> Loaded:
+        """Exchange the refresh token, if that is still needed once the account's lock is held.
+
+        `seen` is what this run has loaded. Whatever another run saved or failed with since then is
+        taken instead. `exchange` is called at most once, and with no transaction open. Its errors go
+        through, except that a refused grant becomes RefreshRefusedError, and:
+        UnreachableError (nothing was sent) leaves all as it was; any other ProcoreError (the token may
+        be spent) is recorded as an interruption. Raises NotSignedInError after a sign-out.
+        """
+        return Refresh(self._ledger, self._locks, account, seen).run(exchange, needed)
+
+    def sign_out(self, account: Account) -> TokenSet | None:
+        """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
+
+        Needs no lock: a refresh under way finds out when it saves. The row stays; if the account was
+        current, nobody is. None if it was not signed in, or its tokens are lost.
+        """
+        self._settle_if_free(account)
+        while True:
+            state = self._read_state(account)
+            try:
+                found = None if state.live is None else self._ledger.read_tokens(state.live)
+            except StorageError:
+                self._commit_signout(account, None)
+                raise
+            if self._commit_signout(account, state):
+                return found
+
+    def clean(self, account: Account) -> None:
+        """Delete what a sign-out left, under the account's lock."""
+        with self._locks.hold(account.user.procore_id):
+            settle(self._ledger, account.user.procore_id, lenient=True)
+
+    def clean_free(self) -> None:
+        """Settle and delete at every account whose lock is free."""
+        settle_free(self._ledger, self._locks)
+
+    def _find_former(self, procore_id: int) -> TokenSet | None:
+        with self._database.reading() as rows:
+            live = entries.find_live(rows, self.environment, procore_id)
+        try:
+            return None if live is None else self._ledger.read_tokens(live)
+        except StorageError:
+            # It may lie in a store that is not there any more; a sign-in must work all the same.
+            return None
+
+    def _commit_signin(
+        self, pending: Entry, count: int, fresh: TokenSet, me: Me, former: TokenSet | None
+    ) -> SignInSaved:
+        with self._database.writing() as rows:
+            user, is_new = accounts.save_user(rows, me)
+            accounts.save_name(rows, self.environment, me.id, me.name)
+            accounts.clear_failure(rows, self.environment, me.id)
+            current = accounts.find_current(rows, self.environment)
+            is_switch = current is not None and current.procore_id != me.id
+            switched_from = self._read_account(rows, current) if current and is_switch else None
+            accounts.save_current(rows, self.environment, user)
+            entries.bury_live(rows, self.environment, me.id)
+            entries.make_live(rows, pending.name, count, fresh.expires_at)
+        return SignInSaved(user, is_new, former, switched_from)
+
+    def _settle_if_free(self, account: Account) -> None:
+        # A refresh that was interrupted may have left newer tokens than the live ones.
+        if self._read_state(account).is_refreshing:
+            with self._locks.try_hold(account.user.procore_id) as held:
+                if held:
+                    settle(self._ledger, account.user.procore_id, lenient=True)
+
+    def _commit_signout(self, account: Account, seen: State | None) -> bool:
+        """Nothing of the account is live any more; False if that is not what was `seen` (None: anything)."""
+        with self._database.writing() as rows:
+            now = read_state(rows, self.environment, account)
+            if seen is not None and now.live_name != seen.live_name:
+                return False
+            entries.bury_live(rows, self.environment, account.user.procore_id)
+            current = accounts.find_current(rows, self.environment)
+            if current is not None and current.procore_id == account.user.procore_id:
+                accounts.save_current(rows, self.environment, None)
+        return True
+
+    def _read_state(self, account: Account) -> State:
+        with self._database.reading() as rows:
+            return read_state(rows, self.environment, account)

@@ -1,0 +1,35 @@
+"""Machines to run the store wing on: with files, with a keyring in memory, with each in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import memory_keyring
+from tests.store.store_world import World, finish_left_calls
+
+
+@pytest.fixture
+def keyring_entries(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], str]]:
+    """An empty keyring in memory, chosen by the user as keyring's own configuration allows."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.memory_keyring.MemoryKeyring")
+    memory_keyring.MemoryKeyring.ENTRIES.clear()
+    memory_keyring.RELEASE.clear()
+    yield memory_keyring.MemoryKeyring.ENTRIES
+    finish_left_calls()
+    memory_keyring.MemoryKeyring.ENTRIES.clear()
+
+
+@pytest.fixture
+def world(own_world: Path) -> World:
+    """A machine that keeps its secrets in files."""
+    return World(own_world / "procore-login")
+
+
+@pytest.fixture(params=["file", "keyring"])
+def either_world(request: pytest.FixtureRequest, world: World, keyring_entries: object) -> World:
+    """A machine with each of the two stores in turn."""
+    world.store_name = request.param
+    return world

@@ -1,0 +1,212 @@
+"""The store wing as a command would have it, with what is outside of it replaced: clock, keyring, talk."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from procore_cli.errors import GrantRefusedError
+from procore_cli.folder import Report
+from procore_cli.models import Account, Binding, Entry, Me, StoreName, TokenAnswer, TokenSet
+from procore_cli.store.database import Database, Rows
+from procore_cli.store.deadline import Limits
+from procore_cli.store.entries import list_in_state
+from procore_cli.store.files import SecretFiles
+from procore_cli.store.keyrings import Keyring
+from procore_cli.store.lock import Locks
+from procore_cli.store.outcomes import Loaded
+from procore_cli.store.secret_store import SecretStore
+from procore_cli.store.vault import Vault
+from tests import memory_keyring
+
+JOE = Me(11111, "joecontractor@procore.com", "Joe Contractor")
+SECOND = Me(22222, "second@example.com", None)
+BINDING = Binding("client-id", "https://login.procore.com", "https://api.procore.com")
+NOW = 1_780_000_000
+
+
+def new_tokens(number: int, size: int = 520) -> TokenSet:
+    """Token sets that can be told apart by number."""
+    return TokenSet(f"access-{number}-".ljust(size, "a"), f"refresh-{number}", NOW + 5400, BINDING)
+
+
+def new_answer(number: int) -> TokenAnswer:
+    """Procore's answer to a refresh, as `new_tokens` numbers it."""
+    tokens = new_tokens(number)
+    return TokenAnswer(tokens.access_token, tokens.refresh_token, tokens.expires_at)
+
+
+def run_sql(path: Path, *statements: str) -> list[tuple[object, ...]]:
+    """What another program does with a database file; returns the last statement's rows."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = [connection.execute(statement).fetchall() for statement in statements]
+        connection.commit()
+    return rows[-1]
+
+
+def finish_left_calls() -> None:
+    """Whatever hangs in the keyring in memory goes on and ends."""
+    memory_keyring.RELEASE.set()
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread():
+            thread.join()
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class KillSwitch:
+    """Ends the process at the nth time that something outside of it is touched, before or after."""
+
+    def __init__(self, fuse: int) -> None:
+        self.fuse = fuse
+
+    def __call__(self) -> None:
+        self.fuse -= 1
+        if self.fuse == 0:
+            raise Killed
+
+
+class TickingStore:
+    """A store that says when it is about to do something, and when it has done it."""
+
+    def __init__(self, inner: SecretStore, tick: Callable[[], None]) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._tick = tick
+
+    def save(self, service: str, username: str, text: str) -> None:
+        self._tick()
+        self._inner.save(service, username, text)
+        self._tick()
+
+    def load(self, service: str, username: str) -> str | None:
+        self._tick()
+        return self._inner.load(service, username)
+
+    def delete(self, service: str, username: str) -> None:
+        self._tick()
+        self._inner.delete(service, username)
+        self._tick()
+
+
+class TickingDatabase(Database):
+    """A database that says when it is about to be written, and when it has been."""
+
+    def __init__(self, path: Path, report: Report, tick: Callable[[], None], *, is_ours: bool) -> None:
+        super().__init__(path, report, is_ours=is_ours, timeout_s=5)
+        self._tick = tick
+
+    @contextmanager
+    def writing(self) -> Iterator[Rows]:
+        self._tick()
+        with super().writing() as rows:
+            yield rows
+        self._tick()
+
+
+class Procore:
+    """What Procore does with refresh tokens: each is good once, and any call spends it."""
+
+    def __init__(self, number: int = 1) -> None:
+        self.number = number
+        self.calls = 0
+
+    def exchange(self, tokens: TokenSet) -> TokenAnswer:
+        self.calls += 1
+        is_current = tokens.refresh_token == f"refresh-{self.number}"
+        self.number += 1
+        if not is_current:
+            self.number = 0
+            raise GrantRefusedError("The grant is invalid.")
+        return new_answer(self.number)
+
+
+@dataclass
+class World:
+    """A machine with one data folder; every `new_vault` is another run of the program on it."""
+
+    home: Path
+    store_name: StoreName = "file"
+    environment: str = "production"
+    database_path: Path | None = None
+    now: float = NOW
+    said: list[str] = field(default_factory=list)
+    limits: Limits = field(default_factory=Limits)
+    lock_timeout_s: float = 10.0
+    lock_scope: Path | None = None
+    tick: Callable[[], None] = lambda: None
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def database(self) -> Database:
+        path = self.database_path or self.home / f"{self.environment}.db"
+        return TickingDatabase(
+            path, self.said.append, lambda: self.tick(), is_ours=self.database_path is None
+        )
+
+    @property
+    def locks(self) -> Locks:
+        database = self.lock_scope or self.database.path
+        return Locks(
+            self.home,
+            database,
+            self.environment,
+            self.said.append,
+            timeout_s=self.lock_timeout_s,
+            sleep=self.sleep,
+        )
+
+    def stores(self, name: StoreName) -> SecretStore:
+        if name == "file":
+            return TickingStore(SecretFiles(self.home, self.said.append), lambda: self.tick())
+        return TickingStore(Keyring(self.said.append, self.limits), lambda: self.tick())
+
+    def new_vault(self) -> Vault:
+        return Vault(
+            self.database,
+            self.locks,
+            self.stores,
+            self.store_name,
+            self.environment,
+            lambda: self.now,
+            self.said.append,
+        )
+
+    def sign_in(self, number: int = 1, me: Me = JOE) -> Account:
+        vault = self.new_vault()
+        vault.save_signin(new_tokens(number), me)
+        account = vault.find_account(str(me.id))
+        assert account is not None
+        return account
+
+    def load(self, account: Account) -> Loaded:
+        loaded = self.new_vault().load(account)
+        assert loaded is not None
+        return loaded
+
+    def refresh(
+        self,
+        account: Account,
+        exchange: Callable[[TokenSet], TokenAnswer] = lambda _: new_answer(2),
+        seen: Loaded | None = None,
+    ) -> Loaded:
+        return self.new_vault().refresh(account, exchange, lambda _: True, seen or self.load(account))
+
+    def list_entries(self, me: Me | None = JOE) -> list[Entry]:
+        who = None if me is None else me.id
+        with self.database.reading() as rows:
+            states = (list_in_state(rows, self.environment, who, s) for s in ("pending", "live", "dead"))
+            return [entry for state in states for entry in state]
+
+    def count_secrets(self) -> int:
+        """How many parts lie in both stores together."""
+        folder = self.home / "secrets"
+        files = len(list(folder.iterdir())) if folder.exists() else 0
+        return files + len(memory_keyring.MemoryKeyring.ENTRIES)

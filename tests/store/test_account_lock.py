@@ -1,0 +1,173 @@
+"""One holder at a time, across threads and processes, for a limited time."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from procore_cli.errors import BusyError, DataFolderError
+from procore_cli.store.lock import LOCK_TIMEOUT_S, Locks
+from tests.store.store_world import World
+
+
+class Clock:
+    """A clock that sleeping moves on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+def new_locks(world: World, clock: Clock) -> Locks:
+    database = world.database.path
+    return Locks(world.home, database, "production", world.said.append, clock=clock, sleep=clock.sleep)
+
+
+def test_a_lock_is_a_file_of_ours_that_stays(world: World) -> None:
+    with world.locks.hold(11111) as held:
+        assert held
+    (path,) = (world.home / "locks").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    inode = path.stat().st_ino
+    with world.locks.hold(11111):
+        pass
+    assert path.stat().st_ino == inode
+
+
+def test_a_held_lock_is_given_up_after_ninety_seconds(world: World) -> None:
+    clock = Clock()
+    waiting = new_locks(world, clock).hold(11111)
+    with world.locks.hold(11111), pytest.raises(BusyError, match="production") as failure:
+        waiting.__enter__()
+    assert failure.value.exit_code == 5
+    assert LOCK_TIMEOUT_S == 90
+    assert clock.now == pytest.approx(90, abs=0.2)
+    assert max(clock.sleeps) <= 0.1
+
+
+def test_accounts_environments_and_databases_have_their_own_locks(world: World) -> None:
+    elsewhere = World(world.home, database_path=world.home.parent / "test.db")
+    sandbox = World(world.home, environment="sandbox", database_path=world.database.path)
+    scopes = [world.locks.try_hold(who) for who in (11111, 22222, None)]
+    scopes += [sandbox.locks.try_hold(11111), elsewhere.locks.try_hold(11111)]
+    with ExitStack() as stack:
+        assert all(stack.enter_context(scope) for scope in scopes)
+
+
+def test_two_names_of_one_database_are_one_lock(world: World, tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "test.db")
+    one = World(world.home, database_path=tmp_path / "test.db")
+    two = World(world.home, database_path=tmp_path / "link.db")
+    with one.locks.hold(1), two.locks.try_hold(1) as held:
+        assert not held
+
+
+def test_trying_does_not_wait(world: World) -> None:
+    with world.locks.try_hold(11111) as first, world.locks.try_hold(11111) as second:
+        assert (first, second) == (True, False)
+    with world.locks.try_hold(11111) as third:
+        assert third
+
+
+def test_a_waiter_may_leave_without_the_lock(world: World) -> None:
+    clock = Clock()
+    with world.locks.hold(11111):
+        with new_locks(world, clock).hold(11111, leave_when=lambda: clock.now > 1) as held:
+            assert not held
+        with world.locks.try_hold(11111) as still_free:
+            assert not still_free
+    assert clock.now == pytest.approx(1, abs=0.2)
+
+
+def test_a_free_lock_is_taken_even_if_the_waiter_would_leave(world: World) -> None:
+    with world.locks.hold(11111, leave_when=lambda: True) as held:
+        assert held
+
+
+def test_a_lock_is_released_when_its_holder_fails(world: World) -> None:
+    with pytest.raises(KeyboardInterrupt), world.locks.hold(11111):
+        raise KeyboardInterrupt
+    with world.locks.try_hold(11111) as held:
+        assert held
+
+
+def test_threads_take_turns(world: World) -> None:
+    inside, most = 0, 0
+    ready = threading.Barrier(4)
+
+    def work() -> None:
+        nonlocal inside, most
+        ready.wait()
+        with world.locks.hold(11111):
+            inside += 1
+            most = max(most, inside)
+            inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from procore_cli.store.lock import Locks
+with Locks(Path(sys.argv[1]), Path(sys.argv[2]), "production", print).hold(11111):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_process_that_dies_lets_the_next_one_in(world: World) -> None:
+    world.home.mkdir(mode=0o700)
+    command = [sys.executable, "-c", HOLD, str(world.home), str(world.database.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with world.locks.try_hold(11111) as held:
+            assert not held
+        other.kill()
+        other.wait()
+        with world.locks.hold(11111) as held:
+            assert held
+
+
+def test_a_lock_file_that_is_a_link_is_refused(world: World, tmp_path: Path) -> None:
+    with world.locks.hold(11111):
+        pass
+    (path,) = (world.home / "locks").iterdir()
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataFolderError, match="link"):
+        world.locks.hold(11111).__enter__()
+
+
+def test_a_file_system_without_locks_is_said_to_have_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import filelock
+
+    def acquire(self: object, **_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(filelock.BaseFileLock, "acquire", acquire)
+    with pytest.raises(DataFolderError, match="no locks") as failure:
+        world.locks.hold(11111).__enter__()
+    assert "PROCORE_LOGIN_HOME" in failure.value.hint

@@ -1,0 +1,60 @@
+"""An app's secret, over both stores."""
+
+from __future__ import annotations
+
+import pytest
+
+from procore_cli.errors import KeyringError
+from procore_cli.store.credentials import ClientSecrets, StoredSecret
+from tests.store.store_world import World
+
+ORIGIN = "https://login.procore.com"
+
+
+def new_secrets(world: World) -> ClientSecrets:
+    return ClientSecrets(world.stores, world.store_name, world.environment)
+
+
+def test_a_secret_comes_back_with_what_it_belongs_to(either_world: World) -> None:
+    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
+    found = new_secrets(either_world).find()
+    assert found == StoredSecret("production", "client-id", ORIGIN, "the-secret")
+    assert "the-secret" not in repr(found)
+
+
+def test_a_new_secret_replaces_the_former_one(either_world: World) -> None:
+    new_secrets(either_world).save("client-id", ORIGIN, "first")
+    new_secrets(either_world).save("other-id", ORIGIN, "second")
+    assert new_secrets(either_world).find() == StoredSecret("production", "other-id", ORIGIN, "second")
+    assert either_world.count_secrets() == 1
+
+
+def test_without_a_secret_there_is_none(either_world: World) -> None:
+    assert new_secrets(either_world).find() is None
+
+
+def test_another_environments_secret_is_found_by_its_name(either_world: World) -> None:
+    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
+    either_world.environment = "monthly"
+    assert new_secrets(either_world).find() is None
+    found = new_secrets(either_world).find("production")
+    assert found is not None
+    assert found.environment == "production"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "null", "[]", '[1,"a","b"]', '[1,"a","b",3]', '[2,"a","b","c"]', "[1"]
+)
+def test_a_damaged_secret_counts_as_none(world: World, text: str) -> None:
+    world.stores("file").save("procore-login/production/client-secret", "client-secret", text)
+    assert new_secrets(world).find() is None
+
+
+def test_a_keyring_that_forgets_a_secret_is_an_error(
+    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_name = "keyring"
+    monkeypatch.setenv("TEST_KEYRING_FAULT", "forget-write")
+    with pytest.raises(KeyringError, match="production") as failure:
+        new_secrets(world).save("client-id", ORIGIN, "the-secret")
+    assert "the-secret" not in failure.value.message + failure.value.hint

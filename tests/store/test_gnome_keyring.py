@@ -1,0 +1,142 @@
+"""The real gnome-keyring: `dbus-run-session` starts a bus of its own for these, see the marker."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from procore_cli.errors import KeyringError
+from procore_cli.store import keyrings
+from procore_cli.store.deadline import Limits
+from procore_cli.store.keyrings import Keyring
+from procore_cli.store.parts import PART_CHARS
+from procore_cli.store.secret_store import GivenUpError
+from tests.store.store_world import JOE, World, new_tokens
+
+pytestmark = pytest.mark.gnome_keyring
+
+# The common fixture takes these away from every test.
+BUS = {name: value for name, value in os.environ.items() if name.startswith("DBUS_")}
+SERVICE = "procore-login/production/test-entry/1"
+
+
+@pytest.fixture(autouse=True)
+def real_bus(own_world: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
+    for name, value in BUS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def keyring(said: list[str]) -> Keyring:
+    return Keyring(said.append)
+
+
+def test_the_secret_service_is_chosen_without_being_named(keyring: Keyring) -> None:
+    assert keyring.find_backend_name() == "keyring.backends.SecretService.Keyring"
+
+
+def test_an_entry_is_written_read_back_and_deleted(keyring: Keyring) -> None:
+    text = "x" * PART_CHARS
+    keyring.save(SERVICE, "token-set", text)
+    assert keyring.load(SERVICE, "token-set") == text
+    keyring.delete(SERVICE, "token-set")
+    assert keyring.load(SERVICE, "token-set") is None
+
+
+def test_a_missing_entry_is_deleted_without_complaint(keyring: Keyring) -> None:
+    keyring.delete(SERVICE, "token-set")
+    assert keyring.load(SERVICE, "token-set") is None
+
+
+@pytest.mark.parametrize("size", [520, 6000])
+def test_a_sign_in_is_proved_saved_and_signed_out(world: World, size: int) -> None:
+    world.store_name = "keyring"
+    vault = world.new_vault()
+    vault.prove()
+    vault.save_signin(new_tokens(1, size), JOE)
+    account = world.new_vault().find_account()
+    assert account is not None
+    assert world.load(account).tokens == new_tokens(1, size)
+    vault.sign_out(account)
+    vault.clean(account)
+    assert world.list_entries() == []
+    assert world.said == []
+
+
+@pytest.fixture
+def locked(keyring: Keyring) -> Iterator[None]:
+    """The collection is locked, and there is no display that its prompt could be shown on."""
+    import secretstorage
+
+    keyring.save(SERVICE, "token-set", "text")
+    with closing(secretstorage.dbus_init()) as connection:
+        collection = secretstorage.get_default_collection(connection)
+        collection.lock()
+        yield
+        unlock(connection, collection.collection_path)
+    # keyring leaves its connection open where unlocking fails: that is for the test that did it.
+    gc.collect()
+
+
+def unlock(connection: Any, collection_path: str) -> None:
+    """What gnome-keyring has for its own tests: no prompt, the password is the line that unlocked it."""
+    from secretstorage.util import DBusAddressWrapper, format_secret, open_session
+
+    interface = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
+    service = DBusAddressWrapper("/org/freedesktop/secrets", interface, connection)
+    password = format_secret(open_session(connection), b"\n", "text/plain")
+    service.call("UnlockWithMasterPassword", "o(oayays)", collection_path, password)
+
+
+@pytest.fixture
+def stopped() -> Iterator[None]:
+    """The daemon does not answer, as while a prompt waits for somebody."""
+    import secretstorage
+    from jeepney.bus_messages import message_bus
+    from jeepney.io.blocking import Proxy
+
+    with closing(secretstorage.dbus_init()) as connection:
+        bus = Proxy(message_bus, connection)
+        (daemon,) = bus.GetConnectionUnixProcessID("org.freedesktop.secrets")
+    os.kill(daemon, signal.SIGSTOP)
+    yield
+    os.kill(daemon, signal.SIGCONT)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_locked_collection_without_a_prompt_says_that_it_is_locked(
+    world: World, keyring: Keyring, locked: None
+) -> None:
+    world.store_name = "keyring"
+    with pytest.raises(KeyringError, match="locked") as failure:
+        world.new_vault().prove()
+    assert failure.value.exit_code == 6
+    assert "procore-login configure --store file" in failure.value.hint
+
+
+def test_whether_the_collection_is_locked_is_found_out_without_a_prompt(keyring: Keyring) -> None:
+    keyring.save(SERVICE, "token-set", "text")
+    assert not keyrings.is_locked()
+
+
+def test_a_locked_collection_is_recognised(locked: None) -> None:
+    assert keyrings.is_locked()
+
+
+def test_a_daemon_that_does_not_answer_is_given_up(said: list[str], stopped: None) -> None:
+    keyring = Keyring(said.append, Limits(notice_s=0.05, give_up_s=0.3))
+    with pytest.raises(GivenUpError, match="given up"):
+        keyring.load(SERVICE, "token-set")
+    assert said == ["Waiting for the keyring ..."]

@@ -1,0 +1,269 @@
+"""Which keyring is chosen, how long it may take, and what becomes of its exceptions."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import keyring.core
+import pytest
+from keyring.backend import KeyringBackend
+
+from procore_cli.errors import KeyringError
+from procore_cli.store import keyrings, session_bus
+from procore_cli.store.deadline import Limits
+from procore_cli.store.keyrings import Keyring
+from procore_cli.store.secret_store import GivenUpError
+from tests.memory_keyring import MemoryKeyring
+
+SERVICE = "procore-login/production/0123abcd/1"
+SECRET = "the-secret-text"
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def store(said: list[str], keyring_entries: object) -> Keyring:
+    return Keyring(said.append)
+
+
+@pytest.fixture
+def unnamed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Nobody has named a keyring."""
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
+    return monkeypatch
+
+
+def name_backend(monkeypatch: pytest.MonkeyPatch, platform: str, *names: str) -> None:
+    monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, platform, names)
+    monkeypatch.setattr(sys, "platform", platform)
+
+
+def test_the_backend_that_the_variable_names_is_used(store: Keyring) -> None:
+    assert store.find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+
+
+def test_the_backend_that_keyringrc_names_is_used(own_world: Path, unnamed: pytest.MonkeyPatch) -> None:
+    config = keyring.core._config_path()
+    assert own_world in config.parents
+    config.parent.mkdir(parents=True)
+    config.write_text("[backend]\ndefault-keyring = tests.memory_keyring.MemoryKeyring\n")
+    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+
+
+def test_what_the_user_names_is_accepted_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    assert Keyring(print).find_backend_name() == "keyring.backends.null.Keyring"
+
+
+@pytest.mark.parametrize("name", ["no.such.module.Keyring", "nothing", "tests.memory_keyring.Nobody"])
+def test_a_variable_that_names_nothing_usable_is_named_itself(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
+    with pytest.raises(KeyringError, match="PYTHON_KEYRING_BACKEND") as failure:
+        Keyring(print).load(SERVICE, "token-set")
+    assert name in failure.value.message
+
+
+def test_a_keyringrc_that_names_nothing_usable_is_named_itself(unnamed: pytest.MonkeyPatch) -> None:
+    config = keyring.core._config_path()
+    config.parent.mkdir(parents=True)
+    config.write_text("[backend]\ndefault-keyring = no.such.Keyring\n")
+    with pytest.raises(KeyringError, match="keyringrc") as failure:
+        Keyring(print).load(SERVICE, "token-set")
+    assert "default-keyring" in failure.value.hint
+
+
+def test_the_platforms_first_usable_backend_is_used(unnamed: pytest.MonkeyPatch) -> None:
+    names = ["no.such.Keyring", "keyring.backends.fail.Keyring", "tests.memory_keyring.MemoryKeyring"]
+    name_backend(unnamed, "linux", *names)
+    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+
+
+def test_a_plaintext_backend_that_happens_to_be_installed_is_not_used(unnamed: pytest.MonkeyPatch) -> None:
+    class PlaintextKeyring(MemoryKeyring):
+        priority = 100
+
+    assert PlaintextKeyring in KeyringBackend._classes
+    name_backend(unnamed, "linux", "keyring.backends.fail.Keyring")
+    with pytest.raises(KeyringError, match="no keyring"):
+        Keyring(print).load(SERVICE, "token-set")
+
+
+@pytest.mark.parametrize(
+    ("platform", "sign"),
+    [("linux", "gnome-keyring or KWallet"), ("darwin", "keychain"), ("win32", "Credential Manager")],
+)
+def test_without_a_keyring_the_choices_of_the_system_are_listed(
+    unnamed: pytest.MonkeyPatch, platform: str, sign: str
+) -> None:
+    name_backend(unnamed, platform)
+    with pytest.raises(KeyringError) as failure:
+        Keyring(print).save(SERVICE, "token-set", SECRET)
+    assert failure.value.exit_code == 6
+    for way in (sign, "procore-login configure --store file", "cron", "PROCORE_ACCESS_TOKEN"):
+        assert way in failure.value.hint
+
+
+@pytest.mark.parametrize(
+    ("fault", "sign"),
+    [("missing", "no keyring"), ("locked", "locked.*dismissed"), ("fail-at-write", "PasswordSetError")],
+)
+def test_a_fault_is_an_error_of_ours_without_the_secret(
+    store: Keyring, monkeypatch: pytest.MonkeyPatch, fault: str, sign: str
+) -> None:
+    monkeypatch.setenv("TEST_KEYRING_FAULT", fault)
+    with pytest.raises(KeyringError, match=sign) as failure:
+        store.save(SERVICE, "token-set", SECRET)
+    assert failure.value.__context__ is None
+    shown = "".join(traceback.format_exception(failure.value))
+    assert SECRET not in shown + failure.value.message + failure.value.hint
+
+
+class DBusErrorResponse(Exception):  # noqa: N818 - jeepney's name
+    pass
+
+
+class ItemNotFoundException(Exception):  # noqa: N818 - secretstorage's name
+    pass
+
+
+class SecretServiceNotAvailableException(Exception):  # noqa: N818 - secretstorage's name
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "sign"),
+    [
+        (DBusErrorResponse(SECRET), "DBusErrorResponse"),
+        (SecretServiceNotAvailableException(SECRET), "cannot be reached"),
+        (OSError(5, SECRET), "OSError 5"),
+        (TimeoutError(SECRET), "TimeoutError"),
+        (RuntimeError(SECRET), "RuntimeError"),
+        (KeyError(SECRET), "KeyError"),
+    ],
+)
+@pytest.mark.parametrize("method", ["get_password", "set_password", "delete_password"])
+def test_what_backends_leak_is_translated(
+    store: Keyring, monkeypatch: pytest.MonkeyPatch, error: Exception, sign: str, method: str
+) -> None:
+    def leak(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(MemoryKeyring, method, leak)
+    calls: dict[str, Callable[[], object]] = {
+        "get_password": lambda: store.load(SERVICE, "token-set"),
+        "set_password": lambda: store.save(SERVICE, "token-set", SECRET),
+        "delete_password": lambda: store.delete(SERVICE, "token-set"),
+    }
+    with pytest.raises(KeyringError, match=sign) as failure:
+        calls[method]()
+    assert SECRET not in failure.value.message
+    assert failure.value.__context__ is None
+
+
+def test_an_entry_that_goes_while_it_is_read_or_deleted_is_missing(
+    store: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leak(*_: object) -> None:
+        raise ItemNotFoundException
+
+    monkeypatch.setattr(MemoryKeyring, "get_password", leak)
+    monkeypatch.setattr(MemoryKeyring, "delete_password", leak)
+    store.delete(SERVICE, "token-set")
+    assert store.load(SERVICE, "token-set") is None
+
+
+def test_an_entry_that_cannot_be_deleted_is_an_error(store: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.save(SERVICE, "token-set", SECRET)
+    monkeypatch.setenv("TEST_KEYRING_FAULT", "fail-at-delete")
+    with pytest.raises(KeyringError, match="delete"):
+        store.delete(SERVICE, "token-set")
+
+
+def test_a_slow_call_says_that_it_waits_and_is_given_up(
+    said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
+    store = Keyring(said.append, Limits(notice_s=0.02, give_up_s=0.1))
+    with pytest.raises(GivenUpError, match="given up") as failure:
+        store.save(SERVICE, "token-set", SECRET)
+    assert failure.value.exit_code == 6
+    assert said == ["Waiting for the keyring ..."]
+
+
+def test_an_unlock_prompt_is_spoken_of_only_where_there_is_one(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Keyring(said.append)
+    store._backend = keyring.core._load_keyring_class(keyrings._SECRET_SERVICE)()
+    for locked in (True, False):
+        monkeypatch.setattr(keyrings, "_ask_whether_locked", lambda answer=locked: answer)
+        store._tell_waiting()
+    assert said == [
+        "Waiting for the keyring to be unlocked: look for its prompt ...",
+        "Waiting for the keyring ...",
+    ]
+
+
+def test_without_a_bus_nothing_is_known_to_be_locked() -> None:
+    assert not keyrings.is_locked()
+
+
+def test_the_limits_are_those_of_the_contract() -> None:
+    assert Limits() == Limits(notice_s=2.0, give_up_s=60.0)
+
+
+@pytest.fixture
+def own_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runtime folder with a bus in it, as systemd makes it; returns the folder above."""
+    folder = tmp_path / str(os.getuid())
+    folder.mkdir()
+    # A socket's whole path may be too long for the system.
+    monkeypatch.chdir(folder)
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("bus")
+    monkeypatch.setenv(session_bus.VARIABLE, "")
+    return tmp_path
+
+
+def test_without_an_address_the_users_own_bus_is_used(own_bus: Path) -> None:
+    session_bus.use_own_bus(own_bus)
+    assert os.environ[session_bus.VARIABLE] == f"unix:path={own_bus}/{os.getuid()}/bus"
+
+
+def test_an_address_that_is_set_is_kept(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(session_bus.VARIABLE, "unix:path=/elsewhere")
+    session_bus.use_own_bus(own_bus)
+    assert os.environ[session_bus.VARIABLE] == "unix:path=/elsewhere"
+
+
+def test_a_bus_of_somebody_else_is_not_used(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = os.getuid()
+    (own_bus / str(mine)).rename(own_bus / "4711")
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    session_bus.use_own_bus(own_bus)
+    assert os.environ[session_bus.VARIABLE] == ""
+
+
+def test_what_is_no_socket_is_no_bus(own_bus: Path) -> None:
+    bus = own_bus / str(os.getuid()) / "bus"
+    bus.unlink()
+    session_bus.use_own_bus(own_bus)
+    bus.write_text("")
+    session_bus.use_own_bus(own_bus)
+    assert os.environ[session_bus.VARIABLE] == ""
+
+
+def test_other_systems_have_no_such_bus(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    session_bus.use_own_bus(own_bus)
+    assert os.environ[session_bus.VARIABLE] == ""

@@ -1,0 +1,76 @@
+"""The wing put together as a command gets it, in one process and in two."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from procore_cli.store.opening import open_storage
+from tests.store.store_world import JOE, NOW, new_tokens, run_sql
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_opening_touches_nothing(tmp_path: Path) -> None:
+    said: list[str] = []
+    open_storage(tmp_path / "home", "production", "file", tell=said.append, warn=said.append)
+    assert list(tmp_path.glob("home*/*")) == []
+    assert said == []
+
+
+def test_the_database_of_an_environment_lies_in_the_data_folder(tmp_path: Path) -> None:
+    said: list[str] = []
+    home = tmp_path / "data"
+    storage = open_storage(home, "sandbox", "file", tell=said.append, warn=said.append, clock=lambda: NOW)
+    storage.vault.save_signin(new_tokens(1), JOE)
+    storage.client_secrets.save("client-id", "https://login-sandbox.procore.com", "secret")
+    assert sorted(path.name for path in home.iterdir()) == ["locks", "sandbox.db", "secrets"]
+    assert [path.stat().st_mode & 0o77 for path in home.rglob("*")] == [0] * len(list(home.rglob("*")))
+    assert said == []
+
+
+def test_another_database_is_used_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    run_sql(path, "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))")
+    path.chmod(0o644)
+    storage = open_storage(tmp_path / "data", "production", "file", tell=print, warn=print, database=path)
+    storage.vault.save_signin(new_tokens(1), JOE)
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert run_sql(path, "SELECT id, procore_id, email FROM users") == [(1, 11111, JOE.login)]
+
+
+def test_each_store_is_made_once_and_only_when_it_is_asked_for(tmp_path: Path) -> None:
+    stores = open_storage(tmp_path, "production", "file", tell=print, warn=print).stores
+    assert stores("file") is stores("file")
+    assert stores("keyring").name == "keyring"
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from procore_cli.store.opening import open_storage
+from tests.store.store_world import JOE, new_tokens
+
+vault = open_storage(Path(sys.argv[1]), "production", "keyring", tell=print, warn=print).vault
+if sys.argv[2] == "save":
+    vault.prove()
+    vault.save_signin(new_tokens(1), JOE)
+else:
+    assert vault.load(vault.find_account()).tokens == new_tokens(1)
+"""
+
+
+def test_a_keyring_is_shared_by_processes(tmp_path: Path) -> None:
+    variables = {
+        **os.environ,
+        "PYTHON_KEYRING_BACKEND": "tests.memory_keyring.FolderKeyring",
+        "TEST_KEYRING_FOLDER": str(tmp_path / "keyring"),
+        "PYTHONPATH": str(ROOT),
+    }
+    for word in ("save", "load"):
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "data"), word]
+        subprocess.run(command, env=variables, check=True, cwd=tmp_path)
+    (entry,) = (tmp_path / "keyring").iterdir()
+    assert entry.read_text().startswith("procore-login/production/")

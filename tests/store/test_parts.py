@@ -1,0 +1,147 @@
+"""Texts in parts, and token sets as texts: whole or nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from procore_cli.errors import GrantRefusedError, ProcoreError, StorageError
+from procore_cli.models import TokenSet
+from procore_cli.store import failures, parts, tokens
+from tests.store.store_world import World, new_tokens
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, parts.PAYLOAD_CHARS])
+def test_a_text_is_one_part_while_it_fits(size: int) -> None:
+    (part,) = parts.split_text("x" * size)
+    assert len(part) <= 1280
+    assert parts.join_parts([part]) == "x" * size
+
+
+@pytest.mark.parametrize("size", [parts.PAYLOAD_CHARS + 1, 6000, parts.PAYLOAD_CHARS * 16])
+def test_a_long_text_is_parts_that_fit_windows(size: int) -> None:
+    text = "".join(chr(33 + i % 90) for i in range(size))
+    pieces = parts.split_text(text)
+    assert all(len(piece.encode("utf-16-le")) <= 2560 for piece in pieces)
+    assert parts.join_parts(pieces) == text
+
+
+def test_a_text_of_more_than_sixteen_parts_is_refused_without_showing_it() -> None:
+    with pytest.raises(StorageError, match="too long") as failure:
+        parts.split_text("secret" * parts.PAYLOAD_CHARS * 3)
+    assert "secret" not in failure.value.message
+
+
+LONG = "".join(str(i) for i in range(1000))
+
+
+def _swap(pieces: list[str]) -> list[str]:
+    return [pieces[1], pieces[0], *pieces[2:]]
+
+
+def _mix(pieces: list[str]) -> list[str]:
+    return [pieces[0], *parts.split_text(LONG[::-1])[1:]]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda pieces: [],
+        lambda pieces: pieces[:-1],
+        lambda pieces: pieces[1:],
+        lambda pieces: pieces * 20,
+        lambda pieces: [*pieces, pieces[-1]],
+        lambda pieces: [*pieces[:-1], pieces[-1][:-1]],
+        lambda pieces: [*pieces[:-1], pieces[-1].replace("9", "8")],
+        lambda pieces: [*pieces[:-1], "no header"],
+        _swap,
+        _mix,
+    ],
+)
+def test_torn_parts_are_never_joined(damage: Callable[[list[str]], list[str]]) -> None:
+    pieces = parts.split_text(LONG)
+    assert parts.join_parts(pieces) == LONG
+    assert parts.join_parts(damage(pieces)) is None
+
+
+def test_a_part_that_claims_hundreds_of_others_is_torn(world: World) -> None:
+    store = world.stores("file")
+    (part,) = parts.split_text("text")
+    store.save(parts.new_service("production", "name", 1), parts.USERNAME, part.replace("1/1", "1/99"))
+    assert parts.load_text(store, "production", "name") is None
+
+
+def test_a_text_of_which_a_part_is_missing_is_torn(world: World) -> None:
+    store = world.stores("file")
+    assert parts.save_text(store, "production", "name", LONG) == 3
+    assert parts.load_text(store, "production", "name") == LONG
+    store.delete(parts.new_service("production", "name", 2), parts.USERNAME)
+    assert parts.load_text(store, "production", "name") is None
+
+
+def test_a_text_of_unknown_size_is_deleted_whole(world: World) -> None:
+    store = world.stores("file")
+    parts.save_text(store, "production", "name", "x" * parts.PAYLOAD_CHARS * parts.MAX_PARTS)
+    assert world.count_secrets() == parts.MAX_PARTS
+    parts.delete_text(store, "production", "name", None)
+    assert world.count_secrets() == 0
+
+
+def test_each_part_has_a_service_of_its_own_that_names_the_environment() -> None:
+    services = {parts.new_service("sandbox", "name", number) for number in (1, 2)}
+    assert len(services) == 2
+    assert all(service.startswith("procore-login/sandbox/") for service in services)
+
+
+@pytest.mark.parametrize("expires_at", [None, 1_780_000_000])
+@pytest.mark.parametrize("refresh_token", [None, "re\u00e9\ud800fresh"])
+def test_a_token_set_comes_back_as_it_was(expires_at: int | None, refresh_token: str | None) -> None:
+    kept = TokenSet("access", refresh_token, expires_at, new_tokens(1).binding)
+    text = tokens.new_text(kept)
+    assert text.isascii()
+    assert tokens.read_text(text) == kept
+
+
+def _changed(**values: Any) -> str:
+    return json.dumps({**json.loads(tokens.new_text(new_tokens(1))), **values})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "3",
+        "{}",
+        "[" * 100_000,
+        _changed(format=2),
+        _changed(access_token=None),
+        _changed(access_token=5),
+        _changed(refresh_token=[]),
+        _changed(expires_at="soon"),
+        _changed(expires_at=True),
+        _changed(expires_at=1.5),
+        _changed(binding=None),
+        _changed(binding={"client_id": "id"}),
+        _changed(binding={"client_id": 1, "login_origin": "a", "api_origin": "b"}),
+    ],
+)
+def test_what_is_not_a_token_set_is_never_read_as_one(text: str) -> None:
+    assert tokens.read_text(text) is None
+
+
+def test_a_recorded_failure_comes_back_as_it_was() -> None:
+    shared = failures.read_text(failures.new_text(GrantRefusedError("What happened.", "What to do.")))
+    assert type(shared) is GrantRefusedError
+    assert (shared.message, shared.hint) == ("What happened.", "What to do.")
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "5", "[]", '["SystemExit", "a", "b"]', '["annotations", "a", "b"]']
+)
+def test_a_recorded_failure_that_makes_no_sense_is_a_general_one(text: str | None) -> None:
+    assert type(failures.read_text(text)) is ProcoreError

@@ -1,0 +1,129 @@
+"""Who is known, who is current, and who is meant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from procore_cli.errors import UnknownAccountError
+from procore_cli.models import Me
+from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
+
+
+def test_nobody_is_current_at_first(world: World) -> None:
+    assert world.new_vault().find_account() is None
+    assert world.new_vault().list_accounts() == []
+
+
+@pytest.mark.parametrize(
+    "who", ["joecontractor@procore.com", "JoeContractor@PROCORE.com", "11111", " 11111 "]
+)
+def test_an_account_is_meant_by_its_email_or_its_id(world: World, who: str) -> None:
+    world.sign_in(1, JOE)
+    world.sign_in(2, SECOND)
+    account = world.new_vault().find_account(who)
+    assert account is not None
+    assert (account.user.procore_id, account.name) == (11111, "Joe Contractor")
+
+
+@pytest.mark.parametrize("who", ["stranger@example.com", "1", "", "99999999999999999999999999"])
+def test_an_unknown_account_is_refused_with_the_candidates(world: World, who: str) -> None:
+    world.sign_in(1, JOE)
+    with pytest.raises(UnknownAccountError) as failure:
+        world.new_vault().find_account(who)
+    assert failure.value.exit_code == 2
+    assert "joecontractor@procore.com (11111)" in failure.value.message
+    assert "production" in failure.value.message
+
+
+def test_an_unknown_account_among_none_is_refused(world: World) -> None:
+    with pytest.raises(UnknownAccountError, match="No account is known"):
+        world.new_vault().find_account("11111")
+
+
+def test_an_ambiguous_email_is_refused_with_the_candidates(world: World) -> None:
+    world.sign_in(1, JOE)
+    world.sign_in(2, replace(SECOND, login=JOE.login))
+    with pytest.raises(UnknownAccountError, match="more than one") as failure:
+        world.new_vault().find_account(JOE.login)
+    assert "11111" in failure.value.message
+    assert "22222" in failure.value.message
+
+
+def test_many_candidates_are_cut_short(world: World) -> None:
+    with world.database.writing() as rows:
+        for number in range(30):
+            rows.run("INSERT INTO users (procore_id) VALUES (?)", (number,))
+    with pytest.raises(UnknownAccountError, match=r"no e-mail \(9\), \.\.\.\.$"):
+        world.new_vault().find_account("nobody@example.com")
+
+
+def test_a_row_without_anything_of_ours_can_be_meant(world: World) -> None:
+    world.sign_in(1, JOE)
+    run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
+    vault = world.new_vault()
+    account = vault.find_account("seventh@example.com")
+    assert account is not None
+    assert (account.name, account.failures) == (None, 0)
+    assert vault.load(account) is None
+    assert not vault.find_listed(account).is_signed_in
+
+
+def test_the_list_says_who_is_current_and_who_is_signed_in(world: World) -> None:
+    joe = world.sign_in(1, JOE)
+    world.sign_in(2, SECOND)
+    world.new_vault().sign_out(joe)
+    first, second = world.new_vault().list_accounts()
+    assert (first.account.user.email, first.is_current, first.is_signed_in, first.expires_at) == (
+        JOE.login,
+        False,
+        False,
+        None,
+    )
+    assert (second.account.user.email, second.is_current, second.is_signed_in, second.expires_at) == (
+        SECOND.login,
+        True,
+        True,
+        NOW + 5400,
+    )
+
+
+def test_switching_changes_who_is_current(world: World) -> None:
+    joe = world.sign_in(1, JOE)
+    world.sign_in(2, SECOND)
+    world.new_vault().switch(joe)
+    assert world.new_vault().find_account() == joe
+
+
+def test_a_session_on_a_duplicate_row_is_its_persons(world: World) -> None:
+    joe = world.sign_in(1, JOE)
+    run_sql(
+        world.database.path,
+        "INSERT INTO users VALUES (50, 11111, 'copy@example.com')",
+        "UPDATE procore_login_session SET user_id = 50",
+    )
+    assert world.new_vault().find_account() == joe
+
+
+def test_a_new_email_or_name_is_remembered(world: World) -> None:
+    joe = world.sign_in(1, JOE)
+    account = world.new_vault().remember(joe, Me(11111, "second@example.com", None))
+    assert (account.user.email, account.name) == ("second@example.com", None)
+    assert world.new_vault().find_account() == account
+
+
+def test_what_is_known_already_is_not_written(world: World) -> None:
+    joe = world.sign_in(1, JOE)
+    before = world.database.path.read_bytes()
+    assert world.new_vault().remember(joe, JOE) == joe
+    assert world.database.path.read_bytes() == before
+
+
+def test_one_accounts_line_is_found_without_its_secret(world: World) -> None:
+    joe = world.sign_in(1, JOE)
+    world.sign_in(2, SECOND)
+    world.store_name = "keyring"
+    listed = world.new_vault().find_listed(joe)
+    assert listed == world.new_vault().list_accounts()[0]
+    assert listed.expires_at == new_tokens(1).expires_at

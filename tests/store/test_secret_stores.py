@@ -1,0 +1,98 @@
+"""One contract for both stores, and what is the file store's own."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from procore_cli.errors import DataFolderError
+from procore_cli.store.files import new_file_name
+from procore_cli.store.parts import PART_CHARS
+from procore_cli.store.secret_store import SecretStore
+from tests.store.store_world import World
+
+SERVICE = "procore-login/production/0123abcd/1"
+
+
+@pytest.fixture
+def store(either_world: World) -> SecretStore:
+    return either_world.stores(either_world.store_name)
+
+
+def test_a_store_knows_its_name(either_world: World, store: SecretStore) -> None:
+    assert store.name == either_world.store_name
+
+
+def test_what_is_saved_is_loaded_by_another_run(either_world: World, store: SecretStore) -> None:
+    text = "x" * PART_CHARS
+    store.save(SERVICE, "token-set", text)
+    assert either_world.stores(either_world.store_name).load(SERVICE, "token-set") == text
+
+
+def test_what_was_never_saved_is_none(store: SecretStore) -> None:
+    assert store.load(SERVICE, "token-set") is None
+
+
+def test_saving_again_replaces_the_text(store: SecretStore) -> None:
+    store.save(SERVICE, "token-set", "a longer first text")
+    store.save(SERVICE, "token-set", "second")
+    assert store.load(SERVICE, "token-set") == "second"
+
+
+def test_what_is_deleted_is_gone(store: SecretStore) -> None:
+    store.save(SERVICE, "token-set", "text")
+    store.delete(SERVICE, "token-set")
+    assert store.load(SERVICE, "token-set") is None
+
+
+def test_deleting_what_is_not_there_is_fine(store: SecretStore) -> None:
+    store.delete(SERVICE, "token-set")
+    assert store.load(SERVICE, "token-set") is None
+
+
+def test_services_and_user_names_are_kept_apart(store: SecretStore) -> None:
+    store.save(SERVICE, "token-set", "one")
+    store.save(SERVICE + "0", "token-set", "two")
+    store.save(SERVICE, "client-secret", "three")
+    store.delete(SERVICE + "0", "token-set")
+    assert store.load(SERVICE, "token-set") == "one"
+    assert store.load(SERVICE, "client-secret") == "three"
+
+
+def test_secret_files_are_ours_alone_and_name_the_environment(world: World) -> None:
+    world.stores("file").save(SERVICE, "token-set", "text")
+    (path,) = (world.home / "secrets").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert path.name.startswith("production-")
+
+
+def test_a_secret_file_that_is_too_open_is_tightened_and_reported(world: World) -> None:
+    world.stores("file").save(SERVICE, "token-set", "text")
+    (path,) = (world.home / "secrets").iterdir()
+    path.chmod(0o644)
+    assert world.stores("file").load(SERVICE, "token-set") == "text"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "0644" in world.said[0]
+
+
+def test_a_secret_file_that_is_a_folder_is_an_error(world: World) -> None:
+    name = new_file_name(SERVICE, "token-set")
+    (world.home / "secrets" / name).mkdir(parents=True)
+    with pytest.raises(DataFolderError) as failure:
+        world.stores("file").load(SERVICE, "token-set")
+    assert failure.value.exit_code == 6
+
+
+def test_a_file_of_other_bytes_is_loaded_as_some_text(world: World) -> None:
+    store = world.stores("file")
+    store.save(SERVICE, "token-set", "text")
+    (path,) = (world.home / "secrets").iterdir()
+    path.write_bytes(b"\xff\xfe")
+    assert store.load(SERVICE, "token-set") == "\ufffd\ufffd"
+
+
+def test_a_file_name_is_safe_whatever_the_service() -> None:
+    name = new_file_name("procore-login/../../etc/passwd/1", "token-set")
+    assert name.replace("-", "").isalnum()

@@ -1,0 +1,385 @@
+"""One refresh: what is sent, what is saved, what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from procore_cli.errors import (
+    AnswerLostError,
+    BindingError,
+    GrantRefusedError,
+    KeyringError,
+    NotSignedInError,
+    ProcoreLoginError,
+    RedirectRefusedError,
+    RefreshRefusedError,
+    RefusedCredentialsError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.store.deadline import Limits
+from procore_cli.store.outcomes import Loaded
+from tests.store.store_world import (
+    JOE,
+    NOW,
+    Killed,
+    KillSwitch,
+    World,
+    finish_left_calls,
+    new_answer,
+    new_tokens,
+)
+
+SENT = [AnswerLostError, UnexpectedAnswerError, RedirectRefusedError]
+
+
+def raising(error: BaseException) -> Callable[[TokenSet], TokenAnswer]:
+    def exchange(_: TokenSet) -> TokenAnswer:
+        raise error
+
+    return exchange
+
+
+def never(_: TokenSet) -> TokenAnswer:
+    raise AssertionError("nothing may be sent")
+
+
+@pytest.fixture
+def joe(either_world: World) -> Account:
+    return either_world.sign_in(1)
+
+
+def now_of(world: World) -> Account:
+    account = world.new_vault().find_account("11111")
+    assert account is not None
+    return account
+
+
+def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World, joe: Account) -> None:
+    sent: list[TokenSet] = []
+
+    def exchange(tokens: TokenSet) -> TokenAnswer:
+        sent.append(tokens)
+        return new_answer(2)
+
+    loaded = either_world.refresh(joe, exchange)
+    assert sent == [new_tokens(1)]
+    assert loaded.tokens == new_tokens(2)
+    assert either_world.load(joe) == loaded
+    assert len(either_world.list_entries()) == either_world.count_secrets() == 1
+
+
+def test_the_new_tokens_are_saved_before_they_are_handed_out(world: World) -> None:
+    joe = world.sign_in(1)
+    loaded = world.refresh(joe)
+    assert world.load(joe) == loaded
+    assert world.list_entries() == [loaded.entry]
+
+
+def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
+    joe = world.sign_in(1)
+    loaded = world.refresh(joe, lambda _: TokenAnswer("new", None, None))
+    assert loaded.tokens == replace(new_tokens(1), access_token="new", expires_at=None)
+    assert loaded.entry.expires_at is None
+
+
+def test_nothing_is_sent_if_it_is_not_needed_any_more(world: World) -> None:
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    assert world.new_vault().refresh(joe, never, lambda tokens: tokens != seen.tokens, seen) == seen
+
+
+def test_tokens_that_another_run_saved_are_taken(world: World) -> None:
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    world.refresh(joe)
+    assert world.refresh(joe, never, seen).tokens == new_tokens(2)
+
+
+def test_without_a_refresh_token_nothing_is_sent(world: World) -> None:
+    world.new_vault().save_signin(replace(new_tokens(1), refresh_token=None), JOE)
+    with pytest.raises(RefreshRefusedError, match="no refresh token") as failure:
+        world.refresh(now_of(world), never)
+    assert failure.value.exit_code == 4
+    assert [entry.state for entry in world.list_entries()] == ["live"]
+
+
+@pytest.mark.parametrize("error", [UnreachableError("No route."), BindingError("Another app.")])
+def test_what_was_never_sent_leaves_all_as_it_was(world: World, error: ProcoreLoginError) -> None:
+    joe = world.sign_in(1)
+    before = world.list_entries()
+    with pytest.raises(type(error)) as failure:
+        world.refresh(joe, raising(error))
+    assert failure.value is error
+    assert world.list_entries() == before
+    assert now_of(world) == joe
+    assert world.refresh(joe).tokens == new_tokens(2)
+
+
+@pytest.mark.parametrize("kind", SENT)
+def test_a_lost_answer_is_recorded_as_an_interruption(world: World, kind: type[ProcoreLoginError]) -> None:
+    joe = world.sign_in(1)
+    with pytest.raises(kind):
+        world.refresh(joe, raising(kind("The answer was lost.")))
+    now = now_of(world)
+    assert (now.failures, now.interrupted_at) == (1, NOW)
+    assert [entry.state for entry in world.list_entries()] == ["live"]
+
+
+def test_after_an_interruption_the_next_run_tries_once_and_says_what_happened(world: World) -> None:
+    joe = world.sign_in(1)
+    with pytest.raises(AnswerLostError):
+        world.refresh(joe, raising(AnswerLostError("Lost.")))
+    world.now += 600
+    with pytest.raises(RefreshRefusedError) as failure:
+        world.refresh(joe, raising(GrantRefusedError("Refused.")))
+    assert "2026-05-28T20:26:40Z was interrupted; signing in again mends that" in failure.value.message
+    assert "procore-login signin --env production" in failure.value.hint
+    assert failure.value.exit_code == 4
+
+
+def test_a_refused_token_is_never_sent_again(either_world: World, joe: Account) -> None:
+    with pytest.raises(RefreshRefusedError) as failure:
+        either_world.refresh(joe, raising(GrantRefusedError("Refused.")))
+    assert "interrupted" not in failure.value.message
+    assert either_world.new_vault().load(joe) is None
+    assert either_world.list_entries() == []
+    assert either_world.count_secrets() == 0
+    assert either_world.new_vault().find_account() is not None
+
+
+def test_a_refusal_after_somebody_else_saved_newer_tokens_means_those(world: World) -> None:
+    joe = world.sign_in(1)
+    # Another machine has the same data folder, on a disk whose locks do not reach so far.
+    elsewhere = World(world.home, lock_scope=world.home / "elsewhere.db")
+
+    def exchange(_: TokenSet) -> TokenAnswer:
+        elsewhere.sign_in(7)
+        raise GrantRefusedError("Refused.")
+
+    assert world.refresh(joe, exchange).tokens == new_tokens(7)
+    assert world.load(joe).tokens == new_tokens(7)
+
+
+def test_refused_credentials_leave_the_tokens_alone(world: World) -> None:
+    joe = world.sign_in(1)
+    with pytest.raises(RefusedCredentialsError):
+        world.refresh(joe, raising(RefusedCredentialsError("invalid_client")))
+    now = now_of(world)
+    assert (now.failures, now.interrupted_at) == (1, None)
+    assert world.load(joe).tokens == new_tokens(1)
+
+
+def test_a_success_clears_what_went_wrong_before(world: World) -> None:
+    joe = world.sign_in(1)
+    with pytest.raises(AnswerLostError):
+        world.refresh(joe, raising(AnswerLostError("Lost.")))
+    world.refresh(joe)
+    now = now_of(world)
+    assert (now.failure, now.interrupted_at) == (None, None)
+    assert now.failures == 1
+
+
+def test_an_interrupted_run_is_found_by_the_next_one(world: World) -> None:
+    joe = world.sign_in(1)
+    with pytest.raises(KeyboardInterrupt):
+        world.refresh(joe, raising(KeyboardInterrupt()))
+    world.now += 60
+    assert world.load(joe).tokens == new_tokens(1)
+    assert now_of(world).interrupted_at == NOW
+    with pytest.raises(RefreshRefusedError, match="interrupted"):
+        world.refresh(joe, raising(GrantRefusedError("Refused.")))
+
+
+def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World, joe: Account) -> None:
+    def exchange(_: TokenSet) -> TokenAnswer:
+        either_world.new_vault().sign_out(joe)
+        return new_answer(2)
+
+    with pytest.raises(NotSignedInError):
+        either_world.refresh(joe, exchange)
+    assert either_world.new_vault().load(joe) is None
+    assert either_world.new_vault().find_account() is None
+    assert either_world.list_entries() == []
+    assert either_world.count_secrets() == 0
+
+
+def test_a_sign_out_after_an_interrupted_refresh_gives_the_newest_tokens_back(world: World) -> None:
+    joe = interrupt_before_commit(world)
+    assert world.new_vault().sign_out(joe) == new_tokens(2)
+    world.new_vault().clean(joe)
+    assert world.count_secrets() == 0
+
+
+def test_a_sign_out_is_not_undone_by_a_refresh_that_was_interrupted(world: World) -> None:
+    joe = interrupt_before_commit(world)
+    # The lock is taken, so the sign-out knows of the live tokens alone.
+    with world.locks.hold(JOE.id):
+        assert world.new_vault().sign_out(joe) == new_tokens(1)
+    assert world.new_vault().load(joe) is None
+    assert world.count_secrets() == 0
+
+
+def interrupt_before_commit(world: World) -> Account:
+    """The new tokens are written, and the run ends before they count."""
+    joe = world.sign_in(1)
+
+    seen = world.load(joe)
+
+    def exchange(_: TokenSet) -> TokenAnswer:
+        # Before the write, after it, and when it is read back; the fourth is the commit.
+        world.tick = KillSwitch(4)
+        return new_answer(2)
+
+    with pytest.raises(Killed):
+        world.refresh(joe, exchange, seen)
+    world.tick = lambda: None
+    assert world.count_secrets() == 2
+    return joe
+
+
+def test_a_refresh_of_somebody_signed_out_sends_nothing(world: World) -> None:
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    world.new_vault().sign_out(joe)
+    with pytest.raises(NotSignedInError, match="production"):
+        world.refresh(joe, never, seen)
+
+
+def test_a_failed_write_is_tried_once_more_under_another_name(
+    world: World, keyring_entries: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_name = "keyring"
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    writes = 0
+
+    def tick() -> None:
+        nonlocal writes
+        writes += 1
+        monkeypatch.setenv("TEST_KEYRING_FAULT", "fail-at-write" if writes == 1 else "")
+
+    world.tick = tick
+
+    def exchange(_: TokenSet) -> TokenAnswer:
+        nonlocal writes
+        writes = 0
+        return new_answer(2)
+
+    assert world.refresh(joe, exchange, seen).tokens == new_tokens(2)
+    assert world.load(joe).tokens == new_tokens(2)
+    assert len(keyring_entries) == 1
+
+
+@pytest.mark.parametrize("fault", ["fail-at-write", "forget-write", "tear-write"])
+def test_a_save_that_fails_twice_fails_the_run_and_is_an_interruption(
+    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    world.store_name = "keyring"
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    monkeypatch.setenv("TEST_KEYRING_FAULT", fault)
+    with pytest.raises(KeyringError) as failure:
+        world.refresh(joe, seen=seen)
+    assert failure.value.exit_code == 6
+    monkeypatch.delenv("TEST_KEYRING_FAULT")
+    assert now_of(world).interrupted_at == NOW
+    with pytest.raises(RefreshRefusedError, match="interrupted"):
+        world.refresh(joe, raising(GrantRefusedError("Refused.")))
+
+
+def test_a_save_that_was_given_up_and_lands_later_is_found(
+    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_name = "keyring"
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    world.limits = Limits(notice_s=0.01, give_up_s=0.05)
+
+    def exchange(_: TokenSet) -> TokenAnswer:
+        monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
+        return new_answer(2)
+
+    with pytest.raises(KeyringError, match="given up"):
+        world.refresh(joe, exchange, seen)
+    monkeypatch.delenv("TEST_KEYRING_FAULT")
+    world.limits = Limits()
+    # A second attempt would have hung as well.
+    assert [entry.state for entry in world.list_entries()] == ["pending", "live"]
+    finish_left_calls()
+    assert world.load(joe).tokens == new_tokens(2)
+    assert now_of(world).interrupted_at is None
+
+
+def test_a_shared_failure_is_not_shared_with_a_later_run(world: World) -> None:
+    joe = world.sign_in(1)
+    with pytest.raises(AnswerLostError):
+        world.refresh(joe, raising(AnswerLostError("Lost.")))
+    assert isinstance(world.refresh(joe), Loaded)
+
+
+def test_newer_tokens_that_are_lost_are_not_replaced_by_spent_ones(world: World) -> None:
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    world.refresh(joe)
+    for path in (world.home / "secrets").iterdir():
+        path.unlink()
+    with pytest.raises(NotSignedInError, match="not in the file store any more"):
+        world.refresh(joe, never, seen)
+
+
+def test_an_interrupted_refresh_in_a_keyring_that_is_locked_waits_for_it(
+    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_name = "keyring"
+    joe = interrupt_before_commit(world)
+    monkeypatch.setenv("TEST_KEYRING_FAULT", "locked")
+    with pytest.raises(KeyringError):
+        world.new_vault().load(joe)
+    monkeypatch.delenv("TEST_KEYRING_FAULT")
+    assert world.load(joe).tokens == new_tokens(2)
+
+
+def test_an_interrupted_refresh_in_a_keyring_that_is_gone_keeps_nobody_from_signing_in(
+    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_name = "keyring"
+    joe = interrupt_before_commit(world)
+    world.store_name = "file"
+    monkeypatch.setenv("TEST_KEYRING_FAULT", "missing")
+    world.sign_in(3)
+    assert world.load(joe).tokens == new_tokens(3)
+
+
+def test_of_two_writes_of_an_interrupted_refresh_the_whole_one_counts(
+    world: World, keyring_entries: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.store_name = "keyring"
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    touched = 0
+
+    def tick() -> None:
+        nonlocal touched
+        touched += 1
+        # The first write fails; then come a new name, its write, reading it back, and the commit.
+        monkeypatch.setenv("TEST_KEYRING_FAULT", "fail-at-write" if touched == 1 else "")
+        if touched == 7:
+            raise Killed
+
+    def exchange(_: TokenSet) -> TokenAnswer:
+        world.tick = tick
+        return new_answer(2)
+
+    with pytest.raises(Killed):
+        world.refresh(joe, exchange, seen)
+    world.tick = lambda: None
+    assert [entry.state for entry in world.list_entries()] == ["pending", "pending", "live"]
+    assert world.load(joe).tokens == new_tokens(2)
+    assert now_of(world).interrupted_at is None
+    assert [entry.state for entry in world.list_entries()] == ["live", "dead"]
+    assert len(keyring_entries) == 1
