@@ -1,0 +1,217 @@
+"""Procore's answers, read strictly: what does not have the promised shape is an error; sends nothing.
+
+No error text holds a whole body, nor anything that was sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+from urllib.parse import quote
+
+from procore_cli.errors import (
+    GrantRefusedError,
+    RefusedCredentialsError,
+    TokenRefusedError,
+    UnexpectedAnswerError,
+)
+from procore_cli.models import AppCredentials, Environment, Me, TokenAnswer
+
+_LONGEST_TOKEN = 16 * 1024
+_LONGEST_LOGIN = 320
+_LONGEST_NAME = 500
+_LONGEST_REASON = 300
+_LARGEST_ID = 2**63 - 1
+# Longer than any token lives, and short enough for every calendar.
+_LONGEST_LIFETIME_S = 100 * 365 * 86_400
+_REASON_KEYS = ("error", "error_description", "message", "errors")
+_REASON_DEPTH = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server answered; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def read_token_answer(
+    answer: Answer,
+    environment: Environment,
+    credentials: AppCredentials,
+    now: float,
+    sent: Collection[str] = (),
+) -> TokenAnswer:
+    """Tokens from the token endpoint's answer (RFC 6749, sections 5.1 and 5.2).
+
+    `now` is the time of sending (seconds, UTC); `sent` are secrets that no error text may repeat.
+    Raises RefusedCredentialsError, GrantRefusedError, UnexpectedAnswerError.
+    """
+    if answer.status >= 400:
+        raise_for_refusal(answer, environment, credentials, sent)
+    content = _read_content(answer, environment, sent)
+    if str(content.get("token_type") or "bearer").lower() != "bearer":
+        raise _senseless(environment, "tokens of a type that is not bearer")
+    access_token = _read_token(content, "access_token", environment)
+    if access_token is None:
+        raise _senseless(environment, "no access token")
+    expires_at = _read_expiry(content, environment, now)
+    return TokenAnswer(access_token, _read_token(content, "refresh_token", environment), expires_at)
+
+
+def read_me(answer: Answer, environment: Environment, sent: Collection[str] = ()) -> Me:
+    """The person from `/me`'s answer. Raises TokenRefusedError for a 401, UnexpectedAnswerError."""
+    if answer.status == 401:
+        raise TokenRefusedError(
+            f"{environment.name}: Procore did not accept the access token (401: "
+            f"{read_reason(answer.body, sent)}).",
+            f"Sign in again: procore-login signin --env {environment.name}",
+        )
+    content = _read_content(answer, environment, sent)
+    number = content.get("id")
+    if type(number) is not int or not 1 <= number <= _LARGEST_ID:
+        raise _senseless(environment, "a person without a usable id")
+    login = content.get("login")
+    if not isinstance(login, str) or not login.strip() or len(login) > _LONGEST_LOGIN:
+        raise _senseless(environment, "a person without a usable login")
+    name = content.get("name")
+    if name is not None and not isinstance(name, str):
+        raise _senseless(environment, "a person whose name is not text")
+    return Me(number, _encodable(login), name and _encodable(name[:_LONGEST_NAME]))
+
+
+def raise_for_refusal(
+    answer: Answer, environment: Environment, credentials: AppCredentials, sent: Collection[str] = ()
+) -> NoReturn:
+    """Raise what an OAuth endpoint's error answer means (RFC 6749, section 5.2)."""
+    # A failing server's word is not taken for a verdict on the credentials.
+    error = _find_error_code(answer.body) if answer.status < 500 else None
+    if error == "invalid_client":
+        raise RefusedCredentialsError(
+            f"{environment.name}: Procore refused the client id or its secret (invalid_client). "
+            f"The client id comes from {credentials.source}. Is {environment.name} the right environment?",
+            f"See what is set: procore-login configure --env {environment.name} --show",
+        )
+    reason = read_reason(answer.body, sent)
+    if error == "invalid_grant":
+        raise GrantRefusedError(f"{environment.name}: Procore refused what was sent ({reason}).")
+    raise _failed(answer, environment, reason)
+
+
+def read_reason(body: bytes, sent: Collection[str] = ()) -> str:
+    """A short reason for people from an error answer's body, without what was `sent`."""
+    if not body.strip():
+        return "an empty body"
+    if body.lstrip().startswith(b"<"):
+        return "an HTML page"
+    try:
+        content = _read_json(body)
+    except ValueError:
+        return "not JSON"
+    reason = ": ".join(dict.fromkeys(_reason_texts(content)))
+    for secret in filter(None, sent):
+        reason = reason.replace(secret, "…").replace(quote(secret, safe=""), "…")
+    return _encodable(" ".join(reason.split()))[:_LONGEST_REASON] or "no reason given"
+
+
+def _read_content(answer: Answer, environment: Environment, sent: Collection[str]) -> dict[str, object]:
+    if not 200 <= answer.status < 300:
+        raise _failed(answer, environment, read_reason(answer.body, sent))
+    try:
+        content = _read_json(answer.body)
+    except ValueError:
+        raise _senseless(environment, read_reason(answer.body)) from None
+    if not isinstance(content, dict):
+        raise _senseless(environment, "JSON that is not an object")
+    return content
+
+
+def _read_json(body: bytes) -> object:
+    try:
+        content: object = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_read_object, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return content
+
+
+def _read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key twice")
+    return content
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _read_token(content: dict[str, object], key: str, environment: Environment) -> str | None:
+    token = content.get(key)
+    if token is None or token == "":
+        return None
+    # A token goes into a header: visible ASCII, nothing else (RFC 6749, appendix A.12).
+    if not isinstance(token, str) or not all("!" <= c <= "~" for c in token) or len(token) > _LONGEST_TOKEN:
+        raise _senseless(environment, f"an unusable {key}")
+    return token
+
+
+def _read_expiry(content: dict[str, object], environment: Environment, now: float) -> int | None:
+    lifetime_s = content.get("expires_in")
+    if lifetime_s is None:
+        return None
+    if isinstance(lifetime_s, bool) or not isinstance(lifetime_s, (int, float)):
+        raise _senseless(environment, "an expires_in that is not a number")
+    return int(now) + int(min(max(0, lifetime_s), _LONGEST_LIFETIME_S))
+
+
+def _find_error_code(body: bytes) -> str | None:
+    try:
+        content = _read_json(body)
+    except ValueError:
+        return None
+    error = content.get("error") if isinstance(content, dict) else None
+    return error if isinstance(error, str) else None
+
+
+def _reason_texts(content: object) -> Iterator[str]:
+    if isinstance(content, dict):
+        for key in _REASON_KEYS:
+            yield from _texts(content.get(key), _REASON_DEPTH)
+
+
+def _texts(value: object, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list) and depth:
+        for item in value:
+            yield from _texts(item, depth - 1)
+    elif isinstance(value, dict) and depth:
+        for key, item in value.items():
+            yield from (f"{key} {text}" for text in _texts(item, depth - 1))
+
+
+def _encodable(text: str) -> str:
+    # JSON can carry half a surrogate pair, which neither SQLite nor a terminal takes.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _failed(answer: Answer, environment: Environment, reason: str) -> UnexpectedAnswerError:
+    wait_s = answer.headers.get("retry-after", "")
+    when = f"in {wait_s} seconds" if wait_s.isascii() and wait_s.isdigit() and len(wait_s) < 6 else "later"
+    return UnexpectedAnswerError(
+        f"{environment.name}: Procore answered {answer.status} ({reason}).",
+        f"Try again {when}; Procore's status page says whether it has trouble.",
+    )
+
+
+def _senseless(environment: Environment, what: str) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(
+        f"{environment.name}: Procore's answer makes no sense: {what}.",
+        "Check PROCORE_LOGIN_URL and PROCORE_API_URL if they are set; otherwise try again later.",
+    )

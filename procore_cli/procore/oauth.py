@@ -1,0 +1,72 @@
+"""Procore's OAuth endpoints: exchange, refresh, revoke; each call is one request, and keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from procore_cli.environments import REVOKE_PATH, TOKEN_PATH
+from procore_cli.errors import GrantRefusedError
+from procore_cli.procore.answers import raise_for_refusal, read_token_answer
+from procore_cli.procore.messages import code_body, refresh_body, revoke_body
+
+if TYPE_CHECKING:
+    from procore_cli.models import AppCredentials, Environment, TokenAnswer
+    from procore_cli.procore.transport import Transport
+
+
+class OAuth:
+    """One environment's OAuth server; `clock` gives seconds since the epoch (UTC)."""
+
+    def __init__(self, transport: Transport, environment: Environment, clock: Callable[[], float]) -> None:
+        self._transport = transport
+        self._environment = environment
+        self._clock = clock
+
+    def exchange(
+        self, credentials: AppCredentials, code: str, redirect_uri: str, verifier: str
+    ) -> TokenAnswer:
+        """Tokens for an authorization code (RFC 6749, section 4.1.3).
+
+        Raises GrantRefusedError, RefusedCredentialsError, and what `Transport.request` raises.
+        """
+        form = code_body(credentials, code, redirect_uri, verifier)
+        try:
+            return self._tokens(form, credentials, (code, verifier))
+        except GrantRefusedError as error:
+            raise GrantRefusedError(
+                f"{error.message} A code can be used once, within ten minutes, with the redirect URI "
+                f"that it was asked for ({redirect_uri}).",
+                "Run the command again.",
+            ) from None
+
+    def refresh(self, credentials: AppCredentials, refresh_token: str) -> TokenAnswer:
+        """Tokens for a refresh token, which is used up by that (RFC 6749, section 6).
+
+        Raises GrantRefusedError when it is no longer valid, RefusedCredentialsError, and what
+        `Transport.request` raises; only after UnreachableError is the refresh token surely unused.
+        """
+        return self._tokens(refresh_body(credentials, refresh_token), credentials, (refresh_token,))
+
+    def revoke(self, credentials: AppCredentials, token: str) -> None:
+        """Make a token invalid (RFC 7009); an unknown one is no error. Raises as `refresh` does."""
+        answer = self._transport.request(
+            "POST",
+            self._environment.login_url + REVOKE_PATH,
+            environment=self._environment,
+            form=revoke_body(credentials, token),
+        )
+        if answer.status >= 400:
+            raise_for_refusal(answer, self._environment, credentials, (token, credentials.client_secret))
+
+    def _tokens(self, form: str, credentials: AppCredentials, sent: tuple[str, ...]) -> TokenAnswer:
+        # The lifetime is counted from before the request: early is safe, late is not.
+        now = self._clock()
+        answer = self._transport.request(
+            "POST",
+            self._environment.login_url + TOKEN_PATH,
+            environment=self._environment,
+            form=form,
+        )
+        secrets = (*sent, credentials.client_secret)
+        return read_token_answer(answer, self._environment, credentials, now, secrets)

@@ -1,0 +1,83 @@
+"""How far an exchange has come, and its deadline; sends nothing and reads nothing itself."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+
+class Progress(threading.local):
+    """One thread's exchange: whether its request may have arrived, and how long its answer may take."""
+
+    def __init__(self, answer_timeout_s: float) -> None:
+        self._answer_timeout_s = answer_timeout_s
+        self._deadline: _Deadline | None = None
+        self.sent = True
+
+    def begin(self) -> None:
+        """A new exchange; its request counts as sent until its connection says that it is being made."""
+        self._deadline = None
+        self.sent = True
+
+    def connecting(self) -> None:
+        """A connection is being made: nothing of the request has left yet."""
+        self.sent = False
+
+    def sending(self, sock: Any) -> None:
+        """From here on the request may arrive; the whole answer has to come within the time limit."""
+        self.sent = True
+        self._deadline = _Deadline(sock, self._answer_timeout_s)
+
+    def end(self) -> None:
+        """The exchange is over, one way or another."""
+        if self._deadline is not None:
+            self._deadline.stop()
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed, and with it the connection."""
+        return self._deadline is not None and self._deadline.passed
+
+
+class Watched:
+    """Mixed into urllib3's connection classes: tells `progress` what the connection does."""
+
+    progress: Progress
+    sock: Any
+
+    def connect(self) -> None:
+        """Connect, as urllib3 does."""
+        self.progress.connecting()
+        super().connect()  # type: ignore[misc]
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request, as urllib3 does."""
+        if self.sock is None:
+            self.connect()
+        self.progress.sending(self.sock)
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+class _Deadline:
+    """Shuts a socket down when time is up: a read limit alone lets a server drip a byte at a time."""
+
+    def __init__(self, sock: Any, timeout_s: float) -> None:
+        # TLS inside a proxy's TLS wraps the socket once more.
+        self._sock = getattr(sock, "socket", sock)
+        self.passed = False
+        self._timer = threading.Timer(timeout_s, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _cut(self) -> None:
+        self.passed = True
+        try:
+            # Not SSLSocket's own method, which takes the TLS state from under the reader.
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+        except OSError:
+            # The exchange has just ended by itself.
+            return

@@ -1,0 +1,149 @@
+"""Why an exchange failed, in plain words and as one of our errors; repeats no text that may hold a secret."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from procore_cli.errors import (
+    AnswerLostError,
+    RedirectRefusedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+)
+from procore_cli.urls import find_origin
+
+# Foreign libraries wrap an error in an error; deeper than this nothing new turns up.
+_MOST_CAUSES = 20
+_TUNNEL_ANSWER = re.compile(r"Tunnel connection failed: (\d{3})")
+_TRY_AGAIN = "Check the network and Procore's status page, then run the command again."
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a request goes: the environment's name, the host, and the proxy's host if there is one."""
+
+    environment_name: str
+    host: str
+    proxy_host: str | None
+
+
+def unreachable(error: BaseException, route: Route, connect_timeout_s: float) -> UnreachableError:
+    """The error for a connection that was never made, from what a library raised."""
+    reason = trouble_of(error, f"no connection within {connect_timeout_s:g} s")
+    tunnel_status = _find_tunnel_status(error)
+    if tunnel_status is not None or (route.proxy_host and _is_proxy_trouble(error)):
+        return _proxy_refusal(route, tunnel_status, reason)
+    if "certificate" in reason:
+        hint = "If your network inspects TLS, set REQUESTS_CA_BUNDLE to the file with its CA certificate."
+    else:
+        hint = _TRY_AGAIN
+    return UnreachableError(
+        f"{route.environment_name}: {route.host} cannot be reached: {reason}. Nothing was sent.", hint
+    )
+
+
+def answer_lost(reason: str, route: Route) -> AnswerLostError:
+    """The error for a request that may have arrived while its answer did not."""
+    return AnswerLostError(
+        f"{route.environment_name}: no usable answer from {route.host}: {reason}.", _TRY_AGAIN
+    )
+
+
+def redirected(url: str, status: int, location: str, route: Route) -> RedirectRefusedError:
+    """The error for a redirect; of its target only the origin is named, the rest may hold a secret."""
+    return RedirectRefusedError(
+        f"{route.environment_name}: {route.host} answered with a redirect ({status}) to "
+        f"{_find_target(url, location)}; it was not followed.",
+        "Check PROCORE_LOGIN_URL and PROCORE_API_URL; a network that asks for a login page redirects too.",
+    )
+
+
+def too_large(limit: int, route: Route) -> UnexpectedAnswerError:
+    """The error for an answer of more than `limit` bytes."""
+    return UnexpectedAnswerError(
+        f"{route.environment_name}: {route.host} answered with more than {limit} bytes.",
+        "Check PROCORE_LOGIN_URL and PROCORE_API_URL if they are set; otherwise try again later.",
+    )
+
+
+def trouble_of(error: BaseException, timed_out: str) -> str:
+    """What went wrong, from an exception of requests, urllib3, ssl or socket.
+
+    `timed_out` is what to say of a time limit that passed.
+    """
+    causes = list(_causes(error))
+    for kind, words in _kinds(timed_out):
+        for cause in causes:
+            if isinstance(cause, kind):
+                return words(cause)
+    numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno]
+    return os.strerror(numbers[0]).lower() if numbers else f"an unexpected failure ({type(error).__name__})"
+
+
+def _find_target(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+        known = urlsplit(target).scheme in ("http", "https") and urlsplit(target).hostname
+        return find_origin(target) if location and known else "an unknown place"
+    except ValueError:
+        return "an unknown place"
+
+
+def _proxy_refusal(route: Route, tunnel_status: int | None, reason: str) -> UnreachableError:
+    if tunnel_status == 407:
+        reason = "it asks for a user name and password (407)"
+    elif tunnel_status is not None:
+        reason = f"it refuses to connect to {route.host} ({tunnel_status})"
+    return UnreachableError(
+        f"{route.environment_name}: the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
+        "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY.",
+    )
+
+
+def _is_proxy_trouble(error: BaseException) -> bool:
+    return any(type(cause).__name__ == "ProxyError" for cause in _causes(error))
+
+
+def _find_tunnel_status(error: BaseException) -> int | None:
+    matches = (_TUNNEL_ANSWER.match(str(cause)) for cause in _causes(error))
+    return next((int(match[1]) for match in matches if match), None)
+
+
+def _kinds(timed_out: str) -> list[tuple[type[BaseException], Callable[[Any], str]]]:
+    import socket
+    import ssl
+    import zlib
+    from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+
+    # From the particular to the general: several of these are subclasses of a later one.
+    return [
+        (socket.gaierror, lambda _: "its name cannot be resolved"),
+        (ssl.SSLCertVerificationError, _certificate_words),
+        (ssl.SSLError, lambda e: f"TLS failed ({(e.reason or 'no reason').replace('_', ' ').lower()})"),
+        (TimeoutError, lambda _: timed_out),
+        (ConnectionRefusedError, lambda _: "connection refused"),
+        (RemoteDisconnected, lambda _: "it closed the connection without an answer"),
+        (ConnectionError, lambda _: "the connection was reset"),
+        (IncompleteRead, lambda _: "the answer broke off"),
+        (HTTPException, lambda _: "the answer is not HTTP"),
+        (zlib.error, lambda _: "the answer cannot be decompressed"),
+    ]
+
+
+def _certificate_words(error: Any) -> str:
+    return f"its certificate is not trusted ({getattr(error, 'verify_message', '') or 'no reason given'})"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    waiting, seen = [error], 0
+    while waiting and seen < _MOST_CAUSES:
+        cause = waiting.pop(0)
+        seen += 1
+        yield cause
+        inner = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
+        waiting.extend(each for each in inner if isinstance(each, BaseException) and each not in waiting)

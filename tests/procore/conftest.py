@@ -1,0 +1,115 @@
+"""Transports and servers that are closed when a test ends, and certificates made for the occasion."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procore_cli.models import AppCredentials, Environment
+from procore_cli.procore.answers import Answer
+from procore_cli.procore.transport import Transport
+from tests.procore.procore_servers import Behaviour, Server
+
+NewTransport = Callable[..., Transport]
+Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def credentials() -> AppCredentials:
+    return AppCredentials("the-client-id", "the-client-secret", "PROCORE_CLIENT_ID")
+
+
+@pytest.fixture
+def new_transport() -> Iterator[NewTransport]:
+    made: list[Transport] = []
+
+    def new(environ: dict[str, str] | None = None, **options: Any) -> Transport:
+        made.append(Transport(environ or {}, **{"connect_timeout_s": 5, "read_timeout_s": 5, **options}))
+        return made[-1]
+
+    yield new
+    for transport in made:
+        transport.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    started: list[Server] = []
+
+    def start(behave: Behaviour, context: ssl.SSLContext | None = None) -> Server:
+        started.append(Server(behave, context))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture
+def environment_at() -> Callable[..., Environment]:
+    def at(login_url: str, api_url: str | None = None) -> Environment:
+        return Environment("sandbox", login_url, api_url or login_url)
+
+    return at
+
+
+@pytest.fixture
+def ask(new_transport: NewTransport, environment_at: Callable[..., Environment]) -> Callable[..., Answer]:
+    """Send one request to a base URL: a POST where there is a form, else a GET."""
+
+    def ask(
+        url: str, *, path: str = "/x?code=s3cret", form: str | None = None, transport=None, **options
+    ) -> Answer:
+        transport = transport or new_transport(**options)
+        method = "GET" if form is None else "POST"
+        return transport.request(method, url + path, environment=environment_at(url), form=form)
+
+    return ask
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A CA's file, and a server context for `localhost` and `procore.test` that it signed."""
+
+    ca_file: Path
+    context: ssl.SSLContext
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    folder = tmp_path_factory.mktemp("tls")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    day = datetime.timedelta(days=1)
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pretend CA")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+
+    def certificate(subject: x509.Name, public_key: Any, extension: Any) -> x509.Certificate:
+        return (
+            x509.CertificateBuilder(
+                ca_name, subject, public_key, x509.random_serial_number(), now - day, now + day
+            )
+            .add_extension(extension, critical=True)
+            .sign(ca_key, hashes.SHA256())
+        )
+
+    names = [x509.DNSName("localhost"), x509.DNSName("procore.test")]
+    ca = certificate(ca_name, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
+    leaf = certificate(name, key.public_key(), x509.SubjectAlternativeName(names))
+    pem = serialization.Encoding.PEM
+    (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
+    plain_key = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(plain_key + leaf.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return Certificates(folder / "ca.pem", context)

@@ -1,0 +1,200 @@
+"""Exchange, refresh, revoke and `/me`: which request each sends, and what its answer becomes."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+import pytest
+import responses
+
+from procore_cli.environments import MONTHLY, PRODUCTION
+from procore_cli.errors import (
+    AnswerLostError,
+    GrantRefusedError,
+    RedirectRefusedError,
+    RefusedCredentialsError,
+    TokenRefusedError,
+    UnexpectedAnswerError,
+)
+from procore_cli.models import Me, TokenAnswer
+from procore_cli.procore.api import Api
+from procore_cli.procore.oauth import OAuth
+from tests.procore import procore_servers as servers
+
+TOKENS = {
+    "access_token": "new-access",
+    "token_type": "Bearer",
+    "expires_in": 900,
+    "refresh_token": "new-refresh",
+}
+TOKEN_URL = "https://login.procore.com/oauth/token"
+REDIRECT_URI = "http://localhost:4567/callback"
+
+
+@pytest.fixture
+def mocked():
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+@pytest.fixture
+def oauth(new_transport):
+    return OAuth(new_transport(), PRODUCTION, lambda: 1000.5)
+
+
+def form_of(mock: responses.RequestsMock) -> dict[str, str]:
+    pairs = parse_qsl(str(mock.calls[0].request.body), strict_parsing=True)
+    assert len(pairs) == len(dict(pairs))
+    return dict(pairs)
+
+
+def test_an_exchange_posts_the_code_with_secret_and_verifier(mocked, oauth, credentials):
+    mocked.post(TOKEN_URL, json=TOKENS)
+    assert oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64) == TokenAnswer(
+        "new-access", "new-refresh", 1900
+    )
+    assert form_of(mocked) == {
+        "grant_type": "authorization_code",
+        "client_id": "the-client-id",
+        "client_secret": "the-client-secret",
+        "code": "the-code",
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": "v" * 64,
+    }
+
+
+def test_a_refresh_posts_the_refresh_token_once(mocked, oauth, credentials):
+    mocked.post(TOKEN_URL, json=TOKENS)
+    assert oauth.refresh(credentials, "old-refresh").refresh_token == "new-refresh"
+    assert len(mocked.calls) == 1
+    assert form_of(mocked) == {
+        "grant_type": "refresh_token",
+        "client_id": "the-client-id",
+        "client_secret": "the-client-secret",
+        "refresh_token": "old-refresh",
+    }
+
+
+def test_a_refused_code_says_what_may_be_wrong_with_it(mocked, oauth, credentials):
+    mocked.post(TOKEN_URL, json={"error": "invalid_grant", "error_description": "for the-code"}, status=400)
+    with pytest.raises(GrantRefusedError) as caught:
+        oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64)
+    assert "once, within ten minutes" in caught.value.message
+    assert REDIRECT_URI in caught.value.message
+    assert "the-code" not in caught.value.message
+    assert caught.value.hint == "Run the command again."
+
+
+def test_a_refused_refresh_token_is_not_shown(mocked, oauth, credentials):
+    mocked.post(TOKEN_URL, json={"error": "invalid_grant", "message": "old-refresh"}, status=401)
+    with pytest.raises(GrantRefusedError) as caught:
+        oauth.refresh(credentials, "old-refresh")
+    assert "production" in caught.value.message
+    assert "old-refresh" not in caught.value.message
+
+
+@pytest.mark.parametrize("call", ["exchange", "refresh", "revoke"])
+def test_refused_credentials_end_with_3_wherever_they_are_sent(mocked, oauth, credentials, call):
+    arguments = {"exchange": ("code", REDIRECT_URI, "v" * 64), "refresh": ("r",), "revoke": ("t",)}
+    mocked.post(
+        TOKEN_URL.replace("token", "revoke" if call == "revoke" else "token"),
+        status=401,
+        json={"error": "invalid_client"},
+    )
+    with pytest.raises(RefusedCredentialsError) as caught:
+        getattr(oauth, call)(credentials, *arguments[call])
+    assert "Is production the right environment?" in caught.value.message
+
+
+def test_a_revocation_posts_token_and_credentials(mocked, oauth, credentials):
+    mocked.post("https://login.procore.com/oauth/revoke", json={})
+    oauth.revoke(credentials, "old-access")
+    assert form_of(mocked) == {
+        "token": "old-access",
+        "client_id": "the-client-id",
+        "client_secret": "the-client-secret",
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"whatever"])
+def test_a_revocations_answer_needs_no_body(mocked, oauth, credentials, body):
+    mocked.post("https://login.procore.com/oauth/revoke", body=body)
+    oauth.revoke(credentials, "old-access")
+    assert len(mocked.calls) == 1
+
+
+def test_a_revocation_that_fails_does_not_repeat_the_token(mocked, oauth, credentials):
+    mocked.post(
+        "https://login.procore.com/oauth/revoke",
+        status=403,
+        json={"error": "unauthorized_client", "message": "old-access"},
+    )
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        oauth.revoke(credentials, "old-access")
+    assert "answered 403 (unauthorized_client: …)" in caught.value.message
+
+
+def test_me_is_asked_at_the_api_host_with_the_bearer(mocked, new_transport):
+    mocked.get(
+        "https://api-monthly.procore.com/rest/v1.0/me",
+        json={"id": 11111, "login": "joecontractor@procore.com", "name": "Joe Contractor"},
+    )
+    assert Api(new_transport(), MONTHLY).me("the-token") == Me(
+        11111, "joecontractor@procore.com", "Joe Contractor"
+    )
+    assert mocked.calls[0].request.headers["Authorization"] == "Bearer the-token"
+
+
+def test_me_tells_a_refused_token_apart(mocked, new_transport):
+    mocked.get("https://api.procore.com/rest/v1.0/me", status=401, json={"error": "the-token"})
+    with pytest.raises(TokenRefusedError) as caught:
+        Api(new_transport(), PRODUCTION).me("the-token")
+    assert "the-token" not in caught.value.message
+
+
+def test_a_lifetime_counts_from_before_the_request(serve, new_transport, environment_at, credentials):
+    server = serve(servers.answering(servers.json_http(TOKENS)))
+    read_before: list[int] = []
+
+    def clock() -> float:
+        read_before.append(len(server.requests))
+        return 1000.0
+
+    oauth = OAuth(new_transport(), environment_at(server.url), clock)
+    assert oauth.refresh(credentials, "old").expires_at == 1900
+    assert read_before == [0]
+
+
+def test_exchange_and_me_share_a_connection_where_the_host_is_one(
+    serve, new_transport, environment_at, credentials
+):
+    me = servers.json_http({"id": 11111, "login": "joecontractor@procore.com"})
+    server = serve(servers.answering(servers.json_http(TOKENS), me))
+    transport, environment = new_transport(), environment_at(server.url)
+    tokens = OAuth(transport, environment, lambda: 0).exchange(credentials, "code", REDIRECT_URI, "v" * 64)
+    assert Api(transport, environment).me(tokens.access_token).id == 11111
+    assert server.connections == 1
+
+
+def test_a_refresh_whose_answer_is_lost_is_sent_once(serve, new_transport, environment_at, credentials):
+    server = serve(servers.closing_after(b""))
+    oauth = OAuth(new_transport(), environment_at(server.url), lambda: 0)
+    with pytest.raises(AnswerLostError):
+        oauth.refresh(credentials, "old")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("path", ["exchange", "refresh", "revoke", "me"])
+def test_no_endpoint_follows_a_redirect(serve, new_transport, environment_at, credentials, path):
+    server = serve(servers.answering(servers.http("307 Temporary Redirect", b"", "Location: /elsewhere")))
+    environment = environment_at(server.url)
+    oauth, api = OAuth(new_transport(), environment, lambda: 0), Api(new_transport(), environment)
+    calls = {
+        "exchange": lambda: oauth.exchange(credentials, "code", REDIRECT_URI, "v" * 64),
+        "refresh": lambda: oauth.refresh(credentials, "old"),
+        "revoke": lambda: oauth.revoke(credentials, "old"),
+        "me": lambda: api.me("token"),
+    }
+    with pytest.raises(RedirectRefusedError):
+        calls[path]()
+    assert len(server.requests) == 1

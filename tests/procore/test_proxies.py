@@ -1,0 +1,176 @@
+"""Which proxy is taken, and what is said when it does not work."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from procore_cli.errors import BadUrlError, UnreachableError
+from procore_cli.procore.proxies import find_proxy
+from tests.procore import procore_servers as servers
+
+API = "https://api.procore.com/rest/v1.0/me"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"https_proxy": "https://proxy"}, "https://proxy"),
+        ({"https_proxy": "http://lower", "HTTPS_PROXY": "http://upper"}, "http://lower"),
+        ({"https_proxy": "", "HTTPS_PROXY": "http://upper"}, "http://upper"),
+        ({"HTTPS_PROXY": "  "}, None),
+        ({"HTTPS_PROXY": "proxy:3128"}, "http://proxy:3128"),
+        ({"ALL_PROXY": "http://all"}, "http://all"),
+        ({"all_proxy": "http://all", "HTTPS_PROXY": "http://own"}, "http://own"),
+        ({"HTTP_PROXY": "http://other-scheme"}, None),
+        ({"HTTPS_PROXY": "http://user:word@proxy:3128"}, "http://user:word@proxy:3128"),
+        ({"ALL_PROXY": "socks5://ignored", "HTTPS_PROXY": "http://own"}, "http://own"),
+    ],
+)
+def test_the_variables_mean_what_they_mean_everywhere(environ, expected):
+    assert find_proxy(API, environ) == expected
+
+
+def test_http_has_its_own_variable():
+    assert (
+        find_proxy("http://example.com/", {"HTTP_PROXY": "http://p", "HTTPS_PROXY": "http://q"}) == "http://p"
+    )
+
+
+@pytest.mark.parametrize("host", ["localhost:4567", "127.0.0.1", "127.1.2.3:80", "[::1]:4567"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_loopback_never_goes_through_a_proxy(scheme, host):
+    environ = {"HTTP_PROXY": "http://p", "HTTPS_PROXY": "http://p", "ALL_PROXY": "http://p"}
+    assert find_proxy(f"{scheme}://{host}/", environ) is None
+
+
+@pytest.mark.parametrize(
+    "no_proxy",
+    [
+        "*",
+        "api.procore.com",
+        "procore.com",
+        ".procore.com",
+        "API.Procore.COM",
+        "other.example, procore.com",
+        "com",
+        "api.procore.com:None,*",
+    ],
+)
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+def test_no_proxy_excepts_a_host_and_what_lies_under_it(name, no_proxy):
+    assert find_proxy(API, {"HTTPS_PROXY": "http://p", name: no_proxy}) is None
+
+
+@pytest.mark.parametrize(
+    "no_proxy", ["", ",", "rocore.com", "xapi.procore.com", "api.procore.com:8443", "10.0.0.0/8"]
+)
+def test_no_proxy_excepts_nothing_else(no_proxy):
+    assert find_proxy(API, {"HTTPS_PROXY": "http://p", "NO_PROXY": no_proxy}) == "http://p"
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "excepted"),
+    [
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("11.1.2.3", "10.0.0.0/8", False),
+        ("10.1.2.3", "10.0.0.0/nonsense", False),
+        ("[fd00::1]", "fd00::/8", True),
+        ("[fd00::1]", "[fd00::1]", True),
+        ("[fd00::1]", "10.0.0.0/8", False),
+        ("example.com:8443", "example.com:8443", True),
+        ("example.com:8443", "example.com:9000", False),
+    ],
+)
+def test_no_proxy_knows_addresses_networks_and_ports(host, no_proxy, excepted):
+    environ = {"HTTPS_PROXY": "http://p", "NO_PROXY": no_proxy}
+    assert (find_proxy(f"https://{host}/", environ) is None) is excepted
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["socks5://h:1080", "http://", "http://:3128", "http://h:port", "http://h:0", "http://[::1", "ftp://h"],
+)
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "all_proxy"])
+def test_a_proxy_that_cannot_be_used_names_its_variable_and_not_its_value(variable, value):
+    with pytest.raises(BadUrlError) as caught:
+        find_proxy(API, {variable: value.replace("//", "//user:s3cret@", 1)})
+    assert f"The proxy from {variable} cannot be used" in caught.value.message
+    assert "s3cret" not in str(caught.value) + caught.value.hint
+    assert caught.value.exit_code == 3
+
+
+@pytest.fixture
+def post(new_transport, environment_at):
+    """Post a form to a name that only a proxy could know."""
+
+    def post(proxy: str, **options) -> int:
+        url = "https://procore.invalid"
+        transport = new_transport({"HTTPS_PROXY": proxy}, **options)
+        return transport.request("POST", url, environment=environment_at(url), form="code=s3cret").status
+
+    return post
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("407 Proxy Authentication Required", "it asks for a user name and password (407)"),
+        ("403 Forbidden", "it refuses to connect to procore.invalid (403)"),
+        ("502 \x1b[2J", "it refuses to connect to procore.invalid (502)"),
+    ],
+)
+def test_a_proxy_that_refuses_is_told_apart_from_procore(serve, post, status, reason):
+    proxy = serve(servers.closing_after(servers.http(status, b"")))
+    with pytest.raises(UnreachableError) as caught:
+        post(proxy.url)
+    assert (
+        caught.value.message == f"sandbox: the proxy {proxy.host} cannot be used: {reason}. Nothing was sent."
+    )
+    assert "HTTPS_PROXY" in caught.value.hint
+    assert b"s3cret" not in b"".join(proxy.requests)
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password(post):
+    with pytest.raises(UnreachableError) as caught:
+        post("http://user:s3cret@proxy.invalid:3128")
+    assert "the proxy proxy.invalid:3128 cannot be used: its name cannot be resolved" in caught.value.message
+    assert "s3cret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "behave", [servers.hanging, servers.resetting, servers.closing_after(b"garbage\r\n")]
+)
+def test_a_proxy_that_fails_before_the_tunnel_has_had_nothing_of_the_request(serve, post, behave):
+    proxy = serve(behave)
+    with pytest.raises(UnreachableError, match="Nothing was sent"):
+        post(proxy.url, connect_timeout_s=0.2)
+    assert b"s3cret" not in b"".join(proxy.requests)
+
+
+def test_a_proxys_user_and_password_go_to_the_proxy(serve, post):
+    proxy = serve(servers.closing_after(servers.http("403 Forbidden", b"")))
+    with pytest.raises(UnreachableError):
+        post(proxy.url.replace("http://", "http://user:pass%40word@"))
+    expected = base64.b64encode(b"user:pass@word")
+    assert b"CONNECT procore.invalid:443" in proxy.requests[0]
+    assert b"Proxy-Authorization: Basic " + expected in proxy.requests[0]
+
+
+@pytest.mark.parametrize("tls_to_proxy", [False, True])
+def test_a_request_goes_through_a_tunnel_and_tls_is_with_procore(
+    serve, certificates, new_transport, environment_at, tls_to_proxy
+):
+    server = serve(servers.answering(servers.json_http({})), certificates.context)
+    port = int(server.host.partition(":")[2])
+    proxy = serve(servers.tunnelling(port), certificates.context if tls_to_proxy else None)
+    transport = new_transport({"HTTPS_PROXY": proxy.url}, ca_bundle=str(certificates.ca_file))
+    url = "https://procore.test"
+    assert transport.request("POST", url, environment=environment_at(url), form="code=s3cret").status == 200
+    assert server.requests[0].endswith(b"code=s3cret")
+    assert proxy.requests[0].startswith(b"CONNECT procore.test:443 ")
+    assert b"s3cret" not in b"".join(proxy.requests)

@@ -1,0 +1,137 @@
+"""Certificates over real TLS: the CA that was named or the system's, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from procore_cli.errors import AnswerLostError, CaFileError, UnreachableError
+from procore_cli.procore.answers import Answer
+from tests.procore import procore_servers as servers
+
+FORM = "code=s3cret"
+OK = servers.json_http({"ok": True})
+
+
+@pytest.fixture
+def post(new_transport, environment_at):
+    def post(url: str, **options) -> Answer:
+        transport = new_transport(**options)
+        return transport.request("POST", url, environment=environment_at(url), form=FORM)
+
+    return post
+
+
+@pytest.fixture
+def secure(serve, certificates):
+    """A server whose certificate is for `localhost` and signed by a CA that nobody else knows."""
+
+    def start(behave=None) -> servers.Server:
+        return serve(behave or servers.answering(OK), certificates.context)
+
+    return start
+
+
+def test_a_ca_file_that_was_named_is_believed(secure, certificates, post):
+    server = secure()
+    assert post(server.url, ca_bundle=str(certificates.ca_file)).status == 200
+    assert server.requests[0].endswith(b"\r\n\r\n" + FORM.encode())
+
+
+def test_a_folder_of_ca_files_is_believed(secure, certificates, post, tmp_path):
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    ca = x509.load_pem_x509_certificate(certificates.ca_file.read_bytes())
+    # OpenSSL finds a CA by the hash of its name; c_rehash makes such a link.
+    (tmp_path / f"{_openssl_hash(certificates.ca_file)}.0").write_bytes(ca.public_bytes(Encoding.PEM))
+    assert post(secure().url, ca_bundle=str(tmp_path)).status == 200
+
+
+def _openssl_hash(path) -> str:
+    import shutil
+    import subprocess
+
+    openssl = shutil.which("openssl") or "openssl"
+    shown = subprocess.run([openssl, "x509", "-hash", "-noout", "-in", path], capture_output=True, check=True)
+    return shown.stdout.decode().strip()
+
+
+def test_without_one_the_systems_store_is_asked_and_does_not_know_our_ca(secure, post):
+    server = secure()
+    with pytest.raises(UnreachableError) as caught:
+        post(server.url)
+    assert f"sandbox: {server.host} cannot be reached: its certificate is not trusted" in caught.value.message
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+    assert server.requests == []
+
+
+def test_the_systems_store_is_what_openssl_was_told_it_is(secure, certificates, post, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(certificates.ca_file.parent / "none"))
+    assert post(secure().url).status == 200
+
+
+def test_certifis_list_is_never_read(secure, certificates, post, monkeypatch):
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificates.ca_file))
+    monkeypatch.setattr("certifi.where", lambda: str(certificates.ca_file))
+    with pytest.raises(UnreachableError, match="not trusted"):
+        post(secure().url)
+
+
+def test_a_certificate_for_another_name_is_refused(secure, certificates, post):
+    server = secure()
+    with pytest.raises(UnreachableError, match="its certificate is not trusted"):
+        post(server.url.replace("localhost", "127.0.0.1"), ca_bundle=str(certificates.ca_file))
+    assert server.requests == []
+
+
+def test_a_server_without_tls_is_told_as_such(serve, post):
+    server = serve(servers.answering_in_plain_text)
+    with pytest.raises(UnreachableError, match="TLS failed"):
+        post(server.url.replace("http://", "https://"))
+
+
+def test_a_handshake_that_hangs_was_never_a_connection_and_is_not_tried_again(serve, post):
+    server = serve(servers.silent_from_the_start)
+    with pytest.raises(UnreachableError, match=r"no connection within 0\.2 s"):
+        post(server.url.replace("http://", "https://"), connect_timeout_s=0.2)
+    assert server.connections == 1
+
+
+def test_a_handshake_that_breaks_is_tried_once_more(serve, post):
+    server = serve(servers.resetting_in_the_handshake)
+    with pytest.raises(UnreachableError, match="Nothing was sent"):
+        post(server.url.replace("http://", "https://"))
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        servers.hanging,
+        servers.resetting,
+        servers.dripping(b"HTTP/1.1 200 OK\r\n\r\n"),
+        servers.dripping(b"H"),
+    ],
+)
+def test_after_the_handshake_an_answer_can_only_be_lost(secure, certificates, post, behave):
+    server = secure(behave)
+    with pytest.raises(AnswerLostError):
+        post(server.url, ca_bundle=str(certificates.ca_file), read_timeout_s=0.3)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("content", ["", "this is not PEM", "-----BEGIN CERTIFICATE-----\n%%%\n"])
+def test_a_ca_file_without_a_certificate_names_its_variable(tmp_path, post, content):
+    (tmp_path / "ca.pem").write_text(content)
+    with pytest.raises(CaFileError) as caught:
+        post("http://localhost:1", ca_bundle=str(tmp_path / "ca.pem"))
+    assert "REQUESTS_CA_BUNDLE" in caught.value.message
+    assert str(tmp_path) in caught.value.message
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["missing.pem", "missing/ca.pem", "null\0byte"])
+def test_a_ca_file_that_is_not_there_names_its_variable(tmp_path, post, name):
+    with pytest.raises(CaFileError, match="REQUESTS_CA_BUNDLE"):
+        post("http://localhost:1", ca_bundle=str(tmp_path / name))
