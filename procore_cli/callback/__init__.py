@@ -1,0 +1,1 @@
+"""How the authorization code comes back to this machine; knows nothing of tokens or stores."""

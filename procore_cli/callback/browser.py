@@ -1,0 +1,194 @@
+"""Which program can show a page to the person at this machine, and starting it.
+
+Refuses text browsers and shells; it never waits for the program and lets nothing that it prints through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from procore_cli.errors import UsageMistakeError
+
+Which = Callable[[str], "str | None"]
+
+_TEXT = frozenset(
+    {"browsh", "edbrowse", "elinks", "links", "links2", "lynx", "netrik", "retawq", "w3m", "www-browser"}
+)
+_GRAPHICAL = (
+    "x-www-browser",
+    "firefox",
+    "firefox-esr",
+    "google-chrome",
+    "google-chrome-stable",
+    "chromium",
+    "chromium-browser",
+    "microsoft-edge",
+    "microsoft-edge-stable",
+    "brave-browser",
+    "brave",
+    "vivaldi",
+    "vivaldi-stable",
+    "opera",
+    "librewolf",
+    "epiphany",
+    "konqueror",
+    "falkon",
+    "gnome-www-browser",
+)
+_WINDOWS_HANDLER = "url.dll,FileProtocolHandler"
+_DEFAULT = "the default browser"
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A program that shows a page: its name for people, and its command."""
+
+    name: str
+    command: tuple[str, ...]
+
+    def open(self, url: str) -> bool:
+        """Start the browser on an http or https URL; True if it could be started, not that it shows."""
+        if not url.startswith(("http://", "https://")):
+            return False
+        return _start(self._fill(url))
+
+    def _fill(self, url: str) -> list[str]:
+        program, *arguments = self.command
+        if any("%s" in argument for argument in arguments):
+            return [program, *(argument.replace("%s", url) for argument in arguments)]
+        return [program, *arguments, url]
+
+
+def find_browser(
+    wanted: str | None, environ: Mapping[str, str], platform: str, which: Which
+) -> Browser | None:
+    """The browser to open on this machine, or None where none can be opened.
+
+    `wanted` is the option `--browser`, `platform` is sys.platform, `which` finds a program as shutil.which
+    does. Raises UsageMistakeError if `wanted` names no program, or a text browser.
+    """
+    if wanted is not None:
+        return _read_wanted(wanted, platform, which)
+    named = _find_in_variable(environ.get("BROWSER", ""), platform, which)
+    return named or _find_of_system(environ, platform, which)
+
+
+def _read_wanted(wanted: str, platform: str, which: Which) -> Browser:
+    browser = _find_command(wanted, platform, which)
+    if browser is None:
+        raise UsageMistakeError(
+            f"There is no program as --browser names it: {wanted}",
+            "Name a program that is installed (%s stands for the address), or use --no-browser.",
+        )
+    if _is_text(browser):
+        raise UsageMistakeError(
+            f"A text browser cannot be used for signing in: {wanted}",
+            "Use --no-browser, and open the printed address in a browser on any machine.",
+        )
+    return browser
+
+
+def _find_in_variable(value: str, platform: str, which: Which) -> Browser | None:
+    for text in value.split(";" if platform == "win32" else ":"):
+        browser = _find_command(text, platform, which)
+        if browser and not _is_text(browser):
+            return browser
+    return None
+
+
+def _find_command(text: str, platform: str, which: Which) -> Browser | None:
+    text = text.strip()
+    # A path with spaces in it may stand there unquoted.
+    command = [text] if text and which(text) else _split(text, platform)
+    program = which(command[0]) if command else None
+    if program is None:
+        return None
+    return Browser(Path(program).name, (program, *command[1:]))
+
+
+def _split(text: str, platform: str) -> list[str]:
+    import shlex
+
+    on_windows = platform == "win32"
+    try:
+        # An old habit ends BROWSER with `&`; every browser is started in the background here.
+        words = shlex.split(text.removesuffix("&"), posix=not on_windows)
+    except ValueError:
+        return []
+    return [word.strip('"') for word in words] if on_windows else words
+
+
+def _is_text(browser: Browser) -> bool:
+    # Debian's alternatives are links: x-www-browser may well end at w3m.
+    program = Path(browser.command[0])
+    return not _TEXT.isdisjoint({program.stem.lower(), program.resolve().stem.lower()})
+
+
+def _find_of_system(environ: Mapping[str, str], platform: str, which: Which) -> Browser | None:
+    is_remote = bool(environ.get("SSH_CONNECTION"))
+    if platform == "win32":
+        return None if is_remote else _new_windows_browser(environ)
+    if platform == "darwin":
+        return None if is_remote else _find_opener(which, "open")
+    in_wsl = environ.get("WSL_DISTRO_NAME") or environ.get("WSL_INTEROP")
+    windows = None if is_remote or not in_wsl else _find_beyond_wsl(which)
+    if windows or not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
+        return windows
+    return _find_on_display(environ, which)
+
+
+def _new_windows_browser(environ: Mapping[str, str]) -> Browser:
+    # By full path: a search on Windows would begin in the current folder.
+    root = environ.get("SystemRoot") or environ.get("SYSTEMROOT") or r"C:\Windows"
+    return Browser(_DEFAULT, (rf"{root}\System32\rundll32.exe", _WINDOWS_HANDLER))
+
+
+def _find_beyond_wsl(which: Which) -> Browser | None:
+    return _find_opener(which, "wslview") or _find_opener(which, "rundll32.exe", _WINDOWS_HANDLER)
+
+
+def _find_on_display(environ: Mapping[str, str], which: Which) -> Browser | None:
+    opener = _find_opener(which, "xdg-open") if _xdg_open_is_safe(environ, which) else None
+    if opener:
+        return opener
+    for name in _GRAPHICAL:
+        program = which(name)
+        browser = Browser(name, (program,)) if program else None
+        if browser and not _is_text(browser):
+            return browser
+    return None
+
+
+def _xdg_open_is_safe(environ: Mapping[str, str], which: Which) -> bool:
+    # Without a desktop it follows BROWSER (which named nothing usable), then takes what is installed.
+    if environ.get("XDG_CURRENT_DESKTOP"):
+        return True
+    return not environ.get("BROWSER") and not any(which(name) for name in _TEXT)
+
+
+def _find_opener(which: Which, program_name: str, *arguments: str) -> Browser | None:
+    program = which(program_name)
+    return Browser(_DEFAULT, (program, *arguments)) if program else None
+
+
+def _start(command: list[str]) -> bool:
+    import subprocess
+    import threading
+
+    try:
+        child = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            # Windows has no sessions; there a group of its own keeps our Ctrl-C from it.
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+    except OSError:
+        return False
+    # Collects the exit code whenever it comes: no zombie, and nobody waits.
+    threading.Thread(target=child.wait, name="browser", daemon=True).start()
+    return True

@@ -1,0 +1,66 @@
+"""Where the callback arrives, from the listener or a paste; knows neither HTTP nor OAuth.
+
+The first callback that is ours is kept; refuses to let a later one replace it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from procore_cli.callback.outcome import Outcome
+
+Pairs = list[tuple[str, str]]
+
+# On Windows a wait on a lock cannot be interrupted: Ctrl-C is seen between two of these.
+_WAKE_S = 0.2
+
+
+class Inbox:
+    """One sign-in's callback on its way in, and its outcome on the way back; safe to share by threads."""
+
+    def __init__(self, is_ours: Callable[[Pairs], bool], clock: Callable[[], float] = time.monotonic) -> None:
+        self._is_ours = is_ours
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._pairs: Pairs | None = None
+        self._outcome: Outcome | None = None
+
+    def recognizes(self, pairs: Pairs) -> bool:
+        """Whether `offer` would take these parameters; changes nothing."""
+        return self._is_ours(pairs)
+
+    def offer(self, pairs: Pairs) -> bool:
+        """Hand in a callback's parameters, decoded and in order; returns whether they are ours."""
+        if not self._is_ours(pairs):
+            return False
+        with self._changed:
+            if self._pairs is None:
+                self._pairs = list(pairs)
+                self._changed.notify_all()
+        return True
+
+    def wait(self, timeout_s: float) -> Pairs | None:
+        """Wait for the callback and return its parameters, or None after `timeout_s` seconds."""
+        deadline = self._clock() + timeout_s
+        with self._changed:
+            while self._pairs is None:
+                remaining_s = deadline - self._clock()
+                if remaining_s <= 0:
+                    return None
+                self._changed.wait(min(remaining_s, _WAKE_S))
+            return self._pairs
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say how the sign-in ended; the first outcome stays."""
+        with self._changed:
+            if self._outcome is None:
+                self._outcome = outcome
+                self._changed.notify_all()
+
+    def outcome(self, timeout_s: float) -> Outcome | None:
+        """Wait for `settle` and return what it was told, or None after `timeout_s` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._outcome is not None, timeout_s)
+            return self._outcome

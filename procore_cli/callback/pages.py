@@ -1,0 +1,166 @@
+"""The listener's pages as HTML, pure functions of what they show; refuses to show anything unescaped."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from http import HTTPStatus
+from typing import Final
+
+from procore_cli.callback.look import CARRY_SCRIPT, ICON, STYLE, SYMBOLS
+from procore_cli.callback.outcome import Failure, Home
+
+HOME_PATH: Final = "/home"
+# The tutorial's two pages: what the button says, what stands above it, where the other one is.
+BUTTONS: Final = {
+    "/": (
+        "Sign Up with Procore",
+        "Connect this computer",
+        'Been here before? <a href="/signin">Sign in instead</a>',
+    ),
+    "/signin": (
+        "Sign In with Procore",
+        "Welcome back",
+        'Here for the first time? <a href="/">Sign up instead</a>',
+    ),
+}
+
+# Control characters but tab and newline, what turns the direction of text, lone surrogates.
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+# What is to be typed stands between backticks in a hint.
+_COMMAND = re.compile(r"`([^`]+)`")
+_BACK_TO_TERMINAL = "Go back to the terminal and open the link that it shows."
+_REFUSALS = {
+    HTTPStatus.FORBIDDEN: (
+        "This page is not for this browser",
+        "It is shown to whoever has just signed in here.",
+    ),
+    HTTPStatus.NOT_FOUND: (
+        "There is no such page",
+        "This is the sign-in page of procore-login, and little else.",
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("That cannot be done here", "These pages can only be looked at."),
+    HTTPStatus.REQUEST_URI_TOO_LONG: (
+        "The address is too long",
+        "Nobody's sign-in comes with an address this long.",
+    ),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+        "The browser sent too much",
+        "Its cookies for localhost may have grown too large: a private window has none.",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("Something broke in procore-login", "This is a bug of the program."),
+}
+_BAD_REQUEST = (
+    "This request cannot be answered",
+    "It is not one that a browser makes when it comes from Procore.",
+)
+
+
+def button_page(path: str, authorize_url: str, environment: str, carries_to: str | None) -> str:
+    """The tutorial's page with a button that leads to Procore; `path` is one of BUTTONS.
+
+    With `carries_to`, a hash in the page's address is carried over to that path as a query.
+    """
+    label, heading, other = BUTTONS[path]
+    body = (
+        f"<h1>{heading}</h1>"
+        '<p class="lead">Procore asks whether procore-login may act for you on this computer, '
+        "and then sends you back here.</p>"
+        f'<a class="button" href="{_shown(authorize_url)}">{label}</a>'
+        f'<p class="aside">{other}</p>'
+    )
+    return _page(label, body, environment, "plain", carries_to)
+
+
+def carry_page(callback_path: str, environment: str) -> str:
+    """The page at the callback path that carries the address's hash over as a query, if there is one."""
+    title = "No sign-in in this address"
+    message = "Procore sends people back here with something in the address. There is nothing in this one."
+    next_step = (
+        f"{_BACK_TO_TERMINAL} If Procore has just sent you here, "
+        "copy the whole address of this page and paste it into the terminal."
+    )
+    return _message_page(title, message, next_step, environment, "plain", callback_path)
+
+
+def home_page(home: Home) -> str:
+    """The page of somebody who has just signed in: the row as the tutorial shows it, and what `/me` said."""
+    row = json.dumps([home.row.id, home.row.procore_id, home.row.email], ensure_ascii=False)
+    facts = (("id", str(home.me.id)), ("login", home.me.login), ("name", home.me.name or "\u2014"))
+    listed = "".join(f'<dt>{term}</dt><dd dir="auto">{_shown(value)}</dd>' for term, value in facts)
+    body = (
+        "<h1>You are signed in</h1>"
+        '<p class="lead">You can close this tab and go back to the terminal.</p>'
+        "<h2>Your row in the users table</h2>"
+        f'<code class="row">{_shown(row)}</code>'
+        "<h2>What Procore says about you</h2>"
+        f"<dl>{listed}</dl>"
+    )
+    return _page("Signed in", body, home.environment, "good")
+
+
+def failure_page(failure: Failure, environment: str) -> str:
+    """The page of a sign-in that failed."""
+    return _message_page(failure.title, failure.message, failure.next_step, environment)
+
+
+def stray_page(environment: str) -> str:
+    """The page of a callback that belongs to no sign-in, or to another one."""
+    title = "Not the sign-in that the terminal waits for"
+    message = "It is an older one, a part of it is missing, or it was started somewhere else."
+    return _message_page(title, message, _BACK_TO_TERMINAL, environment)
+
+
+def late_page(environment: str) -> str:
+    """The page of a callback whose outcome takes longer than a browser can be kept waiting."""
+    message = "The sign-in arrived and is still being completed."
+    next_step = "Look at the terminal: it says how the sign-in ends."
+    return _message_page("This takes longer than usual", message, next_step, environment, "plain")
+
+
+def refusal_page(status: HTTPStatus, environment: str) -> str:
+    """The page of a request that is refused; shows nothing of what was sent."""
+    title, message = _REFUSALS.get(status, _BAD_REQUEST)
+    return _message_page(title, message, _BACK_TO_TERMINAL, environment)
+
+
+def _message_page(
+    title: str,
+    message: str,
+    next_step: str,
+    environment: str,
+    tone: str = "bad",
+    carries_to: str | None = None,
+) -> str:
+    body = (
+        f"<h1>{_shown(title)}</h1>"
+        f'<p class="lead">{_shown(message)}</p>'
+        f'<p class="next"><strong>What to do next</strong>{_shown_with_commands(next_step)}</p>'
+    )
+    return _page(title, body, environment, tone, carries_to)
+
+
+def _page(title: str, body: str, environment: str, tone: str, carries_to: str | None = None) -> str:
+    carried = "" if carries_to is None else f' data-carry-to="{_shown(carries_to)}"'
+    script = "" if carries_to is None else f"<script>{CARRY_SCRIPT}</script>"
+    return (
+        f'<!doctype html><html lang="en"{carried}><head><meta charset="utf-8">'
+        f"<title>{_shown(title)} \u00b7 procore-login</title>{script}"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="{ICON}"><style>{STYLE}</style></head>'
+        f'<body class="{tone}"><main><div class="symbol" aria-hidden="true">'
+        f'<svg viewBox="0 0 24 24">{SYMBOLS[tone]}</svg></div>{body}</main>'
+        f"<footer>procore-login on this computer \u00b7 {_shown(environment)}</footer>"
+        "</body></html>"
+    )
+
+
+def _shown(text: str) -> str:
+    return html.escape(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text), quote=True)
+
+
+def _shown_with_commands(text: str) -> str:
+    return _COMMAND.sub(r"<code>\1</code>", _shown(text))

@@ -1,0 +1,202 @@
+"""The address that the browser ended on, pasted by a person at a terminal.
+
+Refuses to read where reading could stop the process, and never repeats what was pasted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from procore_cli.urls import RedirectUri
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+Pairs = list[tuple[str, str]]
+
+LONGEST_PASTE = 64 * 1024
+# What Linux keeps of a line on a terminal in canonical mode, its newline left out; the rest is dropped.
+CUT_LENGTH = 4095
+_POLL_S = 0.05
+_MARKS = ("\x1b[200~", "\x1b[201~")
+_WRAPPING = " \t\r\n<>\"'`\u2018\u2019\u201c\u201d"
+
+
+class PasteError(ValueError):
+    """What was pasted cannot be used; the text says why, without repeating it."""
+
+
+def can_paste(stdin_fd: int) -> bool:
+    """Whether `stdin_fd` is a terminal that we can read without being stopped (POSIX.1, section 11.1.4)."""
+    if not os.isatty(stdin_fd):
+        return False
+    if sys.platform == "win32":
+        return True
+    import errno
+
+    try:
+        return os.tcgetpgrp(stdin_fd) == os.getpgrp()
+    except OSError as error:
+        # Not our controlling terminal: nobody's job control can stop us there.
+        return error.errno == errno.ENOTTY
+
+
+def read_pasted(text: str, redirect: RedirectUri) -> Pairs:
+    """Turn a pasted address into its parameters, decoded, in order (RFC 6749, section 4.1.2).
+
+    The query counts, or the fragment where there is no query, as at the listener. For the OOB redirect URI
+    a bare code gives `[("code", code)]`, without a state. Raises PasteError.
+    """
+    if len(text) > LONGEST_PASTE:
+        raise PasteError("it is too long for an address")
+    address = _unwrap(text)
+    if not address:
+        raise PasteError("nothing was pasted")
+    if any(char.isspace() or not char.isprintable() for char in address):
+        raise PasteError("it has a character that an address cannot have")
+    if redirect.is_oob and "://" not in address and not address.startswith(redirect.text):
+        return [("code", _read_code(address))]
+    parts = _read_address(address, redirect)
+    return _read_parameters(parts.query or parts.fragment)
+
+
+def _read_code(text: str) -> str:
+    if not text.isascii():
+        raise PasteError("it has a character that a code cannot have")
+    return text
+
+
+def _unwrap(text: str) -> str:
+    for mark in _MARKS:
+        text = text.replace(mark, "")
+    return text.strip(_WRAPPING)
+
+
+def _read_address(address: str, redirect: RedirectUri) -> SplitResult:
+    from urllib.parse import urlsplit
+
+    scheme = redirect.text.partition(":")[0].lower()
+    try:
+        parts = urlsplit(_with_scheme(address, scheme))
+        found = (parts.scheme, parts.hostname, _port_of(parts), parts.path or "/")
+    except ValueError:
+        raise PasteError("it is not an address") from None
+    if redirect.is_oob:
+        return parts
+    if found != (scheme, redirect.host, redirect.port, redirect.path) or "@" in parts.netloc:
+        raise PasteError(f"paste the whole address; it begins with {redirect.text}")
+    return parts
+
+
+def _with_scheme(address: str, scheme: str) -> str:
+    # Browsers hide http:// in the address bar, so a part that was selected by hand may lack it.
+    head = address.partition("?")[0].partition("#")[0]
+    return address if "://" in head or scheme == "urn" else f"{scheme}://{address}"
+
+
+def _port_of(parts: SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _read_parameters(encoded: str) -> Pairs:
+    from urllib.parse import parse_qsl
+
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=100)
+    except ValueError:
+        raise PasteError("its parameters cannot be read") from None
+    if not any(name in ("code", "error") for name, _ in pairs):
+        raise PasteError("there is no code in it")
+    return pairs
+
+
+class Paster:
+    """A thread that reads lines from a terminal until a pasted address is accepted, or until it is stopped.
+
+    `fd` must have passed `can_paste`. `offer` takes the parameters and says whether they belong to this
+    sign-in; `tell` shows a line to the person.
+    """
+
+    def __init__(
+        self, fd: int, redirect: RedirectUri, offer: Callable[[Pairs], bool], tell: Callable[[str], None]
+    ) -> None:
+        import threading
+
+        self._fd = fd
+        self._redirect = redirect
+        self._offer = offer
+        self._tell = tell
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="paste", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the reading, within a tenth of a second; may be called more than once."""
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        _keep_from_stopping()
+        rest = b""
+        while not self._stopped.is_set():
+            data = self._read_some()
+            *lines, rest = (rest + data).replace(b"\r", b"\n").split(b"\n")
+            if any(self._is_accepted(line) for line in lines):
+                return
+            if len(rest) > LONGEST_PASTE:
+                rest = b""
+
+    def _read_some(self) -> bytes:
+        data = b""
+        try:
+            # Asked each time: a shell may have put us into the background meanwhile.
+            if can_paste(self._fd):
+                data = _read_within(self._fd, _POLL_S)
+        except OSError:
+            pass
+        if not data:
+            self._stopped.wait(_POLL_S)
+        return data
+
+    def _is_accepted(self, line: bytes) -> bool:
+        if self._stopped.is_set():
+            return False
+        try:
+            if self._offer(self._read(line)):
+                return True
+            why = "it belongs to another sign-in, or was altered"
+        except PasteError as error:
+            why = str(error)
+        self._tell(f"What was pasted cannot be used: {why}. Please paste again.")
+        return False
+
+    def _read(self, line: bytes) -> Pairs:
+        if len(line) == CUT_LENGTH:
+            raise PasteError(f"the terminal cut it at {CUT_LENGTH} characters")
+        return read_pasted(line.decode("utf-8", "replace"), self._redirect)
+
+
+def _keep_from_stopping() -> None:
+    import signal
+
+    if hasattr(signal, "SIGTTIN"):
+        # With it blocked in this thread, a read from the background fails with EIO and stops nobody.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})
+
+
+def _read_within(fd: int, timeout_s: float) -> bytes:
+    if sys.platform == "win32":
+        import msvcrt
+
+        return msvcrt.getwche().encode("utf-8", "replace") if msvcrt.kbhit() else b""
+    import select
+
+    ready, _, _ = select.select([fd], [], [], timeout_s)
+    return os.read(fd, LONGEST_PASTE) if ready else b""

@@ -1,0 +1,81 @@
+"""The sockets that the listener waits on, on both loopback addresses; refuses every other address."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import sys
+
+from procore_cli.errors import PortTakenError
+
+_BACKLOG = 128
+_LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+# What a machine without IPv6 answers to a socket or an address of that family.
+_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL})
+_REASONS = {
+    errno.EADDRINUSE: "the port is in use",
+    errno.EACCES: "this system does not allow it",
+    errno.EPERM: "this system does not allow it",
+}
+
+
+def new_listening_sockets(port: int, environment: str) -> list[socket.socket]:
+    """Listen at a port of 127.0.0.1 and ::1, or of 127.0.0.1 alone where there is no IPv6.
+
+    Raises PortTakenError when one of them is not to be had; then neither is kept.
+    """
+    with contextlib.ExitStack() as undo:
+        sockets = []
+        for family, address in _LOOPBACKS:
+            listening = _find_listening_socket(family, address, port, environment)
+            if listening is not None:
+                sockets.append(undo.enter_context(listening))
+        undo.pop_all()
+    return sockets
+
+
+def _find_listening_socket(
+    family: socket.AddressFamily, address: str, port: int, environment: str
+) -> socket.socket | None:
+    try:
+        return _new_listening_socket(family, address, port)
+    except OSError as error:
+        if family == socket.AF_INET6 and error.errno in _NO_SUCH_FAMILY:
+            return None
+        raise _port_taken(error, address, port, environment) from error
+
+
+def _new_listening_socket(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        _set_options(listening, family)
+        listening.bind((address, port))
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _set_options(listening: socket.socket, family: socket.AddressFamily) -> None:
+    # Without REUSEADDR Linux keeps a used port for a minute; on Windows it would share the port with others.
+    if sys.platform == "win32":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+
+def _port_taken(error: OSError, address: str, port: int, environment: str) -> PortTakenError:
+    number = error.errno or 0
+    reason = _REASONS.get(number) or error.strerror or "it failed"
+    name = errno.errorcode.get(number, "unknown")
+    return PortTakenError(
+        f"The sign-in to {environment} cannot listen at port {port} of {address}: {reason} "
+        f"(errno {number}, {name}).",
+        "End the program that holds the port, or sign in with --paste, or register another redirect URI "
+        "in the portal and set it with `procore-login configure --redirect-uri`.",
+    )

@@ -1,0 +1,225 @@
+"""Receives the browser: listener, paste and link together, for one sign-in.
+
+Decides which ways are open on this machine, and refuses to know what the callback means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+from procore_cli.callback import peers
+from procore_cli.callback.inbox import Inbox, Pairs
+from procore_cli.callback.listener import Listener
+from procore_cli.callback.outcome import Home
+from procore_cli.callback.paste import Paster, can_paste
+from procore_cli.errors import PortTakenError, ProcoreLoginError, SignInNeededError, SignInTimedOutError
+from procore_cli.urls import RedirectUri
+
+HOME_TIMEOUT_S = 2
+SILENCE_S = 30
+
+
+class Talk(Protocol):
+    """How the person is talked to."""
+
+    def say(self, text: str) -> None:
+        """A line of progress."""
+
+    def warn(self, text: str) -> None:
+        """A line that a person should act on."""
+
+    def link(self, url: str) -> None:
+        """A URL, neither wrapped nor decorated."""
+
+
+class Opener(Protocol):
+    """Whoever can be sent to a link: a browser, or the embedded Procore's visitor."""
+
+    @property
+    def name(self) -> str:
+        """What the person is told is opening the link."""
+
+    def open(self, url: str) -> bool:
+        """Go there, without waiting; whether that could be started."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What the person asked for: how to show the link, how to bring the answer back, how long to wait."""
+
+    timeout_s: float = 300
+    paste: bool = False
+    browser: str | None = None
+    no_browser: bool = False
+
+
+class Reception:
+    """One sign-in's way out to the browser and back; a context manager that frees the port at its end."""
+
+    def __init__(
+        self,
+        redirect: RedirectUri,
+        link: str,
+        inbox: Inbox,
+        ways: Ways,
+        opener: Opener | None,
+        talk: Talk,
+        environment: str,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._redirect = redirect
+        self._link = link
+        self._inbox = inbox
+        self._ways = ways
+        self._opener = opener
+        self._talk = talk
+        self._environment = environment
+        self._is_remote = bool(environ.get("SSH_CONNECTION"))
+        self._clock = clock
+        self._listener: Listener | None = None
+        self._paster: Paster | None = None
+        self._told_of_stray = False
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Reception:
+        """Open every way back before the browser opens. Raises PortTakenError, SignInNeededError."""
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._open.close)
+            terminal = _find_terminal()
+            if self._redirect.on_loopback and not self._ways.paste:
+                self._listen(may_paste=terminal is not None)
+            if terminal is not None:
+                self._paster = Paster(terminal, self._redirect, self._inbox.offer, self._talk.say)
+                self._open.callback(self._paster.stop)
+            elif self._listener is None:
+                raise self._nobody_can_paste()
+            undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def invite(self) -> None:
+        """Show the link, and open it where that is possible."""
+        if self._is_remote and self._listener:
+            self._talk.say(self._remote_hint())
+        if self._opener is not None and self._opener.open(self._link):
+            self._talk.say(
+                f"Opening this link with {self._opener.name}; if nothing happens, open it yourself:"
+            )
+        else:
+            self._talk.say("Open this link in a browser:")
+        self._talk.link(self._link)
+        if self._paster is not None:
+            self._paster.start()
+
+    def wait(self) -> Pairs:
+        """Wait for the callback and return its parameters. Raises SignInTimedOutError."""
+        started = self._clock()
+        for after_s, hint in self._hints():
+            pairs = self._inbox.wait(min(after_s, self._ways.timeout_s) - (self._clock() - started))
+            if pairs is not None:
+                return pairs
+            if after_s < self._ways.timeout_s:
+                self._talk.say(hint)
+        pairs = self._inbox.wait(self._ways.timeout_s - (self._clock() - started))
+        if pairs is None:
+            raise SignInTimedOutError(
+                f"Nobody came back from {self._environment} within {self._ways.timeout_s:g} s.",
+                f"{self._portal_hint()}; then run the command again (--timeout waits longer).",
+            )
+        return pairs
+
+    def succeed(self, home: Home) -> None:
+        """Send the browser on to `/home`, and give it the time to get there."""
+        if self._listener:
+            self._listener.succeed(home)
+            self._listener.wait_for_home(HOME_TIMEOUT_S)
+
+    @contextlib.contextmanager
+    def showing_errors(self) -> Iterator[None]:
+        """An error in here is shown in the browser too, before it goes on."""
+        try:
+            yield
+        except ProcoreLoginError as error:
+            if self._listener:
+                self._listener.fail("The sign-in did not work", error.message, error.hint)
+            raise
+
+    def _listen(self, *, may_paste: bool) -> None:
+        listener = Listener(
+            self._redirect, self._link, self._inbox, peers.admits, self._environment, self._tell_of_stray
+        )
+        try:
+            listener.start()
+        except PortTakenError as error:
+            explained = _with_holder(error, self._redirect.port)
+            if not may_paste:
+                raise explained from None
+            self._talk.warn(explained.message)
+        else:
+            self._listener = self._open.enter_context(listener)
+
+    def _tell_of_stray(self) -> None:
+        if not self._told_of_stray:
+            self._told_of_stray = True
+            self._talk.warn("Something sent an error that does not belong to this sign-in; still waiting.")
+
+    def _hints(self) -> list[tuple[float, str]]:
+        """What is said while nobody comes, and after how many seconds."""
+        # Whoever comes at once, as most do, need not read about pasting.
+        paste_after_s = 1 if self._listener else 0
+        paste = [(paste_after_s, self._paste_hint())] if self._paster else []
+        return [*paste, (SILENCE_S, f"{self._portal_hint()}.")]
+
+    def _portal_hint(self) -> str:
+        return (
+            "If Procore shows an error page, the redirect URI in the portal must be exactly"
+            f" {self._redirect.text}"
+        )
+
+    def _paste_hint(self) -> str:
+        if self._redirect.is_oob:
+            return "Then paste the code that Procore shows here."
+        if self._listener:
+            return "If the page cannot be loaded at the end, paste its address here."
+        return "At the end, paste the address of the page here, even if it cannot be loaded."
+
+    def _remote_hint(self) -> str:
+        port = self._redirect.port
+        return (
+            f"You are connected over SSH: at the end the browser will fail to load {self._redirect.text}."
+            f" Paste its address here, or forward the port first: ssh -L {port}:localhost:{port} ..."
+        )
+
+    def _nobody_can_paste(self) -> SignInNeededError:
+        return SignInNeededError(
+            f"Signing in to {self._environment} this way means pasting an address, which takes a terminal.",
+            "Run the command in a terminal, or use a redirect URI such as http://localhost:4567/callback.",
+        )
+
+
+def _find_terminal() -> int | None:
+    """The file descriptor of a standard input that a person can paste into."""
+    try:
+        descriptor = sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError):
+        # Closed, or replaced by something that is no file.
+        return None
+    return descriptor if can_paste(descriptor) else None
+
+
+def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
+    holder = peers.find_port_holder(port)
+    if holder is None:
+        return error
+    return PortTakenError(f"{error.message} It is held by {holder.name} (process {holder.pid}).", error.hint)

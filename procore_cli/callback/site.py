@@ -1,0 +1,116 @@
+"""What the listener answers to a request: routes and rules, no socket.
+
+Knows HTTP, not OAuth: the inbox says whether a callback is ours. Refuses every Host but loopback's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from procore_cli.callback import pages
+from procore_cli.callback.answer import Answer
+from procore_cli.callback.inbox import Inbox, Pairs
+from procore_cli.callback.outcome import Home, Outcome
+from procore_cli.callback.request import Request
+from procore_cli.callback.session import HomeSession
+from procore_cli.urls import RedirectUri
+
+_HTTP_PORT = 80
+
+
+class Site:
+    """The pages of one sign-in; `answer` may be called by many threads at once."""
+
+    def __init__(
+        self,
+        redirect: RedirectUri,
+        authorize_url: str,
+        inbox: Inbox,
+        environment: str,
+        stray_error: Callable[[], None],
+        outcome_timeout_s: float,
+    ) -> None:
+        self._callback_path = redirect.path
+        self._hosts = _own_hosts(redirect.port)
+        self._authorize_url = authorize_url
+        self._inbox = inbox
+        self._environment = environment
+        self._stray_error = stray_error
+        self._outcome_timeout_s = outcome_timeout_s
+        self._session = HomeSession()
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a GET or HEAD request; a callback that is ours waits here for its outcome."""
+        hosts = request.all_of("host")
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
+            return self.refuse(HTTPStatus.BAD_REQUEST)
+        if not request.has_plain_target:
+            return self.refuse(HTTPStatus.BAD_REQUEST)
+        if request.path == self._callback_path:
+            return self._at_callback(request)
+        return self._elsewhere(request)
+
+    def refuse(self, status: HTTPStatus) -> Answer:
+        """The answer to somebody, or something, that is not let in; shows nothing of what was sent."""
+        headers = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()
+        return Answer(status, pages.refusal_page(status, self._environment), headers)
+
+    def _at_callback(self, request: Request) -> Answer:
+        if not request.query:
+            return self._bare_callback(request)
+        pairs = parse_qsl(request.query, keep_blank_values=True)
+        if request.method == "HEAD":
+            return self._preview(pairs)
+        if self._inbox.offer(pairs):
+            return self._told(self._inbox.outcome(self._outcome_timeout_s))
+        if any(name == "error" for name, _ in pairs):
+            self._stray_error()
+        return self._stray()
+
+    def _preview(self, pairs: Pairs) -> Answer:
+        return Answer(HTTPStatus.OK) if self._inbox.recognizes(pairs) else self._stray()
+
+    def _bare_callback(self, request: Request) -> Answer:
+        if request.path == pages.HOME_PATH and self._session.is_in(request.all_of("cookie")):
+            return self._home(request)
+        if request.path in pages.BUTTONS:
+            return self._button(request.path)
+        return Answer(HTTPStatus.OK, pages.carry_page(self._callback_path, self._environment))
+
+    def _elsewhere(self, request: Request) -> Answer:
+        if request.path in pages.BUTTONS:
+            return self._button(request.path)
+        if request.path == pages.HOME_PATH:
+            return self._home(request)
+        return self.refuse(HTTPStatus.NOT_FOUND)
+
+    def _button(self, path: str) -> Answer:
+        # `/` passes a hash on even where it is not the callback: the portal may hold the bare host.
+        carries_to = self._callback_path if path in ("/", self._callback_path) else None
+        page = pages.button_page(path, self._authorize_url, self._environment, carries_to)
+        return Answer(HTTPStatus.OK, page)
+
+    def _home(self, request: Request) -> Answer:
+        home = self._inbox.outcome(0)
+        if not isinstance(home, Home) or not self._session.is_in(request.all_of("cookie")):
+            return self.refuse(HTTPStatus.FORBIDDEN)
+        return Answer(HTTPStatus.OK, pages.home_page(home), is_home=True)
+
+    def _told(self, outcome: Outcome | None) -> Answer:
+        if outcome is None:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, pages.late_page(self._environment))
+        if isinstance(outcome, Home):
+            headers = (("Location", pages.HOME_PATH), ("Set-Cookie", self._session.cookie))
+            return Answer(HTTPStatus.SEE_OTHER, headers=headers)
+        return Answer(HTTPStatus.BAD_REQUEST, pages.failure_page(outcome, self._environment))
+
+    def _stray(self) -> Answer:
+        return Answer(HTTPStatus.BAD_REQUEST, pages.stray_page(self._environment))
+
+
+def _own_hosts(port: int) -> frozenset[str]:
+    names = ("localhost", "127.0.0.1", "[::1]")
+    with_port = frozenset(f"{name}:{port}" for name in names)
+    return with_port | frozenset(names) if port == _HTTP_PORT else with_port

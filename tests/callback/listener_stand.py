@@ -1,0 +1,126 @@
+"""A listener on a free port, and a client that speaks to it over real sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from procore_cli.callback.inbox import Inbox, Pairs
+from procore_cli.callback.listener import Address, Listener
+from procore_cli.callback.outcome import Home
+from procore_cli.models import Me, User
+
+AUTHORIZE_URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code&state=ours"
+HOME = Home(
+    User(1, 11111, "joecontractor@procore.com"),
+    Me(11111, "joecontractor@procore.com", "Joe Contractor"),
+    "production",
+)
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+LOOPBACKS = ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]
+
+
+def find_free_port() -> int:
+    """A port that is free on every loopback address."""
+    while True:
+        with ExitStack() as probes:
+            first = probes.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port: int = first.getsockname()[1]
+            try:
+                for address in LOOPBACKS[1:]:
+                    probes.enter_context(socket.create_server((address, port), family=socket.AF_INET6))
+            except OSError:
+                continue
+            return port
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as the client saw it; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+def read_reply(raw: bytes) -> Reply:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.split(": ", 1) for line in lines]
+    return Reply(int(first.split()[1]), {name.lower(): value for name, value in pairs}, body.decode())
+
+
+def is_ours(pairs: Pairs) -> bool:
+    """What a sign-in with the state `ours` takes."""
+    return (
+        sorted(name for name, _ in pairs) in (["code", "state"], ["error", "state"])
+        and (
+            "state",
+            "ours",
+        )
+        in pairs
+    )
+
+
+@dataclass
+class Stand:
+    """A running listener, and its client."""
+
+    port: int
+    inbox: Inbox
+    listener: Listener
+    strays: list[str]
+    pool: ThreadPoolExecutor = field(repr=False)
+
+    def connect(self, address: str = "127.0.0.1") -> socket.socket:
+        return socket.create_connection((address, self.port), timeout=5)
+
+    def head(self, line: str, *headers: str) -> bytes:
+        return "\r\n".join([line, f"Host: localhost:{self.port}", *headers, "", ""]).encode("latin-1")
+
+    def send(self, raw: bytes, address: str = "127.0.0.1") -> bytes:
+        """Send bytes, return everything that comes back until the listener hangs up."""
+        with self.connect(address) as client:
+            client.sendall(raw)
+            return read_all(client)
+
+    def ask(self, target: str, *headers: str, method: str = "GET", address: str = "127.0.0.1") -> Reply:
+        return read_reply(self.send(self.head(f"{method} {target} HTTP/1.1", *headers), address))
+
+    def ask_later(self, target: str) -> Future[Reply]:
+        """Ask in a thread, for an answer that has to wait."""
+        return self.pool.submit(self.ask, target)
+
+    def come_back(self) -> Reply:
+        """Bring the callback of a sign-in that succeeds, and return its answer."""
+        reply = self.ask_later("/callback?code=c0de&state=ours")
+        assert self.inbox.wait(5) is not None
+        self.listener.succeed(HOME)
+        return reply.result(5)
+
+
+def read_all(client: socket.socket) -> bytes:
+    received = b""
+    while chunk := client.recv(65536):
+        received += chunk
+    return received
+
+
+NewStand = Callable[..., Stand]
+
+
+def admit_all(peer: Address, own: Address) -> bool:
+    return True

@@ -1,0 +1,118 @@
+"""Which requests are a callback, and which are refused while the wait goes on."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+
+from tests.callback.listener_stand import (
+    HOME,
+    NewStand,
+    Stand,
+)
+
+ROW = '[1, 11111, "joecontractor@procore.com"]'
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "code=c0de&state=theirs",
+        "code=c0de",
+        "state=ours",
+        "code=c0de&code=c0de&state=ours",
+        "code=c0de&state=ours&state=ours",
+        "code=c0de&state=theirs&state=ours",
+        "utm=1",
+        "code",
+        "&",
+        "%",
+    ],
+)
+def test_a_callback_that_is_not_ours_is_refused_and_the_wait_goes_on(stand: Stand, query: str) -> None:
+    reply = stand.ask(f"/callback?{query}")
+
+    assert reply.status == 400
+    assert "Not the sign-in that the terminal waits for" in reply.text
+    assert "c0de" not in reply.text
+    assert (stand.inbox.wait(0), stand.strays) == (None, [])
+    assert stand.come_back().status == 303
+
+
+def test_an_error_that_is_not_ours_is_reported_as_stray(stand: Stand) -> None:
+    assert stand.ask("/callback?error=access_denied&state=theirs").status == 400
+    assert stand.ask("/callback?error=").status == 400
+
+    assert stand.strays == ["error", "error"]
+    assert stand.inbox.wait(0) is None
+
+
+def test_the_favicon_and_other_paths_are_not_found_and_use_nothing_up(stand: Stand) -> None:
+    for path in ("/favicon.ico", "/callback/", "/Callback", "//callback", "/home/", "/callback/home"):
+        assert stand.ask(f"{path}?code=c0de&state=ours").status == 404
+
+    assert stand.come_back().status == 303
+
+
+@pytest.mark.parametrize("path", ["/callback", "/callback?", "/"])
+def test_an_address_with_nothing_in_its_query_carries_its_hash_over(stand: Stand, path: str) -> None:
+    reply = stand.ask(path)
+
+    assert reply.status == 200
+    assert 'data-carry-to="/callback"' in reply.text
+    assert "location.hash" in reply.text
+
+
+def test_a_callback_at_the_root_shows_the_button_without_parameters(new_stand: NewStand) -> None:
+    stand = new_stand(path="")
+
+    page = stand.ask("/")
+    waiting = stand.ask_later("/?code=c0de&state=ours")
+
+    assert "Sign Up with Procore" in page.text
+    assert 'data-carry-to="/"' in page.text
+    assert stand.inbox.wait(5) is not None
+    stand.listener.succeed(HOME)
+    assert waiting.result(5).status == 303
+    assert stand.ask("/?code=c0de&state=theirs").status == 400
+
+
+def test_a_callback_at_signin_shows_that_button_without_parameters(new_stand: NewStand) -> None:
+    stand = new_stand(path="/signin")
+
+    reply = stand.ask("/signin")
+
+    assert "Sign In with Procore" in reply.text
+    assert 'data-carry-to="/signin"' in reply.text
+    assert stand.ask("/signin?code=c0de&state=theirs").status == 400
+
+
+def test_a_callback_at_home_shows_home_to_its_own_session_alone(new_stand: NewStand) -> None:
+    stand = new_stand(path="/home")
+    assert 'data-carry-to="/home"' in stand.ask("/home").text
+    waiting = stand.ask_later("/home?code=c0de&state=ours")
+    assert stand.inbox.wait(5) is not None
+    stand.listener.succeed(HOME)
+    cookie = waiting.result(5).headers["set-cookie"].partition(";")[0]
+
+    stranger = stand.ask("/home")
+    owner = stand.ask("/home", f"Cookie: {cookie}")
+
+    assert "joecontractor" not in stranger.text
+    assert ROW in html.unescape(owner.text)
+    assert stand.listener.wait_for_home(5)
+
+
+def test_a_head_request_gets_headers_alone_and_consumes_nothing(stand: Stand) -> None:
+    for target, status in (
+        ("/", 200),
+        ("/callback", 200),
+        ("/callback?code=c0de&state=ours", 200),
+        ("/callback?code=c0de&state=theirs", 400),
+        ("/nowhere", 404),
+    ):
+        reply = stand.ask(target, method="HEAD")
+        assert (reply.status, reply.text) == (status, "")
+
+    assert stand.inbox.wait(0) is None

@@ -1,0 +1,89 @@
+"""How the listener starts and ends: the port, its threads, the tabs that still wait."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from procore_cli.callback.inbox import Inbox
+from procore_cli.callback.listener import Listener
+from procore_cli.errors import PortTakenError
+from procore_cli.urls import read_redirect_uri
+from tests.callback.listener_stand import (
+    AUTHORIZE_URL,
+    LOOPBACKS,
+    NewStand,
+    Stand,
+    find_free_port,
+)
+
+
+def test_the_port_is_free_as_soon_as_the_listener_is_closed(new_stand: NewStand) -> None:
+    first = new_stand()
+    idle = first.connect()
+    first.come_back()
+    first.listener.close()
+
+    second = new_stand(port=first.port)
+
+    assert second.ask("/").status == 200
+    assert idle.recv(1) == b""
+    idle.close()
+
+
+def test_a_tab_that_waits_at_the_end_is_told_that_nobody_waits_any_more(stand: Stand) -> None:
+    waiting = stand.ask_later("/callback?code=c0de&state=ours")
+    stand.inbox.wait(5)
+
+    stand.listener.close()
+
+    assert "The terminal stopped waiting" in waiting.result(5).text
+
+
+def test_a_failure_reaches_the_browser_even_when_the_listener_is_closed_at_once(stand: Stand) -> None:
+    waiting = stand.ask_later("/callback?code=c0de&state=ours")
+    stand.inbox.wait(5)
+
+    stand.listener.fail("Denied", "Procore said no.", "Ask for access.")
+    stand.listener.close()
+
+    assert "Procore said no." in waiting.result(5).text
+
+
+def test_closing_twice_or_before_the_start_does_no_harm() -> None:
+    port = find_free_port()
+    inbox = Inbox(lambda pairs: True)
+    redirect = read_redirect_uri(f"http://localhost:{port}/callback", "the test")
+    listener = Listener(redirect, AUTHORIZE_URL, inbox, lambda peer, own: True, "demo", lambda: None)
+    listener.close()
+    with listener:
+        listener.start()
+
+    listener.close()
+
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+def test_no_thread_is_left_behind(stand: Stand) -> None:
+    with stand.connect():
+        stand.ask("/")
+        before = {thread for thread in threading.enumerate() if thread.daemon}
+
+        stand.listener.close()
+
+        for thread in before:
+            thread.join(5)
+    assert not any(thread.is_alive() for thread in before)
+
+
+@pytest.mark.parametrize("address", LOOPBACKS)
+def test_a_port_that_is_taken_is_told_before_anything_listens(stand: Stand, address: str) -> None:
+    redirect = read_redirect_uri(f"http://{address if ':' not in address else '[::1]'}:{stand.port}/", "x")
+    second = Listener(redirect, AUTHORIZE_URL, stand.inbox, lambda peer, own: True, "demo", lambda: None)
+
+    with pytest.raises(PortTakenError, match="in use"):
+        second.start()
+
+    assert stand.ask("/", address=address).status == 200

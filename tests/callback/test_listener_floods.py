@@ -1,0 +1,167 @@
+"""Floods, slow senders and resets: survived, in silence."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import struct
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from procore_cli.callback.listener import Limits
+from tests.callback.listener_stand import NewStand, Stand, read_all, read_reply
+
+pytestmark = pytest.mark.usefixtures("silence")
+
+
+def reset(client: socket.socket) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+def test_a_request_may_arrive_in_small_pieces(stand: Stand) -> None:
+    with stand.connect() as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in stand.head("GET / HTTP/1.1"):
+            client.send(bytes([byte]))
+
+        assert read_reply(read_all(client)).status == 200
+
+
+def test_the_browsers_idle_second_connection_blocks_nothing(stand: Stand) -> None:
+    with stand.connect(), stand.connect():
+        assert stand.come_back().status == 303
+
+
+def test_two_hundred_slow_senders_do_not_keep_the_person_out(stand: Stand) -> None:
+    with ExitStack() as slow:
+        for _ in range(200):
+            client = slow.enter_context(stand.connect())
+            client.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+
+        assert stand.come_back().status == 303
+
+
+def test_one_who_is_too_slow_is_hung_up_on_even_if_he_goes_on_sending(new_stand: NewStand) -> None:
+    stand = new_stand(limits=Limits(request_s=0.1, farewell_s=0.1))
+    with stand.connect() as silent, stand.connect() as slow:
+        slow.settimeout(0.02)
+        while True:
+            try:
+                slow.send(b"G")
+                received = slow.recv(1)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                received = b""
+            break
+
+        assert received == b""
+        assert silent.recv(1) == b""
+
+
+def test_one_who_does_not_hang_up_is_left_after_a_while(new_stand: NewStand) -> None:
+    stand = new_stand(limits=Limits(farewell_s=0.05))
+    with stand.connect() as client:
+        client.sendall(stand.head("GET / HTTP/1.1"))
+        read_all(client)
+        threads = [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
+
+        for thread in threads:
+            thread.join(5)
+
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_resets_are_survived(stand: Stand) -> None:
+    reset(stand.connect())
+    half = stand.connect()
+    half.sendall(b"GET / HT")
+    reset(half)
+    done = stand.connect()
+    done.sendall(stand.head("GET / HTTP/1.1"))
+    reset(done)
+
+    assert stand.come_back().status == 303
+
+
+def test_a_tab_that_is_closed_while_it_waits_does_not_lose_its_callback(stand: Stand) -> None:
+    tab = stand.connect()
+    tab.sendall(stand.head("GET /callback?code=c0de&state=ours HTTP/1.1"))
+    assert stand.inbox.wait(5) is not None
+    reset(tab)
+
+    assert stand.come_back().status == 303
+
+
+def test_one_who_hangs_up_early_is_forgotten(stand: Stand) -> None:
+    with stand.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+        client.shutdown(socket.SHUT_WR)
+
+        assert read_all(client) == b""
+
+
+def test_a_callback_that_was_cut_off_is_not_taken(stand: Stand) -> None:
+    whole = stand.head("GET /callback?code=c0de&state=ours HTTP/1.1", "Accept: */*")
+    for length in (whole.index(b" HTTP"), whole.index(b"\n") + 1, whole.index(b"Accept"), len(whole) - 2):
+        with stand.connect() as client:
+            client.sendall(whole[:length])
+            client.shutdown(socket.SHUT_WR)
+
+            assert read_all(client) == b""
+
+    assert stand.inbox.wait(0) is None
+
+
+def test_a_client_that_ends_its_sending_half_still_gets_the_answer(stand: Stand) -> None:
+    with stand.connect() as client:
+        client.sendall(stand.head("GET / HTTP/1.1"))
+        client.shutdown(socket.SHUT_WR)
+
+        assert read_reply(read_all(client)).status == 200
+
+
+def test_a_full_house_of_answers_turns_newcomers_away_and_recovers(new_stand: NewStand) -> None:
+    stand = new_stand(limits=Limits(connections=1))
+    waiting = stand.ask_later("/callback?code=c0de&state=ours")
+    assert stand.inbox.wait(5) is not None
+    with stand.connect() as newcomer:
+        assert newcomer.recv(1) == b""
+
+    stand.listener.fail("Denied", "No.", "Nothing.")
+    assert waiting.result(5).status == 400
+    assert stand.ask("/").status == 200
+
+
+def test_a_thread_that_cannot_start_costs_one_connection(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with stand.connect() as client:
+            assert client.recv(1) == b""
+
+    assert stand.ask("/").status == 200
+
+
+def test_running_out_of_file_descriptors_passes(stand: Stand) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as client:
+        client.settimeout(0.1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno(), hard))
+        try:
+            client.connect(("127.0.0.1", stand.port))
+            client.sendall(stand.head("GET / HTTP/1.1"))
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        client.settimeout(5)
+        assert read_reply(read_all(client)).status == 200

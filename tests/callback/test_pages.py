@@ -1,0 +1,210 @@
+"""What the pages say, and that they say it safely."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from html.parser import HTMLParser
+from http import HTTPStatus
+
+import pytest
+
+from procore_cli.callback import pages
+from procore_cli.callback.look import CONTENT_SECURITY_POLICY, STYLE
+from procore_cli.callback.outcome import Failure, Home
+from procore_cli.models import Me, User
+
+URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code"
+HOME = Home(
+    User(1, 11111, "joecontractor@procore.com"),
+    Me(11111, "joecontractor@procore.com", "Joe Contractor"),
+    "production",
+)
+FAILURE = Failure("Denied", "Procore said no.", "Run `procore-login signin` again.")
+EVERY_PAGE = {
+    "sign up": pages.button_page("/", URL, "production", "/callback"),
+    "sign in": pages.button_page("/signin", URL, "production", None),
+    "carry": pages.carry_page("/callback", "production"),
+    "home": pages.home_page(HOME),
+    "failure": pages.failure_page(FAILURE, "production"),
+    "stray": pages.stray_page("production"),
+    "late": pages.late_page("production"),
+    "refusal": pages.refusal_page(HTTPStatus.NOT_FOUND, "production"),
+}
+
+
+class Outline(HTMLParser):
+    """The elements of a page with their attributes, and the text that a person sees."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: dict[str, str] = {}
+        self.text = ""
+        self._open = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._open in ("style", "script"):
+            self.raw[self._open] = self.raw.get(self._open, "") + data
+        else:
+            self.text += data + " "
+
+    def all_of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+every_page = pytest.mark.parametrize("page", EVERY_PAGE.values(), ids=EVERY_PAGE.keys())
+
+
+@every_page
+def test_every_page_has_a_language_a_title_one_heading_and_a_main_part(page: str) -> None:
+    outline = Outline(page)
+
+    assert page.startswith("<!doctype html>")
+    assert outline.all_of("html")[0]["lang"] == "en"
+    assert [len(outline.all_of(tag)) for tag in ("title", "h1", "main")] == [1, 1, 1]
+    assert any(meta.get("name") == "viewport" for meta in outline.all_of("meta"))
+
+
+@every_page
+def test_every_page_names_the_environment(page: str) -> None:
+    assert "production" in Outline(page).text
+
+
+@every_page
+def test_no_page_fetches_anything_or_breaks_the_content_security_policy(page: str) -> None:
+    outline = Outline(page)
+    attributes = [name for _, named in outline.elements for name in named]
+
+    assert not [name for name in attributes if name.startswith("on") or name in ("style", "src", "srcset")]
+    assert all(str(link["href"]).startswith("data:") for link in outline.all_of("link"))
+    assert not re.search(r"url\(|@import", STYLE)
+    for kind, text in outline.raw.items():
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in CONTENT_SECURITY_POLICY
+
+
+def test_only_pages_that_carry_a_hash_have_a_script() -> None:
+    scripted = {name for name, page in EVERY_PAGE.items() if "script" in Outline(page).raw}
+
+    assert scripted == {"sign up", "carry"}
+
+
+def test_the_script_goes_to_the_callback_path_and_leaves_no_trace_in_the_history() -> None:
+    outline = Outline(pages.carry_page("/my/callback", "production"))
+
+    assert outline.all_of("html")[0]["data-carry-to"] == "/my/callback"
+    assert "location.replace(location.origin + " in outline.raw["script"]
+
+
+@pytest.mark.parametrize(
+    ("path", "label"), [("/", "Sign Up with Procore"), ("/signin", "Sign In with Procore")]
+)
+def test_a_button_leads_to_procore(path: str, label: str) -> None:
+    outline = Outline(pages.button_page(path, URL, "production", None))
+
+    assert outline.all_of("a")[0] == {"class": "button", "href": URL}
+    assert label in outline.text
+
+
+def test_the_two_button_pages_lead_to_each_other() -> None:
+    assert {"href": "/signin"} in Outline(EVERY_PAGE["sign up"]).all_of("a")
+    assert {"href": "/"} in Outline(EVERY_PAGE["sign in"]).all_of("a")
+
+
+def test_home_shows_the_row_as_the_tutorial_does_and_what_procore_says() -> None:
+    text = Outline(pages.home_page(HOME)).text
+
+    assert '[1, 11111, "joecontractor@procore.com"]' in html.unescape(pages.home_page(HOME))
+    assert "id 11111 login joecontractor@procore.com name Joe Contractor" in " ".join(text.split())
+    assert "You can close this tab" in text
+
+
+def test_home_does_without_a_name_or_an_email() -> None:
+    home = Home(User(2, 9007199254740993, None), Me(9007199254740993, "second@example.com", None), "demo")
+
+    text = Outline(pages.home_page(home)).text
+
+    assert "[2, 9007199254740993, null]" in text
+    assert "None" not in text
+
+
+def test_the_row_keeps_its_letters() -> None:
+    home = Home(User(1, 2, "m\xfcller@example.com"), Me(2, "m\xfcller@example.com", None), "demo")
+
+    assert '[1, 2, "m\xfcller@example.com"]' in Outline(pages.home_page(home)).text
+
+
+def test_markup_from_outside_stays_text() -> None:
+    attack = "<script>alert('1')</script>\"&"
+    failure = Failure(attack, attack, attack)
+
+    for page in (
+        pages.failure_page(failure, attack),
+        pages.home_page(Home(User(1, 2, attack), Me(2, attack, attack), attack)),
+        pages.button_page("/", attack, attack, attack),
+        pages.carry_page(attack, attack),
+    ):
+        assert attack not in page
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(&#x27;1&#x27;)" in page
+
+
+def test_control_and_direction_characters_are_shown_not_used() -> None:
+    hidden = "\x00\x1b\x7f\x9b\u061c\u200e\u202e\u2066\u2028\ud800"
+
+    page = pages.home_page(Home(User(1, 2, f"a{hidden}b"), Me(2, "c", f"Joe{hidden}!"), "demo"))
+
+    assert not set(hidden) & set(page)
+    assert r"Joe\u0000\u001b\u007f\u009b\u061c\u200e\u202e\u2066\u2028\ud800!" in page
+    page.encode()
+
+
+def test_a_failure_says_what_happened_and_what_to_do_next() -> None:
+    outline = Outline(pages.failure_page(FAILURE, "production"))
+
+    assert "Denied" in outline.text
+    assert "Procore said no." in outline.text
+    assert "What to do next" in outline.text
+
+
+def test_a_command_to_type_is_set_apart() -> None:
+    assert "Run <code>procore-login signin</code> again." in pages.failure_page(FAILURE, "production")
+
+
+def test_a_stray_callback_is_told_that_the_terminal_waits_for_another_one() -> None:
+    text = Outline(pages.stray_page("production")).text
+
+    assert "Not the sign-in that the terminal waits for" in text
+    assert "Go back to the terminal" in text
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    ],
+)
+def test_each_refusal_has_words_of_its_own(status: HTTPStatus) -> None:
+    others = {pages.refusal_page(other, "demo") for other in HTTPStatus if other != status}
+
+    if status != HTTPStatus.BAD_REQUEST:
+        assert pages.refusal_page(status, "demo") not in others
+    assert "What to do next" in pages.refusal_page(status, "demo")

@@ -1,0 +1,113 @@
+"""The sockets that a sign-in listens on."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import pytest
+
+from procore_cli.callback.ports import new_listening_sockets
+from procore_cli.errors import PortTakenError
+from tests.callback.listener_stand import LOOPBACKS, find_free_port
+
+
+def occupy(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server((address, port), family=family)
+
+
+def refuse_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """A machine where making a socket of that family fails."""
+    real = socket.socket
+
+    def new_socket(family: int = -1, kind: int = -1, *rest: object) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(number, "no IPv6 here")
+        return real(family, kind)
+
+    monkeypatch.setattr(socket, "socket", new_socket)
+
+
+def test_it_listens_on_every_loopback_address_and_on_nothing_else() -> None:
+    port = find_free_port()
+
+    sockets = new_listening_sockets(port, "production")
+
+    assert [each.getsockname()[:2] for each in sockets] == [(address, port) for address in LOOPBACKS]
+    for each in sockets:
+        each.close()
+
+
+@pytest.mark.parametrize("taken", LOOPBACKS)
+def test_a_port_in_use_on_one_address_is_not_to_be_had(taken: str) -> None:
+    port = find_free_port()
+
+    with occupy(taken, port), pytest.raises(PortTakenError) as refused:
+        new_listening_sockets(port, "production")
+
+    assert refused.value.exit_code == 7
+    assert f"port {port} of {taken}: the port is in use (errno {errno.EADDRINUSE}, EADDRINUSE)" in str(
+        refused.value
+    )
+    assert "production" in refused.value.message
+    assert "--redirect-uri" in refused.value.hint
+
+
+@pytest.mark.parametrize("taken", LOOPBACKS)
+def test_nothing_is_kept_of_a_port_that_is_not_to_be_had(taken: str) -> None:
+    port = find_free_port()
+    with occupy(taken, port), pytest.raises(PortTakenError):
+        new_listening_sockets(port, "production")
+
+    for address in LOOPBACKS:
+        occupy(address, port).close()
+
+
+def test_a_port_that_every_address_holds_is_not_to_be_had() -> None:
+    port = find_free_port()
+
+    with occupy("0.0.0.0", port), pytest.raises(PortTakenError):
+        new_listening_sockets(port, "production")
+
+
+def test_a_port_that_the_system_does_not_allow_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: socket.socket, address: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+
+    with pytest.raises(
+        PortTakenError, match=r"port 80 of 127\.0\.0\.1: this system does not allow it .*EACCES"
+    ):
+        new_listening_sockets(80, "sandbox")
+
+
+def test_another_failure_is_told_in_the_systems_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: socket.socket, backlog: int) -> None:
+        raise OSError(errno.ENOBUFS, "No buffer space available")
+
+    port = find_free_port()
+    monkeypatch.setattr(socket.socket, "listen", refuse)
+
+    with pytest.raises(PortTakenError, match=r"No buffer space available \(errno \d+, ENOBUFS\)"):
+        new_listening_sockets(port, "sandbox")
+
+
+@pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+def test_a_machine_without_ipv6_gets_ipv4_alone(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    port = find_free_port()
+    refuse_ipv6(monkeypatch, number)
+
+    (only,) = new_listening_sockets(port, "production")
+
+    assert only.getsockname() == ("127.0.0.1", port)
+    only.close()
+
+
+def test_ipv6_that_fails_for_another_reason_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = find_free_port()
+    refuse_ipv6(monkeypatch, errno.EACCES)
+
+    with pytest.raises(PortTakenError, match="::1"):
+        new_listening_sockets(port, "production")
