@@ -1,0 +1,1 @@
+"""The embedded Procore: a pretend server on loopback, for trying things out and for tests."""

@@ -1,0 +1,30 @@
+"""The demo user in place of a browser, where none can be opened; refuses to hold the sign-in up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class VisitorOpener:
+    """Opens links as the demo user, in a thread of its own; `warn` hears of a visit that failed."""
+
+    warn: Callable[[str], None]
+    name: str = "the demo user, who signs in by itself since no browser can be opened here"
+
+    def open(self, url: str) -> bool:
+        """Start the visit, without waiting for its end."""
+        import threading
+
+        threading.Thread(target=self._visit, args=(url,), name="demo-user", daemon=True).start()
+        return True
+
+    def _visit(self, url: str) -> None:
+        from procore_cli.demo.visitor import visit
+        from procore_cli.errors import ProcoreLoginError
+
+        try:
+            visit(url)
+        except ProcoreLoginError as error:
+            self.warn(error.message)

@@ -1,0 +1,166 @@
+"""A pretend Procore on a free port, a clock that a test can move, and a browser that shows its steps."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from procore_cli.demo.app import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+from procore_cli.demo.server import DemoServer
+
+REDIRECT_URI = "http://localhost:4567/callback"
+VERIFIER = "v" * 43
+CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000
+
+    def __call__(self) -> float:
+        return float(self.now)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as the client saw it."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    def hidden(self, name: str) -> str:
+        return unescape(re.search(f'name="{name}" value="([^"]*)"', self.text)[1])
+
+    def action(self) -> str:
+        return unescape(re.search(r'<form method="post" action="([^"]*)"', self.text)[1])
+
+    def returned(self) -> dict[str, str]:
+        """The parameters that a redirect carries."""
+        return {
+            name: values[0] for name, values in parse_qs(urlsplit(self.headers["Location"]).query).items()
+        }
+
+
+@dataclass
+class Client:
+    """One browser, or one program: follows nothing by itself."""
+
+    url: str
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def send(self, method: str, target: str, body: str | None = None, **headers: str) -> Reply:
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
+        try:
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            for line in response.headers.get_all("Set-Cookie", []):
+                name, _, value = line.partition(";")[0].partition("=")
+                self.cookies[name] = value
+            return Reply(response.status, response.headers, response.read().decode())
+        finally:
+            connection.close()
+
+    def get(self, target: str, **headers: str) -> Reply:
+        return self.send("GET", target, **headers)
+
+    def post(self, target: str, **fields: str) -> Reply:
+        return self.send("POST", target, urlencode(fields))
+
+    def authorize_target(self, **changes: str | None) -> str:
+        query = {
+            "client_id": DEMO_CLIENT_ID,
+            "response_type": "code",
+            "redirect_uri": REDIRECT_URI,
+            "state": "abc123",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+        }
+        return "/oauth/authorize?" + urlencode({k: v for k, v in (query | changes).items() if v is not None})
+
+    def log_in(self, target: str, email: str = "joecontractor@procore.com") -> Reply:
+        """From the authorize page to the consent page."""
+        login = self.get(self.get(target).headers["Location"])
+        fields = {name: login.hidden(name) for name in ("form_token", "return_to")}
+        return self.get(self.post(login.action(), email=email, **fields).headers["Location"])
+
+    def decide(self, consent: Reply, decision: str) -> Reply:
+        return self.post(consent.action(), form_token=consent.hidden("form_token"), decision=decision)
+
+    def new_code(self, email: str = "joecontractor@procore.com", **changes: str | None) -> str:
+        consent = self.log_in(self.authorize_target(**changes), email)
+        return self.decide(consent, "allow").returned()["code"]
+
+    def exchange(self, code: str, **changes: str | None) -> Reply:
+        fields = {
+            "grant_type": "authorization_code",
+            "client_id": DEMO_CLIENT_ID,
+            "client_secret": DEMO_CLIENT_SECRET,
+            "code": code,
+            "redirect_uri": REDIRECT_URI,
+            "code_verifier": VERIFIER,
+        }
+        return self.post("/oauth/token", **{k: v for k, v in (fields | changes).items() if v is not None})
+
+    def refresh(self, refresh_token: str, **changes: str) -> Reply:
+        fields = {
+            "grant_type": "refresh_token",
+            "client_id": DEMO_CLIENT_ID,
+            "client_secret": DEMO_CLIENT_SECRET,
+            "refresh_token": refresh_token,
+        }
+        return self.post("/oauth/token", **(fields | changes))
+
+    def revoke(self, token: str, **changes: str) -> Reply:
+        fields = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET, "token": token}
+        return self.post("/oauth/revoke", **(fields | changes))
+
+    def new_tokens(self, email: str = "joecontractor@procore.com") -> dict[str, Any]:
+        return self.exchange(self.new_code(email)).json()
+
+    def me(self, access_token: str) -> Reply:
+        return self.get("/rest/v1.0/me", Authorization=f"Bearer {access_token}")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def server(data_folder: Path, clock: Clock) -> Iterator[DemoServer]:
+    with DemoServer(data_folder, clock) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: DemoServer) -> Client:
+    return Client(server.url)
+
+
+@pytest.fixture
+def new_client(server: DemoServer) -> Callable[[], Client]:
+    return lambda: Client(server.url)

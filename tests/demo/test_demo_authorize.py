@@ -1,0 +1,298 @@
+"""The pages in a browser, step by step: login, consent, and the way back."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import pytest
+
+OOB = "urn:ietf:wg:oauth:2.0:oob"
+
+
+def test_who_is_not_logged_in_is_sent_to_the_login_page(client):
+    reply = client.get(client.authorize_target())
+
+    assert reply.status == 303
+    assert reply.headers["Location"].startswith("/login?return_to=%2Foauth%2Fauthorize%3F")
+
+
+def test_the_sample_user_is_filled_in(client):
+    login = client.get(client.get(client.authorize_target()).headers["Location"])
+
+    assert login.status == 200
+    assert 'name="email" value="joecontractor@procore.com"' in login.text
+
+
+def test_consent_names_who_is_logged_in_and_where_it_leads(client):
+    consent = client.log_in(client.authorize_target())
+
+    assert consent.status == 200
+    assert "Joe Contractor" in consent.text
+    assert "joecontractor@procore.com" in consent.text
+    assert "localhost:4567" in consent.text
+
+
+def test_allow_goes_back_with_a_code_and_the_state(client):
+    reply = client.decide(client.log_in(client.authorize_target()), "allow")
+
+    assert reply.status == 303
+    assert reply.headers["Location"].startswith("http://localhost:4567/callback?code=")
+    assert set(reply.returned()) == {"code", "state"}
+    assert reply.returned()["state"] == "abc123"
+
+
+def test_deny_goes_back_with_the_reason_and_the_state(client):
+    returned = client.decide(client.log_in(client.authorize_target()), "deny").returned()
+
+    assert returned["error"] == "access_denied"
+    assert "denied" in returned["error_description"]
+    assert returned["state"] == "abc123"
+    assert "code" not in returned
+
+
+def test_without_a_state_none_is_sent_back(client):
+    consent = client.log_in(client.authorize_target(state=None))
+
+    assert set(client.decide(consent, "allow").returned()) == {"code"}
+
+
+def test_a_second_sign_in_in_the_same_browser_asks_for_consent_at_once(client):
+    client.log_in(client.authorize_target())
+    consent = client.get(client.authorize_target(state="second"))
+
+    assert consent.status == 200
+    assert client.decide(consent, "allow").returned()["state"] == "second"
+
+
+def test_another_account_can_be_used(client):
+    consent = client.log_in(client.authorize_target())
+    assert "Use another account" in consent.text
+    login = client.get("/login?" + urlencode({"return_to": client.authorize_target()}))
+    fields = {name: login.hidden(name) for name in ("form_token", "return_to")}
+    client.post("/login", email="second@example.com", **fields)
+    consent = client.get(client.authorize_target())
+
+    assert "second@example.com" in consent.text
+    assert "Joe Contractor" not in consent.text
+
+
+def test_logging_in_starts_a_session_of_its_own(client):
+    client.get(client.get(client.authorize_target()).headers["Location"])
+    before = dict(client.cookies)
+    client.log_in(client.authorize_target())
+
+    assert before.keys() == client.cookies.keys()
+    assert before != client.cookies
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(client):
+    login = client.get(client.get(client.authorize_target()).headers["Location"])
+
+    cookie = login.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "wrong"},
+        {"client_id": None},
+        {"redirect_uri": None},
+        {"redirect_uri": "http://procore.example/callback"},
+        {"redirect_uri": "javascript:alert(1)"},
+        {"redirect_uri": "//localhost/callback"},
+        {"redirect_uri": "http://localhost@procore.example/"},
+        {"redirect_uri": "http://localhost/\r\nX-Bad: 1"},
+        {"redirect_uri": "http://localhost.procore.example/"},
+    ],
+)
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_a_wrong_client_or_redirect_uri_shows_a_page_and_never_redirects(client, changes, logged_in):
+    if logged_in:
+        client.log_in(client.authorize_target())
+    reply = client.get(client.authorize_target(**changes))
+
+    assert reply.status == 400
+    assert "This sign-in cannot go on" in reply.text
+    assert "Location" not in reply.headers
+
+
+@pytest.mark.parametrize("client_id", ["wrong", None])
+def test_a_wrong_client_cannot_be_smuggled_past_the_consent_page(client, client_id):
+    consent = client.log_in(client.authorize_target())
+    target = client.authorize_target(client_id=client_id)
+    reply = client.post(target, form_token=consent.hidden("form_token"), decision="allow")
+
+    assert reply.status == 400
+    assert "Location" not in reply.headers
+
+
+def test_doubled_parameters_show_a_page(client):
+    reply = client.get(client.authorize_target() + "&redirect_uri=https%3A%2F%2Fprocore.example%2F")
+
+    assert reply.status == 400
+    assert "Location" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://localhost/",
+        "http://127.0.0.1:8080/x",
+        "http://[::1]:9/cb",
+        "https://app.example/procore/callback",
+    ],
+)
+def test_any_loopback_and_any_https_address_will_do(client, uri):
+    code = client.new_code(redirect_uri=uri)
+
+    assert client.exchange(code, redirect_uri=uri).status == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "codes"}, "unauthorized_client"),
+        ({"response_type": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge": "é" * 43}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+    ],
+)
+def test_other_mistakes_go_back_to_the_program(client, changes, error):
+    reply = client.get(client.authorize_target(**changes))
+
+    assert reply.status == 303
+    assert reply.headers["Location"].startswith("http://localhost:4567/callback?")
+    assert reply.returned()["error"] == error
+    assert reply.returned()["state"] == "abc123"
+
+
+def test_with_the_pasting_urn_a_page_shows_the_code(client):
+    consent = client.log_in(client.authorize_target(redirect_uri=OOB))
+    assert "code to paste" in consent.text
+    page = client.decide(consent, "allow")
+    code = page.text.partition('class="code">')[2].partition("<")[0]
+
+    assert page.status == 200
+    assert client.exchange(code, redirect_uri=OOB).status == 200
+
+
+def test_with_the_pasting_urn_a_no_is_a_page(client):
+    page = client.decide(client.log_in(client.authorize_target(redirect_uri=OOB)), "deny")
+
+    assert page.status == 400
+    assert "denied" in page.text
+
+
+def test_with_the_pasting_urn_a_mistake_is_a_page(client):
+    page = client.get(client.authorize_target(redirect_uri=OOB, response_type="codes"))
+
+    assert page.status == 400
+    assert "unauthorized_client" in page.text
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "é"])
+def test_a_login_form_without_its_token_is_refused(client, token):
+    client.get(client.get(client.authorize_target()).headers["Location"])
+    reply = client.post(
+        "/login", email="x@example.com", return_to=client.authorize_target(), form_token=token
+    )
+
+    assert reply.status == 403
+    assert client.get(client.authorize_target()).status == 303
+
+
+def test_a_login_form_without_its_cookie_is_refused(client, new_client):
+    login = client.get(client.get(client.authorize_target()).headers["Location"])
+    fields = {name: login.hidden(name) for name in ("form_token", "return_to")}
+
+    assert new_client().post("/login", email="x@example.com", **fields).status == 403
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_a_consent_form_without_its_token_grants_nothing(client, token):
+    consent = client.log_in(client.authorize_target())
+    reply = client.post(consent.action(), form_token=token, decision="allow")
+
+    assert reply.status == 403
+    assert "Location" not in reply.headers
+
+
+def test_a_consent_form_of_another_session_grants_nothing(client, new_client):
+    client.log_in(client.authorize_target())
+    other = new_client().log_in(client.authorize_target(), "second@example.com")
+
+    assert client.decide(other, "allow").status == 403
+
+
+def test_a_consent_form_without_a_decision_grants_nothing(client):
+    reply = client.decide(client.log_in(client.authorize_target()), "perhaps")
+
+    assert reply.status == 400
+    assert "Location" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "https://procore.example/oauth/authorize?a",
+        "//procore.example/oauth/authorize?a",
+        "/oauth/authorize",
+        "/oauth/authorize/../../login?a",
+        "/oauth/authorize?a\r\nX-Bad: 1",
+        "/oauth/authorize?a b",
+        "/oauth/token?a",
+    ],
+)
+def test_the_login_page_leads_to_our_own_authorize_page_alone(client, address):
+    assert client.get("/login?" + urlencode({"return_to": address})).status == 400
+    login = client.get(client.get(client.authorize_target()).headers["Location"])
+    fields = {"form_token": login.hidden("form_token"), "return_to": address}
+    reply = client.post("/login", email="x@example.com", **fields)
+
+    assert reply.status == 400
+    assert "Location" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    "email", ["", "joe", "joe@", "@procore.com", "a@b@c", "a b@c", "a@b\nc", "a@\x1b[1mb", "a@" + "b" * 253]
+)
+def test_what_is_no_email_is_asked_again(client, email):
+    login = client.get(client.get(client.authorize_target()).headers["Location"])
+    fields = {name: login.hidden(name) for name in ("form_token", "return_to")}
+    reply = client.post("/login", email=email, **fields)
+
+    assert reply.status == 422
+    assert 'role="alert"' in reply.text
+
+
+def test_an_email_is_trimmed(client):
+    consent = client.log_in(client.authorize_target(), "  second@example.com ")
+
+    assert "<small>second@example.com</small>" in consent.text
+
+
+def test_what_comes_from_outside_is_escaped_in_every_page(client):
+    nasty = "\"><script>alert('1')</script>@example.com"
+    target = client.authorize_target(state='"><script>')
+    consent = client.log_in(target, nasty)
+    raw = client.get("/oauth/authorize?" + quote('client_id="><script>', safe='"<>='))
+    login = client.get("/login?" + urlencode({"return_to": '/oauth/authorize?"><script>'}))
+
+    for page in (consent, raw, login):
+        assert "<script" not in page.text.lower()
+    assert "&lt;script&gt;" in consent.text
+
+
+def test_every_page_says_that_it_is_pretend(client):
+    target = client.authorize_target(redirect_uri=OOB)
+    login = client.get(client.get(target).headers["Location"])
+    consent = client.log_in(target)
+    pages = [login, consent, client.decide(consent, "allow"), client.get("/oauth/authorize")]
+
+    assert all('class="banner"><strong>pretend Procore</strong>' in page.text for page in pages)

@@ -1,0 +1,174 @@
+"""The SQLite file: private, shared between processes, and without a secret in it."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from procore_cli.demo.server import DemoServer
+from procore_cli.demo.state import DemoState, Grant, IssuedToken
+from procore_cli.errors import DatabaseError, DataFolderError
+
+GRANT = Grant(11111, "app", "http://localhost/", None)
+
+
+@pytest.fixture
+def state(data_folder):
+    return DemoState(data_folder, print)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_folder_and_the_file_are_private(state, data_folder):
+    assert state.path == data_folder / "demo" / "procore.db"
+    assert [mode_of(path) for path in (data_folder, state.path.parent, state.path)] == [0o700, 0o700, 0o600]
+
+
+def test_modes_that_are_too_open_are_tightened_and_told(state, data_folder):
+    state.path.parent.chmod(0o755)
+    state.path.chmod(0o644)
+    told = []
+    DemoState(data_folder, told.append)
+
+    assert (mode_of(state.path.parent), mode_of(state.path)) == (0o700, 0o600)
+    assert ["0755" in told[0], "0644" in told[1]] == [True, True]
+
+
+def test_private_modes_are_left_without_a_word(state, data_folder, capsys):
+    DemoState(data_folder, print)
+
+    assert capsys.readouterr().out == ""
+
+
+def test_a_link_in_place_of_the_file_is_refused(data_folder, tmp_path):
+    (data_folder / "demo").mkdir(parents=True, mode=0o700)
+    (data_folder / "demo" / "procore.db").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DataFolderError):
+        DemoState(data_folder, print)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_in_place_of_the_file_is_refused(data_folder):
+    (data_folder / "demo" / "procore.db").mkdir(parents=True, mode=0o700)
+
+    with pytest.raises(DataFolderError, match=r"procore\.db"):
+        DemoState(data_folder, print)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(data_folder):
+    data_folder.mkdir(mode=0o700)
+    (data_folder / "demo").write_text("")
+
+    with pytest.raises(DataFolderError):
+        DemoState(data_folder, print)
+
+
+def test_a_file_that_is_no_database_is_named(state, data_folder):
+    state.path.write_bytes(b"not a database" * 100)
+
+    with pytest.raises(DatabaseError, match=r"procore\.db") as caught:
+        DemoState(data_folder, print)
+    assert "delete it" in caught.value.hint
+
+
+def test_no_code_and_no_token_lies_in_the_file(client, data_folder):
+    code = client.new_code()
+    tokens = client.exchange(code).json()
+    tokens_later = client.refresh(tokens["refresh_token"]).json()
+    secrets = [
+        code,
+        *(answer[key] for answer in (tokens, tokens_later) for key in ("access_token", "refresh_token")),
+    ]
+
+    found = b"".join(path.read_bytes() for path in (data_folder / "demo").iterdir())
+    assert b"joecontractor@procore.com" in found
+    assert not [secret for secret in secrets if secret.encode() in found]
+
+
+def test_joe_is_there_from_the_start(state):
+    assert (state.find_user(11111).email, state.find_user(11111).name) == (
+        "joecontractor@procore.com",
+        "Joe Contractor",
+    )
+
+
+def test_nobody_has_an_unknown_id(state):
+    assert state.find_user(1) is None
+
+
+def test_joe_keeps_his_id_however_his_email_is_written(state):
+    assert state.save_user("JoeContractor@PROCORE.com").id == 11111
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Second@Example.com", "second@example.COM"),
+        ("ÜBER@example.com", "über@example.com"),
+        ("é@b.c", "e\u0301@b.c"),
+    ],
+)
+def test_an_email_belongs_to_one_person_whatever_its_case(state, one, other):
+    assert state.save_user(one) == state.save_user(other)
+
+
+def test_people_are_still_there_in_the_next_run(state, data_folder):
+    user = state.save_user("second@example.com")
+
+    assert DemoState(data_folder, print).find_user(user.id) == user
+
+
+def test_people_who_come_at_once_get_ids_of_their_own(data_folder):
+    emails = [f"user{number}@example.com" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        users = list(pool.map(lambda email: DemoState(data_folder, print).save_user(email), emails))
+
+    assert sorted(user.id for user in users) == list(range(11112, 11124))
+
+
+def test_a_grant_belongs_to_its_client(state):
+    state.save_grant("code", GRANT, expires_at=10)
+
+    assert state.claim_grant("code", "another app", now=5) is None
+    assert state.claim_grant("code", "app", now=5) == GRANT
+
+
+def test_a_refresh_token_belongs_to_its_client(state):
+    state.save_token("access", "refresh", IssuedToken(11111, "app", 0, 10))
+
+    assert state.claim_refresh("refresh", "another app") is None
+    assert state.claim_refresh("refresh", "app") == 11111
+
+
+def test_a_reader_is_not_kept_waiting_by_a_writer(state):
+    with closing(sqlite3.connect(state.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        assert state.find_user(11111).id == 11111
+
+
+def test_tokens_of_one_server_work_at_another_over_the_same_folder(client, data_folder, clock):
+    tokens = client.new_tokens()
+    with DemoServer(data_folder, clock) as second:
+        other = type(client)(second.url)
+        assert other.url != client.url
+        assert other.me(tokens["access_token"]).json()["id"] == 11111
+        assert other.refresh(tokens["refresh_token"]).status == 200
+
+    assert client.refresh(tokens["refresh_token"]).status == 400
+
+
+def test_a_code_of_one_server_is_used_up_at_another(client, data_folder, clock):
+    code = client.new_code()
+    with DemoServer(data_folder, clock) as second:
+        assert type(client)(second.url).exchange(code).status == 200
+
+    assert client.exchange(code).status == 400

@@ -1,0 +1,227 @@
+"""The token endpoint: codes, refresh tokens, and Doorkeeper's error bodies."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+FIELDS = {"access_token", "token_type", "expires_in", "refresh_token", "created_at"}
+
+
+def test_a_code_is_exchanged_for_what_procore_answers(client, clock):
+    reply = client.exchange(client.new_code())
+
+    answer = reply.json()
+    assert reply.status == 200
+    assert set(answer) == FIELDS
+    assert (answer["token_type"], answer["expires_in"], answer["created_at"]) == ("bearer", 5400, clock.now)
+    assert reply.headers["Content-Type"].startswith("application/json")
+
+
+def test_an_access_token_is_as_long_as_procores(client):
+    assert 480 <= len(client.new_tokens()["access_token"]) <= 570
+
+
+def test_a_code_works_once(client):
+    code = client.new_code()
+    client.exchange(code)
+
+    assert_refused(client.exchange(code), 400, "invalid_grant")
+
+
+def test_of_two_who_exchange_a_code_at_once_one_wins(client):
+    code = client.new_code()
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(client.exchange, [code] * 4))
+
+    assert sorted(reply.status for reply in replies) == [200, 400, 400, 400]
+
+
+def test_a_wrong_verifier_uses_the_code_up(client):
+    code = client.new_code()
+
+    assert_refused(client.exchange(code, code_verifier="w" * 43), 400, "invalid_grant")
+    assert_refused(client.exchange(code), 400, "invalid_grant")
+
+
+def test_a_missing_verifier_is_refused(client):
+    assert_refused(client.exchange(client.new_code(), code_verifier=None), 400, "invalid_request")
+
+
+def test_a_code_without_a_challenge_needs_no_verifier(client):
+    code = client.new_code(code_challenge=None, code_challenge_method=None)
+
+    assert client.exchange(code, code_verifier=None).status == 200
+
+
+def test_a_code_lives_ten_minutes(client, new_client, clock):
+    early, late = client.new_code(), new_client().new_code()
+    clock.now += 599
+    assert client.exchange(early).status == 200
+    clock.now += 1
+
+    assert_refused(client.exchange(late), 400, "invalid_grant")
+
+
+@pytest.mark.parametrize("other", ["http://localhost:4567/callback/", "http://127.0.0.1:4567/callback"])
+def test_the_redirect_uri_is_compared_exactly(client, other):
+    assert_refused(client.exchange(client.new_code(), redirect_uri=other), 400, "invalid_grant")
+
+
+def test_a_missing_redirect_uri_is_refused(client):
+    assert_refused(client.exchange(client.new_code(), redirect_uri=None), 400, "invalid_grant")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"client_secret": "wrong"}, {"client_secret": None}, {"client_id": "wrong"}, {"client_id": None}],
+)
+def test_wrong_credentials_get_401_and_leave_the_code_alone(client, wrong):
+    code = client.new_code()
+    reply = client.exchange(code, **wrong)
+
+    assert_refused(reply, 401, "invalid_client")
+    assert 'error="invalid_client"' in reply.headers["WWW-Authenticate"]
+    assert client.exchange(code).status == 200
+
+
+def test_a_refused_secret_is_not_repeated(client):
+    reply = client.exchange(client.new_code(), client_secret="sésame")
+
+    assert reply.status == 401
+    assert "same" not in reply.text
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("", "invalid_request"),
+        ("grant_type=", "invalid_request"),
+        ("grant_type=password", "unsupported_grant_type"),
+        ("grant_type=client_credentials", "unsupported_grant_type"),
+        ("grant_type=authorization_code", "invalid_request"),
+        ("grant_type=refresh_token", "invalid_request"),
+        ("grant_type=refresh_token&refresh_token=a&refresh_token=b", "invalid_request"),
+        ("{}", "invalid_request"),
+        ("%zz=%FF&grant_type=%E2%82", "unsupported_grant_type"),
+    ],
+)
+def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client, body, error):
+    assert_refused(client.send("POST", "/oauth/token", body), 400, error)
+
+
+def test_a_query_on_the_token_endpoint_is_not_read(client):
+    code = client.new_code()
+
+    assert_refused(
+        client.post(f"/oauth/token?grant_type=authorization_code&code={code}"), 400, "invalid_request"
+    )
+
+
+def test_a_refresh_gives_a_new_pair(client, clock):
+    former = client.new_tokens()
+    clock.now += 60
+    answer = client.refresh(former["refresh_token"]).json()
+
+    assert set(answer) == FIELDS
+    assert answer["created_at"] == clock.now
+    assert not {answer["access_token"], answer["refresh_token"]} & set(map(str, former.values()))
+    assert client.me(answer["access_token"]).json()["id"] == 11111
+
+
+def test_a_refresh_token_works_once(client):
+    token = client.new_tokens()["refresh_token"]
+    client.refresh(token)
+
+    assert_refused(client.refresh(token), 400, "invalid_grant")
+
+
+def test_a_refresh_token_outlives_its_access_token(client, clock):
+    tokens = client.new_tokens()
+    clock.now += 365 * 24 * 3600
+
+    assert client.me(tokens["access_token"]).status == 401
+    assert client.refresh(tokens["refresh_token"]).status == 200
+
+
+def test_of_two_who_refresh_with_one_token_one_wins(client):
+    token = client.new_tokens()["refresh_token"]
+    with ThreadPoolExecutor(4) as pool:
+        replies = list(pool.map(client.refresh, [token] * 4))
+
+    assert sorted(reply.status for reply in replies) == [200, 400, 400, 400]
+
+
+def test_a_wrong_secret_leaves_the_refresh_token_alone(client):
+    token = client.new_tokens()["refresh_token"]
+
+    assert_refused(client.refresh(token, client_secret="wrong"), 401, "invalid_client")
+    assert client.refresh(token).status == 200
+
+
+def test_a_scope_is_ignored_because_procore_has_none(client):
+    reply = client.refresh(client.new_tokens()["refresh_token"], scope="everything")
+
+    assert reply.status == 200
+    assert "scope" not in reply.json()
+
+
+def test_an_access_token_is_no_refresh_token(client):
+    assert_refused(client.refresh(client.new_tokens()["access_token"]), 400, "invalid_grant")
+
+
+def test_revoking_a_refresh_token_ends_both(client):
+    tokens = client.new_tokens()
+    reply = client.revoke(tokens["refresh_token"])
+
+    assert (reply.status, reply.json()) == (200, {})
+    assert client.me(tokens["access_token"]).status == 401
+    assert_refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
+
+
+def test_revoking_an_access_token_ends_both(client):
+    tokens = client.new_tokens()
+    client.revoke(tokens["access_token"])
+
+    assert client.me(tokens["access_token"]).status == 401
+    assert_refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
+
+
+def test_revoking_leaves_other_sign_ins_alone(client, new_client):
+    tokens, other = client.new_tokens(), new_client().new_tokens()
+    client.revoke(tokens["access_token"])
+
+    assert client.me(other["access_token"]).status == 200
+
+
+def test_revoking_an_unknown_token_is_no_error(client):
+    assert client.revoke("never issued").status == 200
+
+
+def test_revoking_needs_the_secret_and_a_token(client):
+    tokens = client.new_tokens()
+
+    assert_refused(client.revoke(tokens["access_token"], client_secret="wrong"), 401, "invalid_client")
+    assert_refused(client.revoke(""), 400, "invalid_request")
+    assert_refused(client.send("POST", "/oauth/revoke", "token=a&token=b"), 400, "invalid_request")
+    assert client.me(tokens["access_token"]).status == 200
+
+
+def test_no_code_or_token_is_logged(client, caplog):
+    caplog.set_level(logging.DEBUG)
+    code = client.new_code()
+    tokens = client.exchange(code).json()
+    client.refresh(tokens["refresh_token"])
+
+    assert not [
+        secret for secret in (code, tokens["access_token"], tokens["refresh_token"]) if secret in caplog.text
+    ]
+
+
+def assert_refused(reply, status, error):
+    """An error of Doorkeeper's shape, and nothing else in it."""
+    assert (reply.status, reply.json()["error"]) == (status, error)
+    assert set(reply.json()) == {"error", "error_description"}
+    assert reply.json()["error_description"]
