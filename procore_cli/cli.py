@@ -1,0 +1,153 @@
+"""The command group, and the one place where an error becomes an exit code; refuses to know what commands do.
+
+Commands are loaded when they are run: the start-up time of one does not pay for the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+from collections.abc import Sequence
+
+import click
+
+from procore_cli import __version__
+from procore_cli.__main__ import INTERRUPTED
+from procore_cli.errors import ProcoreLoginError, UsageMistakeError
+from procore_cli.render import Teller
+
+# Each command's module is procore_cli.commands.NAME; its help line stands here so that --help loads none.
+COMMANDS = {
+    "signup": "Sign up with Procore in the browser.",
+    "signin": "Sign in with Procore in the browser.",
+    "whoami": "Show who is signed in.",
+    "refresh": "Exchange the refresh token for new tokens now.",
+    "configure": "Set an environment's client id, secret and redirect URI.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command. Returns None for a name that is none of ours."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"procore_cli.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed. Raises UsageMistakeError with the nearest one."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise _unknown_command(args[0])
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, "--version", message="procore-login %(version)s")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Sign in to Procore from the command line, and stay signed in.
+
+    Try it without an account: procore-login signup --env demo
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code (contract, *Exit codes*)."""
+    _escape_what_cannot_be_shown()
+    teller = Teller()
+    try:
+        group.main(list(arguments), prog_name="procore-login", standalone_mode=False, obj=teller)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        teller.say("\nStopped.")
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _end(teller, _usage_error(error))
+    except ProcoreLoginError as error:
+        return _end(teller, error)
+    except BrokenPipeError:
+        _silence_stdout()
+        return 0
+    except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
+        return _end(teller, _bug(error))
+    return 0
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """A name that the terminal's encoding lacks must not end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end(teller: Teller, error: ProcoreLoginError) -> int:
+    if teller.debug:
+        _trace_back(teller, error)
+    teller.fail(error)
+    return error.exit_code
+
+
+def _trace_back(teller: Teller, error: BaseException) -> None:
+    import traceback
+
+    cause = error.__cause__
+    if cause is not None:
+        _trace_back(teller, cause)
+    for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+        teller.trace(line)
+    # The text of a foreign exception may hold anything, a secret too: its class has to do.
+    teller.trace(
+        f"{type(error).__name__}: {error}" if isinstance(error, ProcoreLoginError) else type(error).__name__
+    )
+
+
+def _usage_error(error: click.ClickException) -> ProcoreLoginError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "procore-login"
+    return UsageMistakeError(error.format_message(), f"See {command} --help.")
+
+
+def _unknown_command(name: str) -> UsageMistakeError:
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    guess = f"Did you mean procore-login {near[0]}?" if near else "See procore-login --help."
+    return UsageMistakeError(f'There is no command "{name}".', guess)
+
+
+def _bug(error: Exception) -> ProcoreLoginError:
+    # Only the class: the text of a foreign exception may hold anything.
+    bug = ProcoreLoginError(
+        f"This is a bug in procore-login {__version__} ({type(error).__name__}).",
+        "Run the command again with --debug and report what it prints; it holds no secret.",
+    )
+    bug.__cause__ = error
+    return bug
+
+
+def _silence_stdout() -> None:
+    """Whoever read our stdout has gone (`| head`); the interpreter's last flush must not fail on it."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

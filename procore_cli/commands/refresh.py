@@ -1,0 +1,28 @@
+"""`procore-login refresh`: new tokens now; refuses to open a browser."""
+
+from __future__ import annotations
+
+import click
+
+from procore_cli.commands import options
+from procore_cli.render import Teller
+
+
+@click.command(epilog="Example: procore-login refresh --env sandbox")
+@options.environment
+@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.as_json
+@options.debug
+@click.pass_obj
+def command(teller: Teller, environment: str | None, account: str | None, as_json: bool) -> None:
+    """Exchange the refresh token for new tokens now.
+
+    The other commands refresh by themselves when they need to.
+    """
+    from procore_cli import flow, render
+    from procore_cli.settings import Asked
+    from procore_cli.world import open_world
+
+    with open_world(Asked(environment, account, heeds_token=False), teller) as world:
+        profile = flow.refresh(world)
+        render.print_profile(profile, as_json=as_json, now=world.clock(), extra={})

@@ -1,0 +1,23 @@
+"""`procore-login signup`: the browser flow; refuses to decide anything itself."""
+
+from __future__ import annotations
+
+import click
+
+from procore_cli.commands import browserflow, options
+from procore_cli.render import Teller
+
+
+@click.command(epilog="Example: procore-login signup --env sandbox")
+@options.environment
+@browserflow.flow_options
+@options.as_json
+@options.debug
+@click.pass_obj
+def command(teller: Teller, /, environment: str | None, as_json: bool, **ways: object) -> None:
+    """Sign up with Procore in the browser.
+
+    Creates your row here, keeps your tokens in the keyring, and shows your profile. Somebody who has
+    signed up before is signed in.
+    """
+    browserflow.run(teller, "signup", environment, None, as_json, ways)

@@ -1,0 +1,84 @@
+"""Which app signs in, and what its tokens belong to; refuses to pair a secret or a token with a stranger.
+
+Whatever is stored records the client id and the origins that it was made for (contract, *Secrets*).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procore_cli.environments import MONTHLY, PRODUCTION
+from procore_cli.errors import BindingError, MissingCredentialsError
+from procore_cli.models import AppCredentials, Binding
+from procore_cli.settings import Settings
+from procore_cli.urls import find_origin
+
+if TYPE_CHECKING:
+    from procore_cli.store.credentials import ClientSecrets
+
+
+def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
+    """The app in force, with its secret. Raises MissingCredentialsError, BindingError, StorageError."""
+    source = settings.client_id_source
+    if settings.is_demo:
+        from procore_cli.demo.app import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+
+        return AppCredentials(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, source)
+    if not settings.client_id:
+        raise _missing(settings, "client id")
+    if settings.client_secret:
+        return AppCredentials(settings.client_id, settings.client_secret, source)
+    return AppCredentials(settings.client_id, _find_secret(settings, secrets), source)
+
+
+def save_secret(settings: Settings, secrets: ClientSecrets, client_id: str | None, secret: str) -> None:
+    """Keep a client secret for the client id and login origin in force. Raises StorageError."""
+    belongs_to = client_id or settings.client_id
+    if belongs_to is None:
+        raise _missing(settings, "client id")
+    secrets.save(belongs_to, settings.login_origin, secret)
+
+
+def check_tokens(settings: Settings, made_for: Binding) -> None:
+    """Refuse tokens that were made for another app or host than those in force. Raises BindingError."""
+    what = f"The kept tokens of {settings.environment.name}"
+    if not settings.is_demo:
+        _check(what, "client id", made_for.client_id, settings.client_id, settings.client_id_source)
+    _check(what, "login URL", made_for.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
+    _check(what, "API URL", made_for.api_origin, settings.api_origin, "PROCORE_API_URL")
+
+
+def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
+    name = settings.environment.name
+    stored = secrets.find(name)
+    if stored is None and name == MONTHLY.name:
+        name = PRODUCTION.name
+        stored = secrets.find(name)
+    if stored is None:
+        raise _missing(settings, "client secret")
+    what = f"The kept client secret of {name}"
+    _check(what, "client id", stored.client_id, settings.client_id, settings.client_id_source)
+    # The monthly sandbox takes production's credentials (Procore's own rule), at its own host alone.
+    hosts = (stored.login_origin, settings.login_origin)
+    if hosts != (find_origin(PRODUCTION.login_url), find_origin(MONTHLY.login_url)):
+        _check(what, "login URL", *hosts, "PROCORE_LOGIN_URL")
+    return stored.secret
+
+
+def _check(what: str, noun: str, made_for: str, in_force: str | None, setting: str) -> None:
+    if in_force in (None, made_for):
+        return
+    raise BindingError(
+        f"{what}: made for the {noun} {made_for}, but {in_force} is in force. Nothing was sent.",
+        f"Correct {setting}; or, if the new {noun} is right, run procore-login configure and signin for it.",
+    )
+
+
+def _missing(settings: Settings, what: str) -> MissingCredentialsError:
+    name = settings.environment.name
+    variable = "PROCORE_CLIENT_" + what.removeprefix("client ").upper()
+    return MissingCredentialsError(
+        f"There is no {what} for {name}.",
+        f"Run procore-login configure --env {name}, or set {variable}."
+        " To try without an account: procore-login signup --env demo",
+    )

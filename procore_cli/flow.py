@@ -1,0 +1,238 @@
+"""Sign up, sign in, whoami, refresh: the order of the steps and nothing else.
+
+The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sample Application".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from procore_cli.credentials import check_tokens, find_app
+from procore_cli.environments import EXPIRY_MARGIN_S
+from procore_cli.errors import (
+    NotSignedInError,
+    ProcoreLoginError,
+    TokenRefusedError,
+    UnexpectedAnswerError,
+    WrongPersonError,
+)
+from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
+
+if TYPE_CHECKING:
+    from procore_cli.callback.reception import Ways
+    from procore_cli.store.outcomes import Loaded, SignInSaved
+    from procore_cli.world import World
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """What a sign-in ends with; `signed_up` says that the row is new."""
+
+    profile: Profile
+    signed_up: bool
+
+
+def sign_in(world: World, ways: Ways) -> SignedIn:
+    """Sign up or sign in: one flow (RFC 6749, section 4.1, with PKCE, RFC 7636), as in the tutorial.
+
+    Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
+    """
+    from procore_cli.callback.outcome import Home
+    from procore_cli.procore import messages
+
+    settings = world.settings
+    environment, redirect = settings.environment, settings.redirect_uri
+    # 1. The app that signs in, and the proof that its tokens can be kept.
+    app = find_app(settings, world.client_secrets)
+    world.vault.prove()
+    _say_where_tokens_go(world)
+    # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
+    state, pkce = messages.new_state(), messages.new_pkce()
+    link = messages.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
+    is_ours = partial(messages.is_ours, state=state, bare_code=redirect.is_oob)
+    with world.receive(link, is_ours, ways) as reception:
+        # 3. The person logs in and consents in the browser.
+        reception.invite()
+        # 4. The browser brings the authorization code, or a refusal.
+        callback = reception.wait()
+        with reception.showing_errors():
+            code = messages.read_callback(callback, environment.name)
+            # 5. The code is exchanged for the tokens.
+            answer = world.oauth.exchange(app, code, redirect.text, pkce.verifier)
+            # 6. Who is it?
+            me = world.api.me(answer.access_token)
+            _check_person(world, app, answer, me)
+            # 7. The user's row and the tokens, both or neither.
+            tokens = _token_set(world, app, answer)
+            saved = world.vault.save_signin(tokens, me)
+        # 8. The browser goes on to /home, which shows the row.
+        reception.succeed(Home(saved.user, me, environment.name))
+    # 9. The tokens that this account had before are of no use to anybody.
+    _revoke_former(world, app, saved, tokens)
+    _say_who_was_current(world, saved)
+    return SignedIn(_profile(world, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new)
+
+
+def whoami(world: World) -> Profile:
+    """Ask Procore who is signed in, refreshing when needed. Raises NotSignedInError and any other of ours."""
+    if world.settings.access_token:
+        return _whoami_by_variable(world, world.settings.access_token)
+    account, loaded = _load(world)
+    if _is_expired(world, loaded.tokens):
+        loaded = _refresh(world, account, loaded)
+    try:
+        me = world.api.me(loaded.tokens.access_token)
+    except TokenRefusedError:
+        # The clock, or Procore, saw it otherwise: one refresh and one repetition, never a loop.
+        loaded = _refresh(world, account, loaded)
+        me = world.api.me(loaded.tokens.access_token)
+    if me.id != account.user.procore_id:
+        raise UnexpectedAnswerError(
+            f"{world.settings.environment.name}: /me says {me.id}, not {account.user.procore_id}.",
+            "Sign in again with procore-login signin.",
+        )
+    return _profile(world, world.vault.remember(account, me), loaded.tokens.expires_at)
+
+
+def whoami_offline(world: World) -> Profile:
+    """Who is signed in, by the database alone. Raises NotSignedInError."""
+    account = _find_account(world)
+    listed = world.vault.find_listed(account)
+    if not listed.is_signed_in:
+        raise _signed_out(world, account)
+    return _profile(world, account, listed.expires_at)
+
+
+def refresh(world: World) -> Profile:
+    """Exchange the refresh token now (RFC 6749, section 6). Raises any of our errors."""
+    account, loaded = _load(world)
+    loaded = _refresh(world, account, loaded)
+    return _profile(world, account, loaded.tokens.expires_at)
+
+
+def _load(world: World) -> tuple[Account, Loaded]:
+    """The account asked for and its tokens, which may have expired."""
+    account = _find_account(world)
+    loaded = world.vault.load(account)
+    if loaded is None:
+        raise _signed_out(world, account)
+    check_tokens(world.settings, loaded.tokens.binding)
+    return account, loaded
+
+
+def _refresh(world: World, account: Account, seen: Loaded) -> Loaded:
+    """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time."""
+    app = find_app(world.settings, world.client_secrets)
+
+    def exchange(tokens: TokenSet) -> TokenAnswer:
+        return world.oauth.refresh(app, tokens.refresh_token or "")
+
+    def is_needed(tokens: TokenSet) -> bool:
+        return tokens.access_token == seen.tokens.access_token
+
+    return world.vault.refresh(account, exchange, is_needed, seen)
+
+
+def _find_account(world: World) -> Account:
+    account = world.vault.find_account(world.settings.account)
+    if account is None:
+        raise NotSignedInError(
+            f"Nobody is signed in to {world.settings.environment.name}.", _sign_in_hint(world)
+        )
+    return account
+
+
+def _signed_out(world: World, account: Account) -> NotSignedInError:
+    who = account.user.email or account.user.procore_id
+    return NotSignedInError(
+        f"{who} is not signed in to {world.settings.environment.name} (any more).", _sign_in_hint(world)
+    )
+
+
+def _sign_in_hint(world: World) -> str:
+    return f"Run procore-login signin --env {world.settings.environment.name}"
+
+
+def _is_expired(world: World, tokens: TokenSet) -> bool:
+    expires_at = tokens.expires_at
+    return expires_at is not None and expires_at - world.clock() <= EXPIRY_MARGIN_S
+
+
+def _whoami_by_variable(world: World, access_token: str) -> Profile:
+    world.teller.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
+    me = world.api.me(access_token)
+    settings = world.settings
+    return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None)
+
+
+def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenSet:
+    return TokenSet(
+        answer.access_token, answer.refresh_token, answer.expires_at, world.settings.binding(app.client_id)
+    )
+
+
+def _check_person(world: World, app: AppCredentials, answer: TokenAnswer, me: Me) -> None:
+    """`signin --account WHO` keeps nothing of anybody else's."""
+    who = world.settings.account
+    if who is None or who.casefold() in (me.login.casefold(), str(me.id)):
+        return
+    _revoke(world, app, answer.refresh_token, answer.access_token)
+    raise WrongPersonError(
+        f"The browser is signed in to {world.settings.environment.name} as {me.login}, not as {who};"
+        " nothing is kept.",
+        "Open the link in a private window, and log in there as the right person.",
+    )
+
+
+def _say_where_tokens_go(world: World) -> None:
+    settings = world.settings
+    if settings.store == "keyring":
+        return
+    if settings.is_demo:
+        world.teller.say(f"The demo's tokens are pretend; they are kept in files below {settings.folder}.")
+    else:
+        world.teller.warn(
+            f"The tokens of {settings.environment.name} are kept in files below {settings.folder}, not in a"
+            f" keyring ({settings.sources['store']} says so)."
+        )
+
+
+def _say_who_was_current(world: World, saved: SignInSaved) -> None:
+    if saved.switched_from is not None:
+        before = saved.switched_from.user
+        world.teller.say(
+            f"The current account was {before.email or before.procore_id}; it is"
+            f" {saved.user.email} now. --account names another one."
+        )
+
+
+def _revoke_former(world: World, app: AppCredentials, saved: SignInSaved, tokens: TokenSet) -> None:
+    """After a new sign-in the account's former tokens are revoked, never one that was just received."""
+    former = saved.former
+    if former is None or former.binding != tokens.binding:
+        return
+    kept = (tokens.access_token, tokens.refresh_token)
+    _revoke(world, app, *(t for t in (former.refresh_token, former.access_token) if t not in kept))
+
+
+def _revoke(world: World, app: AppCredentials, *tokens: str | None) -> None:
+    try:
+        for token in filter(None, tokens):
+            world.oauth.revoke(app, token)
+    except ProcoreLoginError as error:
+        world.teller.warn(f"The tokens that are no longer needed could not be revoked: {error.message}")
+
+
+def _profile(world: World, account: Account, expires_at: int | None) -> Profile:
+    user, settings = account.user, world.settings
+    return Profile(
+        settings.environment.name,
+        user.id,
+        user.procore_id,
+        user.email,
+        account.name,
+        settings.company,
+        expires_at,
+    )

@@ -1,0 +1,123 @@
+"""What touches the world, put together once for a command and handed to the flow; decides nothing itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from procore_cli.render import Teller
+from procore_cli.settings import Asked, Settings, load_settings
+
+if TYPE_CHECKING:
+    from procore_cli.callback.inbox import Pairs
+    from procore_cli.callback.reception import Opener, Reception, Ways
+    from procore_cli.models import StoreName
+    from procore_cli.procore.api import Api
+    from procore_cli.procore.oauth import OAuth
+    from procore_cli.store.credentials import ClientSecrets
+    from procore_cli.store.vault import Vault
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside of a command that the flow uses."""
+
+    settings: Settings
+    teller: Teller
+    vault: Vault
+    client_secrets: ClientSecrets
+    oauth: OAuth
+    api: Api
+    clock: Callable[[], float]
+
+    def receive(self, link: str, is_ours: Callable[[Pairs], bool], ways: Ways) -> Reception:
+        """The way out to the browser and back, for one sign-in."""
+        from procore_cli.callback.inbox import Inbox
+        from procore_cli.callback.reception import Reception
+
+        return Reception(
+            self.settings.redirect_uri,
+            link,
+            Inbox(is_ours),
+            ways,
+            None if ways.no_browser else self._find_opener(ways),
+            self.teller,
+            self.settings.environment.name,
+            os.environ,
+        )
+
+    def _find_opener(self, ways: Ways) -> Opener | None:
+        from shutil import which
+
+        from procore_cli.callback.browser import find_browser
+
+        browser = find_browser(ways.browser, os.environ, sys.platform, which)
+        if browser is None and self.settings.own_server:
+            from procore_cli.demo.opener import VisitorOpener
+
+            return VisitorOpener(self.teller.warn)
+        return browser
+
+
+@contextmanager
+def open_world(
+    asked: Asked, teller: Teller, *, online: bool = True, clock: Callable[[], float] = time.time
+) -> Iterator[World]:
+    """Load the settings and put the world together; starts the embedded Procore where it is needed.
+
+    `online` says that the command talks to Procore.
+    Raises ConfigurationError, UsageMistakeError, StorageError.
+    """
+    settings = load_settings(asked, os.environ, teller.warn)
+    for name, source in settings.sources.items():
+        teller.trace(f"{name} comes from {source}")
+    with ExitStack() as stack:
+        if online and settings.own_server:
+            from procore_cli.demo.server import DemoServer
+
+            server = stack.enter_context(DemoServer(settings.folder, clock, teller.warn))
+            settings = settings.at(server.url)
+        yield _new_world(settings, teller, clock, stack)
+
+
+def new_client_secrets(settings: Settings, store: str, teller: Teller) -> ClientSecrets:
+    """The client secrets of an environment in a store that need not be the one in force."""
+    from procore_cli.store.credentials import ClientSecrets
+    from procore_cli.store.opening import new_stores
+
+    stores = new_stores(settings.folder, teller.say, teller.warn)
+    return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
+
+
+def _new_world(settings: Settings, teller: Teller, clock: Callable[[], float], stack: ExitStack) -> World:
+    from procore_cli.procore.api import Api
+    from procore_cli.procore.oauth import OAuth
+    from procore_cli.procore.transport import Transport
+    from procore_cli.store.opening import open_storage
+
+    environment = settings.environment
+    storage = open_storage(
+        settings.folder,
+        environment.name,
+        settings.store,
+        tell=teller.say,
+        warn=teller.warn,
+        database=settings.database,
+        clock=clock,
+    )
+    transport = Transport(os.environ, settings.ca_bundle, teller.trace)
+    stack.callback(transport.close)
+    return World(
+        settings,
+        teller,
+        storage.vault,
+        storage.client_secrets,
+        OAuth(transport, environment, clock),
+        Api(transport, environment),
+        clock,
+    )

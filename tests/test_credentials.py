@@ -1,0 +1,143 @@
+"""Which app signs in, and that no secret or token is paired with a stranger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from procore_cli.credentials import check_tokens, find_app
+from procore_cli.errors import BindingError, MissingCredentialsError
+from procore_cli.models import Binding
+from procore_cli.settings import Asked, Settings, load_settings
+from procore_cli.store.credentials import ClientSecrets
+from procore_cli.store.opening import new_stores
+
+
+@dataclass
+class World:
+    """Settings over a data folder, with client secrets in files."""
+
+    folder: Path
+
+    def settings(self, environment: str, **variables: str) -> Settings:
+        environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
+        return load_settings(Asked(environment), environ, lambda _: None)
+
+    def secrets(self, environment: str) -> ClientSecrets:
+        stores = new_stores(self.folder, lambda _: None, lambda _: None)
+        return ClientSecrets(stores, "file", environment)
+
+    def keep(self, environment: str, client_id: str, origin: str) -> None:
+        self.secrets(environment).save(client_id, origin, "hush")
+
+    def find(self, environment: str, **variables: str) -> tuple[str, str]:
+        app = find_app(self.settings(environment, **variables), self.secrets(environment))
+        return app.client_id, app.client_secret
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "data")
+
+
+def test_variables_are_enough(world: World) -> None:
+    found = world.find("production", PROCORE_CLIENT_ID="id", PROCORE_CLIENT_SECRET="secret")
+
+    assert found == ("id", "secret")
+
+
+def test_a_kept_secret_goes_with_its_own_id(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    assert world.find("production", PROCORE_CLIENT_ID="id") == ("id", "hush")
+
+
+def test_an_id_from_a_variable_never_gets_the_secret_of_another(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    with pytest.raises(BindingError) as caught:
+        world.find("production", PROCORE_CLIENT_ID="other")
+
+    assert caught.value.exit_code == 3
+    assert "id" in caught.value.message
+    assert "other" in caught.value.message
+    assert "PROCORE_CLIENT_ID" in caught.value.hint
+
+
+def test_a_kept_secret_is_not_sent_to_another_host(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    with pytest.raises(BindingError, match=r"https://login\.example\.com"):
+        world.find("production", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL="https://login.example.com")
+
+
+def test_monthly_may_use_productions_secret(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    assert world.find("monthly", PROCORE_CLIENT_ID="id") == ("id", "hush")
+
+
+def test_monthlys_own_secret_comes_first(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+    world.keep("monthly", "mine", "https://login-sandbox-monthly.procore.com")
+
+    assert world.find("monthly", PROCORE_CLIENT_ID="mine") == ("mine", "hush")
+
+
+@pytest.mark.parametrize(
+    ("environment", "kept_for"),
+    [("monthly", "https://login.example.com"), ("sandbox", "https://login.procore.com")],
+)
+def test_no_other_pair_of_hosts_shares_a_secret(world: World, environment: str, kept_for: str) -> None:
+    world.keep("production", "id", kept_for)
+
+    with pytest.raises((BindingError, MissingCredentialsError)):
+        world.find(environment, PROCORE_CLIENT_ID="id")
+
+
+def test_monthly_at_another_host_does_not_get_productions_secret(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    with pytest.raises(BindingError):
+        world.find("monthly", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL="https://login.example.com")
+
+
+def test_the_demo_has_an_app_of_its_own(world: World) -> None:
+    client_id, secret = world.find("demo", PROCORE_CLIENT_ID="id", PROCORE_CLIENT_SECRET="secret")
+
+    assert client_id.startswith("pretend")
+    assert secret.startswith("pretend")
+
+
+BOUND = Binding("id", "https://login.procore.com", "https://api.procore.com")
+
+
+def test_tokens_of_the_app_and_hosts_in_force_pass(world: World) -> None:
+    check_tokens(world.settings("production", PROCORE_CLIENT_ID="id"), BOUND)
+
+
+@pytest.mark.parametrize(
+    ("made_for", "setting"),
+    [
+        (replace(BOUND, client_id="other"), "PROCORE_CLIENT_ID"),
+        (replace(BOUND, login_origin="https://login.example.com"), "PROCORE_LOGIN_URL"),
+        (replace(BOUND, api_origin="https://api.example.com"), "PROCORE_API_URL"),
+    ],
+)
+def test_tokens_of_another_app_or_host_are_refused_by_name(
+    world: World, made_for: Binding, setting: str
+) -> None:
+    with pytest.raises(BindingError) as caught:
+        check_tokens(world.settings("production", PROCORE_CLIENT_ID="id"), made_for)
+
+    assert setting in caught.value.hint
+
+
+def test_demo_tokens_are_bound_to_the_demo_whatever_its_port(world: World) -> None:
+    settings = world.settings("demo").at("http://127.0.0.1:5")
+
+    check_tokens(settings, settings.at("http://127.0.0.1:6").binding("pretend"))
+    with pytest.raises(BindingError):
+        check_tokens(settings, BOUND)

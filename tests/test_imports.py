@@ -1,0 +1,116 @@
+"""The arrows of docs/architecture.md: imports point down, and heavy packages stay in their rooms."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "procore_cli"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A room may import the rooms that are named for it, and itself.
+FLOOR = {
+    "config",
+    "environments",
+    "errors",
+    "folder",
+    "models",
+    "settings",
+    "urls",
+}
+MAY_IMPORT = {
+    "errors": set(),
+    "models": set(),
+    "environments": {"models"},
+    "urls": {"environments", "errors"},
+    "folder": {"errors"},
+    "config": {"environments", "errors", "folder"},
+    "settings": {"config", "environments", "errors", "models", "urls"},
+    "render": {"errors", "models"},
+    "callback": FLOOR,
+    "procore": FLOOR,
+    "store": FLOOR,
+    "demo": FLOOR,
+    "credentials": FLOOR | {"demo", "store", "render"},
+    "world": FLOOR | {"callback", "procore", "store", "demo", "render"},
+    "flow": FLOOR | {"callback", "procore", "store", "credentials", "world"},
+    "commands": FLOOR | {"callback", "credentials", "flow", "render", "world"},
+    "cli": {"__main__", "commands", "errors", "render"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+HEAVY = {
+    "click": {"cli", "commands"},
+    "rich": {"render"},
+    "requests": {"procore/transport", "procore/proxies"},
+    "urllib3": {"procore/transport", "procore/troubles"},
+    "truststore": {"procore/trust"},
+    "keyring": {"store/keyrings"},
+    "secretstorage": {"store/keyrings"},
+    "sqlite3": {"store/database", "demo"},
+    "http.server": {"callback/listener", "demo"},
+    "oauthlib": {"procore/messages", "demo"},
+    "filelock": {"store/lock"},
+    "tomlkit": {"config"},
+    "platformdirs": {"settings"},
+}
+
+
+def place_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or inside a function, for types or for real."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place_of)
+def test_imports_point_down(path: Path) -> None:
+    room = place_of(path).split("/")[0]
+    rooms = {name.split(".")[1] for name in imports_of(path) if name.startswith("procore_cli.")}
+    rooms.discard("__version__")
+
+    assert rooms - {room} <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place_of)
+def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
+    place = place_of(path)
+    for name in imports_of(path):
+        for heavy, rooms in HEAVY.items():
+            if name == heavy or name.startswith(heavy + "."):
+                assert place in rooms or place.split("/")[0] in rooms, f"{place} imports {heavy}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place_of)
+def test_no_file_is_longer_than_the_houses_measure(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").count("\n") <= 300
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        ("import procore_cli", {"click", "requests", "keyring", "rich", "sqlite3", "oauthlib"}),
+        ("import procore_cli.cli", {"requests", "keyring", "rich", "sqlite3", "oauthlib", "http.server"}),
+        (
+            "import procore_cli.flow, procore_cli.world",
+            {"requests", "keyring", "rich", "oauthlib", "filelock"},
+        ),
+    ],
+)
+def test_importing_loads_nothing_heavy(code: str, unwanted: set[str]) -> None:
+    program = f"import sys; {code}; print(' '.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert not unwanted & set(loaded.stdout.split())
