@@ -48,16 +48,6 @@ def check_file(path: Path, report: Report) -> None:
     _check_status(path, status, report)
 
 
-def find_loose_mode(path: Path) -> int | None:
-    """The mode of a file or folder that others may enter or read, else None; changes nothing.
-
-    Raises DataFolderError.
-    """
-    with _translated(path):
-        mode = stat.S_IMODE(path.stat().st_mode)
-    return mode if _HAS_MODES and mode & _TOO_OPEN else None
-
-
 def new_file(path: Path, data: bytes = b"") -> None:
     """Create a file that must not exist yet, 0600 from the start, with `data` on the disk.
 
@@ -74,12 +64,6 @@ def ensure_file(path: Path, report: Report) -> None:
         if not os.path.lexists(path):
             _create(path, b"")
     check_file(path, report)
-
-
-def load_bytes(path: Path) -> bytes:
-    """What a file holds; `check_file` comes first. Raises DataFolderError."""
-    with _translated(path):
-        return _read(path)
 
 
 def find_bytes(path: Path, report: Report) -> bytes | None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli import Machine, browser, command
+from tests.cli import Machine, browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -27,39 +24,12 @@ def config(machine: Machine) -> str:
 
 
 def on_a_terminal(machine: Machine, *arguments: str, answers: dict[str, str]) -> tuple[int, str]:
-    """Run a command on a terminal of its own, answer each prompt, and read what is drawn."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*command(), *arguments],
-        env={**machine.environ(), "TERM": "dumb"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        cwd=machine.home,
-        start_new_session=True,
-    ) as process:
-        os.close(theirs)
-        drawn = ""
+    """Run a command on a terminal, and answer each prompt."""
+    with Terminal(machine, *arguments) as terminal:
         for prompt, answer in answers.items():
-            while prompt not in drawn:
-                piece = read_some(ours)
-                assert piece, drawn
-                drawn += piece
-            os.write(ours, f"{answer}\n".encode())
-        while piece := read_some(ours):
-            drawn += piece
-    os.close(ours)
-    return process.returncode, drawn
-
-
-def read_some(terminal: int) -> str:
-    """What the command drew; nothing once it has ended. A command that says nothing for long has hung."""
-    ready, _, _ = select.select([terminal], [], [], 20)
-    assert ready, "the command hangs"
-    try:
-        return os.read(terminal, 4096).decode()
-    except OSError:
-        return ""
+            terminal.read_until(prompt)
+            terminal.type(answer)
+        return terminal.finish(), terminal.drawn
 
 
 PROMPTS = {"Client id": CLIENT_ID, "Client secret (hidden)": CLIENT_SECRET}

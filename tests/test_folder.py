@@ -98,7 +98,7 @@ def test_a_folder_of_somebody_else_is_refused(
 def test_a_new_file_is_ours_alone_whatever_the_umask(data_folder: Path, no_umask: None) -> None:
     folder.new_file(data_folder / "file", b"data")
     assert mode_of(data_folder / "file") == 0o600
-    assert folder.load_bytes(data_folder / "file") == b"data"
+    assert (data_folder / "file").read_bytes() == b"data"
 
 
 def test_a_new_file_replaces_nothing(data_folder: Path) -> None:
@@ -119,7 +119,7 @@ def test_ensuring_a_file_twice_keeps_its_content(data_folder: Path, said: list[s
     folder.ensure_file(data_folder / "file", said.append)
     folder.save_bytes(data_folder / "file", b"data")
     folder.ensure_file(data_folder / "file", said.append)
-    assert folder.load_bytes(data_folder / "file") == b"data"
+    assert (data_folder / "file").read_bytes() == b"data"
 
 
 def test_a_file_that_is_too_open_is_tightened_and_reported(data_folder: Path, said: list[str]) -> None:
@@ -133,15 +133,6 @@ def test_a_file_that_is_too_open_is_tightened_and_reported(data_folder: Path, sa
     assert "0644" in said[0]
 
 
-def test_a_loose_mode_can_be_found_without_changing_it(data_folder: Path) -> None:
-    path = data_folder / "file"
-    folder.new_file(path)
-    assert folder.find_loose_mode(path) is None
-    path.chmod(0o640)
-    assert folder.find_loose_mode(path) == 0o640
-    assert mode_of(path) == 0o640
-
-
 def test_a_link_is_not_a_file_of_ours(data_folder: Path, tmp_path: Path, said: list[str]) -> None:
     (tmp_path / "elsewhere").write_text("secret")
     (data_folder / "file").symlink_to(tmp_path / "elsewhere")
@@ -149,8 +140,6 @@ def test_a_link_is_not_a_file_of_ours(data_folder: Path, tmp_path: Path, said: l
         folder.check_file(data_folder / "file", said.append)
     with pytest.raises(DataFolderError, match="symbolic link"):
         folder.find_bytes(data_folder / "file", said.append)
-    with pytest.raises(DataFolderError):
-        folder.load_bytes(data_folder / "file")
 
 
 def test_a_pipe_is_not_a_file_and_does_not_block(data_folder: Path, said: list[str]) -> None:
@@ -181,9 +170,7 @@ def test_a_missing_file_is_found_to_be_none(data_folder: Path, said: list[str]) 
     assert folder.find_bytes(data_folder / "file", said.append) is None
 
 
-def test_a_missing_file_cannot_be_loaded_or_checked(data_folder: Path, said: list[str]) -> None:
-    with pytest.raises(DataFolderError, match="No such file"):
-        folder.load_bytes(data_folder / "file")
+def test_a_missing_file_cannot_be_checked(data_folder: Path, said: list[str]) -> None:
     with pytest.raises(DataFolderError, match="No such file"):
         folder.check_file(data_folder / "file", said.append)
 
@@ -191,7 +178,7 @@ def test_a_missing_file_cannot_be_loaded_or_checked(data_folder: Path, said: lis
 def test_saving_replaces_the_whole_content_and_leaves_one_file(data_folder: Path, no_umask: None) -> None:
     folder.save_bytes(data_folder / "file", b"a long first text")
     folder.save_bytes(data_folder / "file", b"short")
-    assert folder.load_bytes(data_folder / "file") == b"short"
+    assert (data_folder / "file").read_bytes() == b"short"
     assert mode_of(data_folder / "file") == 0o600
     assert [path.name for path in data_folder.iterdir()] == ["file"]
 
@@ -207,7 +194,7 @@ def test_a_crash_while_saving_keeps_the_former_content(
     monkeypatch.setattr(Path, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
         folder.save_bytes(data_folder / "file", b"new")
-    assert folder.load_bytes(data_folder / "file") == b"former"
+    assert (data_folder / "file").read_bytes() == b"former"
     assert [path.name for path in data_folder.iterdir()] == ["file"]
 
 
@@ -237,7 +224,7 @@ def test_a_file_system_that_cannot_sync_a_folder_is_good_enough(
 
     monkeypatch.setattr(os, "fsync", fsync)
     folder.save_bytes(data_folder / "file", b"data")
-    assert folder.load_bytes(data_folder / "file") == b"data"
+    assert (data_folder / "file").read_bytes() == b"data"
 
 
 def test_deleting_what_is_not_there_is_fine(data_folder: Path) -> None:
@@ -255,6 +242,5 @@ def test_without_modes_and_owners_nothing_is_tightened(
     folder.save_bytes(data_folder / "file", b"data")
     (data_folder / "file").chmod(0o644)
     assert folder.find_bytes(data_folder / "file", said.append) == b"data"
-    assert folder.find_loose_mode(data_folder / "file") is None
     assert mode_of(data_folder / "file") == 0o644
     assert said == []

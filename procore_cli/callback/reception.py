@@ -85,7 +85,7 @@ class Reception:
         self._clock = clock
         self._listener: Listener | None = None
         self._paster: Paster | None = None
-        self._told_of_stray = False
+        self._told: set[str] = set()
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Reception:
@@ -157,7 +157,7 @@ class Reception:
 
     def _listen(self, *, may_paste: bool) -> None:
         listener = Listener(
-            self._redirect, self._link, self._inbox, peers.admits, self._environment, self._tell_of_stray
+            self._redirect, self._link, self._inbox, self._admits, self._environment, self._tell_of_stray
         )
         try:
             listener.start()
@@ -169,10 +169,20 @@ class Reception:
         else:
             self._listener = self._open.enter_context(listener)
 
+    def _admits(self, peer: tuple[str, int], own: tuple[str, int]) -> bool:
+        admitted = peers.admits(peer, own)
+        if not admitted:
+            self._warn_once("Another user of this machine tried to reach this sign-in, and was refused.")
+        return admitted
+
     def _tell_of_stray(self) -> None:
-        if not self._told_of_stray:
-            self._told_of_stray = True
-            self._talk.warn("Something sent an error that does not belong to this sign-in; still waiting.")
+        self._warn_once("Something sent an error that does not belong to this sign-in; still waiting.")
+
+    def _warn_once(self, line: str) -> None:
+        # Fixed lines, once each: whoever floods the listener cannot flood the terminal.
+        if line not in self._told:
+            self._told.add(line)
+            self._talk.warn(line)
 
     def _hints(self) -> list[tuple[float, str]]:
         """What is said while nobody comes, and after how many seconds."""

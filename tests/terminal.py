@@ -1,0 +1,69 @@
+"""A person at a terminal: starts a command on a pseudo-terminal, reads what is drawn, and types."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+from types import TracebackType
+
+from tests.cli import Machine, command
+
+# A command that says nothing for so long has hung.
+PATIENCE_S = 20
+
+
+class Terminal:
+    """One command on a terminal of its own, of which it is the foreground process."""
+
+    def __init__(self, machine: Machine, *arguments: str) -> None:
+        self._fd, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            [*command(), *arguments],
+            env={**machine.environ(), "TERM": "dumb"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=machine.home,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.drawn = ""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None and error is not None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._fd)
+
+    def read_until(self, sign: str) -> str:
+        """Read until the command has drawn a text; returns all that was drawn so far."""
+        while sign not in self.drawn:
+            assert self._read(), self.drawn
+        return self.drawn
+
+    def type(self, line: str) -> None:
+        """Type a line and press Enter."""
+        os.write(self._fd, f"{line}\n".encode())
+
+    def finish(self) -> int:
+        """Read to the end; returns the exit code."""
+        while self._read():
+            pass
+        return self._process.wait(PATIENCE_S)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._fd], [], [], PATIENCE_S)
+        assert ready, f"the command hangs after: {self.drawn}"
+        try:
+            piece = os.read(self._fd, 4096)
+        except OSError:
+            return False
+        self.drawn += piece.decode("utf-8", "replace")
+        return bool(piece)

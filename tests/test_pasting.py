@@ -1,0 +1,118 @@
+"""Signing in where the browser is elsewhere: the person pastes the address that it ended on."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Machine
+from tests.provider import Provider, Request, flat
+from tests.terminal import Terminal
+
+OOB = "urn:ietf:wg:oauth:2.0:oob"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    return machine
+
+
+def address_after_consent(provider: Provider, terminal: Terminal) -> str:
+    """Where a browser on another machine ends after the link that the terminal shows."""
+    drawn = terminal.read_until("code_challenge_method=S256")
+    link = next(line.strip() for line in drawn.splitlines() if "/oauth/authorize?" in line)
+    answer = provider.answer(Request("GET", "/oauth/authorize", flat(link.partition("?")[2]), {}, None))
+    return answer.headers["Location"]
+
+
+def test_a_pasted_address_signs_in_without_a_listener(machine: Machine, provider: Provider) -> None:
+    with Terminal(machine, "signup", "--paste") as terminal:
+        address = address_after_consent(provider, terminal)
+        terminal.read_until("paste the address")
+        terminal.type(address)
+        code = terminal.finish()
+
+    assert code == 0, terminal.drawn
+    assert "Signed up as joecontractor@procore.com" in terminal.drawn
+
+
+def test_a_paste_is_taken_while_the_listener_waits(machine: Machine, provider: Provider) -> None:
+    with Terminal(machine, "signup", "--no-browser") as terminal:
+        terminal.type(address_after_consent(provider, terminal))
+        code = terminal.finish()
+
+    assert code == 0, terminal.drawn
+
+
+def test_a_wrong_paste_says_why_and_asks_again(machine: Machine, provider: Provider) -> None:
+    with Terminal(machine, "signup", "--no-browser") as terminal:
+        address = address_after_consent(provider, terminal)
+        terminal.type("https://elsewhere.example.com/callback?code=x&state=y")
+        terminal.read_until(f"it begins with {machine.redirect_uri}")
+        terminal.type(f"{machine.redirect_uri}?code=x&state=wrong")
+        terminal.read_until("belongs to another sign-in")
+        terminal.type(address)
+        code = terminal.finish()
+
+    assert code == 0, terminal.drawn
+    assert provider.count("/oauth/token") == 1
+
+
+def test_a_code_from_procores_page_is_enough_for_the_oob_uri(machine: Machine, provider: Provider) -> None:
+    machine.variables["PROCORE_REDIRECT_URI"] = OOB
+    with Terminal(machine, "signup") as terminal:
+        query = address_after_consent(provider, terminal).partition("?")[2]
+        terminal.read_until("paste the code")
+        terminal.type(flat(query)["code"])
+        code = terminal.finish()
+
+    assert code == 0, terminal.drawn
+    assert provider.requests[-2].form["redirect_uri"] == OOB
+
+
+def test_a_hosted_redirect_uri_is_for_pasting(machine: Machine, provider: Provider) -> None:
+    machine.variables["PROCORE_REDIRECT_URI"] = "https://app.example.com/callback"
+    with Terminal(machine, "signup") as terminal:
+        terminal.type(address_after_consent(provider, terminal))
+        code = terminal.finish()
+
+    assert code == 0, terminal.drawn
+
+
+def test_over_ssh_the_hint_comes_before_the_link(machine: Machine, provider: Provider) -> None:
+    machine.variables["SSH_CONNECTION"] = "192.0.2.1 1 192.0.2.2 22"
+    with Terminal(machine, "signup") as terminal:
+        terminal.type(address_after_consent(provider, terminal))
+        code = terminal.finish()
+
+    assert code == 0
+    hint, link = terminal.drawn.index("over SSH"), terminal.drawn.index("/oauth/authorize?")
+    assert hint < link
+    assert f"ssh -L {machine.port}:localhost:{machine.port}" in terminal.drawn
+
+
+def test_a_port_that_is_taken_leaves_pasting_on_a_terminal(machine: Machine, provider: Provider) -> None:
+    with (
+        socket.create_server(("127.0.0.1", machine.port)),
+        Terminal(machine, "signup", "--no-browser") as terminal,
+    ):
+        terminal.type(address_after_consent(provider, terminal))
+        code = terminal.finish()
+
+    assert code == 0, terminal.drawn
+    assert "is in use" in terminal.drawn
+
+
+@pytest.mark.parametrize("redirect_uri", [OOB, "https://app.example.com/callback"])
+def test_pasting_without_a_terminal_ends_with_4(machine: Machine, redirect_uri: str) -> None:
+    machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
+
+    result = machine.run("signup")
+
+    assert result.code == 4
+    assert "terminal" in result.err
+    assert result.out == ""
