@@ -32,7 +32,8 @@ def on_a_terminal(machine: Machine, *arguments: str, answers: dict[str, str]) ->
         return terminal.finish(), terminal.drawn
 
 
-PROMPTS = {"Client id": CLIENT_ID, "Client secret (hidden)": CLIENT_SECRET}
+# The space is drawn once the echo is off, and typing makes sense.
+PROMPTS = {"Client id": CLIENT_ID, "Client secret (hidden): ": CLIENT_SECRET}
 
 
 def test_a_script_configures_and_signs_up(machine: Machine) -> None:
