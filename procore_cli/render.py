@@ -49,11 +49,12 @@ def lifetime(seconds: float) -> str:
 
 
 class Teller:
-    """Talks to the person on stderr; `debug` also lets traces through."""
+    """Talks to the person on stderr; `debug` also lets traces through, `environment` is named in errors."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream if stream is not None else sys.stderr
         self.debug = False
+        self.environment = ""
 
     def say(self, text: str) -> None:
         """A line of progress."""
@@ -74,7 +75,9 @@ class Teller:
 
     def fail(self, error: ProcoreLoginError) -> None:
         """What happened, and what to type or where to look."""
-        self._write_label("Error:", "bold red", error.message)
+        known = not self.environment or self.environment in error.message
+        message = error.message if known else f"{self.environment}: {error.message}"
+        self._write_label("Error:", "bold red", message)
         if error.hint:
             self._write_label("Hint:", "cyan", error.hint)
 

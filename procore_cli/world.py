@@ -74,6 +74,7 @@ def open_world(
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
     settings = load_settings(asked, os.environ, teller.warn)
+    teller.environment = settings.environment.name
     for name, source in settings.sources.items():
         teller.trace(f"{name} comes from {source}")
     with ExitStack() as stack:

@@ -120,6 +120,19 @@ def test_an_error_is_what_happened_and_a_hint() -> None:
     assert stream.getvalue() == "Error: Nobody is signed in to sand\\x1bbox.\nHint: Run x\n"
 
 
+def test_an_error_names_the_environment_once() -> None:
+    stream = io.StringIO()
+    teller = render.Teller(stream)
+    teller.environment = "sandbox"
+
+    teller.fail(NotSignedInError("Nobody is signed in to sandbox."))
+    teller.fail(NotSignedInError("The keyring is locked."))
+
+    assert stream.getvalue() == (
+        "Error: Nobody is signed in to sandbox.\nError: sandbox: The keyring is locked.\n"
+    )
+
+
 def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     coloured, plain, dumb = Terminal(), Terminal(), Terminal()

@@ -380,6 +380,7 @@ def test_a_keyring_that_fails_is_found_before_the_browser_opens(
     result = machine.run_here(*SIGN_UP)
 
     assert_explained(result, 6)
+    assert "Error: production: " in result.err
     assert "configure --store file" in result.err
     assert provider.requests == []
     assert rows(machine) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,8 @@ def command(
     """
     from procore_cli.settings import Asked, load_settings
 
-    settings = load_settings(Asked(environment), _environ(), teller.warn)
+    settings = load_settings(Asked(environment), os.environ, teller.warn)
+    teller.environment = settings.environment.name
     if show:
         _show(settings, teller, as_json)
         return
@@ -159,9 +161,3 @@ def _show(settings: Settings, teller: Teller, as_json: bool) -> None:
         (key.replace("_", " "), "not set" if value is None else str(value)) for key, value in rows.items()
     ]
     render.print_table(table, title="procore-login configure")
-
-
-def _environ() -> dict[str, str]:
-    import os
-
-    return dict(os.environ)

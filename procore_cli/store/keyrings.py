@@ -71,7 +71,7 @@ class Keyring:
         except OutOfTimeError:
             raise GivenUpError(
                 f"The keyring did not {action} within {self._limits.give_up_s:g} seconds; given up.",
-                "Unlock it or restart it, then try again. `procore-login doctor` looks at it.",
+                "Unlock it or restart it, then try again.",
             ) from None
         # Raised here, not where it was caught: the foreign exception may hold the secret.
         if isinstance(outcome, KeyringError):
