@@ -1,0 +1,144 @@
+"""What the person is told while a sign-in waits, and in which order."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from procore_cli.callback.inbox import Inbox, Pairs
+from procore_cli.callback.reception import Reception, Ways
+from procore_cli.errors import SignInNeededError, SignInTimedOutError
+from procore_cli.urls import read_redirect_uri
+from tests.cli import free_port
+
+LINK = "https://login.example.com/oauth/authorize?state=x"
+
+
+class Clock:
+    """Each look at it is a thousand seconds later: nothing has to be waited for."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1000
+        return self.now
+
+
+class Talk:
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    warn = link = say
+
+
+class Opener:
+    """Opens nothing, and remembers what it was sent to."""
+
+    name = "a browser of the tests"
+
+    def __init__(self, works: bool = True) -> None:
+        self.works = works
+        self.opened: list[str] = []
+
+    def open(self, url: str) -> bool:
+        self.opened.append(url)
+        return self.works
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+@pytest.fixture
+def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reception]:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    def new_reception(
+        ways: Ways = Ways(),  # noqa: B008 - frozen
+        opener: Opener | None = None,
+        redirect_uri: str = "",
+        inbox: Inbox | None = None,
+        **environ: str,
+    ) -> Reception:
+        clock = Clock()
+        redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
+        inbox = inbox or Inbox(lambda _: True, clock)
+        return Reception(redirect, LINK, inbox, ways, opener, talk, "sandbox", environ, clock)
+
+    return new_reception
+
+
+def test_the_link_is_opened_and_shown_too(receive: Callable[..., Reception], talk: Talk) -> None:
+    opener = Opener()
+    with receive(opener=opener) as reception:
+        reception.invite()
+
+    assert opener.opened == [LINK]
+    assert "a browser of the tests" in talk.lines[0]
+    assert talk.lines[1] == LINK
+
+
+@pytest.mark.parametrize("opener", [None, Opener(works=False)])
+def test_where_nothing_opens_the_person_is_asked_to(
+    receive: Callable[..., Reception], talk: Talk, opener: Opener | None
+) -> None:
+    with receive(opener=opener) as reception:
+        reception.invite()
+
+    assert talk.lines == ["Open this link in a browser:", LINK]
+
+
+def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
+    receive: Callable[..., Reception], talk: Talk
+) -> None:
+    with receive() as reception, pytest.raises(SignInTimedOutError) as caught:
+        reception.wait()
+
+    assert len(talk.lines) == 1
+    assert "the redirect URI in the portal must be exactly http://localhost:" in talk.lines[0]
+    assert "sandbox" in caught.value.message
+    assert "--timeout" in caught.value.hint
+
+
+def test_a_short_wait_ends_without_that_line(receive: Callable[..., Reception], talk: Talk) -> None:
+    with receive(Ways(timeout_s=20)) as reception, pytest.raises(SignInTimedOutError, match="20 s"):
+        reception.wait()
+
+    assert talk.lines == []
+
+
+def test_what_arrives_is_handed_over(receive: Callable[..., Reception]) -> None:
+    pairs: Pairs = [("code", "c"), ("state", "s")]
+    inbox = Inbox(lambda _: True)
+    with receive(inbox=inbox) as reception:
+        inbox.offer(pairs)
+
+        assert reception.wait() == pairs
+
+
+def test_over_ssh_the_hint_comes_before_the_link(receive: Callable[..., Reception], talk: Talk) -> None:
+    with receive(SSH_CONNECTION="192.0.2.1 1 192.0.2.2 22") as reception:
+        reception.invite()
+
+    assert "ssh -L" in talk.lines[0]
+    assert talk.lines[-1] == LINK
+
+
+@pytest.mark.parametrize(
+    "way", [{"ways": Ways(paste=True)}, {"redirect_uri": "https://app.example.com/back"}]
+)
+def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
+    receive: Callable[..., Reception], way: dict[str, object]
+) -> None:
+    with pytest.raises(SignInNeededError, match="terminal"), receive(**way):
+        pass
