@@ -5,6 +5,7 @@ Commands are loaded when they are run: the start-up time of one does not pay for
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import sys
@@ -14,8 +15,10 @@ import click
 
 from procore_cli import __version__
 from procore_cli.__main__ import INTERRUPTED
-from procore_cli.errors import ProcoreLoginError, UsageMistakeError
+from procore_cli.errors import OutputError, ProcoreLoginError, UsageMistakeError
 from procore_cli.render import Teller
+
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
 # Each command's module is procore_cli.commands.NAME; its help line stands here so that --help loads none.
 COMMANDS = {
@@ -78,9 +81,11 @@ def run(arguments: Sequence[str]) -> int:
     teller = Teller()
     try:
         group.main(list(arguments), prog_name="procore-login", standalone_mode=False, obj=teller)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
-        teller.say("\nStopped.")
+        teller.say("")
+        teller.say("Stopped.")
         return INTERRUPTED
     except click.ClickException as error:
         return _end(teller, _usage_error(error))
@@ -89,6 +94,11 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _silence_stdout()
         return 0
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            return _end(teller, _bug(error))
+        _silence_stdout()
+        return _end(teller, OutputError(f"Standard output cannot be written: {error.strerror}."))
     except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
         return _end(teller, _bug(error))
     return 0

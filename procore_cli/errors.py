@@ -142,6 +142,10 @@ class DataFolderError(StorageError):
     """The data folder or a file in it cannot be used."""
 
 
+class OutputError(StorageError):
+    """Standard output cannot be written."""
+
+
 class PortTakenError(ProcoreLoginError):
     """The listener's port is not to be had."""
 

@@ -15,7 +15,6 @@ from procore_cli.errors import (
     NotSignedInError,
     ProcoreLoginError,
     TokenRefusedError,
-    UnexpectedAnswerError,
     WrongPersonError,
 )
 from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
@@ -89,9 +88,9 @@ def whoami(world: World) -> Profile:
         loaded = _refresh(world, account, loaded)
         me = world.api.me(loaded.tokens.access_token)
     if me.id != account.user.procore_id:
-        raise UnexpectedAnswerError(
+        raise WrongPersonError(
             f"{world.settings.environment.name}: /me says {me.id}, not {account.user.procore_id}.",
-            "Sign in again with procore-login signin.",
+            _sign_in_hint(world),
         )
     return _profile(world, world.vault.remember(account, me), loaded.tokens.expires_at)
 
@@ -162,7 +161,12 @@ def _is_expired(world: World, tokens: TokenSet) -> bool:
 
 def _whoami_by_variable(world: World, access_token: str) -> Profile:
     world.teller.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
-    me = world.api.me(access_token)
+    try:
+        me = world.api.me(access_token)
+    except TokenRefusedError as error:
+        raise TokenRefusedError(
+            error.message, "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
+        ) from None
     settings = world.settings
     return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None)
 

@@ -38,7 +38,11 @@ def open_folder(path: Path, report: Report) -> Path:
 
 def open_subfolder(home: Path, name: str, report: Report) -> Path:
     """`open_folder` for the data folder `home` and a folder in it; returns the latter."""
-    return open_folder(open_folder(home, report) / name, report)
+    path = open_folder(home, report) / name
+    # The data folder itself may be a link of the user's; nothing inside it may.
+    if path.is_symlink():
+        raise _wrong(path, "it is a symbolic link")
+    return open_folder(path, report)
 
 
 def check_file(path: Path, report: Report) -> None:

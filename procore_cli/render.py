@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TextIO
 
-from procore_cli.errors import ProcoreLoginError
+from procore_cli.errors import OutputError, ProcoreLoginError
 from procore_cli.models import Profile
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ class Teller:
 
     def say(self, text: str) -> None:
         """A line of progress."""
-        self._write(shown(text))
+        self._write(_one_line(text))
 
     def warn(self, text: str) -> None:
         """A line that a person should act on."""
@@ -75,24 +77,31 @@ class Teller:
 
     def fail(self, error: ProcoreLoginError) -> None:
         """What happened, and what to type or where to look."""
-        known = not self.environment or self.environment in error.message
+        known = not self.environment or self._names_environment(error.message)
         message = error.message if known else f"{self.environment}: {error.message}"
         self._write_label("Error:", "bold red", message)
         if error.hint:
             self._write_label("Hint:", "cyan", error.hint)
 
+    def _names_environment(self, text: str) -> bool:
+        # In a path it does not count.
+        return re.search(rf"(?<![\w/.-]){self.environment}(?![\w/-]|\.\w)", text) is not None
+
     def _write_label(self, label: str, style: str, text: str) -> None:
         if not is_colourful(self.stream):
-            self._write(f"{label} {shown(text)}")
+            self._write(f"{label} {_one_line(text)}")
             return
         from rich.text import Text
 
-        line = Text.assemble((label, style), " ", shown(text))
-        _new_console(self.stream).print(line, soft_wrap=True, highlight=False)
+        line = Text.assemble((label, style), " ", _one_line(text))
+        with suppress(OSError):
+            _new_console(self.stream).print(line, soft_wrap=True, highlight=False)
 
     def _write(self, line: str) -> None:
-        self.stream.write(line + "\n")
-        self.stream.flush()
+        # Talk that cannot be written is lost; what the command does is not.
+        with suppress(OSError, ValueError, AttributeError):
+            self.stream.write(line + "\n")
+            self.stream.flush()
 
 
 def print_profile(profile: Profile, *, as_json: bool, now: float, extra: Mapping[str, Any]) -> None:
@@ -115,22 +124,30 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 
 def print_line(line: str) -> None:
-    """A line of data on stdout."""
+    """A line of data on stdout. Raises OutputError."""
+    if sys.stdout is None:
+        raise OutputError("Standard output is closed.", "Run the command with an open standard output.")
     sys.stdout.write(line + "\n")
 
 
 def print_table(rows: list[tuple[str, str]], title: str) -> None:
     """Labels and values on stdout: drawn on a terminal, tab-separated elsewhere."""
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         _draw(rows, title)
         return
     for label, value in rows:
         print_line(f"{label}\t{shown(value).translate(_IN_A_CELL)}")
 
 
-def is_colourful(stream: TextIO) -> bool:
+def is_colourful(stream: TextIO | None) -> bool:
     """Whether colour may be used: a terminal, and neither NO_COLOR nor a dumb one."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    # Python has no stream at all where the descriptor is closed.
+    return (
+        stream is not None
+        and stream.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )
 
 
 def _profile_rows(profile: Profile, now: float) -> list[tuple[str, str]]:
@@ -174,6 +191,11 @@ def _new_console(stream: TextIO) -> Console:
 
 # A tab or a line break inside a value would end the cell.
 _IN_A_CELL = {ord("\t"): "\\t", ord("\n"): "\\n"}
+
+
+def _one_line(text: str) -> str:
+    """As `shown`; a line break from outside could forge a line of ours."""
+    return shown(text).replace("\n", "\\n")
 
 
 def _is_unsafe(character: str) -> bool:

@@ -93,6 +93,21 @@ def load_settings(asked: Asked, environ: Mapping[str, str], warn: Callable[[str]
     for key in config.unknown:
         warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
     base, source = _find_environment(asked, variables, config)
+    try:
+        return _new_settings(asked, variables, config, base, source, data_folder, warn)
+    except ConfigurationError as error:
+        raise type(error)(f"{base.name}: {error.message}", error.hint) from None
+
+
+def _new_settings(
+    asked: Asked,
+    variables: Mapping[str, str],
+    config: Config,
+    base: Environment,
+    source: str,
+    data_folder: Path,
+    warn: Callable[[str], None],
+) -> Settings:
     demo = base is DEMO
     environment = _apply_urls(base, variables, warn)
     app = config.app(base.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
@@ -47,7 +48,7 @@ def read_redirect_uri(text: str, source: str) -> RedirectUri:
 def read_base_url(text: str, source: str) -> str:
     """Check a base URL and return it without a trailing slash. Raises BadUrlError."""
     parts, _ = _split(text, source)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise _bad(text, source, "it must be https (http is only possible for localhost)")
     if parts.path.strip("/") or parts.query or "?" in text:
         raise _bad(text, source, "it must be a scheme and a host, without path or query")
@@ -62,6 +63,11 @@ def find_origin(url: str) -> str:
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     default = _DEFAULT_PORTS.get(parts.scheme) == port
     return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    # All of 127.0.0.0/8 is this machine (RFC 1122, section 3.2.1.3).
+    return host in LOOPBACK_HOSTS or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def _split(text: str, source: str) -> tuple[SplitResult, int]:

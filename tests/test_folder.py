@@ -244,3 +244,14 @@ def test_without_modes_and_owners_nothing_is_tightened(
     assert folder.find_bytes(data_folder / "file", said.append) == b"data"
     assert mode_of(data_folder / "file") == 0o644
     assert said == []
+
+
+def test_a_link_inside_the_data_folder_is_not_a_folder_of_ours(
+    data_folder: Path, tmp_path: Path, said: list[str]
+) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    (data_folder / "locks").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DataFolderError, match="symbolic link"):
+        folder.open_subfolder(data_folder, "locks", said.append)
+    assert mode_of(tmp_path / "elsewhere") == 0o755

@@ -133,6 +133,32 @@ def test_an_error_names_the_environment_once() -> None:
     )
 
 
+def test_a_line_break_from_outside_forges_no_line_of_ours() -> None:
+    stream = io.StringIO()
+
+    render.Teller(stream).fail(NotSignedInError("denied\nHint: type this"))
+
+    assert stream.getvalue() == "Error: denied\\nHint: type this\n"
+
+
+def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    render.Teller(Full()).warn("careful")
+
+
+def test_a_path_does_not_name_the_environment() -> None:
+    stream = io.StringIO()
+    teller = render.Teller(stream)
+    teller.environment = "sandbox"
+
+    teller.fail(NotSignedInError("The database /data/sandbox.db is locked."))
+
+    assert stream.getvalue() == "Error: sandbox: The database /data/sandbox.db is locked.\n"
+
+
 def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     coloured, plain, dumb = Terminal(), Terminal(), Terminal()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli import Machine, browser
+from tests.cli import Machine, browser, command
 from tests.provider import JOE, Answer, Provider, Request
 
 SIGN_UP = ("signup", "--json", "--browser", browser())
@@ -341,8 +342,8 @@ def test_tokens_of_another_app_or_host_are_sent_nowhere(
         ("PROCORE_API_URL", "http://127.0.0.1:3"),
     ):
         other = Machine(machine.home, {**machine.variables, name: value}, machine.port)
-        for command in ("whoami", "refresh"):
-            result = other.run_here(command)
+        for name_of_command in ("whoami", "refresh"):
+            result = other.run_here(name_of_command)
             assert_explained(result, 3)
             assert value in result.err
             assert machine.variables[name] in result.err
@@ -417,8 +418,8 @@ def test_a_database_that_is_none_exits_6_untouched(machine: Machine) -> None:
     path.chmod(0o600)
     before = path.read_bytes()
 
-    for command in (SIGN_UP, ("whoami",), ("whoami", "--offline")):
-        assert_explained(machine.run_here(*command), 6)
+    for arguments in (SIGN_UP, ("whoami",), ("whoami", "--offline")):
+        assert_explained(machine.run_here(*arguments), 6)
     assert path.read_bytes() == before
 
 
@@ -498,6 +499,56 @@ def test_what_cannot_be_understood_exits_2_with_a_hint(
 
     assert_explained(result, 2)
     assert text in result.err
+
+
+def test_a_person_that_is_not_the_accounts_ends_with_4(machine: Machine, provider: Provider) -> None:
+    machine.run_here(*SIGN_UP)
+    provider.person = {**JOE, "id": 22222}
+
+    assert_explained(machine.run_here("whoami"), 4)
+
+
+def test_a_refused_token_from_elsewhere_names_its_variable(machine: Machine) -> None:
+    machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-stale"
+
+    result = machine.run_here("whoami")
+
+    assert_explained(result, 4)
+    assert "Renew the token in PROCORE_ACCESS_TOKEN" in result.err
+
+
+def test_an_output_that_is_full_exits_6_and_says_so(machine: Machine) -> None:
+    machine.run_here(*SIGN_UP)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command(), "whoami", "--offline", "--json"],
+            env=machine.environ(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 6
+    assert "Standard output cannot be written: No space left on device" in done.stderr
+
+
+def test_a_reader_that_went_away_ends_quietly(machine: Machine) -> None:
+    machine.run_here(*SIGN_UP)
+    with subprocess.Popen(
+        [*command(), "whoami", "--offline", "--json"],
+        env=machine.environ(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+
+    assert process.returncode == 0
+    assert "Error" not in err
 
 
 def test_a_bug_of_ours_exits_1_without_a_traceback(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

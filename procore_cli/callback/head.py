@@ -1,4 +1,4 @@
-"""A request's head on its way from a socket to http.server, line by line.
+"""A request's head on its way from a socket to http.server.
 
 Refuses to wait for ever, to read for ever, and to pass on a line that could be read in two ways.
 """
@@ -28,27 +28,44 @@ class HeadReader(io.BufferedReader):
     def __init__(self, connection: socket.socket, timeout_s: float) -> None:
         super().__init__(_Incoming(connection, time.monotonic() + timeout_s))
         self.is_of_head_method = False
-        self._expected = _REQUEST_LINE
-        self._header_bytes = 0
+        self._began = False
+        self._blank_line = b""
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """The request line, then each header. Raises BadLineError; HTTPException over 64 KiB of headers."""
+        """The request line, then all headers at once, then the blank line.
+
+        http.server counts what it is handed, and stops at a hundred; here 64 KiB are the limit.
+        Raises BadLineError; HTTPException over 64 KiB of headers.
+        """
+        if not self._began:
+            self._began = True
+            return self._read_request_line(size)
+        return self._blank_line or self._read_headers()
+
+    def _read_request_line(self, size: int | None) -> bytes:
         # A TLS hello is known by its first byte, and has no line end to wait for.
-        if self._expected is _REQUEST_LINE and not self.peek(1)[:1].isalpha():
+        if not self.peek(1)[:1].isalpha():
             raise BadLineError
         line = super().readline(size)
-        if self._expected is _REQUEST_LINE:
-            self.is_of_head_method = line.startswith(b"HEAD ")
-        if len(line) == size:
-            return line  # Too long for http.server, which says so.
-        if not self._expected.fullmatch(line):
+        self.is_of_head_method = line.startswith(b"HEAD ")
+        # One that is too long is http.server's to refuse.
+        if len(line) != size and not _REQUEST_LINE.fullmatch(line):
             raise BadLineError
-        if self._expected is _HEADER_LINE:
-            self._header_bytes += len(line)
-        if self._header_bytes > _HEADERS_BYTES:
-            raise HTTPException
-        self._expected = _HEADER_LINE
         return line
+
+    def _read_headers(self) -> bytes:
+        headers = bytearray()
+        while not self._blank_line:
+            line = super().readline(_HEADERS_BYTES + 1)
+            if len(headers) + len(line) > _HEADERS_BYTES:
+                raise HTTPException
+            if not _HEADER_LINE.fullmatch(line):
+                raise BadLineError
+            if line.strip():
+                headers += line
+            else:
+                self._blank_line = line
+        return bytes(headers) or self._blank_line
 
 
 class _Incoming(io.RawIOBase):

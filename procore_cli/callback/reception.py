@@ -214,7 +214,8 @@ class Reception:
     def _nobody_can_paste(self) -> SignInNeededError:
         return SignInNeededError(
             f"Signing in to {self._environment} this way means pasting an address, which takes a terminal.",
-            "Run the command in a terminal, or use a redirect URI such as http://localhost:4567/callback.",
+            "Run the command in a terminal; or without --paste, and with a redirect URI such as"
+            " http://localhost:4567/callback.",
         )
 
 

@@ -122,7 +122,7 @@ def can_ask() -> bool:
 def _read_secret() -> str:
     if sys.stdin.isatty():
         return _check_secret(click.prompt("Client secret (hidden)", hide_input=True, err=True))
-    return _check_secret(sys.stdin.readline(LONGEST_SECRET + 2))
+    return _check_secret(sys.stdin.read(LONGEST_SECRET + 2))
 
 
 def _check_secret(text: str) -> str:

@@ -127,9 +127,9 @@ def test_header_names_are_compared_without_case_and_values_lose_their_margins(st
     assert read_reply(stand.send(request.encode("latin-1"))).status == 200
 
 
-def test_cookies_of_60_kib_and_ninety_headers_pass(stand: Stand) -> None:
+def test_cookies_of_60_kib_and_a_thousand_headers_pass(stand: Stand) -> None:
     large = stand.head("GET / HTTP/1.1", "Cookie: " + "x" * 60 * KIB)
-    many = stand.head("GET / HTTP/1.1", *[f"X-{number}: y" for number in range(90)])
+    many = stand.head("GET / HTTP/1.1", *[f"X-{number}: y" for number in range(1000)])
 
     assert [read_reply(stand.send(raw)).status for raw in (large, many)] == [200, 200]
 
@@ -147,7 +147,7 @@ def test_a_code_of_60_kib_arrives_whole(stand: Stand) -> None:
     [
         ("GET / HTTP/1.1", "Cookie: " + "x" * 200 * KIB, 431),
         ("GET / HTTP/1.1", "\r\n".join(["Cookie: " + "x" * 20 * KIB] * 4), 431),
-        ("GET / HTTP/1.1", "\r\n".join(["A: b"] * 1000), 431),
+        ("GET / HTTP/1.1", "\r\n".join(["A: b"] * 20_000), 431),
         ("GET /?" + "x" * 200 * KIB + " HTTP/1.1", "A: b", 414),
     ],
 )
