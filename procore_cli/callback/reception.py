@@ -85,6 +85,7 @@ class Reception:
         self._clock = clock
         self._listener: Listener | None = None
         self._paster: Paster | None = None
+        self._was_pasted = False
         self._told: set[str] = set()
         self._open = contextlib.ExitStack()
 
@@ -96,7 +97,7 @@ class Reception:
             if self._redirect.on_loopback and not self._ways.paste:
                 self._listen(may_paste=terminal is not None)
             if terminal is not None:
-                self._paster = Paster(terminal, self._redirect, self._inbox.offer, self._talk.say)
+                self._paster = Paster(terminal, self._redirect, self._offer_pasted, self._talk.say)
                 self._open.callback(self._paster.stop)
             elif self._listener is None:
                 raise self._nobody_can_paste()
@@ -143,7 +144,9 @@ class Reception:
         """Send the browser on to `/home`, and give it the time to get there."""
         if self._listener:
             self._listener.succeed(home)
-            self._listener.wait_for_home(HOME_TIMEOUT_S)
+            # After a paste no browser waits here for anything.
+            if not self._was_pasted:
+                self._listener.wait_for_home(HOME_TIMEOUT_S)
 
     @contextlib.contextmanager
     def showing_errors(self) -> Iterator[None]:
@@ -168,6 +171,11 @@ class Reception:
             self._talk.warn(explained.message)
         else:
             self._listener = self._open.enter_context(listener)
+
+    def _offer_pasted(self, pairs: Pairs) -> bool:
+        accepted = self._inbox.offer(pairs)
+        self._was_pasted = self._was_pasted or accepted
+        return accepted
 
     def _admits(self, peer: tuple[str, int], own: tuple[str, int]) -> bool:
         admitted = peers.admits(peer, own)
