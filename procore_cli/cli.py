@@ -98,7 +98,8 @@ def run(arguments: Sequence[str]) -> int:
         if error.errno not in _NOT_WRITABLE:
             return _end(teller, _bug(error))
         _silence_stdout()
-        return _end(teller, OutputError(f"Standard output cannot be written: {error.strerror}."))
+        what = f"Standard output cannot be written: {error.strerror}."
+        return _end(teller, OutputError(what, "Send the output somewhere that takes it."))
     except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
         return _end(teller, _bug(error))
     return 0

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli import Machine, browser, command
-from tests.provider import JOE, Answer, Provider, Request
+from tests.provider import JOE, Answer, Provider, Request, serving
 
 SIGN_UP = ("signup", "--json", "--browser", browser())
 
@@ -249,16 +249,20 @@ def test_no_client_id_or_secret_exits_3_and_names_configure(machine: Machine, mi
     assert missing in result.err
 
 
-def test_an_unreachable_procore_exits_5(machine: Machine) -> None:
-    machine.run_here(*SIGN_UP)
-    machine.variables["PROCORE_LOGIN_URL"] = machine.variables["PROCORE_API_URL"] = "http://127.0.0.1:1"
+def test_an_unreachable_procore_exits_5_and_costs_no_account(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    with serving(Provider()) as gone:
+        machine.point_at(gone)
+        machine.run_here(*SIGN_UP)
 
-    # The tokens belong to the former host, so a sign-in of its own shows it best.
-    result = machine.run_here("signup", "--no-browser", "--timeout", "1")
-    asked = machine.run_here("whoami")
+    for name_of_command in ("whoami", "refresh"):
+        result = machine.run_here(name_of_command)
+        assert_explained(result, 5)
+        assert "refused" in result.err
 
-    assert result.code == 4
-    assert asked.code == 3
+    # Nothing was sent, so the tokens are as good as before.
+    assert machine.run_here("whoami", "--offline").code == 0
+    assert listed(machine) == [("signin", "live")]
 
 
 def test_the_api_going_away_exits_5(machine: Machine, provider: Provider) -> None:
@@ -530,6 +534,7 @@ def test_an_output_that_is_full_exits_6_and_says_so(machine: Machine) -> None:
         )
 
     assert done.returncode == 6
+    assert "Hint: " in done.stderr
     assert "Standard output cannot be written: No space left on device" in done.stderr
 
 
