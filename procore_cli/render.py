@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -57,6 +58,7 @@ class Teller:
         self.stream = stream if stream is not None else sys.stderr
         self.debug = False
         self.environment = ""
+        self._shown_wait = ""
 
     def say(self, text: str) -> None:
         """A line of progress."""
@@ -69,6 +71,15 @@ class Teller:
     def link(self, url: str) -> None:
         """A URL on a line of its own, neither wrapped nor decorated."""
         self._write(shown(url))
+
+    def show_wait(self, text: str) -> None:
+        """What goes on now: drawn in place until the next line where that is possible, else nothing."""
+        if text == self._shown_wait or not is_animated(self.stream):
+            return
+        # Spaces wipe the former text, on terminals without escape sequences too.
+        wiped = f"\r{' ' * len(self._shown_wait)}\r"
+        self._shown_wait = _one_line(text)[: shutil.get_terminal_size().columns - 1]
+        self._put(wiped + self._shown_wait)
 
     def trace(self, text: str) -> None:
         """A line for `--debug`."""
@@ -91,6 +102,7 @@ class Teller:
         if not is_colourful(self.stream):
             self._write(f"{label} {_one_line(text)}")
             return
+        self.show_wait("")
         from rich.text import Text
 
         line = Text.assemble((label, style), " ", _one_line(text))
@@ -98,9 +110,13 @@ class Teller:
             _new_console(self.stream).print(line, soft_wrap=True, highlight=False)
 
     def _write(self, line: str) -> None:
+        self.show_wait("")
+        self._put(line + "\n")
+
+    def _put(self, text: str) -> None:
         # Talk that cannot be written is lost; what the command does is not.
         with suppress(OSError, ValueError, AttributeError):
-            self.stream.write(line + "\n")
+            self.stream.write(text)
             self.stream.flush()
 
 
@@ -141,13 +157,13 @@ def print_table(rows: list[tuple[str, str]], title: str) -> None:
 
 def is_colourful(stream: TextIO | None) -> bool:
     """Whether colour may be used: a terminal, and neither NO_COLOR nor a dumb one."""
+    return is_animated(stream) and not os.environ.get("NO_COLOR")
+
+
+def is_animated(stream: TextIO | None) -> bool:
+    """Whether a line may be drawn over: a terminal, and not a dumb one."""
     # Python has no stream at all where the descriptor is closed.
-    return (
-        stream is not None
-        and stream.isatty()
-        and not os.environ.get("NO_COLOR")
-        and os.environ.get("TERM") != "dumb"
-    )
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _profile_rows(profile: Profile, now: float) -> list[tuple[str, str]]:

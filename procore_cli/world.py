@@ -38,30 +38,30 @@ class World:
     def receive(self, link: str, is_ours: Callable[[Pairs], bool], ways: Ways) -> Reception:
         """The way out to the browser and back, for one sign-in."""
         from procore_cli.callback.inbox import Inbox
+        from procore_cli.callback.place import Place, find_place
         from procore_cli.callback.reception import Reception
 
+        place = find_place(os.environ, sys.platform)
+        opener = None if ways.no_browser else self._find_browser(ways)
+        if opener is None and not ways.no_browser and self.settings.own_server:
+            # It comes back from inside of this process, wherever that runs.
+            opener, place = self._new_visitor(), Place.DESK
+        name = self.settings.environment.name
         return Reception(
-            self.settings.redirect_uri,
-            link,
-            Inbox(is_ours),
-            ways,
-            None if ways.no_browser else self._find_opener(ways),
-            self.teller,
-            self.settings.environment.name,
-            os.environ,
+            self.settings.redirect_uri, link, Inbox(is_ours), ways, opener, self.teller, name, place
         )
 
-    def _find_opener(self, ways: Ways) -> Opener | None:
+    def _find_browser(self, ways: Ways) -> Opener | None:
         from shutil import which
 
         from procore_cli.callback.browser import find_browser
 
-        browser = find_browser(ways.browser, os.environ, sys.platform, which)
-        if browser is None and self.settings.own_server:
-            from procore_cli.demo.opener import VisitorOpener
+        return find_browser(ways.browser, os.environ, sys.platform, which)
 
-            return VisitorOpener(self.teller.warn)
-        return browser
+    def _new_visitor(self) -> Opener:
+        from procore_cli.demo.opener import VisitorOpener
+
+        return VisitorOpener(self.teller.warn)
 
 
 @contextmanager

@@ -17,12 +17,13 @@ PATIENCE_S = 20
 class Terminal:
     """One command on a terminal of its own, of which it is the foreground process."""
 
-    def __init__(self, machine: Machine, *arguments: str) -> None:
+    def __init__(self, machine: Machine, *arguments: str, reads: bool = True, term: str = "dumb") -> None:
+        """`reads`: the command's standard input is the terminal as well."""
         self._fd, theirs = pty.openpty()
         self._process = subprocess.Popen(
             [*command(), *arguments],
-            env={**machine.environ(), "TERM": "dumb"},
-            stdin=theirs,
+            env={**machine.environ(), "TERM": term},
+            stdin=theirs if reads else subprocess.DEVNULL,
             stdout=theirs,
             stderr=theirs,
             cwd=machine.home,

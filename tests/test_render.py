@@ -184,3 +184,38 @@ def test_traces_are_shown_with_debug_alone() -> None:
     teller.trace("POST /oauth/token")
 
     assert stream.getvalue() == "debug: POST /oauth/token\n"
+
+
+def test_what_goes_on_is_wiped_before_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    teller = render.Teller(stream)
+
+    teller.show_wait("10 s left")
+    teller.show_wait("9 s left")
+    teller.warn("something")
+    teller.show_wait("")
+
+    assert stream.getvalue().startswith("\r\r10 s left\r         \r9 s left\r        \r")
+    assert stream.getvalue().endswith("something\n")
+
+
+@pytest.mark.parametrize(("stream", "term"), [(io.StringIO(), "xterm"), (Terminal(), "dumb")])
+def test_where_nothing_can_be_drawn_over_nothing_is(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, term: str
+) -> None:
+    monkeypatch.setenv("TERM", term)
+
+    render.Teller(stream).show_wait("10 s left")
+
+    assert stream.getvalue() == ""
+
+
+def test_what_goes_on_fits_into_the_terminals_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "12")
+    stream = Terminal()
+
+    render.Teller(stream).show_wait("a line that would wrap")
+
+    assert stream.getvalue() == "\r\ra line that"

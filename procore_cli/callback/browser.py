@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from procore_cli.callback.place import has_display, is_wsl
 from procore_cli.errors import UsageMistakeError
 
 Which = Callable[[str], "str | None"]
@@ -132,9 +133,8 @@ def _find_of_system(environ: Mapping[str, str], platform: str, which: Which) -> 
         return None if is_remote else _new_windows_browser(environ)
     if platform == "darwin":
         return None if is_remote else _find_opener(which, "open")
-    in_wsl = environ.get("WSL_DISTRO_NAME") or environ.get("WSL_INTEROP")
-    windows = None if is_remote or not in_wsl else _find_beyond_wsl(which)
-    if windows or not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY")):
+    windows = _find_beyond_wsl(which) if is_wsl(environ) and not is_remote else None
+    if windows or not has_display(environ):
         return windows
     return _find_on_display(environ, which)
 

@@ -10,6 +10,8 @@ import sys
 from procore_cli.errors import PortTakenError
 
 _BACKLOG = 128
+# Below it, ports are root's unless the system says otherwise.
+_FIRST_FREE_PORT = 1024
 _LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 # What a machine without IPv6 answers to a socket or an address of that family.
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL})
@@ -76,6 +78,20 @@ def _port_taken(error: OSError, address: str, port: int, environment: str) -> Po
     return PortTakenError(
         f"The sign-in to {environment} cannot listen at port {port} of {address}: {reason} "
         f"(errno {number}, {name}).",
-        "End the program that holds the port, or sign in with --paste, or register another redirect URI "
+        f"{_way_out(number, port)}, or sign in with --paste, or register another redirect URI "
         "in the portal and set it with `procore-login configure --redirect-uri`.",
     )
+
+
+def _way_out(number: int, port: int) -> str:
+    if number not in (errno.EACCES, errno.EPERM):
+        return "End the program that holds the port"
+    if sys.platform == "win32":
+        # Hyper-V and others reserve ranges; a port held exclusively by another program fails so as well.
+        return (
+            "Look whether Windows has reserved the port (`netsh interface ipv4 show excludedportrange"
+            " protocol=tcp`) or another program holds it"
+        )
+    if sys.platform == "linux" and port < _FIRST_FREE_PORT:
+        return f"Let users have the port (`sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`)"
+    return "Allow this program to listen there"

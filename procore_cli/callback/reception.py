@@ -8,21 +8,24 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
-from procore_cli.callback import peers
+from procore_cli.callback import holders, peers
+from procore_cli.callback.guidance import Guidance
 from procore_cli.callback.inbox import Inbox, Pairs
 from procore_cli.callback.listener import Listener
 from procore_cli.callback.outcome import Home
 from procore_cli.callback.paste import Paster, can_paste
+from procore_cli.callback.place import Place
 from procore_cli.errors import PortTakenError, ProcoreLoginError, SignInNeededError, SignInTimedOutError
 from procore_cli.urls import RedirectUri
 
 HOME_TIMEOUT_S = 2
 SILENCE_S = 30
+_TICK_S = 1
 
 
 class Talk(Protocol):
@@ -36,6 +39,9 @@ class Talk(Protocol):
 
     def link(self, url: str) -> None:
         """A URL, neither wrapped nor decorated."""
+
+    def show_wait(self, text: str) -> None:
+        """What goes on meanwhile, replaced by the next line; empty when it is over."""
 
 
 class Opener(Protocol):
@@ -71,7 +77,7 @@ class Reception:
         opener: Opener | None,
         talk: Talk,
         environment: str,
-        environ: Mapping[str, str],
+        place: Place,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._redirect = redirect
@@ -81,7 +87,7 @@ class Reception:
         self._opener = opener
         self._talk = talk
         self._environment = environment
-        self._is_remote = bool(environ.get("SSH_CONNECTION"))
+        self._place = place
         self._clock = clock
         self._listener: Listener | None = None
         self._paster: Paster | None = None
@@ -111,12 +117,12 @@ class Reception:
 
     def invite(self) -> None:
         """Show the link, and open it where that is possible."""
-        if self._is_remote and self._listener:
-            self._talk.say(self._remote_hint())
-        if self._opener is not None and self._opener.open(self._link):
-            self._talk.say(
-                f"Opening this link with {self._opener.name}; if nothing happens, open it yourself:"
-            )
+        opener = self._opener if self._opener is not None and self._opener.open(self._link) else None
+        hint = self._guidance().before_link(is_opened=opener is not None)
+        if hint:
+            self._talk.say(hint)
+        if opener is not None:
+            self._talk.say(f"Opening this link with {opener.name}; if nothing happens, open it yourself:")
         else:
             self._talk.say("Open this link in a browser:")
         self._talk.link(self._link)
@@ -126,19 +132,31 @@ class Reception:
     def wait(self) -> Pairs:
         """Wait for the callback and return its parameters. Raises SignInTimedOutError."""
         started = self._clock()
-        for after_s, hint in self._hints():
-            pairs = self._inbox.wait(min(after_s, self._ways.timeout_s) - (self._clock() - started))
+        timeout_s = self._ways.timeout_s
+        hints = [(after_s, hint) for after_s, hint in self._hints() if after_s < timeout_s]
+        try:
+            for after_s, hint in [*hints, (timeout_s, "")]:
+                pairs = self._wait_until(started + after_s, deadline=started + timeout_s)
+                if pairs is not None:
+                    return pairs
+                if hint:
+                    self._talk.say(f"{hint} {_time_left(timeout_s - after_s)}" if self._paster else hint)
+        finally:
+            self._talk.show_wait("")
+        raise SignInTimedOutError(
+            f"Nobody came back from {self._environment} within {timeout_s:g} s.",
+            f"{self._guidance().portal()}; then run the command again (--timeout waits longer).",
+        )
+
+    def _wait_until(self, moment: float, deadline: float) -> Pairs | None:
+        while (remaining_s := moment - (now := self._clock())) > 0:
+            # While a paste is possible nothing moves: what is drawn would get between what is typed.
+            if self._paster is None:
+                self._talk.show_wait(f"Waiting for the browser. {_time_left(deadline - now)}")
+            pairs = self._inbox.wait(min(remaining_s, _TICK_S))
             if pairs is not None:
                 return pairs
-            if after_s < self._ways.timeout_s:
-                self._talk.say(hint)
-        pairs = self._inbox.wait(self._ways.timeout_s - (self._clock() - started))
-        if pairs is None:
-            raise SignInTimedOutError(
-                f"Nobody came back from {self._environment} within {self._ways.timeout_s:g} s.",
-                f"{self._portal_hint()}; then run the command again (--timeout waits longer).",
-            )
-        return pairs
+        return self._inbox.wait(0)
 
     def succeed(self, home: Home) -> None:
         """Send the browser on to `/home`, and give it the time to get there."""
@@ -194,29 +212,15 @@ class Reception:
 
     def _hints(self) -> list[tuple[float, str]]:
         """What is said while nobody comes, and after how many seconds."""
+        guidance = self._guidance()
         # Whoever comes at once, as most do, need not read about pasting.
         paste_after_s = 1 if self._listener else 0
-        paste = [(paste_after_s, self._paste_hint())] if self._paster else []
-        return [*paste, (SILENCE_S, f"{self._portal_hint()}.")]
+        paste = [(paste_after_s, guidance.paste())] if self._paster else []
+        return [*paste, (SILENCE_S, f"{guidance.portal()}.")]
 
-    def _portal_hint(self) -> str:
-        return (
-            "If Procore shows an error page, the redirect URI in the portal must be exactly"
-            f" {self._redirect.text}"
-        )
-
-    def _paste_hint(self) -> str:
-        if self._redirect.is_oob:
-            return "Then paste the code that Procore shows here."
-        if self._listener:
-            return "If the page cannot be loaded at the end, paste its address here."
-        return "At the end, paste the address of the page here, even if it cannot be loaded."
-
-    def _remote_hint(self) -> str:
-        port = self._redirect.port
-        return (
-            f"You are connected over SSH: at the end the browser will fail to load {self._redirect.text}."
-            f" Paste its address here, or forward the port first: ssh -L {port}:localhost:{port} ..."
+    def _guidance(self) -> Guidance:
+        return Guidance(
+            self._redirect, self._place, listens=self._listener is not None, pastes=self._paster is not None
         )
 
     def _nobody_can_paste(self) -> SignInNeededError:
@@ -238,7 +242,10 @@ def _find_terminal() -> int | None:
 
 
 def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
-    holder = peers.find_port_holder(port)
-    if holder is None:
-        return error
-    return PortTakenError(f"{error.message} It is held by {holder.name} (process {holder.pid}).", error.hint)
+    holder = holders.find_port_holder(port)
+    return error if holder is None else PortTakenError(f"{error.message} {holder.describe()}", error.hint)
+
+
+def _time_left(seconds: float) -> str:
+    minutes, rest = divmod(max(round(seconds), 0), 60)
+    return f"{minutes}:{rest:02} min left."

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from procore_cli.demo.style import CONTENT_SECURITY_POLICY
+from procore_cli.demo.style import new_policy
 from procore_cli.demo.wire import Answer, Call, new_errors
 
 Routes = Mapping[tuple[str, str], Callable[[Call], Answer]]
@@ -20,7 +20,6 @@ HOST = "127.0.0.1"
 _BODY_MAX_BYTES = 64 * 1024
 _SECURITY_HEADERS = (
     ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )
@@ -94,7 +93,8 @@ class DemoHandler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(data)))
-        for name, value in (*_SECURITY_HEADERS, *answer.headers):
+        policy = ("Content-Security-Policy", new_policy(answer.forms_lead_to))
+        for name, value in (policy, *_SECURITY_HEADERS, *answer.headers):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)

@@ -64,7 +64,7 @@ class SignInDesk:
             return new_redirect(_new_login_address(call))
         form_token = self._sessions.new_form_token(self._sessions.read_id(call.cookie))
         html = pages.new_consent_page(user, redirect_uri, call.query, _new_login_address(call), form_token)
-        return new_page(200, html)
+        return new_page(200, html, forms_lead_to=redirect_uri)
 
     def decide(self, call: Call) -> Answer:
         """POST /oauth/authorize: Allow or Deny."""
@@ -91,7 +91,8 @@ class SignInDesk:
             email=call.form.get("email", ""),
             problem=problem,
         )
-        return new_page(status, html, self._sessions.new_cookie(session_id))
+        cookie = self._sessions.new_cookie(session_id)
+        return new_page(status, html, cookie, forms_lead_to=_find_redirect_uri(return_to))
 
     def _find_user(self, call: Call) -> DemoUser | None:
         user_id = self._sessions.find_user_id(self._sessions.read_id(call.cookie))
@@ -106,6 +107,11 @@ def _find_return_address(call: Call) -> str | None:
     """Where to go after the login; None unless it is our own authorize page."""
     address = parse_qs(call.query).get("return_to", [""])[0] or call.form.get("return_to", "")
     return address if _OWN_AUTHORIZE_PAGE.fullmatch(address) else None
+
+
+def _find_redirect_uri(return_to: str) -> str:
+    """What the authorize page will be asked to redirect to; nobody has checked it yet."""
+    return parse_qs(return_to.partition("?")[2]).get("redirect_uri", [""])[0]
 
 
 def _new_login_address(call: Call) -> str:

@@ -1,10 +1,14 @@
-"""The one stylesheet of the pretend Procore's pages, and the header that allows it alone."""
+"""The one stylesheet of the pretend Procore's pages, and the header that allows it alone.
+
+Refuses to let a form lead anywhere but to this site and to the program that waits.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from typing import Final
+from urllib.parse import urlsplit
 
 STYLE: Final = """
 :root { color-scheme: light dark; --paper: #eef0ee; --card: #fff; --ink: #1b2420; --soft: #55625b;
@@ -47,9 +51,31 @@ footer { margin-top: 1.25rem; text-align: center }
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
-# Chromium applies form-action to the redirects after a form as well, so the program's own addresses
-# must be in it.
-CONTENT_SECURITY_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'; "
-    "form-action 'self' http://localhost:* http://127.0.0.1:* https:"
+_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none';"
+    " form-action"
 )
+# Where a form's answer may lead. A source of CSP cannot name an IPv6 address, but it can name a scheme.
+_FORM_TARGETS: Final = {
+    ("http", "localhost"): "http://localhost:*",
+    ("http", "127.0.0.1"): "http://127.0.0.1:*",
+    ("http", "::1"): "http:",
+}
+
+
+def new_policy(redirect_uri: str = "") -> str:
+    """The policy of a page; `redirect_uri`, which may be anything, is where its forms may lead in the end.
+
+    Chromium applies form-action to the redirects after a form as well.
+    """
+    return f"{_POLICY} 'self' {_find_form_target(redirect_uri)}".rstrip()
+
+
+def _find_form_target(redirect_uri: str) -> str:
+    # One of our own words: what comes from outside is not written into a header.
+    try:
+        parts = urlsplit(redirect_uri)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    return "https:" if parts.scheme == "https" else _FORM_TARGETS.get((parts.scheme, host), "")

@@ -33,6 +33,7 @@ class Answer:
     content_type: str = JSON
     text: str = field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    forms_lead_to: str = ""
 
 
 def new_json(status: int, value: object, *headers: tuple[str, str]) -> Answer:
@@ -45,9 +46,9 @@ def new_errors(status: int, why: str, *headers: tuple[str, str]) -> Answer:
     return new_json(status, {"errors": why}, *headers)
 
 
-def new_page(status: int, html: str, *headers: tuple[str, str]) -> Answer:
-    """An answer for people."""
-    return Answer(status, HTML, html, headers)
+def new_page(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
+    """An answer for people; `forms_lead_to` is the redirect URI at the end of its forms."""
+    return Answer(status, HTML, html, headers, forms_lead_to)
 
 
 def new_redirect(location: str, *headers: tuple[str, str]) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 import pytest
 
@@ -71,16 +72,43 @@ def test_a_port_that_every_address_holds_is_not_to_be_had() -> None:
         new_listening_sockets(port, "production")
 
 
-def test_a_port_that_the_system_does_not_allow_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("platform", "port", "way_out"),
+    [
+        ("linux", 80, "`sudo sysctl net.ipv4.ip_unprivileged_port_start=80`"),
+        ("linux", 4567, "Allow this program to listen there"),
+        ("darwin", 80, "Allow this program to listen there"),
+        ("win32", 4567, "`netsh interface ipv4 show excludedportrange protocol=tcp`"),
+    ],
+)
+def test_a_port_that_the_system_does_not_allow_is_explained(
+    monkeypatch: pytest.MonkeyPatch, platform: str, port: int, way_out: str
+) -> None:
     def refuse(self: socket.socket, address: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
 
-    with pytest.raises(
-        PortTakenError, match=r"port 80 of 127\.0\.0\.1: this system does not allow it .*EACCES"
-    ):
-        new_listening_sockets(80, "sandbox")
+    with pytest.raises(PortTakenError) as caught:
+        new_listening_sockets(port, "sandbox")
+
+    assert f"port {port} of 127.0.0.1: this system does not allow it (errno 13, EACCES)" in str(caught.value)
+    assert way_out in caught.value.hint
+    assert "--paste" in caught.value.hint
+
+
+def test_windows_gets_exclusive_use_and_no_reuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake of the platform switch: an option that exists here stands for Windows' own."""
+    port = find_free_port()
+    monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+
+    for each in new_listening_sockets(port, "production"):
+        with each:
+            assert each.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+            assert each.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
 
 
 def test_another_failure_is_told_in_the_systems_words(monkeypatch: pytest.MonkeyPatch) -> None:

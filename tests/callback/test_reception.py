@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from procore_cli.callback.inbox import Inbox, Pairs
+from procore_cli.callback.place import Place
 from procore_cli.callback.reception import Reception, Ways
 from procore_cli.errors import SignInNeededError, SignInTimedOutError
 from procore_cli.urls import read_redirect_uri
@@ -33,6 +34,10 @@ class Talk:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.waits: list[str] = []
+
+    def show_wait(self, text: str) -> None:
+        self.waits.append(text)
 
     def say(self, text: str) -> None:
         self.lines.append(text)
@@ -68,12 +73,12 @@ def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recept
         opener: Opener | None = None,
         redirect_uri: str = "",
         inbox: Inbox | None = None,
-        **environ: str,
+        place: Place = Place.DESK,
     ) -> Reception:
         clock = Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
         inbox = inbox or Inbox(lambda _: True, clock)
-        return Reception(redirect, LINK, inbox, ways, opener, talk, "sandbox", environ, clock)
+        return Reception(redirect, LINK, inbox, ways, opener, talk, "sandbox", place, clock)
 
     return new_reception
 
@@ -127,7 +132,7 @@ def test_what_arrives_is_handed_over(receive: Callable[..., Reception]) -> None:
 
 
 def test_over_ssh_the_hint_comes_before_the_link(receive: Callable[..., Reception], talk: Talk) -> None:
-    with receive(SSH_CONNECTION="192.0.2.1 1 192.0.2.2 22") as reception:
+    with receive(place=Place.SSH) as reception:
         reception.invite()
 
     assert "ssh -L" in talk.lines[0]
@@ -142,3 +147,30 @@ def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
 ) -> None:
     with pytest.raises(SignInNeededError, match="terminal"), receive(**way):
         pass
+
+
+@pytest.mark.parametrize("place", [Place.WSL, Place.CONTAINER, Place.NO_DISPLAY])
+def test_where_a_browser_opens_nothing_is_said_of_the_place(
+    receive: Callable[..., Reception], talk: Talk, place: Place
+) -> None:
+    with receive(opener=Opener(), place=place) as reception:
+        reception.invite()
+
+    assert len(talk.lines) == 2
+
+
+def test_where_nobody_can_paste_the_time_left_is_shown(receive: Callable[..., Reception], talk: Talk) -> None:
+    class Watch(Clock):
+        """A second for each look."""
+
+        def __call__(self) -> float:
+            self.now += 1
+            return self.now
+
+    with receive(Ways(timeout_s=65), inbox=Inbox(lambda _: True, Clock())) as reception:
+        reception._clock = Watch()
+        with pytest.raises(SignInTimedOutError):
+            reception.wait()
+
+    assert talk.waits[0] == "Waiting for the browser. 1:04 min left."
+    assert talk.waits[-2:] == ["Waiting for the browser. 0:01 min left.", ""]
