@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from procore_cli.environments import OOB_REDIRECT_URI
+from procore_cli.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI, PRODUCTION
 from procore_cli.errors import BadUrlError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# What Procore adds to a redirect URI (RFC 6749, section 4.1.2); twice it would mean nothing.
+_ADDED = frozenset({"code", "state", "error", "error_description", "error_uri"})
+_DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+# urlsplit lets more stand beside brackets, and finds the host in them.
+_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::.*)?")
 _UNSAFE = frozenset(string.whitespace + "\\<>\"'`{}|^") | {chr(c) for c in range(32)} | {"\x7f"}
 
 
@@ -31,27 +36,33 @@ class RedirectUri:
         return self.text == OOB_REDIRECT_URI
 
 
+class _FaultError(ValueError):
+    """Why a URL cannot be used; shows nothing of it."""
+
+
 def read_redirect_uri(text: str, source: str) -> RedirectUri:
     """Check a redirect URI; `source` is the setting it came from. Raises BadUrlError."""
     if text == OOB_REDIRECT_URI:
         return RedirectUri(text, "", 0, "", on_loopback=False)
-    parts, port = _split(text, source)
-    host = parts.hostname or ""
-    on_loopback = parts.scheme == "http" and host in LOOPBACK_HOSTS
-    if parts.scheme == "http" and not on_loopback:
-        raise _bad(text, source, "plain http is only possible for localhost")
-    if parts.query or "?" in text:
-        raise _bad(text, source, "it must not have a query")
-    return RedirectUri(text, host, port, parts.path or "/", on_loopback)
+    try:
+        parts, port = _split(text)
+        on_loopback = _check_redirect(text, parts)
+    except _FaultError as fault:
+        good = f"it must be exactly what the Developer Portal shows, such as {DEFAULT_REDIRECT_URI}"
+        raise _bad(text, source, fault, good) from None
+    return RedirectUri(text, parts.hostname or "", port, parts.path or "/", on_loopback)
 
 
 def read_base_url(text: str, source: str) -> str:
     """Check a base URL and return it without a trailing slash. Raises BadUrlError."""
-    parts, _ = _split(text, source)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        raise _bad(text, source, "it must be https (http is only possible for localhost)")
-    if parts.path.strip("/") or parts.query or "?" in text:
-        raise _bad(text, source, "it must be a scheme and a host, without path or query")
+    try:
+        parts, _ = _split(text)
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            raise _FaultError("it must be https (http is only possible for localhost)")
+        if parts.path.strip("/") or parts.query or "?" in text:
+            raise _FaultError("it must be a scheme and a host, without path or query")
+    except _FaultError as fault:
+        raise _bad(text, source, fault, f"a good one is {PRODUCTION.login_url}") from None
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
@@ -70,29 +81,48 @@ def _is_loopback(host: str) -> bool:
     return host in LOOPBACK_HOSTS or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
-def _split(text: str, source: str) -> tuple[SplitResult, int]:
+def _check_redirect(text: str, parts: SplitResult) -> bool:
+    """Whether it is on loopback. Raises _FaultError."""
+    on_loopback = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS
+    if parts.scheme == "http" and not on_loopback:
+        raise _FaultError("plain http is only possible for localhost, 127.0.0.1 and [::1]")
+    if on_loopback and "?" in text:
+        raise _FaultError("on localhost it must not have a query")
+    if on_loopback and _DOT_SEGMENT.search(parts.path):
+        # A browser takes them out before it asks for the page.
+        raise _FaultError("its path must not have . or .. in it")
+    if any(name in _ADDED for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise _FaultError("its query must not have what Procore adds, such as code and state")
+    return on_loopback
+
+
+def _split(text: str) -> tuple[SplitResult, int]:
     if not text.isascii() or _UNSAFE.intersection(text):
-        raise _bad(text, source, "it has a character that a URL cannot have")
+        raise _FaultError("it has a character that a URL cannot have")
     try:
         parts = urlsplit(text)
+    except ValueError:
+        raise _FaultError("its host is not one") from None
+    try:
         port = parts.port
-    except ValueError as error:
-        raise _bad(text, source, str(error)) from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise _bad(text, source, "it must begin with https:// (or http://localhost)")
+    except ValueError:
+        port = 0
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise _FaultError("it must begin with https:// (or http://localhost)")
     if parts.username is not None or parts.password is not None:
-        raise _bad(text, source, "it must not carry a user name or password")
-    if parts.fragment or "#" in text:
-        raise _bad(text, source, "it must not have a fragment")
+        raise _FaultError("it must not carry a user name or password")
+    if not _NETLOC.fullmatch(parts.netloc):
+        raise _FaultError("its host is not one")
+    if "#" in text:
+        raise _FaultError("it must not have a fragment")
     if port == 0:
-        raise _bad(text, source, "port 0 is not a port")
+        raise _FaultError("its port is not a number from 1 to 65535")
     return parts, port or _DEFAULT_PORTS[parts.scheme]
 
 
-def _bad(text: str, source: str, why: str) -> BadUrlError:
-    # A user name or password in the URL would be printed here: the part before an @ is left out.
-    shown = text.rpartition("@")[2] if "@" in text else text
+def _bad(text: str, source: str, why: _FaultError, good: str) -> BadUrlError:
+    # What may be a password, or the code of a sign-in, is left out.
+    shown = re.split(r"[?#]", text.rpartition("@")[2])[0]
     return BadUrlError(
-        f"The URL from {source} cannot be used: {why} ({shown}).",
-        f"Correct {source}.",
+        f"The URL from {source} cannot be used: {why} ({shown}).", f"Correct {source}; {good}."
     )

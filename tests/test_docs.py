@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
 from procore_cli import __version__
+from procore_cli.callback import pages
+from procore_cli.callback.outcome import Failure
 from procore_cli.cli import COMMANDS
 from procore_cli.environments import ENVIRONMENTS
 from tests.cli import Machine
@@ -59,3 +62,34 @@ def test_alone_it_shows_the_commands(tmp_path: Path) -> None:
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert Machine(tmp_path / "machine").run("--version").out == f"procore-login {__version__}\n"
+
+
+def listener_pages() -> list[str]:
+    """Every page of the listener that is not about a person."""
+    failure = Failure("The sign-in did not work", "", "")
+    buttons = [pages.button_page(path, "https://example.com", "demo", None) for path in pages.BUTTONS]
+    refused = [pages.refusal_page(status, "demo") for status in HTTPStatus if status >= 400]
+    notices = [pages.stray_page("demo"), pages.late_page("demo"), pages.carry_page("/callback", "demo")]
+    return [*buttons, *refused, *notices, pages.failure_page(failure, "demo")]
+
+
+def test_every_page_of_the_listener_is_explained() -> None:
+    explained = (ROOT / "docs/sign-in.md").read_text(encoding="utf-8")
+
+    for page in listener_pages():
+        heading = re.findall(r"<h1>(.*?)</h1>", page)[0]
+        assert f"| {heading} |" in explained
+
+
+def test_every_picture_and_page_that_the_docs_name_is_there() -> None:
+    for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    for named in re.findall(r"`(tests/[^`]+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")):
+        path, _, function = named.partition("::")
+        found = ROOT / path
+        assert found.exists(), named
+        assert not function or f"def {function}(" in found.read_text(encoding="utf-8"), named

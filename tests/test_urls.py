@@ -16,6 +16,9 @@ from procore_cli.urls import find_origin, read_base_url, read_redirect_uri
         ("http://localhost/", "localhost", 80, "/"),
         ("http://127.0.0.1:9000/back/", "127.0.0.1", 9000, "/back/"),
         ("http://[::1]:9000/home", "::1", 9000, "/home"),
+        ("HTTP://LOCALHOST:9000/Callback", "localhost", 9000, "/Callback"),
+        ("http://localhost:/callback", "localhost", 80, "/callback"),
+        ("http://localhost:9000/..well/a.b", "localhost", 9000, "/..well/a.b"),
     ],
 )
 def test_a_loopback_redirect_uri_says_where_to_listen(text: str, host: str, port: int, path: str) -> None:
@@ -31,6 +34,12 @@ def test_a_hosted_redirect_uri_is_for_pasting() -> None:
 
     assert not redirect.on_loopback
     assert (redirect.host, redirect.port) == ("app.example.com", 443)
+
+
+def test_a_hosted_redirect_uri_may_have_a_query_of_its_own() -> None:
+    redirect = read_redirect_uri("https://app.example.com/callback?team=7", "test")
+
+    assert (redirect.text, redirect.path) == ("https://app.example.com/callback?team=7", "/callback")
 
 
 def test_the_oob_urn_is_a_redirect_uri() -> None:
@@ -50,12 +59,25 @@ def test_the_oob_urn_is_a_redirect_uri() -> None:
         "http://localhost:4567/callback#x",
         "http://user:hunter2@localhost:4567/callback",
         "http://localhost:0/callback",
-        "http://localhost:99999/callback",
+        "http://localhost:65536/callback",
+        "http://localhost:+80/callback",
         "http://localhost:port/callback",
         "http://local host/callback",
         "http://localhost\\callback",
         "http://localhost:4567/c\nallback",
         "http://lócalhost:4567/",
+        "http://localhost:4567/a/../callback",
+        "http://localhost:4567/%2E%2e",
+        "http://localhost.evil.example:4567/callback",
+        "http://127.0.0.2:4567/callback",
+        "http://[::1",
+        "http://[::1]evil.example/",
+        "http://[localhost]/",
+        "http:///callback",
+        "http://:4567/callback",
+        "https://app.example.com/callback?code=hunter2",
+        "https://app.example.com/callback?state=",
+        "javascript:alert(1)",
         "",
     ],
 )
@@ -64,8 +86,26 @@ def test_what_cannot_be_a_redirect_uri_is_refused_by_name(text: str) -> None:
         read_redirect_uri(text, "PROCORE_REDIRECT_URI")
 
     assert "PROCORE_REDIRECT_URI" in caught.value.message
+    assert "http://localhost:4567/callback" in caught.value.hint
     assert "hunter2" not in caught.value.message
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://joe:hunter2@localhost:4567/callback", "(localhost:4567/callback)"),
+        ("http://joe:hunt?er2@localhost:4567/callback", "(localhost:4567/callback)"),
+        ("http://localhost:4567/callback?code=hunter2", "(http://localhost:4567/callback)"),
+        ("http://localhost:4567/callback#code=hunter2", "(http://localhost:4567/callback)"),
+    ],
+)
+def test_what_may_be_a_secret_in_a_refused_url_is_left_out(text: str, shown: str) -> None:
+    with pytest.raises(BadUrlError) as caught:
+        read_redirect_uri(text, "test")
+
+    assert shown in caught.value.message
+    assert "hunt" not in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -83,11 +123,20 @@ def test_a_base_url_is_a_scheme_and_a_host(text: str, url: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["http://example.com", "https://example.com/path", "https://example.com?x", "example.com", "https://"],
+    [
+        "http://example.com",
+        "https://example.com/path",
+        "https://example.com?x",
+        "example.com",
+        "https://",
+        "http://[::1]evil.example",
+    ],
 )
 def test_what_cannot_be_a_base_url_is_refused(text: str) -> None:
-    with pytest.raises(BadUrlError):
+    with pytest.raises(BadUrlError, match="PROCORE_LOGIN_URL") as caught:
         read_base_url(text, "PROCORE_LOGIN_URL")
+
+    assert "https://login.procore.com" in caught.value.hint
 
 
 @pytest.mark.parametrize(

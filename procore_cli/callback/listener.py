@@ -23,6 +23,7 @@ from procore_cli.callback.outcome import Failure, Home
 from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.callback.request import Request
 from procore_cli.callback.site import Site
+from procore_cli.callback.visits import Visits
 from procore_cli.urls import RedirectUri
 
 Address = tuple[str, int]
@@ -96,8 +97,8 @@ class Listener:
         self._inbox.settle(Failure(title, message, next_step))
 
     def wait_for_home(self, timeout_s: float) -> bool:
-        """Wait until a browser has got `/home`, for `timeout_s` seconds at most."""
-        return self._desk.home_served.wait(timeout_s)
+        """Wait until a tab has got `/home`, for `timeout_s` seconds at most, and a moment for other tabs."""
+        return self._desk.visits.wait(timeout_s)
 
     def close(self) -> None:
         """Let the answers under way be written, then free the port; a tab that still waits is told so."""
@@ -116,7 +117,7 @@ class _Desk:
     admits: Callable[[Address, Address], bool]
     limits: Limits
     connections: Connections
-    home_served: threading.Event = field(default_factory=threading.Event)
+    visits: Visits = field(default_factory=Visits)
 
 
 class _Server(ThreadingHTTPServer):
@@ -161,6 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile = HeadReader(self.connection, self.desk.limits.request_s)
 
     def handle(self) -> None:
+        # Whose it is comes first: nobody can tell any more once the other end is closed.
+        own = self.connection.getsockname()[:2]
+        self._is_admitted = self.desk.admits(self.client_address[:2], own)
+        # Raises where it was reset before: then nobody could tell.
+        self.connection.getpeername()
         try:
             self.handle_one_request()
         except BadLineError:
@@ -177,18 +183,18 @@ class _Handler(BaseHTTPRequestHandler):
         """What http.server refuses, with our page and headers and without its words."""
         # It knows no method but those that have a `do_` here.
         status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
-        self._send(self.desk.site.refuse(status))
+        self._send(self.desk.site.refuse(status if self._is_admitted else HTTPStatus.FORBIDDEN))
 
     def log_message(self, *_: Any) -> None:
         """Nothing: a request may hold a code, and the terminal belongs to the person."""
 
     def _answer(self) -> Answer:
+        if not self._is_admitted:
+            return self.desk.site.refuse(HTTPStatus.FORBIDDEN)
         # `self.path` is not what was sent where that begins with `//`.
         target = self.requestline.split(" ")[1]
         headers = tuple((name.lower(), value.strip(" \t")) for name, value in self.headers.items())
         try:
-            if not self.desk.admits(self.client_address[:2], self.connection.getsockname()[:2]):
-                return self.desk.site.refuse(HTTPStatus.FORBIDDEN)
             return self.desk.site.answer(Request(self.command, target, headers))
         except Exception:  # noqa: BLE001 - a traceback on the terminal could hold what the client sent
             return self.desk.site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -196,11 +202,25 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         headers_only = self.rfile.is_of_head_method
         self.connection.settimeout(self.desk.limits.request_s)
+        if answer.status == HTTPStatus.SEE_OTHER and self._is_somebody_there():
+            self.desk.visits.expect()
         self.wfile.write(answer.to_bytes(headers_only))
         if answer.is_home and not headers_only:
-            self.desk.home_served.set()
+            self.desk.visits.arrive()
         self.desk.connections.mark(self.connection, busy=False)
         self._take_leave()
+
+    def _is_somebody_there(self) -> bool:
+        """Whether the browser still waits: a tab that was reloaded has hung up."""
+        self.connection.setblocking(False)
+        try:
+            return bool(self.connection.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            self.connection.settimeout(self.desk.limits.request_s)
 
     def _take_leave(self) -> None:
         # Closing with bytes unread (a body, a head too long) is a reset, and the answer would be lost.

@@ -48,7 +48,8 @@ main {
 .bad .symbol { color: var(--bad); background: var(--bad-tint); border-radius: 50%; }
 svg { width: 26px; height: 26px; fill: none; stroke: currentColor; stroke-width: 2.25; stroke-linecap: round;
   stroke-linejoin: round; }
-h1 { margin: 0 0 8px; font-size: 26px; line-height: 1.2; font-weight: 650; letter-spacing: -0.015em; }
+h1 { margin: 0 0 8px; font-size: 26px; line-height: 1.2; font-weight: 650; letter-spacing: -0.015em;
+  text-wrap: balance; }
 h2 { margin: 24px 0 8px; font-size: 13px; font-weight: 600; color: var(--soft); }
 p { margin: 0 0 16px; overflow-wrap: anywhere; }
 main > :last-child { margin-bottom: 0; }

@@ -133,7 +133,21 @@ def test_every_answer_ends_its_connection(stand: Stand, version: str) -> None:
     assert int(reply.headers["content-length"]) == len(reply.text.encode())
 
 
-def test_somebody_who_is_not_admitted_is_refused_and_reaches_nothing(new_stand: NewStand) -> None:
+@pytest.mark.parametrize(
+    ("line", "host"),
+    [
+        ("GET /callback?code=c&state=ours HTTP/1.1", "localhost:{port}"),
+        ("HEAD / HTTP/1.1", "localhost:{port}"),
+        ("POST / HTTP/1.1", "localhost:{port}"),
+        ("GET / HTTP/1.1", "evil.example"),
+        ("GET / HTTP/1.1 evil", "localhost:{port}"),
+        ("\x16\x03", ""),
+        ("GET /" + "x" * 70_000 + " HTTP/1.1", ""),
+    ],
+)
+def test_somebody_who_is_not_admitted_is_refused_whatever_is_sent(
+    new_stand: NewStand, line: str, host: str
+) -> None:
     seen = []
 
     def admit_nobody(peer: tuple[str, int], own: tuple[str, int]) -> bool:
@@ -143,9 +157,7 @@ def test_somebody_who_is_not_admitted_is_refused_and_reaches_nothing(new_stand: 
     stand = new_stand(admits=admit_nobody)
     with stand.connect() as client:
         own = client.getsockname()
-        client.sendall(
-            f"GET /callback?code=c&state=ours HTTP/1.1\r\nHost: localhost:{stand.port}\r\n\r\n".encode()
-        )
+        client.sendall(f"{line}\r\nHost: {host.format(port=stand.port)}\r\n\r\n".encode())
         status = client.recv(65536).split()[1]
 
     assert status == b"403"

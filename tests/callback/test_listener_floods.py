@@ -96,6 +96,26 @@ def test_a_tab_that_is_closed_while_it_waits_does_not_lose_its_callback(stand: S
     assert stand.come_back().status == 303
 
 
+def test_one_who_was_gone_before_it_was_asked_whose_he_is_brings_no_callback(new_stand: NewStand) -> None:
+    sent, asked = threading.Event(), threading.Event()
+
+    def admit_too_late(*_: object) -> bool:
+        if not asked.is_set():
+            assert sent.wait(5)
+            reset(gone)
+            asked.set()
+        return True
+
+    stand = new_stand(admits=admit_too_late)
+    gone = stand.connect()
+    gone.sendall(stand.head("GET /callback?code=evil&state=ours HTTP/1.1"))
+    sent.set()
+    assert asked.wait(5)
+
+    assert stand.come_back().status == 303
+    assert stand.inbox.wait(0) == [("code", "c0de"), ("state", "ours")]
+
+
 def test_one_who_hangs_up_early_is_forgotten(stand: Stand) -> None:
     with stand.connect() as client:
         client.sendall(b"GET / HTTP/1.1\r\n")
