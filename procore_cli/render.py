@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # The characters that reorder text around them (Unicode, UAX #9).
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_USUAL_COLUMNS = 80
 _LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp())
 
 
@@ -78,7 +79,9 @@ class Teller:
             return
         # Spaces wipe the former text, on terminals without escape sequences too.
         wiped = f"\r{' ' * len(self._shown_wait)}\r"
-        self._shown_wait = _one_line(text)[: shutil.get_terminal_size().columns - 1]
+        # A terminal that does not know its width says 0, which Python before 3.11 passes on.
+        columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
+        self._shown_wait = _one_line(text)[: columns - 1]
         self._put(wiped + self._shown_wait)
 
     def trace(self, text: str) -> None:

@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import time
 from types import TracebackType
 
 from tests.cli import Machine, command
@@ -45,8 +46,10 @@ class Terminal:
 
     def read_until(self, sign: str) -> str:
         """Read until the command has drawn a text; returns all that was drawn so far."""
+        deadline = time.monotonic() + PATIENCE_S
         while sign not in self.drawn:
             assert self._read(), self.drawn
+            assert time.monotonic() < deadline, self.drawn
         return self.drawn
 
     def type(self, line: str) -> None:

@@ -7,33 +7,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 
+from procore_cli.callback.sock_diag import Owner, find_owner
 from procore_cli.callback.sockets_table import PROC, hex_forms, read_rows
 
 
-def admits(
+class Standing(Enum):
+    """Whether the other end of a connection may talk to us."""
+
+    ADMITTED = "ours, root's (WSL's relay), SUDO_UID's, or unknown"
+    FOREIGN = "another user's"
+    GONE = "nobody's any more: it cannot be told whose it was"
+
+
+def judge(
     peer: tuple[str, int],
     own: tuple[str, int],
     root: Path = PROC,
     environ: Mapping[str, str] = os.environ,
-) -> bool:
-    """Whether a connection may talk to us: it is ours, root's (WSL's relay), SUDO_UID's, or unknown."""
-    uid = find_peer_uid(peer, own, root)
-    if uid is None or uid in (0, os.geteuid()):
-        return True
-    return environ.get("SUDO_UID") == str(uid)
+) -> Standing:
+    """Whose a connection is; `peer` and `own` are the addresses of our accepted socket (host, port)."""
+    owner = _find_owner(peer, own, root)
+    if owner is None:
+        return Standing.ADMITTED
+    if not owner.inode:
+        # Whoever sends and hangs up at once would pass for root otherwise.
+        return Standing.GONE
+    is_admitted = owner.uid in (0, os.geteuid()) or environ.get("SUDO_UID") == str(owner.uid)
+    return Standing.ADMITTED if is_admitted else Standing.FOREIGN
 
 
-def find_peer_uid(peer: tuple[str, int], own: tuple[str, int], root: Path = PROC) -> int | None:
-    """The uid of the process at the other end of a connection on this machine, or None if it is unknown.
-
-    `peer` and `own` are the addresses of our accepted socket (host, port; more is ignored).
-    """
+def _find_owner(peer: tuple[str, int], own: tuple[str, int], root: Path) -> Owner | None:
+    """The owner of the other end of a connection on this machine, or None if it is unknown."""
+    if root == PROC and (owner := find_owner(peer, own)):
+        return owner
     theirs, ours = hex_forms(peer[0]), hex_forms(own[0])
     for row in read_rows(root):
         ports_fit = (row.local_port, row.remote_port) == (peer[1], own[1])
         if ports_fit and row.local in theirs and row.remote in ours:
-            # A socket that no process holds any more is printed as root's, with inode 0.
-            return row.uid if row.inode else None
+            return Owner(row.uid, row.inode)
     return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class Reception:
         self._paster: Paster | None = None
         self._was_pasted = False
         self._told: set[str] = set()
+        self._telling = threading.Lock()
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Reception:
@@ -196,19 +198,20 @@ class Reception:
         return accepted
 
     def _admits(self, peer: tuple[str, int], own: tuple[str, int]) -> bool:
-        admitted = peers.admits(peer, own)
-        if not admitted:
+        standing = peers.judge(peer, own)
+        if standing is peers.Standing.FOREIGN:
             self._warn_once("Another user of this machine tried to reach this sign-in, and was refused.")
-        return admitted
+        return standing is peers.Standing.ADMITTED
 
     def _tell_of_stray(self) -> None:
         self._warn_once("Something sent an error that does not belong to this sign-in; still waiting.")
 
     def _warn_once(self, line: str) -> None:
-        # Fixed lines, once each: whoever floods the listener cannot flood the terminal.
-        if line not in self._told:
-            self._told.add(line)
-            self._talk.warn(line)
+        # Fixed lines, once each: whoever floods the listener, from many threads, cannot flood the terminal.
+        with self._telling:
+            if line not in self._told:
+                self._told.add(line)
+                self._talk.warn(line)
 
     def _hints(self) -> list[tuple[float, str]]:
         """What is said while nobody comes, and after how many seconds."""

@@ -104,7 +104,8 @@ class Site:
         if isinstance(outcome, Home):
             headers = (("Location", pages.HOME_PATH), ("Set-Cookie", self._session.cookie))
             return Answer(HTTPStatus.SEE_OTHER, headers=headers)
-        return Answer(HTTPStatus.BAD_REQUEST, pages.failure_page(outcome, self._environment))
+        # The callback was ours and was heard: an error status would be one more on its console.
+        return Answer(HTTPStatus.OK, pages.failure_page(outcome, self._environment))
 
     def _stray(self) -> Answer:
         return Answer(HTTPStatus.BAD_REQUEST, pages.stray_page(self._environment))

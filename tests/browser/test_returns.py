@@ -73,8 +73,7 @@ def test_a_code_in_the_hash_is_carried_over_under_the_pages_own_policy(
     assert production.count("/oauth/token") == 1
 
 
-def test_a_refusal_in_the_hash_is_carried_over_too(chromium, production, start, allowed_on_console):
-    allowed_on_console.append("/callback?error=access_denied")
+def test_a_refusal_in_the_hash_is_carried_over_too(chromium, production, start):
     production.deny = True
     Redirects(production, lambda address: address.replace("?", "#", 1))
     sign_up = start()

@@ -68,8 +68,7 @@ def test_whoever_was_here_before_signs_in_from_the_other_page(chromium, demo, st
     assert sign_in.profile()["signed_up"] is False
 
 
-def test_a_refusal_is_shown_in_the_browser_and_ends_the_command(chromium, demo, start, allowed_on_console):
-    allowed_on_console.append("/callback?error=access_denied")
+def test_a_refusal_is_shown_in_the_browser_and_ends_the_command(chromium, demo, start):
     sign_up = start("signup")
 
     chromium.open(sign_up.link)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from procore_cli.callback.peers import admits, find_peer_uid
+from procore_cli.callback.peers import Standing, judge
+from procore_cli.callback.sock_diag import find_owner
 from procore_cli.callback.sockets_table import PROC
 from tests.callback.socket_stand import HOSTS, MAPPED, NOBODY, V4, V6, connected, new_proc, row, words
 
@@ -16,14 +18,15 @@ from tests.callback.socket_stand import HOSTS, MAPPED, NOBODY, V4, V6, connected
 @pytest.mark.parametrize("host", HOSTS)
 def test_our_own_connection_is_known_as_ours(host: str) -> None:
     with connected(host) as connection:
-        assert find_peer_uid(connection.peer, connection.own) == os.geteuid()
-        assert admits(connection.peer, connection.own)
+        assert judge(connection.peer, connection.own) is Standing.ADMITTED
 
 
 @pytest.mark.parametrize("dialled", ["127.0.0.1", *(["::ffff:127.0.0.1"] if "::1" in HOSTS else [])])
 def test_a_connection_to_an_ipv4_listener_is_found_whatever_socket_it_came_from(dialled: str) -> None:
     with connected("127.0.0.1", dialled) as connection:
-        assert find_peer_uid(connection.peer, connection.own) == os.geteuid()
+        owner = find_owner(connection.peer, connection.own)
+        assert owner is None or (owner.uid, owner.inode > 0) == (os.geteuid(), True)
+        assert judge(connection.peer, connection.own) is Standing.ADMITTED
 
 
 @pytest.fixture
@@ -39,21 +42,34 @@ def foreign(tmp_path: Path) -> Iterator[tuple[tuple[str, int], tuple[str, int], 
 
 def test_another_users_connection_is_refused(foreign: tuple[tuple[str, int], tuple[str, int], Path]) -> None:
     peer, own, root = foreign
-    assert find_peer_uid(peer, own, root) == NOBODY
-    assert not admits(peer, own, root, {})
-    assert not admits(peer, own, root, {"SUDO_UID": "1"})
+    assert judge(peer, own, root, {}) is Standing.FOREIGN
+    assert judge(peer, own, root, {"SUDO_UID": "1"}) is Standing.FOREIGN
 
 
 def test_the_user_behind_sudo_is_let_in(foreign: tuple[tuple[str, int], tuple[str, int], Path]) -> None:
     peer, own, root = foreign
-    assert admits(peer, own, root, {"SUDO_UID": str(NOBODY)})
+    assert judge(peer, own, root, {"SUDO_UID": str(NOBODY)}) is Standing.ADMITTED
 
 
-def test_a_connection_whose_other_end_is_gone_belongs_to_nobody() -> None:
+def test_a_connection_whose_other_end_hung_up_belongs_to_nobody_and_not_to_root() -> None:
     with connected("127.0.0.1") as connection:
         peer = connection.peer
         connection.client.close()
-        assert find_peer_uid(peer, connection.own) is None
+        assert judge(peer, connection.own) is Standing.GONE
+
+
+def test_one_who_only_stopped_sending_is_still_known() -> None:
+    with connected("127.0.0.1") as connection:
+        connection.client.shutdown(socket.SHUT_WR)
+        assert judge(connection.peer, connection.own) is Standing.ADMITTED
+
+
+def test_the_table_knows_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connected("127.0.0.1") as connection:
+        peer, own = connection.peer, connection.own
+        said = judge(peer, own)
+        monkeypatch.setattr("procore_cli.callback.peers.find_owner", lambda peer, own: None)
+        assert judge(peer, own) is said is Standing.ADMITTED
 
 
 @pytest.mark.parametrize(
@@ -68,7 +84,7 @@ def test_a_connection_whose_other_end_is_gone_belongs_to_nobody() -> None:
 )
 def test_every_form_of_an_address_is_recognized(tmp_path: Path, host: str, tcp: str, tcp6: str) -> None:
     root = new_proc(tmp_path / "proc", tcp, tcp6)
-    assert find_peer_uid((host, 0xD431), (host, 4567), root) == NOBODY
+    assert judge((host, 0xD431), (host, 4567), root, {}) is Standing.FOREIGN
 
 
 @pytest.mark.parametrize(
@@ -79,15 +95,18 @@ def test_every_form_of_an_address_is_recognized(tmp_path: Path, host: str, tcp: 
         row(f"{V4}:D432", f"{V4}:11D7"),
         row(f"{words(0x7F000002)}:D431", f"{V4}:11D7"),
         row(f"{V4}:D431", f"{words(0x7F000002)}:11D7"),
-        row(f"{V4}:D431", f"{V4}:11D7", uid=0, inode=0),
         "   0: torn line\n",
     ],
 )
 def test_only_the_other_end_of_this_very_connection_counts(tmp_path: Path, other: str) -> None:
     root = new_proc(tmp_path / "proc", other)
     peer, own = ("127.0.0.1", 0xD431), ("127.0.0.1", 4567)
-    assert find_peer_uid(peer, own, root) is None
-    assert admits(peer, own, root, {})
+    assert judge(peer, own, root, {}) is Standing.ADMITTED
+
+
+def test_a_socket_that_nobody_holds_is_not_roots(tmp_path: Path) -> None:
+    root = new_proc(tmp_path / "proc", row(f"{V4}:D431", f"{V4}:11D7", uid=0, inode=0))
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is Standing.GONE
 
 
 @pytest.mark.parametrize(("uid", "is_let_in"), [(0, True), (1000, True), (1001, False)])
@@ -96,10 +115,10 @@ def test_root_and_we_ourselves_are_let_in_and_others_are_not(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     root = new_proc(tmp_path / "proc", row(f"{V4}:D431", f"{V4}:11D7", uid=uid))
-    assert admits(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is is_let_in
+    expected = Standing.ADMITTED if is_let_in else Standing.FOREIGN
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is expected
 
 
 def test_a_system_that_tells_nothing_lets_everybody_in(tmp_path: Path) -> None:
     peer, own = ("127.0.0.1", 0xD431), ("127.0.0.1", 4567)
-    assert find_peer_uid(peer, own, tmp_path) is None
-    assert admits(peer, own, tmp_path, {})
+    assert judge(peer, own, tmp_path, {}) is Standing.ADMITTED

@@ -29,6 +29,15 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=15) as cl
     except ConnectionError:
         pass
 """
+HIT_AND_RUN = """
+import socket, struct, sys
+raw = sys.stdin.buffer.read()
+client = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+if sys.argv[2] == "reset":
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+client.sendall(raw)
+client.close()
+"""
 # Another user who may read everything: Python may lie where only root can look. No other right of root's.
 AS_NOBODY = [
     "setpriv",
@@ -119,3 +128,18 @@ def test_who_is_not_root_lets_in_himself_and_root(nobodys: SignIn) -> None:
 
     # The browser of the tests is root's, as WSL's relay is.
     nobodys.let_the_person_sign_in()
+
+
+@pytest.mark.parametrize("farewell", ["close", "reset"])
+def test_another_user_who_hangs_up_at_once_does_not_pass_for_root(sign_in: SignIn, farewell: str) -> None:
+    """The link, and so the state, can be read by others: in the arguments of the browser."""
+    sign_in.told.append(REFUSED)
+    send_as_nobody(sign_in, b"")
+
+    for _ in range(5):
+        subprocess.run(
+            [*AS_NOBODY, sys.executable, "-c", HIT_AND_RUN, str(sign_in.port), farewell],
+            input=sign_in.head(f"GET /callback?code=evil&state={sign_in.state} HTTP/1.1"),
+            timeout=30,
+            check=True,
+        )

@@ -134,7 +134,7 @@ def test_an_error_of_ours_ends_the_sign_in_and_its_markup_is_only_shown(
     page = waiting.ask(f"/callback?{said}&state={waiting.state}")
     code, out, err = waiting.end()
 
-    assert (page.status, code, out) == (400, expected, "")
+    assert (page.status, code, out) == (200, expected, "")
     assert "[red]&lt;b&gt;bad&lt;/b&gt;\\u001b[31m\\u202e" in page.text
     assert any("[red]<b>bad</b>\\x1b[31m\\u202e" in line for line in err), err
     assert waiting.provider.count("/oauth/token") == 0
