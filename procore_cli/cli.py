@@ -26,6 +26,7 @@ COMMANDS = {
     "signin": "Sign in with Procore in the browser.",
     "whoami": "Show who is signed in.",
     "refresh": "Exchange the refresh token for new tokens now.",
+    "token": "Print a valid access token, for scripts.",
     "configure": "Set an environment's client id, secret and redirect URI.",
 }
 

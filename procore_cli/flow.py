@@ -1,4 +1,4 @@
-"""Sign up, sign in, whoami, refresh: the order of the steps and nothing else.
+"""Sign up, sign in, whoami, refresh, token: the order of the steps and nothing else.
 
 The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sample Application".
 """
@@ -111,6 +111,25 @@ def refresh(world: World) -> Profile:
     return _profile(world, account, loaded.tokens.expires_at)
 
 
+def token(world: World, min_ttl_s: int) -> str:
+    """An access token that is valid for `min_ttl_s` seconds, refreshed when needed. Raises any of our errors.
+
+    Where no token of Procore's lives that long, one with half of its life before it will do, with a warning.
+    """
+    if world.settings.access_token:
+        _say_token_is_from_elsewhere(world)
+        return world.settings.access_token
+    account, loaded = _load(world)
+    if _is_renewal_due(world, loaded, min_ttl_s):
+        loaded = _refresh(world, account, loaded)
+    left_s = _seconds_left(world, loaded.tokens)
+    if left_s is not None and left_s < min_ttl_s:
+        world.teller.warn(
+            f"This token is valid for {left_s} s, not for {min_ttl_s} s: no token lives longer."
+        )
+    return loaded.tokens.access_token
+
+
 def _load(world: World) -> tuple[Account, Loaded]:
     """The account asked for and its tokens, which may have expired."""
     account = _find_account(world)
@@ -155,12 +174,27 @@ def _sign_in_hint(world: World) -> str:
 
 
 def _is_expired(world: World, tokens: TokenSet) -> bool:
-    expires_at = tokens.expires_at
-    return expires_at is not None and expires_at - world.clock() <= EXPIRY_MARGIN_S
+    left_s = _seconds_left(world, tokens)
+    return left_s is not None and left_s <= EXPIRY_MARGIN_S
+
+
+def _seconds_left(world: World, tokens: TokenSet) -> int | None:
+    """How long an access token still lives; None where Procore did not say."""
+    return None if tokens.expires_at is None else tokens.expires_at - int(world.clock())
+
+
+def _is_renewal_due(world: World, loaded: Loaded, min_ttl_s: int) -> bool:
+    expires_at = loaded.tokens.expires_at
+    if expires_at is None or _is_expired(world, loaded.tokens):
+        return expires_at is not None
+    # An entry is made in the second in which its tokens are asked for.
+    lifetime_s = expires_at - loaded.entry.created_at
+    wanted_s = min_ttl_s if min_ttl_s <= lifetime_s else lifetime_s / 2
+    return expires_at - world.clock() < wanted_s
 
 
 def _whoami_by_variable(world: World, access_token: str) -> Profile:
-    world.teller.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
+    _say_token_is_from_elsewhere(world)
     try:
         me = world.api.me(access_token)
     except TokenRefusedError as error:
@@ -169,6 +203,10 @@ def _whoami_by_variable(world: World, access_token: str) -> Profile:
         ) from None
     settings = world.settings
     return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None)
+
+
+def _say_token_is_from_elsewhere(world: World) -> None:
+    world.teller.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
 
 
 def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenSet:
