@@ -11,7 +11,11 @@ from enum import Enum
 from pathlib import Path
 
 from procore_cli.callback.sock_diag import Owner, find_owner
-from procore_cli.callback.sockets_table import PROC, hex_forms, read_rows
+from procore_cli.callback.sockets_table import PROC, Row, hex_forms, read_rows
+
+Address = tuple[str, int]
+
+_SOME_INODE = 1
 
 
 class Standing(Enum):
@@ -23,8 +27,8 @@ class Standing(Enum):
 
 
 def judge(
-    peer: tuple[str, int],
-    own: tuple[str, int],
+    peer: Address,
+    own: Address,
     root: Path = PROC,
     environ: Mapping[str, str] = os.environ,
 ) -> Standing:
@@ -39,13 +43,23 @@ def judge(
     return Standing.ADMITTED if is_admitted else Standing.FOREIGN
 
 
-def _find_owner(peer: tuple[str, int], own: tuple[str, int], root: Path) -> Owner | None:
+def _find_owner(peer: Address, own: Address, root: Path) -> Owner | None:
     """The owner of the other end of a connection on this machine, or None if it is unknown."""
     if root == PROC and (owner := find_owner(peer, own)):
         return owner
-    theirs, ours = hex_forms(peer[0]), hex_forms(own[0])
-    for row in read_rows(root):
-        ports_fit = (row.local_port, row.remote_port) == (peer[1], own[1])
-        if ports_fit and row.local in theirs and row.remote in ours:
-            return Owner(row.uid, row.inode)
+    rows = list(read_rows(root))
+    theirs, ours = _find_row(rows, peer, own), _find_row(rows, own, peer)
+    if theirs is None:
+        return None
+    # We hold our own end: a table that knows no inode of it knows none at all, and its uids must do.
+    knows_inodes = ours is None or ours.inode != 0
+    return Owner(theirs.uid, theirs.inode if knows_inodes else _SOME_INODE)
+
+
+def _find_row(rows: list[Row], local: Address, remote: Address) -> Row | None:
+    locals_, remotes = hex_forms(local[0]), hex_forms(remote[0])
+    for row in rows:
+        ports_fit = (row.local_port, row.remote_port) == (local[1], remote[1])
+        if ports_fit and row.local in locals_ and row.remote in remotes:
+            return row
     return None

@@ -109,6 +109,14 @@ def test_a_socket_that_nobody_holds_is_not_roots(tmp_path: Path) -> None:
     assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is Standing.GONE
 
 
+@pytest.mark.parametrize(("uid", "standing"), [(os.geteuid(), Standing.ADMITTED), (NOBODY, Standing.FOREIGN)])
+def test_in_a_table_that_knows_no_inodes_the_uid_counts(tmp_path: Path, uid: int, standing: Standing) -> None:
+    theirs = row(f"{V4}:D431", f"{V4}:11D7", uid=uid, inode=0)
+    ours = row(f"{V4}:11D7", f"{V4}:D431", uid=os.geteuid(), inode=0)
+    root = new_proc(tmp_path / "proc", theirs + ours)
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is standing
+
+
 @pytest.mark.parametrize(("uid", "is_let_in"), [(0, True), (1000, True), (1001, False)])
 def test_root_and_we_ourselves_are_let_in_and_others_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, is_let_in: bool
