@@ -10,13 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from procore_cli.credentials import check_tokens, find_app
-from procore_cli.environments import EXPIRY_MARGIN_S
 from procore_cli.errors import (
     NotSignedInError,
     ProcoreLoginError,
     TokenRefusedError,
     WrongPersonError,
 )
+from procore_cli.expiry import is_expired, is_renewal_due, seconds_left
 from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def whoami(world: World) -> Profile:
     if world.settings.access_token:
         return _whoami_by_variable(world, world.settings.access_token)
     account, loaded = _load(world)
-    if _is_expired(world, loaded.tokens):
+    if is_expired(loaded.tokens, world.clock()):
         loaded = _refresh(world, account, loaded)
     try:
         me = world.api.me(loaded.tokens.access_token)
@@ -120,9 +120,10 @@ def token(world: World, min_ttl_s: int) -> str:
         _say_token_is_from_elsewhere(world)
         return world.settings.access_token
     account, loaded = _load(world)
-    if _is_renewal_due(world, loaded, min_ttl_s):
+    # An entry is made in the second in which its tokens are asked for.
+    if is_renewal_due(loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s):
         loaded = _refresh(world, account, loaded)
-    left_s = _seconds_left(world, loaded.tokens)
+    left_s = seconds_left(loaded.tokens, world.clock())
     if left_s is not None and left_s < min_ttl_s:
         world.teller.warn(
             f"This token is valid for {left_s} s, not for {min_ttl_s} s: no token lives longer."
@@ -171,26 +172,6 @@ def _signed_out(world: World, account: Account) -> NotSignedInError:
 
 def _sign_in_hint(world: World) -> str:
     return f"Run procore-login signin --env {world.settings.environment.name}"
-
-
-def _is_expired(world: World, tokens: TokenSet) -> bool:
-    left_s = _seconds_left(world, tokens)
-    return left_s is not None and left_s <= EXPIRY_MARGIN_S
-
-
-def _seconds_left(world: World, tokens: TokenSet) -> int | None:
-    """How long an access token still lives; None where Procore did not say."""
-    return None if tokens.expires_at is None else tokens.expires_at - int(world.clock())
-
-
-def _is_renewal_due(world: World, loaded: Loaded, min_ttl_s: int) -> bool:
-    expires_at = loaded.tokens.expires_at
-    if expires_at is None or _is_expired(world, loaded.tokens):
-        return expires_at is not None
-    # An entry is made in the second in which its tokens are asked for.
-    lifetime_s = expires_at - loaded.entry.created_at
-    wanted_s = min_ttl_s if min_ttl_s <= lifetime_s else lifetime_s / 2
-    return expires_at - world.clock() < wanted_s
 
 
 def _whoami_by_variable(world: World, access_token: str) -> Profile:

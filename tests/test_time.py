@@ -147,12 +147,13 @@ def test_ctrl_c_during_the_exchange_ends_it_at_once_and_tells_the_tab(
 
 
 def test_a_timeout_of_a_second_takes_a_second_and_is_named(machine: Machine, provider: Provider) -> None:
+    began = time.monotonic()
     with Waiting(machine, "--timeout", "1") as process:
         took_s = process.seconds_to_end()
 
     assert process.code == 4
-    # The link was read a moment after the wait had begun.
-    assert 0.5 < took_s < 2
+    assert took_s < 2
+    assert time.monotonic() - began >= 1
     assert "within 1 s" in process.err
     assert provider.requests == []
 
@@ -172,12 +173,14 @@ def test_after_home_the_prompt_is_back_within_300_ms_and_the_port_is_free(machin
 
 def test_a_browser_that_never_asks_for_home_costs_two_seconds(machine: Machine) -> None:
     with Waiting(machine) as process:
+        began = time.monotonic()
         page = Browser(stay_away_from_home=True).open(process.link)
         took_s = process.seconds_to_end()
 
     assert process.code == 0
     assert not is_home(page)
-    assert 1.5 < took_s < 3
+    assert took_s < 3
+    assert time.monotonic() - began >= 2
 
 
 def test_a_slow_exchange_keeps_both_tabs_and_is_not_repeated(machine: Machine, provider: Provider) -> None:

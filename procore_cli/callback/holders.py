@@ -117,7 +117,7 @@ def _ask_netstat(port: int) -> Holder | None:
 
 def _read_netstat(text: str, port: int) -> int | None:
     """The process id of the listener; the word for its state is translated, the missing peer is not."""
-    ours = {f"{host}:{port}" for host in ("127.0.0.1", "0.0.0.0", "[::1]", "[::]")}  # noqa: S104
+    ours = {f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in _LOOPBACK_OR_ANY}
     for columns in map(str.split, text.splitlines()):
         is_listener = len(columns) == 5 and columns[2] in ("0.0.0.0:0", "[::]:0")
         if is_listener and columns[1] in ours and columns[4].isdecimal():

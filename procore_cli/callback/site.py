@@ -104,7 +104,7 @@ class Site:
         if isinstance(outcome, Home):
             headers = (("Location", pages.HOME_PATH), ("Set-Cookie", self._session.cookie))
             return Answer(HTTPStatus.SEE_OTHER, headers=headers)
-        # The callback was ours and was heard: an error status would be one more on its console.
+        # It was ours and was heard; with an error status the browser would report one of its own.
         return Answer(HTTPStatus.OK, pages.failure_page(outcome, self._environment))
 
     def _stray(self) -> Answer:

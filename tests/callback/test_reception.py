@@ -74,8 +74,9 @@ def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recept
         redirect_uri: str = "",
         inbox: Inbox | None = None,
         place: Place = Place.DESK,
+        clock: Clock | None = None,
     ) -> Reception:
-        clock = Clock()
+        clock = clock or Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
         inbox = inbox or Inbox(lambda _: True, clock)
         return Reception(redirect, LINK, inbox, ways, opener, talk, "sandbox", place, clock)
@@ -167,10 +168,12 @@ def test_where_nobody_can_paste_the_time_left_is_shown(receive: Callable[..., Re
             self.now += 1
             return self.now
 
-    with receive(Ways(timeout_s=65), inbox=Inbox(lambda _: True, Clock())) as reception:
-        reception._clock = Watch()
-        with pytest.raises(SignInTimedOutError):
-            reception.wait()
+    inbox = Inbox(lambda _: True, Clock())
+    with (
+        receive(Ways(timeout_s=65), inbox=inbox, clock=Watch()) as reception,
+        pytest.raises(SignInTimedOutError),
+    ):
+        reception.wait()
 
     assert talk.waits[0] == "Waiting for the browser. 1:04 min left."
     assert talk.waits[-2:] == ["Waiting for the browser. 0:01 min left.", ""]

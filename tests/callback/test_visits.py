@@ -34,7 +34,7 @@ def test_the_only_tab_ends_the_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert time.monotonic() - began < LONG_S / 2
 
 
-def test_a_second_tab_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_tab_that_arrives_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visits_module, "_OTHERS_S", LONG_S)
     visits = new_visits(expected=2, arrived=1)
     waiting = threading.Thread(target=visits.wait, args=(LONG_S,))

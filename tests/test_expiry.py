@@ -1,0 +1,50 @@
+"""When a token has to be renewed."""
+
+from __future__ import annotations
+
+import pytest
+
+from procore_cli.expiry import is_expired, is_renewal_due, seconds_left
+from procore_cli.models import Binding, TokenSet
+
+NOW = 1_700_000_000
+
+
+def tokens_with(left_s: int | None) -> TokenSet:
+    expires_at = None if left_s is None else NOW + left_s
+    return TokenSet("access", "refresh", expires_at, Binding("id", "login", "api"))
+
+
+@pytest.mark.parametrize(("left_s", "is_over"), [(None, False), (6, False), (5, True), (0, True), (-9, True)])
+def test_the_last_five_seconds_do_not_count(left_s: int | None, is_over: bool) -> None:
+    assert is_expired(tokens_with(left_s), NOW) == is_over
+
+
+def test_a_token_that_says_no_end_has_no_time_left() -> None:
+    assert seconds_left(tokens_with(None), NOW) is None
+    assert not is_renewal_due(tokens_with(None), NOW, NOW, 10**9)
+
+
+@pytest.mark.parametrize(
+    ("lifetime_s", "left_s", "min_ttl_s", "is_due"),
+    [
+        (5400, 60, 60, False),
+        (5400, 59, 60, True),
+        (5400, 5, 0, True),
+        (5400, 6, 0, False),
+        # No token lives so long: half of its life counts.
+        (5400, 2700, 5401, False),
+        (5400, 2699, 5401, True),
+        (30, 20, 60, False),
+        (30, 14, 60, True),
+        # A clock that was set back, and an expires_in that makes no sense.
+        (5400, 9000, 60, False),
+        (-10, -10, 60, True),
+    ],
+)
+def test_a_token_is_renewed_when_too_little_life_is_left(
+    lifetime_s: int, left_s: int, min_ttl_s: int, is_due: bool
+) -> None:
+    issued_at = NOW + left_s - lifetime_s
+
+    assert is_renewal_due(tokens_with(left_s), issued_at, NOW, min_ttl_s) == is_due
