@@ -27,6 +27,9 @@ COMMANDS = {
     "whoami": "Show who is signed in.",
     "refresh": "Exchange the refresh token for new tokens now.",
     "token": "Print a valid access token, for scripts.",
+    "accounts": "List who is signed in.",
+    "switch": "Make another account the current one.",
+    "signout": "Revoke the tokens and delete them here.",
     "configure": "Set an environment's client id, secret and redirect URI.",
 }
 

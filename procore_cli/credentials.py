@@ -6,12 +6,13 @@ Whatever is stored records the client id and the origins that it was made for (c
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.models import AppCredentials, Binding
 from procore_cli.settings import Settings
-from procore_cli.urls import find_origin
+from procore_cli.urls import LOOPBACK_HOSTS, find_origin
 
 if TYPE_CHECKING:
     from procore_cli.store.credentials import ClientSecrets
@@ -23,6 +24,7 @@ def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     if settings.is_demo:
         from procore_cli.demo.app import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
+        _check_demo(settings)
         return AppCredentials(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, source)
     if not settings.client_id:
         raise _missing(settings, "client id")
@@ -42,7 +44,9 @@ def save_secret(settings: Settings, secrets: ClientSecrets, client_id: str | Non
 def check_tokens(settings: Settings, made_for: Binding) -> None:
     """Refuse tokens that were made for another app or host than those in force. Raises BindingError."""
     what = f"The kept tokens of {settings.environment.name}"
-    if not settings.is_demo:
+    if settings.is_demo:
+        _check_demo(settings)
+    else:
         _check(what, "client id", made_for.client_id, settings.client_id, settings.client_id_source)
     _check(what, "login URL", made_for.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
     _check(what, "API URL", made_for.api_origin, settings.api_origin, "PROCORE_API_URL")
@@ -60,16 +64,33 @@ def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
     _check(what, "client id", stored.client_id, settings.client_id, settings.client_id_source)
     # The monthly sandbox takes production's credentials (Procore's own rule), at its own host alone.
     hosts = (stored.login_origin, settings.login_origin)
-    if hosts != (find_origin(PRODUCTION.login_url), find_origin(MONTHLY.login_url)):
+    is_lent = name != settings.environment.name
+    if not is_lent or hosts != (find_origin(PRODUCTION.login_url), find_origin(MONTHLY.login_url)):
         _check(what, "login URL", *hosts, "PROCORE_LOGIN_URL")
     return stored.secret
+
+
+def _check_demo(settings: Settings) -> None:
+    # Its tokens record no origin, since its port changes; so the rule is that it is on this machine.
+    urls = {
+        "PROCORE_LOGIN_URL": settings.environment.login_url,
+        "PROCORE_API_URL": settings.environment.api_url,
+    }
+    for setting, url in urls.items():
+        if url and urlsplit(url).hostname not in LOOPBACK_HOSTS:
+            raise BindingError(
+                f"demo: made for http://localhost, but {find_origin(url)} is in force (see {setting})."
+                " Nothing was sent.",
+                f"Unset {setting}, or name the environment that it belongs to: --env {PRODUCTION.name}",
+            )
 
 
 def _check(what: str, noun: str, made_for: str, in_force: str | None, setting: str) -> None:
     if in_force in (None, made_for):
         return
     raise BindingError(
-        f"{what}: made for the {noun} {made_for}, but {in_force} is in force. Nothing was sent.",
+        f"{what}: made for the {noun} {made_for}, but {in_force} is in force (see {setting})."
+        " Nothing was sent.",
         f"Correct {setting}; or, if the new {noun} is right, run procore-login configure and signin for it.",
     )
 

@@ -1,4 +1,4 @@
-"""Sign up, sign in, whoami, refresh, token: the order of the steps and nothing else.
+"""Sign up, sign in, whoami, refresh, token, sign out: the order of the steps and nothing else.
 
 The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sample Application".
 """
@@ -9,19 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from procore_cli.credentials import check_tokens, find_app
-from procore_cli.errors import (
-    NotSignedInError,
-    ProcoreLoginError,
-    TokenRefusedError,
-    WrongPersonError,
-)
-from procore_cli.expiry import is_expired, is_renewal_due, seconds_left
+from procore_cli import access, revocation
+from procore_cli.credentials import find_app
+from procore_cli.errors import ProcoreLoginError, StorageError, TokenRefusedError, WrongPersonError
+from procore_cli.expiry import is_renewal_due, seconds_left
 from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
 
 if TYPE_CHECKING:
     from procore_cli.callback.reception import Ways
-    from procore_cli.store.outcomes import Loaded, SignInSaved
+    from procore_cli.store.outcomes import SignedOut, SignInSaved
     from procore_cli.world import World
 
 
@@ -69,46 +65,35 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
         # 8. The browser goes on to /home, which shows the row.
         reception.succeed(Home(saved.user, me, environment.name))
     # 9. The tokens that this account had before are of no use to anybody.
-    _revoke_former(world, app, saved, tokens)
+    revocation.revoke_former(world, app, saved, tokens)
     _say_who_was_current(world, saved)
-    return SignedIn(_profile(world, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new)
+    return SignedIn(
+        access.new_profile(world, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new
+    )
 
 
 def whoami(world: World) -> Profile:
     """Ask Procore who is signed in, refreshing when needed. Raises NotSignedInError and any other of ours."""
     if world.settings.access_token:
         return _whoami_by_variable(world, world.settings.access_token)
-    account, loaded = _load(world)
-    if is_expired(loaded.tokens, world.clock()):
-        loaded = _refresh(world, account, loaded)
-    try:
-        me = world.api.me(loaded.tokens.access_token)
-    except TokenRefusedError:
-        # The clock, or Procore, saw it otherwise: one refresh and one repetition, never a loop.
-        loaded = _refresh(world, account, loaded)
-        me = world.api.me(loaded.tokens.access_token)
-    if me.id != account.user.procore_id:
-        raise WrongPersonError(
-            f"{world.settings.environment.name}: /me says {me.id}, not {account.user.procore_id}.",
-            _sign_in_hint(world),
-        )
-    return _profile(world, world.vault.remember(account, me), loaded.tokens.expires_at)
+    account, loaded = access.ask_me(world, access.find_account(world))
+    return access.new_profile(world, account, loaded.tokens.expires_at)
 
 
 def whoami_offline(world: World) -> Profile:
-    """Who is signed in, by the database alone. Raises NotSignedInError."""
-    account = _find_account(world)
+    """Who is signed in, by the database alone. Raises SignInNeededError."""
+    account = access.find_account(world)
     listed = world.vault.find_listed(account)
     if not listed.is_signed_in:
-        raise _signed_out(world, account)
-    return _profile(world, account, listed.expires_at)
+        raise world.vault.new_signed_out_error(account)
+    return access.new_profile(world, account, listed.expires_at)
 
 
 def refresh(world: World) -> Profile:
     """Exchange the refresh token now (RFC 6749, section 6). Raises any of our errors."""
-    account, loaded = _load(world)
-    loaded = _refresh(world, account, loaded)
-    return _profile(world, account, loaded.tokens.expires_at)
+    account = access.find_account(world)
+    loaded = access.renew(world, account, access.load(world, account))
+    return access.new_profile(world, account, loaded.tokens.expires_at)
 
 
 def token(world: World, min_ttl_s: int) -> str:
@@ -119,10 +104,11 @@ def token(world: World, min_ttl_s: int) -> str:
     if world.settings.access_token:
         _say_token_is_from_elsewhere(world)
         return world.settings.access_token
-    account, loaded = _load(world)
+    account = access.find_account(world)
+    loaded = access.load(world, account)
     # An entry is made in the second in which its tokens are asked for.
     if is_renewal_due(loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s):
-        loaded = _refresh(world, account, loaded)
+        loaded = access.renew(world, account, loaded)
     left_s = seconds_left(loaded.tokens, world.clock())
     if left_s is not None and left_s < min_ttl_s:
         world.teller.warn(
@@ -131,47 +117,82 @@ def token(world: World, min_ttl_s: int) -> str:
     return loaded.tokens.access_token
 
 
-def _load(world: World) -> tuple[Account, Loaded]:
-    """The account asked for and its tokens, which may have expired."""
-    account = _find_account(world)
-    loaded = world.vault.load(account)
-    if loaded is None:
-        raise _signed_out(world, account)
-    check_tokens(world.settings, loaded.tokens.binding)
-    return account, loaded
+def sign_out(world: World) -> None:
+    """Sign one account out, the current one unless another is asked for.
+
+    Whatever fails, the account counts as signed out here; the error says what else was done.
+    Raises NotSignedInError if it was not signed in, and any other of our errors.
+    """
+    account = access.find_account(world)
+    if not world.vault.find_listed(account).is_signed_in:
+        raise world.vault.new_signed_out_error(account)
+    _sign_out(world, account)
+    _say_who_is_left(world)
 
 
-def _refresh(world: World, account: Account, seen: Loaded) -> Loaded:
-    """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time."""
-    app = find_app(world.settings, world.client_secrets)
+def sign_out_all(world: World) -> None:
+    """Sign every account of the environment out. Raises as `sign_out` does, once all have been tried."""
+    present = [line.account for line in world.vault.list_accounts() if line.is_signed_in]
+    if not present:
+        world.teller.say(f"Nobody is signed in to {world.settings.environment.name}.")
+    failures = [failure for account in present if (failure := _find_failure(world, account))]
+    world.vault.clean_free()
+    for failure in failures[:-1]:
+        world.teller.warn(failure.message)
+    if failures:
+        raise failures[-1]
 
-    def exchange(tokens: TokenSet) -> TokenAnswer:
-        return world.oauth.refresh(app, tokens.refresh_token or "")
 
-    def is_needed(tokens: TokenSet) -> bool:
-        return tokens.access_token == seen.tokens.access_token
+def _find_failure(world: World, account: Account) -> ProcoreLoginError | None:
+    try:
+        _sign_out(world, account)
+    except ProcoreLoginError as error:
+        return error
+    return None
 
-    return world.vault.refresh(account, exchange, is_needed, seen)
+
+def _sign_out(world: World, account: Account) -> None:
+    # 1. From here on nothing here uses the tokens.
+    left = world.vault.sign_out(account)
+    try:
+        # 2. Procore forgets them, if they are its own and it can be reached.
+        failure = left.unread or revocation.find_failure(world, left.tokens)
+    finally:
+        # 3. They are deleted here, revoked or not.
+        is_deleted = world.vault.clean(account)
+    _report(world, account, left, failure, is_deleted=is_deleted)
 
 
-def _find_account(world: World) -> Account:
-    account = world.vault.find_account(world.settings.account)
-    if account is None:
-        raise NotSignedInError(
-            f"Nobody is signed in to {world.settings.environment.name}.", _sign_in_hint(world)
+def _report(
+    world: World,
+    account: Account,
+    left: SignedOut,
+    failure: ProcoreLoginError | None,
+    *,
+    is_deleted: bool,
+) -> None:
+    who = f"{access.name_of(account)} is signed out of {world.settings.environment.name}"
+    if not is_deleted:
+        revoked = "are not revoked either" if failure else "are revoked at Procore"
+        raise StorageError(
+            f"{who}, but the tokens could not be deleted here yet; they {revoked}.",
+            "Unlock the keyring; the next sign-in or refresh tries again.",
         )
-    return account
+    if failure is not None:
+        raise type(failure)(
+            f"{who}: the tokens are deleted here, but not revoked, and may still live at Procore."
+            f" {failure.message}",
+            revocation.BY_HAND,
+        )
+    done = "revoked at Procore and deleted here" if left.tokens else "gone already, and could not be revoked"
+    world.teller.say(f"{who}: the tokens are {done}.")
 
 
-def _signed_out(world: World, account: Account) -> NotSignedInError:
-    who = account.user.email or account.user.procore_id
-    return NotSignedInError(
-        f"{who} is not signed in to {world.settings.environment.name} (any more).", _sign_in_hint(world)
-    )
-
-
-def _sign_in_hint(world: World) -> str:
-    return f"Run procore-login signin --env {world.settings.environment.name}"
+def _say_who_is_left(world: World) -> None:
+    lines = [line for line in world.vault.list_accounts() if line.is_signed_in]
+    if lines and not any(line.is_current for line in lines):
+        names = access.list_names(lines)
+        world.teller.say(f"Still signed in: {names}. To make one current: {access.switch_command(world)}")
 
 
 def _whoami_by_variable(world: World, access_token: str) -> Profile:
@@ -201,7 +222,7 @@ def _check_person(world: World, app: AppCredentials, answer: TokenAnswer, me: Me
     who = world.settings.account
     if who is None or who.casefold() in (me.login.casefold(), str(me.id)):
         return
-    _revoke(world, app, answer.refresh_token, answer.access_token)
+    revocation.revoke_unused(world, app, answer.refresh_token, answer.access_token)
     raise WrongPersonError(
         f"The browser is signed in to {world.settings.environment.name} as {me.login}, not as {who};"
         " nothing is kept.",
@@ -224,38 +245,7 @@ def _say_where_tokens_go(world: World) -> None:
 
 def _say_who_was_current(world: World, saved: SignInSaved) -> None:
     if saved.switched_from is not None:
-        before = saved.switched_from.user
         world.teller.say(
-            f"The current account was {before.email or before.procore_id}; it is"
+            f"The current account was {access.name_of(saved.switched_from)}; it is"
             f" {saved.user.email} now. --account names another one."
         )
-
-
-def _revoke_former(world: World, app: AppCredentials, saved: SignInSaved, tokens: TokenSet) -> None:
-    """After a new sign-in the account's former tokens are revoked, never one that was just received."""
-    former = saved.former
-    if former is None or former.binding != tokens.binding:
-        return
-    kept = (tokens.access_token, tokens.refresh_token)
-    _revoke(world, app, *(t for t in (former.refresh_token, former.access_token) if t not in kept))
-
-
-def _revoke(world: World, app: AppCredentials, *tokens: str | None) -> None:
-    try:
-        for token in filter(None, tokens):
-            world.oauth.revoke(app, token)
-    except ProcoreLoginError as error:
-        world.teller.warn(f"The tokens that are no longer needed could not be revoked: {error.message}")
-
-
-def _profile(world: World, account: Account, expires_at: int | None) -> Profile:
-    user, settings = account.user, world.settings
-    return Profile(
-        settings.environment.name,
-        user.id,
-        user.procore_id,
-        user.email,
-        account.name,
-        settings.company,
-        expires_at,
-    )

@@ -91,7 +91,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the list of secret entries; the secret itself lies in the store that it names."""
+    """A line of the list of secret entries; the secret itself lies in the store that it names.
+
+    `place`: the data folder whose files hold it; None for a keyring, and where it was never noted.
+    """
 
     name: str
     store: StoreName
@@ -103,6 +106,7 @@ class Entry:
     expires_at: int | None = None
     parts: int | None = None
     forget_after: int | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True)

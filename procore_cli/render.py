@@ -60,6 +60,7 @@ class Teller:
         self.debug = False
         self.environment = ""
         self._shown_wait = ""
+        self._warned: set[str] = set()
 
     def say(self, text: str) -> None:
         """A line of progress."""
@@ -68,6 +69,12 @@ class Teller:
     def warn(self, text: str) -> None:
         """A line that a person should act on."""
         self._write_label("Warning:", "yellow", text)
+
+    def warn_once(self, text: str) -> None:
+        """As `warn`, for what several parts of a command may come across."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self.warn(text)
 
     def link(self, url: str) -> None:
         """A URL on a line of its own, neither wrapped nor decorated."""
@@ -158,6 +165,15 @@ def print_table(rows: list[tuple[str, str]], title: str) -> None:
         print_line(f"{label}\t{shown(value).translate(_IN_A_CELL)}")
 
 
+def print_columns(names: list[str], rows: list[list[str]]) -> None:
+    """Rows of cells on stdout: drawn under their columns' names on a terminal, tab-separated elsewhere."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        _draw_columns(names, rows)
+        return
+    for row in rows:
+        print_line("\t".join(shown(cell).translate(_IN_A_CELL) for cell in row))
+
+
 def is_colourful(stream: TextIO | None) -> bool:
     """Whether colour may be used: a terminal, and neither NO_COLOR nor a dumb one."""
     return is_animated(stream) and not os.environ.get("NO_COLOR")
@@ -177,11 +193,12 @@ def _profile_rows(profile: Profile, now: float) -> list[tuple[str, str]]:
         ("Row id", "-" if profile.id is None else str(profile.id)),
         ("Environment", profile.environment),
         *([("Company", str(profile.company))] if profile.company is not None else []),
-        ("Token", _token_life(profile.expires_at, now)),
+        ("Token", token_life(profile.expires_at, now)),
     ]
 
 
-def _token_life(expires_at: int | None, now: float) -> str:
+def token_life(expires_at: int | None, now: float) -> str:
+    """When an access token ends, seen at `now` (both seconds, UTC), in words."""
     if expires_at is None:
         return "valid until Procore refuses it"
     if expires_at <= now:
@@ -200,6 +217,19 @@ def _draw(rows: list[tuple[str, str]], title: str) -> None:
     for label, value in rows:
         grid.add_row(label, Text(shown(value)))
     _new_console(sys.stdout).print(Panel.fit(grid, title=Text(title), title_align="left", padding=(0, 1)))
+
+
+def _draw_columns(names: list[str], rows: list[list[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    _new_console(sys.stdout).print(table)
 
 
 def _new_console(stream: TextIO) -> Console:

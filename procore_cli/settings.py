@@ -38,7 +38,7 @@ class Settings:
     client_secret: str | None = field(repr=False)
     company: int | None
     folder: Path
-    database: Path
+    named_database: Path | None
     store: StoreName
     account: str | None
     access_token: str | None = field(repr=False)
@@ -61,6 +61,15 @@ class Settings:
     def api_origin(self) -> str:
         """What token sets record as the API's origin."""
         return DEMO.name if self.is_demo else find_origin(self.environment.api_url)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of the environment in force."""
+        return self.find_database(self.environment.name)
+
+    def find_database(self, environment: str) -> Path:
+        """The SQLite file of an environment: its own, unless PROCORE_LOGIN_DB names one for all."""
+        return self.named_database or self.folder / f"{environment}.db"
 
     def binding(self, client_id: str) -> Binding:
         """What a token set that is received now belongs to."""
@@ -126,7 +135,7 @@ def _new_settings(
         client_secret=None if demo else variables.get("PROCORE_CLIENT_SECRET"),
         company=_find_company(variables, app),
         folder=data_folder,
-        database=_find_database(data_folder, base.name, variables),
+        named_database=_find_named_database(variables),
         store=store,
         account=asked.account or (variables.get("PROCORE_LOGIN_ACCOUNT") if asked.heeds_account else None),
         access_token=_find_access_token(asked, variables, warn),
@@ -236,9 +245,9 @@ def _find_company(variables: Mapping[str, str], app: AppConfig) -> int | None:
     return int(text)
 
 
-def _find_database(data_folder: Path, environment: str, variables: Mapping[str, str]) -> Path:
+def _find_named_database(variables: Mapping[str, str]) -> Path | None:
     chosen = variables.get("PROCORE_LOGIN_DB")
-    return Path(chosen).expanduser().absolute() if chosen else data_folder / f"{environment}.db"
+    return Path(chosen).expanduser().absolute() if chosen else None
 
 
 def _find_access_token(asked: Asked, variables: Mapping[str, str], warn: Callable[[str], None]) -> str | None:

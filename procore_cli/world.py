@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from procore_cli.environments import ENVIRONMENTS
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, Settings, load_settings
 
@@ -73,7 +74,7 @@ def open_world(
     `online` says that the command talks to Procore.
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
-    settings = load_settings(asked, os.environ, teller.warn)
+    settings = load_settings(asked, os.environ, teller.warn_once)
     teller.environment = settings.environment.name
     for name, source in settings.sources.items():
         teller.trace(f"{name} comes from {source}")
@@ -84,6 +85,29 @@ def open_world(
             server = stack.enter_context(DemoServer(settings.folder, clock, teller.warn))
             settings = settings.at(server.url)
         yield _new_world(settings, teller, clock, stack)
+
+
+def find_known_environments(teller: Teller) -> list[str]:
+    """The environments that have a database here: the one in force first, others if they have an account.
+
+    Raises as `open_world`.
+    """
+    settings = load_settings(Asked(heeds_account=False), os.environ, teller.warn_once)
+    in_force = settings.environment.name
+    others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name, teller)]
+    return [in_force, *others] if settings.database.exists() else others
+
+
+def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
+    from procore_cli.store.opening import open_storage
+
+    database = settings.find_database(environment)
+    if not database.exists():
+        return False
+    storage = open_storage(
+        settings.folder, environment, settings.store, tell=teller.say, warn=teller.warn, database=database
+    )
+    return storage.vault.is_known()
 
 
 def new_client_secrets(settings: Settings, store: str, teller: Teller) -> ClientSecrets:

@@ -104,6 +104,31 @@ def test_monthly_at_another_host_does_not_get_productions_secret(world: World) -
         world.find("monthly", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL="https://login.example.com")
 
 
+def test_production_at_monthlys_host_does_not_get_productions_secret(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    with pytest.raises(BindingError, match=r"https://login-sandbox-monthly\.procore\.com"):
+        world.find(
+            "production",
+            PROCORE_CLIENT_ID="id",
+            PROCORE_LOGIN_URL="https://login-sandbox-monthly.procore.com",
+        )
+
+
+def test_monthlys_own_secret_is_not_lent_from_host_to_host(world: World) -> None:
+    world.keep("monthly", "id", "https://login.procore.com")
+
+    with pytest.raises(BindingError):
+        world.find("monthly", PROCORE_CLIENT_ID="id")
+
+
+def test_monthly_does_not_get_the_secret_of_another_app_of_production(world: World) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    with pytest.raises(BindingError, match="PROCORE_CLIENT_ID"):
+        world.find("monthly", PROCORE_CLIENT_ID="other")
+
+
 def test_the_demo_has_an_app_of_its_own(world: World) -> None:
     client_id, secret = world.find("demo", PROCORE_CLIENT_ID="id", PROCORE_CLIENT_SECRET="secret")
 
@@ -133,6 +158,53 @@ def test_tokens_of_another_app_or_host_are_refused_by_name(
         check_tokens(world.settings("production", PROCORE_CLIENT_ID="id"), made_for)
 
     assert setting in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        "https://login.procore.com/",
+        "https://login.procore.com:443",
+        "https://LOGIN.Procore.com",
+        "HTTPS://login.procore.com",
+    ],
+)
+def test_an_origin_is_the_same_however_it_is_written(world: World, same: str) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    check_tokens(world.settings("production", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL=same), BOUND)
+    assert world.find("production", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL=same) == ("id", "hush")
+
+
+@pytest.mark.parametrize("other", ["https://login.procore.com:8443", "https://login.procore.com."])
+def test_an_origin_with_another_port_or_name_is_another(world: World, other: str) -> None:
+    settings = world.settings("production", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL=other)
+
+    with pytest.raises(BindingError):
+        check_tokens(settings, BOUND)
+
+
+def test_tokens_pass_where_no_app_is_in_force(world: World) -> None:
+    check_tokens(world.settings("production"), BOUND)
+
+
+def test_the_demo_records_its_name_in_place_of_both_origins(world: World) -> None:
+    settings = world.settings("demo").at("http://127.0.0.1:5")
+
+    assert settings.binding("pretend") == Binding("pretend", "demo", "demo")
+
+
+@pytest.mark.parametrize("url", ["https://login.procore.com", "http://localhost.example.com"])
+def test_the_demos_app_and_tokens_stay_on_this_machine(world: World, url: str) -> None:
+    settings = world.settings("demo").at(url)
+
+    for attempt in (
+        lambda: check_tokens(settings, settings.binding("pretend")),
+        lambda: find_app(settings, world.secrets("demo")),
+    ):
+        with pytest.raises(BindingError, match="PROCORE_LOGIN_URL") as caught:
+            attempt()
+        assert url in caught.value.message
 
 
 def test_demo_tokens_are_bound_to_the_demo_whatever_its_port(world: World) -> None:

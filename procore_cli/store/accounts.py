@@ -52,6 +52,21 @@ def find_account(rows: Rows, environment: str, user: User) -> Account:
     return Account(user, *found[0]) if found else Account(user)
 
 
+def find_environments(rows: Rows, user: User) -> frozenset[str]:
+    """Which environments remember anything of a row."""
+    found = rows.run(
+        "SELECT environment FROM procore_login_accounts WHERE procore_id = ?", (user.procore_id,)
+    )
+    return frozenset(environment for (environment,) in found)
+
+
+def has_any(rows: Rows, environment: str) -> bool:
+    """Whether the environment remembers anybody."""
+    return bool(
+        rows.run("SELECT 1 FROM procore_login_accounts WHERE environment = ? LIMIT 1", (environment,))
+    )
+
+
 def save_name(rows: Rows, environment: str, procore_id: int, name: str | None) -> None:
     """Remember the name that `/me` said last."""
     rows.run(

@@ -28,6 +28,11 @@ _MEANINGS = {
     "unable to open": ("cannot be opened", _PERMISSIONS),
     "not a database": ("is not an SQLite database", _ELSEWHERE),
     "malformed": ("is damaged", _ELSEWHERE),
+    "disk is full": ("cannot be written: the disk is full", "Make room on it, then try again."),
+    "disk I/O": (
+        "cannot be read or written: disk I/O error",
+        "Look at the disk and at limits on file sizes, then try again.",
+    ),
 }
 
 
@@ -70,9 +75,11 @@ class Database:
     def _transaction(self, begin: str) -> Iterator[Rows]:
         with self._translated(), closing(self._connect()) as connection:
             rows = Rows(connection)
-            self._prepare(rows)
             # Closing a connection rolls back what was not committed.
             rows.run(begin)
+            while not schema.is_complete(rows.run, str(self.path)):
+                self._migrate(rows)
+                rows.run(begin)
             yield rows
             rows.run("COMMIT")
 
@@ -97,11 +104,11 @@ class Database:
                 if not self.path.exists():
                     raise DatabaseError(error.message, _PERMISSIONS) from None
 
-    def _prepare(self, rows: Rows) -> None:
-        if schema.is_complete(rows.run, str(self.path)):
-            return
+    def _migrate(self, rows: Rows) -> None:
+        # A reader cannot become a writer while another one waits to commit, so it begins anew.
+        rows.run("ROLLBACK")
         rows.run("BEGIN IMMEDIATE")
-        schema.create(rows.run)
+        schema.migrate(rows.run, str(self.path))
         rows.run("COMMIT")
 
     @contextmanager

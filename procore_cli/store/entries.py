@@ -8,7 +8,9 @@ from __future__ import annotations
 from procore_cli.models import Entry, EntryState
 from procore_cli.store.database import Rows
 
-_COLUMNS = "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after"
+_COLUMNS = (
+    "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after, place"
+)
 
 
 def add(rows: Rows, entry: Entry) -> None:

@@ -9,7 +9,13 @@ import json
 import time
 
 from procore_cli import errors
-from procore_cli.errors import NotSignedInError, ProcoreError, ProcoreLoginError, RefreshRefusedError
+from procore_cli.errors import (
+    NotSignedInError,
+    ProcoreError,
+    ProcoreLoginError,
+    RefreshRefusedError,
+    SignInNeededError,
+)
 from procore_cli.models import Account
 
 
@@ -25,6 +31,14 @@ def read_text(text: str | None) -> ProcoreLoginError:
         return _find_class(name)(str(message), str(hint))
     except (ValueError, TypeError):
         return ProcoreError("Another run's refresh failed.", "Try again.")
+
+
+def find_refusal(account: Account) -> SignInNeededError | None:
+    """The refusal that took the account's tokens out of use, if that is what happened last."""
+    if account.failure is None:
+        return None
+    error = read_text(account.failure)
+    return error if isinstance(error, SignInNeededError) else None
 
 
 def new_signed_out_error(account: Account, environment: str) -> NotSignedInError:

@@ -1,15 +1,18 @@
 """Secrets as 0600 files in the data folder: an explicit choice of the user's, for machines without a keyring.
 
-Refuses a file that others own or that is a link; writes are atomic.
+Refuses a file that others own or that is a link, and to add to another data folder; writes are atomic.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import stat
 from pathlib import Path
 
 from procore_cli import folder
+from procore_cli.errors import DataFolderError
 from procore_cli.models import StoreName
 
 
@@ -22,6 +25,16 @@ class SecretFiles:
         """`home` is the data folder. Touches nothing yet."""
         self._home = home
         self._report = report
+
+    @property
+    def place(self) -> str | None:
+        """The data folder as the list of entries notes it; None for a path that no database holds."""
+        path = str(self._home.resolve())
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError:
+            return None
+        return path
 
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises DataFolderError."""
@@ -37,8 +50,45 @@ class SecretFiles:
         folder.delete_file(self._find_path(service, username))
 
     def _find_path(self, service: str, username: str) -> Path:
-        secrets = folder.open_subfolder(self._home, "secrets", self._report)
-        return secrets / new_file_name(service, username)
+        return self._open_folder() / new_file_name(service, username)
+
+    def _open_folder(self) -> Path:
+        return folder.open_subfolder(self._home, "secrets", self._report)
+
+
+class SecretFilesElsewhere(SecretFiles):
+    """What another data folder keeps, to be read and deleted; that folder is neither made nor changed."""
+
+    def save(self, service: str, username: str, text: str) -> None:
+        """Raises DataFolderError: what is new is kept in our own folder."""
+        raise _unreachable(self._home, "it is another data folder")
+
+    def _open_folder(self) -> Path:
+        _check_private(self._home, self._home)
+        secrets = self._home / "secrets"
+        if os.path.lexists(secrets):
+            _check_private(secrets, self._home)
+        return secrets
+
+
+def _check_private(path: Path, home: Path) -> None:
+    # The path comes from a database that others may write, so nothing is followed or tightened.
+    try:
+        status = path.lstat()
+        is_direct = path.is_absolute() and path.resolve() == path
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _unreachable(home, getattr(error, "strerror", None) or "its name leads nowhere") from None
+    if not is_direct or not stat.S_ISDIR(status.st_mode):
+        raise _unreachable(home, "it is not a folder, or lies behind a symbolic link")
+    if os.name != "nt" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
+        raise _unreachable(home, "it is not ours alone (mode 0700)")
+
+
+def _unreachable(home: Path, why: str) -> DataFolderError:
+    return DataFolderError(
+        f"The data folder {home}, where tokens of this database lie, cannot be used: {why}.",
+        "Make it reachable again, or sign in again: procore-login signin",
+    )
 
 
 def new_file_name(service: str, username: str) -> str:

@@ -5,6 +5,7 @@ Refuses backends that merely happen to be installed: the platform's own count, o
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING, TypeVar
 from procore_cli.errors import KeyringError
 from procore_cli.models import StoreName
 from procore_cli.store.deadline import Limits, OutOfTimeError, call_within
-from procore_cli.store.secret_store import ClosedError, GivenUpError
+from procore_cli.store.keyring_faults import (
+    is_dismissed,
+    new_missing_error,
+    new_useless_error,
+    translate,
+)
+from procore_cli.store.secret_store import GivenUpError
 from procore_cli.store.session_bus import use_own_bus
 
 if TYPE_CHECKING:
@@ -22,18 +29,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_VARIABLE = "PYTHON_KEYRING_BACKEND"
 _SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
 _UNIX = (_SECRET_SERVICE, "keyring.backends.kwallet.DBusKeyring", "keyring.backends.libsecret.Keyring")
 _PLATFORM_BACKENDS = {
     "darwin": ("keyring.backends.macOS.Keyring",),
     "win32": ("keyring.backends.Windows.WinVaultKeyring",),
 }
-_FIRST_CHOICE = {
-    "darwin": "Unlock the login keychain",
-    "win32": "Sign in to Windows in a way that has the Credential Manager (not over a network logon)",
-}
-_DISMISSED = {"KeyringLocked", "PromptDismissedException", "LockedException"}
-_UNREACHABLE = {"InitError", "SecretServiceNotAvailableException", "ConnectionError", "FileNotFoundError"}
 # Whether the collection is locked is worth a short wait only.
 _LOCK_QUERY = Limits(notice_s=1.0, give_up_s=1.0)
 
@@ -86,7 +88,10 @@ class Keyring:
         except KeyringError as error:
             return error
         except Exception as error:  # noqa: BLE001 - backends leak whatever their libraries raise
-            return _translate(error, action)
+            # Nothing but what the user named raises this.
+            if type(error).__name__ == "NoKeyringError" and self._backend is not None:
+                return new_useless_error(_find_name(self._backend), _name_remedy())
+            return translate(error, action)
 
     def _tell_waiting(self) -> None:
         locked = self._backend is not None and _find_name(self._backend) == _SECRET_SERVICE and is_locked()
@@ -110,9 +115,14 @@ def _delete(backend: KeyringBackend, service: str, username: str) -> None:
     except Exception as error:
         if _is_missing(error):
             return
-        # "Cannot be deleted" and "is not there" are the same exception.
-        if type(error).__name__ != "PasswordDeleteError" or _load(backend, service, username) is not None:
+        # "Cannot be deleted" and "is not there" are the same exception. No prompt is shown twice.
+        is_unclear = type(error).__name__ == "PasswordDeleteError" and not is_dismissed(error)
+        if not is_unclear or _load(backend, service, username) is not None:
             raise
+    else:
+        # KWallet's and libsecret's backends ignore a failed deletion.
+        if _load(backend, service, username) is not None:
+            raise KeyringError("The keyring did not delete an entry.", "Unlock it, then try again.")
 
 
 def _is_missing(error: Exception) -> bool:
@@ -147,60 +157,33 @@ def _load_named_backend() -> KeyringBackend | None:
     """What the user chose in keyring's own configuration, accepted whatever it is."""
     from keyring import core
 
-    variable = "PYTHON_KEYRING_BACKEND"
-    named = bool(os.environ.get(variable))
+    named = os.environ.get(_VARIABLE)
     try:
         return core.load_env() if named else core.load_config()
     except Exception as error:  # noqa: BLE001 - importing what is named can raise anything
-        setting = f"{variable} ({os.environ[variable]})" if named else "keyring's keyringrc.cfg"
+        setting = f"{_VARIABLE} ({named})" if named else "keyring's keyringrc.cfg"
         raise KeyringError(
-            f"The keyring that {setting} names cannot be used ({type(error).__name__}).",
-            f"Correct or remove {variable if named else 'the setting default-keyring there'}.",
+            f"The keyring that {setting} names cannot be used ({type(error).__name__}).", f"{_name_remedy()}."
         ) from None
 
 
-def _find_platform_backend() -> KeyringBackend | None:
-    from keyring import core
+def _name_remedy() -> str:
+    is_named = bool(os.environ.get(_VARIABLE))
+    return f"Correct or remove {_VARIABLE if is_named else 'default-keyring in keyringrc.cfg'}"
 
+
+def _find_platform_backend() -> KeyringBackend | None:
     for name in _PLATFORM_BACKENDS.get(sys.platform, _UNIX):
+        module, _, class_name = name.rpartition(".")
         try:
-            backend = core.load_keyring(name)
-            if type(backend).priority > 0:
-                return backend
-        except Exception:  # noqa: BLE001, S112, PERF203 - it is not there, for one of many reasons
+            backend_class: type[KeyringBackend] = getattr(importlib.import_module(module), class_name)
+            # Once, not twice as keyring's own load_keyring would have it: on Linux this asks the bus.
+            if backend_class.priority > 0:
+                return backend_class()
+        except Exception:  # noqa: BLE001, S112 - it is not there, for one of many reasons
             continue
     return None
 
 
 def _raise_missing() -> KeyringBackend:
-    raise _new_missing_error()
-
-
-def _translate(error: Exception, action: str) -> KeyringError:
-    name = type(error).__name__
-    if name == "NoKeyringError":
-        return _new_missing_error()
-    if name in _DISMISSED or "Cancelled by user" in error.args:
-        return ClosedError(
-            "The keyring is locked, and the prompt to unlock it was dismissed or could not be shown.",
-            "Unlock the keyring, then try again. " + _list_choices(),
-        )
-    if name in _UNREACHABLE:
-        return ClosedError(f"The keyring cannot be reached ({name}).", _list_choices())
-    # Numbers alone: a text might repeat what was to be written.
-    codes = "".join(f" {code}" for code in error.args if isinstance(code, int))
-    return KeyringError(f"The keyring failed to {action} ({name}{codes}).", _list_choices())
-
-
-def _new_missing_error() -> KeyringError:
-    return ClosedError("There is no keyring here that can be used.", _list_choices())
-
-
-def _list_choices() -> str:
-    first = _FIRST_CHOICE.get(
-        sys.platform, "Install and unlock a Secret Service (gnome-keyring or KWallet) in your session"
-    )
-    return (
-        f"{first}; or keep the tokens in files that only you can read: "
-        "`procore-login configure --store file` (cron reads it too); or set PROCORE_ACCESS_TOKEN (CI)."
-    )
+    raise new_missing_error()

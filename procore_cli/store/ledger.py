@@ -12,7 +12,7 @@ from procore_cli.errors import StorageError
 from procore_cli.models import Entry, EntryKind, StoreName, TokenSet
 from procore_cli.store import entries, parts, tokens
 from procore_cli.store.database import Database
-from procore_cli.store.secret_store import ClosedError, GivenUpError, Stores
+from procore_cli.store.secret_store import ClosedError, GivenUpError, PlacedStore, Stores
 
 # A write that was given up may land for so long.
 LANDING_S = 24 * 60 * 60
@@ -37,7 +37,7 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._warn = warn
-        self._closed: set[StoreName] = set()
+        self._closed: set[tuple[StoreName, str | None]] = set()
 
     def now(self) -> int:
         """Whole seconds (UTC)."""
@@ -51,7 +51,16 @@ class Ledger:
         """Step 1: a new name, committed as pending. Raises DatabaseError."""
         # What secrets.token_hex does, without the time that its import takes.
         name = os.urandom(16).hex()
-        entry = Entry(name, self._store, self.environment, procore_id, kind, "pending", self.now())
+        entry = Entry(
+            name,
+            self._store,
+            self.environment,
+            procore_id,
+            kind,
+            "pending",
+            self.now(),
+            place=self._find_place(self._store),
+        )
         with self.database.writing() as rows:
             entries.add(rows, entry)
         return entry
@@ -62,7 +71,11 @@ class Ledger:
 
     def read(self, entry: Entry) -> str | None:
         """The secret, or None if it is missing or torn. Raises StorageError."""
-        return parts.load_text(self._stores(entry.store), self.environment, entry.name)
+        text = parts.load_text(self._stores(entry.store), self.environment, entry.name)
+        # Our own folder comes first: it may be the one in `place`, moved or copied.
+        if text is None and self._is_elsewhere(entry):
+            text = parts.load_text(self._stores(entry.store, entry.place), self.environment, entry.name)
+        return text
 
     def read_tokens(self, entry: Entry) -> TokenSet | None:
         """The token set, or None if it is missing, torn or no token set. Raises StorageError."""
@@ -71,7 +84,14 @@ class Ledger:
 
     def delete(self, entry: Entry) -> None:
         """Delete the secret, the entry stays on the list. Raises StorageError."""
-        parts.delete_text(self._stores(entry.store), self.environment, entry.name, entry.parts)
+        own = self._stores(entry.store)
+        first = parts.new_service(self.environment, entry.name, 1)
+        # What lies here too is a copy of that folder, which may go on by itself with the other.
+        lies_elsewhere = self._is_elsewhere(entry) and own.load(first, parts.USERNAME) is None
+        parts.delete_text(own, self.environment, entry.name, entry.parts)
+        if lies_elsewhere:
+            there = self._stores(entry.store, entry.place)
+            parts.delete_text(there, self.environment, entry.name, entry.parts)
 
     def new_forget_after(self) -> int:
         """Until when (seconds, UTC) a write that is given up now may land."""
@@ -95,9 +115,10 @@ class Ledger:
             dead = entries.list_in_state(rows, self.environment, procore_id, "dead")
         for entry in dead:
             is_due = entry.parts != 0 or self._is_past(entry)
-            if is_due and entry.store not in self._closed and not self._delete_one(entry):
+            where = (entry.store, entry.place)
+            if is_due and where not in self._closed and not self._delete_one(entry):
                 # The failure may have taken a whole minute: this run does not ask that store again.
-                self._closed.add(entry.store)
+                self._closed.add(where)
 
     def _delete_one(self, entry: Entry) -> bool:
         try:
@@ -114,6 +135,13 @@ class Ledger:
             else:
                 entries.mark_deleted(rows, entry.name)
         return True
+
+    def _find_place(self, store: StoreName) -> str | None:
+        own = self._stores(store)
+        return own.place if isinstance(own, PlacedStore) else None
+
+    def _is_elsewhere(self, entry: Entry) -> bool:
+        return entry.place is not None and entry.place != self._find_place(entry.store)
 
     def _is_past(self, entry: Entry) -> bool:
         """Whether nothing can land under the name any more."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT_S = 90.0
 POLL_S = 0.05
+# A change that the file's time is too coarse to show, or that lies in a write-ahead log, waits so long.
+LOOK_S = 1.0
 
 
 class Locks:
@@ -38,7 +40,8 @@ class Locks:
     ) -> None:
         """`home` is the data folder; `clock` counts seconds from anywhere, as `time.monotonic` does."""
         self._home = home
-        self._scope = f"{database.resolve()}\0{environment}"
+        self._database = database.resolve()
+        self._scope = f"{self._database}\0{environment}"
         self._environment = environment
         self._report = report
         self._timeout_s = timeout_s
@@ -49,7 +52,8 @@ class Locks:
     def hold(self, procore_id: int | None, leave_when: Callable[[], bool] | None = None) -> Iterator[bool]:
         """Wait for an account's lock (None: the one of a sign-in that nobody is known of yet).
 
-        Yields True with the lock held, or False once `leave_when` says that it is not needed any more.
+        Yields True with the lock held, or False once `leave_when` says that it is not needed any more;
+        that is asked at first, whenever the database's file has changed, and once a second.
         Raises BusyError after the time limit, DataFolderError.
         """
         lock = self._new_lock(procore_id)
@@ -68,8 +72,9 @@ class Locks:
 
     def _wait(self, lock: BaseFileLock, leave_when: Callable[[], bool] | None) -> bool:
         deadline = self._clock() + self._timeout_s
+        glance = _Glance(self._database, self._clock)
         while not self._try(lock):
-            if leave_when is not None and leave_when():
+            if leave_when is not None and glance.is_worth_a_look() and leave_when():
                 return False
             if self._clock() >= deadline:
                 raise self._new_busy_error()
@@ -110,6 +115,33 @@ class Locks:
             f"for {self._timeout_s:g} seconds.",
             "Wait until it has ended, then try again.",
         )
+
+
+class _Glance:
+    """Spares a waiting run the database: a hundred that read it all the time would take a whole processor."""
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        self._path = path
+        self._clock = clock
+        self._seen: tuple[int, ...] | None = None
+        self._looked_at: float | None = None
+
+    def is_worth_a_look(self) -> bool:
+        """Whether the file may hold something new since the last time that this said so."""
+        # Never opened here: closing it would drop the locks that SQLite holds in another thread.
+        mark, now = _find_mark(self._path), self._clock()
+        if self._looked_at is not None and mark == self._seen and now < self._looked_at + LOOK_S:
+            return False
+        self._seen, self._looked_at = mark, now
+        return True
+
+
+def _find_mark(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _new_options() -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from procore_cli.environments import ENVIRONMENTS
 from procore_cli.models import StoreName
 from procore_cli.store.credentials import ClientSecrets
 from procore_cli.store.database import Database
@@ -46,21 +49,47 @@ def open_storage(
     path = (own if database is None else database).absolute()
     is_ours = path.parent == home.absolute()
     rows = Database(path, warn, is_ours=is_ours)
-    locks = Locks(home, path, environment, warn)
+    lock_home = home if database is None else _find_lock_home(home, path, is_ours=is_ours)
+    locks = Locks(lock_home, path, environment, warn)
     stores = new_stores(home, tell, warn)
     vault = Vault(rows, locks, stores, store, environment, clock, warn)
     return Storage(vault, ClientSecrets(stores, store, environment), stores)
+
+
+def _find_lock_home(home: Path, database: Path, *, is_ours: bool) -> Path:
+    """The folder below which every run that names this database locks, whatever its own data folder is.
+
+    Two data folders may share it, so the locks lie with it: in the data folder that it is the
+    database of, or else in a hidden folder beside it, one for each user of the machine.
+    """
+    path = database.resolve()
+    if path.suffix == ".db" and path.stem in ENVIRONMENTS and (is_ours or _is_private(path.parent)):
+        return path.parent
+    owner = f"-{os.geteuid()}" if hasattr(os, "geteuid") else ""
+    beside = path.with_name(f".{path.name}.procore-login{owner}")
+    # Where nothing can be made beside it, nothing can be written to it either: there is nothing to lock.
+    is_usable = beside.is_dir() or os.access(path.parent, os.W_OK)
+    return beside if is_usable and not beside.is_symlink() else home
+
+
+def _is_private(folder: Path) -> bool:
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    # Windows has no such modes: there a folder below the user's profile is private.
+    return os.name == "nt" or (status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077)
 
 
 def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:
     """Both stores, each made when it is first asked for."""
 
     @cache
-    def find_store(name: StoreName) -> SecretStore:
+    def find_store(name: StoreName, place: str | None = None, /) -> SecretStore:
         if name == "file":
-            from procore_cli.store.files import SecretFiles
+            from procore_cli.store.files import SecretFiles, SecretFilesElsewhere
 
-            return SecretFiles(home, warn)
+            return SecretFiles(home, warn) if place is None else SecretFilesElsewhere(Path(place), warn)
         from procore_cli.store.keyrings import Keyring
 
         return Keyring(tell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from procore_cli.errors import StorageError
 from procore_cli.models import Account, Entry, TokenSet, User
 
 
@@ -30,10 +31,27 @@ class SignInSaved:
 
 
 @dataclass(frozen=True)
+class SignedOut:
+    """What a sign-out took out of use.
+
+    `tokens` is None if they were gone already, or could not be read: `unread` then says why.
+    """
+
+    tokens: TokenSet | None
+    unread: StorageError | None = None
+
+
+@dataclass(frozen=True)
 class Listed:
-    """A line of the list of accounts; `expires_at` is the live token's end (seconds, UTC)."""
+    """A line of the list of accounts; `expires_at` is the live token's end (seconds, UTC).
+
+    `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:
+    Procore refused its last refresh token.
+    """
 
     account: Account
+    environments: frozenset[str]
     is_current: bool
     is_signed_in: bool
+    is_refused: bool
     expires_at: int | None

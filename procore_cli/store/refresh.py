@@ -29,6 +29,7 @@ from procore_cli.store.settle import settle, tidy
 
 Exchange = Callable[[TokenSet], TokenAnswer]
 Needed = Callable[[TokenSet], bool]
+Discard = Callable[[TokenSet], None]
 
 
 class Refresh:
@@ -42,18 +43,20 @@ class Refresh:
         self._environment = ledger.environment
         self._seen = seen
 
-    def run(self, exchange: Exchange, needed: Needed) -> Loaded:
+    def run(self, exchange: Exchange, needed: Needed, discard: Discard) -> Loaded:
         """See `Vault.refresh`."""
         # 1. Wait for the lock, or for what another run brings meanwhile.
         with self._locks.hold(self._id, leave_when=self._has_outcome) as held:
-            outcome = self._run_locked(exchange, needed) if held else self._find_outcome(is_final=False)
+            outcome = (
+                self._run_locked(exchange, needed, discard) if held else self._find_outcome(is_final=False)
+            )
         if outcome is None:
             # What the other run brought has gone again: only the holder of the lock can tell why.
             with self._locks.hold(self._id):
-                outcome = self._run_locked(exchange, needed)
+                outcome = self._run_locked(exchange, needed, discard)
         return outcome
 
-    def _run_locked(self, exchange: Exchange, needed: Needed) -> Loaded:
+    def _run_locked(self, exchange: Exchange, needed: Needed, discard: Discard) -> Loaded:
         # 2. Bring to an end what an earlier run left, and read again.
         settle(self._ledger, self._id)
         outcome = self._find_outcome(is_final=True)
@@ -73,6 +76,7 @@ class Refresh:
         # 6. Delete what is dead.
         tidy(self._ledger, self._locks, self._id)
         if saved is None:
+            discard(renewed)
             raise failures.new_signed_out_error(self._account, self._environment)
         return saved
 

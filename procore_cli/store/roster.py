@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from procore_cli.errors import UnknownAccountError
+from procore_cli.errors import SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Me, User
-from procore_cli.store import accounts, entries
+from procore_cli.store import accounts, entries, failures
 from procore_cli.store.database import Database, Rows
 from procore_cli.store.outcomes import Listed
 
@@ -24,16 +24,23 @@ class Roster:
         self._database = database
 
     def find_account(self, who: str | None = None) -> Account | None:
-        """The account that `who` (an e-mail or a procore_id) means, without it the current one, if any.
+        """As `find_named`, without `who` as `find_current`."""
+        return self.find_current() if who is None else self.find_named(who)
 
-        A row is enough, tokens or not. Raises UnknownAccountError, with the candidates.
+    def find_current(self) -> Account | None:
+        """The current account, if any; a row is enough, tokens or not."""
+        with self._database.reading() as rows:
+            user = accounts.find_current(rows, self.environment)
+            return None if user is None else self._read_account(rows, user)
+
+    def find_named(self, who: str) -> Account:
+        """The account that `who` (an e-mail or a procore_id) means; a row is enough.
+
+        Raises UnknownAccountError, with the candidates.
         """
         with self._database.reading() as rows:
-            if who is None:
-                user = accounts.find_current(rows, self.environment)
-            else:
-                user = self._find_user(accounts.list_users(rows), who.strip())
-            return None if user is None else self._read_account(rows, user)
+            user = self._find_user(accounts.list_users(rows), who.strip())
+            return self._read_account(rows, user)
 
     def list_accounts(self) -> list[Listed]:
         """Every row, signed in or not, by id."""
@@ -46,10 +53,24 @@ class Roster:
         with self._database.reading() as rows:
             return self._list_one(rows, account.user, accounts.find_current(rows, self.environment))
 
-    def switch(self, account: Account) -> None:
-        """Make the account the current one."""
+    def is_known(self) -> bool:
+        """Whether the environment remembers anybody in this database."""
+        with self._database.reading() as rows:
+            return accounts.has_any(rows, self.environment)
+
+    def switch(self, account: Account) -> bool:
+        """Make the account the current one; False if it is not signed in (any more)."""
         with self._database.writing() as rows:
+            if entries.find_live(rows, self.environment, account.user.procore_id) is None:
+                return False
             accounts.save_current(rows, self.environment, account.user)
+        return True
+
+    def new_signed_out_error(self, account: Account) -> SignInNeededError:
+        """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
+        with self._database.reading() as rows:
+            known = self._read_account(rows, account.user)
+        return failures.find_refusal(known) or failures.new_signed_out_error(known, self.environment)
 
     def remember(self, account: Account, me: Me) -> Account:
         """Keep what `/me` says now, where it differs; returns the account as it is then."""
@@ -66,10 +87,16 @@ class Roster:
         return accounts.find_account(rows, self.environment, user)
 
     def _list_one(self, rows: Rows, user: User, current: User | None) -> Listed:
+        account = self._read_account(rows, user)
         live = entries.find_live(rows, self.environment, user.procore_id)
-        is_current = current is not None and current.procore_id == user.procore_id
-        expires_at = live.expires_at if live else None
-        return Listed(self._read_account(rows, user), is_current, live is not None, expires_at)
+        return Listed(
+            account,
+            environments=accounts.find_environments(rows, user),
+            is_current=current is not None and current.procore_id == user.procore_id,
+            is_signed_in=live is not None,
+            is_refused=live is None and failures.find_refusal(account) is not None,
+            expires_at=live.expires_at if live else None,
+        )
 
     def _find_user(self, users: list[User], who: str) -> User:
         meant = [u for u in users if who == str(u.procore_id) or who.casefold() == (u.email or "").casefold()]

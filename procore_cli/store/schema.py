@@ -10,13 +10,16 @@ from typing import Any
 
 from procore_cli.errors import DatabaseError
 
-VERSION = 1
+VERSION = 2
 
 Run = Callable[..., list[tuple[Any, ...]]]
 
+_PREFIX = "procore_login_"
+_INDEX = "procore_login_users_procore_id"
+# As they are in the newest version: a table that is missing is made in this shape.
 _TABLES = {
     "users": "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))",
-    "procore_login_users_procore_id": "CREATE INDEX procore_login_users_procore_id ON users (procore_id)",
+    _INDEX: f"CREATE INDEX {_INDEX} ON users (procore_id)",
     "procore_login_session": """
         CREATE TABLE procore_login_session (
             environment TEXT PRIMARY KEY, user_id INTEGER)""",
@@ -29,47 +32,78 @@ _TABLES = {
         CREATE TABLE procore_login_entries (
             name TEXT PRIMARY KEY, store TEXT NOT NULL, environment TEXT NOT NULL, procore_id INTEGER,
             kind TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER,
-            parts INTEGER, forget_after INTEGER)""",
+            parts INTEGER, forget_after INTEGER, place TEXT)""",
     "procore_login_meta": """
         CREATE TABLE procore_login_meta (
             key TEXT PRIMARY KEY, value INTEGER NOT NULL)""",
 }
+# What each version changed: (table, statement), for a table that an older version made.
+_STEPS = {
+    2: [("procore_login_entries", "ALTER TABLE procore_login_entries ADD COLUMN place TEXT")],
+}
 
 
 def is_complete(run: Run, shown: str) -> bool:
-    """Whether every table is there; only reads. `shown` names the file. Raises DatabaseError."""
+    """Whether every table is there in the newest version; only reads. Raises DatabaseError.
+
+    `shown` names the file. To be called inside the transaction that relies on the answer.
+    """
     present = _find_names(run)
-    if "procore_login_meta" in present:
-        _check_version(run, shown)
+    version = _find_version(run, present, shown)
     if "users" in present:
         _check_users(run, shown)
-    return present >= _TABLES.keys()
+    return version == VERSION and present >= _TABLES.keys()
 
 
-def create(run: Run) -> None:
-    """Add the tables that are missing; to be called inside a write transaction."""
+def migrate(run: Run, shown: str) -> None:
+    """Bring the tables to the newest version, adding what is missing. Raises DatabaseError.
+
+    To be called inside a write transaction: what another process did before it began counts.
+    """
+    if is_complete(run, shown):
+        return
     present = _find_names(run)
+    version = _find_version(run, present, shown) or VERSION
+    for number in range(version + 1, VERSION + 1):
+        for table, statement in _STEPS[number]:
+            if table in present:
+                run(statement)
     for name, statement in _TABLES.items():
         if name not in present:
             run(statement)
-    run("INSERT OR IGNORE INTO procore_login_meta VALUES ('schema_version', ?)", (VERSION,))
+    run("INSERT OR REPLACE INTO procore_login_meta VALUES ('schema_version', ?)", (VERSION,))
 
 
 def _find_names(run: Run) -> set[str]:
-    return {name for (name,) in run("SELECT name FROM sqlite_master")}
+    # SQLite takes users and Users for the same.
+    return {name.lower() for (name,) in run("SELECT name FROM sqlite_master")}
 
 
-def _check_version(run: Run, shown: str) -> None:
-    for (version,) in run("SELECT value FROM procore_login_meta WHERE key = 'schema_version'"):
-        if not isinstance(version, int) or version > VERSION:
-            raise DatabaseError(
-                f"The database {shown} was written by a newer procore-login (schema {version!r}).",
-                "Update procore-login, or let PROCORE_LOGIN_DB name another file.",
-            )
+def _find_version(run: Run, present: set[str], shown: str) -> int | None:
+    """The version that the file says it has; None for one that has no table of ours."""
+    if not any(name.startswith(_PREFIX) for name in present - {_INDEX}):
+        return None
+    found: list[tuple[Any, ...]] = []
+    if "procore_login_meta" in present:
+        found = run("SELECT value FROM procore_login_meta WHERE key = 'schema_version'")
+    version = found[0][0] if found else None
+    if not isinstance(version, int) or version < 1:
+        raise DatabaseError(
+            f"The database {shown} has tables of procore-login, but not their version "
+            f"({'none' if version is None else repr(version)}).",
+            "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file.",
+        )
+    if version > VERSION:
+        raise DatabaseError(
+            f"The database {shown} was written by a newer procore-login (schema {version}).",
+            "Update procore-login, or let PROCORE_LOGIN_DB name another file.",
+        )
+    return version
 
 
 def _check_users(run: Run, shown: str) -> None:
-    columns = {name: (kind.upper(), key) for _, name, kind, _, _, key in run("PRAGMA table_info(users)")}
+    found = run("PRAGMA table_info(users)")
+    columns = {name.lower(): (kind.upper(), key) for _, name, kind, _, _, key in found}
     if columns.get("id") != ("INTEGER", 1) or not {"procore_id", "email"} <= columns.keys():
         raise DatabaseError(
             f"The table users in {shown} is not the tutorial's: it needs the columns "

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from procore_cli.errors import KeyringError
 from procore_cli.models import StoreName
@@ -33,7 +32,22 @@ class SecretStore(Protocol):
         ...
 
 
-Stores = Callable[[StoreName], SecretStore]
+@runtime_checkable
+class PlacedStore(Protocol):
+    """A store that is another one in each data folder, as a keyring is not."""
+
+    @property
+    def place(self) -> str | None:
+        """The data folder as the list of entries notes it; None for a path that no database holds."""
+        ...
+
+
+class Stores(Protocol):
+    """Finds a store by its name."""
+
+    def __call__(self, name: StoreName, place: str | None = None, /) -> SecretStore:
+        """The store of our own data folder, or that of the one in `place`, to read and delete there."""
+        ...
 
 
 class ClosedError(KeyringError):

@@ -15,9 +15,9 @@ from procore_cli.store import accounts, entries, parts, tokens
 from procore_cli.store.database import Database
 from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
-from procore_cli.store.outcomes import Loaded, SignInSaved
+from procore_cli.store.outcomes import Loaded, SignedOut, SignInSaved
 from procore_cli.store.reading import Reading, State, read_state
-from procore_cli.store.refresh import Exchange, Needed, Refresh
+from procore_cli.store.refresh import Discard, Exchange, Needed, Refresh
 from procore_cli.store.roster import Roster
 from procore_cli.store.secret_store import Stores
 from procore_cli.store.settle import settle, settle_free, tidy
@@ -39,6 +39,7 @@ class Vault(Roster):
         """`store` takes what is new, older entries stay where they lie; `clock` gives seconds (UTC)."""
         super().__init__(database, environment)
         self._locks = locks
+        self._warn = warn
         self._ledger = Ledger(database, stores, store, environment, clock, warn)
 
     def prove(self) -> None:
@@ -84,38 +85,47 @@ class Vault(Roster):
         """
         return Reading(self._ledger, self._locks, account).run()
 
-    def refresh(self, account: Account, exchange: Exchange, needed: Needed, seen: Loaded) -> Loaded:
+    def refresh(
+        self, account: Account, exchange: Exchange, needed: Needed, seen: Loaded, discard: Discard
+    ) -> Loaded:
         """Exchange the refresh token, if that is still needed once the account's lock is held.
 
         `seen` is what this run has loaded. Whatever another run saved or failed with since then is
         taken instead. `exchange` is called at most once, and with no transaction open. Its errors go
         through, except that a refused grant becomes RefreshRefusedError, and:
         UnreachableError (nothing was sent) leaves all as it was; any other ProcoreError (the token may
-        be spent) is recorded as an interruption. Raises NotSignedInError after a sign-out.
+        be spent) is recorded as an interruption. Raises NotSignedInError after a sign-out; `discard` is
+        called with tokens that came for an account which was signed out meanwhile.
         """
-        return Refresh(self._ledger, self._locks, account, seen).run(exchange, needed)
+        return Refresh(self._ledger, self._locks, account, seen).run(exchange, needed, discard)
 
-    def sign_out(self, account: Account) -> TokenSet | None:
+    def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
 
         Needs no lock: a refresh under way finds out when it saves. The row stays; if the account was
-        current, nobody is. None if it was not signed in, or its tokens are lost.
+        current, nobody is.
         """
         self._settle_if_free(account)
         while True:
             state = self._read_state(account)
             try:
                 found = None if state.live is None else self._ledger.read_tokens(state.live)
-            except StorageError:
+            except StorageError as error:
                 self._commit_signout(account, None)
-                raise
+                return SignedOut(None, error)
             if self._commit_signout(account, state):
-                return found
+                return SignedOut(found)
 
-    def clean(self, account: Account) -> None:
-        """Delete what a sign-out left, under the account's lock."""
-        with self._locks.hold(account.user.procore_id):
-            settle(self._ledger, account.user.procore_id, lenient=True)
+    def clean(self, account: Account) -> bool:
+        """Delete what a sign-out left; False if some of it could not be deleted yet.
+
+        Waits for the account's lock, unless whoever holds it cleans.
+        """
+        procore_id = account.user.procore_id
+        with self._locks.hold(procore_id, leave_when=lambda: self._is_clean(procore_id)) as held:
+            if held:
+                settle(self._ledger, procore_id, lenient=True)
+        return self._is_clean(procore_id)
 
     def clean_free(self) -> None:
         """Settle and delete at every account whose lock is free."""
@@ -126,8 +136,9 @@ class Vault(Roster):
             live = entries.find_live(rows, self.environment, procore_id)
         try:
             return None if live is None else self._ledger.read_tokens(live)
-        except StorageError:
+        except StorageError as error:
             # It may lie in a store that is not there any more; a sign-in must work all the same.
+            self._warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")
             return None
 
     def _commit_signin(
@@ -159,10 +170,15 @@ class Vault(Roster):
             if seen is not None and now.live_name != seen.live_name:
                 return False
             entries.bury_live(rows, self.environment, account.user.procore_id)
+            accounts.clear_failure(rows, self.environment, account.user.procore_id)
             current = accounts.find_current(rows, self.environment)
             if current is not None and current.procore_id == account.user.procore_id:
                 accounts.save_current(rows, self.environment, None)
         return True
+
+    def _is_clean(self, procore_id: int) -> bool:
+        with self._database.reading() as rows:
+            return procore_id not in entries.list_unsettled(rows, self.environment, self._ledger.now())
 
     def _read_state(self, account: Account) -> State:
         with self._database.reading() as rows:

@@ -138,6 +138,7 @@ class World:
     database_path: Path | None = None
     now: float = NOW
     said: list[str] = field(default_factory=list)
+    discarded: list[TokenSet] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     lock_timeout_s: float = 10.0
     lock_scope: Path | None = None
@@ -197,7 +198,9 @@ class World:
         exchange: Callable[[TokenSet], TokenAnswer] = lambda _: new_answer(2),
         seen: Loaded | None = None,
     ) -> Loaded:
-        return self.new_vault().refresh(account, exchange, lambda _: True, seen or self.load(account))
+        return self.new_vault().refresh(
+            account, exchange, lambda _: True, seen or self.load(account), self.discarded.append
+        )
 
     def list_entries(self, me: Me | None = JOE) -> list[Entry]:
         who = None if me is None else me.id

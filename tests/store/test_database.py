@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import stat
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,32 +16,21 @@ from procore_cli import folder
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
 from procore_cli.store import accounts, entries
-from procore_cli.store.database import Database
+from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
 from tests.store.store_world import JOE, NOW, SECOND, World, run_sql
-
-TUTORIAL = "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
 
 
 @pytest.fixture
 def test_db(tmp_path: Path) -> Path:
-    """The tutorial's own file, as its app makes it."""
-    path = tmp_path / "test.db"
-    run_sql(path, TUTORIAL)
-    path.chmod(0o644)
-    return path
+    return new_tutorial_file(tmp_path)
 
 
-def new_database(path: Path, *, is_ours: bool = False, timeout_s: float = 0.2) -> Database:
-    return Database(path, lambda _: None, is_ours=is_ours, timeout_s=timeout_s)
-
-
-def read_error(path: Path) -> DatabaseError:
-    with pytest.raises(DatabaseError) as failure, new_database(path).reading():
-        pass
-    assert failure.value.exit_code == 6
-    assert str(path) in failure.value.message
-    assert failure.value.hint
-    return failure.value
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that a user without rights can read; pytest's own cannot be."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def test_our_own_file_is_ours_alone_from_the_start(world: World) -> None:
@@ -69,27 +57,6 @@ def test_our_own_file_may_not_be_a_link(world: World, test_db: Path) -> None:
         pass
 
 
-def test_users_has_exactly_the_tutorials_columns(world: World) -> None:
-    with world.database.reading():
-        pass
-    columns = run_sql(world.database.path, "PRAGMA table_info(users)")
-    assert [row[1:3] for row in columns] == [
-        ("id", "INTEGER"),
-        ("procore_id", "INTEGER"),
-        ("email", "varchar(255)"),
-    ]
-    assert columns[0][5] == 1
-
-
-def test_all_our_own_names_have_our_prefix(test_db: Path) -> None:
-    with new_database(test_db).reading():
-        pass
-    names = {row[0] for row in run_sql(test_db, "SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}
-    ours = names - {"users"}
-    assert ours
-    assert all(str(name).startswith("procore_login_") for name in ours)
-
-
 def test_the_tutorials_file_keeps_its_mode_journal_and_rows(test_db: Path) -> None:
     run_sql(test_db, "INSERT INTO users VALUES (7, 11111, 'joecontractor@procore.com')")
     with new_database(test_db).writing() as rows:
@@ -105,34 +72,6 @@ def test_a_wal_file_stays_one(test_db: Path) -> None:
     with new_database(test_db).writing() as rows:
         accounts.save_user(rows, JOE)
     assert run_sql(test_db, "PRAGMA journal_mode") == [("wal",)]
-
-
-def test_the_lowest_id_of_a_person_counts(test_db: Path) -> None:
-    run_sql(
-        test_db,
-        "INSERT INTO users VALUES (5, 11111, 'late@example.com'), (3, 11111, 'early@example.com'),"
-        " (9, 11111, NULL)",
-    )
-    with new_database(test_db).writing() as rows:
-        assert [user.id for user in accounts.list_users(rows)] == [3]
-        accounts.save_user(rows, JOE)
-    assert run_sql(test_db, "SELECT id, email FROM users ORDER BY id") == [
-        (3, "joecontractor@procore.com"),
-        (5, "late@example.com"),
-        (9, None),
-    ]
-
-
-def test_garbage_in_users_does_no_harm(test_db: Path) -> None:
-    run_sql(
-        test_db,
-        "INSERT INTO users (procore_id, email) VALUES (NULL, 'a@example.com'), ('x', 'b@example.com'),"
-        " (1.5, 'c@example.com'), (x'00', 'd@example.com'), (1, NULL), (2, x'ff'),"
-        " (3, CAST(x'ff41' AS TEXT))",
-    )
-    with new_database(test_db).reading() as rows:
-        found = [(user.procore_id, user.email) for user in accounts.list_users(rows)]
-    assert found == [(1, None), (2, None), (3, "\ufffdA")]
 
 
 def test_a_missing_file_elsewhere_is_made_for_us_alone(tmp_path: Path) -> None:
@@ -189,40 +128,6 @@ def test_a_damaged_file_is_said_to_be_damaged(world: World) -> None:
     path = world.database.path
     path.write_bytes(path.read_bytes()[:4096])
     assert "damaged" in read_error(path).message
-
-
-def test_a_newer_schema_is_left_untouched(world: World) -> None:
-    world.sign_in()
-    path = world.database.path
-    run_sql(path, "UPDATE procore_login_meta SET value = 2", "DROP TABLE procore_login_entries")
-    before = path.read_bytes()
-    error = read_error(path)
-    assert "newer" in error.message
-    assert "PROCORE_LOGIN_DB" in error.hint
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)",
-        "CREATE TABLE users (id INTEGER, procore_id INTEGER, email varchar(255))",
-        "CREATE TABLE users (id TEXT PRIMARY KEY, procore_id INTEGER, email varchar(255))",
-    ],
-)
-def test_another_programs_users_table_is_left_untouched(tmp_path: Path, statement: str) -> None:
-    path = tmp_path / "other.db"
-    run_sql(path, statement)
-    before = path.read_bytes()
-    assert "tutorial" in read_error(path).message
-    assert path.read_bytes() == before
-
-
-def test_more_columns_than_the_tutorials_are_fine(tmp_path: Path) -> None:
-    path = tmp_path / "more.db"
-    run_sql(path, TUTORIAL.replace("email varchar(255)", "email varchar(255), created_at TEXT"))
-    with new_database(path).writing() as rows:
-        assert accounts.save_user(rows, JOE)[1]
 
 
 def test_a_file_that_another_program_holds_is_waited_for_and_given_up(test_db: Path) -> None:
@@ -294,35 +199,6 @@ def test_a_session_whose_row_another_program_deleted_is_nobodys(world: World) ->
     assert world.new_vault().find_account() is None
 
 
-def test_tables_that_another_program_dropped_come_back(world: World) -> None:
-    world.sign_in()
-    run_sql(world.database.path, "DROP TABLE users", "DROP TABLE procore_login_entries")
-    assert world.new_vault().find_account() is None
-    world.sign_in()
-    assert world.new_vault().find_account() is not None
-
-
-@pytest.fixture
-def public_folder() -> Iterator[Path]:
-    """A folder that a user without rights can read; pytest's own cannot be."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
-@contextmanager
-def without_rights() -> Iterator[None]:
-    """File modes mean nothing to root, so root becomes nobody for a while."""
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
-
-
 def test_a_read_only_file_can_be_read_and_not_written(public_folder: Path) -> None:
     database = new_database(public_folder / "test.db")
     with database.writing() as rows:
@@ -346,3 +222,15 @@ def test_the_entries_of_an_account_are_listed_oldest_first(world: World) -> None
         live = entries.find_live(rows, "production", JOE.id)
     assert live is not None
     assert (live.kind, live.parts, live.created_at) == ("refresh", 1, NOW)
+
+
+def test_garbage_in_users_does_no_harm(test_db: Path) -> None:
+    run_sql(
+        test_db,
+        "INSERT INTO users (procore_id, email) VALUES (NULL, 'a@example.com'), ('x', 'b@example.com'),"
+        " (1.5, 'c@example.com'), (x'00', 'd@example.com'), (1, NULL), (2, x'ff'),"
+        " (3, CAST(x'ff41' AS TEXT))",
+    )
+    with new_database(test_db).reading() as rows:
+        found = [(user.procore_id, user.email) for user in accounts.list_users(rows)]
+    assert found == [(1, None), (2, None), (3, "\ufffdA")]

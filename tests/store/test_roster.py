@@ -92,8 +92,16 @@ def test_the_list_says_who_is_current_and_who_is_signed_in(world: World) -> None
 def test_switching_changes_who_is_current(world: World) -> None:
     joe = world.sign_in(1, JOE)
     world.sign_in(2, SECOND)
-    world.new_vault().switch(joe)
+    assert world.new_vault().switch(joe)
     assert world.new_vault().find_account() == joe
+
+
+def test_a_signed_out_account_cannot_be_switched_to(world: World) -> None:
+    joe = world.sign_in(1, JOE)
+    second = world.sign_in(2, SECOND)
+    world.new_vault().sign_out(joe)
+    assert not world.new_vault().switch(joe)
+    assert world.new_vault().find_account() == second
 
 
 def test_a_session_on_a_duplicate_row_is_its_persons(world: World) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from procore_cli.errors import KeyringError, NotSignedInError, StorageError
+from procore_cli.errors import KeyringError, NotSignedInError
 from procore_cli.models import Me, TokenAnswer, TokenSet
 from procore_cli.store import entries, parts
 from procore_cli.store.deadline import Limits
+from procore_cli.store.outcomes import SignedOut
 from procore_cli.store.secret_store import SecretStore
 from tests import memory_keyring
 from tests.store.store_world import JOE, NOW, SECOND, World, new_answer, new_tokens, run_sql
@@ -321,11 +322,11 @@ def test_a_keyring_that_fails_is_not_a_lost_entry(
 def test_a_sign_out_gives_the_tokens_back_and_keeps_the_row(either_world: World) -> None:
     joe = either_world.sign_in(1)
     vault = either_world.new_vault()
-    assert vault.sign_out(joe) == new_tokens(1)
+    assert vault.sign_out(joe).tokens == new_tokens(1)
     assert vault.find_account() is None
     assert vault.load(joe) is None
     assert [entry.state for entry in either_world.list_entries()] == ["dead"]
-    vault.clean(joe)
+    assert vault.clean(joe)
     assert either_world.list_entries() == []
     assert either_world.count_secrets() == 0
     assert vault.find_account("11111") == joe
@@ -334,7 +335,7 @@ def test_a_sign_out_gives_the_tokens_back_and_keeps_the_row(either_world: World)
 def test_signing_out_twice_gives_nothing_back(world: World) -> None:
     joe = world.sign_in(1)
     world.new_vault().sign_out(joe)
-    assert world.new_vault().sign_out(joe) is None
+    assert world.new_vault().sign_out(joe) == SignedOut(None)
 
 
 def test_signing_somebody_else_out_leaves_the_session(world: World) -> None:
@@ -347,7 +348,20 @@ def test_signing_somebody_else_out_leaves_the_session(world: World) -> None:
 def test_a_sign_out_needs_no_lock(world: World) -> None:
     joe = world.sign_in(1)
     with world.locks.hold(JOE.id):
-        assert world.new_vault().sign_out(joe) == new_tokens(1)
+        assert world.new_vault().sign_out(joe).tokens == new_tokens(1)
+
+
+def test_cleaning_does_not_wait_for_a_lock_whose_holder_has_cleaned(world: World) -> None:
+    joe = world.sign_in(1)
+    world.new_vault().sign_out(joe)
+
+    def clean_elsewhere(_: float) -> None:
+        World(world.home, lock_scope=world.home / "elsewhere.db").new_vault().clean(joe)
+
+    world.sleep = clean_elsewhere
+    with world.locks.hold(JOE.id):
+        assert world.new_vault().clean(joe)
+    assert world.count_secrets() == 0
 
 
 def test_a_sign_out_counts_even_if_the_keyring_fails(
@@ -356,12 +370,14 @@ def test_a_sign_out_counts_even_if_the_keyring_fails(
     world.store_name = "keyring"
     joe = world.sign_in(1)
     monkeypatch.setenv("TEST_KEYRING_FAULT", "locked")
-    with pytest.raises(StorageError):
-        world.new_vault().sign_out(joe)
+    left = world.new_vault().sign_out(joe)
+    assert left.tokens is None
+    assert isinstance(left.unread, KeyringError)
+    assert not world.new_vault().clean(joe)
     monkeypatch.delenv("TEST_KEYRING_FAULT")
     assert world.new_vault().load(joe) is None
     assert world.new_vault().find_account() is None
-    world.new_vault().clean(joe)
+    assert world.new_vault().clean(joe)
     assert keyring_entries == {}
 
 
@@ -379,9 +395,8 @@ def test_a_sign_out_while_a_refresh_saves_gives_the_newest_tokens_back(
         return text
 
     monkeypatch.setattr(parts, "load_text", refresh_meanwhile)
-    signed_out = world.new_vault().sign_out(joe)
-    assert signed_out is not None
-    assert signed_out.access_token == new_answer(2).access_token
+    left = world.new_vault().sign_out(joe)
+    assert left.tokens == new_tokens(2)
     assert world.new_vault().load(joe) is None
 
 

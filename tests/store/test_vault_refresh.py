@@ -90,7 +90,7 @@ def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> No
 def test_nothing_is_sent_if_it_is_not_needed_any_more(world: World) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
-    assert world.new_vault().refresh(joe, never, lambda tokens: tokens != seen.tokens, seen) == seen
+    assert world.new_vault().refresh(joe, never, lambda tokens: tokens != seen.tokens, seen, never) == seen
 
 
 def test_tokens_that_another_run_saved_are_taken(world: World) -> None:
@@ -202,6 +202,7 @@ def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World, jo
 
     with pytest.raises(NotSignedInError):
         either_world.refresh(joe, exchange)
+    assert either_world.discarded == [new_tokens(2)]
     assert either_world.new_vault().load(joe) is None
     assert either_world.new_vault().find_account() is None
     assert either_world.list_entries() == []
@@ -210,7 +211,7 @@ def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World, jo
 
 def test_a_sign_out_after_an_interrupted_refresh_gives_the_newest_tokens_back(world: World) -> None:
     joe = interrupt_before_commit(world)
-    assert world.new_vault().sign_out(joe) == new_tokens(2)
+    assert world.new_vault().sign_out(joe).tokens == new_tokens(2)
     world.new_vault().clean(joe)
     assert world.count_secrets() == 0
 
@@ -219,7 +220,7 @@ def test_a_sign_out_is_not_undone_by_a_refresh_that_was_interrupted(world: World
     joe = interrupt_before_commit(world)
     # The lock is taken, so the sign-out knows of the live tokens alone.
     with world.locks.hold(JOE.id):
-        assert world.new_vault().sign_out(joe) == new_tokens(1)
+        assert world.new_vault().sign_out(joe).tokens == new_tokens(1)
     assert world.new_vault().load(joe) is None
     assert world.count_secrets() == 0
 

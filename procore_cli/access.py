@@ -1,0 +1,126 @@
+"""An account and its tokens: found, loaded, renewed, and shown to `/me`; the steps that commands share.
+
+Refuses to open a browser: where a person is needed, an error says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procore_cli import revocation
+from procore_cli.credentials import check_tokens, find_app
+from procore_cli.errors import NotSignedInError, TokenRefusedError, WrongPersonError
+from procore_cli.expiry import is_expired
+from procore_cli.models import Account, Profile, TokenAnswer, TokenSet
+
+if TYPE_CHECKING:
+    from procore_cli.store.outcomes import Listed, Loaded
+    from procore_cli.world import World
+
+MAX_NAMES = 10
+
+
+def find_account(world: World) -> Account:
+    """The account asked for, or the current one, signed in or not.
+
+    Raises NotSignedInError if nobody is current, UnknownAccountError.
+    """
+    account = world.vault.find_account(world.settings.account)
+    if account is None:
+        raise _nobody_is_current(world)
+    return account
+
+
+def load(world: World, account: Account) -> Loaded:
+    """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
+    loaded = world.vault.load(account)
+    if loaded is None:
+        raise world.vault.new_signed_out_error(account)
+    check_tokens(world.settings, loaded.tokens.binding)
+    return loaded
+
+
+def renew(world: World, account: Account, seen: Loaded) -> Loaded:
+    """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time."""
+    app = find_app(world.settings, world.client_secrets)
+
+    def exchange(tokens: TokenSet) -> TokenAnswer:
+        return world.oauth.refresh(app, tokens.refresh_token or "")
+
+    def is_needed(tokens: TokenSet) -> bool:
+        return tokens.access_token == seen.tokens.access_token
+
+    def discard(tokens: TokenSet) -> None:
+        revocation.revoke_unused(world, app, tokens.refresh_token, tokens.access_token)
+
+    return world.vault.refresh(account, exchange, is_needed, seen, discard)
+
+
+def ask_me(world: World, account: Account) -> tuple[Account, Loaded]:
+    """Ask Procore whether the account's tokens are its own, refreshing when needed.
+
+    Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
+    """
+    loaded = load(world, account)
+    if is_expired(loaded.tokens, world.clock()):
+        loaded = renew(world, account, loaded)
+    try:
+        me = world.api.me(loaded.tokens.access_token)
+    except TokenRefusedError:
+        # The clock, or Procore, saw it otherwise: one refresh and one repetition, never a loop.
+        loaded = renew(world, account, loaded)
+        me = world.api.me(loaded.tokens.access_token)
+    if me.id != account.user.procore_id:
+        raise WrongPersonError(
+            f"{world.settings.environment.name}: /me says {me.id}, not {account.user.procore_id}.",
+            f"Run {sign_in_command(world)}",
+        )
+    return world.vault.remember(account, me), loaded
+
+
+def new_profile(world: World, account: Account, expires_at: int | None) -> Profile:
+    """The account as commands show it; `expires_at` in seconds (UTC)."""
+    user, settings = account.user, world.settings
+    return Profile(
+        settings.environment.name,
+        user.id,
+        user.procore_id,
+        user.email,
+        account.name,
+        settings.company,
+        expires_at,
+    )
+
+
+def name_of(account: Account) -> str:
+    """The e-mail, or the Procore id where there is none."""
+    return account.user.email or str(account.user.procore_id)
+
+
+def list_names(lines: list[Listed]) -> str:
+    """The accounts' names, cut short where there are many."""
+    names = [name_of(line.account) for line in lines]
+    return ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
+
+
+def sign_in_command(world: World) -> str:
+    """What to type in order to sign in to the environment in force."""
+    return f"procore-login signin --env {world.settings.environment.name}"
+
+
+def switch_command(world: World) -> str:
+    """What to type in order to make another account the current one."""
+    return f"procore-login switch WHO --env {world.settings.environment.name}"
+
+
+def _nobody_is_current(world: World) -> NotSignedInError:
+    name = world.settings.environment.name
+    lines = world.vault.list_accounts()
+    present = [line for line in lines if line.is_signed_in]
+    if present:
+        return NotSignedInError(
+            f"No account of {name} is the current one. Signed in: {list_names(present)}.",
+            f"Run {switch_command(world)}, or {sign_in_command(world)}",
+        )
+    otherwise = f" ({switch_command(world)} chooses among those that are signed in)" if lines else ""
+    return NotSignedInError(f"Nobody is signed in to {name}.", f"Run {sign_in_command(world)}{otherwise}")

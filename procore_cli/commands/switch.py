@@ -1,0 +1,28 @@
+"""`procore-login switch`: which account is the current one; refuses to touch network and keyring."""
+
+from __future__ import annotations
+
+import click
+
+from procore_cli.commands import options
+from procore_cli.render import Teller
+
+
+@click.command(epilog="Example: procore-login switch joecontractor@procore.com")
+@click.argument("who")
+@options.environment
+@options.as_json
+@options.debug
+@click.pass_obj
+def command(teller: Teller, who: str, environment: str | None, as_json: bool) -> None:
+    """Make WHO, an e-mail or a Procore id, the current account of an environment.
+
+    The other commands use the current account unless --account names another one.
+    """
+    from procore_cli import render, roll
+    from procore_cli.settings import Asked
+    from procore_cli.world import open_world
+
+    with open_world(Asked(environment, heeds_account=False), teller, online=False) as world:
+        profile = roll.switch(world, who)
+        render.print_profile(profile, as_json=as_json, now=world.clock(), extra={})

@@ -1,0 +1,62 @@
+"""Tokens that are of no use any more, made invalid at Procore (RFC 7009); refuses to send them elsewhere.
+
+What could not be revoked is never a secret: the person is told, and where to revoke it by hand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procore_cli.credentials import check_tokens, find_app
+from procore_cli.errors import ProcoreLoginError
+
+if TYPE_CHECKING:
+    from procore_cli.models import AppCredentials, TokenSet
+    from procore_cli.store.outcomes import SignInSaved
+    from procore_cli.world import World
+
+# Procore's support page "Revoke Access for My Connected Apps".
+BY_HAND = "Revoke it at Procore by hand: My Profile Settings, tab My Connected Apps, Revoke."
+
+
+def find_failure(world: World, tokens: TokenSet | None) -> ProcoreLoginError | None:
+    """Revoke what a sign-out took out of use; returns what went wrong.
+
+    Where the values in force differ from the tokens' own nothing is sent, and a BindingError returned.
+    """
+    if tokens is None:
+        return None
+    try:
+        check_tokens(world.settings, tokens.binding)
+        app = find_app(world.settings, world.client_secrets)
+        _revoke(world, app, tokens.refresh_token, tokens.access_token)
+    except ProcoreLoginError as error:
+        return error
+    return None
+
+
+def revoke_former(world: World, app: AppCredentials, saved: SignInSaved, tokens: TokenSet) -> None:
+    """After a new sign-in the account's former tokens are revoked, never one that was just received."""
+    former = saved.former
+    if former is None:
+        return
+    if former.binding != tokens.binding:
+        world.teller.warn(
+            "The former tokens were made for another app or host than those in force; they were not revoked."
+        )
+        return
+    kept = (tokens.access_token, tokens.refresh_token)
+    revoke_unused(world, app, *(t for t in (former.refresh_token, former.access_token) if t not in kept))
+
+
+def revoke_unused(world: World, app: AppCredentials, *tokens: str | None) -> None:
+    """Revoke tokens that nobody here will use; failing to is a warning."""
+    try:
+        _revoke(world, app, *tokens)
+    except ProcoreLoginError as error:
+        world.teller.warn(f"The tokens that are no longer needed could not be revoked: {error.message}")
+
+
+def _revoke(world: World, app: AppCredentials, *tokens: str | None) -> None:
+    for token in filter(None, tokens):
+        world.oauth.revoke(app, token)

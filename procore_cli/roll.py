@@ -1,0 +1,108 @@
+"""Who is signed in, who is current, and whether Procore still takes their tokens.
+
+Refuses to open a browser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from procore_cli import access
+from procore_cli.errors import ProcoreLoginError, SignInNeededError
+from procore_cli.models import Profile
+
+if TYPE_CHECKING:
+    from procore_cli.store.outcomes import Listed
+    from procore_cli.world import World
+
+
+@dataclass(frozen=True)
+class Line:
+    """An account in the list; `problem` is what Procore, or the way to it, had against its tokens."""
+
+    profile: Profile
+    is_current: bool
+    is_signed_in: bool
+    is_refused: bool = False
+    problem: ProcoreLoginError | None = None
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether somebody has to sign in again."""
+        return isinstance(self.problem, SignInNeededError)
+
+
+def list_lines(world: World, *, with_strangers: bool) -> list[Line]:
+    """The environment's accounts, signed in or not; `with_strangers`: rows that no environment knows, too.
+
+    Raises DatabaseError. Touches neither network nor keyring.
+    """
+    return [_new_line(world, listed) for listed in _list(world, with_strangers=with_strangers)]
+
+
+def check_lines(world: World, *, with_strangers: bool) -> list[Line]:
+    """As `list_lines`, once Procore has been asked about each account that is signed in, or was refused."""
+    problems = {
+        listed.account.user: _find_problem(world, listed)
+        for listed in _list(world, with_strangers=with_strangers)
+        if listed.is_signed_in or listed.is_refused
+    }
+    # Listed anew: a refresh changes the time left, and a refusal ends it.
+    return [
+        _new_line(world, listed, problems.get(listed.account.user))
+        for listed in _list(world, with_strangers=with_strangers)
+    ]
+
+
+def find_summary(lines: list[Line]) -> ProcoreLoginError | None:
+    """What a check ends with: 4 if anybody has to sign in, else the first other problem's code."""
+    people = [line.profile for line in lines if line.needs_a_person]
+    if people:
+        who, environment = people[0].email or people[0].procore_id, people[0].environment
+        return SignInNeededError(
+            f"Accounts that have to sign in again: {len(people)} of {len(lines)}.",
+            f"Run procore-login signin --env {environment} --account {who}",
+        )
+    if not any(line.is_signed_in for line in lines):
+        return SignInNeededError("Nobody is signed in.", "Run procore-login signin --env NAME")
+    return next((line.problem for line in lines if line.problem is not None), None)
+
+
+def switch(world: World, who: str) -> Profile:
+    """Make `who` (an e-mail or a Procore id) the current account.
+
+    Raises UnknownAccountError, SignInNeededError if it is not signed in, DatabaseError.
+    """
+    account, before = world.vault.find_named(who), world.vault.find_current()
+    if not world.vault.switch(account):
+        raise world.vault.new_signed_out_error(account)
+    was = f" (it was {access.name_of(before)})" if before and before.user != account.user else ""
+    world.teller.say(
+        f"The current account of {world.settings.environment.name} is {access.name_of(account)}{was}."
+    )
+    return access.new_profile(world, account, world.vault.find_listed(account).expires_at)
+
+
+def _list(world: World, *, with_strangers: bool) -> list[Listed]:
+    name = world.settings.environment.name
+    return [
+        listed
+        for listed in world.vault.list_accounts()
+        if name in listed.environments or (with_strangers and not listed.environments)
+    ]
+
+
+def _new_line(world: World, listed: Listed, problem: ProcoreLoginError | None = None) -> Line:
+    profile = access.new_profile(world, listed.account, listed.expires_at)
+    return Line(profile, listed.is_current, listed.is_signed_in, listed.is_refused, problem)
+
+
+def _find_problem(world: World, listed: Listed) -> ProcoreLoginError | None:
+    try:
+        access.ask_me(world, listed.account)
+    except ProcoreLoginError as error:
+        name = world.settings.environment.name
+        world.teller.warn(f"{name}, {access.name_of(listed.account)}: {error.message}")
+        return error
+    return None

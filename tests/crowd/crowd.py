@@ -1,0 +1,169 @@
+"""Many commands at once, each a process of its own; and a provider that takes its time over refreshes.
+
+It refuses to hide a refresh token that was sent twice: that alone loses an account.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cli import ROOT, Machine, browser
+from tests.provider import Answer, Provider, Request
+
+TOKEN_PATH = "/oauth/token"
+LIFETIME_S = 5400
+
+
+class SlowProvider(Provider):
+    """Answers a refresh after `delay_s`, refuses it, or never answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delay_s = 0.0
+        self.refuses = False
+        self.hangs: Callable[[Request], bool] = lambda _: False
+        self.ended = threading.Event()
+        self.asked_at = self.answered_at = 0.0
+        self.script[TOKEN_PATH] = self._take_time
+
+    def sent(self) -> list[str]:
+        """The refresh tokens that arrived, in order."""
+        return [r.form["refresh_token"] for r in self.requests if r.form.get("grant_type") == "refresh_token"]
+
+    def access_tokens(self) -> list[str]:
+        """What was issued, in order."""
+        return [token for token in self.issued if token.startswith("hush-access-")]
+
+    def alive(self) -> set[str]:
+        """The refresh tokens that are good for something."""
+        return set(self._alive)
+
+    def is_alive(self, access: str, refresh: str | None) -> bool:
+        """Whether both tokens are good for something."""
+        return access in self._bearers and refresh in self._alive
+
+    def _take_time(self, request: Request) -> Answer | None:
+        if request.form.get("grant_type") != "refresh_token":
+            return None
+        self.asked_at = time.monotonic()
+        if self.hangs(request):
+            self.ended.wait()
+        self.ended.wait(self.delay_s)
+        self.answered_at = time.monotonic()
+        if self.refuses:
+            return Answer(400, {"error": "invalid_grant", "error_description": "The grant is invalid."})
+        return None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command of the crowd ended; `at` counts as `time.monotonic` does."""
+
+    code: int
+    out: str
+    err: str
+    at: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command of the crowd, on its machine, begun so long after the others."""
+
+    machine: Machine
+    arguments: tuple[str, ...]
+    delay_s: float = 0.0
+
+
+@dataclass
+class Crowd:
+    """Runs jobs at once; `read_timeout_s` replaces the minute that a run waits for an answer."""
+
+    folder: Path
+    read_timeout_s: float | None = None
+    rounds: int = field(default=0, init=False)
+
+    def run(self, jobs: Iterable[Job]) -> list[Ended]:
+        """Run them all to their end; in the order of the jobs."""
+        self.rounds += 1
+        folder = self.folder / f"round-{self.rounds}"
+        folder.mkdir(parents=True)
+        spec = [
+            {
+                "place": str(folder / str(number)),
+                "arguments": job.arguments,
+                "variables": job.machine.environ(),
+                "delay_s": job.delay_s,
+            }
+            for number, job in enumerate(jobs)
+        ]
+        said = _serve(folder / "spec.json", {"jobs": spec, "read_timeout_s": self.read_timeout_s})
+        return [
+            Ended(code, *(_read(folder / f"{number}.{name}") for name in ("out", "err")), at, cpu_s)
+            for number, (code, at, cpu_s) in enumerate(said["ended"])
+        ]
+
+    def run_same(self, machine: Machine, runs: int, *arguments: str) -> list[Ended]:
+        """The same command, so many times at once."""
+        return self.run([Job(machine, arguments)] * runs)
+
+    def run_each(self, words: Iterable[tuple[Machine, str]]) -> list[Ended]:
+        """One command without options for each word, at once."""
+        return self.run(Job(machine, (word,)) for machine, word in words)
+
+
+def _serve(path: Path, spec: dict[str, object]) -> dict[str, list[tuple[int, float, float]]]:
+    path.write_text(json.dumps(spec), "utf-8")
+    server = subprocess.run(
+        [sys.executable, "-m", "tests.crowd.fork_server", str(path)],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert server.returncode == 0, server.stderr
+    said: dict[str, list[tuple[int, float, float]]] = json.loads(server.stdout)
+    return said
+
+
+def _read(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def sign_up(machine: Machine, provider: SlowProvider, *options: str) -> None:
+    """Somebody signs up, and gets a token that is as good as expired; the next ones live longer."""
+    provider.lifetime_s = 3
+    result = machine.run_here("signup", "--browser", browser("--just-open"), *options)
+    assert result.code == 0, result.err
+    provider.lifetime_s = LIFETIME_S
+
+
+def outcomes(ended: Iterable[Ended]) -> Counter[tuple[int, str]]:
+    """What the commands ended with, and how often each."""
+    return Counter((end.code, end.out.strip()) for end in ended)
+
+
+def assert_sent_once(provider: SlowProvider) -> None:
+    """No refresh token was ever sent twice."""
+    assert [count for count in Counter(provider.sent()).values() if count > 1] == []
+
+
+@contextmanager
+def released(provider: SlowProvider) -> Iterator[SlowProvider]:
+    """Whatever hangs at the provider ends with the test."""
+    try:
+        yield provider
+    finally:
+        provider.ended.set()

@@ -1,0 +1,152 @@
+"""Commands that change one account, all at once: the end is what one of their orders would have left."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import pytest
+
+from procore_cli.models import Entry
+from procore_cli.store import tokens
+from procore_cli.store.opening import Storage, open_storage
+from procore_cli.store.parts import load_text
+from tests.cli import Machine, browser, free_port
+from tests.crowd.crowd import Crowd, Ended, Job, SlowProvider, assert_sent_once, sign_up
+
+pytestmark = pytest.mark.crowd
+
+ROUNDS = 10
+SPREAD_S = 1.2
+JOE = "11111"
+SECOND = {"id": 22222, "login": "second@example.com", "name": None}
+# What a command may end with, as far as the others' doings go.
+CODES = {"signin": {0}, "signout": {0, 4}, "switch": {0, 4}}
+
+
+@dataclass(frozen=True)
+class End:
+    """What the machine holds, once a run under the lock has tidied up."""
+
+    current: int | None
+    listed: list[Entry]
+    people: list[tuple[int, str]]
+    secrets: int
+    tokens: dict[int, tuple[str, str | None]]
+
+
+@pytest.fixture
+def joe(machine: Machine, provider: SlowProvider) -> str:
+    """Two are signed in; all that follows is about one of them."""
+    joe = provider.person
+    provider.person = SECOND
+    sign_up(machine, provider)
+    provider.person = joe
+    return JOE
+
+
+def new_jobs(machine: Machine, joe: str, chance: random.Random) -> list[Job]:
+    to_joe = ("--account", joe)
+    words = [
+        *[("refresh", *to_joe)] * 2,
+        *[("token", *to_joe)] * 3,
+        *[("whoami", *to_joe)] * 2,
+        ("signout", *to_joe),
+        ("switch", joe),
+        ("switch", "second@example.com"),
+    ]
+    jobs = [Job(machine, word, chance.uniform(0, SPREAD_S)) for word in words]
+    for _ in range(2):
+        # Each has a listener of its own; the browser takes a moment, so these begin early.
+        desk = replace(machine, port=free_port())
+        word = ("signin", *to_joe, "--browser", browser("--just-open"))
+        jobs.append(Job(desk, word, chance.uniform(0, SPREAD_S / 3)))
+    return jobs
+
+
+def look(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> End:
+    for name, value in machine.environ().items():
+        monkeypatch.setenv(name, value)
+    storage = new_storage(machine)
+    for listed in storage.vault.list_accounts():
+        storage.vault.clean(listed.account)
+    accounts = storage.vault.list_accounts()
+    current = [line.account for line in accounts if line.is_current]
+    entries = list_entries(machine)
+    return End(
+        current[0].user.procore_id if current else None,
+        entries,
+        [(who.user.procore_id, who.user.email or "") for who in (line.account for line in accounts)],
+        count_secrets(machine),
+        {entry.procore_id or 0: read_tokens(storage, entry) for entry in entries},
+    )
+
+
+def new_storage(machine: Machine) -> Storage:
+    store = "file" if machine.variables["PROCORE_LOGIN_STORE"] == "file" else "keyring"
+    return open_storage(machine.data, "production", store, tell=fail, warn=fail)
+
+
+def fail(text: str) -> None:
+    raise AssertionError(text)
+
+
+def list_entries(machine: Machine) -> list[Entry]:
+    columns = "name, store, environment, procore_id, kind, state, created_at, expires_at, parts"
+    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
+        found = connection.execute(f"SELECT {columns} FROM procore_login_entries").fetchall()
+    return [Entry(*values) for values in found]
+
+
+def count_secrets(machine: Machine) -> int:
+    folder = machine.data / "secrets"
+    files = list(folder.iterdir()) if folder.exists() else []
+    return len(files) + len(list(machine.keyring.iterdir()))
+
+
+def read_tokens(storage: Storage, entry: Entry) -> tuple[str, str | None]:
+    found = tokens.read_text(load_text(storage.stores(entry.store), "production", entry.name) or "")
+    assert found is not None
+    return found.access_token, found.refresh_token
+
+
+def assert_codes(jobs: list[Job], ended: list[Ended]) -> None:
+    for job, end in zip(jobs, ended, strict=True):
+        assert end.code in CODES.get(job.arguments[0], {0, 4}), (job.arguments, end.err)
+
+
+def assert_is_one_of_the_orders(end: End, provider: SlowProvider) -> None:
+    assert end.people == [(11111, "joecontractor@procore.com"), (22222, "second@example.com")]
+    # Nothing is pending or dead, nobody has two, and nothing lies in the store that is not listed.
+    assert [entry.state for entry in end.listed] == ["live"] * len(end.tokens)
+    assert end.secrets == sum(entry.parts or 0 for entry in end.listed)
+    # Every refresh token that lives is somebody's here, and the other way round.
+    assert provider.alive() == {refresh for _, refresh in end.tokens.values()}
+    assert all(provider.is_alive(*pair) for pair in end.tokens.values())
+    # A sign-in makes its account current, a sign-out of the current account leaves nobody.
+    assert end.current is None or end.current in end.tokens
+    assert end.current is not None or 11111 not in end.tokens
+    assert 22222 in end.tokens
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_commands_that_change_one_account_at_once_end_in_one_of_their_orders(
+    machine: Machine,
+    joe: str,
+    provider: SlowProvider,
+    crowd: Crowd,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    for _ in range(ROUNDS):
+        provider.delay_s = chance.choice([0.0, 0.1, 0.3])
+        jobs = new_jobs(machine, joe, chance)
+
+        ended = crowd.run(jobs)
+
+        assert_codes(jobs, ended)
+        assert_sent_once(provider)
+        assert_is_one_of_the_orders(look(machine, monkeypatch), provider)

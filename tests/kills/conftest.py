@@ -1,0 +1,56 @@
+"""The fork server, one for a test process; a scene for each test; the counts at the end."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli import Machine
+from tests.kills import tally
+from tests.kills.forks import Forks
+from tests.kills.scene import Scene
+from tests.kills.strict_provider import StrictProvider
+from tests.provider import serving
+
+NewScene = Callable[..., Scene]
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    server = Forks()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def strict() -> Iterator[StrictProvider]:
+    with serving(StrictProvider()) as running:
+        assert isinstance(running, StrictProvider)
+        yield running
+
+
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: SIGKILL does not care, and nothing waits for a disk."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def new_scene(quick_path: Path, strict: StrictProvider, forks: Forks) -> NewScene:
+    """Makes the test's scene, with nobody signed in; the arguments are `Scene`'s."""
+
+    def new(kind: str, **options: Any) -> Scene:
+        return Scene(Machine(quick_path / "machine"), strict, forks, kind, **options)
+
+    return new
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tally.print_all(terminalreporter)

@@ -1,0 +1,58 @@
+"""The same kills over the real gnome-keyring; run under dbus-run-session, see .ci/run."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.kills.conftest import NewScene
+from tests.kills.inventory import GnomeKeyring
+from tests.kills.scene import Scene
+from tests.kills.tally import Tally, hand_in
+from tests.kills.test_random_instants import INSTANTS, kill_at_instants
+from tests.kills.trials import CASES, kill_at_each, prepare
+
+pytestmark = pytest.mark.kills
+
+# The common fixture takes these away from every test.
+BUS = {name: value for name, value in os.environ.items() if name.startswith("DBUS_")}
+# All workers have one keyring, and each finds its own entries in it.
+ENVIRONMENTS = {"gw0": "production", "gw1": "sandbox", "gw2": "monthly"}
+
+
+@pytest.fixture
+def new_gnome_scene(new_scene: NewScene, monkeypatch: pytest.MonkeyPatch) -> NewScene:
+    for name, value in BUS.items():
+        monkeypatch.setenv(name, value)
+
+    def new(kind: str) -> Scene:
+        environment = ENVIRONMENTS[os.environ.get("PYTEST_XDIST_WORKER", "gw0")]
+        drawer = GnomeKeyring(environment)
+        drawer.restore()
+        scene = new_scene(kind, environment=environment, drawers=[drawer])
+        scene.machine.variables |= {"PYTHON_KEYRING_BACKEND": "", **BUS}
+        return scene
+
+    return new
+
+
+@pytest.mark.parametrize("command", CASES)
+def test_a_command_that_is_killed_at_a_step_costs_no_account(
+    new_gnome_scene: NewScene, request: pytest.FixtureRequest, command: str
+) -> None:
+    scene, tally = new_gnome_scene("keyring"), Tally(f"{command} killed at each step, gnome-keyring")
+    prepare(scene, CASES[command])
+    kill_at_each(scene, CASES[command], tally)
+    hand_in(request, tally)
+    assert not scene.problems, scene.tell()
+
+
+def test_a_refresh_that_is_killed_at_any_instant_costs_no_account(
+    new_gnome_scene: NewScene, request: pytest.FixtureRequest
+) -> None:
+    scene, tally = new_gnome_scene("keyring"), Tally(f"refresh killed at {INSTANTS} instants, gnome-keyring")
+    prepare(scene, CASES["refresh"])
+    kill_at_instants(scene, tally, INSTANTS, later_every=10)
+    hand_in(request, tally)
+    assert not scene.problems, scene.tell() + tally.note

@@ -1,0 +1,64 @@
+"""SIGKILL at random instants of a refresh, uniform over the time that one takes."""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import time
+
+import pytest
+
+from tests.kills.aftermath import Aftermath
+from tests.kills.conftest import NewScene
+from tests.kills.scene import Scene
+from tests.kills.tally import Tally, hand_in
+from tests.kills.trials import CASES, prepare
+
+pytestmark = pytest.mark.kills
+
+INSTANTS = 300
+SEED = "PROCORE_KILLS_SEED"
+# So long an answer is under way; without it no instant would hit that.
+ANSWER_S = 0.003
+
+
+def test_a_refresh_that_is_killed_at_any_instant_costs_no_account(
+    new_scene: NewScene, request: pytest.FixtureRequest
+) -> None:
+    scene, tally = new_scene("file"), Tally(f"refresh killed at {INSTANTS} instants, file")
+    prepare(scene, CASES["refresh"])
+    kill_at_instants(scene, tally, INSTANTS)
+    hand_in(request, tally)
+    assert not scene.problems, scene.tell() + tally.note
+
+
+def kill_at_instants(scene: Scene, tally: Tally, count: int, later_every: int = 1) -> None:
+    """The seed comes from the variable, or from the time; it is in the counts.
+
+    What is left a day later is looked at after each `later_every`th kill.
+    """
+    seed = int(os.environ.get(SEED) or time.time_ns() % 10**9)
+    chance = random.Random(seed)
+    scene.provider.delay_s = ANSWER_S
+    run_s = measure(scene)
+    ended_before = 0
+    for number in range(count):
+        instant_s = chance.uniform(0.0, run_s)
+        scene.restore()
+        killed = scene.run("refresh", kill_after_s=instant_s)
+        ended_before += killed.signal is None
+        last = killed.steps[-1] if killed.steps else "nothing yet"
+        where = f"instant {number}, {instant_s * 1000:.1f} ms, {last}"
+        after = Aftermath(scene, where)
+        tally.add(after.check_next(), last)
+        if number % later_every == 0:
+            after.check_later()
+    tally.note = f" (seed {seed}, a run takes {run_s * 1000:.0f} ms, {ended_before} had ended before)"
+
+
+def measure(scene: Scene) -> float:
+    """How long a refresh takes."""
+    runs = [scene.run("refresh") for _ in range(9)]
+    assert {run.code for run in runs} == {0}
+    return statistics.median(run.took_s for run in runs)

@@ -1,0 +1,121 @@
+"""A process that has everything imported and forks a child for each command, which takes milliseconds.
+
+It starts no thread, so that it can fork. Reads one order a line (JSON) and answers with how the child ended.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import pkgutil
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+_CALL_LIMIT_S = 30.0
+
+
+def load_everything() -> None:
+    """What a command would import while it runs."""
+    import procore_cli
+
+    for module in pkgutil.walk_packages(procore_cli.__path__, "procore_cli."):
+        importlib.import_module(module.name)
+    for name in ("filelock", "keyring.core", "oauthlib.oauth2", "requests", "rich.console", "sqlite3"):
+        importlib.import_module(name)
+    for name in ("keyring.backends.SecretService", "secretstorage", "tests.kills.fake_keyrings"):
+        importlib.import_module(name)
+    importlib.import_module("tests.memory_keyring")
+
+
+def serve() -> None:
+    load_everything()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(run(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+def run(order: dict[str, Any]) -> dict[str, Any]:
+    """Fork, wait, perhaps kill, and tell what came of it."""
+    streams = {name: os.memfd_create(name) for name in ("out", "err", "steps")}
+    started = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        be_the_child(order, streams)
+    is_over = wait(pid, order.get("kill_after_s") or _CALL_LIMIT_S)
+    if not is_over:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    took_s = time.monotonic() - started
+    ended = {name: take(descriptor) for name, descriptor in streams.items()}
+    return {**ended, "steps": ended["steps"].splitlines(), "took_s": took_s, **tell_end(status)}
+
+
+def tell_end(status: int) -> dict[str, int | None]:
+    is_killed = os.WIFSIGNALED(status)
+    return {
+        "signal": os.WTERMSIG(status) if is_killed else None,
+        "code": None if is_killed else os.WEXITSTATUS(status),
+    }
+
+
+def wait(pid: int, limit_s: float) -> bool:
+    """Whether the child ends by itself in time."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        return bool(select.select([descriptor], [], [], limit_s)[0])
+    finally:
+        os.close(descriptor)
+
+
+def take(descriptor: int) -> str:
+    """All that was written to a file in memory."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    text = os.pread(descriptor, size, 0).decode("utf-8", "replace")
+    os.close(descriptor)
+    return text
+
+
+def be_the_child(order: dict[str, Any], streams: dict[str, int]) -> None:
+    """Run the command and end; never returns."""
+    code = 70
+    try:
+        os.environ.clear()
+        os.environ.update(order["environ"])
+        os.chdir(order["cwd"])
+        redirect(streams)
+        code = run_command(order, streams["steps"])
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def redirect(streams: dict[str, int]) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, number in ((null, 0), (streams["out"], 1), (streams["err"], 2)):
+        os.dup2(descriptor, number)
+    # The buffer of the old one holds what is read ahead of the orders.
+    sys.stdin = io.StringIO()
+
+
+def run_command(order: dict[str, Any], steps_to: int) -> int:
+    from procore_cli import cli
+    from tests.kills import steps, victim
+
+    limits = order.get("limits")
+    victim.prepare(order.get("later_s", 0.0), tuple(limits) if limits else None)
+    steps.watch(lambda step: tell(steps_to, step), order.get("kill_at"))
+    return cli.run(order["arguments"])
+
+
+def tell(descriptor: int, step: str) -> None:
+    os.write(descriptor, f"{step}\n".encode())
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,34 @@
+"""The clock of every command that runs in the test's own process, set by the test; sleeps never."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from procore_cli import world
+
+NOW = 1_800_000_000
+# What the provider of the tests issues.
+LIFETIME_S = 5400
+YEAR_S = 365 * 86_400
+
+
+@dataclass
+class Clock:
+    """Seconds (UTC); `step_s` is what the clock gains each time that it is read."""
+
+    now: float = NOW
+    step_s: float = 0
+
+    def __call__(self) -> float:
+        self.now += self.step_s
+        return self.now
+
+
+def set_clock(patch: pytest.MonkeyPatch) -> Clock:
+    """A clock that stands at NOW until the test moves it."""
+    clock = Clock()
+    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    patch.setitem(defaults, "clock", clock)
+    return clock

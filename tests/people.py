@@ -1,0 +1,65 @@
+"""A Procore at which several people have accounts; whoever is `person` at the consent owns what follows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from procore_cli.models import Binding, Me, TokenSet
+from procore_cli.store.opening import open_storage
+from tests.cli import Machine
+from tests.provider import CLIENT_ID, JOE, Answer, Provider, Request
+
+SECOND = {"id": 22222, "login": "second@example.com", "name": "Second Person"}
+THIRD = {"id": 33333, "login": "third@example.com", "name": None}
+
+
+class People(Provider):
+    """As the provider, with an owner for each token; `refuse` takes a person's refresh tokens away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._owners: dict[str, Any] = {}
+
+    def sign_in(self, machine: Machine, person: Any, environment: str = "production") -> None:
+        """Save fresh tokens of the person's as a sign-in does, without the browser."""
+        answer = self.tokens()
+        fresh = TokenSet(
+            answer["access_token"],
+            answer["refresh_token"],
+            answer["created_at"] + answer["expires_in"],
+            Binding(CLIENT_ID, self.url, self.url),
+        )
+        self._owners |= dict.fromkeys((fresh.access_token, fresh.refresh_token or ""), person)
+        database = machine.variables.get("PROCORE_LOGIN_DB")
+        with mock.patch.dict(os.environ, machine.environ(), clear=True):
+            storage = open_storage(
+                machine.data,
+                environment,
+                "keyring",
+                tell=print,
+                warn=print,
+                database=Path(database) if database else None,
+            )
+            storage.vault.save_signin(fresh, Me(**person))
+
+    def refuse(self, person: Any) -> None:
+        """No refresh token of the person's is accepted any more."""
+        self._alive -= {token for token, owner in self._owners.items() if owner == person}
+
+    def count_alive(self, person: Any = JOE) -> int:
+        """How many of the person's tokens still work."""
+        return sum(self._owners.get(token) == person for token in self._alive | self._bearers)
+
+    def _token(self, request: Request) -> Answer:
+        owner = self._owners.get(request.form.get("refresh_token", ""), self.person)
+        answer = super()._token(request)
+        if answer.status == 200:
+            self._owners |= dict.fromkeys((answer.body["access_token"], answer.body["refresh_token"]), owner)
+        return answer
+
+    def _me(self, request: Request) -> Answer:
+        answer = super()._me(request)
+        return Answer(200, self._owners[request.bearer or ""]) if answer.status == 200 else answer

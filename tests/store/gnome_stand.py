@@ -1,0 +1,172 @@
+"""A desktop session for one test: a session bus, gnome-keyring on it, and a machine whose commands see it.
+
+It refuses to touch the session that the tests run in: bus, keyrings and home are its own.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from tests.cli import Machine
+
+PASSWORD = b"\n"
+WAIT_S = 20
+NAME = "org.freedesktop.secrets"
+# Debian's bus starts a keyring that somebody asks for; a bus without services shows what is really gone.
+ACTIVATION = "<standard_session_servicedirs/>"
+CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>{address}</listen><auth>EXTERNAL</auth>{services}
+<policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/>
+</policy></busconfig>
+"""
+
+
+class DesktopMachine(Machine):
+    """A machine on which nobody has named a keyring."""
+
+    def environ(self) -> dict[str, str]:
+        """The variables that a command sees."""
+        return {name: value for name, value in super().environ().items() if name != "PYTHON_KEYRING_BACKEND"}
+
+
+@dataclass
+class Desktop:
+    """A session bus at `address`; the keyring on it is started and ended by a test."""
+
+    place: Path
+    address: str
+    environ: dict[str, str] = field(default_factory=dict)
+    _keyring: subprocess.Popen[bytes] | None = None
+
+    def start_keyring(self) -> None:
+        """Start gnome-keyring, unlocked, as a login does; it is there when this returns."""
+        from jeepney import MatchRule
+        from jeepney.bus_messages import message_bus
+        from jeepney.io.blocking import Proxy
+
+        rule = MatchRule(type="signal", interface="org.freedesktop.DBus", member="NameOwnerChanged")
+        rule.add_arg_condition(0, NAME)
+        with self.connect() as connection, connection.filter(rule) as arrivals:
+            Proxy(message_bus, connection).AddMatch(rule)
+            self._keyring = subprocess.Popen(
+                ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
+                env=self.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            assert self._keyring.stdin is not None
+            with self._keyring.stdin as stdin:
+                stdin.write(PASSWORD)
+            connection.recv_until_filtered(arrivals, timeout=WAIT_S)
+
+    def end_keyring(self) -> None:
+        """End the keyring that was started last, at once."""
+        if self._keyring is not None:
+            self._keyring.kill()
+            self._keyring.wait(WAIT_S)
+        self._keyring = None
+
+    def end_what_the_bus_started(self) -> None:
+        """End a keyring that is there because somebody asked the bus for one."""
+        from jeepney import DBusErrorResponse
+        from jeepney.bus_messages import message_bus
+        from jeepney.io.blocking import Proxy
+
+        with self.connect() as connection:
+            try:
+                (found,) = Proxy(message_bus, connection).GetConnectionUnixProcessID(NAME)
+            except DBusErrorResponse:
+                return
+        end(found)
+
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        """A connection of the test's own."""
+        import secretstorage
+
+        with mock.patch.dict(os.environ, {"DBUS_SESSION_BUS_ADDRESS": self.address}):
+            connection = secretstorage.dbus_init()
+        with closing(connection):
+            yield connection
+
+    def list_services(self) -> list[str]:
+        """The service names of all that lies in the default collection."""
+        import secretstorage
+
+        with self.connect() as connection:
+            items = secretstorage.get_default_collection(connection).get_all_items()
+            return sorted(item.get_attributes()["service"] for item in items)
+
+    def lock(self) -> None:
+        """Lock the collection; there is no display that a prompt could be shown on."""
+        import secretstorage
+
+        with self.connect() as connection:
+            secretstorage.get_default_collection(connection).lock()
+
+    def unlock(self) -> None:
+        """Unlock it as a login does."""
+        import secretstorage
+
+        with self.connect() as connection:
+            path = secretstorage.get_default_collection(connection).collection_path
+            unlock(connection, path)
+
+
+def unlock(connection: Any, collection_path: str) -> None:
+    """What gnome-keyring has for its own tests: no prompt, the password is the line that unlocked it."""
+    from secretstorage.util import DBusAddressWrapper, format_secret, open_session
+
+    interface = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
+    service = DBusAddressWrapper("/org/freedesktop/secrets", interface, connection)
+    password = format_secret(open_session(connection), PASSWORD, "text/plain")
+    service.call("UnlockWithMasterPassword", "o(oayays)", collection_path, password)
+
+
+@contextmanager
+def opening_desktop(place: Path, *, socket_path: Path | None = None, services: str = "") -> Iterator[Desktop]:
+    """A bus with nothing on it; all that was started on it has ended when this has."""
+    place.mkdir(parents=True, exist_ok=True)
+    address = f"unix:path={socket_path}" if socket_path else "unix:tmpdir=/tmp"
+    config = place / "bus.conf"
+    config.write_text(CONFIG.format(address=address, services=services))
+    environ = {"PATH": os.environ["PATH"], "HOME": str(place), "XDG_DATA_HOME": str(place / "data")}
+    with subprocess.Popen(
+        ["dbus-daemon", "--nofork", f"--config-file={config}", "--print-address"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as bus:
+        assert bus.stdout is not None
+        desktop = Desktop(place, bus.stdout.readline().strip().partition(",guid=")[0])
+        desktop.environ = {**environ, "DBUS_SESSION_BUS_ADDRESS": desktop.address}
+        try:
+            yield desktop
+        finally:
+            desktop.end_keyring()
+            desktop.end_what_the_bus_started()
+            bus.terminate()
+
+
+def end(process: int) -> None:
+    """End a process that is not our child, and wait until it has ended."""
+    watch = os.pidfd_open(process)
+    try:
+        os.kill(process, 9)
+        poll = select.poll()
+        poll.register(watch, select.POLLIN)
+        assert poll.poll(WAIT_S * 1000), f"{process} goes on"
+    finally:
+        os.close(watch)

@@ -1,0 +1,182 @@
+"""Which keyring is taken where others are installed too: the platform's, or the one that the user names.
+
+keyrings.alt is among the tests' requirements for these; without it they could not fail.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import keyring.backend
+import keyring.core
+import pytest
+
+from procore_cli.errors import KeyringError
+from procore_cli.store import keyrings
+from procore_cli.store.keyrings import Keyring
+from tests import memory_keyring
+from tests.cli import ROOT, Machine, Result, browser
+from tests.provider import Provider
+
+SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
+PLAINTEXT = "keyrings.alt.file.PlaintextKeyring"
+NULL = "keyring.backends.null.Keyring"
+FAIL = "keyring.backends.fail.Keyring"
+CHAINER = "keyring.backends.chainer.ChainerBackend"
+
+
+@pytest.fixture
+def no_platform_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This system's own keyring is not there."""
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
+    monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, sys.platform, (FAIL,))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    """Nobody has named a keyring here."""
+    machine = Machine(tmp_path / "machine", {"PYTHON_KEYRING_BACKEND": ""})
+    machine.point_at(provider)
+    return machine
+
+
+def ask_keyring(machine: Machine, preparation: str = "") -> str:
+    """What the package keyring would take if it was asked, without a bus."""
+    question = "import keyring; found = type(keyring.get_keyring()); print(found.__module__, found.__name__)"
+    environ = {**machine.environ(), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
+    del environ["PYTHON_KEYRING_BACKEND"]
+    found = subprocess.run(
+        [sys.executable, "-c", f"{preparation}\n{question}"],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return found.stdout.strip().replace(" ", ".")
+
+
+def name_in_keyringrc(machine: Machine, backend: str) -> None:
+    with mock.patch.dict(os.environ, machine.environ(), clear=True):
+        path = keyring.core._config_path()
+    assert machine.home in path.parents
+    path.parent.mkdir(parents=True)
+    path.write_text(f"[backend]\ndefault-keyring = {backend}\n")
+
+
+def files(machine: Machine) -> list[Path]:
+    return [path for path in machine.home.rglob("*") if path.is_file()]
+
+
+def assert_refused_before_the_browser(result: Result, provider: Provider, sign: str) -> None:
+    assert (result.code, result.out) == (6, ""), result.err
+    assert sign in result.err
+    assert provider.requests == []
+
+
+def test_a_plaintext_keyring_that_happens_to_be_installed_is_refused(
+    machine: Machine, provider: Provider, no_platform_keyring: None
+) -> None:
+    if sys.platform.startswith("linux"):
+        assert ask_keyring(machine) == PLAINTEXT
+
+    result = machine.run_here(*SIGN_UP)
+
+    assert_refused_before_the_browser(result, provider, "There is no keyring here")
+    assert "plaintext" not in result.err.casefold()
+    assert files(machine) == []
+
+
+def test_a_chain_of_keyrings_that_happen_to_be_installed_is_refused(
+    machine: Machine, provider: Provider, no_platform_keyring: None
+) -> None:
+    # A second usable one beside keyrings.alt's, and keyring prefers the chain of them.
+    assert ask_keyring(machine, "import tests.memory_keyring") == CHAINER
+
+    assert_refused_before_the_browser(machine.run_here(*SIGN_UP), provider, "There is no keyring here")
+    assert files(machine) == []
+
+
+@pytest.mark.parametrize("is_in_file", [False, True], ids=["variable", "keyringrc.cfg"])
+def test_a_plaintext_keyring_that_the_user_names_is_used(
+    machine: Machine, provider: Provider, is_in_file: bool
+) -> None:
+    if is_in_file:
+        name_in_keyringrc(machine, PLAINTEXT)
+    else:
+        machine.variables["PYTHON_KEYRING_BACKEND"] = PLAINTEXT
+
+    runs = [machine.run_here(*arguments) for arguments in (SIGN_UP, ["whoami"], ["refresh"], ["token"])]
+
+    assert [run.code for run in runs] == [0] * 4, [run.err for run in runs]
+    assert [path.name for path in files(machine) if path.name.startswith("keyring_pass")] == [
+        "keyring_pass.cfg"
+    ]
+
+
+@pytest.mark.parametrize("is_in_file", [False, True], ids=["variable", "keyringrc.cfg"])
+@pytest.mark.parametrize(
+    ("backend", "sign"),
+    [(NULL, "did not keep what was written"), (FAIL, f"keyring is configured to use {FAIL}")],
+)
+def test_a_useless_keyring_that_the_user_names_is_found_out_before_the_browser(
+    machine: Machine, provider: Provider, backend: str, sign: str, is_in_file: bool
+) -> None:
+    if is_in_file:
+        name_in_keyringrc(machine, backend)
+    else:
+        machine.variables["PYTHON_KEYRING_BACKEND"] = backend
+
+    assert_refused_before_the_browser(machine.run_here(*SIGN_UP), provider, sign)
+    assert machine.run_here("whoami").code == 4
+
+
+def test_a_keyring_that_refuses_every_call_is_traced_to_the_setting_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", FAIL)
+    with pytest.raises(KeyringError) as failure:
+        Keyring(print).load("procore-login/production/0123abcd/1", "token-set")
+    assert failure.value.hint.startswith("Correct or remove PYTHON_KEYRING_BACKEND; or ")
+
+
+@pytest.mark.parametrize("named", ["", "tests.memory_keyring.MemoryKeyring"])
+def test_keyrings_slow_discovery_is_never_run(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    asked: list[str] = []
+    slow = [
+        (keyring.backend.metadata, "entry_points"),
+        (keyring.backend, "get_all_keyring"),
+        (keyring.core, "init_backend"),
+        (keyring.core, "get_keyring"),
+    ]
+    for owner, name in slow:
+        monkeypatch.setattr(owner, name, lambda *_, name=name, **__: asked.append(name) or [])
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", named)
+    monkeypatch.setitem(
+        keyrings._PLATFORM_BACKENDS, sys.platform, (FAIL, "tests.memory_keyring.MemoryKeyring")
+    )
+
+    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+    assert asked == []
+
+
+def test_the_platforms_keyring_is_asked_once_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Asking(type(memory_keyring.MemoryKeyring)):  # type: ignore[misc]
+        @property
+        def priority(cls) -> int:
+            asked.append(cls)
+            return 5
+
+    one = Asking("Once", (memory_keyring.MemoryKeyring,), {})
+    monkeypatch.setattr(memory_keyring, "Once", one, raising=False)
+    monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, sys.platform, ("tests.memory_keyring.Once",))
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
+
+    assert Keyring(print).find_backend_name().endswith(".Once")
+    assert asked == [one]

@@ -1,0 +1,297 @@
+"""The tables and their versions: made, migrated, refused, and what lies in them that is not ours."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from procore_cli.errors import DatabaseError
+from procore_cli.store import accounts, schema
+from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error
+from tests.store.store_world import JOE, SECOND, World, run_sql
+
+# As the first version made them.
+SCHEMA_1 = f"""
+    {TUTORIAL};
+    CREATE INDEX procore_login_users_procore_id ON users (procore_id);
+    CREATE TABLE procore_login_session (environment TEXT PRIMARY KEY, user_id INTEGER);
+    CREATE TABLE procore_login_accounts (
+        environment TEXT NOT NULL, procore_id INTEGER NOT NULL, name TEXT,
+        failures INTEGER NOT NULL DEFAULT 0, failure TEXT, interrupted_at INTEGER,
+        PRIMARY KEY (environment, procore_id));
+    CREATE TABLE procore_login_entries (
+        name TEXT PRIMARY KEY, store TEXT NOT NULL, environment TEXT NOT NULL, procore_id INTEGER,
+        kind TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER,
+        parts INTEGER, forget_after INTEGER);
+    CREATE TABLE procore_login_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
+    INSERT INTO procore_login_meta VALUES ('schema_version', 1)""".split(";")
+OLD_COLUMNS = "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after"
+
+
+@pytest.fixture
+def test_db(tmp_path: Path) -> Path:
+    return new_tutorial_file(tmp_path)
+
+
+@pytest.fixture
+def old_db(tmp_path: Path) -> Path:
+    """A file as the first version left it, with a person in it."""
+    path = tmp_path / "old.db"
+    run_sql(path, *SCHEMA_1, "INSERT INTO users VALUES (1, 11111, 'joecontractor@procore.com')")
+    return path
+
+
+def become_old(path: Path) -> None:
+    """Turn a file of today into one of the first version, entries and all."""
+    run_sql(
+        path,
+        f"CREATE TABLE kept AS SELECT {OLD_COLUMNS} FROM procore_login_entries",
+        "DROP TABLE procore_login_entries",
+        next(statement for statement in SCHEMA_1 if "procore_login_entries" in statement),
+        "INSERT INTO procore_login_entries SELECT * FROM kept",
+        "DROP TABLE kept",
+        "UPDATE procore_login_meta SET value = 1",
+    )
+
+
+def version(path: Path) -> object:
+    return run_sql(path, "SELECT value FROM procore_login_meta WHERE key = 'schema_version'")[0][0]
+
+
+def shapes(path: Path) -> dict[object, list[object]]:
+    """Every table's columns."""
+    names = [name for (name,) in run_sql(path, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {name: [row[1] for row in run_sql(path, f"PRAGMA table_info({name})")] for name in names}
+
+
+def open_once(path: Path) -> None:
+    with new_database(path).reading():
+        pass
+
+
+def test_users_has_exactly_the_tutorials_columns(world: World) -> None:
+    with world.database.reading():
+        pass
+    columns = run_sql(world.database.path, "PRAGMA table_info(users)")
+    assert [row[1:3] for row in columns] == [
+        ("id", "INTEGER"),
+        ("procore_id", "INTEGER"),
+        ("email", "varchar(255)"),
+    ]
+    assert columns[0][5] == 1
+
+
+def test_all_our_own_names_have_our_prefix(test_db: Path) -> None:
+    open_once(test_db)
+    names = {row[0] for row in run_sql(test_db, "SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}
+    ours = names - {"users"}
+    assert ours
+    assert all(str(name).startswith("procore_login_") for name in ours)
+
+
+def test_a_file_with_nothing_but_users_gets_our_tables(test_db: Path, tmp_path: Path) -> None:
+    open_once(test_db)
+    open_once(tmp_path / "new.db")
+    assert shapes(test_db) == shapes(tmp_path / "new.db")
+    assert version(test_db) == schema.VERSION
+
+
+def test_an_older_file_becomes_what_a_new_one_is(old_db: Path, tmp_path: Path) -> None:
+    open_once(old_db)
+    open_once(tmp_path / "new.db")
+    assert shapes(old_db) == shapes(tmp_path / "new.db")
+    assert version(old_db) == schema.VERSION
+
+
+def test_a_migrated_file_keeps_everybody_signed_in(world: World) -> None:
+    joe, second = world.sign_in(1), world.sign_in(2, SECOND)
+    become_old(world.database.path)
+
+    assert world.load(joe).tokens.refresh_token == "refresh-1"
+    assert world.load(second).tokens.refresh_token == "refresh-2"
+    world.refresh(joe)
+    assert world.load(joe).tokens.refresh_token == "refresh-2"
+    assert world.count_secrets() == 2
+
+
+def test_processes_that_migrate_at_once_end_with_one_migration(old_db: Path) -> None:
+    start, ended = threading.Barrier(8), []
+
+    def run() -> None:
+        start.wait()
+        with new_database(old_db, timeout_s=10).reading() as rows:
+            ended.append([user.procore_id for user in accounts.list_users(rows)])
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ended == [[JOE.id]] * 8
+    assert version(old_db) == schema.VERSION
+
+
+def test_whoever_gets_the_lock_second_finds_the_migration_done(
+    old_db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = schema.migrate, []
+
+    def come_second(run: schema.Run, shown: str) -> None:
+        # What another process did meanwhile: it would hold the lock, so it is done on this connection.
+        if not calls:
+            calls.append(1)
+            real(run, shown)
+        real(run, shown)
+
+    monkeypatch.setattr(schema, "migrate", come_second)
+    open_once(old_db)
+    assert version(old_db) == schema.VERSION
+
+
+def test_a_migration_that_fails_in_the_middle_leaves_the_old_file_whole(
+    old_db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run_sql(old_db, "SELECT name, sql FROM sqlite_master")
+    steps = [*schema._STEPS[2], ("procore_login_entries", "ALTER TABLE no_such_table ADD COLUMN x")]
+    monkeypatch.setitem(schema._STEPS, 2, steps)
+    with pytest.raises(DatabaseError), new_database(old_db).writing():
+        pass
+    assert run_sql(old_db, "SELECT name, sql FROM sqlite_master") == before
+    assert version(old_db) == 1
+
+
+def test_reading_an_up_to_date_file_takes_no_write_lock(world: World) -> None:
+    world.sign_in()
+    path = world.database.path
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with new_database(path, timeout_s=0).reading() as rows:
+            assert [user.procore_id for user in accounts.list_users(rows)] == [JOE.id]
+
+
+def test_reading_an_up_to_date_file_changes_no_byte(world: World) -> None:
+    world.sign_in()
+    path = world.database.path
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
+    open_once(path)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def write(path: Path) -> None:
+    with new_database(path).writing():
+        pass
+
+
+@pytest.mark.parametrize("use", [open_once, write])
+def test_a_newer_file_is_left_untouched(world: World, use: Callable[[Path], None]) -> None:
+    world.sign_in()
+    path = world.database.path
+    run_sql(
+        path,
+        f"UPDATE procore_login_meta SET value = {schema.VERSION + 1}",
+        "DROP TABLE procore_login_entries",
+    )
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match="newer procore-login") as failure:
+        use(path)
+    assert (failure.value.exit_code, "PROCORE_LOGIN_DB" in (failure.value.hint or "")) == (6, True)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE procore_login_meta SET value = 'two'",
+        "UPDATE procore_login_meta SET value = 1.5",
+        "UPDATE procore_login_meta SET value = x'02'",
+        "UPDATE procore_login_meta SET value = 0",
+        "UPDATE procore_login_meta SET value = -1",
+        "DELETE FROM procore_login_meta",
+        "DROP TABLE procore_login_meta",
+    ],
+)
+def test_tables_of_ours_without_a_version_are_left_untouched(world: World, statement: str) -> None:
+    world.sign_in()
+    path = world.database.path
+    run_sql(path, statement)
+    before = path.read_bytes()
+    assert "not their version" in read_error(path).message
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)",
+        "CREATE TABLE users (id INTEGER, procore_id INTEGER, email varchar(255))",
+        "CREATE TABLE users (id TEXT PRIMARY KEY, procore_id INTEGER, email varchar(255))",
+        "CREATE VIEW users AS SELECT 1 AS name",
+    ],
+)
+def test_another_programs_users_table_is_left_untouched(tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "other.db"
+    run_sql(path, statement)
+    before = path.read_bytes()
+    assert "tutorial" in read_error(path).message
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        TUTORIAL.replace("email varchar(255)", "email varchar(255), created_at TEXT DEFAULT 'now'"),
+        TUTORIAL.replace("procore_id INTEGER", "note TEXT, procore_id INTEGER"),
+        "CREATE TABLE Users (ID integer primary key, Procore_Id integer, Email text)",
+    ],
+)
+def test_more_columns_and_other_spellings_than_the_tutorials_are_fine(tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "more.db"
+    run_sql(path, statement)
+    with new_database(path).writing() as rows:
+        assert accounts.save_user(rows, JOE)[1]
+    run_sql(path, "UPDATE users SET email = 'former@example.com'")
+    with new_database(path).writing() as rows:
+        assert not accounts.save_user(rows, JOE)[1]
+    assert run_sql(path, "SELECT procore_id, email FROM users") == [(JOE.id, JOE.login)]
+
+
+def test_other_programs_tables_are_left_alone(test_db: Path) -> None:
+    run_sql(test_db, "CREATE TABLE projects (id INTEGER PRIMARY KEY)", "INSERT INTO projects VALUES (5)")
+    open_once(test_db)
+    assert run_sql(test_db, "SELECT * FROM projects") == [(5,)]
+
+
+def test_tables_that_another_program_dropped_come_back(world: World) -> None:
+    world.sign_in()
+    run_sql(world.database.path, "DROP TABLE users", "DROP TABLE procore_login_entries")
+    assert world.new_vault().find_account() is None
+    world.sign_in()
+    assert world.new_vault().find_account() is not None
+
+
+def test_an_older_file_without_one_of_its_tables_is_migrated_too(old_db: Path, tmp_path: Path) -> None:
+    run_sql(old_db, "DROP TABLE procore_login_entries")
+    open_once(old_db)
+    open_once(tmp_path / "new.db")
+    assert shapes(old_db) == shapes(tmp_path / "new.db")
+
+
+def test_the_lowest_id_of_a_person_counts(test_db: Path) -> None:
+    run_sql(
+        test_db,
+        "INSERT INTO users VALUES (5, 11111, 'late@example.com'), (3, 11111, 'early@example.com'),"
+        " (9, 11111, NULL)",
+    )
+    with new_database(test_db).writing() as rows:
+        assert [user.id for user in accounts.list_users(rows)] == [3]
+        accounts.save_user(rows, JOE)
+    assert run_sql(test_db, "SELECT id, email FROM users ORDER BY id") == [
+        (3, "joecontractor@procore.com"),
+        (5, "late@example.com"),
+        (9, None),
+    ]

@@ -1,0 +1,230 @@
+"""One PROCORE_LOGIN_DB for two data folders, and a data folder that was moved or copied."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from procore_cli.errors import DataFolderError
+from procore_cli.models import TokenSet
+from procore_cli.store import tokens
+from tests.store.databases import Home
+from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Home:
+    return Home(tmp_path / "one", tmp_path / "test.db")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Home:
+    return Home(tmp_path / "other", tmp_path / "test.db")
+
+
+def test_what_one_folder_saved_the_other_reads(one: Home, other: Home) -> None:
+    one.sign_in(1)
+    assert other.load().tokens == new_tokens(1)
+    assert (len(one.files()), len(other.files())) == (1, 0)
+
+
+def test_a_sign_in_with_the_other_folder_deletes_what_the_first_one_kept(one: Home, other: Home) -> None:
+    one.sign_in(1)
+    saved = other.vault.save_signin(new_tokens(2), JOE)
+    assert saved.former == new_tokens(1)
+    assert (one.files(), len(other.files())) == ([], 1)
+    assert one.load().tokens == new_tokens(2)
+    assert one.listed() == [("live", str(other.path))]
+
+
+def test_both_folders_refresh_in_turn(one: Home, other: Home) -> None:
+    procore = Procore()
+    one.sign_in(1)
+    for turn in range(4):
+        home = (other, one)[turn % 2]
+        assert home.refresh(procore.exchange).tokens.refresh_token == f"refresh-{turn + 2}"
+        assert len(one.files() + other.files()) == 1
+    assert one.load().tokens == other.load().tokens
+    assert one.said == other.said == []
+
+
+def test_a_refresh_through_both_folders_at_once_is_one(one: Home, other: Home) -> None:
+    procore = Procore()
+    one.sign_in(1)
+    start = threading.Barrier(6)
+
+    def run(home: Home) -> TokenSet:
+        account, seen = home.account(), home.load()
+        start.wait()
+        return home.vault.refresh(
+            account, procore.exchange, lambda _: True, seen, home.discarded.append
+        ).tokens
+
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(run, [one, other] * 3))
+    assert procore.calls == 1
+    assert {found.refresh_token for found in found} == {"refresh-2"}
+
+
+def test_a_sign_out_with_the_other_folder_deletes_the_file(one: Home, other: Home) -> None:
+    account = one.sign_in(1)
+    vault = other.vault
+    vault.sign_out(account)
+    vault.clean(account)
+    assert one.files() == []
+    assert one.listed() == []
+
+
+def test_a_refresh_that_one_folder_left_whole_is_ended_by_the_other(one: Home, other: Home) -> None:
+    one.sign_in(1)
+    ledger = one.ledger
+    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_text(new_tokens(2)))
+    assert other.load().tokens == new_tokens(2)
+    assert len(one.files()) == 1
+
+
+def test_tokens_in_a_folder_that_is_away_are_not_lost(one: Home, other: Home, tmp_path: Path) -> None:
+    one.sign_in(1)
+    ledger = one.ledger
+    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_text(new_tokens(2)))
+    one.path.rename(tmp_path / "away")
+    with pytest.raises(DataFolderError, match="No such file") as failure:
+        other.load()
+    assert str(one.path) in failure.value.message
+    assert not one.path.exists()
+    (tmp_path / "away").rename(one.path)
+    assert other.load().tokens == new_tokens(2)
+
+
+def test_a_sign_in_works_while_the_former_tokens_folder_is_away(
+    one: Home, other: Home, tmp_path: Path
+) -> None:
+    one.sign_in(1)
+    one.path.rename(tmp_path / "away")
+    other.sign_in(2)
+    assert other.load().tokens == new_tokens(2)
+    assert other.listed() == [("dead", str(one.path)), ("live", str(other.path))]
+    assert any("could not be deleted yet" in said for said in other.said)
+    assert not one.path.exists()
+    (tmp_path / "away").rename(one.path)
+    other.refresh(lambda _: new_answer(3))
+    assert one.files() == []
+    assert other.listed() == [("live", str(other.path))]
+
+
+def test_what_lies_here_is_deleted_though_another_folder_is_away(
+    one: Home, other: Home, tmp_path: Path
+) -> None:
+    one.sign_in(1)
+    one.path.rename(tmp_path / "away")
+    for number in (2, 3, 4):
+        other.sign_in(number)
+    assert len(other.files()) == 1
+    assert [state for state, _ in other.listed()] == ["dead", "live"]
+
+
+def spoil_mode(path: Path) -> None:
+    path.chmod(0o755)
+
+
+def spoil_by_link(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to(path.with_name("real"))
+
+
+def spoil_secrets_by_link(path: Path) -> None:
+    spoil_by_link(path / "secrets")
+
+
+def spoil_by_file(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.write_text("a file")
+
+
+def spoil_by_loop(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to(path)
+
+
+@pytest.mark.parametrize(
+    "spoil", [spoil_mode, spoil_by_link, spoil_secrets_by_link, spoil_by_file, spoil_by_loop]
+)
+def test_a_place_that_is_not_a_folder_of_ours_alone_is_neither_read_nor_changed(
+    one: Home, other: Home, spoil: Callable[[Path], None], tmp_path: Path
+) -> None:
+    one.sign_in(1)
+    spoil(one.path)
+    before = {path: stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.rglob("*")}
+    with pytest.raises(DataFolderError):
+        other.load()
+    other.sign_in(2)
+    assert other.load().tokens == new_tokens(2)
+    assert other.listed()[0] == ("dead", str(one.path))
+    assert (
+        before.items() <= {path: stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.rglob("*")}.items()
+    )
+
+
+@pytest.mark.parametrize("place", ["'relative'", "''", "'/a' || char(0) || 'b'", "'/proc/self'"])
+def test_a_place_that_somebody_made_up_leads_nowhere(one: Home, other: Home, place: str) -> None:
+    one.sign_in(1)
+    assert one.database is not None
+    run_sql(one.database, f"UPDATE procore_login_entries SET place = {place}")
+    with pytest.raises(DataFolderError):
+        other.load()
+    # Our own folder comes first, whatever stands there.
+    assert one.load().tokens == new_tokens(1)
+
+
+def test_nothing_is_added_to_another_data_folder(one: Home, other: Home) -> None:
+    one.sign_in(1)
+    with pytest.raises(DataFolderError, match="another data folder"):
+        other.ledger._stores("file", str(one.path)).save("procore-login/production/x/1", "token-set", "x")
+    assert len(one.files()) == 1
+
+
+def test_a_place_without_secrets_holds_nothing(one: Home, other: Home) -> None:
+    account = one.sign_in(1)
+    shutil.rmtree(one.path / "secrets")
+    vault = other.vault
+    vault.sign_out(account)
+    vault.clean(account)
+    assert other.listed() == []
+    assert not (one.path / "secrets").exists()
+
+
+def test_a_keyring_has_no_place(one: Home, other: Home, keyring_entries: dict[object, str]) -> None:
+    one.store = other.store = "keyring"
+    one.sign_in(1)
+    assert other.load().tokens == new_tokens(1)
+    assert one.listed() == [("live", None)]
+
+
+@pytest.mark.parametrize("database", ["project/test.db", "one/production.db"])
+def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database: str) -> None:
+    one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
+    (tmp_path / "project").mkdir(mode=0o755)
+    one.sign_in(1)
+    other.load()
+    with one.vault._locks.hold(JOE.id), other.vault._locks.try_hold(JOE.id) as held:
+        assert not held
+    assert stat.S_IMODE((tmp_path / "project").stat().st_mode) == 0o755
+
+
+def test_locks_beside_a_database_are_ours_alone(one: Home, tmp_path: Path) -> None:
+    one.sign_in(1)
+    (beside,) = tmp_path.glob(".test.db.procore-login*")
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o77 for path in (beside, *beside.rglob("*"))} == {0}
+
+
+def test_a_folder_that_is_missing_is_not_made_for_the_locks(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", tmp_path / "gone" / "test.db")
+    with pytest.raises(Exception, match="No such file"):
+        home.sign_in(1)
+    assert not (tmp_path / "gone").exists()

@@ -1,0 +1,280 @@
+"""`procore-login accounts` and `switch`: who is signed in, who is current, and who has to sign in again."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procore_cli import world
+from tests.cli import Machine, browser
+from tests.people import SECOND, People
+from tests.provider import JOE, Answer, serving
+from tests.terminal import Terminal
+
+
+@pytest.fixture
+def people() -> Iterator[People]:
+    """A running Procore with several people."""
+    with serving(People()) as running:
+        assert isinstance(running, People)
+        yield running
+
+
+@pytest.fixture
+def machine(tmp_path: Path, people: People) -> Machine:
+    """Joe and a second person have signed up here, in this order."""
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(people)
+    people.sign_in(machine, JOE)
+    people.sign_in(machine, SECOND)
+    return machine
+
+
+def listed(machine: Machine, *options: str) -> list[Any]:
+    result = machine.run_here("accounts", "--json", *options)
+    accounts: list[Any] = result.json["accounts"]
+    return accounts
+
+
+def test_everybody_is_listed_with_the_current_account_marked(machine: Machine, people: People) -> None:
+    before = len(people.requests)
+
+    first, second = listed(machine)
+
+    assert (first["email"], first["current"], first["signed_in"]) == (JOE["login"], False, True)
+    assert (second["email"], second["current"], second["signed_in"]) == (SECOND["login"], True, True)
+    assert set(first) == {
+        "environment", "id", "procore_id", "email", "name", "company", "expires_at", "current", "signed_in",
+    }  # fmt: skip
+    assert len(people.requests) == before
+
+
+def test_in_a_pipe_the_table_is_lines_with_tabs(machine: Machine) -> None:
+    result = machine.run_here("accounts")
+
+    rows = [line.split("\t") for line in result.out.splitlines()]
+    assert [row[:5] for row in rows] == [
+        ["production", "", "joecontractor@procore.com", "11111", "Joe Contractor"],
+        ["production", "*", "second@example.com", "22222", "Second Person"],
+    ]
+    assert all("valid for 1 h 29 min" in row[5] for row in rows)
+
+
+def test_on_a_terminal_the_table_has_column_names(machine: Machine) -> None:
+    with Terminal(machine, "accounts") as terminal:
+        assert terminal.finish() == 0
+
+    assert "Environment" in terminal.drawn
+    assert "─────" in terminal.drawn
+
+
+def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> None:
+    demo = Machine(machine.home)
+    assert demo.run_here("signup", "--env", "demo", "--browser", browser()).code == 0
+
+    assert [line["environment"] for line in listed(machine)] == ["production", "production", "demo"]
+    assert [line["environment"] for line in listed(machine, "--env", "demo")] == ["demo"]
+    assert listed(machine, "--env", "sandbox") == []
+
+
+def test_environments_that_were_never_used_get_no_database(machine: Machine) -> None:
+    listed(machine)
+
+    assert [path.name for path in machine.data.glob("*.db")] == ["production.db"]
+
+
+def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
+    machine: Machine, people: People, tmp_path: Path
+) -> None:
+    machine.variables["PROCORE_LOGIN_DB"] = str(tmp_path / "shared.db")
+    people.sign_in(machine, JOE)
+    people.sign_in(machine, SECOND, "sandbox")
+
+    found = [(line["environment"], line["email"], line["current"]) for line in listed(machine)]
+
+    assert found == [("production", JOE["login"], True), ("sandbox", SECOND["login"], True)]
+
+
+def test_rows_of_the_tutorials_own_are_listed_once(machine: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
+        )
+        connection.execute(
+            "INSERT INTO users VALUES (4, 7, 'seventh@example.com'), (2, 7, 'copy@example.com')"
+        )
+        connection.commit()
+    machine.variables["PROCORE_LOGIN_DB"] = str(path)
+
+    (line,) = listed(machine)
+
+    assert (line["id"], line["procore_id"], line["email"]) == (2, 7, "copy@example.com")
+    assert (line["current"], line["signed_in"], line["expires_at"]) == (False, False, None)
+
+
+def test_nobody_at_all_is_said_on_stderr(tmp_path: Path) -> None:
+    result = Machine(tmp_path / "new").run_here("accounts")
+
+    assert (result.code, result.out) == (0, "")
+    assert "Nobody is signed in" in result.err
+
+
+def test_a_signed_out_account_stays_on_the_list(machine: Machine) -> None:
+    machine.run_here("signout")
+
+    lines = listed(machine)
+
+    assert [(line["signed_in"], line["current"]) for line in lines] == [(True, False), (False, False)]
+    assert "signed out" in machine.run_here("accounts").out.splitlines()[1]
+
+
+def test_an_expired_token_is_not_called_a_problem(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    monkeypatch.setitem(defaults, "clock", lambda: time.time() + 9000)
+
+    assert machine.run_here("accounts").out.count("expired: refreshed at the next use") == 2
+
+
+def test_a_check_asks_procore_about_everybody(machine: Machine, people: People) -> None:
+    before = people.count("/rest/v1.0/me")
+
+    result = machine.run_here("accounts", "--check")
+
+    assert result.code == 0, result.err
+    assert people.count("/rest/v1.0/me") == before + 2
+    assert [line.split("\t")[6] for line in result.out.splitlines()] == ["ok", "ok"]
+
+
+def test_a_check_refreshes_what_has_expired(machine: Machine, people: People) -> None:
+    people.expire()
+
+    result = machine.run_here("accounts", "--check", "--json")
+
+    assert result.code == 0, result.err
+    assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
+    assert people.count("/oauth/token") == 2
+
+
+def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, people: People) -> None:
+    people.expire()
+    people.refuse(JOE)
+
+    result = machine.run_here("accounts", "--check", "--json")
+    again = machine.run_here("accounts", "--check")
+
+    assert result.code == again.code == 4
+    joe, second = result.json["accounts"]
+    assert (joe["check"], joe["signed_in"]) == ("sign in again", False)
+    assert "no longer accepts" in joe["problem"]
+    assert (second["check"], second["problem"]) == ("ok", None)
+    assert "production, joecontractor@procore.com: Procore no longer accepts" in result.err
+    assert "procore-login signin --env production --account joecontractor@procore.com" in result.err
+    # The refused token is never sent again, and the account is still reported.
+    assert people.count("/oauth/token") == 2
+    assert "refused: sign in again" in again.out
+
+
+def test_a_check_ends_with_5_if_procore_fails(machine: Machine, people: People) -> None:
+    people.script["/rest/v1.0/me"] = lambda _: Answer(503, "")
+
+    result = machine.run_here("accounts", "--check", "--json")
+
+    assert result.code == 5
+    assert [line["check"] for line in result.json["accounts"]] == ["failed", "failed"]
+
+
+def test_a_check_of_nobody_ends_with_4(machine: Machine) -> None:
+    machine.run_here("signout", "--all")
+
+    result = machine.run_here("accounts", "--check")
+
+    assert result.code == 4
+    assert "Nobody is signed in." in result.err
+
+
+def test_a_check_uses_the_stored_tokens_alone(machine: Machine, people: People) -> None:
+    machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
+
+    assert machine.run_here("accounts", "--check").code == 0
+    assert all(request.bearer != "from-elsewhere" for request in people.requests)
+
+
+def test_the_pretend_procore_is_started_for_a_check(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "demo")
+    machine.run_here("signup", "--env", "demo", "--browser", browser())
+
+    result = machine.run_here("accounts", "--check")
+
+    assert result.code == 0, result.err
+    assert result.out.endswith("\tok\n")
+
+
+@pytest.mark.parametrize("who", ["joecontractor@procore.com", "JOECONTRACTOR@procore.com", "11111"])
+def test_switch_makes_another_account_current(machine: Machine, who: str) -> None:
+    result = machine.run_here("switch", who, "--json")
+
+    assert result.code == 0
+    assert result.json["procore_id"] == 11111
+    assert "joecontractor@procore.com (it was second@example.com)" in result.err
+    assert machine.run_here("whoami", "--json").json["procore_id"] == 11111
+
+
+def test_the_other_account_is_used_once_when_it_is_named(machine: Machine) -> None:
+    named = machine.run_here("whoami", "--json", "--account", "11111")
+    machine.variables["PROCORE_LOGIN_ACCOUNT"] = "joecontractor@procore.com"
+    by_variable = machine.run_here("whoami", "--json")
+    machine.variables["PROCORE_LOGIN_ACCOUNT"] = ""
+    current = machine.run_here("whoami", "--json")
+
+    assert [result.json["procore_id"] for result in (named, by_variable, current)] == [11111, 11111, 22222]
+
+
+@pytest.mark.parametrize("who", ["stranger@example.com", "1", ""])
+def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine, who: str) -> None:
+    result = machine.run_here("switch", who)
+
+    assert (result.code, result.out) == (2, "")
+    assert "joecontractor@procore.com (11111), second@example.com (22222)" in result.err
+
+
+def test_switching_to_an_ambiguous_email_exits_2(machine: Machine, people: People) -> None:
+    people.sign_in(machine, {**SECOND, "id": 44444})
+
+    result = machine.run_here("switch", "second@example.com")
+
+    assert result.code == 2
+    assert "44444" in result.err
+
+
+def test_switching_to_a_signed_out_account_exits_4(machine: Machine) -> None:
+    machine.run_here("signout", "--account", "11111")
+
+    result = machine.run_here("switch", "11111")
+
+    assert result.code == 4
+    assert "signin" in result.err
+    assert machine.run_here("whoami", "--json").json["procore_id"] == 22222
+
+
+def test_switching_mends_that_nobody_is_current(machine: Machine) -> None:
+    machine.run_here("signout")
+    assert machine.run_here("whoami").code == 4
+
+    assert machine.run_here("switch", "11111").code == 0
+    assert machine.run_here("whoami").code == 0
+
+
+def test_a_name_with_control_characters_is_shown_escaped(machine: Machine, people: People) -> None:
+    people.sign_in(machine, {"id": 5, "login": "odd@example.com", "name": "[bold]\x1b[31mOdd\tOne\n"})
+
+    result = machine.run_here("accounts")
+
+    assert "[bold]\\x1b[31mOdd\\tOne\\n" in result.out
+    assert "\x1b" not in result.out

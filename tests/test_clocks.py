@@ -1,0 +1,177 @@
+"""A clock that jumps, before and while a command runs: what it costs, and that nothing loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from procore_cli.render import utc
+from tests.cli import Machine
+from tests.moments import LIFETIME_S, NOW, YEAR_S, Clock, set_clock
+from tests.provider import Answer, Provider, Request
+from tests.signed_in import assert_ended, last_token, refreshes, sign_in
+from tests.store.store_world import run_sql
+
+COMMANDS = [("whoami",), ("token",)]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return set_clock(monkeypatch)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider, clock: Clock) -> Machine:
+    """Somebody has signed up here at NOW, with a token that lives for an hour and a half."""
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    return machine
+
+
+@pytest.mark.parametrize(("left_s", "spent"), [(6, 0), (5.5, 0), (5, 1), (0, 1), (-1, 1)])
+@pytest.mark.parametrize("command", [("whoami",), ("token", "--min-ttl", "0")])
+def test_a_token_is_used_up_to_its_last_five_seconds(
+    machine: Machine, provider: Provider, clock: Clock, command: tuple[str, ...], left_s: float, spent: int
+) -> None:
+    clock.now = NOW + LIFETIME_S - left_s
+
+    assert_ended(machine.run_here(*command))
+
+    assert refreshes(provider) == spent
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_clock_that_jumped_a_year_ahead_costs_one_refresh(
+    machine: Machine, provider: Provider, clock: Clock, command: tuple[str, ...]
+) -> None:
+    clock.now += YEAR_S
+
+    for _ in range(3):
+        assert_ended(machine.run_here(*command))
+
+    assert refreshes(provider) == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_clock_that_jumped_a_year_back_costs_one_refresh_at_most(
+    machine: Machine, provider: Provider, clock: Clock, command: tuple[str, ...]
+) -> None:
+    clock.now -= YEAR_S
+
+    for _ in range(3):
+        assert_ended(machine.run_here(*command))
+
+    assert refreshes(provider) <= 1
+
+
+def test_a_token_that_only_seems_to_live_since_the_clock_went_back_costs_one_refresh(
+    machine: Machine, provider: Provider, clock: Clock
+) -> None:
+    clock.now -= YEAR_S
+    provider.expire()
+
+    asked = machine.run_here("whoami", "--json")
+
+    assert_ended(asked)
+    assert asked.json["expires_at"] == utc(NOW - YEAR_S + LIFETIME_S)
+    assert (refreshes(provider), provider.count("/rest/v1.0/me")) == (1, 3)
+
+
+def test_more_life_than_any_token_has_does_not_loop_after_the_clock_went_back(
+    machine: Machine, provider: Provider, clock: Clock
+) -> None:
+    clock.now -= YEAR_S
+
+    results = [machine.run_here("token", "--min-ttl", "999999999") for _ in range(3)]
+
+    assert refreshes(provider) <= 1
+    assert {(result.code, result.out) for result in results} == {(0, f"{last_token(provider)}\n")}
+
+
+@pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_clock_that_jumps_while_procore_is_asked_costs_one_more_refresh_at_most(
+    machine: Machine, provider: Provider, clock: Clock, command: tuple[str, ...], jump_s: int
+) -> None:
+    def jump(_: Request) -> None:
+        clock.now += jump_s
+        del provider.script["/oauth/token"]
+
+    clock.now += LIFETIME_S
+    provider.script["/oauth/token"] = jump
+    for spent in (1, 2):
+        assert_ended(machine.run_here(*command))
+        assert refreshes(provider) <= spent
+
+    assert_ended(machine.run_here(*command))
+    assert refreshes(provider) <= 2
+
+
+@pytest.mark.parametrize("step_s", [YEAR_S, -YEAR_S, 0.5])
+def test_a_clock_that_jumps_at_every_look_never_makes_a_command_loop(
+    machine: Machine, provider: Provider, clock: Clock, step_s: float
+) -> None:
+    clock.step_s = step_s
+
+    for number, command in enumerate((("whoami",), ("token",), ("refresh",), ("whoami", "--json")), 1):
+        assert_ended(machine.run_here(*command))
+        assert refreshes(provider) <= number
+
+
+@pytest.mark.parametrize("moment", [-100_000.5, 0.0, 253_402_300_799.5, 300_000_000_000.0])
+def test_a_clock_outside_of_every_calendar_spoils_nothing(
+    tmp_path: Path, provider: Provider, clock: Clock, moment: float
+) -> None:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    clock.now = moment
+
+    signed_up = sign_in(machine)
+    shown = [
+        machine.run_here(*command)
+        for command in (("whoami",), ("whoami", "--offline"), ("token",), ("refresh",), ("whoami", "--json"))
+    ]
+
+    for result in (signed_up, *shown):
+        assert_ended(result)
+    assert "1970-01-01T00:00:00Z" <= shown[-1].json["expires_at"] <= "9999-12-31T23:59:59Z"
+    assert "Token\tvalid for 1 h" in shown[0].out
+    assert refreshes(provider) == 1
+
+
+@pytest.mark.parametrize("moment", [-100_000.5, 300_000_000_000.0])
+def test_an_interruption_outside_of_every_calendar_is_still_told(
+    machine: Machine, provider: Provider, clock: Clock, moment: float
+) -> None:
+    clock.now = moment
+    provider.script["/oauth/token"] = lambda _: Answer(502, "")
+    assert_ended(machine.run_here("refresh"), 5)
+    provider.script["/oauth/token"] = lambda _: Answer(400, {"error": "invalid_grant"})
+
+    refused = machine.run_here("refresh")
+
+    assert_ended(refused, 4)
+    assert "was interrupted" in refused.err
+
+
+@pytest.mark.parametrize("jump_s", [0, YEAR_S, -YEAR_S])
+def test_a_name_that_a_clock_far_ahead_keeps_listed_does_no_harm(
+    machine: Machine, provider: Provider, clock: Clock, jump_s: int
+) -> None:
+    database = machine.data / "production.db"
+    run_sql(
+        database,
+        "INSERT INTO procore_login_entries"
+        " (name, store, environment, procore_id, kind, state, created_at, parts, forget_after)"
+        f" VALUES ('given-up', 'keyring', 'production', 11111, 'refresh', 'dead', {NOW}, 0, {NOW + YEAR_S})",
+    )
+    clock.now += jump_s
+
+    for command in ("token", "whoami", "refresh", "token"):
+        assert_ended(machine.run_here(command))
+
+    states = run_sql(database, "SELECT state FROM procore_login_entries ORDER BY state")
+    assert states == ([("live",)] if jump_s > 0 else [("dead",), ("live",)])
+    assert len(list(machine.keyring.iterdir())) == 1

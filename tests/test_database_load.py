@@ -1,0 +1,297 @@
+"""Whole commands on a database that many use at once, that cannot be written, or that is the tutorial's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procore_cli.store.database import Database
+from tests.cli import Machine, Result, browser
+from tests.provider import JOE, Answer, Provider, Request, serving
+from tests.store.databases import new_tutorial_file
+from tests.store.store_world import run_sql
+
+SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
+
+
+class Crowd(Provider):
+    """A Procore at which everybody comes back to an address of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.people: dict[str, dict[str, Any]] = {}
+        self.owners: dict[str, dict[str, Any]] = {}
+
+    def _token(self, request: Request) -> Answer:
+        answer = super()._token(request)
+        if answer.status == 200:
+            self.owners[answer.body["access_token"]] = self.people[request.form["redirect_uri"]]
+        return answer
+
+    def _me(self, request: Request) -> Answer:
+        answer = super()._me(request)
+        return Answer(200, self.owners[request.bearer or ""]) if answer.status == 200 else answer
+
+
+def first_port() -> int:
+    """Where to look for ports; test processes that run beside each other look at others."""
+    return 12_000 + os.getpid() % 180 * 100
+
+
+def is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@dataclass
+class Town:
+    """Machines that share a data folder, or a database alone, each with a person of its own."""
+
+    root: Path
+    provider: Crowd
+    variables: dict[str, str] = field(default_factory=dict)
+    # Below those that the system gives to outgoing connections, of which there are many here.
+    _ports: Iterator[int] = field(default_factory=lambda: filter(is_free, range(first_port(), 32_000)))
+
+    def new_machine(self, number: int) -> Machine:
+        machine = Machine(self.root / f"machine-{number}", port=next(self._ports))
+        machine.point_at(self.provider)
+        machine.variables |= {
+            "PROCORE_LOGIN_STORE": "file",
+            "PROCORE_LOGIN_HOME": str(self.root / "shared"),
+            **self.variables,
+        }
+        person = {"id": number, "login": f"person-{number}@example.com", "name": f"Person {number}"}
+        self.provider.people[machine.redirect_uri] = person
+        return machine
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    with serving(Crowd()) as provider:
+        yield Town(tmp_path, provider)
+
+
+@contextmanager
+def reading_all_the_time(commands: list[Callable[[], Result]]) -> Iterator[list[Result]]:
+    """Each command is run again and again; yields what they ended with, complete at the end."""
+    results: list[Result] = []
+    is_over = threading.Event()
+
+    def read(command: Callable[[], Result]) -> None:
+        results.append(command())
+        while not is_over.is_set():
+            results.append(command())
+
+    with ThreadPoolExecutor(len(commands)) as pool:
+        running = [pool.submit(read, command) for command in commands]
+        yield results
+        is_over.set()
+    for ended in running:
+        ended.result()
+
+
+def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False) -> None:
+    database = town.root / "shared" / "production.db"
+    if own_home:
+        database = town.root / "test.db"
+        town.variables["PROCORE_LOGIN_DB"] = str(database)
+    first, *others = [town.new_machine(10_000 + number) for number in range(count + 1)]
+    if own_home:
+        for machine in (first, *others):
+            machine.variables["PROCORE_LOGIN_HOME"] = str(machine.home / "data")
+    assert first.run_here(*SIGN_UP).code == 0
+    commands = [
+        lambda: first.run("whoami", "--offline", "--json"),
+        lambda: first.run("token", "--account", "10000"),
+        lambda: others[0].run("accounts", "--json", "--env", "production"),
+    ]
+    with reading_all_the_time(commands) as read, ThreadPoolExecutor(count) as pool:
+        signed_up = list(pool.map(lambda machine: machine.run(*SIGN_UP, timeout_s=280), others))
+
+    assert [result.err for result in read if result.code != 0] == []
+    assert [result.err for result in signed_up if result.code != 0] == []
+    rows = run_sql(database, "SELECT id, procore_id, email FROM users ORDER BY procore_id")
+    assert [row[1:] for row in rows] == [
+        (number, f"person-{number}@example.com") for number in range(10_000, 10_001 + count)
+    ]
+    assert len({row[0] for row in rows}) == count + 1
+    assert [result.json["id"] for result in signed_up] == [row[0] for row in rows[1:]]
+    for number in range(10_000, 10_001 + count):
+        token = first.run_here("token", "--account", str(number)).out.strip()
+        assert town.provider.owners[token]["id"] == number
+    entries = run_sql(database, "SELECT procore_id, state FROM procore_login_entries ORDER BY procore_id")
+    assert entries == [(number, "live") for number in range(10_000, 10_001 + count)]
+    assert len(list(town.root.glob("**/secrets/*"))) == count + 1
+
+
+def test_people_who_sign_up_at_once_are_all_signed_in(town: Town) -> None:
+    assert_everybody_signs_up(town, 4)
+
+
+@pytest.mark.crowd
+@pytest.mark.parametrize("own_home", [False, True])
+def test_fifty_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
+    assert_everybody_signs_up(town, 50, own_home=own_home)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    """Somebody has signed up here, into the file store."""
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
+    assert machine.run_here(*SIGN_UP).code == 0
+    return machine
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another program has the file for itself."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield other
+
+
+def assert_in_use(result: Result, path: Path) -> None:
+    assert (result.code, result.out) == (6, "")
+    assert f"The database {path} is in use by another program." in result.err
+    assert "Error: " in result.err
+    assert "Hint: " in result.err
+
+
+READERS = [("whoami", "--offline"), ("token",), ("accounts",)]
+
+
+@pytest.mark.parametrize("command", [*READERS, ("refresh",), SIGN_UP, ("signout",)])
+def test_a_file_that_another_program_keeps_exits_6(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(Database.__init__.__kwdefaults__, "timeout_s", 0.1)
+    path = machine.data / "production.db"
+    before = len(provider.requests)
+    with locked(path):
+        assert_in_use(machine.run_here(*command), path)
+    assert len(provider.requests) == before
+    assert machine.run_here("token").out.strip() in provider.issued
+
+
+@pytest.mark.crowd
+def test_a_file_that_another_program_keeps_is_given_up_after_ten_seconds(machine: Machine) -> None:
+    with locked(machine.data / "production.db"):
+        start = time.monotonic()
+        assert_in_use(machine.run("whoami", "--offline"), machine.data / "production.db")
+        assert 9.5 < time.monotonic() - start < 20
+
+
+def test_a_file_that_another_program_gives_free_is_used(machine: Machine, provider: Provider) -> None:
+    with locked(machine.data / "production.db") as other:
+        timer = threading.Timer(1, other.execute, ["COMMIT"])
+        timer.start()
+        assert machine.run_here("token").out.strip() in provider.issued
+        assert machine.run_here("refresh").code == 0
+        timer.join()
+
+
+@pytest.mark.parametrize("command", [*READERS, ("refresh",), SIGN_UP])
+def test_a_file_of_a_newer_version_exits_6_untouched(
+    machine: Machine, provider: Provider, command: tuple[str, ...]
+) -> None:
+    path = machine.data / "production.db"
+    run_sql(path, "UPDATE procore_login_meta SET value = 99", "DROP TABLE procore_login_session")
+    before, sent = path.read_bytes(), len(provider.requests)
+    result = machine.run_here(*command)
+    assert (result.code, result.out) == (6, "")
+    assert "newer procore-login" in result.err
+    assert (path.read_bytes(), len(provider.requests)) == (before, sent)
+
+
+INSERT = "INSERT INTO users (id, procore_id, email) VALUES (?, ?, ?)"
+DUPLICATES = [
+    (4, JOE["id"], "former@example.com"),
+    (7, JOE["id"], JOE["login"]),
+    (8, 22222, "second@example.com"),
+    (9, JOE["id"], JOE["login"]),
+]
+RUBY = f"""
+require "sqlite3"
+db = SQLite3::Database.new ARGV[0]
+db.execute_batch("DELETE FROM users;")
+{[list(row) for row in DUPLICATES]}.each {{ |row| db.execute "{INSERT}", row }}
+"""
+
+
+def write_with_python(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(INSERT, DUPLICATES)
+        connection.commit()
+
+
+def write_with_ruby(path: Path) -> None:
+    subprocess.run(["ruby", "-e", RUBY, str(path)], check=True)
+
+
+def list_writers() -> list[Callable[[Path], None]]:
+    ruby = shutil.which("ruby")
+    test = [str(ruby), "-e", 'require "sqlite3"']
+    has_ruby = ruby and subprocess.run(test, capture_output=True, check=False).returncode == 0
+    return [write_with_python, write_with_ruby] if has_ruby else [write_with_python]
+
+
+@pytest.mark.parametrize("write", list_writers())
+def test_a_tutorials_file_with_duplicates_is_used_without_harm(
+    tmp_path: Path, provider: Provider, write: Callable[[Path], None]
+) -> None:
+    path = new_tutorial_file(tmp_path)
+    write(path)
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    machine.variables["PROCORE_LOGIN_DB"] = str(path)
+
+    signed_up = machine.run_here(*SIGN_UP)
+
+    assert (signed_up.json["id"], signed_up.json["signed_up"]) == (4, False)
+    assert machine.run_here("whoami", "--offline", "--json").json["id"] == 4
+    assert machine.run_here("token", "--account", JOE["login"]).code == 0
+    expected = [(4, JOE["id"], JOE["login"]), *DUPLICATES[1:]]
+    assert run_sql(path, "SELECT * FROM users ORDER BY id") == expected
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_nothing_is_lost_if_the_file_can_only_be_read(machine: Machine, provider: Provider) -> None:
+    path = machine.data / "production.db"
+    before = path.read_bytes()
+    # As on a file system that is read-only: SQLite may read, and that is all.
+    script = (
+        "import sqlite3, sys; real = sqlite3.connect\n"
+        "def connect(address, **options):\n"
+        "    return real(address.replace('mode=rw', 'mode=ro'), **options)\n"
+        "sqlite3.connect = connect\n"
+        "from procore_cli.cli import run; sys.exit(run(sys.argv[1:]))"
+    )
+    for command, code in ((("token",), 0), (("whoami", "--offline"), 0), (("refresh",), 6), (SIGN_UP, 6)):
+        ran = subprocess.run(
+            [sys.executable, "-c", script, *command],
+            env=machine.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == code, ran.stderr
+        assert code == 0 or "cannot be written" in ran.stderr
+    assert path.read_bytes() == before
+    assert provider.count("/oauth/token") == 1

@@ -1,0 +1,145 @@
+"""Two environments, in two databases or in one: no token and no secret crosses over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from procore_cli.demo.server import DemoServer
+from tests.cli import Machine
+from tests.elsewhere import watch_ways_out
+from tests.provider import Provider, serving
+from tests.signed_in import assert_ended, last_token, refreshes, sign_in
+
+
+@pytest.fixture
+def second() -> Iterator[Provider]:
+    """Another Procore, whose person is another one."""
+    with serving(Provider()) as running:
+        running.person = {"id": 22222, "login": "second@example.com", "name": None}
+        yield running
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Machine:
+    """One database for every environment, such as the tutorial's own."""
+    return Machine(tmp_path / "machine", {"PROCORE_LOGIN_DB": str(tmp_path / "test.db")})
+
+
+def test_one_database_for_two_environments_mixes_no_tokens(
+    shared: Machine, provider: Provider, second: Provider
+) -> None:
+    shared.point_at(provider)
+    assert sign_in(shared, env="production").code == 0
+    # Nobody is signed in to the other one, though a row is there.
+    for command in ("token", "whoami", "refresh"):
+        assert_ended(shared.run_here(command, "--env", "sandbox"), 4)
+        assert_ended(shared.run_here(command, "--env", "sandbox", "--account", "11111"), 4)
+    shared.point_at(second)
+    assert sign_in(shared, env="sandbox").code == 0
+
+    for environment, procore in (("production", provider), ("sandbox", second)) * 2:
+        shared.point_at(procore)
+        assert_ended(shared.run_here("refresh", "--env", environment))
+        assert shared.run_here("token", "--env", environment).out == f"{last_token(procore)}\n"
+        asked = shared.run_here("whoami", "--env", environment, "--json")
+        assert asked.json["procore_id"] == procore.person["id"]
+
+    assert (refreshes(provider), refreshes(second)) == (2, 2)
+    strangers = set(provider.issued) & {str(request.bearer) for request in second.requests}
+    assert strangers == set()
+
+
+def test_the_same_person_in_two_environments_of_one_database_has_two_sign_ins(
+    shared: Machine, provider: Provider, second: Provider
+) -> None:
+    second.person = provider.person
+    shared.point_at(provider)
+    assert sign_in(shared, env="production").code == 0
+    shared.point_at(second)
+    assert sign_in(shared, env="sandbox").code == 0
+
+    assert_ended(shared.run_here("signout", "--env", "sandbox"))
+    shared.point_at(provider)
+
+    assert shared.run_here("token", "--env", "production").out == f"{last_token(provider)}\n"
+    assert_ended(shared.run_here("token", "--env", "sandbox"), 4)
+    assert len(list(shared.keyring.iterdir())) == 1
+
+
+@pytest.mark.parametrize("database", ["its own", "one for all"])
+def test_monthly_never_uses_productions_tokens(
+    shared: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    if database == "its own":
+        del shared.variables["PROCORE_LOGIN_DB"]
+    shared.point_at(provider)
+    assert sign_in(shared, env="production").code == 0
+    ways_out = watch_ways_out(monkeypatch)
+
+    for command in (("token",), ("whoami",), ("refresh",), ("whoami", "--offline")):
+        assert_ended(shared.run_here(*command, "--env", "monthly"), 4)
+
+    assert ways_out == []
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Machine:
+    """Somebody has signed in to the embedded Procore."""
+    machine = Machine(tmp_path / "machine", {"PROCORE_ENV": "demo"})
+    assert machine.run_here("signin").code == 0
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"),
+    [
+        ({"PROCORE_LOGIN_URL": "https://login.procore.com"}, "https://login.procore.com"),
+        (
+            {"PROCORE_LOGIN_URL": "http://localhost:5", "PROCORE_API_URL": "https://api.procore.com"},
+            "https://api.procore.com",
+        ),
+    ],
+    ids=["login", "api"],
+)
+def test_the_pretend_tokens_never_go_to_a_real_host(
+    demo: Machine, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], host: str
+) -> None:
+    demo.variables |= variables
+    ways_out = watch_ways_out(monkeypatch)
+
+    for command in ("token", "whoami", "refresh", "signin", "signout"):
+        result = demo.run_here(command)
+        assert_ended(result, 3)
+        assert result.out == ""
+        for said in ("demo", "http://localhost", host, list(variables)[-1], "Nothing was sent"):
+            assert said in result.err
+
+    assert ways_out == []
+    # Signing out still deletes here.
+    assert list((demo.data / "secrets").iterdir()) == []
+
+
+def test_the_pretend_tokens_are_at_home_at_any_port(demo: Machine) -> None:
+    with DemoServer(demo.data, lambda: 1_800_000_000.0, lambda _: None) as server:
+        demo.variables["PROCORE_LOGIN_URL"] = server.url
+        assert demo.run_here("token").code == 0
+
+
+def test_real_tokens_never_go_to_the_pretend_procore(
+    tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    with DemoServer(tmp_path / "elsewhere", lambda: 1_800_000_000.0) as server:
+        ways_out = watch_ways_out(monkeypatch)
+        machine.variables |= {"PROCORE_LOGIN_URL": server.url, "PROCORE_API_URL": server.url}
+        for command in ("token", "whoami", "refresh", "signout"):
+            result = machine.run_here(command)
+            assert_ended(result, 3)
+            assert server.url in result.err
+
+    assert ways_out == []

@@ -1,0 +1,216 @@
+"""A machine without a keyring: the choices, files by explicit choice, and a token from elsewhere.
+
+Refuses to pass where anything is stored that nobody has asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from procore_cli.store import keyrings
+from tests.cli import Machine, Result, browser, command
+from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+
+SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
+CHOICES = ("procore-login configure --store file", "cron reads it too", "PROCORE_ACCESS_TOKEN (CI)")
+FIRST_CHOICES = {
+    "linux": "unlock a Secret Service (gnome-keyring or KWallet)",
+    "darwin": "login keychain",
+    "win32": "Credential Manager",
+}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """No keyring of the platform's is there, and nobody has named another."""
+    for platform in FIRST_CHOICES:
+        monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, platform, ("keyring.backends.fail.Keyring",))
+    machine = Machine(tmp_path / "machine", {"PYTHON_KEYRING_BACKEND": ""})
+    machine.point_at(provider)
+    machine.keyring.rmdir()
+    return machine
+
+
+def said(result: Result) -> list[str]:
+    """What stands on stderr beside the names of the provider's hosts."""
+    hosts = ("(PROCORE_LOGIN_URL)", "(PROCORE_API_URL)")
+    return [line for line in result.err.splitlines() if not any(name in line for name in hosts)]
+
+
+def written(machine: Machine) -> list[Path]:
+    return list(machine.home.rglob("*"))
+
+
+@pytest.mark.parametrize("platform", FIRST_CHOICES)
+def test_without_a_keyring_the_choices_of_the_system_stand_in_two_lines(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+
+    result = machine.run_here(*SIGN_UP)
+
+    assert (result.code, result.out) == (6, "")
+    error, hint = said(result)
+    assert error == "Error: production: There is no keyring here that can be used."
+    assert hint.startswith("Hint: ")
+    for choice in (FIRST_CHOICES[platform], *CHOICES):
+        assert choice in hint
+    assert provider.requests == []
+    assert written(machine) == []
+
+
+def test_without_a_keyring_a_secret_is_not_configured_into_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(CLIENT_SECRET))
+
+    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin")
+
+    assert result.code == 6
+    assert all(choice in said(result)[-1] for choice in CHOICES)
+    assert CLIENT_SECRET not in result.err
+    assert not any(CLIENT_SECRET in path.read_text() for path in written(machine) if path.is_file())
+
+
+def assert_an_account_lives(machine: Machine, provider: Provider) -> None:
+    """Sign up, ask, hand out, refresh; each sign-in warns, and every secret is for the user's eyes alone."""
+    signed_up = machine.run_here(*SIGN_UP)
+    asked, token, refreshed = (machine.run_here(name) for name in ("whoami", "token", "refresh"))
+    again = machine.run_here("signin", "--browser", browser("--just-open"))
+
+    codes = [run.code for run in (signed_up, asked, token, refreshed, again)]
+    assert codes == [0] * 5, signed_up.err + asked.err + refreshed.err
+    assert token.out.strip() in provider.issued
+    for run in (signed_up, again):
+        assert any(line.startswith("Warning: ") and "files below" in line for line in said(run))
+    for run in (asked, token, refreshed):
+        assert said(run) == []
+    secrets = list((machine.data / "secrets").iterdir())
+    assert secrets
+    if os.name == "posix":
+        assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
+        assert stat.S_IMODE((machine.data / "secrets").stat().st_mode) == 0o700
+
+
+def test_the_variable_chooses_the_store_in_files(machine: Machine, provider: Provider) -> None:
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
+    assert_an_account_lives(machine, provider)
+
+
+def test_configure_chooses_the_store_in_files(machine: Machine, provider: Provider) -> None:
+    assert machine.run_here("configure", "--store", "file").code == 0
+    assert_an_account_lives(machine, provider)
+
+
+@pytest.mark.parametrize("way", ["variable", "configure"])
+def test_the_warning_says_who_chose_the_files(machine: Machine, way: str) -> None:
+    if way == "variable":
+        machine.variables["PROCORE_LOGIN_STORE"] = "file"
+    else:
+        machine.run_here("configure", "--store", "file")
+
+    signed_up = machine.run_here(*SIGN_UP)
+
+    (warning,) = [line for line in said(signed_up) if line.startswith("Warning: ")]
+    assert ("PROCORE_LOGIN_STORE" if way == "variable" else "config.toml") in warning
+    assert str(machine.data) in warning
+
+
+def run_in_cron(machine: Machine, *arguments: str, stdin: str = "") -> Result:
+    """A process that sees little: no session, no desktop, no keyring's setting, no data folder's name."""
+    known = ("PATH", "SYSTEMROOT", "HOME", "PYTHONPATH", "PROCORE_LOGIN_URL", "PROCORE_API_URL")
+    environ = machine.environ()
+    done = subprocess.run(
+        [*command(), *arguments],
+        env={name: environ[name] for name in known if name in environ},
+        cwd=machine.home,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def test_a_cron_job_reads_what_is_kept_in_files(machine: Machine, provider: Provider) -> None:
+    provider.lifetime_s = 4
+    configure = ("configure", "--store", "file", "--client-id", CLIENT_ID, "--client-secret-stdin")
+    configure += ("--redirect-uri", machine.redirect_uri)
+    configured = run_in_cron(machine, *configure, stdin=CLIENT_SECRET)
+    signed_up = run_in_cron(machine, *SIGN_UP)
+    assert (configured.code, signed_up.code) == (0, 0), configured.err + signed_up.err
+    provider.lifetime_s = 5400
+
+    # The first refreshes, the second hands out what the first has saved.
+    first, second = run_in_cron(machine, "token"), run_in_cron(machine, "token")
+
+    assert (first.code, second.code) == (0, 0), first.err
+    assert first.out == second.out
+    assert provider.count("/oauth/token") == 2
+    assert run_in_cron(machine, "whoami").code == 0
+
+
+@pytest.fixture
+def ci(machine: Machine, provider: Provider) -> Machine:
+    """A build machine: a token from elsewhere, no client id, no secret, no keyring."""
+    for name in ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET", "PROCORE_REDIRECT_URI"):
+        machine.variables[name] = ""
+    machine.variables["PROCORE_ACCESS_TOKEN"] = provider.tokens()["access_token"]
+    return machine
+
+
+def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is(ci: Machine) -> None:
+    result = ci.run("whoami", "--json")
+
+    assert result.code == 0, result.err
+    assert result.json["procore_id"] == 11111
+    assert (result.json["id"], result.json["expires_at"]) == (None, None)
+    assert said(result) == ["Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed."]
+    assert written(ci) == []
+
+
+def test_a_token_from_elsewhere_is_handed_on_without_network_or_disk(ci: Machine, provider: Provider) -> None:
+    result = ci.run("token")
+
+    assert (result.code, result.out) == (0, ci.variables["PROCORE_ACCESS_TOKEN"] + "\n"), result.err
+    assert provider.requests == []
+    assert written(ci) == []
+
+
+def test_a_token_from_elsewhere_needs_no_keyring_and_no_database(ci: Machine) -> None:
+    script = (
+        "import sys; from procore_cli.cli import run; code = run(['token']); "
+        "print(code, sorted({'keyring', 'sqlite3', 'requests', 'filelock'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=ci.environ(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize("folder", ["missing/data", "locked/data"])
+@pytest.mark.parametrize("name", ["whoami", "token"])
+def test_a_token_from_elsewhere_needs_no_data_folder(ci: Machine, folder: str, name: str) -> None:
+    (ci.home / "locked").mkdir(mode=0o500)
+    ci.variables["PROCORE_LOGIN_HOME"] = str(ci.home / folder)
+
+    assert ci.run_here(name).code == 0
+    assert written(ci) == [ci.home / "locked"]
+
+
+def test_a_token_from_elsewhere_that_is_refused_is_named(ci: Machine, provider: Provider) -> None:
+    provider.expire()
+
+    result = ci.run_here("whoami")
+
+    assert result.code == 4
+    assert "PROCORE_ACCESS_TOKEN" in said(result)[-1]
+    assert provider.count("/oauth/token") == 0

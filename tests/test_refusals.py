@@ -1,0 +1,151 @@
+"""A 401 from `/me` on a token that should be alive: one refresh and one repetition, in a crowd too."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from procore_cli import flow
+from procore_cli.models import Profile
+from procore_cli.render import Teller
+from procore_cli.settings import Asked
+from procore_cli.world import open_world
+from tests.cli import Machine
+from tests.provider import Answer, Provider, Request
+from tests.signed_in import assert_ended, last_token, refreshes, saying, sign_in
+
+CROWD = 12
+PATIENCE_S = 20
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    return machine
+
+
+def bearers(provider: Provider) -> list[str | None]:
+    """What was shown to `/me` since the sign-in."""
+    return [request.bearer for request in provider.requests if request.path == "/rest/v1.0/me"][1:]
+
+
+def refuse(provider: Provider) -> Callable[[Request], Answer]:
+    return lambda _: Answer(401, {"error": "invalid_token", "error_description": "It was revoked"})
+
+
+def test_a_refused_token_is_refreshed_and_shown_once_more(machine: Machine, provider: Provider) -> None:
+    refused = last_token(provider)
+    provider.expire()
+
+    assert_ended(machine.run_here("whoami"))
+
+    assert bearers(provider) == [refused, last_token(provider)]
+    assert refreshes(provider) == 1
+
+
+def test_a_new_token_that_is_refused_too_ends_it_with_the_reason(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.script["/rest/v1.0/me"] = refuse(provider)
+
+    result = machine.run_here("whoami")
+
+    assert_ended(result, 4)
+    assert result.out == ""
+    for said in (
+        "production",
+        "did not accept the access token",
+        "It was revoked",
+        "signin --env production",
+    ):
+        assert said in result.err
+    assert (refreshes(provider), len(bearers(provider))) == (1, 2)
+
+
+@pytest.mark.parametrize("lifetime_s", [0, -5, 3])
+def test_an_expired_token_whose_successors_are_refused_does_not_loop(
+    machine: Machine, provider: Provider, lifetime_s: int
+) -> None:
+    provider.lifetime_s = lifetime_s
+    assert_ended(machine.run_here("refresh"))
+    provider.script["/rest/v1.0/me"] = refuse(provider)
+
+    assert_ended(machine.run_here("whoami"), 4)
+
+    assert refreshes(provider) - 1 <= 2
+    assert len(bearers(provider)) <= 2
+
+
+def test_a_refused_token_whose_refresh_is_refused_is_not_shown_again(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.expire()
+    provider.script["/oauth/token"] = lambda _: Answer(400, {"error": "invalid_grant"})
+
+    results = [machine.run_here("whoami") for _ in range(2)]
+
+    for result in results:
+        assert_ended(result, 4)
+    assert (refreshes(provider), len(bearers(provider))) == (1, 1)
+
+
+def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.script["/oauth/token"] = saying(provider, refresh_token=...)
+    assert sign_in(machine).code == 0
+    provider.expire()
+    shown = len(bearers(provider))
+
+    result = machine.run_here("whoami")
+
+    assert_ended(result, 4)
+    assert "no refresh token" in result.err
+    assert (refreshes(provider), len(bearers(provider)) - shown) == (0, 1)
+    assert machine.run_here("token").out == f"{last_token(provider)}\n"
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_only_a_401_costs_a_refresh(machine: Machine, provider: Provider, status: int) -> None:
+    provider.script["/rest/v1.0/me"] = lambda _: Answer(status, {"errors": "no"})
+
+    assert_ended(machine.run_here("whoami"), 5)
+
+    assert (refreshes(provider), len(bearers(provider))) == (0, 1)
+
+
+def test_a_crowd_that_is_refused_at_once_refreshes_once(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = last_token(provider)
+    all_refused = threading.Barrier(CROWD)
+    provider.expire()
+
+    def answer(request: Request) -> None:
+        # Nobody hears of it before everybody has asked.
+        if request.bearer == refused:
+            all_refused.wait(PATIENCE_S)
+
+    provider.script["/rest/v1.0/me"] = answer
+    for name, value in machine.environ().items():
+        monkeypatch.setitem(os.environ, name, value)
+    with ThreadPoolExecutor(CROWD) as pool:
+        profiles = list(pool.map(lambda _: ask_who(), range(CROWD)))
+
+    assert len(set(profiles)) == 1
+    assert refreshes(provider) == 1
+    assert sorted(map(str, bearers(provider))) == sorted([refused, last_token(provider)] * CROWD)
+
+
+def ask_who() -> Profile:
+    """`whoami`, of which many may run in one process."""
+    with open_world(Asked(), Teller(io.StringIO())) as world:
+        return flow.whoami(world)
