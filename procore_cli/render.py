@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # The characters that reorder text around them (Unicode, UAX #9).
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _USUAL_COLUMNS = 80
+_UNBOUNDED = 10_000
 _LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp())
 
 
@@ -38,6 +39,13 @@ def utc(seconds: int) -> str:
     """Seconds since the epoch as the contract writes a time, `2026-01-31T09:30:00Z`."""
     moment = datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_left(expires_at: int | None, now: float) -> str:
+    """How long an access token still lives at `now` (both seconds, UTC), as briefly as a table needs it."""
+    if expires_at is None:
+        return "until refused"
+    return lifetime(expires_at - now)
 
 
 def lifetime(seconds: float) -> str:
@@ -193,12 +201,11 @@ def _profile_rows(profile: Profile, now: float) -> list[tuple[str, str]]:
         ("Row id", "-" if profile.id is None else str(profile.id)),
         ("Environment", profile.environment),
         *([("Company", str(profile.company))] if profile.company is not None else []),
-        ("Token", token_life(profile.expires_at, now)),
+        ("Token", _token_life(profile.expires_at, now)),
     ]
 
 
-def token_life(expires_at: int | None, now: float) -> str:
-    """When an access token ends, seen at `now` (both seconds, UTC), in words."""
+def _token_life(expires_at: int | None, now: float) -> str:
     if expires_at is None:
         return "valid until Procore refuses it"
     if expires_at <= now:
@@ -220,16 +227,23 @@ def _draw(rows: list[tuple[str, str]], title: str) -> None:
 
 
 def _draw_columns(names: list[str], rows: list[list[str]]) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in names:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
-    _new_console(sys.stdout).print(table)
+    console = _new_console(sys.stdout)
+    if console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width:
+        console.print(table)
+        return
+    # A table that does not fit would break words and numbers: one panel a row instead.
+    for row in rows:
+        named = list(zip(names, row, strict=True))
+        marks = [cell for name, cell in named[1:] if cell and not name]
+        _draw([(name, cell) for name, cell in named[1:] if name], " ".join([row[0], *marks]))
 
 
 def _new_console(stream: TextIO) -> Console:

@@ -241,3 +241,18 @@ def test_signing_out_deletes_here_sends_nothing_and_says_so(
     assert (ways_out, elsewhere.count(), provider.count("/oauth/revoke")) == ([], 0, 0)
     assert list(machine.keyring.iterdir()) == []
     assert_ended(machine.run_here("token"), 4)
+
+
+@pytest.mark.parametrize("setting", ["PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_CLIENT_ID"])
+def test_checking_the_accounts_asks_nobody_else(
+    machine: Machine, elsewhere: Elsewhere, ways_out: list[Any], setting: str
+) -> None:
+    made_for = machine.variables[setting]
+    machine.variables[setting] = elsewhere.url if setting.endswith("URL") else "another-app"
+
+    result = machine.run_here("accounts", "--check", "--env", "production")
+
+    assert_ended(result, 3)
+    for said in (made_for, machine.variables[setting], setting, "Nothing was sent"):
+        assert said in result.err
+    assert (ways_out, elsewhere.count()) == ([], 0)

@@ -62,7 +62,7 @@ def _json(line: Line, check: bool) -> dict[str, Any]:
 
 
 def _columns(check: bool) -> list[str]:
-    return ["Environment", "", "Account", "Procore id", "Name", "Token", *(["Check"] if check else [])]
+    return ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
 
 
 def _cells(line: Line, check: bool, now: float) -> list[str]:
@@ -81,12 +81,9 @@ def _cells(line: Line, check: bool, now: float) -> list[str]:
 def _token(line: Line, now: float) -> str:
     from procore_cli import render
 
-    if not line.is_signed_in:
-        return "refused: sign in again" if line.is_refused else "signed out"
-    expires_at = line.profile.expires_at
-    if expires_at is not None and expires_at <= now:
-        return "expired: refreshed at the next use"
-    return render.token_life(expires_at, now)
+    if line.is_signed_in:
+        return render.time_left(line.profile.expires_at, now)
+    return "refused" if line.is_refused else "signed out"
 
 
 def _verdict(line: Line) -> str:

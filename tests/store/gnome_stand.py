@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,8 +16,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tests.cli import Machine
+from tests.cli import Machine, Result, browser
+from tests.provider import Provider
 
+SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
+CHOICES = ("gnome-keyring", "procore-login configure --store file", "cron", "PROCORE_ACCESS_TOKEN")
 PASSWORD = b"\n"
 WAIT_S = 20
 NAME = "org.freedesktop.secrets"
@@ -122,6 +126,31 @@ class Desktop:
         with self.connect() as connection:
             path = secretstorage.get_default_collection(connection).collection_path
             unlock(connection, path)
+
+
+def new_machine(place: Path, desktop: Desktop, provider: Provider) -> DesktopMachine:
+    """A machine in the desktop's session."""
+    machine = DesktopMachine(place / "machine")
+    machine.point_at(provider)
+    machine.variables["DBUS_SESSION_BUS_ADDRESS"] = desktop.address
+    return machine
+
+
+def list_listed(machine: DesktopMachine) -> list[str]:
+    """The services that the list says are in the keyring."""
+    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
+        found = connection.execute("SELECT name, parts FROM procore_login_entries WHERE parts > 0").fetchall()
+    return sorted(f"procore-login/production/{name}/{n + 1}" for name, parts in found for n in range(parts))
+
+
+def assert_refused(result: Result, *signs: str) -> None:
+    """Exit code 6, and one error with one hint that lists the choices."""
+    assert (result.code, result.out) == (6, ""), result.err
+    lines = [line for line in result.err.splitlines() if line.startswith(("Error: ", "Hint: "))]
+    assert [line.split(":")[0] for line in lines] == ["Error", "Hint"]
+    for sign in signs:
+        assert sign in "\n".join(lines)
+    assert "hush" not in result.err
 
 
 def unlock(connection: Any, collection_path: str) -> None:

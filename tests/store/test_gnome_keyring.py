@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from procore_cli.store.deadline import Limits
 from procore_cli.store.keyrings import Keyring
 from procore_cli.store.parts import PART_CHARS
 from procore_cli.store.secret_store import GivenUpError
+from tests.store.gnome_stand import unlock
 from tests.store.store_world import JOE, World, new_tokens
 
 pytestmark = pytest.mark.gnome_keyring
@@ -88,16 +88,6 @@ def locked(keyring: Keyring) -> Iterator[None]:
         unlock(connection, collection.collection_path)
     # keyring leaves its connection open where unlocking fails: that is for the test that did it.
     gc.collect()
-
-
-def unlock(connection: Any, collection_path: str) -> None:
-    """What gnome-keyring has for its own tests: no prompt, the password is the line that unlocked it."""
-    from secretstorage.util import DBusAddressWrapper, format_secret, open_session
-
-    interface = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
-    service = DBusAddressWrapper("/org/freedesktop/secrets", interface, connection)
-    password = format_secret(open_session(connection), b"\n", "text/plain")
-    service.call("UnlockWithMasterPassword", "o(oayays)", collection_path, password)
 
 
 @pytest.fixture

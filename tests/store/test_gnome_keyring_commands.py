@@ -1,28 +1,31 @@
-"""Whole commands against a real gnome-keyring: unlocked, locked, gone, back, found without a variable.
+"""Whole commands against a real gnome-keyring: unlocked, locked, gone, and back again.
 
 They refuse to rely on what the tests run in: each has a bus and a keyring of its own, see `gnome_stand`.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
-from procore_cli.store import session_bus
-from tests.cli import Result, browser
+from tests.cli import browser
 from tests.provider import Provider, Request
-from tests.store.gnome_stand import ACTIVATION, Desktop, DesktopMachine, opening_desktop
+from tests.store.gnome_stand import (
+    CHOICES,
+    SIGN_UP,
+    Desktop,
+    DesktopMachine,
+    assert_refused,
+    list_listed,
+    new_machine,
+    opening_desktop,
+)
 
 pytestmark = pytest.mark.gnome_keyring
-
-SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
-CHOICES = ("gnome-keyring", "procore-login configure --store file", "cron", "PROCORE_ACCESS_TOKEN")
 
 
 @pytest.fixture
@@ -38,34 +41,10 @@ def machine(tmp_path: Path, desktop: Desktop, provider: Provider) -> DesktopMach
     return new_machine(tmp_path, desktop, provider)
 
 
-def new_machine(place: Path, desktop: Desktop, provider: Provider) -> DesktopMachine:
-    machine = DesktopMachine(place / "machine")
-    machine.point_at(provider)
-    machine.variables["DBUS_SESSION_BUS_ADDRESS"] = desktop.address
-    return machine
-
-
 def listed(machine: DesktopMachine) -> list[tuple[str, str]]:
     """Kind and state of the entries on the program's own list."""
     with closing(sqlite3.connect(machine.data / "production.db")) as connection:
         return connection.execute("SELECT kind, state FROM procore_login_entries").fetchall()
-
-
-def listed_services(machine: DesktopMachine) -> list[str]:
-    """The services that the list says are in the keyring."""
-    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
-        found = connection.execute("SELECT name, parts FROM procore_login_entries WHERE parts > 0").fetchall()
-    return sorted(f"procore-login/production/{name}/{n + 1}" for name, parts in found for n in range(parts))
-
-
-def assert_refused(result: Result, *signs: str) -> None:
-    """Exit code 6, and one error with one hint that lists the choices."""
-    assert (result.code, result.out) == (6, ""), result.err
-    lines = [line for line in result.err.splitlines() if line.startswith(("Error: ", "Hint: "))]
-    assert [line.split(":")[0] for line in lines] == ["Error", "Hint"]
-    for sign in signs:
-        assert sign in "\n".join(lines)
-    assert "hush" not in result.err
 
 
 def test_an_account_lives_its_whole_life_in_an_unlocked_keyring(
@@ -73,21 +52,21 @@ def test_an_account_lives_its_whole_life_in_an_unlocked_keyring(
 ) -> None:
     runs = [machine.run(*SIGN_UP), machine.run("whoami", "--json"), machine.run("token")]
     assert [run.code for run in runs] == [0, 0, 0], [run.err for run in runs]
-    assert desktop.list_services() == listed_services(machine) != []
+    assert desktop.list_services() == list_listed(machine) != []
 
     refreshed, token = machine.run("refresh"), machine.run("token")
     assert (refreshed.code, token.code) == (0, 0), refreshed.err + token.err
     assert token.out != runs[2].out
-    assert desktop.list_services() == listed_services(machine)
+    assert desktop.list_services() == list_listed(machine)
 
     again = machine.run("signin", "--browser", browser("--just-open"))
     assert again.code == 0, again.err
     assert listed(machine) == [("signin", "live")]
-    assert desktop.list_services() == listed_services(machine)
+    assert desktop.list_services() == list_listed(machine)
 
     signed_out = machine.run("signout")
     assert signed_out.code == 0, signed_out.err
-    assert desktop.list_services() == listed_services(machine) == []
+    assert desktop.list_services() == list_listed(machine) == []
 
 
 def test_two_accounts_lie_beside_each_other(
@@ -101,7 +80,7 @@ def test_two_accounts_lie_beside_each_other(
 
     assert [run.code for run in tokens] == [0, 0]
     assert tokens[0].out != tokens[1].out
-    assert desktop.list_services() == listed_services(machine)
+    assert desktop.list_services() == list_listed(machine)
     assert listed(machine) == [("signin", "live")] * 2
 
 
@@ -184,7 +163,7 @@ def test_a_keyring_that_goes_between_sending_and_writing_is_owned_up_to(
     assert (refused.code, "was interrupted" in refused.err) == (4, True), refused.err
     assert machine.run(*SIGN_UP).code == 0
     assert machine.run("whoami").code == 0
-    assert desktop.list_services() == listed_services(machine)
+    assert desktop.list_services() == list_listed(machine)
 
 
 def test_a_keyring_that_comes_back_before_the_writing_loses_nothing(
@@ -201,7 +180,7 @@ def test_a_keyring_that_comes_back_before_the_writing_loses_nothing(
 
     assert refreshed.code == 0, refreshed.err
     assert machine.run("token").code == 0
-    assert desktop.list_services() == listed_services(machine)
+    assert desktop.list_services() == list_listed(machine)
 
 
 def test_a_keyring_that_goes_while_the_browser_is_open_leaves_nothing_half_written(
@@ -214,91 +193,3 @@ def test_a_keyring_that_goes_while_the_browser_is_open_leaves_nothing_half_writt
     desktop.start_keyring()
     assert desktop.list_services() == []
     assert machine.run("whoami").code == 4
-
-
-def test_a_keyring_that_the_bus_starts_anew_is_locked(tmp_path: Path, provider: Provider) -> None:
-    with opening_desktop(tmp_path / "desktop", services=ACTIVATION) as desktop:
-        desktop.start_keyring()
-        machine = new_machine(tmp_path, desktop, provider)
-        machine.run(*SIGN_UP)
-        desktop.end_keyring()
-
-        assert_refused(machine.run("refresh"), "The keyring is locked", *CHOICES[1:])
-
-        assert provider.count("/oauth/token") == 1
-        desktop.unlock()
-        assert machine.run("refresh").code == 0
-
-
-def test_a_bus_on_which_nobody_ever_made_a_keyring_has_one_that_cannot_be_opened(
-    tmp_path: Path, provider: Provider
-) -> None:
-    with opening_desktop(tmp_path / "desktop", services=ACTIVATION) as desktop:
-        machine = new_machine(tmp_path, desktop, provider)
-        assert_refused(machine.run(*SIGN_UP), "The keyring is locked", *CHOICES[1:])
-    assert provider.requests == []
-
-
-def test_a_bus_without_a_keyring_is_no_keyring(tmp_path: Path, provider: Provider) -> None:
-    with opening_desktop(tmp_path / "desktop") as desktop:
-        machine = new_machine(tmp_path, desktop, provider)
-        assert_refused(machine.run(*SIGN_UP), "There is no keyring here", *CHOICES)
-    assert provider.requests == []
-
-
-def test_a_bus_that_has_gone_is_no_keyring(machine: DesktopMachine, provider: Provider) -> None:
-    machine.run(*SIGN_UP)
-    machine.variables["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nowhere/bus"
-    sent = len(provider.requests)
-
-    assert_refused(machine.run("token"), "There is no keyring here", *CHOICES)
-    assert len(provider.requests) == sent
-
-
-@pytest.fixture
-def runtime_root(tmp_path: Path) -> Iterator[Path]:
-    """`/run/user` where it is ours to make (as root in a container), else a folder that stands for it."""
-    real = session_bus.use_own_bus.__defaults__
-    assert real == (Path("/run/user"),)
-    own = real[0] / str(os.getuid())
-    if os.getuid() != 0 or own.exists():
-        own = tmp_path / "run" / str(os.getuid())
-    own.mkdir(mode=0o700, parents=True)
-    with mock.patch.object(session_bus.use_own_bus, "__defaults__", (own.parent,)):
-        yield own.parent
-    (own / "bus").unlink(missing_ok=True)
-    own.rmdir()
-
-
-def test_without_a_variable_the_users_own_bus_is_found(
-    tmp_path: Path, runtime_root: Path, provider: Provider
-) -> None:
-    bus = runtime_root / str(os.getuid()) / "bus"
-    with opening_desktop(tmp_path / "desktop", socket_path=bus) as desktop:
-        desktop.start_keyring()
-        machine = new_machine(tmp_path, desktop, provider)
-        del machine.variables["DBUS_SESSION_BUS_ADDRESS"]
-
-        signed_up = machine.run_here(*SIGN_UP)
-
-        assert signed_up.code == 0, signed_up.err
-        assert desktop.list_services() == listed_services(machine) != []
-        if runtime_root == Path("/run/user"):
-            assert machine.run("token").code == 0
-
-
-@pytest.mark.parametrize("kind", ["a link", "a file"])
-def test_what_is_no_socket_in_the_bus_place_is_not_used(
-    tmp_path: Path, runtime_root: Path, desktop: Desktop, provider: Provider, kind: str
-) -> None:
-    place = runtime_root / str(os.getuid()) / "bus"
-    if kind == "a link":
-        place.symlink_to(desktop.address.removeprefix("unix:path="))
-    else:
-        place.write_text("")
-    machine = new_machine(tmp_path, desktop, provider)
-    del machine.variables["DBUS_SESSION_BUS_ADDRESS"]
-
-    assert_refused(machine.run_here(*SIGN_UP), "There is no keyring here", *CHOICES)
-    assert desktop.list_services() == []
-    assert provider.requests == []
