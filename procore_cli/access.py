@@ -40,20 +40,26 @@ def load(world: World, account: Account) -> Loaded:
     return loaded
 
 
-def renew(world: World, account: Account, seen: Loaded) -> Loaded:
-    """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time."""
+def renew(world: World, account: Account, seen: Loaded, *, may_ask: bool = True) -> Loaded:
+    """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time.
+
+    Without `may_ask` Procore is left alone: if nobody else saved newer tokens, `seen` is returned.
+    """
     app = find_app(world.settings, world.client_secrets)
 
     def exchange(tokens: TokenSet) -> TokenAnswer:
         return world.oauth.refresh(app, tokens.refresh_token or "")
 
     def is_needed(tokens: TokenSet) -> bool:
-        return tokens.access_token == seen.tokens.access_token
+        return may_ask and tokens.access_token == seen.tokens.access_token
 
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(world, app, tokens.refresh_token, tokens.access_token)
 
-    return world.vault.refresh(account, exchange, is_needed, seen, discard)
+    renewed = world.vault.refresh(account, exchange, is_needed, seen, discard)
+    # They may be another run's, of a sign-in to another app or host.
+    check_tokens(world.settings, renewed.tokens.binding)
+    return renewed
 
 
 def ask_me(world: World, account: Account) -> tuple[Account, Loaded]:
@@ -61,14 +67,17 @@ def ask_me(world: World, account: Account) -> tuple[Account, Loaded]:
 
     Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
     """
-    loaded = load(world, account)
-    if is_expired(loaded.tokens, world.clock()):
-        loaded = renew(world, account, loaded)
+    loaded = first = load(world, account)
+    if is_expired(first.tokens, world.clock()):
+        loaded = renew(world, account, first)
     try:
         me = world.api.me(loaded.tokens.access_token)
     except TokenRefusedError:
-        # The clock, or Procore, saw it otherwise: one refresh and one repetition, never a loop.
-        loaded = renew(world, account, loaded)
+        # The clock, or Procore, saw it otherwise: one refresh a run and one repetition, never a loop.
+        renewed = renew(world, account, loaded, may_ask=loaded is first)
+        if renewed.tokens == loaded.tokens:
+            raise
+        loaded = renewed
         me = world.api.me(loaded.tokens.access_token)
     if me.id != account.user.procore_id:
         raise WrongPersonError(

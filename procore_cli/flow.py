@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from procore_cli import access, revocation
 from procore_cli.credentials import find_app
-from procore_cli.errors import ProcoreLoginError, StorageError, TokenRefusedError, WrongPersonError
+from procore_cli.environments import EXPIRY_MARGIN_S
+from procore_cli.errors import (
+    ProcoreLoginError,
+    SignInNeededError,
+    StorageError,
+    TokenRefusedError,
+    WrongPersonError,
+)
 from procore_cli.expiry import is_renewal_due, seconds_left
 from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
 
@@ -110,9 +117,10 @@ def token(world: World, min_ttl_s: int) -> str:
     if is_renewal_due(loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s):
         loaded = access.renew(world, account, loaded)
     left_s = seconds_left(loaded.tokens, world.clock())
-    if left_s is not None and left_s < min_ttl_s:
+    wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)
+    if left_s is not None and left_s < wanted_s:
         world.teller.warn(
-            f"This token is valid for {left_s} s, not for {min_ttl_s} s: no token lives longer."
+            f"This token is valid for {max(0, left_s)} s, not for {wanted_s} s: no token lives longer."
         )
     return loaded.tokens.access_token
 
@@ -121,11 +129,16 @@ def sign_out(world: World) -> None:
     """Sign one account out, the current one unless another is asked for.
 
     Whatever fails, the account counts as signed out here; the error says what else was done.
-    Raises NotSignedInError if it was not signed in, and any other of our errors.
+    Raises SignInNeededError if it was not signed in, and any other of our errors.
     """
-    account = access.find_account(world)
-    if not world.vault.find_listed(account).is_signed_in:
-        raise world.vault.new_signed_out_error(account)
+    try:
+        account = access.find_account(world)
+        if not world.vault.find_listed(account).is_signed_in:
+            raise world.vault.new_signed_out_error(account)
+    except SignInNeededError:
+        # An earlier sign-out may have left what it could not delete.
+        world.vault.clean_free()
+        raise
     _sign_out(world, account)
     _say_who_is_left(world)
 
@@ -176,7 +189,7 @@ def _report(
         revoked = "are not revoked either" if failure else "are revoked at Procore"
         raise StorageError(
             f"{who}, but the tokens could not be deleted here yet; they {revoked}.",
-            "Unlock the keyring; the next sign-in or refresh tries again.",
+            "Unlock the keyring, then run procore-login signout again: it tries to delete them once more.",
         )
     if failure is not None:
         raise type(failure)(

@@ -76,7 +76,7 @@ def find_bytes(path: Path, report: Report) -> bytes | None:
         try:
             _check_status(path, path.lstat(), report)
             return _read(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
 

@@ -120,7 +120,7 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
         lambda: first.run("token", "--account", "10000"),
         lambda: others[0].run("accounts", "--json", "--env", "production"),
     ]
-    with reading_all_the_time(commands) as read, ThreadPoolExecutor(count) as pool:
+    with reading_all_the_time(commands * 3) as read, ThreadPoolExecutor(count) as pool:
         signed_up = list(pool.map(lambda machine: machine.run(*SIGN_UP, timeout_s=280), others))
 
     assert [result.err for result in read if result.code != 0] == []

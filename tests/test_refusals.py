@@ -16,7 +16,7 @@ from procore_cli.models import Profile
 from procore_cli.render import Teller
 from procore_cli.settings import Asked
 from procore_cli.world import open_world
-from tests.cli import Machine
+from tests.cli import Machine, browser
 from tests.provider import Answer, Provider, Request
 from tests.signed_in import assert_ended, last_token, refreshes, saying, sign_in
 
@@ -80,8 +80,28 @@ def test_an_expired_token_whose_successors_are_refused_does_not_loop(
 
     assert_ended(machine.run_here("whoami"), 4)
 
-    assert refreshes(provider) - 1 <= 2
-    assert len(bearers(provider)) <= 2
+    assert refreshes(provider) - 1 == 1
+    assert len(bearers(provider)) == 1
+
+
+def test_a_new_token_that_a_sign_in_replaced_meanwhile_costs_nothing_more(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.lifetime_s = 0
+    assert_ended(machine.run_here("refresh"))
+    provider.lifetime_s = 5400
+
+    def sign_in_meanwhile(_: Request) -> Answer:
+        del provider.script["/rest/v1.0/me"]
+        assert machine.run("signin", "--browser", browser("--just-open")).code == 0
+        return Answer(401, {"error": "invalid_token"})
+
+    provider.script["/rest/v1.0/me"] = sign_in_meanwhile
+
+    assert_ended(machine.run_here("whoami"))
+
+    assert bearers(provider)[-1] == last_token(provider)
+    assert refreshes(provider) - 1 == 1
 
 
 def test_a_refused_token_whose_refresh_is_refused_is_not_shown_again(

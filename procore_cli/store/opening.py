@@ -49,27 +49,21 @@ def open_storage(
     path = (own if database is None else database).absolute()
     is_ours = path.parent == home.absolute()
     rows = Database(path, warn, is_ours=is_ours)
-    lock_home = home if database is None else _find_lock_home(home, path, is_ours=is_ours)
-    locks = Locks(lock_home, path, environment, warn)
+    locks = Locks(home if is_ours else _find_lock_home(home, path), path, environment, warn)
     stores = new_stores(home, tell, warn)
     vault = Vault(rows, locks, stores, store, environment, clock, warn)
     return Storage(vault, ClientSecrets(stores, store, environment), stores)
 
 
-def _find_lock_home(home: Path, database: Path, *, is_ours: bool) -> Path:
-    """The folder below which every run that names this database locks, whatever its own data folder is.
+def _find_lock_home(home: Path, database: Path) -> Path:
+    """The data folder that holds the locks: the one that the database is from, if that is another one.
 
-    Two data folders may share it, so the locks lie with it: in the data folder that it is the
-    database of, or else in a hidden folder beside it, one for each user of the machine.
+    Two folders that share a database which is from neither have no lock in common: nothing is laid
+    beside a file that belongs to another program.
     """
     path = database.resolve()
-    if path.suffix == ".db" and path.stem in ENVIRONMENTS and (is_ours or _is_private(path.parent)):
-        return path.parent
-    owner = f"-{os.geteuid()}" if hasattr(os, "geteuid") else ""
-    beside = path.with_name(f".{path.name}.procore-login{owner}")
-    # Where nothing can be made beside it, nothing can be written to it either: there is nothing to lock.
-    is_usable = beside.is_dir() or os.access(path.parent, os.W_OK)
-    return beside if is_usable and not beside.is_symlink() else home
+    is_from_a_data_folder = path.suffix == ".db" and path.stem in ENVIRONMENTS and _is_private(path.parent)
+    return path.parent if is_from_a_data_folder else home
 
 
 def _is_private(folder: Path) -> bool:

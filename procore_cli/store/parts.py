@@ -58,7 +58,8 @@ def save_text(store: SecretStore, environment: str, name: str, text: str) -> int
     if load_text(store, environment, name) != text:
         raise KeyringError(
             "The keyring did not keep what was written to it.",
-            "Unlock it and try again; `procore-login configure --store file` keeps the tokens in files.",
+            "Unlock it, or correct what PYTHON_KEYRING_BACKEND or keyringrc.cfg names, and try again;"
+            " `procore-login configure --store file` keeps the tokens in files.",
         )
     return len(parts)
 

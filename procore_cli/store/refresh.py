@@ -166,19 +166,22 @@ class Refresh:
             # The old refresh token is spent, so these tokens are worth a second name;
             # a store that does not answer would only take another minute to say so.
             if isinstance(error, GivenUpError):
-                self._count_lost(error)
-                raise
+                raise self._count_lost(error) from None
             second = self._ledger.new_pending("refresh", self._id)
         try:
             return second, self._ledger.write(second, text)
         except StorageError as error:
-            self._count_lost(error)
-            raise
+            raise self._count_lost(error) from None
 
-    def _count_lost(self, error: StorageError) -> None:
+    def _count_lost(self, error: StorageError) -> StorageError:
         # The entry stays pending: if it lands after all, the next run finds it whole.
+        lost = type(error)(
+            f"{error.message} Procore had renewed the tokens by then, and the new ones are not kept.",
+            f"{error.hint} Then sign in again: procore-login signin --env {self._environment}",
+        )
         with self._ledger.database.writing() as rows:
-            self._count(rows, error, is_interrupted=True)
+            self._count(rows, lost, is_interrupted=True)
+        return lost
 
     def _commit(self, written: Entry, parts: int, renewed: TokenSet) -> Loaded | None:
         """Make the new entry live, or dead with the former one if that was signed out meanwhile."""
@@ -187,7 +190,9 @@ class Refresh:
                 if entry.name != written.name:
                     entries.make_dead(rows, entry.name, forget_after=self._ledger.new_forget_after())
             state = read_state(rows, self._environment, self._account)
-            if state.live_name != self._seen.entry.name:
+            # A refusal is on record only where another data folder shares the database, but not the lock.
+            is_refused = state.live is None and failures.find_refusal(state.account) is not None
+            if state.live_name != self._seen.entry.name and not is_refused:
                 entries.make_dead(rows, written.name)
                 return None
             entries.bury_live(rows, self._environment, self._id)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.cli import ROOT, Machine, browser
 from tests.provider import Answer, Provider, Request
@@ -91,6 +92,7 @@ class Crowd:
     folder: Path
     read_timeout_s: float | None = None
     rounds: int = field(default=0, init=False)
+    took_s: float = field(default=0.0, init=False)
 
     def run(self, jobs: Iterable[Job]) -> list[Ended]:
         """Run them all to their end; in the order of the jobs."""
@@ -107,6 +109,7 @@ class Crowd:
             for number, job in enumerate(jobs)
         ]
         said = _serve(folder / "spec.json", {"jobs": spec, "read_timeout_s": self.read_timeout_s})
+        self.took_s = max(at for _, at, _ in said["ended"]) - said["started"]
         return [
             Ended(code, *(_read(folder / f"{number}.{name}") for name in ("out", "err")), at, cpu_s)
             for number, (code, at, cpu_s) in enumerate(said["ended"])
@@ -116,12 +119,17 @@ class Crowd:
         """The same command, so many times at once."""
         return self.run([Job(machine, arguments)] * runs)
 
+    def measure_idle(self, machine: Machine, runs: int) -> float:
+        """How many seconds this machine takes for so many commands with nothing to wait for."""
+        self.run_same(machine, runs, "whoami", "--offline")
+        return self.took_s
+
     def run_each(self, words: Iterable[tuple[Machine, str]]) -> list[Ended]:
         """One command without options for each word, at once."""
         return self.run(Job(machine, (word,)) for machine, word in words)
 
 
-def _serve(path: Path, spec: dict[str, object]) -> dict[str, list[tuple[int, float, float]]]:
+def _serve(path: Path, spec: dict[str, object]) -> Any:
     path.write_text(json.dumps(spec), "utf-8")
     server = subprocess.run(
         [sys.executable, "-m", "tests.crowd.fork_server", str(path)],
@@ -134,8 +142,7 @@ def _serve(path: Path, spec: dict[str, object]) -> dict[str, list[tuple[int, flo
         check=False,
     )
     assert server.returncode == 0, server.stderr
-    said: dict[str, list[tuple[int, float, float]]] = json.loads(server.stdout)
-    return said
+    return json.loads(server.stdout)
 
 
 def _read(path: Path) -> str:

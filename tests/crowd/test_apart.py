@@ -24,6 +24,7 @@ def sandbox() -> Iterator[SlowProvider]:
         yield running
 
 
+@pytest.mark.parametrize("machine", ["file"], indirect=True)
 @pytest.mark.parametrize("shares_database", [False, True])
 def test_an_environment_does_not_wait_for_another_ones_refresh(
     machine: Machine, provider: SlowProvider, sandbox: SlowProvider, crowd: Crowd, shares_database: bool

@@ -14,7 +14,7 @@ RUNS = 100
 # As processes of their own, with all that an interpreter has to load.
 WHOLE_RUNS = 60
 READ_TIMEOUT_S = 4.0
-# Waiters that took the lock in turn would need one poll each.
+# Waiters that took the lock in turn would need one poll each; that a busy machine is slow is added.
 AT_ONCE_S = RUNS * POLL_S / 2
 
 
@@ -35,7 +35,7 @@ def test_a_hundred_commands_get_one_token_for_one_refresh(
 
     assert outcomes(ended) == {(0, provider.access_tokens()[1]): RUNS}
     assert len(provider.sent()) == 1
-    assert last(ended) - provider.answered_at < AT_ONCE_S
+    assert last(ended) - provider.answered_at < AT_ONCE_S + crowd.measure_idle(machine, RUNS)
 
 
 def test_more_life_than_any_token_has_is_one_refresh_as_well(
@@ -47,7 +47,7 @@ def test_more_life_than_any_token_has_is_one_refresh_as_well(
 
     assert outcomes(ended) == {(0, provider.access_tokens()[1]): RUNS}
     assert len(provider.sent()) == 1
-    assert last(ended) - provider.answered_at < AT_ONCE_S
+    assert last(ended) - provider.answered_at < AT_ONCE_S + crowd.measure_idle(machine, RUNS)
 
 
 def test_a_hanging_endpoint_costs_a_hundred_commands_one_request_and_one_read_limit(
@@ -60,9 +60,11 @@ def test_a_hanging_endpoint_costs_a_hundred_commands_one_request_and_one_read_li
 
     assert outcomes(ended) == {(5, ""): RUNS}
     assert len(provider.sent()) == 1
-    assert last(ended) - provider.asked_at < READ_TIMEOUT_S + AT_ONCE_S
+    limit_s = READ_TIMEOUT_S + AT_ONCE_S + crowd.measure_idle(machine, RUNS)
+    assert last(ended) - provider.asked_at < limit_s
 
 
+@pytest.mark.parametrize("machine", ["file"], indirect=True)
 def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
     machine: Machine, provider: SlowProvider, crowd: Crowd
 ) -> None:
@@ -78,6 +80,7 @@ def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
     assert len(provider.sent()) == 2
 
 
+@pytest.mark.parametrize("machine", ["file"], indirect=True)
 def test_a_token_that_was_spent_unanswered_is_tried_once_and_then_said_to_be_interrupted(
     machine: Machine, provider: SlowProvider, crowd: Crowd
 ) -> None:
@@ -107,7 +110,7 @@ def test_a_refused_token_is_sent_once_for_a_hundred_commands_and_never_again(
 
     assert outcomes(ended) == {(4, ""): RUNS}
     assert len(provider.sent()) == 1
-    assert last(ended) - provider.answered_at < AT_ONCE_S
+    assert last(ended) - provider.answered_at < AT_ONCE_S + crowd.measure_idle(machine, RUNS)
     assert [result.code for result in later] == [4, 4, 4]
     assert len(provider.requests) == arrived
 

@@ -27,7 +27,8 @@ from tests.crowd.crowd import SlowProvider
 pytestmark = pytest.mark.crowd
 
 RUNS = 60
-READ_TIMEOUT_S = 2.0
+READ_TIMEOUT_S = 3.0
+# Waiters that took the lock in turn would need one poll each; that a busy machine is slow is added.
 AT_ONCE_S = RUNS * POLL_S / 2
 Outcome = tuple[int, str]
 
@@ -40,12 +41,22 @@ class Threads:
 
     def run(self, min_ttl_s: int = 60) -> tuple[Counter[Outcome], float]:
         """What they ended with, and when the last one did."""
+        outcomes = self._run(lambda world: flow.token(world, min_ttl_s))
+        return outcomes, time.monotonic()
+
+    def measure_idle(self) -> float:
+        """How many seconds this machine takes for so many threads with nothing to wait for."""
+        started = time.monotonic()
+        self._run(lambda world: str(flow.whoami_offline(world)))
+        return time.monotonic() - started
+
+    def _run(self, work: Callable[[World], str]) -> Counter[Outcome]:
         together = threading.Barrier(RUNS)
 
         def ask(world: World) -> Outcome:
             together.wait()
             try:
-                return 0, flow.token(world, min_ttl_s)
+                return 0, work(world)
             except ProcoreLoginError as error:
                 return error.exit_code, ""
 
@@ -54,12 +65,10 @@ class Threads:
                 return ask(world)
 
         with ThreadPoolExecutor(RUNS) as pool:
-            if self.shares:
-                with new_world() as world:
-                    outcomes = Counter(pool.map(ask, [world] * RUNS))
-            else:
-                outcomes = Counter(pool.map(ask_alone, range(RUNS)))
-        return outcomes, time.monotonic()
+            if not self.shares:
+                return Counter(pool.map(ask_alone, range(RUNS)))
+            with new_world() as world:
+                return Counter(pool.map(ask, [world] * RUNS))
 
 
 def new_world() -> AbstractContextManager[World]:
@@ -95,7 +104,7 @@ def test_threads_get_one_token_for_one_refresh(
 
     assert outcomes == {(0, provider.access_tokens()[1]): RUNS}
     assert len(provider.sent()) == 1
-    assert ended_at - provider.answered_at < AT_ONCE_S
+    assert ended_at - provider.answered_at < AT_ONCE_S + threads.measure_idle()
 
 
 def test_a_hanging_endpoint_costs_all_threads_one_request_and_one_read_limit(
@@ -108,7 +117,7 @@ def test_a_hanging_endpoint_costs_all_threads_one_request_and_one_read_limit(
 
     assert outcomes == {(5, ""): RUNS}
     assert len(provider.sent()) == 1
-    assert ended_at - provider.asked_at < READ_TIMEOUT_S + AT_ONCE_S
+    assert ended_at - provider.asked_at < READ_TIMEOUT_S + AT_ONCE_S + threads.measure_idle()
 
 
 def test_a_refused_token_is_sent_once_for_all_threads_and_never_again(
@@ -122,5 +131,5 @@ def test_a_refused_token_is_sent_once_for_all_threads_and_never_again(
 
     assert outcomes == later == {(4, ""): RUNS}
     assert len(provider.sent()) == 1
-    assert ended_at - provider.answered_at < AT_ONCE_S
+    assert ended_at - provider.answered_at < AT_ONCE_S + threads.measure_idle()
     assert len(provider.requests) == arrived

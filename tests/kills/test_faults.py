@@ -16,6 +16,8 @@ pytestmark = pytest.mark.kills
 FAULT = "TEST_KEYRING_FAULT"
 # The fake's delay is under it, its hanging over it.
 LIMITS = (0.2, 0.3)
+# A sign-out writes nothing that could be forgotten.
+NO_WRITES = ("signout", "forget")
 ACTIONS = {"save": "set", "load": "get", "delete": "delete"}
 
 
@@ -67,10 +69,17 @@ def test_whatever_a_backend_raises_at_whatever_call_the_account_is_not_lost(
     assert not scene.problems, scene.tell()
 
 
-@pytest.mark.parametrize("fault", ["slow", "hang", "forget"])
-@pytest.mark.parametrize("command", ["signin", "refresh", "signout"])
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        (c, f)
+        for c in ("signin", "refresh", "signout")
+        for f in ("slow", "hang", "forget")
+        if (c, f) != NO_WRITES
+    ],
+)
 def test_a_call_that_hangs_or_does_nothing_costs_no_account(
-    new_scene: NewScene, request: pytest.FixtureRequest, fault: str, command: str
+    new_scene: NewScene, request: pytest.FixtureRequest, command: str, fault: str
 ) -> None:
     scene, case = new_scene("kwallet", limits=LIMITS), CASES[command]
     tally = Tally(f"{command} with a call that is {fault}, kwallet")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.errors import DataFolderError
-from procore_cli.models import TokenSet
+from procore_cli.errors import DataFolderError, GrantRefusedError, RefreshRefusedError
+from procore_cli.models import TokenAnswer, TokenSet
 from procore_cli.store import tokens
 from tests.store.databases import Home
 from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql
@@ -54,7 +54,29 @@ def test_both_folders_refresh_in_turn(one: Home, other: Home) -> None:
     assert one.said == other.said == []
 
 
-def test_a_refresh_through_both_folders_at_once_is_one(one: Home, other: Home) -> None:
+def test_a_refresh_with_both_folders_at_once_keeps_what_procore_gave(one: Home, other: Home) -> None:
+    account = one.sign_in(1)
+    seen = other.load()
+
+    def refuse(_: TokenSet) -> TokenAnswer:
+        raise GrantRefusedError("The grant is invalid.")
+
+    def exchange(_: TokenSet) -> TokenAnswer:
+        # The other folder has locks of its own, and sends the same token.
+        with pytest.raises(RefreshRefusedError):
+            other.vault.refresh(account, refuse, lambda _: True, seen, other.discarded.append)
+        return new_answer(2)
+
+    saved = one.vault.refresh(account, exchange, lambda _: True, one.load(), one.discarded.append)
+
+    assert saved.tokens == new_tokens(2)
+    assert one.discarded == []
+    assert other.load().tokens == new_tokens(2)
+
+
+def test_a_refresh_with_the_databases_own_folder_at_once_is_one(tmp_path: Path) -> None:
+    database = tmp_path / "one" / "production.db"
+    one, other = Home(tmp_path / "one", database), Home(tmp_path / "other", database)
     procore = Procore()
     one.sign_in(1)
     start = threading.Barrier(6)
@@ -209,21 +231,18 @@ def test_a_keyring_has_no_place(one: Home, other: Home, keyring_entries: dict[ob
     assert one.listed() == [("live", None)]
 
 
-@pytest.mark.parametrize("database", ["project/test.db", "one/production.db"])
-def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database: str) -> None:
-    one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
-    (tmp_path / "project").mkdir(mode=0o755)
+def test_an_accounts_lock_is_the_same_for_the_databases_own_folder(tmp_path: Path) -> None:
+    database = tmp_path / "one" / "production.db"
+    one, other = Home(tmp_path / "one", database), Home(tmp_path / "other", database)
     one.sign_in(1)
     other.load()
     with one.vault._locks.hold(JOE.id), other.vault._locks.try_hold(JOE.id) as held:
         assert not held
-    assert stat.S_IMODE((tmp_path / "project").stat().st_mode) == 0o755
 
 
-def test_locks_beside_a_database_are_ours_alone(one: Home, tmp_path: Path) -> None:
+def test_nothing_is_laid_beside_a_database_that_is_not_ours(one: Home, tmp_path: Path) -> None:
     one.sign_in(1)
-    (beside,) = tmp_path.glob(".test.db.procore-login*")
-    assert {stat.S_IMODE(path.stat().st_mode) & 0o77 for path in (beside, *beside.rglob("*"))} == {0}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "one", "test.db"]
 
 
 def test_a_folder_that_is_missing_is_not_made_for_the_locks(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from procore_cli.store.deadline import Limits
 from procore_cli.store.outcomes import SignedOut
 from procore_cli.store.secret_store import SecretStore
 from tests import memory_keyring
-from tests.store.store_world import JOE, NOW, SECOND, World, new_answer, new_tokens, run_sql
+from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
 
 DAY_S = 24 * 60 * 60
 
