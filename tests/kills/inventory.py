@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,15 +77,7 @@ class GnomeKeyring:
 
         with closing(secretstorage.dbus_init()) as connection:
             collection = secretstorage.get_default_collection(connection)
-            yield collection, self._list_ours(collection)
-
-    def _list_ours(self, collection: Any) -> list[Any]:
-        from secretstorage.exceptions import ItemNotFoundException
-
-        while True:
-            # A test at the same time, with another environment, deletes some of what is being listed.
-            with suppress(ItemNotFoundException):
-                return [item for item in collection.get_all_items() if self._is_ours(item)]
+            yield collection, [item for item in collection.get_all_items() if self._is_ours(item)]
 
     def _is_ours(self, item: Any) -> bool:
         return str(item.get_attributes().get("service", "")).startswith(self._prefix)

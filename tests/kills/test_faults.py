@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from tests.kills.aftermath import Aftermath, show
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.kills
 FAULT = "TEST_KEYRING_FAULT"
 # The fake's delay is under it, its hanging over it.
 LIMITS = (0.2, 0.3)
+FAULTS = ("slow", "hang", "forget")
 # A sign-out writes nothing that could be forgotten.
 NO_WRITES = ("signout", "forget")
 ACTIONS = {"save": "set", "load": "get", "delete": "delete"}
@@ -71,12 +74,7 @@ def test_whatever_a_backend_raises_at_whatever_call_the_account_is_not_lost(
 
 @pytest.mark.parametrize(
     ("command", "fault"),
-    [
-        (c, f)
-        for c in ("signin", "refresh", "signout")
-        for f in ("slow", "hang", "forget")
-        if (c, f) != NO_WRITES
-    ],
+    [pair for pair in product(("signin", "refresh", "signout"), FAULTS) if pair != NO_WRITES],
 )
 def test_a_call_that_hangs_or_does_nothing_costs_no_account(
     new_scene: NewScene, request: pytest.FixtureRequest, command: str, fault: str

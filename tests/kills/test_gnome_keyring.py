@@ -13,12 +13,12 @@ from tests.kills.tally import Tally, hand_in
 from tests.kills.test_random_instants import INSTANTS, kill_at_instants
 from tests.kills.trials import CASES, kill_at_each, prepare
 
-pytestmark = pytest.mark.kills
+# One after the other: all of them have one keyring, and what lies in it is counted.
+pytestmark = [pytest.mark.kills, pytest.mark.xdist_group("gnome-keyring")]
+ENVIRONMENT = "production"
 
 # The common fixture takes these away from every test.
 BUS = {name: value for name, value in os.environ.items() if name.startswith("DBUS_")}
-# All workers have one keyring, and each finds its own entries in it.
-ENVIRONMENTS = {"gw0": "production", "gw1": "sandbox", "gw2": "monthly"}
 
 
 @pytest.fixture
@@ -27,10 +27,9 @@ def new_gnome_scene(new_scene: NewScene, monkeypatch: pytest.MonkeyPatch) -> New
         monkeypatch.setenv(name, value)
 
     def new(kind: str) -> Scene:
-        environment = ENVIRONMENTS[os.environ.get("PYTEST_XDIST_WORKER", "gw0")]
-        drawer = GnomeKeyring(environment)
+        drawer = GnomeKeyring(ENVIRONMENT)
         drawer.restore()
-        scene = new_scene(kind, environment=environment, drawers=[drawer])
+        scene = new_scene(kind, environment=ENVIRONMENT, drawers=[drawer])
         scene.machine.variables |= {"PYTHON_KEYRING_BACKEND": "", **BUS}
         return scene
 
