@@ -28,5 +28,6 @@ def is_renewal_due(tokens: TokenSet, issued_at: int, now: float, min_ttl_s: int)
         # The clock was set back since: how much of the life is left, nobody can tell.
         return True
     lifetime_s = tokens.expires_at - issued_at
-    wanted_s = min_ttl_s if min_ttl_s <= lifetime_s else lifetime_s / 2
+    # A fresh token never has its whole life left.
+    wanted_s = min_ttl_s if min_ttl_s < lifetime_s - EXPIRY_MARGIN_S else lifetime_s / 2
     return is_expired(tokens, now) or tokens.expires_at - now < wanted_s

@@ -114,7 +114,8 @@ def token(world: World, min_ttl_s: int) -> str:
     account = access.find_account(world)
     loaded = access.load(world, account)
     # An entry is made in the second in which its tokens are asked for.
-    if is_renewal_due(loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s):
+    is_due = is_renewal_due(loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s)
+    if is_due or loaded.is_suspect:
         loaded = access.renew(world, account, loaded)
     left_s = seconds_left(loaded.tokens, world.clock())
     wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)

@@ -102,6 +102,13 @@ def delete_file(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def delete_drafts(path: Path) -> None:
+    """Delete what a `save_bytes` of the same file left when it was killed. Raises DataFolderError."""
+    with _translated(path):
+        for draft in path.parent.glob(f".{path.name}.*"):
+            draft.unlink(missing_ok=True)
+
+
 def _make_folder(path: Path) -> os.stat_result:
     # One that is there may lie on a disk that is read-only, so it is looked at first.
     with suppress(FileNotFoundError):

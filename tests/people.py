@@ -17,7 +17,7 @@ THIRD = {"id": 33333, "login": "third@example.com", "name": None}
 
 
 class People(Provider):
-    """As the provider, with an owner for each token; `refuse` takes a person's refresh tokens away."""
+    """As the provider, with an owner for each token; `refuse_person` takes refresh tokens away."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class People(Provider):
             )
             storage.vault.save_signin(fresh, Me(**person))
 
-    def refuse(self, person: Any) -> None:
+    def refuse_person(self, person: Any) -> None:
         """No refresh token of the person's is accepted any more."""
         self._alive -= {token for token, owner in self._owners.items() if owner == person}
 

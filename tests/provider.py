@@ -67,6 +67,10 @@ class Provider:
         """No access token is accepted any more; the refresh tokens are."""
         self._bearers.clear()
 
+    def refuse(self, refresh_token: str) -> None:
+        """This refresh token is not accepted any more."""
+        self._alive.discard(refresh_token)
+
     def answer(self, request: Request) -> Answer:
         """Play the script for the path, else behave."""
         with self._lock:

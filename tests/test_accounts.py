@@ -177,7 +177,7 @@ def test_a_check_refreshes_what_has_expired(machine: Machine, people: People) ->
 
 def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, people: People) -> None:
     people.expire()
-    people.refuse(JOE)
+    people.refuse_person(JOE)
 
     result = machine.run_here("accounts", "--check", "--json")
     again = machine.run_here("accounts", "--check")

@@ -35,6 +35,8 @@ def test_a_token_that_says_no_end_has_no_time_left() -> None:
         # No token lives so long: half of its life counts.
         (5400, 2700, 5401, False),
         (5400, 2699, 5401, True),
+        (5400, 5399, 5400, False),
+        (5400, 5394, 5395, False),
         (30, 20, 60, False),
         (30, 14, 60, True),
         # A clock that was set back, and an expires_in that makes no sense.

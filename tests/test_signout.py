@@ -285,7 +285,7 @@ def wait_until_signed_out(machine: Machine) -> None:
 
 
 def test_a_refused_account_is_said_to_be_refused(machine: Machine, people: People) -> None:
-    people.refuse(JOE)
+    people.refuse_person(JOE)
     assert machine.run_here("refresh").code == 4
     before = len(people.requests)
 

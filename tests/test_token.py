@@ -13,7 +13,7 @@ import pytest
 
 from procore_cli import world
 from tests.cli import Machine, Result, browser
-from tests.provider import Answer, Provider
+from tests.provider import Answer, Provider, Request
 
 LIFETIME_S = 5400
 
@@ -185,3 +185,22 @@ def test_the_token_is_on_stdout_alone(
     assert_token(result, access_tokens(provider)[-1])
     assert "hush" not in result.err
     assert all("hush" not in str(request.query) for request in provider.requests)
+
+
+def test_after_an_interrupted_refresh_the_tokens_in_hand_are_tried_before_they_are_printed(
+    machine: Machine, provider: Provider
+) -> None:
+    def spend_and_fail(request: Request) -> Answer:
+        provider.refuse(request.form["refresh_token"])
+        return Answer(503, "")
+
+    provider.script["/oauth/token"] = spend_and_fail
+    assert machine.run_here("refresh").code == 5
+    provider.script.clear()
+
+    result, again = machine.run_here("token"), machine.run_here("token")
+
+    assert (result.code, result.out) == (again.code, again.out) == (4, "")
+    assert "was interrupted; signing in again mends that" in result.err
+    assert "was interrupted; signing in again mends that" in again.err
+    assert provider.count("/oauth/token") == 3

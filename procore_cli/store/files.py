@@ -38,7 +38,9 @@ class SecretFiles:
 
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises DataFolderError."""
-        folder.save_bytes(self._find_path(service, username), text.encode("utf-8"))
+        path = self._find_path(service, username)
+        folder.save_bytes(path, text.encode("utf-8"))
+        folder.delete_drafts(path)
 
     def load(self, service: str, username: str) -> str | None:
         """The text that was kept, or None. Raises DataFolderError."""
@@ -47,7 +49,9 @@ class SecretFiles:
 
     def delete(self, service: str, username: str) -> None:
         """Remove the text; one that is missing is fine. Raises DataFolderError."""
-        folder.delete_file(self._find_path(service, username))
+        path = self._find_path(service, username)
+        folder.delete_file(path)
+        folder.delete_drafts(path)
 
     def _find_path(self, service: str, username: str) -> Path:
         return self._open_folder() / new_file_name(service, username)

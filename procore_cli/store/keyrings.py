@@ -113,11 +113,9 @@ def _delete(backend: KeyringBackend, service: str, username: str) -> None:
     try:
         backend.delete_password(service, username)
     except Exception as error:
-        if _is_missing(error):
-            return
-        # "Cannot be deleted" and "is not there" are the same exception. No prompt is shown twice.
-        is_unclear = type(error).__name__ == "PasswordDeleteError" and not is_dismissed(error)
-        if not is_unclear or _load(backend, service, username) is not None:
+        # "Cannot be deleted" and "is not there" are the same exceptions. No prompt is shown twice.
+        is_unclear = _is_missing(error) or type(error).__name__ == "PasswordDeleteError"
+        if not is_unclear or is_dismissed(error) or _load(backend, service, username) is not None:
             raise
     else:
         # KWallet's and libsecret's backends ignore a failed deletion.

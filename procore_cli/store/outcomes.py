@@ -10,11 +10,15 @@ from procore_cli.models import Account, Entry, TokenSet, User
 
 @dataclass(frozen=True)
 class Loaded:
-    """An account's tokens, the entry they came from, and the failures counted when it was read."""
+    """An account's tokens, the entry they came from, and the failures counted when it was read.
+
+    `is_suspect`: a refresh was interrupted since, so Procore may have taken the access token away.
+    """
 
     tokens: TokenSet
     entry: Entry
     failures: int = 0
+    is_suspect: bool = False
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ class Reading:
         tokens = self._ledger.read_tokens(live)
         # A failure that came while this run waited is for it too, unless newer tokens followed.
         seen = self._first if live.name == self._first.live_name else state
-        return None if tokens is None else Loaded(tokens, live, seen.account.failures)
+        is_suspect = state.account.interrupted_at is not None
+        return None if tokens is None else Loaded(tokens, live, seen.account.failures, is_suspect)
 
     def _is_over(self) -> bool:
         return not self._read().is_refreshing

@@ -93,7 +93,8 @@ class Refresh:
         for _ in range(READ_ATTEMPTS):
             state = self._read()
             is_newer = state.live_name not in {None, self._seen.entry.name}
-            if not is_newer and state.account.failures > self._seen.failures:
+            is_failed = state.account.failure is not None and state.account.failures > self._seen.failures
+            if is_failed and not is_newer:
                 raise failures.read_text(state.account.failure)
             if state.live is None:
                 raise failures.new_signed_out_error(self._account, self._environment)
@@ -119,8 +120,11 @@ class Refresh:
         except RefusedCredentialsError as error:
             self._record(error, pending)
             raise
-        except (UnreachableError, ConfigurationError):
-            # Nothing was sent: the refresh token is as good as before.
+        except UnreachableError as error:
+            # Nothing was sent: the token is as good as before, but whoever waits need not knock as well.
+            self._record(error, pending)
+            raise
+        except ConfigurationError:
             with self._ledger.database.writing() as rows:
                 entries.forget(rows, pending.name)
             raise

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from procore_cli.errors import (
     ProcoreLoginError,
     RefreshRefusedError,
     RefusedCredentialsError,
+    UnreachableError,
 )
 from procore_cli.models import Account, TokenAnswer, TokenSet
 from procore_cli.store.outcomes import Loaded
@@ -90,7 +92,7 @@ def test_runs_at_once_refresh_once_and_share_the_tokens(either_world: World, joe
     assert either_world.count_secrets() == 1
 
 
-@pytest.mark.parametrize("kind", [AnswerLostError, RefusedCredentialsError])
+@pytest.mark.parametrize("kind", [AnswerLostError, RefusedCredentialsError, UnreachableError])
 def test_runs_at_once_share_a_failure(world: World, kind: type[ProcoreLoginError]) -> None:
     def fail(_: TokenSet) -> TokenAnswer:
         raise kind("What happened.", "What to do.")
@@ -129,7 +131,7 @@ def test_a_reader_who_waited_for_a_failed_refresh_shares_the_failure(world: Worl
     with pytest.raises(AnswerLostError):
         world.refresh(joe, fail, seen)
     reader.join()
-    assert loaded == [seen]
+    assert loaded == [replace(seen, is_suspect=True)]
 
     def never(_: TokenSet) -> TokenAnswer:
         raise AssertionError("nothing may be sent")

@@ -116,7 +116,7 @@ def test_what_was_never_sent_leaves_all_as_it_was(world: World, error: ProcoreLo
         world.refresh(joe, raising(error))
     assert failure.value is error
     assert world.list_entries() == before
-    assert now_of(world) == joe
+    assert now_of(world).interrupted_at is None
     assert world.refresh(joe).tokens == new_tokens(2)
 
 
