@@ -68,14 +68,15 @@ class SecretFilesElsewhere(SecretFiles):
         raise _unreachable(self._home, "it is another data folder")
 
     def _open_folder(self) -> Path:
-        _check_private(self._home, self._home)
+        check_private(self._home, self._home)
         secrets = self._home / "secrets"
         if os.path.lexists(secrets):
-            _check_private(secrets, self._home)
+            check_private(secrets, self._home)
         return secrets
 
 
-def _check_private(path: Path, home: Path) -> None:
+def check_private(path: Path, home: Path) -> None:
+    """Make sure that a folder of another data folder, `home`, is ours alone. Raises DataFolderError."""
     # The path comes from a database that others may write, so nothing is followed or tightened.
     try:
         status = path.lstat()

@@ -29,7 +29,7 @@ class Locks:
 
     def __init__(
         self,
-        home: Path,
+        find_home: Callable[[], Path],
         database: Path,
         environment: str,
         report: folder.Report,
@@ -38,8 +38,8 @@ class Locks:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`home` is the data folder; `clock` counts seconds from anywhere, as `time.monotonic` does."""
-        self._home = home
+        """`find_home` says in which data folder the locks lie; `clock` counts seconds as `time.monotonic` does."""
+        self._find_home = find_home
         self._database = database.resolve()
         self._scope = f"{self._database}\0{environment}"
         self._environment = environment
@@ -107,7 +107,7 @@ class Locks:
     def _find_path(self, procore_id: int | None) -> Path:
         who = "new" if procore_id is None else str(procore_id)
         digest = hashlib.sha256(f"{self._scope}\0{who}".encode("utf-8", "surrogateescape")).hexdigest()
-        return folder.open_subfolder(self._home, "locks", self._report) / f"{digest[:32]}.lock"
+        return folder.open_subfolder(self._find_home(), "locks", self._report) / f"{digest[:32]}.lock"
 
     def _new_busy_error(self) -> BusyError:
         return BusyError(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from procore_cli.environments import ENVIRONMENTS
 from procore_cli.models import StoreName
 from procore_cli.store.credentials import ClientSecrets
 from procore_cli.store.database import Database
 from procore_cli.store.lock import Locks
+from procore_cli.store.lock_home import find_lock_home
 from procore_cli.store.secret_store import SecretStore, Stores
 from procore_cli.store.vault import Vault
 
@@ -49,30 +47,10 @@ def open_storage(
     path = (own if database is None else database).absolute()
     is_ours = path.parent == home.absolute()
     rows = Database(path, warn, is_ours=is_ours)
-    locks = Locks(home if is_ours else _find_lock_home(home, path), path, environment, warn)
+    locks = Locks(lambda: home if is_ours else find_lock_home(rows, home), path, environment, warn)
     stores = new_stores(home, tell, warn)
     vault = Vault(rows, locks, stores, store, environment, clock, warn)
     return Storage(vault, ClientSecrets(stores, store, environment), stores)
-
-
-def _find_lock_home(home: Path, database: Path) -> Path:
-    """The data folder that holds the locks: the one that the database is from, if that is another one.
-
-    Two folders that share a database which is from neither have no lock in common: nothing is laid
-    beside a file that belongs to another program.
-    """
-    path = database.resolve()
-    is_from_a_data_folder = path.suffix == ".db" and path.stem in ENVIRONMENTS and _is_private(path.parent)
-    return path.parent if is_from_a_data_folder else home
-
-
-def _is_private(folder: Path) -> bool:
-    try:
-        status = folder.stat()
-    except OSError:
-        return False
-    # Windows has no such modes: there a folder below the user's profile is private.
-    return os.name == "nt" or (status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077)
 
 
 def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:

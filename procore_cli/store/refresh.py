@@ -194,9 +194,7 @@ class Refresh:
                 if entry.name != written.name:
                     entries.make_dead(rows, entry.name, forget_after=self._ledger.new_forget_after())
             state = read_state(rows, self._environment, self._account)
-            # A refusal is on record only where another data folder shares the database, but not the lock.
-            is_refused = state.live is None and failures.find_refusal(state.account) is not None
-            if state.live_name != self._seen.entry.name and not is_refused:
+            if state.live_name != self._seen.entry.name:
                 entries.make_dead(rows, written.name)
                 return None
             entries.bury_live(rows, self._environment, self._id)

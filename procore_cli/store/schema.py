@@ -33,6 +33,7 @@ _TABLES = {
             name TEXT PRIMARY KEY, store TEXT NOT NULL, environment TEXT NOT NULL, procore_id INTEGER,
             kind TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER,
             parts INTEGER, forget_after INTEGER, place TEXT)""",
+    "procore_login_home": "CREATE TABLE procore_login_home (path TEXT NOT NULL)",
     "procore_login_meta": """
         CREATE TABLE procore_login_meta (
             key TEXT PRIMARY KEY, value INTEGER NOT NULL)""",

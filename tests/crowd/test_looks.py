@@ -31,9 +31,14 @@ class Wait:
 
     def run(self, polls: int) -> list[float]:
         """When it looked, until it gave up after so many polls."""
-        with Locks(self.home, self.database, "production", print).hold(1):
+        with Locks(lambda: self.home, self.database, "production", print).hold(1):
             locks = Locks(
-                self.home, self.database, "production", print, clock=lambda: self.now, sleep=self._sleep
+                lambda: self.home,
+                self.database,
+                "production",
+                print,
+                clock=lambda: self.now,
+                sleep=self._sleep,
             )
             with locks.hold(1, leave_when=lambda: self._look(polls)) as held:
                 assert not held

@@ -156,7 +156,7 @@ class World:
     def locks(self) -> Locks:
         database = self.lock_scope or self.database.path
         return Locks(
-            self.home,
+            lambda: self.home,
             database,
             self.environment,
             self.said.append,

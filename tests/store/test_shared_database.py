@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.errors import DataFolderError, GrantRefusedError, RefreshRefusedError
-from procore_cli.models import TokenAnswer, TokenSet
+from procore_cli.errors import DataFolderError
+from procore_cli.models import TokenSet
 from procore_cli.store import tokens
 from tests.store.databases import Home
 from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql
@@ -54,29 +54,9 @@ def test_both_folders_refresh_in_turn(one: Home, other: Home) -> None:
     assert one.said == other.said == []
 
 
-def test_a_refresh_with_both_folders_at_once_keeps_what_procore_gave(one: Home, other: Home) -> None:
-    account = one.sign_in(1)
-    seen = other.load()
-
-    def refuse(_: TokenSet) -> TokenAnswer:
-        raise GrantRefusedError("The grant is invalid.")
-
-    def exchange(_: TokenSet) -> TokenAnswer:
-        # The other folder has locks of its own, and sends the same token.
-        with pytest.raises(RefreshRefusedError):
-            other.vault.refresh(account, refuse, lambda _: True, seen, other.discarded.append)
-        return new_answer(2)
-
-    saved = one.vault.refresh(account, exchange, lambda _: True, one.load(), one.discarded.append)
-
-    assert saved.tokens == new_tokens(2)
-    assert one.discarded == []
-    assert other.load().tokens == new_tokens(2)
-
-
-def test_a_refresh_with_the_databases_own_folder_at_once_is_one(tmp_path: Path) -> None:
-    database = tmp_path / "one" / "production.db"
-    one, other = Home(tmp_path / "one", database), Home(tmp_path / "other", database)
+@pytest.mark.parametrize("database", ["test.db", "one/production.db"])
+def test_a_refresh_through_both_folders_at_once_is_one(tmp_path: Path, database: str) -> None:
+    one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
     procore = Procore()
     one.sign_in(1)
     start = threading.Barrier(6)
@@ -231,11 +211,15 @@ def test_a_keyring_has_no_place(one: Home, other: Home, keyring_entries: dict[ob
     assert one.listed() == [("live", None)]
 
 
-def test_an_accounts_lock_is_the_same_for_the_databases_own_folder(tmp_path: Path) -> None:
-    database = tmp_path / "one" / "production.db"
-    one, other = Home(tmp_path / "one", database), Home(tmp_path / "other", database)
-    one.sign_in(1)
-    other.load()
+@pytest.mark.parametrize("database", ["test.db", "one/production.db"])
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database: str, is_gone: bool) -> None:
+    # The first folder that used the database has the locks, or the next one once it has gone.
+    (tmp_path / "one").mkdir(mode=0o700)
+    Home(tmp_path / "first", tmp_path / database).sign_in(1)
+    if is_gone:
+        shutil.rmtree(tmp_path / "first")
+    one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
     with one.vault._locks.hold(JOE.id), other.vault._locks.try_hold(JOE.id) as held:
         assert not held
 
