@@ -12,7 +12,7 @@ PROPERTY = "kills"
 
 @dataclass
 class Tally:
-    """The trials of one test: how often each verdict came, and at which steps any but "worked" did."""
+    """The trials of one test: how often each verdict came, and at which steps an interruption was said."""
 
     name: str
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -22,7 +22,7 @@ class Tally:
     def add(self, verdict: str, step: str) -> None:
         """Count a trial."""
         self.verdicts[verdict] += 1
-        if verdict != "worked":
+        if "interrupted" in verdict:
             self.steps[verdict].append(step)
 
     def lines(self) -> list[str]:

@@ -13,8 +13,8 @@ from tests.kills.tally import Tally, hand_in
 from tests.kills.test_random_instants import INSTANTS, kill_at_instants
 from tests.kills.trials import CASES, kill_at_each, prepare
 
-# One after the other: all of them have one keyring, and what lies in it is counted.
-pytestmark = [pytest.mark.kills, pytest.mark.xdist_group("gnome-keyring")]
+# To be run one after the other (-n 0): all of them have one keyring, and what lies in it is counted.
+pytestmark = [pytest.mark.kills, pytest.mark.gnome_keyring]
 ENVIRONMENT = "production"
 
 # The common fixture takes these away from every test.
