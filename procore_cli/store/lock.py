@@ -38,7 +38,7 @@ class Locks:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`find_home`: in which data folder the locks lie; `clock`: seconds as `time.monotonic` counts them."""
+        """`find_home`: in which folder the locks lie; `clock`: seconds as `time.monotonic` counts them."""
         self._find_home = find_home
         self._database = database.resolve()
         self._scope = f"{self._database}\0{environment}"
