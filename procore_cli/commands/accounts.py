@@ -24,7 +24,7 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
 
     The current account of each is marked with a star.
     """
-    from procore_cli import render, roll
+    from procore_cli import roll, tables
     from procore_cli.settings import Asked
     from procore_cli.world import find_known_environments, open_world
 
@@ -39,9 +39,9 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
             now = world.clock()
     teller.environment = environment or ""
     if as_json:
-        render.print_json({"accounts": [_json(line, check) for line in lines]})
+        tables.print_json({"accounts": [_json(line, check) for line in lines]})
     elif lines:
-        render.print_columns(_columns(check), [_cells(line, check, now) for line in lines])
+        tables.print_columns(_columns(check), [_cells(line, check, now) for line in lines])
     else:
         teller.say("Nobody is signed in. Run procore-login signin --env NAME")
     summary = roll.find_summary(lines) if check else None
@@ -50,11 +50,11 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
 
 
 def _json(line: Line, check: bool) -> dict[str, Any]:
-    from procore_cli import render
+    from procore_cli import tables
 
     checked = {"check": _verdict(line), "problem": line.problem and line.problem.message} if check else {}
     return {
-        **render.profile_json(line.profile),
+        **tables.profile_json(line.profile),
         "current": line.is_current,
         "signed_in": line.is_signed_in,
         **checked,
@@ -79,10 +79,10 @@ def _cells(line: Line, check: bool, now: float) -> list[str]:
 
 
 def _token(line: Line, now: float) -> str:
-    from procore_cli import render
+    from procore_cli import tables
 
     if line.is_signed_in:
-        return render.time_left(line.profile.expires_at, now)
+        return tables.time_left(line.profile.expires_at, now)
     return "refused" if line.is_refused else "signed out"
 
 

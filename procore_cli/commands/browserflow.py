@@ -51,7 +51,7 @@ def run(
     options: Mapping[str, object],
 ) -> None:
     """Sign in and show the profile; `word` is the command's name."""
-    from procore_cli import render
+    from procore_cli import tables
     from procore_cli.callback.reception import Ways
     from procore_cli.errors import MissingCredentialsError
     from procore_cli.settings import Asked
@@ -64,7 +64,7 @@ def run(
         _configure(asked, teller, error)
         signed_in = _sign_in(asked, teller, ways)
     teller.say(_outcome(word, signed_in))
-    render.print_profile(
+    tables.print_profile(
         signed_in.profile, as_json=as_json, now=time.time(), extra={"signed_up": signed_in.signed_up}
     )
 

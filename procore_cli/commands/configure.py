@@ -137,7 +137,7 @@ def _check_secret(text: str) -> str:
 
 
 def _show(settings: Settings, teller: Teller, as_json: bool) -> None:
-    from procore_cli import render
+    from procore_cli import tables
     from procore_cli.world import new_client_secrets
 
     name = settings.environment.name
@@ -155,9 +155,9 @@ def _show(settings: Settings, teller: Teller, as_json: bool) -> None:
         "store": settings.store,
     }
     if as_json:
-        render.print_json(rows)
+        tables.print_json(rows)
         return
     table = [
         (key.replace("_", " "), "not set" if value is None else str(value)) for key, value in rows.items()
     ]
-    render.print_table(table, title="procore-login configure")
+    tables.print_table(table, title="procore-login configure")

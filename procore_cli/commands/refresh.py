@@ -19,10 +19,10 @@ def command(teller: Teller, environment: str | None, account: str | None, as_jso
 
     The other commands refresh by themselves when they need to.
     """
-    from procore_cli import flow, render
+    from procore_cli import flow, tables
     from procore_cli.settings import Asked
     from procore_cli.world import open_world
 
     with open_world(Asked(environment, account, heeds_token=False), teller) as world:
         profile = flow.refresh(world)
-        render.print_profile(profile, as_json=as_json, now=world.clock(), extra={})
+        tables.print_profile(profile, as_json=as_json, now=world.clock(), extra={})

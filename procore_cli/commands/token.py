@@ -29,7 +29,7 @@ def command(teller: Teller, environment: str | None, account: str | None, min_tt
 
     It is a secret: whoever has it can act for you until it expires.
     """
-    from procore_cli import flow, render
+    from procore_cli import flow, tables
     from procore_cli.settings import Asked
     from procore_cli.world import open_world
 
@@ -37,4 +37,4 @@ def command(teller: Teller, environment: str | None, account: str | None, min_tt
         token = flow.token(world, min_ttl_s)
         if world.settings.is_demo:
             teller.say("This token is the pretend Procore's: it works with `demo serve` alone.")
-        render.print_line(token)
+        tables.print_line(token)
