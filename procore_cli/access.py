@@ -14,10 +14,10 @@ from procore_cli.expiry import is_expired
 from procore_cli.models import Account, Profile, TokenAnswer, TokenSet
 
 if TYPE_CHECKING:
-    from procore_cli.store.outcomes import Listed, Loaded
+    from procore_cli.store.outcomes import Loaded
     from procore_cli.world import World
 
-MAX_NAMES = 10
+MAX_LABELS = 10
 
 
 def find_account(world: World) -> Account:
@@ -44,19 +44,17 @@ def renew(world: World, account: Account, seen: Loaded, *, may_ask: bool = True)
     """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time.
 
     Without `may_ask` Procore is left alone: if nobody else saved newer tokens, `seen` is returned.
+    Raises MissingCredentialsError, BindingError, and as `Vault.refresh`.
     """
     app = find_app(world.settings, world.client_secrets)
 
     def exchange(tokens: TokenSet) -> TokenAnswer:
         return world.oauth.refresh(app, tokens.refresh_token or "")
 
-    def is_needed(tokens: TokenSet) -> bool:
-        return may_ask and tokens.access_token == seen.tokens.access_token
-
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(world, app, tokens.refresh_token, tokens.access_token)
 
-    renewed = world.vault.refresh(account, exchange, is_needed, seen, discard)
+    renewed = world.vault.refresh(account, exchange, seen, discard, may_ask=may_ask)
     # They may be another run's, of a sign-in to another app or host.
     check_tokens(world.settings, renewed.tokens.binding)
     return renewed
@@ -101,15 +99,10 @@ def new_profile(world: World, account: Account, expires_at: int | None) -> Profi
     )
 
 
-def name_of(account: Account) -> str:
-    """The e-mail, or the Procore id where there is none."""
-    return account.user.email or str(account.user.procore_id)
-
-
-def list_names(lines: list[Listed]) -> str:
-    """The accounts' names, cut short where there are many."""
-    names = [name_of(line.account) for line in lines]
-    return ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
+def join_labels(accounts: list[Account]) -> str:
+    """The accounts for people, cut short where there are many."""
+    labels = [account.user.label for account in accounts]
+    return ", ".join(labels[:MAX_LABELS]) + (", ..." if len(labels) > MAX_LABELS else "")
 
 
 def sign_in_command(world: World) -> str:
@@ -124,12 +117,12 @@ def switch_command(world: World) -> str:
 
 def _nobody_is_current(world: World) -> NotSignedInError:
     name = world.settings.environment.name
-    lines = world.vault.list_accounts()
-    present = [line for line in lines if line.is_signed_in]
+    everybody = world.vault.list_accounts()
+    present = [listed.account for listed in everybody if listed.is_signed_in]
     if present:
         return NotSignedInError(
-            f"No account of {name} is the current one. Signed in: {list_names(present)}.",
+            f"No account of {name} is the current one. Signed in: {join_labels(present)}.",
             f"Run {switch_command(world)}, or {sign_in_command(world)}",
         )
-    otherwise = f" ({switch_command(world)} chooses among those that are signed in)" if lines else ""
+    otherwise = f" ({switch_command(world)} chooses among those that are signed in)" if everybody else ""
     return NotSignedInError(f"Nobody is signed in to {name}.", f"Run {sign_in_command(world)}{otherwise}")

@@ -27,10 +27,13 @@ COMMANDS = {
     "whoami": "Show who is signed in.",
     "refresh": "Exchange the refresh token for new tokens now.",
     "token": "Print a valid access token, for scripts.",
+    "api": "Call the API and print what it answers.",
+    "exec": "Run a command with an access token in its environment.",
     "accounts": "List who is signed in.",
     "switch": "Make another account the current one.",
     "signout": "Revoke the tokens and delete them here.",
     "configure": "Set an environment's client id, secret and redirect URI.",
+    "demo": "Run a pretend Procore to test against, or forget its state.",
 }
 
 

@@ -6,7 +6,7 @@ Text from outside is escaped where it is shown (render), not here.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ProcoreLoginError(Exception):
@@ -58,6 +58,10 @@ class BadUrlError(ConfigurationError):
 
 class BrokenConfigError(ConfigurationError):
     """`config.toml` cannot be read or holds a value of the wrong type."""
+
+
+class BrokenSeedError(ConfigurationError):
+    """The seed file of `demo serve` cannot be read or holds a value that cannot be used."""
 
 
 class CaFileError(ConfigurationError):
@@ -120,6 +124,14 @@ class GrantRefusedError(ProcoreError):
     """Procore answered `invalid_grant`: the code or the refresh token is not valid (any more)."""
 
 
+class CompanyRefusedError(ProcoreError):
+    """A call names no company, or one in which the app is not installed; `companies` are the account's."""
+
+    def __init__(self, message: str, hint: str = "", companies: tuple[Any, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.companies = companies
+
+
 class BusyError(ProcoreError):
     """Another process held the account's lock for too long."""
 
@@ -150,3 +162,15 @@ class PortTakenError(ProcoreLoginError):
     """The listener's port is not to be had."""
 
     exit_code = 7
+
+
+class CommandNotFoundError(ProcoreLoginError):
+    """The command that `exec` was given does not exist."""
+
+    exit_code = 127
+
+
+class CommandNotRunnableError(ProcoreLoginError):
+    """The command that `exec` was given exists, but cannot be started."""
+
+    exit_code = 126

@@ -1,4 +1,4 @@
-"""Sign up, sign in, whoami, refresh, token, sign out: the order of the steps and nothing else.
+"""Sign up, sign in, whoami, refresh, token: the order of the steps and nothing else.
 
 The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sample Application".
 """
@@ -12,19 +12,13 @@ from typing import TYPE_CHECKING
 from procore_cli import access, revocation
 from procore_cli.credentials import find_app
 from procore_cli.environments import EXPIRY_MARGIN_S
-from procore_cli.errors import (
-    ProcoreLoginError,
-    SignInNeededError,
-    StorageError,
-    TokenRefusedError,
-    WrongPersonError,
-)
+from procore_cli.errors import MissingCredentialsError, ProcoreError, TokenRefusedError, WrongPersonError
 from procore_cli.expiry import is_renewal_due, seconds_left
 from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
 
 if TYPE_CHECKING:
     from procore_cli.callback.reception import Ways
-    from procore_cli.store.outcomes import SignedOut, SignInSaved
+    from procore_cli.store.outcomes import Loaded, SignInSaved
     from procore_cli.world import World
 
 
@@ -90,10 +84,7 @@ def whoami(world: World) -> Profile:
 def whoami_offline(world: World) -> Profile:
     """Who is signed in, by the database alone. Raises SignInNeededError."""
     account = access.find_account(world)
-    listed = world.vault.find_listed(account)
-    if not listed.is_signed_in:
-        raise world.vault.new_signed_out_error(account)
-    return access.new_profile(world, account, listed.expires_at)
+    return access.new_profile(world, account, world.vault.find_expiry(account))
 
 
 def refresh(world: World) -> Profile:
@@ -113,10 +104,9 @@ def token(world: World, min_ttl_s: int) -> str:
         return world.settings.access_token
     account = access.find_account(world)
     loaded = access.load(world, account)
-    # An entry is made in the second in which its tokens are asked for.
     is_due = is_renewal_due(loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s)
     if is_due or loaded.is_suspect:
-        loaded = access.renew(world, account, loaded)
+        loaded = _renew(world, account, loaded, is_due=is_due)
     left_s = seconds_left(loaded.tokens, world.clock())
     wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)
     if left_s is not None and left_s < wanted_s:
@@ -126,87 +116,17 @@ def token(world: World, min_ttl_s: int) -> str:
     return loaded.tokens.access_token
 
 
-def sign_out(world: World) -> None:
-    """Sign one account out, the current one unless another is asked for.
-
-    Whatever fails, the account counts as signed out here; the error says what else was done.
-    Raises SignInNeededError if it was not signed in, and any other of our errors.
-    """
+def _renew(world: World, account: Account, loaded: Loaded, *, is_due: bool) -> Loaded:
     try:
-        account = access.find_account(world)
-        if not world.vault.find_listed(account).is_signed_in:
-            raise world.vault.new_signed_out_error(account)
-    except SignInNeededError:
-        # An earlier sign-out may have left what it could not delete.
-        world.vault.clean_free()
-        raise
-    _sign_out(world, account)
-    _say_who_is_left(world)
-
-
-def sign_out_all(world: World) -> None:
-    """Sign every account of the environment out. Raises as `sign_out` does, once all have been tried."""
-    present = [line.account for line in world.vault.list_accounts() if line.is_signed_in]
-    if not present:
-        world.teller.say(f"Nobody is signed in to {world.settings.environment.name}.")
-    failures = [failure for account in present if (failure := _find_failure(world, account))]
-    world.vault.clean_free()
-    for failure in failures[:-1]:
-        world.teller.warn(failure.message)
-    if failures:
-        raise failures[-1]
-
-
-def _find_failure(world: World, account: Account) -> ProcoreLoginError | None:
-    try:
-        _sign_out(world, account)
-    except ProcoreLoginError as error:
-        return error
-    return None
-
-
-def _sign_out(world: World, account: Account) -> None:
-    # 1. From here on nothing here uses the tokens.
-    left = world.vault.sign_out(account)
-    try:
-        # 2. Procore forgets them, if they are its own and it can be reached.
-        failure = left.unread or revocation.find_failure(world, left.tokens)
-    finally:
-        # 3. They are deleted here, revoked or not.
-        is_deleted = world.vault.clean(account)
-    _report(world, account, left, failure, is_deleted=is_deleted)
-
-
-def _report(
-    world: World,
-    account: Account,
-    left: SignedOut,
-    failure: ProcoreLoginError | None,
-    *,
-    is_deleted: bool,
-) -> None:
-    who = f"{access.name_of(account)} is signed out of {world.settings.environment.name}"
-    if not is_deleted:
-        revoked = "are not revoked either" if failure else "are revoked at Procore"
-        raise StorageError(
-            f"{who}, but the tokens could not be deleted here yet; they {revoked}.",
-            "Unlock the keyring, then run procore-login signout again: it tries to delete them once more.",
+        return access.renew(world, account, loaded)
+    except (ProcoreError, MissingCredentialsError) as error:
+        if is_due:
+            raise
+        # It was only to find out whether an interrupted refresh had ended the token in hand.
+        world.teller.warn(
+            f"{error.message} The token from before that is printed; Procore may have ended it."
         )
-    if failure is not None:
-        raise type(failure)(
-            f"{who}: the tokens are deleted here, but not revoked, and may still live at Procore."
-            f" {failure.message}",
-            revocation.BY_HAND,
-        )
-    done = "revoked at Procore and deleted here" if left.tokens else "gone already, and could not be revoked"
-    world.teller.say(f"{who}: the tokens are {done}.")
-
-
-def _say_who_is_left(world: World) -> None:
-    lines = [line for line in world.vault.list_accounts() if line.is_signed_in]
-    if lines and not any(line.is_current for line in lines):
-        names = access.list_names(lines)
-        world.teller.say(f"Still signed in: {names}. To make one current: {access.switch_command(world)}")
+        return loaded
 
 
 def _whoami_by_variable(world: World, access_token: str) -> Profile:
@@ -260,6 +180,6 @@ def _say_where_tokens_go(world: World) -> None:
 def _say_who_was_current(world: World, saved: SignInSaved) -> None:
     if saved.switched_from is not None:
         world.teller.say(
-            f"The current account was {access.name_of(saved.switched_from)}; it is"
+            f"The current account was {saved.switched_from.user.label}; it is"
             f" {saved.user.email} now. --account names another one."
         )

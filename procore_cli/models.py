@@ -77,6 +77,11 @@ class User:
     procore_id: int
     email: str | None
 
+    @property
+    def label(self) -> str:
+        """What to call the person: the e-mail, or the Procore id where there is none."""
+        return self.email or str(self.procore_id)
+
 
 @dataclass(frozen=True)
 class Account:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procore_cli.credentials import check_tokens, find_app
-from procore_cli.errors import ProcoreLoginError
+from procore_cli.errors import ProcoreLoginError, UnreachableError
 
 if TYPE_CHECKING:
     from procore_cli.models import AppCredentials, TokenSet
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BY_HAND = "Revoke it at Procore by hand: My Profile Settings, tab My Connected Apps, Revoke."
 
 
-def find_failure(world: World, tokens: TokenSet | None) -> ProcoreLoginError | None:
+def revoke_left(world: World, tokens: TokenSet | None) -> ProcoreLoginError | None:
     """Revoke what a sign-out took out of use; returns what went wrong.
 
     Where the values in force differ from the tokens' own nothing is sent, and a BindingError returned.
@@ -58,5 +58,13 @@ def revoke_unused(world: World, app: AppCredentials, *tokens: str | None) -> Non
 
 
 def _revoke(world: World, app: AppCredentials, *tokens: str | None) -> None:
+    failures = []
     for token in filter(None, tokens):
-        world.oauth.revoke(app, token)
+        try:
+            world.oauth.revoke(app, token)
+        except UnreachableError:
+            raise
+        except ProcoreLoginError as error:  # noqa: PERF203 - two tokens at most
+            failures.append(error)
+    if failures:
+        raise failures[0]

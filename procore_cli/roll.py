@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """An account in the list; `problem` is what Procore, or the way to it, had against its tokens."""
+    """An account in the list, as it was at `seen_at` (seconds, UTC).
+
+    `problem` is what Procore, or the way to it, had against its tokens.
+    """
 
     profile: Profile
+    seen_at: float
     is_current: bool
     is_signed_in: bool
     is_refused: bool = False
@@ -36,7 +40,7 @@ class Line:
 def list_lines(world: World, *, with_strangers: bool) -> list[Line]:
     """The environment's accounts, signed in or not; `with_strangers`: rows that no environment knows, too.
 
-    Raises DatabaseError. Touches neither network nor keyring.
+    Raises DatabaseError, DataFolderError. Touches neither network nor keyring.
     """
     return [_new_line(world, listed) for listed in _list(world, with_strangers=with_strangers)]
 
@@ -44,28 +48,32 @@ def list_lines(world: World, *, with_strangers: bool) -> list[Line]:
 def check_lines(world: World, *, with_strangers: bool) -> list[Line]:
     """As `list_lines`, once Procore has been asked about each account that is signed in, or was refused."""
     problems = {
-        listed.account.user: _find_problem(world, listed)
+        listed.account.user.procore_id: _check(world, listed)
         for listed in _list(world, with_strangers=with_strangers)
         if listed.is_signed_in or listed.is_refused
     }
     # Listed anew: a refresh changes the time left, and a refusal ends it.
     return [
-        _new_line(world, listed, problems.get(listed.account.user))
+        _new_line(world, listed, problems.get(listed.account.user.procore_id))
         for listed in _list(world, with_strangers=with_strangers)
     ]
 
 
-def find_summary(lines: list[Line]) -> ProcoreLoginError | None:
-    """What a check ends with: 4 if anybody has to sign in, else the first other problem's code."""
+def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginError | None:
+    """What a check ends with: 4 if anybody has to sign in, else the first other problem's code.
+
+    `environment` is the only one that was looked at, None for all.
+    """
     people = [line.profile for line in lines if line.needs_a_person]
     if people:
-        who, environment = people[0].email or people[0].procore_id, people[0].environment
+        who = people[0].email or people[0].procore_id
         return SignInNeededError(
             f"Accounts that have to sign in again: {len(people)} of {len(lines)}.",
-            f"Run procore-login signin --env {environment} --account {who}",
+            f"Run procore-login signin --env {people[0].environment} --account {who}",
         )
     if not any(line.is_signed_in for line in lines):
-        return SignInNeededError("Nobody is signed in.", "Run procore-login signin --env NAME")
+        hint = f"Run procore-login signin --env {environment or 'NAME'}"
+        return SignInNeededError("Nobody is signed in.", hint)
     return next((line.problem for line in lines if line.problem is not None), None)
 
 
@@ -77,11 +85,11 @@ def switch(world: World, who: str) -> Profile:
     account, before = world.vault.find_named(who), world.vault.find_current()
     if not world.vault.switch(account):
         raise world.vault.new_signed_out_error(account)
-    was = f" (it was {access.name_of(before)})" if before and before.user != account.user else ""
+    was = f" (it was {before.user.label})" if before and before.user != account.user else ""
     world.teller.say(
-        f"The current account of {world.settings.environment.name} is {access.name_of(account)}{was}."
+        f"The current account of {world.settings.environment.name} is {account.user.label}{was}."
     )
-    return access.new_profile(world, account, world.vault.find_listed(account).expires_at)
+    return access.new_profile(world, account, world.vault.find_expiry(account))
 
 
 def _list(world: World, *, with_strangers: bool) -> list[Listed]:
@@ -95,14 +103,14 @@ def _list(world: World, *, with_strangers: bool) -> list[Listed]:
 
 def _new_line(world: World, listed: Listed, problem: ProcoreLoginError | None = None) -> Line:
     profile = access.new_profile(world, listed.account, listed.expires_at)
-    return Line(profile, listed.is_current, listed.is_signed_in, listed.is_refused, problem)
+    return Line(profile, world.clock(), listed.is_current, listed.is_signed_in, listed.is_refused, problem)
 
 
-def _find_problem(world: World, listed: Listed) -> ProcoreLoginError | None:
+def _check(world: World, listed: Listed) -> ProcoreLoginError | None:
     try:
         access.ask_me(world, listed.account)
     except ProcoreLoginError as error:
         name = world.settings.environment.name
-        world.teller.warn(f"{name}, {access.name_of(listed.account)}: {error.message}")
+        world.teller.warn(f"{name}, {listed.account.user.label}: {error.message}")
         return error
     return None

@@ -95,13 +95,14 @@ def load_settings(asked: Asked, environ: Mapping[str, str], warn: Callable[[str]
 
     Raises UnknownEnvironmentError (2), ConfigurationError (3), DataFolderError (6).
     """
-    variables = {name: value for name, value in environ.items() if value}
+    variables: Mapping[str, str] = {name: value for name, value in environ.items() if value}
     _warn_of_unknown(variables, warn)
     data_folder = _find_folder(variables)
     config = load_config(data_folder, warn)
     for key in config.unknown:
         warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
     base, source = _find_environment(asked, variables, config)
+    variables = _without_urls_of_exec(base, variables)
     try:
         return _new_settings(asked, variables, config, base, source, data_folder, warn)
     except ConfigurationError as error:
@@ -203,6 +204,19 @@ def _apply_urls(base: Environment, variables: Mapping[str, str], warn: Callable[
     return replace(base, login_url=login_url, api_url=api_url)
 
 
+def _without_urls_of_exec(base: Environment, variables: Mapping[str, str]) -> Mapping[str, str]:
+    """`exec` names the URLs of its own environment; in its child they say nothing of another one."""
+    home = ENVIRONMENTS.get(variables.get("PROCORE_ENV", ""))
+    if home in (None, base) or not _is_ours(variables.get("PROCORE_ACCESS_TOKEN", ""), variables):
+        return variables
+    own = {"PROCORE_API_URL": home.api_url}
+    return {
+        name: value
+        for name, value in variables.items()
+        if not (name.endswith("_URL") if home is DEMO else own.get(name) == value)
+    }
+
+
 def _find_client_id(
     base: Environment, variables: Mapping[str, str], config: Config
 ) -> tuple[str | None, str]:
@@ -268,9 +282,12 @@ def _find_access_token(asked: Asked, variables: Mapping[str, str], warn: Callabl
 
 def _is_ours(token: str, variables: Mapping[str, str]) -> bool:
     """Whether `exec` handed the token over: the store has it too, and keeps it fresh."""
-    handed_over = variables.get("PROCORE_LOGIN_EXEC")
-    if not handed_over:
-        return False
+    handed_over = variables.get("PROCORE_LOGIN_EXEC", "")
+    return bool(handed_over) and new_token_digest(token) == handed_over.lower()
+
+
+def new_token_digest(token: str) -> str:
+    """What PROCORE_LOGIN_EXEC says of a token: its SHA-256 in hex."""
     import hashlib
 
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest() == handed_over.lower()
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from procore_cli.environments import ENVIRONMENTS
+from procore_cli.errors import StorageError
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, Settings, load_settings
 
@@ -107,7 +108,11 @@ def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
     storage = open_storage(
         settings.folder, environment, settings.store, tell=teller.say, warn=teller.warn, database=database
     )
-    return storage.vault.is_known()
+    try:
+        return storage.vault.is_known()
+    except StorageError:
+        # What is wrong with it is told when it is opened.
+        return True
 
 
 def new_client_secrets(settings: Settings, store: str, teller: Teller) -> ClientSecrets:

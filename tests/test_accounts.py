@@ -291,3 +291,42 @@ def test_a_name_with_control_characters_is_shown_escaped(machine: Machine, peopl
 
     assert "[bold]\\x1b[31mOdd\\tOne\\n" in result.out
     assert "\x1b" not in result.out
+
+
+def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine: Machine) -> None:
+    broken = machine.data / "sandbox.db"
+    broken.write_text("not a database, however long it is looked at")
+    broken.chmod(0o600)
+
+    result = machine.run_here("accounts", "--check", "--json")
+
+    assert result.code == 6
+    assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
+    assert "sandbox: The database" in result.err
+
+
+def test_values_of_odd_types_in_the_database_harm_nobody(machine: Machine) -> None:
+    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
+        connection.execute(
+            "UPDATE procore_login_entries SET created_at = 'abc', expires_at = 'abc', parts = 'x'"
+        )
+        connection.execute("UPDATE procore_login_accounts SET name = x'00ff', failures = 'many', failure = 7")
+        connection.commit()
+
+    assert [line["name"] for line in listed(machine)] == [None, None]
+    for command in (["token"], ["whoami", "--json"], ["refresh"], ["signout", "--all"]):
+        assert machine.run_here(*command).code == 0
+
+
+def test_many_rows_are_listed_in_no_time(machine: Machine) -> None:
+    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
+        rows = ((number, f"person-{number}@example.com") for number in range(100_000, 120_000))
+        connection.executemany("INSERT INTO users (procore_id, email) VALUES (?, ?)", rows)
+        connection.commit()
+
+    started = time.perf_counter()
+    lines = listed(machine)
+
+    # Those whom no environment knows are listed with the one in force.
+    assert len(lines) == 20_002
+    assert time.perf_counter() - started < 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -294,3 +295,30 @@ def test_a_refused_account_is_said_to_be_refused(machine: Machine, people: Peopl
     assert (result.code, result.out) == (4, "")
     assert "no longer accepts the refresh token" in result.err
     assert len(people.requests) == before
+
+
+def test_a_lock_that_is_not_to_be_had_is_told_with_what_was_done(machine: Machine, people: People) -> None:
+    locks = machine.data / "locks"
+    shutil.rmtree(locks)
+    locks.write_text("not a folder")
+    locks.chmod(0o600)
+
+    result = machine.run_here("signout")
+
+    assert result.code == 6
+    assert "joecontractor@procore.com is signed out of production" in result.err
+    assert "They are revoked at Procore." in result.err
+    assert people.count_alive(JOE) == 0
+
+
+def test_tokens_that_are_neither_deleted_nor_revoked_are_told_of_with_the_way_out(
+    machine: Machine, people: People
+) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+
+    result = machine.run_here("signout")
+
+    assert result.code == 6
+    assert "could not be deleted here yet" in result.err
+    assert "not revoked, and may still live at Procore" in result.err
+    assert "My Connected Apps" in result.err

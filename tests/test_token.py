@@ -204,3 +204,15 @@ def test_after_an_interrupted_refresh_the_tokens_in_hand_are_tried_before_they_a
     assert "was interrupted; signing in again mends that" in result.err
     assert "was interrupted; signing in again mends that" in again.err
     assert provider.count("/oauth/token") == 3
+
+
+def test_a_token_that_lives_is_printed_with_a_warning_where_an_interruption_cannot_be_cleared_up(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.script["/oauth/token"] = lambda _: Answer(503, "")
+    assert machine.run_here("refresh").code == 5
+
+    result = machine.run_here("token")
+
+    assert_token(result, access_tokens(provider)[-1])
+    assert "Procore may have ended it" in result.err

@@ -10,6 +10,7 @@ from procore_cli.commands import options
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
+    from procore_cli.errors import ProcoreLoginError
     from procore_cli.roll import Line
 
 
@@ -25,28 +26,44 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
     The current account of each is marked with a star.
     """
     from procore_cli import roll, tables
-    from procore_cli.settings import Asked
-    from procore_cli.world import find_known_environments, open_world
+    from procore_cli.errors import ProcoreLoginError, SignInNeededError
+    from procore_cli.world import find_known_environments
 
-    lines: list[Line] = []
-    now = 0.0
-    for number, name in enumerate([environment] if environment else find_known_environments(teller)):
-        asked = Asked(name, heeds_account=False)
-        with open_world(asked, teller, online=check) as world:
-            listing = roll.check_lines if check else roll.list_lines
-            # Rows that no environment remembers are listed once.
-            lines += listing(world, with_strangers=number == 0)
-            now = world.clock()
+    names = [environment] if environment else find_known_environments(teller)
+    # Rows that no environment remembers are listed once.
+    found = [_list(teller, name, check, with_strangers=name == names[0]) for name in names]
+    lines = [line for lines in found if isinstance(lines, list) for line in lines]
+    troubles = [trouble for trouble in found if isinstance(trouble, ProcoreLoginError)]
     teller.environment = environment or ""
     if as_json:
         tables.print_json({"accounts": [_json(line, check) for line in lines]})
     elif lines:
-        tables.print_columns(_columns(check), [_cells(line, check, now) for line in lines])
-    else:
-        teller.say("Nobody is signed in. Run procore-login signin --env NAME")
-    summary = roll.find_summary(lines) if check else None
-    if summary is not None:
+        tables.print_columns(_columns(check), [_cells(line, check) for line in lines])
+    elif not check and not troubles:
+        teller.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
+    summary = roll.find_summary(lines, environment) if check else None
+    if summary is not None and (isinstance(summary, SignInNeededError) or not troubles):
         raise summary
+    if troubles:
+        raise troubles[0]
+
+
+def _list(teller: Teller, name: str, check: bool, *, with_strangers: bool) -> list[Line] | ProcoreLoginError:
+    from procore_cli import roll
+    from procore_cli.errors import ProcoreLoginError
+    from procore_cli.settings import Asked
+    from procore_cli.world import open_world
+
+    listing = roll.check_lines if check else roll.list_lines
+    try:
+        with open_world(Asked(name, heeds_account=False), teller, online=check) as world:
+            return listing(world, with_strangers=with_strangers)
+    except ProcoreLoginError as error:
+        # What is wrong with one environment must not hide the others.
+        if error.exit_code in (2, 3):
+            raise
+        teller.warn(f"{name}: {error.message}")
+        return error
 
 
 def _json(line: Line, check: bool) -> dict[str, Any]:
@@ -65,7 +82,7 @@ def _columns(check: bool) -> list[str]:
     return ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
 
 
-def _cells(line: Line, check: bool, now: float) -> list[str]:
+def _cells(line: Line, check: bool) -> list[str]:
     profile = line.profile
     return [
         profile.environment,
@@ -73,16 +90,16 @@ def _cells(line: Line, check: bool, now: float) -> list[str]:
         profile.email or "-",
         str(profile.procore_id),
         profile.name or "-",
-        _token(line, now),
+        _time_left(line),
         *([_verdict(line)] if check else []),
     ]
 
 
-def _token(line: Line, now: float) -> str:
+def _time_left(line: Line) -> str:
     from procore_cli import tables
 
     if line.is_signed_in:
-        return tables.time_left(line.profile.expires_at, now)
+        return tables.time_left(line.profile.expires_at, line.seen_at)
     return "refused" if line.is_refused else "signed out"
 
 

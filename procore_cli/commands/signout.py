@@ -20,7 +20,7 @@ def command(teller: Teller, environment: str | None, account: str | None, everyo
 
     The user's row stays, so that signing in again finds it.
     """
-    from procore_cli import flow
+    from procore_cli import leaving
     from procore_cli.settings import Asked
     from procore_cli.world import open_world
 
@@ -31,6 +31,6 @@ def command(teller: Teller, environment: str | None, account: str | None, everyo
     asked = Asked(environment, account, heeds_account=not everyone, heeds_token=False)
     with open_world(asked, teller) as world:
         if everyone:
-            flow.sign_out_all(world)
+            leaving.sign_out_all(world)
         else:
-            flow.sign_out(world)
+            leaving.sign_out(world)

@@ -1,17 +1,16 @@
-"""What programs call at the pretend Procore: tokens, `/me`, companies, with Procore's own shapes.
+"""What programs call to sign in and to ask who it is: tokens, revocation, `/me`, with Procore's own shapes.
 
-Refuses every call to the API without a valid bearer token.
+Refuses `/me` without a valid bearer token.
 """
 
 from __future__ import annotations
 
-from procore_cli.demo.app import COMPANIES
+from procore_cli.demo.app import SAMPLE_EMAIL
+from procore_cli.demo.bearer import CHALLENGE, REALM, new_unauthorized, read_token
+from procore_cli.demo.emails import is_email
 from procore_cli.demo.provider import OAuthBody, Provider
 from procore_cli.demo.state import DemoState
-from procore_cli.demo.wire import Answer, Call, new_errors, new_json
-
-_REALM = 'Bearer realm="pretend Procore"'
-_CHALLENGE = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
+from procore_cli.demo.wire import Answer, Call, RefusedCallError, new_errors, new_json
 
 
 class Api:
@@ -34,7 +33,7 @@ class Api:
         token = self._provider.find_token(call.authorization)
         if token is None:
             refusal = {"error": "invalid_token", "error_description": "The access token is not valid."}
-            return new_json(401, refusal, _CHALLENGE)
+            return new_json(401, refusal, CHALLENGE)
         values = {
             "resource_owner_id": token.user_id,
             "scopes": [],
@@ -44,27 +43,21 @@ class Api:
         }
         return new_json(200, values)
 
+    def sign_in(self, call: Call) -> Answer:
+        """POST /demo/tokens: tokens without the pages, for tests; `email` as a form, else the sample user."""
+        email = call.form.get("email", SAMPLE_EMAIL).strip()
+        if not is_email(email):
+            return new_errors(422, {"email": ["is not an e-mail address"]})
+        return new_json(200, self._provider.sign_in(self._state.save_user(email).id))
+
     def show_me(self, call: Call) -> Answer:
         """GET /rest/v1.0/me."""
-        token = self._provider.find_token(call.authorization)
-        user = self._state.find_user(token.user_id) if token else None
+        user = self._state.find_user(read_token(self._provider, call).user_id)
         if user is None:
-            return _new_refusal()
+            raise RefusedCallError(new_unauthorized())
         return new_json(200, {"id": user.id, "login": user.email, "name": user.name})
-
-    def list_companies(self, call: Call) -> Answer:
-        """GET /rest/v1.0/companies."""
-        if self._provider.find_token(call.authorization) is None:
-            return _new_refusal()
-        return new_json(200, COMPANIES)
-
-
-def _new_refusal() -> Answer:
-    return new_errors(401, "Invalid or expired access token.", _CHALLENGE)
 
 
 def _new_oauth_answer(body: OAuthBody) -> Answer:
-    headers = (
-        [("WWW-Authenticate", f'{_REALM}, error="{body.values["error"]}"')] if body.status == 401 else []
-    )
+    headers = [("WWW-Authenticate", f'{REALM}, error="{body.values["error"]}"')] if body.status == 401 else []
     return new_json(body.status, body.values, *headers)

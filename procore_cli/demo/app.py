@@ -1,4 +1,4 @@
-"""The pretend app, its sample user and its companies, in this one place; refuses to hold anything real."""
+"""The pretend app, its sample user, companies and projects; refuses to hold anything real."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ SAMPLE_ID: Final = 11111
 SAMPLE_EMAIL: Final = "joecontractor@procore.com"
 SAMPLE_NAME: Final = "Joe Contractor"
 
-COMPANIES: Final = (
-    {"id": 22222, "name": "Pretend Construction", "is_active": True},
-    {"id": 33333, "name": "Sample Bridges", "is_active": True},
+SAMPLE_COMPANY_ID: Final = 22222
+# The company in which the app is not installed.
+UNCONNECTED_COMPANY_ID: Final = 44444
+
+SAMPLE_COMPANIES: Final = (
+    (SAMPLE_COMPANY_ID, "Pretend Construction", True),
+    (33333, "Sample Bridges", True),
+    (UNCONNECTED_COMPANY_ID, "Not Connected Builders", False),
+)
+SAMPLE_PROJECTS: Final = (
+    (501, SAMPLE_COMPANY_ID, "Pretend Library"),
+    (502, SAMPLE_COMPANY_ID, "Pretend School"),
+    (503, SAMPLE_COMPANY_ID, "Pretend Station"),
+    (601, 33333, "Sample Footbridge"),
 )

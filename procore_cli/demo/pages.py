@@ -6,7 +6,7 @@ from html import escape
 from urllib.parse import urlsplit
 
 from procore_cli.demo.app import DEMO_APP_NAME, SAMPLE_EMAIL
-from procore_cli.demo.state import DemoUser
+from procore_cli.demo.models import DemoUser
 from procore_cli.demo.style import STYLE
 from procore_cli.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
 

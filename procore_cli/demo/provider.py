@@ -25,6 +25,7 @@ from oauthlib.oauth2.rfc6749.errors import (
     OAuth2Error,
 )
 
+from procore_cli.demo.app import DEMO_CLIENT_ID
 from procore_cli.demo.state import DemoState, IssuedToken
 from procore_cli.demo.validator import DemoValidator, check_challenge
 from procore_cli.environments import AUTHORIZE_PATH, DEMO_TOKEN_LIFETIME_S, REVOKE_PATH, TOKEN_PATH
@@ -68,13 +69,20 @@ class OAuthBody:
 class Provider:
     """The OAuth endpoints; every method raises DatabaseError where the state cannot be used."""
 
-    def __init__(self, state: DemoState, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        state: DemoState,
+        clock: Callable[[], float],
+        find_lifetime_s: Callable[[], int] = lambda: DEMO_TOKEN_LIFETIME_S,
+    ) -> None:
+        """`clock`: seconds since the epoch (UTC); `find_lifetime_s`: how long a new access token lives."""
         self._state = state
         self._clock = clock
+        self._find_lifetime_s = find_lifetime_s
         self._server = WebApplicationServer(
             DemoValidator(state, clock),
             token_generator=_new_access_token,
-            token_expires_in=DEMO_TOKEN_LIFETIME_S,
+            token_expires_in=lambda _request: find_lifetime_s(),
             refresh_token_generator=_new_refresh_token,
         )
         grant: Any = self._server.auth_grant
@@ -109,6 +117,20 @@ class Provider:
             TOKEN_PATH, body=urlencode(fields), credentials=extra
         )
         return _read_answer(text, status)
+
+    def sign_in(self, user_id: int) -> dict[str, Any]:
+        """Tokens for a user without the pages, as the token endpoint answers them; for tests."""
+        created_at, lifetime_s = int(self._clock()), self._find_lifetime_s()
+        access_token, refresh_token = _new_access_token(None), _new_refresh_token(None)
+        issued = IssuedToken(user_id, DEMO_CLIENT_ID, created_at, created_at + lifetime_s)
+        self._state.save_token(access_token, refresh_token, issued)
+        return {
+            "access_token": access_token,
+            "token_type": "bearer",
+            "expires_in": lifetime_s,
+            "refresh_token": refresh_token,
+            "created_at": created_at,
+        }
 
     def revoke(self, body: str) -> OAuthBody:
         """Revoke a token; 200 for an unknown one too (RFC 7009, section 2.2)."""

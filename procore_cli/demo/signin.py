@@ -10,16 +10,16 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlencode
 
 from procore_cli.demo import pages
+from procore_cli.demo.emails import is_email
+from procore_cli.demo.models import DemoUser
 from procore_cli.demo.provider import AuthorizeRefusedError, Provider
 from procore_cli.demo.sessions import Sessions
-from procore_cli.demo.state import DemoState, DemoUser
+from procore_cli.demo.state import DemoState
 from procore_cli.demo.wire import Answer, Call, new_page, new_redirect
 from procore_cli.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
 
 LOGIN_PATH = "/login"
 _OWN_AUTHORIZE_PAGE = re.compile(re.escape(AUTHORIZE_PATH) + r"\?[!-~]*")
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-_EMAIL_MAX_CHARACTERS = 254
 _NO_START = "This page has to be reached by a sign-in link of the program."
 _FORGED = "The form is not from this session, or too old. Start again with the program's sign-in link."
 _BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
@@ -48,7 +48,7 @@ class SignInDesk:
         if not self._is_own_form(call):
             return new_page(403, pages.new_error_page(_FORGED))
         email = call.form.get("email", "").strip()
-        if not _is_email(email):
+        if not is_email(email):
             return self._new_login_page(422, call, return_to, problem=_BAD_EMAIL)
         session_id = self._sessions.new_login(self._state.save_user(email).id)
         return new_redirect(return_to, self._sessions.new_cookie(session_id))
@@ -116,10 +116,6 @@ def _find_redirect_uri(return_to: str) -> str:
 
 def _new_login_address(call: Call) -> str:
     return f"{LOGIN_PATH}?{urlencode({'return_to': f'{AUTHORIZE_PATH}?{call.query}'})}"
-
-
-def _is_email(text: str) -> bool:
-    return len(text) <= _EMAIL_MAX_CHARACTERS and text.isprintable() and bool(_EMAIL.fullmatch(text))
 
 
 def _refuse(error: AuthorizeRefusedError) -> Answer:

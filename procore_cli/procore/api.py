@@ -1,14 +1,19 @@
-"""Procore's API, as far as signing in needs it; keeps no token and asks for none."""
+"""Procore's API: `/me`, the companies, and any other call; keeps no token and asks for none."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procore_cli.environments import ME_PATH
+from procore_cli.environments import COMPANIES_PATH, ME_PATH
 from procore_cli.procore.answers import read_me
+from procore_cli.procore.companies import read_companies
+from procore_cli.procore.redirects import MOST_REDIRECTS, find_redirected, refused
+from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
     from procore_cli.models import Environment, Me
+    from procore_cli.procore.companies import Company
+    from procore_cli.procore.stream import Call, Stream
     from procore_cli.procore.transport import Transport
 
 
@@ -28,3 +33,35 @@ class Api:
             bearer=access_token,
         )
         return read_me(answer, self._environment, (access_token,))
+
+    def companies(self, access_token: str) -> list[Company]:
+        """The companies that the account sees. Raises UnexpectedAnswerError, and as `Transport.request`."""
+        answer = self._transport.request(
+            "GET",
+            self._environment.api_url + COMPANIES_PATH,
+            environment=self._environment,
+            bearer=access_token,
+        )
+        return read_companies(answer, self._environment, (access_token,))
+
+    def open(self, call: Call, access_token: str) -> Stream:
+        """Send any call of the API; redirects of a GET or HEAD are followed, elsewhere without the token.
+
+        The answer may be an error's. Raises RedirectRefusedError, and what `Transport.open` raises.
+        """
+        bearer: str | None = access_token
+        for _ in range(MOST_REDIRECTS + 1):
+            stream = self._transport.open(call, environment=self._environment, bearer=bearer)
+            target = find_redirected(call, stream, self._environment)
+            if target is None:
+                return stream
+            stream.close()
+            if find_origin(target.url) != find_origin(call.url):
+                # Once the way has left Procore, the token stays behind for good.
+                bearer = None
+            call = target
+        raise refused(self._environment, f"there were more than {MOST_REDIRECTS} in a row")
+
+    def is_own(self, url: str) -> bool:
+        """Whether a URL is at the API's origin."""
+        return find_origin(url) == find_origin(self._environment.api_url)

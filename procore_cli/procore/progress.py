@@ -10,13 +10,18 @@ from typing import Any
 class Progress(threading.local):
     """One thread's exchange: whether its request may have arrived, and how long its answer may take."""
 
-    def __init__(self, answer_timeout_s: float) -> None:
-        self._answer_timeout_s = answer_timeout_s
+    def __init__(self, read_timeout_s: float) -> None:
+        self.read_timeout_s = read_timeout_s
+        self._answer_timeout_s: float | None = read_timeout_s
         self._deadline: _Deadline | None = None
         self.sent = True
 
-    def begin(self) -> None:
-        """A new exchange; its request counts as sent until its connection says that it is being made."""
+    def begin(self, answer_timeout_s: float | None) -> None:
+        """A new exchange; its request counts as sent until its connection says that it is being made.
+
+        `answer_timeout_s` is for the whole answer; None where it may take as long as it goes on coming.
+        """
+        self._answer_timeout_s = answer_timeout_s
         self._deadline = None
         self.sent = True
 
@@ -25,9 +30,10 @@ class Progress(threading.local):
         self.sent = False
 
     def sending(self, sock: Any) -> None:
-        """From here on the request may arrive; the whole answer has to come within the time limit."""
+        """From here on the request may arrive; the whole answer has to come within a limit that there is."""
         self.sent = True
-        self._deadline = _Deadline(sock, self._answer_timeout_s)
+        if self._answer_timeout_s is not None:
+            self._deadline = _Deadline(sock, self._answer_timeout_s)
 
     def end(self) -> None:
         """The exchange is over, one way or another."""
@@ -45,6 +51,7 @@ class Watched:
 
     progress: Progress
     sock: Any
+    timeout: Any
 
     def connect(self) -> None:
         """Connect, as urllib3 does."""
@@ -55,6 +62,8 @@ class Watched:
         """Send a request, as urllib3 does."""
         if self.sock is None:
             self.connect()
+        # The limit for connecting, which is in force until now, is too short for a body that goes out.
+        self.timeout = self.progress.read_timeout_s
         self.progress.sending(self.sock)
         super().request(*args, **kwargs)  # type: ignore[misc]
 

@@ -6,36 +6,35 @@ Follows no redirect, reads no `~/.netrc`, keeps no cookie, repeats nothing that 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from procore_cli import __version__
-from procore_cli.errors import (
-    AnswerLostError,
-    BadUrlError,
-    ProcoreLoginError,
-    UnreachableError,
-)
+from procore_cli.errors import AnswerLostError, ProcoreLoginError, UnreachableError
+from procore_cli.procore.adapter import new_adapter
 from procore_cli.procore.answers import Answer
 from procore_cli.procore.origins import check_destination
-from procore_cli.procore.progress import Progress, Watched
+from procore_cli.procore.progress import Progress
 from procore_cli.procore.proxies import find_proxy
+from procore_cli.procore.stream import Call, Stream, new_request
 from procore_cli.procore.trace import exchange_line
 from procore_cli.procore.troubles import Route, answer_lost, redirected, too_large, trouble_of, unreachable
-from procore_cli.procore.trust import new_system_context, read_ca_bundle
 from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
-    import ssl
-
     from requests import PreparedRequest, Response
     from requests.adapters import HTTPAdapter
 
     from procore_cli.models import Environment
 
+T = TypeVar("T")
+
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 LARGEST_BODY = 1024 * 1024
+_SAFE_METHODS = frozenset(("GET", "HEAD"))
+_FORM_TYPE = "application/x-www-form-urlencoded"
 _CHUNK = 16 * 1024
 
 
@@ -85,22 +84,53 @@ class Transport:
         check_destination(url, environment, form, bearer)
         proxy = find_proxy(url, self._environ)
         route = Route(environment.name, _host_of(url), proxy and _host_of(proxy))
-        request = _new_request(method, url, form, bearer)
-        answer = self._repeat_if_safe(request, route, proxy)
+        call = Call(method, url, {} if form is None else {"Content-Type": _FORM_TYPE})
+        request = new_request(call, _new_auth(bearer))
+        if form is not None:
+            request.prepare_body(form, None)
+        answer = self._repeat_if_safe(call, partial(self._exchange, request, route, proxy))
         if 300 <= answer.status < 400:
             raise redirected(url, answer.status, answer.headers.get("location", ""), route)
         return answer
 
-    def _repeat_if_safe(self, request: PreparedRequest, route: Route, proxy: str | None) -> Answer:
-        """Send; once more if it failed at once and what failed cannot have had an effect."""
-        safe = (UnreachableError, AnswerLostError) if request.method == "GET" else (UnreachableError,)
+    def open(self, call: Call, *, environment: Environment, bearer: str | None = None) -> Stream:
+        """One exchange whose answer is read as it comes; a `bearer` goes to the API origin only.
+
+        The time limit is for each wait, not for the whole. Raises as `request` does; a redirect is an answer.
+        """
+        check_destination(call.url, environment, None, bearer)
+        proxy = find_proxy(call.url, self._environ)
+        route = Route(environment.name, _host_of(call.url), proxy and _host_of(proxy))
+
+        def begin() -> Stream:
+            # A body is opened anew for each attempt.
+            return self._begin(new_request(call, _new_auth(bearer)), route, proxy)
+
+        return self._repeat_if_safe(call, begin)
+
+    def _repeat_if_safe(self, call: Call, attempt: Callable[[], T]) -> T:
+        """Try; once more if it failed at once and what failed cannot have had an effect."""
+        safe = (UnreachableError, AnswerLostError) if call.method in _SAFE_METHODS else (UnreachableError,)
         started = time.monotonic()
         try:
-            return self._exchange(request, route, proxy)
+            return attempt()
         except safe:
-            if time.monotonic() - started >= self._connect_timeout_s:
+            if time.monotonic() - started >= self._connect_timeout_s or not call.is_repeatable:
                 raise
-        return self._exchange(request, route, proxy)
+        return attempt()
+
+    def _begin(self, request: PreparedRequest, route: Route, proxy: str | None) -> Stream:
+        started = time.monotonic()
+        self._progress.begin(answer_timeout_s=None)
+        try:
+            with self._translated(route):
+                response = self._dispatch(request, proxy)
+        except ProcoreLoginError as error:
+            self._tell(request, type(error).__name__, started, {})
+            raise
+        stream = Stream(response, request.url or "", partial(self._translated, route))
+        self._tell(request, str(stream.status), started, stream.headers)
+        return stream
 
     def _exchange(self, request: PreparedRequest, route: Route, proxy: str | None) -> Answer:
         started = time.monotonic()
@@ -113,36 +143,39 @@ class Transport:
         return answer
 
     def _send(self, request: PreparedRequest, route: Route, proxy: str | None) -> Answer:
-        from http.client import HTTPException
-
-        from urllib3.exceptions import HTTPError
-
-        adapter = self._find_adapter()
-        if request.method != "GET":
-            # A kept connection may be dead by now, and then nobody knows whether the request arrived.
-            adapter.close()
-        self._progress.begin()
+        self._progress.begin(self._read_timeout_s)
         try:
-            answer = self._receive(adapter, request, route, proxy)
-        except (OSError, HTTPError, HTTPException, ValueError) as error:
-            raise self._failure(error, route) from None
+            with self._translated(route), self._dispatch(request, proxy) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                answer = Answer(response.status_code, headers, _read_body(response, route))
         finally:
             self._progress.end()
         if self._progress.late:
             raise answer_lost(self._too_slow(), route)
         return answer
 
-    def _receive(
-        self, adapter: HTTPAdapter, request: PreparedRequest, route: Route, proxy: str | None
-    ) -> Answer:
-        with adapter.send(
+    def _dispatch(self, request: PreparedRequest, proxy: str | None) -> Response:
+        adapter = self._find_adapter()
+        if request.method != "GET":
+            # A kept connection may be dead by now, and then nobody knows whether the request arrived.
+            adapter.close()
+        return adapter.send(
             request,
             stream=True,
             timeout=(self._connect_timeout_s, self._read_timeout_s),
             proxies={"all": proxy} if proxy else {},
-        ) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, headers, _read_body(response, route))
+        )
+
+    @contextmanager
+    def _translated(self, route: Route) -> Iterator[None]:
+        from http.client import HTTPException
+
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield
+        except (OSError, HTTPError, HTTPException, ValueError) as error:
+            raise self._failure(error, route) from None
 
     def _failure(self, error: BaseException, route: Route) -> ProcoreLoginError:
         if not self._progress.sent:
@@ -155,7 +188,7 @@ class Transport:
 
     def _find_adapter(self) -> HTTPAdapter:
         if self._adapter is None:
-            self._adapter = _new_adapter(self._progress, self._ca_bundle)
+            self._adapter = new_adapter(self._progress, self._ca_bundle)
         return self._adapter
 
     def _tell(
@@ -164,25 +197,6 @@ class Transport:
         if self._trace is not None:
             took_ms = (time.monotonic() - started) * 1000
             self._trace(exchange_line(request.method or "", request.url or "", outcome, took_ms, headers))
-
-
-def _new_request(method: str, url: str, form: str | None, bearer: str | None) -> PreparedRequest:
-    from requests import Request
-
-    headers = {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"procore-login/{__version__}",
-    }
-    if form is not None:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    try:
-        return Request(method, url, headers=headers, data=form, auth=_new_auth(bearer)).prepare()
-    except ValueError:
-        raise BadUrlError(
-            f"{find_origin(url)} is not an address that can be called.",
-            "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
-        ) from None
 
 
 def _new_auth(bearer: str | None) -> Callable[[PreparedRequest], PreparedRequest]:
@@ -206,37 +220,3 @@ def _read_body(response: Response, route: Route) -> bytes:
 
 def _host_of(url: str) -> str:
     return find_origin(url).partition("://")[2]
-
-
-def _new_adapter(progress: Progress, ca_bundle: str | None) -> HTTPAdapter:
-    from requests.adapters import HTTPAdapter
-
-    # A CA file that was asked for is read at once; the system's store, only when TLS is spoken.
-    contexts = [read_ca_bundle(ca_bundle)] if ca_bundle else []
-
-    def find_context() -> ssl.SSLContext:
-        if not contexts:
-            contexts.append(new_system_context())
-        return contexts[0]
-
-    class Adapter(HTTPAdapter):
-        """requests' adapter with our CA and watched connections."""
-
-        def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-            pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-            if not issubclass(pool.ConnectionCls, Watched):
-                bases = (Watched, pool.ConnectionCls)
-                pool.ConnectionCls = type("WatchedConnection", bases, {"progress": progress})
-            return pool
-
-        def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
-            host, _ = super().build_connection_pool_key_attributes(*args, **kwargs)
-            return host, {"ssl_context": find_context()} if host["scheme"] == "https" else {}
-
-        def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-            return super().proxy_manager_for(proxy, proxy_ssl_context=find_context(), **kwargs)
-
-        def cert_verify(self, *args: Any, **kwargs: Any) -> None:
-            """Do nothing: requests would add certifi's CAs here, the context has ours."""
-
-    return Adapter()

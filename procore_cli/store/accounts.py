@@ -13,6 +13,12 @@ _USERS = """
     SELECT MIN(id), procore_id, CASE typeof(email) WHEN 'text' THEN email END
     FROM users WHERE typeof(procore_id) = 'integer' """
 _MAX_ID = 2**63 - 1
+# SQLite keeps a value of any type in any column, and the file may be damaged.
+_REMEMBERED = """
+    CASE typeof(name) WHEN 'text' THEN name END,
+    CASE typeof(failures) WHEN 'integer' THEN failures ELSE 0 END,
+    CASE typeof(failure) WHEN 'text' THEN failure END,
+    CASE typeof(interrupted_at) WHEN 'integer' THEN interrupted_at END"""
 
 
 def list_users(rows: Rows) -> list[User]:
@@ -45,19 +51,28 @@ def save_user(rows: Rows, me: Me) -> tuple[User, bool]:
 def find_account(rows: Rows, environment: str, user: User) -> Account:
     """What the environment remembers of a row, perhaps nothing."""
     found = rows.run(
-        "SELECT name, failures, failure, interrupted_at FROM procore_login_accounts"
-        " WHERE environment = ? AND procore_id = ?",
+        f"SELECT {_REMEMBERED} FROM procore_login_accounts WHERE environment = ? AND procore_id = ?",  # noqa: S608
         (environment, user.procore_id),
     )
     return Account(user, *found[0]) if found else Account(user)
 
 
-def find_environments(rows: Rows, user: User) -> frozenset[str]:
-    """Which environments remember anything of a row."""
+def list_accounts(rows: Rows, environment: str) -> list[Account]:
+    """Every row, by id, with what the environment remembers of it."""
     found = rows.run(
-        "SELECT environment FROM procore_login_accounts WHERE procore_id = ?", (user.procore_id,)
+        f"SELECT procore_id, {_REMEMBERED} FROM procore_login_accounts WHERE environment = ?",  # noqa: S608
+        (environment,),
     )
-    return frozenset(environment for (environment,) in found)
+    remembered = {procore_id: values for procore_id, *values in found}
+    return [Account(user, *remembered.get(user.procore_id, ())) for user in list_users(rows)]
+
+
+def find_environments(rows: Rows) -> dict[int, set[str]]:
+    """Which environments remember whom, by procore_id."""
+    found: dict[int, set[str]] = {}
+    for procore_id, environment in rows.run("SELECT procore_id, environment FROM procore_login_accounts"):
+        found.setdefault(procore_id, set()).add(environment)
+    return found
 
 
 def has_any(rows: Rows, environment: str) -> bool:

@@ -11,6 +11,13 @@ from procore_cli.store.database import Rows
 _COLUMNS = (
     "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after, place"
 )
+# SQLite keeps a value of any type in any column, and the file may be damaged.
+_READ = ", ".join(
+    f"CASE typeof({column}) WHEN 'integer' THEN {column} {'ELSE 0 ' if column == 'created_at' else ''}END"
+    if column in ("created_at", "expires_at", "parts", "forget_after")
+    else column
+    for column in _COLUMNS.split(", ")
+)
 
 
 def add(rows: Rows, entry: Entry) -> None:
@@ -29,11 +36,21 @@ def find_live(rows: Rows, environment: str, procore_id: int) -> Entry | None:
 def list_in_state(rows: Rows, environment: str, procore_id: int | None, state: EntryState) -> list[Entry]:
     """An account's entries in one state, the oldest first; proofs belong to the account None."""
     found = rows.run(
-        f"SELECT {_COLUMNS} FROM procore_login_entries"  # noqa: S608
+        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
         " WHERE environment = ? AND procore_id IS ? AND state = ? ORDER BY rowid",
         (environment, procore_id, state),
     )
     return [Entry(*values) for values in found]
+
+
+def list_live(rows: Rows, environment: str) -> dict[int | None, Entry]:
+    """Every live entry, by its account."""
+    found = rows.run(
+        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
+        " WHERE environment = ? AND state = 'live' ORDER BY rowid",
+        (environment,),
+    )
+    return {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
 
 
 def has_pending_refresh(rows: Rows, environment: str, procore_id: int) -> bool:

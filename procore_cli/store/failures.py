@@ -21,7 +21,9 @@ from procore_cli.models import Account
 
 def new_text(error: ProcoreLoginError) -> str:
     """The error as JSON; its message and hint never carry a secret."""
-    return json.dumps([type(error).__name__, error.message, error.hint])
+    # The nearest class that every run knows by its name.
+    known = next(kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
+    return json.dumps([known.__name__, error.message, error.hint])
 
 
 def read_text(text: str | None) -> ProcoreLoginError:
@@ -43,13 +45,13 @@ def find_refusal(account: Account) -> SignInNeededError | None:
 
 def new_signed_out_error(account: Account, environment: str) -> NotSignedInError:
     """The account has no live tokens."""
-    return NotSignedInError(f"{_name(account)} is not signed in to {environment}.", _hint(environment))
+    return NotSignedInError(f"{account.user.label} is not signed in to {environment}.", _hint(environment))
 
 
 def new_lost_error(account: Account, environment: str, store: str) -> NotSignedInError:
     """The list names tokens that the store does not have any more."""
     return NotSignedInError(
-        f"The tokens of {_name(account)} in {environment} are not in the {store} store any more.",
+        f"The tokens of {account.user.label} in {environment} are not in the {store} store any more.",
         _hint(environment),
     )
 
@@ -57,7 +59,7 @@ def new_lost_error(account: Account, environment: str, store: str) -> NotSignedI
 def new_unrenewable_error(account: Account, environment: str) -> RefreshRefusedError:
     """Procore gave no refresh token."""
     return RefreshRefusedError(
-        f"The tokens of {_name(account)} in {environment} cannot be refreshed: "
+        f"The tokens of {account.user.label} in {environment} cannot be refreshed: "
         "Procore gave no refresh token with them.",
         _hint(environment),
     )
@@ -65,15 +67,11 @@ def new_unrenewable_error(account: Account, environment: str) -> RefreshRefusedE
 
 def new_refused_error(account: Account, environment: str) -> RefreshRefusedError:
     """Procore does not take the refresh token; says so if an interrupted refresh may have spent it."""
-    message = f"Procore no longer accepts the refresh token of {_name(account)} in {environment}."
+    message = f"Procore no longer accepts the refresh token of {account.user.label} in {environment}."
     if account.interrupted_at is not None:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(account.interrupted_at))
         message += f" A refresh at {moment} was interrupted; signing in again mends that."
     return RefreshRefusedError(message, _hint(environment))
-
-
-def _name(account: Account) -> str:
-    return account.user.email or str(account.user.procore_id)
 
 
 def _hint(environment: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from procore_cli import folder
 from procore_cli.errors import DataFolderError
 from procore_cli.models import StoreName
+from procore_cli.store.secret_store import GoneError
 
 
 class SecretFiles:
@@ -76,11 +77,16 @@ class SecretFilesElsewhere(SecretFiles):
 
 
 def check_private(path: Path, home: Path) -> None:
-    """Make sure that a folder of another data folder, `home`, is ours alone. Raises DataFolderError."""
+    """Make sure that a folder of another data folder, `home`, is ours alone.
+
+    Raises DataFolderError, GoneError.
+    """
     # The path comes from a database that others may write, so nothing is followed or tightened.
     try:
         status = path.lstat()
         is_direct = path.is_absolute() and path.resolve() == path
+    except FileNotFoundError:
+        raise GoneError(*_words(home, "it is not there")) from None
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreachable(home, getattr(error, "strerror", None) or "its name leads nowhere") from None
     if not is_direct or not stat.S_ISDIR(status.st_mode):
@@ -90,7 +96,11 @@ def check_private(path: Path, home: Path) -> None:
 
 
 def _unreachable(home: Path, why: str) -> DataFolderError:
-    return DataFolderError(
+    return DataFolderError(*_words(home, why))
+
+
+def _words(home: Path, why: str) -> tuple[str, str]:
+    return (
         f"The data folder {home}, where tokens of this database lie, cannot be used: {why}.",
         "Make it reachable again, or sign in again: procore-login signin",
     )

@@ -12,7 +12,7 @@ from procore_cli.errors import StorageError
 from procore_cli.models import Entry, EntryKind, StoreName, TokenSet
 from procore_cli.store import entries, parts, tokens
 from procore_cli.store.database import Database
-from procore_cli.store.secret_store import ClosedError, GivenUpError, PlacedStore, Stores
+from procore_cli.store.secret_store import ClosedError, GivenUpError, GoneError, PlacedStore, Stores
 
 # A write that was given up may land for so long.
 LANDING_S = 24 * 60 * 60
@@ -70,7 +70,7 @@ class Ledger:
         return parts.save_text(self._stores(entry.store), self.environment, entry.name, text)
 
     def read(self, entry: Entry) -> str | None:
-        """The secret, or None if it is missing or torn. Raises StorageError."""
+        """The secret, or None if it is missing or torn. Raises StorageError, GoneError."""
         text = parts.load_text(self._stores(entry.store), self.environment, entry.name)
         # Our own folder comes first: it may be the one in `place`, moved or copied.
         if text is None and self._is_elsewhere(entry):
@@ -123,6 +123,9 @@ class Ledger:
     def _delete_one(self, entry: Entry) -> bool:
         try:
             self.delete(entry)
+        except GoneError:
+            self._put_off(entry)
+            return True
         except StorageError as error:
             self._warn(
                 f"Former tokens in the {entry.store} store could not be deleted yet: {error.message} "
@@ -135,6 +138,16 @@ class Ledger:
             else:
                 entries.mark_deleted(rows, entry.name)
         return True
+
+    def _put_off(self, entry: Entry) -> None:
+        """The folder that held it has gone: it may come back, as a disk does, but is not waited for long."""
+        with self.database.writing() as rows:
+            if entry.forget_after is None:
+                entries.make_dead(rows, entry.name, forget_after=self.new_forget_after())
+            elif self._is_past(entry):
+                entries.forget(rows, entry.name)
+                return
+            entries.mark_deleted(rows, entry.name)
 
     def _find_place(self, store: StoreName) -> str | None:
         own = self._stores(store)

@@ -1,32 +1,28 @@
 """Whose locks count for a database that more than one data folder may name: those of the first one.
 
-Refuses to lay anything beside a file that belongs to another program.
+Refuses to lay anything beside a file that belongs to another program, or into a folder that has no locks yet.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
-from procore_cli.environments import ENVIRONMENTS
+from procore_cli import folder
 from procore_cli.errors import DataFolderError
 from procore_cli.store.database import Database, Rows
 from procore_cli.store.files import check_private
 
 
-def find_lock_home(database: Database, home: Path) -> Path:
+def find_lock_home(database: Database, home: Path, report: folder.Report) -> Path:
     """The data folder below which every run locks that names this database; `home` is this run's own.
 
-    Raises StorageError.
+    Raises DatabaseError, DataFolderError.
     """
-    path = database.path.resolve()
-    if path.suffix == ".db" and path.stem in ENVIRONMENTS and _is_private(path.parent):
-        # It is the own database of the data folder that it lies in.
-        return path.parent
     with database.reading() as rows:
         found = _find_usable(rows)
     if found is None:
+        # Before it is named: others take a folder without locks for none of ours.
+        folder.open_subfolder(home, "locks", report)
         with database.writing() as rows:
             found = _find_usable(rows) or _save(rows, home)
     return found
@@ -37,29 +33,21 @@ def _find_usable(rows: Rows) -> Path | None:
         path = Path(str(text))
         try:
             check_private(path, path)
+            # Whoever wrote the row may name any folder of ours: only one with locks is a data folder.
+            check_private(path / "locks", path)
         except DataFolderError:
-            # It was moved or deleted; ours may be the next.
             return None
         return path
     return None
 
 
 def _save(rows: Rows, home: Path) -> Path:
-    path = home.resolve()
+    path = str(home.resolve())
     try:
-        str(path).encode("utf-8")
+        path.encode("utf-8")
     except UnicodeEncodeError:
         # No database holds such a path.
         return home
     rows.run("DELETE FROM procore_login_home")
-    rows.run("INSERT INTO procore_login_home VALUES (?)", (str(path),))
+    rows.run("INSERT INTO procore_login_home VALUES (?)", (path,))
     return home
-
-
-def _is_private(folder: Path) -> bool:
-    try:
-        status = folder.stat()
-    except OSError:
-        return False
-    # Windows has no such modes: there a folder below the user's profile is private.
-    return os.name == "nt" or (status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077)

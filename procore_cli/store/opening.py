@@ -47,7 +47,7 @@ def open_storage(
     path = (own if database is None else database).absolute()
     is_ours = path.parent == home.absolute()
     rows = Database(path, warn, is_ours=is_ours)
-    locks = Locks(lambda: home if is_ours else find_lock_home(rows, home), path, environment, warn)
+    locks = Locks(lambda: find_lock_home(rows, home, warn), path, environment, warn)
     stores = new_stores(home, tell, warn)
     vault = Vault(rows, locks, stores, store, environment, clock, warn)
     return Storage(vault, ClientSecrets(stores, store, environment), stores)

@@ -28,7 +28,6 @@ from procore_cli.store.secret_store import GivenUpError
 from procore_cli.store.settle import settle, tidy
 
 Exchange = Callable[[TokenSet], TokenAnswer]
-Needed = Callable[[TokenSet], bool]
 Discard = Callable[[TokenSet], None]
 
 
@@ -43,24 +42,24 @@ class Refresh:
         self._environment = ledger.environment
         self._seen = seen
 
-    def run(self, exchange: Exchange, needed: Needed, discard: Discard) -> Loaded:
+    def run(self, exchange: Exchange, may_ask: bool, discard: Discard) -> Loaded:
         """See `Vault.refresh`."""
         # 1. Wait for the lock, or for what another run brings meanwhile.
         with self._locks.hold(self._id, leave_when=self._has_outcome) as held:
             outcome = (
-                self._run_locked(exchange, needed, discard) if held else self._find_outcome(is_final=False)
+                self._run_locked(exchange, may_ask, discard) if held else self._find_outcome(is_final=False)
             )
         if outcome is None:
             # What the other run brought has gone again: only the holder of the lock can tell why.
             with self._locks.hold(self._id):
-                outcome = self._run_locked(exchange, needed, discard)
+                outcome = self._run_locked(exchange, may_ask, discard)
         return outcome
 
-    def _run_locked(self, exchange: Exchange, needed: Needed, discard: Discard) -> Loaded:
+    def _run_locked(self, exchange: Exchange, may_ask: bool, discard: Discard) -> Loaded:
         # 2. Bring to an end what an earlier run left, and read again.
         settle(self._ledger, self._id)
         outcome = self._find_outcome(is_final=True)
-        if outcome is not None or not needed(self._seen.tokens):
+        if outcome is not None or not may_ask:
             return outcome or self._seen
         if self._seen.tokens.refresh_token is None:
             raise failures.new_unrenewable_error(self._account, self._environment)

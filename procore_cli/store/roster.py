@@ -5,10 +5,10 @@ Refuses to touch a secret: what is here works without a keyring.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 from procore_cli.errors import SignInNeededError, UnknownAccountError
-from procore_cli.models import Account, Me, User
+from procore_cli.models import Account, Entry, Me, User
 from procore_cli.store import accounts, entries, failures
 from procore_cli.store.database import Database, Rows
 from procore_cli.store.outcomes import Listed
@@ -17,7 +17,7 @@ MAX_CANDIDATES = 10
 
 
 class Roster:
-    """The accounts of one environment. Every method raises DatabaseError."""
+    """The accounts of one environment. Every method raises DatabaseError and DataFolderError."""
 
     def __init__(self, database: Database, environment: str) -> None:
         self.environment = environment
@@ -46,12 +46,25 @@ class Roster:
         """Every row, signed in or not, by id."""
         with self._database.reading() as rows:
             current = accounts.find_current(rows, self.environment)
-            return [self._list_one(rows, user, current) for user in accounts.list_users(rows)]
+            live = entries.list_live(rows, self.environment)
+            known = accounts.find_environments(rows)
+            everybody = accounts.list_accounts(rows, self.environment)
+        return [_new_listed(account, current, live, known) for account in everybody]
 
-    def find_listed(self, account: Account) -> Listed:
-        """The account as the list of accounts shows it."""
+    def list_signed_in(self) -> list[Account]:
+        """The accounts that have tokens, by id of their rows."""
+        return [listed.account for listed in self.list_accounts() if listed.is_signed_in]
+
+    def find_expiry(self, account: Account) -> int | None:
+        """When the account's access token ends (seconds, UTC); None where Procore did not say.
+
+        Raises SignInNeededError if it has none.
+        """
         with self._database.reading() as rows:
-            return self._list_one(rows, account.user, accounts.find_current(rows, self.environment))
+            live = entries.find_live(rows, self.environment, account.user.procore_id)
+        if live is None:
+            raise self.new_signed_out_error(account)
+        return live.expires_at
 
     def is_known(self) -> bool:
         """Whether the environment remembers anybody in this database."""
@@ -86,18 +99,6 @@ class Roster:
     def _read_account(self, rows: Rows, user: User) -> Account:
         return accounts.find_account(rows, self.environment, user)
 
-    def _list_one(self, rows: Rows, user: User, current: User | None) -> Listed:
-        account = self._read_account(rows, user)
-        live = entries.find_live(rows, self.environment, user.procore_id)
-        return Listed(
-            account,
-            environments=accounts.find_environments(rows, user),
-            is_current=current is not None and current.procore_id == user.procore_id,
-            is_signed_in=live is not None,
-            is_refused=live is None and failures.find_refusal(account) is not None,
-            expires_at=live.expires_at if live else None,
-        )
-
     def _find_user(self, users: list[User], who: str) -> User:
         meant = [u for u in users if who == str(u.procore_id) or who.casefold() == (u.email or "").casefold()]
         if len(meant) == 1:
@@ -112,6 +113,21 @@ class Roster:
             f"There is no account {who} in {self.environment}. {known}",
             f"Name one of these, or sign in: procore-login signin --env {self.environment}",
         )
+
+
+def _new_listed(
+    account: Account, current: User | None, live: Mapping[int | None, Entry], known: Mapping[int, Set[str]]
+) -> Listed:
+    procore_id = account.user.procore_id
+    entry = live.get(procore_id)
+    return Listed(
+        account,
+        environments=frozenset(known.get(procore_id, ())),
+        is_current=current is not None and current.procore_id == procore_id,
+        is_signed_in=entry is not None,
+        is_refused=entry is None and failures.find_refusal(account) is not None,
+        expires_at=entry.expires_at if entry else None,
+    )
 
 
 def _list_names(users: Iterable[User]) -> str:

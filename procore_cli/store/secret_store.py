@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from procore_cli.errors import KeyringError
+from procore_cli.errors import DataFolderError, KeyringError
 from procore_cli.models import StoreName
 
 
@@ -48,6 +48,10 @@ class Stores(Protocol):
     def __call__(self, name: StoreName, place: str | None = None, /) -> SecretStore:
         """The store of our own data folder, or that of the one in `place`, to read and delete there."""
         ...
+
+
+class GoneError(DataFolderError):
+    """The data folder that an entry names is not there (any more)."""
 
 
 class ClosedError(KeyringError):

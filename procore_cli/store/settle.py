@@ -12,6 +12,7 @@ from procore_cli.models import Entry
 from procore_cli.store import accounts, entries, parts, tokens
 from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
+from procore_cli.store.secret_store import GoneError
 
 
 def settle(ledger: Ledger, procore_id: int | None, *, lenient: bool = False) -> None:
@@ -60,11 +61,22 @@ def _find_refreshed(ledger: Ledger, entry: Entry, *, lenient: bool) -> str | Non
         return None
     try:
         text = ledger.read(entry)
+    except GoneError:
+        # Tokens that lie here say that the data folder was moved, and this write with it, if it was made.
+        if lenient or _has_tokens(ledger, entry):
+            return None
+        raise
     except StorageError:
         if lenient:
             return None
         raise
     return text if text is not None and tokens.read_text(text) is not None else None
+
+
+def _has_tokens(ledger: Ledger, entry: Entry) -> bool:
+    with ledger.database.reading() as rows:
+        live = entries.list_in_state(rows, ledger.environment, entry.procore_id, "live")
+    return any(ledger.read_tokens(other) is not None for other in live)
 
 
 def _revive(ledger: Ledger, entry: Entry, procore_id: int, text: str) -> None:

@@ -17,7 +17,7 @@ from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
 from procore_cli.store.outcomes import Loaded, SignedOut, SignInSaved
 from procore_cli.store.reading import Reading, State, read_state
-from procore_cli.store.refresh import Discard, Exchange, Needed, Refresh
+from procore_cli.store.refresh import Discard, Exchange, Refresh
 from procore_cli.store.roster import Roster
 from procore_cli.store.secret_store import Stores
 from procore_cli.store.settle import settle, settle_free, tidy
@@ -86,18 +86,19 @@ class Vault(Roster):
         return Reading(self._ledger, self._locks, account).run()
 
     def refresh(
-        self, account: Account, exchange: Exchange, needed: Needed, seen: Loaded, discard: Discard
+        self, account: Account, exchange: Exchange, seen: Loaded, discard: Discard, *, may_ask: bool = True
     ) -> Loaded:
         """Exchange the refresh token, if that is still needed once the account's lock is held.
 
         `seen` is what this run has loaded. Whatever another run saved or failed with since then is
-        taken instead. `exchange` is called at most once, and with no transaction open. Its errors go
-        through, except that a refused grant becomes RefreshRefusedError, and:
-        UnreachableError (nothing was sent) leaves all as it was; any other ProcoreError (the token may
-        be spent) is recorded as an interruption. Raises NotSignedInError after a sign-out; `discard` is
-        called with tokens that came for an account which was signed out meanwhile.
+        taken instead; without `may_ask` it is that or `seen`. `exchange` is called at most once, and
+        with no transaction open. Its errors go through, except that a refused grant becomes
+        RefreshRefusedError, and: UnreachableError (nothing was sent) leaves the tokens as they were; any
+        other ProcoreError (the token may be spent) is recorded as an interruption. Raises
+        NotSignedInError after a sign-out; `discard` is called with tokens that came for an account
+        which was signed out meanwhile.
         """
-        return Refresh(self._ledger, self._locks, account, seen).run(exchange, needed, discard)
+        return Refresh(self._ledger, self._locks, account, seen).run(exchange, may_ask, discard)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -119,7 +120,7 @@ class Vault(Roster):
     def clean(self, account: Account) -> bool:
         """Delete what a sign-out left; False if some of it could not be deleted yet.
 
-        Waits for the account's lock, unless whoever holds it cleans.
+        Waits for the account's lock, unless whoever holds it cleans. Raises BusyError, StorageError.
         """
         procore_id = account.user.procore_id
         with self._locks.hold(procore_id, leave_when=lambda: self._is_clean(procore_id)) as held:

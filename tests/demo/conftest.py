@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
@@ -164,3 +165,45 @@ def client(server: DemoServer) -> Client:
 @pytest.fixture
 def new_client(server: DemoServer) -> Callable[[], Client]:
     return lambda: Client(server.url)
+
+
+@dataclass
+class Program:
+    """An integration: a bearer token and a company with every call; JSON both ways."""
+
+    client: Client
+    token: str
+    company: int | None = 22222
+
+    def send(self, method: str, target: str, value: Any = None, **headers: str) -> Reply:
+        sent = {"Authorization": f"Bearer {self.token}"}
+        if self.company is not None:
+            sent["Procore-Company-Id"] = str(self.company)
+        body = None if value is None else json.dumps(value)
+        return self.client.send(method, target, body, **(sent | headers))
+
+    def get(self, target: str, **headers: str) -> Reply:
+        return self.send("GET", target, **headers)
+
+    def names(self, target: str) -> list[str]:
+        return [item["name"] for item in self.get(target).json()]
+
+
+@pytest.fixture
+def program(server: DemoServer, client: Client) -> Program:
+    return Program(client, server.inside.provider.sign_in(11111)["access_token"])
+
+
+@pytest.fixture
+def speak(server: DemoServer) -> Callable[[bytes], bytes]:
+    """Send bytes as they are on a connection of their own; returns all that comes back."""
+
+    def send(data: bytes) -> bytes:
+        address = urlsplit(server.url)
+        with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            with connection.makefile("rb") as answer:
+                return answer.read()
+
+    return send

@@ -90,7 +90,7 @@ def test_the_scheme_of_a_bearer_token_has_no_case(client):
     assert client.get("/rest/v1.0/me", Authorization=f"bearer {token}").status == 200
 
 
-@pytest.mark.parametrize("target", ["/", "/favicon.ico", "/rest/v1.0/projects", "/oauth", "/login/"])
+@pytest.mark.parametrize("target", ["/", "/favicon.ico", "/rest/v1.0/nothing", "/oauth", "/login/"])
 def test_what_is_not_there_is_404_in_procores_shape(client, target):
     reply = client.get(target)
 

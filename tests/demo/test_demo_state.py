@@ -76,7 +76,7 @@ def test_a_file_that_is_no_database_is_named(state, data_folder):
 
     with pytest.raises(DatabaseError, match=r"procore\.db") as caught:
         DemoState(data_folder, print)
-    assert "delete it" in caught.value.hint
+    assert "demo reset" in caught.value.hint
 
 
 def test_no_code_and_no_token_lies_in_the_file(client, data_folder):

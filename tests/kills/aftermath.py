@@ -15,14 +15,14 @@ WORKED, INTERRUPTED, SIGNED_OUT = "worked", "said interrupted", "signed out"
 class Aftermath:
     """The commands that are run after one was ended, and what they show; `where` names the trial."""
 
-    def __init__(self, scene: Scene, where: str, may_be_out: bool = False) -> None:
-        """`may_be_out`: that nobody is signed in afterwards may be right (sign-up, sign-out)."""
+    def __init__(self, scene: Scene, where: str, rows_if_out: list[tuple[int, str]] | None = None) -> None:
+        """`rows_if_out`: what the table of users must hold if nobody may be signed in, None: somebody must."""
         self._scene = scene
         self._where = where
-        self._may_be_out = may_be_out
+        self._rows_if_out = rows_if_out
 
     def check(self) -> str:
-        """Run them all; returns one of the three verdicts."""
+        """Run them all; returns the verdict, which is never left open."""
         verdict = self.check_next()
         self.check_later()
         return verdict
@@ -31,17 +31,17 @@ class Aftermath:
         """The next command."""
         scene = self._scene
         scene.provider.settle()
-        is_lost = self._is_answer_lost()
-        verdict = self._judge(scene.run("token"), is_lost)
-        if verdict != WORKED:
-            self._expect_agreement(is_in=False)
+        expected = self._find_expected()
+        self._expect_end(scene.run("token"), expected)
+        if expected != WORKED:
+            self._expect_nobody_is_in(expected)
             mended = scene.sign_in()
             self._expect(mended.code == 0, f"a sign-in does not mend it: {show(mended)}")
-            self._judge(scene.run("token"), False)
-        self._expect_agreement(is_in=True)
+            self._expect_end(scene.run("token"), WORKED)
+        self._expect_joe_is_in()
         who = scene.run("whoami")
         self._expect(who.code == 0, f"whoami: {show(who)}")
-        return verdict
+        return expected
 
     def check_later(self) -> None:
         """A run under the lock, and a save a day later, leave nothing behind."""
@@ -54,36 +54,47 @@ class Aftermath:
         listed = sum(line.parts or 0 for line in lines)
         self._expect(len(texts) == listed, f"{len(texts)} parts lie in the store, {listed} are listed")
 
-    def _is_answer_lost(self) -> bool:
+    def _find_expected(self) -> str:
+        if self._rows_if_out is not None:
+            return SIGNED_OUT
         provider = self._scene.provider
-        return provider.rotated > 0 and not self._scene.is_written(provider.issued[-1])
+        is_lost = provider.rotated > 0 and not self._scene.is_written(provider.issued[-1])
+        return INTERRUPTED if is_lost else WORKED
 
-    def _judge(self, end: End, is_lost: bool) -> str:
+    def _expect_end(self, end: End, expected: str) -> None:
+        self._expect(_judge(end) == expected, f"not {expected!r}, but {_judge(end)!r}: {show(end)}")
         if end.code == 0:
             token = end.out.strip()
             self._expect(self._scene.provider.is_alive(token), "token prints one that is dead")
-            self._expect_live_entry(token)
-            return WORKED
-        if self._may_be_out and end.code == 4 and "igned in to" in end.err and "interrupted" not in end.err:
-            return SIGNED_OUT
-        self._expect(end.code == 4 and "interrupted" in end.err, f"the next command: {show(end)}")
-        self._expect(is_lost, f"says interrupted, but nothing was lost: {show(end)}")
-        return INTERRUPTED
+            whole = [text for text in join_whole(self._scene.read_texts()) if token in text]
+            self._expect(len(whole) == 1, f"{len(whole)} whole entries hold the printed token")
 
-    def _expect_live_entry(self, token: str) -> None:
-        whole = [text for text in join_whole(self._scene.read_texts()) if token in text]
-        self._expect(len(whole) == 1, f"{len(whole)} whole entries hold the printed token")
+    def _expect_nobody_is_in(self, expected: str) -> None:
+        # Whose refresh was interrupted is still the one that commands are about.
+        rows = [JOE_ROW] if expected == INTERRUPTED else self._rows_if_out
+        current = JOE_ROW[0] if expected == INTERRUPTED else None
+        self._expect_book(0, rows, current)
 
-    def _expect_agreement(self, *, is_in: bool) -> None:
+    def _expect_joe_is_in(self) -> None:
+        self._expect_book(1, [JOE_ROW], JOE_ROW[0])
+
+    def _expect_book(self, live: int, rows: list[tuple[int, str]] | None, current: int | None) -> None:
         book = self._scene.read_book()
-        self._expect(book.count("live") == is_in, f"live entries: {book.lines}")
-        self._expect(book.users in ([JOE_ROW], [] if self._may_be_out else [JOE_ROW]), f"rows: {book.users}")
-        if is_in:
-            self._expect(book.current == JOE_ROW[0], f"the session is {book.current}'s")
-            self._expect(book.users == [JOE_ROW], f"rows: {book.users}")
+        self._expect(book.count("live") == live, f"live entries, not {live}: {book.lines}")
+        self._expect(book.users == rows, f"rows, not {rows}: {book.users}")
+        self._expect(book.current == current, f"the session is {book.current}'s, not {current}'s")
 
     def _expect(self, what: bool, problem: str) -> None:
         self._scene.expect(what, f"[{self._where}] {problem}")
+
+
+def _judge(end: End) -> str:
+    """What the command says has become of the account."""
+    if end.code == 0:
+        return WORKED
+    if end.code == 4 and "interrupted" in end.err:
+        return INTERRUPTED
+    return SIGNED_OUT if end.code == 4 and "igned in to" in end.err else "something else"
 
 
 def show(end: End) -> str:

@@ -2,6 +2,7 @@
 
 A process names one in PYTHON_KEYRING_BACKEND, TEST_KEYRING_FOLDER is its place; TEST_KEYRING_FAULT is
 ACTION:NUMBER:FAULT, say set:2:forget, and hits the nth call (0: every) of get, set or delete, or of any.
+A fault that is played is a step, `fault set:2 forget`; the fault `nothing` only tells of the calls.
 """
 
 from __future__ import annotations
@@ -132,11 +133,12 @@ class Backend(FolderKeyring):
         self._calls["any"] += 1
         if wanted not in (action, "any") or int(number) not in (0, self._calls[wanted]):
             return ""
+        reach(f"fault {action}:{self._calls[action]} {fault}")
         if fault == "slow":
             time.sleep(SHORT_S)
         elif fault == "hang":
             threading.Event().wait(60)
-        elif fault not in ("forget", "late"):
+        elif fault not in ("forget", "late", "nothing"):
             raise new_error(fault, text)
         return fault
 

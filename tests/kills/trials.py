@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 
 from tests.kills.aftermath import Aftermath
-from tests.kills.scene import SIGN_IN, Scene
+from tests.kills.scene import JOE_ROW, SIGN_IN, Scene
 from tests.kills.tally import Tally
 
 # Steps that the write order has in any case, whatever else is counted.
@@ -22,22 +22,30 @@ REVOKED = {"before POST /oauth/revoke", "sent POST /oauth/revoke", "after POST /
 
 @dataclass(frozen=True)
 class Case:
-    """A command, the steps that it must have and how many there are at least."""
+    """A command, the steps that it must have and how many there are at least.
+
+    `turn` is what the one commit does which turns signed in into signed out, or the other way round.
+    """
 
     arguments: tuple[str, ...]
     steps: set[str]
     fewest: int
     starts_signed_in: bool = True
-    may_be_out: bool = False
+    turn: str | None = None
+
+    def list_rows_if_out(self, *, has_turned: bool) -> list[tuple[int, str]] | None:
+        """The table of users where nobody may be signed in, before the turn or after it; else None."""
+        is_in = self.starts_signed_in != (has_turned and self.turn is not None)
+        return None if is_in else [JOE_ROW] * self.starts_signed_in
 
 
 CASES = {
     "signup": Case(
-        SIGN_IN, SENT | {"after commit of pending proof"}, 30, starts_signed_in=False, may_be_out=True
+        SIGN_IN, SENT | {"after commit of pending proof"}, 30, starts_signed_in=False, turn="live"
     ),
     "signin": Case(SIGN_IN, SAVED | SENT | REVOKED | {"after commit of pending signin"}, 45),
     "refresh": Case(("refresh",), SAVED | SENT | {"after commit of pending refresh"}, 25),
-    "signout": Case(("signout",), REVOKED | {"before delete of part 1"}, 12, may_be_out=True),
+    "signout": Case(("signout",), REVOKED | {"before delete of part 1"}, 12, turn="dead"),
 }
 
 
@@ -60,9 +68,24 @@ def list_steps(scene: Scene, case: Case) -> list[str]:
 
 def kill_at_each(scene: Scene, case: Case, tally: Tally) -> None:
     """One run for each step; what is not right is in the scene's problems."""
-    for step in list_steps(scene, case):
+    steps = list_steps(scene, case)
+    turn = find_turn(steps, case)
+    for number, step in enumerate(steps):
         scene.restore()
         killed = scene.run(*case.arguments, kill_at=step)
         scene.expect(killed.signal == signal.SIGKILL, f"[{step}] not reached: {killed.err}")
         scene.expect(killed.steps[-1:] == [step], f"[{step}] went on to {killed.steps[-1:]}")
-        tally.add(Aftermath(scene, step, case.may_be_out).check(), step)
+        rows_if_out = case.list_rows_if_out(has_turned=number >= turn)
+        tally.add(Aftermath(scene, step, rows_if_out).check(), step)
+
+
+def find_turn(steps: list[str], case: Case) -> int:
+    """The number of the step after the commit that decides; there is one such commit."""
+    if case.turn is None:
+        return len(steps)
+    [turn] = [
+        number
+        for number, step in enumerate(steps)
+        if step.startswith("after commit of ") and case.turn in step.split()
+    ]
+    return turn

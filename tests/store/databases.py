@@ -103,9 +103,7 @@ class Home:
         return loaded
 
     def refresh(self, exchange: Callable[[TokenSet], TokenAnswer]) -> Loaded:
-        return self.vault.refresh(
-            self.account(), exchange, lambda _: True, self.load(), self.discarded.append
-        )
+        return self.vault.refresh(self.account(), exchange, self.load(), self.discarded.append)
 
     def files(self) -> list[Path]:
         folder = self.path / "secrets"

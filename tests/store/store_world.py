@@ -198,9 +198,7 @@ class World:
         exchange: Callable[[TokenSet], TokenAnswer] = lambda _: new_answer(2),
         seen: Loaded | None = None,
     ) -> Loaded:
-        return self.new_vault().refresh(
-            account, exchange, lambda _: True, seen or self.load(account), self.discarded.append
-        )
+        return self.new_vault().refresh(account, exchange, seen or self.load(account), self.discarded.append)
 
     def list_entries(self, me: Me | None = JOE) -> list[Entry]:
         who = None if me is None else me.id

@@ -17,14 +17,17 @@ from procore_cli.errors import (
     AnswerLostError,
     BusyError,
     GrantRefusedError,
+    KeyringError,
     ProcoreLoginError,
     RefreshRefusedError,
     RefusedCredentialsError,
     UnreachableError,
 )
 from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.store import failures
 from procore_cli.store.outcomes import Loaded
 from procore_cli.store.parts import USERNAME, new_service
+from procore_cli.store.secret_store import ClosedError, GivenUpError, GoneError
 from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens
 
 RUNS = 5
@@ -268,3 +271,13 @@ def test_a_waiter_leaves_without_the_lock_once_there_is_news(world: World) -> No
         World(world.home, lock_scope=world.home / "elsewhere.db").sign_in(2)
         waiter.join(9)
         assert [loaded.tokens for loaded in outcomes] == [new_tokens(2)]
+
+
+@pytest.mark.parametrize("kind", [ClosedError, GivenUpError, GoneError, KeyringError, BusyError])
+def test_a_shared_failure_keeps_its_exit_code(kind: type[ProcoreLoginError]) -> None:
+    shared = failures.read_text(failures.new_text(kind("What happened.", "What to do.")))
+    assert (shared.exit_code, shared.message, shared.hint) == (
+        kind.exit_code,
+        "What happened.",
+        "What to do.",
+    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from procore_cli.errors import UnknownAccountError
+from procore_cli.errors import NotSignedInError, UnknownAccountError
 from procore_cli.models import Me
 from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
 
@@ -67,7 +67,8 @@ def test_a_row_without_anything_of_ours_can_be_meant(world: World) -> None:
     assert account is not None
     assert (account.name, account.failures) == (None, 0)
     assert vault.load(account) is None
-    assert not vault.find_listed(account).is_signed_in
+    with pytest.raises(NotSignedInError):
+        vault.find_expiry(account)
 
 
 def test_the_list_says_who_is_current_and_who_is_signed_in(world: World) -> None:
@@ -128,10 +129,9 @@ def test_what_is_known_already_is_not_written(world: World) -> None:
     assert world.database.path.read_bytes() == before
 
 
-def test_one_accounts_line_is_found_without_its_secret(world: World) -> None:
+def test_when_a_token_ends_is_found_without_its_secret(world: World) -> None:
     joe = world.sign_in(1, JOE)
     world.sign_in(2, SECOND)
     world.store_name = "keyring"
-    listed = world.new_vault().find_listed(joe)
-    assert listed == world.new_vault().list_accounts()[0]
-    assert listed.expires_at == new_tokens(1).expires_at
+    assert world.new_vault().find_expiry(joe) == new_tokens(1).expires_at
+    assert world.new_vault().list_accounts()[0].expires_at == new_tokens(1).expires_at

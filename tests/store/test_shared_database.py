@@ -17,6 +17,8 @@ from procore_cli.store import tokens
 from tests.store.databases import Home
 from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql
 
+DAY_S = 24 * 60 * 60
+
 
 @pytest.fixture
 def one(tmp_path: Path) -> Home:
@@ -54,7 +56,7 @@ def test_both_folders_refresh_in_turn(one: Home, other: Home) -> None:
     assert one.said == other.said == []
 
 
-@pytest.mark.parametrize("database", ["test.db", "one/production.db"])
+@pytest.mark.parametrize("database", ["test.db", "one/production.db", "one/test.db"])
 def test_a_refresh_through_both_folders_at_once_is_one(tmp_path: Path, database: str) -> None:
     one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
     procore = Procore()
@@ -64,9 +66,7 @@ def test_a_refresh_through_both_folders_at_once_is_one(tmp_path: Path, database:
     def run(home: Home) -> TokenSet:
         account, seen = home.account(), home.load()
         start.wait()
-        return home.vault.refresh(
-            account, procore.exchange, lambda _: True, seen, home.discarded.append
-        ).tokens
+        return home.vault.refresh(account, procore.exchange, seen, home.discarded.append).tokens
 
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(run, [one, other] * 3))
@@ -96,7 +96,7 @@ def test_tokens_in_a_folder_that_is_away_are_not_lost(one: Home, other: Home, tm
     ledger = one.ledger
     ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_text(new_tokens(2)))
     one.path.rename(tmp_path / "away")
-    with pytest.raises(DataFolderError, match="No such file") as failure:
+    with pytest.raises(DataFolderError, match="it is not there") as failure:
         other.load()
     assert str(one.path) in failure.value.message
     assert not one.path.exists()
@@ -112,12 +112,38 @@ def test_a_sign_in_works_while_the_former_tokens_folder_is_away(
     other.sign_in(2)
     assert other.load().tokens == new_tokens(2)
     assert other.listed() == [("dead", str(one.path)), ("live", str(other.path))]
-    assert any("could not be deleted yet" in said for said in other.said)
+    assert [said for said in other.said if "will not be revoked" not in said] == []
     assert not one.path.exists()
     (tmp_path / "away").rename(one.path)
+    other.now += DAY_S
     other.refresh(lambda _: new_answer(3))
     assert one.files() == []
     assert other.listed() == [("live", str(other.path))]
+
+
+def test_a_folder_that_does_not_come_back_is_forgotten_after_a_day(one: Home, other: Home) -> None:
+    account = one.sign_in(1)
+    shutil.rmtree(one.path)
+    other.sign_in(2)
+    other.now += DAY_S
+    other.vault.sign_out(account)
+    assert other.vault.clean(account)
+    assert other.listed() == []
+    assert [said for said in other.said if "will not be revoked" not in said] == []
+
+
+def test_a_folder_that_moved_after_a_refresh_was_killed_costs_a_refresh_at_most(
+    tmp_path: Path, one: Home
+) -> None:
+    account = one.sign_in(1)
+    one.ledger.new_pending("refresh", JOE.id)
+    one.path.rename(tmp_path / "moved")
+    moved = Home(tmp_path / "moved", one.database)
+    assert moved.refresh(lambda _: new_answer(2)).tokens == new_tokens(2)
+    moved.now += DAY_S
+    moved.vault.sign_out(account)
+    assert moved.vault.clean(account)
+    assert (moved.listed(), moved.files(), moved.said) == ([], [], [])
 
 
 def test_what_lies_here_is_deleted_though_another_folder_is_away(
@@ -211,7 +237,7 @@ def test_a_keyring_has_no_place(one: Home, other: Home, keyring_entries: dict[ob
     assert one.listed() == [("live", None)]
 
 
-@pytest.mark.parametrize("database", ["test.db", "one/production.db"])
+@pytest.mark.parametrize("database", ["test.db", "one/production.db", "one/test.db"])
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database: str, is_gone: bool) -> None:
     # The first folder that used the database has the locks, or the next one once it has gone.
@@ -222,6 +248,17 @@ def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database:
     one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
     with one.vault._locks.hold(JOE.id), other.vault._locks.try_hold(JOE.id) as held:
         assert not held
+
+
+def test_a_row_that_names_a_folder_without_locks_gets_none_there(tmp_path: Path, one: Home) -> None:
+    one.sign_in(1)
+    keys = tmp_path / "keys"
+    keys.mkdir(mode=0o700)
+    assert one.database is not None
+    run_sql(one.database, f"UPDATE procore_login_home SET path = '{keys}'")
+    one.sign_in(2)
+    assert list(keys.iterdir()) == []
+    assert run_sql(one.database, "SELECT path FROM procore_login_home") == [(str(one.path),)]
 
 
 def test_nothing_is_laid_beside_a_database_that_is_not_ours(one: Home, tmp_path: Path) -> None:

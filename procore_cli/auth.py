@@ -1,0 +1,116 @@
+"""The Python API: `ProcoreAuth` for requests and httpx, `get_token`, `current_user`; never opens a browser.
+
+Imports neither requests nor httpx: it attaches headers to whatever request either of them hands over.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from procore_cli.errors import ConfigurationError, UsageMistakeError
+from procore_cli.settings import Asked, Settings, load_settings
+from procore_cli.urls import find_origin
+
+if TYPE_CHECKING:
+    from procore_cli.bearer import Bearers
+    from procore_cli.models import Profile
+
+DEFAULT_MIN_TTL_S = 60
+
+R = TypeVar("R")
+
+
+def get_token(env: str | None = None, *, account: str | None = None, min_ttl: int = DEFAULT_MIN_TTL_S) -> str:
+    """An access token that is valid for `min_ttl` seconds, refreshed when needed, as `procore-login token`.
+
+    `env`: production, sandbox, monthly, federal or demo, else the one in force; `account`: an e-mail or
+    Procore id, else the current account. Raises ProcoreLoginError, of which SignInNeededError says that a
+    person has to sign in (again).
+    """
+    from procore_cli import flow
+    from procore_cli.logged import TELLER
+    from procore_cli.world import open_world
+
+    with open_world(Asked(env, account), TELLER) as world:
+        return flow.token(world, min_ttl)
+
+
+def current_user(env: str | None = None, *, account: str | None = None) -> Profile:
+    """Who is signed in, as Procore says now (`procore-login whoami`). Arguments and errors as `get_token`."""
+    from procore_cli import flow
+    from procore_cli.logged import TELLER
+    from procore_cli.world import open_world
+
+    with open_world(Asked(env, account), TELLER) as world:
+        return flow.whoami(world)
+
+
+class ProcoreAuth:
+    """The `auth=` of requests and httpx: attaches a valid access token, and the company's id if there is one.
+
+    Both go to the environment's API origin (scheme, host, port) alone; a request to any other is left as it
+    is. With requests a 401 is answered by one refresh and one repetition, if the body can be sent again.
+    Keep one for many calls, in many threads: the token stays in memory as long as it is valid. It acts for
+    one account, the current one of its first call unless one is named.
+    """
+
+    def __init__(
+        self,
+        env: str | None = None,
+        *,
+        account: str | None = None,
+        company: int | None = None,
+        min_ttl: int = DEFAULT_MIN_TTL_S,
+    ) -> None:
+        """`company` goes before PROCORE_COMPANY_ID and `configure`'s; the rest as `get_token`.
+
+        Nothing is read before the first request. Raises UsageMistakeError for a company that is none.
+        """
+        if company is not None and (type(company) is not int or company < 1):
+            raise UsageMistakeError("The company is not a number.", "Give its id, for example company=123.")
+        self._asked = Asked(env, account)
+        self._company = company
+        self._min_ttl_s = min_ttl
+        self._lock = threading.Lock()
+        self._opened: tuple[Settings, Bearers] | None = None
+
+    def __call__(self, request: R) -> R:
+        """Attach the headers to a request of requests or httpx, and return it. Raises ProcoreLoginError."""
+        from procore_cli import repetition
+
+        sent: Any = request
+        settings, bearers = self._open()
+        origin = find_origin(settings.environment.api_url)
+        if not repetition.is_at(str(sent.url), origin):
+            return request
+        hears_of_401 = hasattr(sent, "register_hook")
+        token = bearers.find() if hears_of_401 else bearers.find_checked()
+        sent.headers[repetition.AUTHORIZATION] = f"Bearer {token}"
+        company = self._company or settings.company
+        if company is not None and repetition.COMPANY not in sent.headers:
+            sent.headers[repetition.COMPANY] = str(company)
+        if hears_of_401:
+            sent.register_hook("response", repetition.Repetition(origin, token, bearers.find))
+        return request
+
+    def _open(self) -> tuple[Settings, Bearers]:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._new_opened()
+            return self._opened
+
+    def _new_opened(self) -> tuple[Settings, Bearers]:
+        from procore_cli.bearer import Bearers
+        from procore_cli.logged import TELLER
+
+        settings = load_settings(self._asked, os.environ, TELLER.warn_once)
+        if settings.own_server:
+            raise ConfigurationError(
+                "demo: there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
+                "Run procore-login demo serve and set the variables that it prints, or run your program by"
+                " procore-login exec --env demo -- ...",
+            )
+        return settings, Bearers(self._asked, settings, self._min_ttl_s, TELLER, time.time)

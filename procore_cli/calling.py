@@ -1,0 +1,206 @@
+"""An API call: the order of the steps, from the token to the last page; refuses to know how output looks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from procore_cli.errors import (
+    CompanyRefusedError,
+    ProcoreError,
+    ProcoreLoginError,
+    RedirectRefusedError,
+    UnexpectedAnswerError,
+)
+from procore_cli.pauses import Pauses, is_a_pause
+from procore_cli.procore.answers import read_reason
+from procore_cli.procore.companies import Company, is_company_missing, is_not_connected
+from procore_cli.procore.headers import COMPANY_HEADER
+from procore_cli.procore.paths import find_next
+from procore_cli.procore.stream import Call, Stream
+from procore_cli.run_token import RunToken
+from procore_cli.urls import find_origin
+
+if TYPE_CHECKING:
+    from procore_cli.outlet import Outlet
+    from procore_cli.world import World
+
+MAX_WAIT_S = 60
+_AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) can be sent twice."
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to call, whether to go on to the next pages, and how long to wait for Procore in all."""
+
+    call: Call
+    paginate: bool = False
+    max_wait_s: int = MAX_WAIT_S
+
+
+def call(
+    world: World, wanted: Wanted, outlet: Outlet, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Make an API call and hand its answer to `outlet`, page by page where that is wanted.
+
+    An error answer's body goes to `outlet` too. Raises CompanyRefusedError, and any other of our errors.
+    """
+    way = _Way(world, RunToken(world), Pauses(world.teller, world.clock, sleep, wanted.max_wait_s))
+    seen = {wanted.call.url}
+    current: Call | None = wanted.call
+    # 1. The file that the answer goes to, if there is one: a folder that is not there costs no call.
+    with outlet:
+        while current is not None:
+            # 2. The token, and the call; after a pause, or with a new token, again.
+            with way.send(current, outlet) as stream:
+                # 3. An error's body, and what it means.
+                if not stream.is_ok:
+                    raise way.new_error(current, stream, outlet)
+                # 4. The answer's head and body.
+                outlet.show(stream)
+                # 5. The next page.
+                current = _find_next(world, wanted, current, stream, seen)
+
+
+class _Way:
+    """The way to the API, with what it takes to try again."""
+
+    def __init__(self, world: World, bearer: RunToken, pauses: Pauses) -> None:
+        self.world = world
+        self.bearer = bearer
+        self._pauses = pauses
+
+    def send(self, call: Call, outlet: Outlet) -> Stream:
+        """The answer, after as many pauses as are allowed and at most one refresh."""
+        is_renewed = False
+        while True:
+            stream = self.world.api.open(call, self.bearer.read())
+            if self._is_refused(stream) and not is_renewed:
+                is_renewed = True
+                if self._renew(call, stream, outlet):
+                    continue
+            wait_s = self._pauses.find_s(stream)
+            if wait_s is None or not call.is_repeatable:
+                return stream
+            stream.close()
+            self._pauses.wait(wait_s, stream.status)
+
+    def new_error(self, call: Call, stream: Stream, outlet: Outlet) -> ProcoreLoginError:
+        """What an error answer means; its body is on its way out first."""
+        body = outlet.show_problem(stream)
+        name = self.world.settings.environment.name
+        reason = read_reason(body, _secrets(self.world)) if call.method != "HEAD" else "no body"
+        if not self.world.api.is_own(stream.url):
+            return UnexpectedAnswerError(
+                f"{name}: {find_origin(stream.url)}, where Procore redirected to, answered {stream.status}"
+                f" ({reason}).",
+                "Such a link soon expires: run the command again.",
+            )
+        if stream.status == 401:
+            return self.bearer.new_refusal(reason)
+        if 300 <= stream.status < 400 and "location" in stream.headers:
+            return RedirectRefusedError(
+                f"{name}: Procore answered with a redirect ({stream.status}); for a {call.method} it is not"
+                " followed.",
+                "See where it leads with --include.",
+            )
+        company = _find_company(call)
+        if is_not_connected(stream.status, reason) or is_company_missing(stream.status, reason, company):
+            return self._new_company_error(stream.status, reason, company)
+        return UnexpectedAnswerError(
+            f"{name}: Procore answered {stream.status} ({reason}).", self._new_hint(call, stream)
+        )
+
+    def _is_refused(self, stream: Stream) -> bool:
+        # Another cloud's 401 is not about our token.
+        return stream.status == 401 and self.world.api.is_own(stream.url)
+
+    def _renew(self, call: Call, stream: Stream, outlet: Outlet) -> bool:
+        """Whether there is another token to try with; then the answer is done with."""
+        try:
+            has_another = self.bearer.renew()
+        except ProcoreLoginError:
+            outlet.show_problem(stream)
+            stream.close()
+            raise
+        if not has_another:
+            return False
+        if not call.is_repeatable:
+            outlet.show_problem(stream)
+            stream.close()
+            raise ProcoreError(
+                f"{self.world.settings.environment.name}: Procore answered 401; the token is renewed now, but"
+                " the body came from a stream and cannot be sent again.",
+                _AGAIN_WITH_A_FILE,
+            )
+        stream.close()
+        return True
+
+    def _new_hint(self, call: Call, stream: Stream) -> str:
+        if is_a_pause(stream.status):
+            asked_s = self._pauses.find_asked_s(stream)
+            if asked_s is None:
+                return "Try again later; Procore's status page says whether it has trouble."
+            if not call.is_repeatable:
+                return _AGAIN_WITH_A_FILE
+            return f"Try again in {asked_s} seconds, or allow for more time in all with --max-wait SECONDS."
+        if stream.status == 404:
+            return f"Check the path and its ids: {call.method} {call.url.partition('?')[0]}"
+        if stream.status >= 500:
+            return "Try again later; Procore's status page says whether it has trouble."
+        return "The body on standard output says what Procore did not like."
+
+    def _new_company_error(self, status: int, reason: str, company: str | None) -> CompanyRefusedError:
+        name = self.world.settings.environment.name
+        if company is not None:
+            return CompanyRefusedError(
+                f"{name}: Procore answered {status} ({reason}). The app is not installed in company"
+                f" {company}.",
+                "Somebody who administers that company has to install the app there; or pass --company ID.",
+                self._find_companies(),
+            )
+        return CompanyRefusedError(
+            f"{name}: Procore answered {status} ({reason}). The call names no company.",
+            f"Pass --company ID, or keep one: procore-login configure --env {name} --company ID",
+            self._find_companies(),
+        )
+
+    def _find_companies(self) -> tuple[Company, ...]:
+        # They are a help beside the error; where they cannot be had, the error is enough.
+        with suppress(ProcoreLoginError):
+            return tuple(self.world.api.companies(self.bearer.read()))
+        return ()
+
+
+def _find_next(world: World, wanted: Wanted, current: Call, stream: Stream, seen: set[str]) -> Call | None:
+    if not wanted.paginate:
+        return None
+    environment = world.settings.environment
+    url = find_next(stream.headers.get("link", ""), stream.url, environment)
+    if url is None:
+        return None
+    if not world.api.is_own(stream.url):
+        raise RedirectRefusedError(
+            f"{environment.name}: the link to the next page was not followed: it comes from"
+            f" {find_origin(stream.url)}.",
+            "Call the list at Procore itself.",
+        )
+    if url in seen:
+        raise UnexpectedAnswerError(
+            f"{environment.name}: the link to the next page leads back to one that was there before.",
+            "Everything up to there was printed.",
+        )
+    seen.add(url)
+    return replace(current, url=url)
+
+
+def _find_company(call: Call) -> str | None:
+    names = {name.lower(): value for name, value in call.headers.items()}
+    return names.get(COMPANY_HEADER.lower()) or None
+
+
+def _secrets(world: World) -> tuple[str, ...]:
+    return (world.settings.access_token,) if world.settings.access_token else ()

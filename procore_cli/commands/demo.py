@@ -1,0 +1,144 @@
+"""`procore-login demo serve` and `demo reset`: the embedded Procore; refuses to touch another environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from procore_cli.commands import options
+from procore_cli.render import Teller
+
+if TYPE_CHECKING:
+    from procore_cli.demo.conditions import Conditions
+    from procore_cli.settings import Asked
+
+# The same from run to run where it is free, so that the variables of another terminal stay right.
+USUAL_PORT = 4568
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: procore-login demo serve",
+)
+@options.debug
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Run a pretend Procore to test against, or forget its state."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@command.command(
+    epilog="Example: procore-login demo serve --rate-limit 20/10s --fail /rest/v1.0/projects=503:2"
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help=f"The port on 127.0.0.1; 0 is any free one. [default: {USUAL_PORT}, else any free one]",
+)
+@click.option("--seed", metavar="FILE", help="JSON with users, companies and projects to begin with.")
+@click.option(
+    "--expires-in",
+    "lifetime_s",
+    type=click.IntRange(1, 10**9),
+    metavar="SECONDS",
+    help="How long access tokens live. [default: 5400]",
+)
+@click.option(
+    "--rate-limit",
+    "limits",
+    multiple=True,
+    metavar="N[/TIME]",
+    help="Allow N calls of the API an hour, or for example 20/10s; may be repeated.",
+)
+@click.option(
+    "--fail",
+    "faults",
+    multiple=True,
+    metavar="PATH=STATUS[:COUNT]",
+    help="Answer a path with 400 to 599, or drop the connection (drop); may be repeated.",
+)
+@click.option(
+    "--latency",
+    "latencies",
+    multiple=True,
+    metavar="[PATH=]SECONDS",
+    help="Answer late, everywhere or at a path; may be repeated.",
+)
+@click.option("--quiet", is_flag=True, help="Do not list the requests.")
+@options.as_json
+@options.debug
+@click.pass_obj
+def serve(
+    teller: Teller, /, port: int | None, seed: str | None, quiet: bool, as_json: bool, **behaviour: Any
+) -> None:
+    """Run the pretend Procore until Ctrl-C, and print the variables to set.
+
+    PATH may begin with a method and a space, and end with *. Requests are listed on stderr.
+    """
+    import os
+    from pathlib import Path
+
+    from procore_cli.commands import serving
+    from procore_cli.demo.seed import load_seed
+    from procore_cli.settings import load_settings
+
+    plan = serving.Plan(
+        load_settings(_asked(), os.environ, teller.warn_once).folder,
+        load_seed(Path(seed)) if seed else None,
+        _read_conditions(**behaviour),
+        is_quiet=quiet,
+    )
+    ports = (USUAL_PORT, 0) if port is None else (port,)
+    with serving.ending_with_sigterm(), serving.running(plan, ports, teller) as server:
+        serving.print_variables(server.url, as_json=as_json)
+        serving.explain(server.url, teller)
+        serving.wait_for_ever()
+
+
+@command.command(epilog="Example: procore-login demo reset")
+@options.debug
+@click.pass_obj
+def reset(teller: Teller) -> None:
+    """Forget the demo: its sign-ins here, and the pretend Procore's users, projects and tokens.
+
+    No other environment is touched.
+    """
+    from procore_cli.commands.forgetting import forget_sign_ins
+    from procore_cli.demo import file
+    from procore_cli.world import open_world
+
+    with open_world(_asked(), teller, online=False) as world:
+        count = forget_sign_ins(world)
+        had_state = file.forget(world.settings.folder, teller.warn)
+    if count:
+        teller.say(f"demo: forgot {count} signed-in account{'s' if count > 1 else ''}.")
+    if had_state:
+        teller.say("demo: forgot the pretend Procore's users, companies, projects and tokens.")
+    if not count and not had_state:
+        teller.say("demo: there was nothing to forget.")
+
+
+def _asked() -> Asked:
+    from procore_cli.settings import Asked
+
+    return Asked("demo", heeds_account=False, heeds_token=False)
+
+
+def _read_conditions(
+    lifetime_s: int | None, limits: tuple[str, ...], faults: tuple[str, ...], latencies: tuple[str, ...]
+) -> Conditions:
+    from procore_cli.demo.conditions import Conditions
+    from procore_cli.demo.faults import read_fault, read_latency
+    from procore_cli.demo.limits import read_limit
+    from procore_cli.environments import DEMO_TOKEN_LIFETIME_S
+
+    return Conditions(
+        lifetime_s=lifetime_s or DEMO_TOKEN_LIFETIME_S,
+        faults=map(read_fault, faults),
+        latencies=map(read_latency, latencies),
+        limits=map(read_limit, limits),
+    )

@@ -1,0 +1,170 @@
+"""A seed file, read strictly: users, companies, projects as JSON → a `Seed`; refuses what it would ignore."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from procore_cli.demo.emails import is_email
+from procore_cli.demo.models import Company, Project, Seed, SeedUser
+from procore_cli.demo.schema import SAMPLE, email_key
+from procore_cli.errors import BrokenSeedError
+
+_MAX_BYTES: Final = 256 * 1024 * 1024
+_MAX_ID: Final = 10**18 - 1
+_KEYS: Final = ("users", "companies", "projects")
+_USER_KEYS: Final = frozenset({"id", "email", "name"})
+_COMPANY_KEYS: Final = frozenset({"id", "name", "is_active", "app_installed"})
+_GIVEN_KEYS: Final = frozenset({"company", "created_at", "updated_at"})
+_HINT: Final = (
+    'A small one: {"companies": [{"id": 1, "name": "A"}], "projects": [{"company_id": 1, "name": "B"}]}'
+)
+
+
+class _FaultError(ValueError):
+    """What is wrong, and where."""
+
+
+def load_seed(path: Path) -> Seed:
+    """Read a seed file; keys that it lacks keep the sample's content, but no project without its company.
+
+    Raises BrokenSeedError, which names the place.
+    """
+    try:
+        return _read_seed(_parse(_load_text(path)))
+    except _FaultError as fault:
+        raise BrokenSeedError(f"The seed file {path} cannot be used: {fault}.", _HINT) from None
+
+
+def _load_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise _FaultError("it is too large")
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise _FaultError(error.strerror or type(error).__name__) from None
+    except UnicodeDecodeError:
+        raise _FaultError("it is not UTF-8") from None
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text, object_pairs_hook=_new_object, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise _FaultError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except (RecursionError, ValueError) as error:
+        raise _FaultError(str(error) if isinstance(error, _FaultError) else "it is not JSON") from None
+    return _read_object(values, "the file", frozenset(_KEYS))
+
+
+def _read_seed(values: Mapping[str, Any]) -> Seed:
+    users = tuple(_read_user(value, place) for value, place in _list(values, "users"))
+    _refuse_doubles("users", "id", (user.id for user in users))
+    _refuse_doubles("users", "email", (email_key(user.email) for user in users))
+    companies = tuple(_read_company(value, place) for value, place in _list(values, "companies"))
+    _refuse_doubles("companies", "id", (company.id for company in companies))
+    if "companies" not in values:
+        companies = SAMPLE.companies
+    known = frozenset(company.id for company in companies)
+    projects = tuple(_read_project(value, place, known) for value, place in _list(values, "projects"))
+    _refuse_doubles("projects", "id", (project.id for project in projects))
+    if "projects" not in values:
+        projects = tuple(project for project in SAMPLE.projects if project.company_id in known)
+    return Seed(users, companies, projects)
+
+
+def _read_user(value: object, place: str) -> SeedUser:
+    fields = _read_object(value, place, _USER_KEYS)
+    email = _read_text(fields, "email", place)
+    if not is_email(email):
+        raise _FaultError(f"{place}.email is not an e-mail address")
+    name = _read_text(fields, "name", place) if fields.get("name") is not None else None
+    return SeedUser(_find_id(fields, place), email, name)
+
+
+def _read_company(value: object, place: str) -> Company:
+    fields = _read_object(value, place, _COMPANY_KEYS)
+    return Company(
+        _read_id(fields, "id", place),
+        _read_text(fields, "name", place),
+        _read_flag(fields, "is_active", place),
+        _read_flag(fields, "app_installed", place),
+    )
+
+
+def _read_project(value: object, place: str, companies: frozenset[int]) -> Project:
+    fields = _read_object(value, place, None)
+    company_id = _read_id(fields, "company_id", place)
+    if company_id not in companies:
+        raise _FaultError(f"{place}.company_id: there is no company {company_id}")
+    given = sorted(_GIVEN_KEYS.intersection(fields))
+    if given:
+        raise _FaultError(f"{place}.{given[0]} is given by the pretend Procore itself")
+    others = {key: field for key, field in fields.items() if key not in ("id", "company_id", "name")}
+    return Project(_find_id(fields, place), company_id, _read_text(fields, "name", place), others)
+
+
+def _list(values: Mapping[str, Any], key: str) -> list[tuple[object, str]]:
+    found = values.get(key, [])
+    if not isinstance(found, list):
+        raise _FaultError(f"{key} is not a list")
+    return [(value, f"{key}[{index}]") for index, value in enumerate(found)]
+
+
+def _read_object(value: object, place: str, known: frozenset[str] | None) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _FaultError(f"{place} is not an object")
+    for key in value:
+        if known is not None and key not in known:
+            raise _FaultError(f'{place} has the key "{key}", and knows {", ".join(sorted(known))} alone')
+    return value
+
+
+def _read_text(fields: Mapping[str, Any], key: str, place: str) -> str:
+    text = fields.get(key)
+    if not isinstance(text, str) or not text.strip():
+        raise _FaultError(f"{place}.{key} is not a text, or missing")
+    return text
+
+
+def _find_id(fields: Mapping[str, Any], place: str) -> int | None:
+    return None if fields.get("id") is None else _read_id(fields, "id", place)
+
+
+def _read_id(fields: Mapping[str, Any], key: str, place: str) -> int:
+    number = fields.get(key)
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= _MAX_ID:
+        raise _FaultError(f"{place}.{key} is not a whole number from 1, or missing")
+    return number
+
+
+def _read_flag(fields: Mapping[str, Any], key: str, place: str) -> bool:
+    flag = fields.get(key, True)
+    if not isinstance(flag, bool):
+        raise _FaultError(f"{place}.{key} is neither true nor false")
+    return flag
+
+
+def _refuse_doubles(noun: str, key: str, values: Iterable[object]) -> None:
+    first: dict[object, int] = {}
+    for index, value in enumerate(values):
+        if value is not None and value in first:
+            raise _FaultError(f"{noun}[{index}].{key} is the same as that of {noun}[{first[value]}]")
+        first[value] = index
+
+
+def _new_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise _FaultError(f'the key "{doubled}" stands twice in one object')
+    return fields
+
+
+def _refuse_constant(text: str) -> None:
+    raise _FaultError(f"{text} is not JSON")

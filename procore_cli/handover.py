@@ -1,0 +1,47 @@
+"""What the command that `exec` runs finds in its environment; refuses to hand on the client secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from procore_cli import access, flow
+from procore_cli.settings import new_token_digest
+
+if TYPE_CHECKING:
+    from procore_cli.world import World
+
+
+def new_environ(
+    world: World, environ: Mapping[str, str], min_ttl_s: int, company: int | None
+) -> dict[str, str]:
+    """The variables of a child that starts now: `environ` with a token valid for `min_ttl_s` seconds.
+
+    `company` goes before the one in force. Raises what `flow.token` raises.
+    """
+    settings = world.settings
+    taken_out = ("PROCORE_CLIENT_SECRET", "PROCORE_LOGIN_EXEC")
+    given = {name: value for name, value in environ.items() if name not in taken_out}
+    given |= {"PROCORE_ENV": settings.environment.name, "PROCORE_API_URL": settings.environment.api_url}
+    if settings.is_demo:
+        given["PROCORE_LOGIN_URL"] = settings.environment.login_url
+    company = company or settings.company
+    if company is not None:
+        given["PROCORE_COMPANY_ID"] = str(company)
+    return given | _new_token_variables(world, min_ttl_s)
+
+
+def _new_token_variables(world: World, min_ttl_s: int) -> dict[str, str]:
+    if world.settings.access_token:
+        # From elsewhere: whose it is nobody here knows, and the store has no fresher one.
+        return {"PROCORE_ACCESS_TOKEN": flow.token(world, min_ttl_s)}
+    who = str(access.find_account(world).user.procore_id)
+    # Named, so that token and name are one account's even if another becomes the current one now.
+    named = replace(world, settings=replace(world.settings, account=who))
+    token = flow.token(named, min_ttl_s)
+    return {
+        "PROCORE_ACCESS_TOKEN": token,
+        "PROCORE_LOGIN_ACCOUNT": who,
+        "PROCORE_LOGIN_EXEC": new_token_digest(token),
+    }

@@ -1,0 +1,114 @@
+"""Sign out: first nothing here uses the tokens, then Procore forgets them, then they are deleted here.
+
+Refuses to keep anything because Procore, or the keyring, cannot be reached.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procore_cli import access, revocation
+from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError
+from procore_cli.models import Account
+
+if TYPE_CHECKING:
+    from procore_cli.store.outcomes import SignedOut
+    from procore_cli.world import World
+
+
+def sign_out(world: World) -> None:
+    """Sign one account out, the current one unless another is asked for.
+
+    Whatever fails, the account counts as signed out here; the error says what else was done.
+    Raises SignInNeededError if it was not signed in, and any other of our errors.
+    """
+    try:
+        account = access.find_account(world)
+        world.vault.find_expiry(account)
+    except SignInNeededError:
+        # An earlier sign-out may have left what it could not delete.
+        world.vault.clean_free()
+        raise
+    _sign_out(world, account)
+    _say_who_is_left(world)
+
+
+def sign_out_all(world: World) -> None:
+    """Sign every account of the environment out.
+
+    Raises what went wrong first, once all have been tried.
+    """
+    present = world.vault.list_signed_in()
+    if not present:
+        world.teller.say(f"Nobody is signed in to {world.settings.environment.name}.")
+    failures = [failure for account in present if (failure := _try_sign_out(world, account))]
+    world.vault.clean_free()
+    for failure in failures[1:]:
+        world.teller.warn(f"{failure.message} {failure.hint}")
+    if failures:
+        raise failures[0]
+
+
+def _try_sign_out(world: World, account: Account) -> ProcoreLoginError | None:
+    try:
+        _sign_out(world, account)
+    except ProcoreLoginError as error:
+        return error
+    return None
+
+
+def _sign_out(world: World, account: Account) -> None:
+    # 1. From here on nothing here uses the tokens.
+    left = world.vault.sign_out(account)
+    try:
+        # 2. Procore forgets them, if they are its own and it can be reached.
+        failure = left.unread or revocation.revoke_left(world, left.tokens)
+    finally:
+        # 3. They are deleted here, revoked or not.
+        undeleted = _try_clean(world, account)
+    _report(world, account, left, failure, undeleted)
+
+
+def _try_clean(world: World, account: Account) -> ProcoreLoginError | None:
+    try:
+        is_clean = world.vault.clean(account)
+    except ProcoreLoginError as error:
+        return error
+    why = "The store did not delete them."
+    return (
+        None if is_clean else StorageError(why, "Unlock the keyring, then run procore-login signout again.")
+    )
+
+
+def _report(
+    world: World,
+    account: Account,
+    left: SignedOut,
+    failure: ProcoreLoginError | None,
+    undeleted: ProcoreLoginError | None,
+) -> None:
+    """Say which of the two happened, and raise if it was not both."""
+    who = f"{account.user.label} is signed out of {world.settings.environment.name}"
+    unrevoked = f" not revoked, and may still live at Procore. {failure.message}" if failure else ""
+    by_hand = f" {revocation.BY_HAND}" if failure else ""
+    if undeleted is not None:
+        revoked = unrevoked or " revoked at Procore."
+        raise type(undeleted)(
+            f"{who}, but its tokens could not be deleted here yet: {undeleted.message} They are{revoked}",
+            f"{undeleted.hint} A later sign-in or signout deletes them.{by_hand}",
+        )
+    if failure is not None:
+        raise type(failure)(f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip())
+    if left.tokens is None:
+        world.teller.warn(
+            f"{who}; its tokens were gone already, and could not be revoked. {revocation.BY_HAND}"
+        )
+        return
+    world.teller.say(f"{who}: the tokens are revoked at Procore and deleted here.")
+
+
+def _say_who_is_left(world: World) -> None:
+    present = world.vault.list_signed_in()
+    if present and world.vault.find_current() is None:
+        labels = access.join_labels(present)
+        world.teller.say(f"Still signed in: {labels}. To make one current: {access.switch_command(world)}")

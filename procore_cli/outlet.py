@@ -1,0 +1,155 @@
+"""How an API call's answers are written: whole, as one array, an item a line; changes no byte in a pipe.
+
+An error's body goes to standard output, whatever the answer would have gone to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from enum import Enum
+from itertools import chain
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from procore_cli.errors import ProcoreLoginError, UnexpectedAnswerError, UsageMistakeError
+from procore_cli.procore.items import read_items
+from procore_cli.sinks import OutputFile, Screen, new_stdout_sink
+
+if TYPE_CHECKING:
+    from procore_cli.gauge import Gauge
+    from procore_cli.procore.stream import Stream
+
+# As much of an error's body as its reason can be in.
+_LARGEST_REASON = 256 * 1024
+
+
+class Form(Enum):
+    """What becomes of the bodies."""
+
+    WHOLE = "whole"
+    SLURP = "slurp"
+    JSONL = "jsonl"
+    SILENT = "silent"
+
+
+class Outlet:
+    """The way out for one run's answers; as a context it keeps a file only where all went well."""
+
+    def __init__(self, gauge: Gauge, form: Form, *, include: bool, output: str | None) -> None:
+        self._gauge = gauge
+        self._form = form
+        self._include = include
+        self._stdout = new_stdout_sink()
+        self._file = OutputFile(output) if output is not None else None
+        self._sink = self._file or self._stdout
+        self._shows_progress = self._file is not None or not isinstance(self._stdout, Screen)
+        self._has_pages = False
+        self._is_inside = False
+        self._has_head = False
+
+    def __enter__(self) -> Outlet:
+        if self._file is not None:
+            self._file.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._gauge.end()
+        try:
+            if error is None:
+                self._end_array(even_empty=True)
+                if self._file is not None:
+                    self._file.keep()
+            elif isinstance(error, ProcoreLoginError):
+                self._end_array()
+        finally:
+            if self._file is not None:
+                self._file.discard()
+
+    def show(self, stream: Stream) -> None:
+        """One answer's head, if that is wanted, and body. Raises UnexpectedAnswerError, OutputError."""
+        self._show_head(stream)
+        chunks = self._gauge.watch(stream) if self._shows_progress else stream.chunks()
+        if self._form is Form.WHOLE:
+            self._sink.write_body(chunks, _type_of(stream))
+        elif self._form is Form.JSONL:
+            for item in _items(chunks):
+                self._sink.write_line(item)
+        elif self._form is Form.SLURP:
+            self._show_page(chunks)
+
+    def show_problem(self, stream: Stream) -> bytes:
+        """An error's body on standard output as it came; returns its beginning."""
+        self._gauge.end()
+        self._end_array()
+        self._show_head(stream)
+        beginning = bytearray()
+
+        def kept() -> Iterator[bytes]:
+            for chunk in stream.chunks():
+                beginning.extend(chunk[: _LARGEST_REASON - len(beginning)])
+                yield chunk
+
+        if self._form is Form.SILENT:
+            beginning += next(stream.chunks(), b"")
+            return bytes(beginning)
+        # What a terminal cannot show must not hide what Procore answered.
+        with suppress(UsageMistakeError):
+            self._stdout.write_body(kept(), _type_of(stream))
+        return bytes(beginning)
+
+    def _show_head(self, stream: Stream) -> None:
+        if not self._include:
+            return
+        lines = [f"HTTP/{stream.version} {stream.status} {stream.reason}".rstrip()]
+        lines += [f"{name}: {value}" for name, value in stream.head]
+        text = "".join(f"{line}\n" for line in lines)
+        # The former answer's body need not end with a line break.
+        self._stdout.write(("\n" if self._has_head else "").encode() + f"{text}\n".encode("utf-8", "replace"))
+        self._has_head = True
+
+    def _show_page(self, chunks: Iterator[bytes]) -> None:
+        first = next(chunks, None)
+        if first is None:
+            return
+
+        def passed_on() -> Iterator[bytes]:
+            for chunk in chain([first], chunks):
+                self._sink.write(chunk)
+                yield chunk
+
+        self._sink.write(b"," if self._has_pages else b"[")
+        self._has_pages = self._is_inside = True
+        # An array of what is not JSON would be none.
+        for _ in _items(passed_on()):
+            pass
+        self._is_inside = False
+
+    def _end_array(self, *, even_empty: bool = False) -> None:
+        if self._form is not Form.SLURP or self._is_inside or not (self._has_pages or even_empty):
+            return
+        self._sink.write(b"]" if self._has_pages else b"[]")
+        if isinstance(self._sink, Screen):
+            self._sink.write(b"\n")
+        self._is_inside = True
+
+
+def _items(chunks: Iterator[bytes]) -> Iterator[str]:
+    items = read_items(chunks)
+    while True:
+        try:
+            item = next(items, None)
+        except ValueError:
+            raise UnexpectedAnswerError(
+                "The answer is not JSON, or holds an item that is too large.",
+                "Call it without --jsonl and --slurp, and see what comes.",
+            ) from None
+        if item is None:
+            return
+        yield item
+
+
+def _type_of(stream: Stream) -> str:
+    return stream.headers.get("content-type", "")

@@ -1,0 +1,144 @@
+"""What is sent as a body: bytes, a file, a stream that can be sent once; refuses to hold much in memory."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from procore_cli.errors import UsageMistakeError
+
+# What is no larger is kept, so that it can be sent again.
+LARGEST_KEPT = 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+class Body(Protocol):
+    """Something to send; `length` in bytes, None where nobody knows it before the end."""
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes there are."""
+        ...
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it can be sent from the beginning."""
+        ...
+
+    def open(self) -> Iterable[bytes]:
+        """The bytes, from the beginning."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """A body in memory."""
+
+    data: bytes = field(repr=False)
+    is_repeatable: bool = True
+
+    @property
+    def length(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)
+
+    def open(self) -> Iterable[bytes]:
+        """The bytes, from the beginning."""
+        return [self.data] if self.data else []
+
+
+@dataclass(frozen=True)
+class File:
+    """A regular file, opened anew for each time that it is sent."""
+
+    path: Path
+    length: int
+    is_repeatable: bool = True
+
+    def open(self) -> Iterator[bytes]:
+        """The file's first `length` bytes. Raises UsageMistakeError if it has shrunk or cannot be read."""
+        left = self.length
+        try:
+            with self.path.open("rb") as file:
+                while left and (chunk := file.read(min(left, _CHUNK))):
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise unreadable(str(self.path), error.strerror) from None
+        if left:
+            raise unreadable(str(self.path), "it became shorter while it was sent")
+
+
+@dataclass
+class Once:
+    """The beginning of a stream, and the stream: what has been sent is gone."""
+
+    beginning: bytes = field(repr=False)
+    rest: BinaryIO = field(repr=False)
+    is_ours: bool
+    length: int | None = None
+    is_repeatable: bool = True
+
+    def open(self) -> Iterator[bytes]:
+        """The bytes, once."""
+        self.is_repeatable = False
+        yield self.beginning
+        while chunk := self.rest.read(_CHUNK):
+            yield chunk
+        if self.is_ours:
+            self.rest.close()
+
+
+def read_body(name: str, stdin: BinaryIO) -> Body:
+    """The body for `--input NAME`, `-` being `stdin`. Raises UsageMistakeError."""
+    if name == "-":
+        return _read_stream(stdin, is_ours=False)
+    path = Path(name)
+    try:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            # Whether it can be read is found out before anything is sent.
+            with path.open("rb"):
+                return File(path, status.st_size)
+        if stat.S_ISDIR(status.st_mode):
+            raise unreadable(name, "it is a folder")
+        return _read_stream(path.open("rb"), is_ours=True)
+    except OSError as error:
+        raise unreadable(name, error.strerror) from None
+    except ValueError:
+        raise unreadable(name, "it is not a path") from None
+
+
+def read_text(name: str, stdin: BinaryIO) -> str:
+    """A field's value for `@NAME`, `-` being `stdin`. Raises UsageMistakeError."""
+    try:
+        return (stdin.read() if name == "-" else Path(name).read_bytes()).decode()
+    except OSError as error:
+        raise unreadable(name, error.strerror) from None
+    except UnicodeDecodeError:
+        raise unreadable(name, "it is not UTF-8 text") from None
+    except ValueError:
+        raise unreadable(name, "it is not a path") from None
+
+
+def unreadable(name: str, why: str | None) -> UsageMistakeError:
+    """The error for a file that cannot be sent."""
+    shown = "Standard input" if name == "-" else name
+    return UsageMistakeError(
+        f"{shown} cannot be read: {(why or 'no reason given').lower()}.", "Name a file that can be read."
+    )
+
+
+def _read_stream(stream: BinaryIO, *, is_ours: bool) -> Body:
+    beginning = bytearray()
+    while len(beginning) <= LARGEST_KEPT:
+        chunk = stream.read(LARGEST_KEPT + 1 - len(beginning))
+        if not chunk:
+            if is_ours:
+                stream.close()
+            return Bytes(bytes(beginning))
+        beginning += chunk
+    return Once(bytes(beginning), stream, is_ours)

@@ -1,0 +1,54 @@
+"""The account's companies, and what Procore says about a company that a call names or does not name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from procore_cli.errors import UnexpectedAnswerError
+from procore_cli.procore.answers import Answer, read_reason
+
+if TYPE_CHECKING:
+    from procore_cli.models import Environment
+
+_NOT_CONNECTED = "not connected to this company"
+_STATUSES = frozenset((400, 403, 404))
+
+
+@dataclass(frozen=True)
+class Company:
+    """A line of `/rest/v1.0/companies`."""
+
+    id: int
+    name: str
+
+
+def read_companies(answer: Answer, environment: Environment, sent: Collection[str] = ()) -> list[Company]:
+    """The companies from the list's answer; a line that is none is left out. Raises UnexpectedAnswerError."""
+    try:
+        content = json.loads(answer.body) if answer.status == 200 else None
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, list):
+        raise UnexpectedAnswerError(
+            f"{environment.name}: Procore does not list the companies ({answer.status}: "
+            f"{read_reason(answer.body, sent)}).",
+            "Try procore-login api companies",
+        )
+    lines = [line for line in content if isinstance(line, dict) and type(line.get("id")) is int]
+    return [Company(line["id"], str(line.get("name") or "")) for line in lines if line["id"] > 0]
+
+
+def is_not_connected(status: int, reason: str) -> bool:
+    """Whether the app is not installed in the company that the call named."""
+    return status == 403 and _NOT_CONNECTED in reason.casefold()
+
+
+def is_company_missing(status: int, reason: str, company: str | None) -> bool:
+    """Whether a call failed because it named no company; `company` is what it named."""
+    if company or status not in _STATUSES:
+        return False
+    # Which of the three Procore answers depends on the endpoint; a 404 may also be a wrong path.
+    return status == 403 or "company" in reason.casefold()

@@ -1,0 +1,142 @@
+"""A list in a JSON text, item by item, as the text comes in; refuses to hold more than one item at a time.
+
+A list is the text itself (REST v1), or the value of `data` in an object (REST v2).
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import NoReturn
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+# A text in quotes, which stays as it is, or white space between tokens, which goes.
+_TOKEN_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+# A number may go on where the text that has come so far ends.
+_CUT_NUMBER = re.compile(r"[-+.eE0-9]*\Z")
+_LARGEST_ITEM = 16 * 1024 * 1024
+
+
+def read_items(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Each item's own JSON on one line; anything that is no list is one item.
+
+    Raises ValueError for what is not JSON in UTF-8.
+    """
+    text = _Text(chunks)
+    first = text.peek()
+    if first == "[":
+        yield from _items(text)
+    elif first == "{":
+        yield from _data(text)
+    elif first:
+        yield text.value()
+    if text.peek():
+        raise ValueError("more than one value")
+
+
+def on_one_line(value: str) -> str:
+    """A JSON text without the white space between its tokens; every token as it was."""
+    return _TOKEN_OR_SPACE.sub(lambda match: match[1] or "", value)
+
+
+def _items(text: _Text) -> Iterator[str]:
+    text.take("[")
+    if text.peek() == "]":
+        text.take("]")
+        return
+    while True:
+        yield text.value()
+        if text.peek() != ",":
+            break
+        text.take(",")
+    text.take("]")
+
+
+def _data(text: _Text) -> Iterator[str]:
+    """The items of `data`, or the whole object where that is no list."""
+    seen: list[str] = []
+    found = False
+    text.take("{")
+    while text.peek() != "}":
+        if seen or found:
+            text.take(",")
+        if text.peek() != '"':
+            raise ValueError("a key is not text")
+        key = text.value()
+        text.take(":")
+        if not found and json.loads(key) == "data" and text.peek() == "[":
+            found = True
+            seen.clear()
+            yield from _items(text)
+        elif found:
+            text.value()
+        else:
+            seen.append(f"{key}:{text.value()}")
+    text.take("}")
+    if not found:
+        yield "{" + ",".join(seen) + "}"
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+class _Text:
+    """Text that grows as it is needed, and whose read part is let go."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        self._scan = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse).raw_decode
+        self._text = ""
+        self._at = 0
+        self._is_whole = False
+
+    def peek(self) -> str:
+        """The next character that is no white space, or "" at the end."""
+        while True:
+            match = _SPACE.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._grow(1):
+                return ""
+
+    def take(self, character: str) -> None:
+        """Go past a character. Raises ValueError if it is not the next one."""
+        if self.peek() != character:
+            raise ValueError(f"no {character} where one must be")
+        self._at += 1
+
+    def value(self) -> str:
+        """Go past a value; returns its text on one line."""
+        self.peek()
+        while True:
+            try:
+                _, end = self._scan(self._text, self._at)
+            except RecursionError:
+                raise ValueError("nested too deep") from None
+            except ValueError:
+                # Perhaps it is only not all there; each try has twice as much.
+                length = len(self._text) - self._at
+                if length > _LARGEST_ITEM or not self._grow(length):
+                    raise
+                continue
+            if self._text[end - 1].isdigit() and _CUT_NUMBER.match(self._text, end) and self._grow(1):
+                continue
+            value, self._at = self._text[self._at : end], end
+            return on_one_line(value)
+
+    def _grow(self, wanted: int) -> bool:
+        """Read at least so many characters more, if there are any."""
+        pieces, length = [self._text[self._at :]], 0
+        while not self._is_whole and length < max(wanted, 1):
+            chunk = next(self._chunks, None)
+            self._is_whole = chunk is None
+            piece = self._decode(chunk or b"", self._is_whole)
+            pieces.append(piece)
+            length += len(piece)
+        self._text, self._at = "".join(pieces), 0
+        return length > 0

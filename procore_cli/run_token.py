@@ -1,0 +1,73 @@
+"""The access token of a run that makes many calls; refuses to refresh more than once for a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from procore_cli import access
+from procore_cli.errors import TokenRefusedError
+from procore_cli.expiry import is_renewal_due
+
+if TYPE_CHECKING:
+    from procore_cli.models import Account
+    from procore_cli.store.outcomes import Loaded
+    from procore_cli.world import World
+
+# A call that begins is to end before its token does.
+_MIN_TTL_S = 60
+
+
+class RunToken:
+    """One account's token, or the one that PROCORE_ACCESS_TOKEN gives."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._held: tuple[Account, Loaded] | None = None
+        self._just_renewed = False
+        self._has_said = False
+
+    def read(self) -> str:
+        """The token for the next call, refreshed when that is due. Raises any of our errors."""
+        given = self._world.settings.access_token
+        if given:
+            self._say_where_it_comes_from()
+            return given
+        self._just_renewed = False
+        account, loaded = self._held or self._load()
+        issued_at = loaded.entry.created_at
+        if loaded.is_suspect or is_renewal_due(loaded.tokens, issued_at, self._world.clock(), _MIN_TTL_S):
+            loaded = access.renew(self._world, account, loaded)
+            self._just_renewed = True
+        self._held = account, loaded
+        return loaded.tokens.access_token
+
+    def renew(self) -> bool:
+        """Another token in place of one that got a 401; whether there is one. Raises any of our errors."""
+        if self._held is None:
+            return False
+        account, refused = self._held
+        loaded = access.renew(self._world, account, refused, may_ask=not self._just_renewed)
+        self._held = account, loaded
+        self._just_renewed = True
+        return loaded.tokens != refused.tokens
+
+    def new_refusal(self, reason: str) -> TokenRefusedError:
+        """The error for a 401 that no refresh mends."""
+        world = self._world
+        by_variable = world.settings.access_token is not None
+        return TokenRefusedError(
+            f"{world.settings.environment.name}: Procore did not accept the access token (401: {reason}).",
+            "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
+            if by_variable
+            else f"Run {access.sign_in_command(world)}",
+        )
+
+    def _say_where_it_comes_from(self) -> None:
+        if not self._has_said:
+            said = "Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed."
+            self._world.teller.say(said)
+            self._has_said = True
+
+    def _load(self) -> tuple[Account, Loaded]:
+        account = access.find_account(self._world)
+        return account, access.load(self._world, account)

@@ -1,0 +1,167 @@
+"""How the command that `exec` was given starts and ends; refuses to put a shell or a file in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from procore_cli.errors import CommandNotFoundError, CommandNotRunnableError, ProcoreLoginError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+# What somebody may send to this process alone, though it is meant for the command.
+_RELAYED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT", "SIGBREAK")
+# A terminal sends these to the command as well.
+_KEYS = ("SIGINT", "SIGQUIT", "SIGBREAK")
+# Python ignores these, and what is ignored stays so in the command.
+_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
+
+
+def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Let the command take this process over: its signals, job control and exit code are its own (POSIX).
+
+    Raises CommandNotFoundError, CommandNotRunnableError.
+    """
+    if not command[0]:
+        raise _new_start_error(command[0], environ, FileNotFoundError())
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    former = {number: signal.signal(number, signal.SIG_DFL) for number in _find_signals(_IGNORED_BY_PYTHON)}
+    try:
+        os.execvpe(command[0], list(command), environ)  # noqa: S606 - to run what was typed is the purpose
+    except OSError as error:
+        raise _new_start_error(command[0], environ, error) from None
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the command while this process stays; returns its exit code, on POSIX -N for a death by signal N.
+
+    What is sent to this process goes on to the command, which shares its process group and its terminal.
+    Raises CommandNotFoundError, CommandNotRunnableError.
+    """
+    from subprocess import Popen
+
+    with _relaying() as relay:
+        try:
+            # What the caller opened for the command stays open, as it does where this process is replaced.
+            child = Popen(_find_program(command), env=environ, close_fds=os.name == "nt")  # noqa: S603
+        except OSError as error:
+            raise _new_start_error(command[0], environ, error) from None
+        relay.begin(child)
+        return child.wait()
+
+
+def end_like(code: int) -> NoReturn:
+    """End this process as the command ended: with its exit code, or by the same signal."""
+    if code < 0:
+        _die_of(-code)
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+class _Relay:
+    """Passes on to the command what was sent to this process alone."""
+
+    def __init__(self) -> None:
+        self._child: Popen[bytes] | None = None
+        self._early: list[int] = []
+        self._keys = _find_signals(_KEYS)
+
+    def begin(self, child: Popen[bytes]) -> None:
+        """From here on there is somebody to pass it on to."""
+        self._child = child
+        for number in self._early:
+            child.send_signal(number)
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        if self._child is None:
+            self._early.append(number)
+        elif number not in self._keys or not _is_in_foreground():
+            self._child.send_signal(number)
+
+
+@contextmanager
+def _relaying() -> Iterator[_Relay]:
+    relay = _Relay()
+    # What is ignored here (nohup, a job in the background) is ignored in the command, too.
+    numbers = [each for each in _find_signals(_RELAYED) if signal.getsignal(each) is not signal.SIG_IGN]
+    former = {number: signal.signal(number, relay) for number in numbers}
+    try:
+        yield relay
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _find_signals(names: Sequence[str]) -> list[signal.Signals]:
+    return [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+
+
+def _is_in_foreground() -> bool:
+    """Whether what a person types at the terminal reaches the command without our help."""
+    if sys.platform == "win32":
+        return True
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def _die_of(number: int) -> None:
+    with suppress(OSError, ValueError):
+        if sys.platform != "win32":
+            import resource
+
+            # The core of the command tells something, this process's would tell the token.
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
+def _find_program(command: Sequence[str]) -> Sequence[str]:
+    if sys.platform != "win32":
+        return command
+    import shutil
+
+    # Windows' own search knows of .exe alone.
+    return [shutil.which(command[0]) or command[0], *command[1:]]
+
+
+def _new_start_error(name: str, environ: Mapping[str, str], error: OSError) -> ProcoreLoginError:
+    """What a shell says by 127 (there is no such command) and 126 (there is, but it cannot run)."""
+    import shutil
+
+    is_path = any(separator in name for separator in (os.sep, os.altsep) if separator)
+    exists = Path(name).exists() if is_path else shutil.which(name, os.F_OK, environ.get("PATH")) is not None
+    if not name or not exists:
+        where = "there is no such file" if is_path else "it is in no folder of PATH"
+        return CommandNotFoundError(
+            f"The command {name or '(an empty text)'} was not found: {where}.",
+            "Check its spelling. exec uses no shell: for aliases, pipes and the like, run sh -c '...'.",
+        )
+    if isinstance(error, FileNotFoundError):
+        why = "the interpreter that its first line names is missing"
+    else:
+        why = (os.strerror(error.errno) if error.errno else "it cannot be started").lower()
+    return CommandNotRunnableError(
+        f"The command {name} cannot be run: {why}.",
+        "Check that it is a program with permission to run (chmod +x); a script's first line must be #!...",
+    )

@@ -1,0 +1,104 @@
+"""A signed-in machine that calls an API: its standard output is bytes, as a pipe's is."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from procore_cli import calling, cli
+from procore_cli.models import Binding, Me, TokenSet
+from procore_cli.store.opening import open_storage
+from tests.api.api_server import ApiServer
+from tests.cli import Machine, Result
+from tests.provider import CLIENT_ID, JOE, Provider
+
+
+class Tty(io.TextIOWrapper):
+    """A text stream over memory that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class Called:
+    """How a call ended; `out` are the bytes of standard output, `slept` the pauses in seconds."""
+
+    code: int
+    out: bytes
+    err: str
+    slept: list[float]
+
+    @property
+    def said(self) -> list[str]:
+        """What stands on stderr beside the names of the servers."""
+        hosts = ("(PROCORE_LOGIN_URL)", "(PROCORE_API_URL)")
+        return [line for line in self.err.splitlines() if not any(name in line for name in hosts)]
+
+
+class Caller:
+    """Runs `procore-login api` in the test's own process; no pause takes any time."""
+
+    def __init__(self, machine: Machine, provider: Provider, api: ApiServer) -> None:
+        self.machine = machine
+        self.provider = provider
+        self.api = api
+
+    def __call__(
+        self, *arguments: str, stdin: bytes = b"", terminal: str = "", variables: dict[str, str] | None = None
+    ) -> Called:
+        """Call; `terminal` names the standard streams that are one, such as `in out err`."""
+        out, err = io.BytesIO(), io.BytesIO()
+        slept: list[float] = []
+        streams = {
+            "stdin": _stream(io.BytesIO(stdin), "in" in terminal.split()),
+            "stdout": _stream(out, "out" in terminal.split()),
+            "stderr": _stream(err, "err" in terminal.split()),
+        }
+        environ = {**self.machine.environ(), "TERM": "xterm", **(variables or {})}
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(mock.patch.dict(os.environ, environ, clear=True))
+            stack.enter_context(mock.patch.dict(calling.call.__kwdefaults__, sleep=slept.append))
+            for name, stream in streams.items():
+                stack.enter_context(mock.patch.object(sys, name, stream))
+            code = cli.run(["api", *arguments])
+            for stream in streams.values():
+                stream.flush()
+        return Called(code, out.getvalue(), err.getvalue().decode(), slept)
+
+    def sign_in(self, lifetime_s: int = 5400) -> str:
+        """Save fresh tokens for the two servers as a sign-in does; returns the access token."""
+        answer = self.provider.tokens()
+        binding = Binding(CLIENT_ID, self.provider.url, self.api.url)
+        expires_at = int(time.time()) + lifetime_s
+        tokens = TokenSet(answer["access_token"], answer["refresh_token"], expires_at, binding)
+        with mock.patch.dict(os.environ, self.machine.environ(), clear=True):
+            storage = open_storage(self.machine.data, "production", "keyring", tell=print, warn=print)
+            storage.vault.save_signin(tokens, Me(**JOE))
+        return tokens.access_token
+
+
+def new_machine(home: Path, provider: Provider, api: ApiServer) -> Machine:
+    """A machine whose production is the provider and the API."""
+    machine = Machine(home)
+    machine.point_at(provider)
+    machine.variables["PROCORE_API_URL"] = api.url
+    return machine
+
+
+def assert_ended(called: Called | Result, code: int = 0) -> None:
+    """The exit code, no traceback, and no secret on stderr."""
+    assert called.code == code, called.err
+    assert "Traceback" not in called.err
+    assert "hush" not in called.err
+
+
+def _stream(raw: io.BytesIO, is_terminal: bool) -> io.TextIOWrapper:
+    kind = Tty if is_terminal else io.TextIOWrapper
+    return kind(raw, encoding="utf-8", newline="\n", write_through=True)

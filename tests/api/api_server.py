@@ -1,0 +1,145 @@
+"""A Procore API on loopback that plays a script, records every request, and counts what it sends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Reply:
+    """What is sent; a body that is neither bytes nor text is sent as JSON."""
+
+    status: int = 200
+    body: Any = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = None
+    links: tuple[str, ...] = ()
+
+
+@dataclass
+class Seen:
+    """What arrived; header names in lower case, `target` with its query as it was sent."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+
+Play = Callable[[Seen], Reply | None]
+
+
+class ApiServer:
+    """Answers by `play`; a 401 to every bearer that `accepts` does not know."""
+
+    def __init__(self, accepts: Callable[[str | None], bool] = lambda _: True) -> None:
+        self.accepts = accepts
+        self.requests: list[Seen] = []
+        self.url = ""
+        self.plays: dict[str, Play] = {}
+        self.play: Play = lambda _: Reply(404, {"errors": "Not Found"})
+
+    @property
+    def last(self) -> Seen:
+        return self.requests[-1]
+
+    def always(self, body: Any = b"", status: int = 200, **headers: str) -> None:
+        """Give one answer to every call."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.play = lambda _: Reply(status, body, names)
+
+    def in_turn(self, *replies: Reply) -> None:
+        """Give these answers in turn, the last one again and again."""
+        left = list(replies)
+        self.play = lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+    def answer(self, seen: Seen) -> Reply:
+        self.requests.append(seen)
+        bearer = seen.headers.get("authorization", "").removeprefix("Bearer ") or None
+        if not self.accepts(bearer):
+            return Reply(401, {"errors": "Invalid or expired access token."})
+        scripted = self.plays.get(seen.path)
+        reply = scripted(seen) if scripted else None
+        return reply or self.play(seen) or Reply(404, {"errors": "Not Found"})
+
+
+def pages(server: ApiServer, *bodies: Any, path: str = "/rest/v1.0/projects") -> None:
+    """Serve a list's pages with Link, Total and Per-Page."""
+
+    def play(seen: Seen) -> Reply:
+        number = int(seen.target.partition("page=")[2] or 1)
+        headers = {"Total": str(2 * len(bodies)), "Per-Page": "2"}
+        if number < len(bodies):
+            headers["Link"] = f'<{server.url}{path}?page={number + 1}>; rel="next"'
+        return Reply(200, bodies[number - 1], headers)
+
+    server.plays[path] = play
+
+
+@contextmanager
+def serving_api(server: ApiServer) -> Iterator[ApiServer]:
+    """Run the server on a free port of 127.0.0.1; its `url` is set."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_any(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = server.answer(Seen(self.command, self.path, headers, self._read_body(headers)))
+            body = reply.body
+            data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else _json(body)
+            self.send_response(reply.status)
+            for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+                self.send_header(name, value)
+            for link in reply.links:
+                self.send_header("Link", link)
+            self.send_header("Content-Length", str(len(data) if reply.length is None else reply.length))
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"" if self.command == "HEAD" else data)
+            if reply.length is not None:
+                self.close_connection = True
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_any
+
+        def _read_body(self, headers: dict[str, str]) -> bytes:
+            if headers.get("transfer-encoding") != "chunked":
+                return self.rfile.read(int(headers.get("content-length", 0)))
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Quiet(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """A client that hangs up is no trouble of the server's."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as running:
+        server.url = f"http://127.0.0.1:{running.server_port}"
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        running.shutdown()
+        thread.join()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()

@@ -1,0 +1,250 @@
+"""`procore-login api`: what is sent for what was typed, and what comes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.api.api_machine import Caller, assert_ended
+from tests.api.api_server import ApiServer, Reply
+
+BODY = b'{"id": 1,  "odd": 1.10}'
+
+
+@pytest.mark.parametrize(
+    ("typed", "target"),
+    [
+        ("/rest/v1.0/companies", "/rest/v1.0/companies"),
+        ("projects", "/rest/v1.0/projects"),
+        ("/projects?page=2", "/rest/v1.0/projects?page=2"),
+        ("rest/v2.0/companies/1/x", "/rest/v2.0/companies/1/x"),
+        ("v1.1/projects", "/rest/v1.1/projects"),
+        ("projects?filters[name]=Joe Contractor", "/rest/v1.0/projects?filters[name]=Joe%20Contractor"),
+        ("files/a%2Fb", "/rest/v1.0/files/a%2Fb"),
+    ],
+)
+def test_a_path_becomes_a_get_with_the_bearer(call: Caller, api: ApiServer, typed: str, target: str) -> None:
+    api.always(BODY)
+
+    called = call(typed)
+
+    assert_ended(called)
+    assert (called.out, called.said) == (BODY, [])
+    assert (api.last.method, api.last.target.replace("%5B", "[").replace("%5D", "]")) == ("GET", target)
+    assert api.last.headers["authorization"].startswith("Bearer hush-access-")
+
+
+def test_a_full_url_at_the_api_is_called_as_it_is(call: Caller, api: ApiServer) -> None:
+    api.always(BODY)
+
+    assert_ended(call(f"{api.url}/vapid/projects?a=b"))
+
+    assert api.last.target == "/vapid/projects?a=b"
+
+
+def test_fields_are_posted_as_a_json_object(call: Caller, api: ApiServer) -> None:
+    api.always(BODY, 201)
+
+    called = call("projects", "-f", "name=7", "-F", "count=7", "-F", "tags[]=a", "-f", "owner[id]=x")
+
+    assert_ended(called)
+    assert api.last.method == "POST"
+    assert api.last.headers["content-type"] == "application/json"
+    assert json.loads(api.last.body) == {"name": "7", "owner": {"id": "x"}, "count": 7, "tags": ["a"]}
+
+
+def test_fields_of_an_explicit_get_are_its_query(call: Caller, api: ApiServer) -> None:
+    api.always(BODY)
+
+    assert_ended(call("projects?a=1", "-X", "get", "-f", "b=x&y", "-F", "c=true", "-F", "d=null"))
+
+    assert (api.last.method, api.last.target) == ("GET", "/rest/v1.0/projects?a=1&b=x%26y&c=true&d=")
+    assert api.last.body == b""
+
+
+def test_fields_beside_an_input_are_the_query(call: Caller, api: ApiServer) -> None:
+    api.always(BODY)
+
+    assert_ended(call("projects", "--input", "-", "-f", "run=1", stdin=b"[1]"))
+
+    assert (api.last.method, api.last.target, api.last.body) == ("POST", "/rest/v1.0/projects?run=1", b"[1]")
+
+
+def test_a_field_may_come_from_a_file_or_standard_input(
+    call: Caller, api: ApiServer, tmp_path: Path
+) -> None:
+    (tmp_path / "note").write_text("from a file\n")
+    api.always(BODY)
+
+    assert_ended(call("x", "-F", f"a=@{tmp_path}/note", "-F", "b=@-", stdin="überall".encode()))
+
+    assert json.loads(api.last.body) == {"a": "from a file\n", "b": "überall"}
+
+
+def test_an_input_file_is_the_body(call: Caller, api: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / "body").write_bytes(b"\0\1" * 100_000)
+    api.always(BODY)
+
+    assert_ended(call("x", "-X", "PUT", "--input", str(tmp_path / "body"), "-H", "content-type: image/png"))
+
+    assert (api.last.method, api.last.body) == ("PUT", b"\0\1" * 100_000)
+    assert api.last.headers["content-type"] == "image/png"
+    assert api.last.headers["content-length"] == "200000"
+
+
+def test_an_endless_standard_input_is_sent_in_chunks(call: Caller, api: ApiServer) -> None:
+    api.always(BODY)
+
+    assert_ended(call("x", "--input", "-", stdin=b"x" * 3_000_000))
+
+    assert api.last.body == b"x" * 3_000_000
+    assert api.last.headers["transfer-encoding"] == "chunked"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "company"),
+    [
+        (("--company", "7"), {"PROCORE_COMPANY_ID": "8"}, "7"),
+        ((), {"PROCORE_COMPANY_ID": "8"}, "8"),
+        ((), {}, None),
+        (("--company", "7", "-H", "procore-company-id: 9"), {}, "9"),
+    ],
+)
+def test_the_company_comes_from_the_option_then_from_what_is_set(
+    call: Caller, api: ApiServer, arguments: tuple[str, ...], variables: dict[str, str], company: str | None
+) -> None:
+    api.always(BODY)
+
+    assert_ended(call("x", *arguments, variables=variables))
+
+    assert api.last.headers.get("procore-company-id") == company
+
+
+def test_the_configured_company_is_sent(call: Caller, api: ApiServer) -> None:
+    assert call.machine.run_here("configure", "--company", "55").code == 0
+    api.always(BODY)
+
+    assert_ended(call("x"))
+
+    assert api.last.headers["procore-company-id"] == "55"
+
+
+def test_include_prints_the_status_line_and_the_headers_first(call: Caller, api: ApiServer) -> None:
+    api.always(BODY, X_Odd="yes")
+
+    head, _, body = call("x", "--include").out.partition(b"\n\n")
+
+    assert head.startswith(b"HTTP/1.1 200 OK\n")
+    assert b"X-Odd: yes" in head
+    assert body == BODY
+
+
+def test_silent_prints_nothing(call: Caller, api: ApiServer) -> None:
+    api.always(BODY)
+
+    called = call("x", "--silent")
+
+    assert_ended(called)
+    assert called.out == b""
+
+
+def test_head_prints_no_body_and_include_its_headers(call: Caller, api: ApiServer) -> None:
+    api.always(BODY)
+
+    called = call("x", "-X", "HEAD", "-i")
+
+    assert_ended(called)
+    assert b"Content-Length: 23" in called.out
+    assert called.out.endswith(b"\n\n")
+
+
+@pytest.mark.parametrize("body", [b"", b"no line break", b"\xff\x00\x1b[31m", b'{"a":"\\u001b"}\n\n'])
+def test_bytes_are_untouched_in_a_pipe(call: Caller, api: ApiServer, body: bytes) -> None:
+    api.always(body)
+
+    assert call("x").out == body
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (404, b'{"errors": "Not Found"}\n', "404 (Not Found)"),
+        (422, b'{"errors": {"name": ["is taken"]}}', "422 (name is taken)"),
+        (500, b"<html>oops</html>", "500 (an HTML page)"),
+        (503, b"", "503 (an empty body)"),
+        (304, b"", "304 (an empty body)"),
+    ],
+)
+def test_an_error_prints_its_body_as_it_came_and_its_reason_apart(
+    call: Caller, api: ApiServer, status: int, body: bytes, reason: str
+) -> None:
+    api.always(body, status)
+
+    called = call("x", "--company", "1")
+
+    assert_ended(called, 5)
+    assert called.out == body
+    assert f"Error: production: Procore answered {reason}." in called.err
+    assert "Hint: " in called.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("x", "--slurp"),
+        ("x", "--paginate", "--slurp", "--jsonl"),
+        ("x", "--paginate", "-X", "POST"),
+        ("x", "--paginate", "-f", "a=b"),
+        ("x", "--silent", "--output", "f"),
+        ("x", "--input", "-", "-F", "a=@-"),
+        ("x", "--input", "not-there"),
+        ("x", "-F", "a=@not-there"),
+        ("x", "-f", "novalue"),
+        ("x", "-f", "a=1", "-f", "a[b]=2"),
+        ("x", "-X", "CONNECT"),
+        ("x", "-H", "Authorization: Bearer other"),
+        ("x", "-H", "Host: other"),
+        ("x", "-H", "proxy-authorization: x"),
+        ("x", "-H", "A: b\r\nAuthorization: c"),
+        ("x", "-H", "A\n: b"),
+        ("x", "-H", "no colon"),
+        ("x", "-H", "A: \xfc"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_mistake_and_sends_nothing(
+    call: Caller, api: ApiServer, arguments: tuple[str, ...]
+) -> None:
+    called = call(*arguments)
+
+    assert_ended(called, 2)
+    assert called.out == b""
+    assert api.requests == []
+
+
+def test_netrc_is_never_used(call: Caller, api: ApiServer) -> None:
+    (call.machine.home / ".netrc").write_text("machine 127.0.0.1 login joe password hush-netrc\n")
+    api.always(BODY)
+
+    assert_ended(call("x"))
+
+    assert api.last.headers["authorization"].startswith("Bearer hush-access-")
+
+
+def test_debug_shows_the_exchange_without_a_query(call: Caller, api: ApiServer) -> None:
+    api.always(BODY)
+
+    called = call("x?name=secret", "--debug")
+
+    assert f"debug: GET {api.url}/rest/v1.0/x 200" in called.err
+    assert "secret" not in called.err
+    assert "hush" not in called.err
+
+
+def test_a_compressed_answer_is_unpacked(call: Caller, api: ApiServer) -> None:
+    import gzip
+
+    api.play = lambda _: Reply(200, gzip.compress(BODY), {"Content-Encoding": "gzip"})
+
+    assert call("x").out == BODY

@@ -1,0 +1,232 @@
+"""Rate limits, refused tokens, broken connections: what is tried again, and what never is."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+
+import pytest
+
+from tests.api.api_machine import Caller, assert_ended
+from tests.api.api_server import ApiServer, Reply
+
+OK = Reply(200, b"ok")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_pause_is_as_long_as_procore_asks_for(
+    call: Caller, api: ApiServer, status: int, method: str
+) -> None:
+    api.in_turn(Reply(status, b"slow down", {"Retry-After": "7"}), OK)
+
+    called = call("x", "-X", method)
+
+    assert_ended(called)
+    assert (called.out, called.slept) == (b"ok", [7])
+    assert len(called.said) == 1
+    assert "waiting 7 s" in called.said[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("Retry-After", lambda now: formatdate(now + 9, usegmt=True)),
+        ("X-Rate-Limit-Reset", lambda now: str(int(now) + 9)),
+    ],
+)
+def test_a_date_and_the_end_of_the_window_are_understood(
+    call: Caller, api: ApiServer, header: str, value
+) -> None:
+    api.in_turn(Reply(429, b"", {header: value(time.time())}), OK)
+
+    called = call("x")
+
+    assert_ended(called)
+    assert 8 <= called.slept[0] <= 10
+
+
+def test_a_pause_that_is_over_already_is_a_second(call: Caller, api: ApiServer) -> None:
+    api.in_turn(Reply(429, b"", {"Retry-After": "0"}), Reply(429, b"", {"X-Rate-Limit-Reset": "1"}), OK)
+
+    assert call("x").slept == [1, 1]
+
+
+def test_the_pauses_are_bounded_in_total(call: Caller, api: ApiServer) -> None:
+    api.always(b"slow down", 429, Retry_After="25")
+
+    called = call("x")
+
+    assert_ended(called, 5)
+    assert called.slept == [25, 25]
+    assert called.out == b"slow down"
+    assert "429" in called.err
+    assert "--max-wait" in called.err
+
+
+def test_max_wait_may_forbid_every_pause(call: Caller, api: ApiServer) -> None:
+    api.always(b"slow down", 503, Retry_After="1")
+
+    called = call("x", "--max-wait", "0")
+
+    assert_ended(called, 5)
+    assert (called.slept, called.out, len(api.requests)) == ([], b"slow down", 1)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-5"}])
+def test_without_a_time_nothing_is_tried_again(
+    call: Caller, api: ApiServer, headers: dict[str, str]
+) -> None:
+    api.play = lambda _: Reply(429, b"slow down", headers)
+
+    assert_ended(call("x"), 5)
+    assert len(api.requests) == 1
+
+
+def test_a_terminal_gets_a_countdown(call: Caller, api: ApiServer) -> None:
+    api.in_turn(Reply(429, b"", {"Retry-After": "3"}), OK)
+
+    called = call("x", terminal="err")
+
+    assert called.slept == [1, 1, 1]
+    assert [f"going on in {left} s" in called.err for left in (3, 2, 1)] == [True, True, True]
+
+
+def test_a_401_costs_one_refresh_and_the_call_is_repeated(call: Caller, api: ApiServer) -> None:
+    api.always(b"ok")
+    call.provider.expire()
+
+    called = call("x", "-f", "a=b")
+
+    assert_ended(called)
+    assert (called.out, called.said) == (b"ok", [])
+    assert [seen.body for seen in api.requests] == [b'{"a":"b"}'] * 2
+    assert call.provider.count("/oauth/token") == 1
+
+
+def test_a_401_after_the_refresh_ends_with_4(call: Caller, api: ApiServer) -> None:
+    api.accepts = lambda _: False
+
+    called = call("x")
+
+    assert_ended(called, 4)
+    assert b"Invalid or expired" in called.out
+    assert (len(api.requests), call.provider.count("/oauth/token")) == (2, 1)
+    assert "signin --env production" in called.err
+
+
+def test_a_refresh_that_is_refused_shows_the_body_and_ends_with_4(call: Caller, api: ApiServer) -> None:
+    call.provider.expire()
+    call.provider._alive.clear()
+
+    called = call("x")
+
+    assert_ended(called, 4)
+    assert b"Invalid or expired" in called.out
+    assert len(api.requests) == 1
+
+
+def test_a_token_that_is_about_to_end_is_refreshed_before_the_call(call: Caller, api: ApiServer) -> None:
+    call.sign_in(lifetime_s=3)
+    api.always(b"ok")
+
+    assert_ended(call("x"))
+
+    assert (len(api.requests), call.provider.count("/oauth/token")) == (1, 1)
+
+
+def test_a_fresh_token_that_is_refused_is_not_refreshed_again(call: Caller, api: ApiServer) -> None:
+    call.sign_in(lifetime_s=3)
+    api.accepts = lambda _: False
+
+    assert_ended(call("x"), 4)
+
+    assert call.provider.count("/oauth/token") == 1
+
+
+def test_a_long_list_outlives_its_token(call: Caller, api: ApiServer) -> None:
+    def play(seen) -> Reply:
+        call.provider.expire()
+        page = int(seen.target.partition("=")[2] or 1)
+        return Reply(200, f"[{page}]", {"Link": f"<x?page={page + 1}>; rel=next"} if page < 4 else {})
+
+    api.play = play
+
+    called = call("x", "--paginate")
+
+    assert_ended(called)
+    assert called.out == b"[1][2][3][4]"
+
+
+def test_a_token_from_elsewhere_is_used_and_never_refreshed(call: Caller, api: ApiServer) -> None:
+    api.accepts = lambda bearer: bearer == "from-elsewhere"
+    api.always(b"ok")
+    variables = {"PROCORE_ACCESS_TOKEN": "from-elsewhere"}
+
+    called = call("x", variables=variables)
+    api.accepts = lambda _: False
+    refused = call("x", variables=variables)
+
+    assert_ended(called)
+    assert "PROCORE_ACCESS_TOKEN" in called.said[0]
+    assert_ended(refused, 4)
+    assert b"Invalid or expired" in refused.out
+    assert "Renew the token in PROCORE_ACCESS_TOKEN" in refused.err
+    assert call.provider.requests == []
+
+
+def test_a_small_standard_input_is_sent_again_after_a_401(call: Caller, api: ApiServer) -> None:
+    api.always(b"ok")
+    call.provider.expire()
+
+    assert_ended(call("x", "--input", "-", stdin=b"body"))
+
+    assert [seen.body for seen in api.requests] == [b"body", b"body"]
+
+
+def test_an_input_file_is_sent_again_from_its_beginning(call: Caller, api: ApiServer, tmp_path) -> None:
+    (tmp_path / "body").write_bytes(b"y" * 200_000)
+    api.in_turn(Reply(429, b"", {"Retry-After": "1"}), OK)
+
+    assert_ended(call("x", "--input", str(tmp_path / "body")))
+
+    assert [seen.body for seen in api.requests] == [b"y" * 200_000] * 2
+
+
+def test_a_large_standard_input_cannot_be_sent_again_and_it_is_said(call: Caller, api: ApiServer) -> None:
+    call.provider.expire()
+
+    called = call("x", "--input", "-", stdin=b"z" * 2_000_000)
+
+    assert_ended(called, 5)
+    assert "cannot be sent again" in called.err
+    assert "--input FILE" in called.err
+    assert len(api.requests) == 1
+
+
+def test_nobody_signed_in_ends_with_4_and_sends_nothing(call: Caller, api: ApiServer) -> None:
+    assert call.machine.run_here("signout").code == 0
+
+    called = call("x")
+
+    assert_ended(called, 4)
+    assert api.requests == []
+
+
+def test_a_body_that_breaks_off_ends_with_5(call: Caller, api: ApiServer) -> None:
+    api.play = lambda _: Reply(200, b"half", {}, length=8)
+
+    called = call("x")
+
+    assert_ended(called, 5)
+    assert called.out == b"half"
+    assert "broke off" in called.err
+
+
+def test_an_api_that_is_not_there_ends_with_5(call: Caller, api: ApiServer) -> None:
+    from tests.cli import free_port
+
+    called = call("x", variables={"PROCORE_API_URL": f"http://127.0.0.1:{free_port()}"})
+
+    assert called.code in (3, 5)
+    assert called.out == b""

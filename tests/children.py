@@ -1,0 +1,73 @@
+"""Commands that `exec` starts in tests: small Python programs that say what they find."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from tests.cli import Machine, Result, command
+
+TELL = (
+    "import json, os, sys; print(json.dumps({'env': dict(os.environ), 'argv': sys.argv, 'pid': os.getpid()}))"
+)
+# A session leader takes the terminal on its standard input for its own, as a login does.
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class ReplacedError(BaseException):
+    """What stands in for a process that has become another one."""
+
+    def __init__(self, words: list[str], environ: dict[str, str]) -> None:
+        super().__init__("replaced")
+        self.words = words
+        self.environ = environ
+
+
+def python(code: str, *arguments: str) -> tuple[str, ...]:
+    """A Python program and its arguments."""
+    return sys.executable, "-c", code, *arguments
+
+
+def hand_over(machine: Machine, *options: str) -> tuple[dict[str, str], Result]:
+    """What `exec` would hand to a command, found out without starting one; and what it said."""
+
+    def become(_file: str, words: list[str], environ: dict[str, str]) -> Any:
+        raise ReplacedError(words, environ)
+
+    seen: list[ReplacedError] = []
+    with mock.patch.object(os, "execvpe", become), _catching(seen):
+        result = machine.run_here("exec", *options, "--", "any-command")
+    if seen:
+        return seen[0].environ, Result(0, "", "")
+    return {}, result
+
+
+@contextmanager
+def _catching(seen: list[ReplacedError]) -> Iterator[None]:
+    try:
+        yield
+    except ReplacedError as replaced:
+        seen.append(replaced)
+
+
+def start_at_terminal(machine: Machine, terminal: int, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a command whose controlling terminal is this one."""
+    program = [*command(), *arguments]
+    return subprocess.Popen(
+        [sys.executable, "-c", _TAKE_TERMINAL, *program],
+        env=machine.environ(),
+        cwd=machine.home,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )

@@ -1,0 +1,243 @@
+"""What goes wrong on purpose: faults, delays, rate limits, short lives; and what was called."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+
+from procore_cli.demo.conditions import Conditions
+from procore_cli.demo.faults import Fault, Latency, Target, read_fault, read_latency
+from procore_cli.demo.limits import HOUR_S, Limit, RateLimit, read_limit
+from procore_cli.demo.server import DemoServer
+from procore_cli.errors import UsageMistakeError
+
+PROJECTS = "/rest/v1.0/projects"
+
+
+@pytest.fixture
+def conditions(server):
+    return server.inside.conditions
+
+
+def statuses(program, count: int, target: str = PROJECTS) -> list[int]:
+    return [program.get(target).status for _ in range(count)]
+
+
+def test_a_fault_is_used_up(program, conditions):
+    conditions.faults.append(read_fault(f"{PROJECTS}=503:2"))
+
+    assert statuses(program, 3) == [503, 503, 200]
+
+
+def test_a_fault_without_a_count_stays(program, conditions):
+    conditions.faults.append(read_fault(f"{PROJECTS}=500"))
+
+    assert statuses(program, 4) == [500] * 4
+    assert program.get("/rest/v1.0/me").status == 200
+
+
+def test_faults_come_in_the_order_in_which_they_were_set(program, conditions):
+    conditions.faults += [read_fault(f"{PROJECTS}=503:1"), read_fault(f"{PROJECTS}=429:1")]
+
+    assert statuses(program, 3) == [503, 429, 200]
+
+
+def test_a_fault_can_mean_a_method_and_all_that_begins_so(program, conditions):
+    conditions.faults.append(read_fault("POST /rest/*=500"))
+
+    assert program.get(PROJECTS).status == 200
+    assert program.send("POST", PROJECTS, {"name": "N"}).status == 500
+    assert program.names(PROJECTS) == ["Pretend Library", "Pretend School", "Pretend Station"]
+
+
+@pytest.mark.parametrize(("status", "header"), [(429, "1"), (503, "1"), (500, None)])
+def test_a_fault_that_passes_says_when_to_try_again(program, conditions, status, header):
+    conditions.faults.append(Fault(Target(PROJECTS), status, 1))
+
+    assert program.get(PROJECTS).headers["Retry-After"] == header
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, "invalid_grant"), (401, "invalid_client"), (500, "server_error")]
+)
+def test_a_fault_at_the_token_endpoint_has_oauths_shape(client, conditions, status, error):
+    conditions.faults.append(Fault(Target("/oauth/token"), status))
+    reply = client.refresh("x")
+
+    assert (reply.status, reply.json()["error"]) == (status, error)
+
+
+def test_a_fault_leaves_the_refresh_token_unused(client, conditions):
+    tokens = client.new_tokens()
+    conditions.faults.append(read_fault("/oauth/token=500:1"))
+
+    assert client.refresh(tokens["refresh_token"]).status == 500
+    assert client.refresh(tokens["refresh_token"]).status == 200
+
+
+def test_a_dropped_connection_has_no_answer(program, conditions, server):
+    conditions.faults.append(read_fault(f"{PROJECTS}=drop:1"))
+
+    with pytest.raises(http.client.RemoteDisconnected):
+        program.get(PROJECTS)
+    assert program.get(PROJECTS).status == 200
+    assert [call.status for call in server.inside.calls.list()] == [None, 200]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", PROJECTS, f"{PROJECTS}=", f"{PROJECTS}=200", f"{PROJECTS}=503:0", "rest=503", "/a=600", "/a=503:x"],
+)
+def test_what_is_no_fault_is_said(text):
+    with pytest.raises(UsageMistakeError, match="is not a fault"):
+        read_fault(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "latency"),
+    [
+        ("2", Latency(2.0)),
+        (".5", Latency(0.5)),
+        ("/oauth/token=0.25", Latency(0.25, Target("/oauth/token"))),
+        ("GET /rest/*=1", Latency(1.0, Target("/rest/*", "GET"))),
+    ],
+)
+def test_a_delay_is_everywhere_or_at_a_path(text, latency):
+    assert read_latency(text) == latency
+
+
+@pytest.mark.parametrize("text", ["", "-1", "x", "/a", "/a=", "nan", "inf", "601", "1e3"])
+def test_what_is_no_delay_is_said(text):
+    with pytest.raises(UsageMistakeError, match="is not a delay"):
+        read_latency(text)
+
+
+def test_the_last_delay_that_means_a_call_counts(data_folder, clock, client):
+    waited = []
+    conditions = Conditions(latencies=map(read_latency, ["2", "/oauth/token=7"]), wait=waited.append)
+    with DemoServer(data_folder, clock, conditions=conditions) as server:
+        client.url = server.url
+        client.get("/rest/v1.0/me")
+        client.refresh("x")
+        client.get("/demo/calls")
+
+    assert waited == [2.0, 7.0]
+
+
+def test_whoever_is_delayed_is_let_go_when_the_server_ends(data_folder, clock, client):
+    with DemoServer(data_folder, clock, conditions=Conditions(latencies=[Latency(600)])) as server:
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+        connection.request("GET", "/rest/v1.0/me")
+    connection.close()
+
+
+def test_a_rate_limit_counts_down_and_resets(program, conditions, clock):
+    conditions.limits = (Limit(2, 10),)
+    first, second, third = (program.get(PROJECTS) for _ in range(3))
+
+    assert [reply.status for reply in (first, second, third)] == [200, 200, 429]
+    assert [reply.headers["X-Rate-Limit-Remaining"] for reply in (first, second, third)] == ["1", "0", "0"]
+    assert {reply.headers["X-Rate-Limit-Limit"] for reply in (first, second, third)} == {"2"}
+    assert {reply.headers["X-Rate-Limit-Reset"] for reply in (first, third)} == {str(clock.now + 10)}
+    assert (first.headers["Retry-After"], third.headers["Retry-After"]) == (None, "10")
+    clock.now += 10
+    assert program.get(PROJECTS).status == 200
+
+
+def test_signing_in_is_not_limited(client, program, conditions):
+    conditions.limits = (Limit(0),)
+
+    assert client.new_tokens()["access_token"]
+    assert program.get("/rest/v1.0/me").status == 429
+
+
+def test_without_a_limit_no_header_pretends_one(program):
+    assert program.get(PROJECTS).headers["X-Rate-Limit-Limit"] is None
+
+
+def test_of_two_limits_the_nearest_is_shown(clock):
+    rate = RateLimit([Limit(3, HOUR_S), Limit(2, 10)], clock)
+    shown = [dict(rate.take().headers)["X-Rate-Limit-Limit"] for _ in range(3)]
+    clock.now += 10
+    after = rate.take()
+
+    assert shown == ["2", "2", "2"]
+    assert (after.allowed, dict(after.headers)["X-Rate-Limit-Remaining"]) == (True, "0")
+    assert dict(after.headers)["X-Rate-Limit-Limit"] == "3"
+    assert rate.take().wait_s == HOUR_S - 10
+
+
+def test_a_clock_that_was_set_back_keeps_no_window_open(clock):
+    rate = RateLimit([Limit(1, 10)], clock)
+    rate.take()
+    clock.now -= 1000
+
+    assert rate.take().allowed
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("3600", Limit(3600, 3600)), ("20/10s", Limit(20, 10)), ("5/m", Limit(5, 60)), ("9/2h", Limit(9, 7200))],
+)
+def test_a_limit_is_an_hours_unless_it_is_said(text, limit):
+    assert read_limit(text) == limit
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "5/", "5/10", "5/0s", "1.5"])
+def test_what_is_no_limit_is_said(text):
+    with pytest.raises(UsageMistakeError, match="is not a rate limit"):
+        read_limit(text)
+
+
+def test_tokens_live_as_long_as_the_conditions_say(client, conditions, clock):
+    conditions.lifetime_s = 30
+    tokens = client.new_tokens()
+    clock.now += 29
+    assert client.me(tokens["access_token"]).status == 200
+    clock.now += 1
+
+    assert tokens["expires_in"] == 30
+    assert client.me(tokens["access_token"]).status == 401
+    assert client.refresh(tokens["refresh_token"]).json()["expires_in"] == 30
+
+
+def test_what_was_called_can_be_looked_at_and_emptied(program, client):
+    program.get(f"{PROJECTS}?page=1&per_page=2&page=3")
+    client.post("/oauth/token", code="secret-code")
+    seen = client.get("/demo/calls").json()
+
+    assert seen == {
+        "total": 2,
+        "calls": [
+            {
+                "method": "GET",
+                "path": PROJECTS,
+                "query": ["page", "per_page"],
+                "status": 200,
+                "company": 22222,
+                "bearer": True,
+            },
+            {
+                "method": "POST",
+                "path": "/oauth/token",
+                "query": [],
+                "status": 400,
+                "company": None,
+                "bearer": False,
+            },
+        ],
+    }
+    assert client.send("DELETE", "/demo/calls").status == 204
+    assert client.get("/demo/calls").json() == {"total": 0, "calls": []}
+
+
+def test_what_was_called_holds_neither_token_nor_code(client):
+    tokens, code = client.new_tokens(), client.new_code()
+    client.exchange(code)
+    client.me(tokens["access_token"])
+    client.get(f"/rest/v1.0/me?access_token={tokens['access_token']}")
+    seen = client.get("/demo/calls").text
+
+    assert "access_token" in seen
+    assert not [secret for secret in (code, *map(str, tokens.values())) if len(secret) > 9 and secret in seen]

@@ -1,0 +1,100 @@
+"""Pages of a list: sizes, totals and links, as an integration follows them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from procore_cli.demo.models import Project
+
+PROJECTS = "/rest/v1.0/projects"
+
+
+def links(reply) -> dict[str, str]:
+    return {rel: url for url, rel in re.findall(r'<([^>]*)>; rel="(\w+)"', reply.headers["Link"] or "")}
+
+
+@pytest.fixture
+def many(server, program):
+    """205 projects in a company of their own."""
+    records = server.inside.records
+    company = records.save_company("Many", app_installed=True)
+    for number in range(205):
+        records.save_project(Project(None, company, f"P{number}"), 0)
+    program.company = company
+    return program
+
+
+def test_following_next_gives_every_item_once(many, server):
+    target, names = f"{PROJECTS}?per_page=50", []
+    while target:
+        reply = many.get(target)
+        names += [item["name"] for item in reply.json()]
+        assert (reply.headers["Total"], reply.headers["Per-Page"]) == ("205", "50")
+        target = links(reply).get("next", "").removeprefix(server.url)
+
+    assert names == [f"P{number}" for number in range(205)]
+
+
+def test_a_page_has_100_items_unless_it_is_said(many):
+    reply = many.get(PROJECTS)
+
+    assert len(reply.json()) == 100
+    assert reply.headers["Per-Page"] == "100"
+
+
+def test_the_first_page_links_forward_the_last_one_back_and_a_middle_one_both_ways(many, server):
+    base = f"{server.url}{PROJECTS}?page="
+    first, middle, last = (links(many.get(f"{PROJECTS}?page={page}")) for page in (1, 2, 3))
+
+    assert first == {"next": f"{base}2&per_page=100", "last": f"{base}3&per_page=100"}
+    assert middle == {
+        "next": f"{base}3&per_page=100",
+        "last": f"{base}3&per_page=100",
+        "first": f"{base}1&per_page=100",
+        "prev": f"{base}1&per_page=100",
+    }
+    assert last == {"first": f"{base}1&per_page=100", "prev": f"{base}2&per_page=100"}
+
+
+def test_a_single_page_has_no_link(program):
+    assert program.get(PROJECTS).headers["Link"] is None
+
+
+def test_a_page_beyond_the_end_is_empty_and_leads_back(many):
+    reply = many.get(f"{PROJECTS}?page=9")
+
+    assert reply.json() == []
+    assert set(links(reply)) == {"first", "prev"}
+    assert "page=3&" in links(reply)["prev"]
+
+
+def test_more_than_1000_items_are_not_on_a_page(many):
+    assert many.get(f"{PROJECTS}?per_page=5000").headers["Per-Page"] == "1000"
+
+
+def test_the_other_parameters_stay_in_the_links(many):
+    found = links(many.get(f"{PROJECTS}?filters%5Bname%5D=a%26b&per_page=1"))
+
+    assert "?filters%5Bname%5D=a%26b&page=2&per_page=1" in found["next"]
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "page=-1", "per_page=0", "page=9999999999999"])
+def test_a_page_that_is_no_number_is_400(program, query):
+    reply = program.get(f"{PROJECTS}?{query}")
+
+    assert reply.status == 400
+    assert query.partition("=")[0] in reply.json()["errors"][0]
+
+
+@pytest.mark.parametrize("name", ["localhost", "[::1]", "127.0.0.1"])
+def test_links_lead_to_the_name_that_the_client_used(many, server, name):
+    host = f"{name}:{server.url.rpartition(':')[2]}"
+
+    assert links(many.get(PROJECTS, Host=host))["next"].startswith(f"http://{host}/")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost:1", "localhost", ""])
+def test_links_never_lead_to_a_strangers_name(many, server, host):
+    assert links(many.get(PROJECTS, Host=host))["next"].startswith(f"{server.url}/")

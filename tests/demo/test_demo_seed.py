@@ -1,0 +1,175 @@
+"""A seed file: what it puts in place, and each mistake named with its place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from procore_cli.demo.file import forget
+from procore_cli.demo.models import Company, Project, SeedUser
+from procore_cli.demo.seed import load_seed
+from procore_cli.demo.server import DemoServer
+from procore_cli.errors import BrokenSeedError
+
+COMPANY = {"id": 7, "name": "Seven"}
+
+
+@pytest.fixture
+def new_seed(tmp_path):
+    def write(text):
+        path = tmp_path / "seed.json"
+        path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_seed_is_users_companies_and_projects(new_seed):
+    seed = load_seed(
+        new_seed(
+            {
+                "users": [{"email": "second@example.com"}, {"id": 5, "email": "a@b.c", "name": "A"}],
+                "companies": [
+                    COMPANY,
+                    {"id": 8, "name": "Eight", "is_active": False, "app_installed": False},
+                ],
+                "projects": [{"company_id": 7, "name": "P", "id": 9, "stage": {"x": [1]}}],
+            }
+        )
+    )
+
+    assert seed.users == (SeedUser(None, "second@example.com", None), SeedUser(5, "a@b.c", "A"))
+    assert seed.companies == (Company(7, "Seven"), Company(8, "Eight", False, False))
+    assert seed.projects == (Project(9, 7, "P", {"stage": {"x": [1]}}),)
+
+
+def test_what_a_seed_leaves_out_is_the_samples(new_seed):
+    assert [company.id for company in load_seed(new_seed({})).companies] == [22222, 33333, 44444]
+    assert len(load_seed(new_seed({})).projects) == 4
+    assert load_seed(new_seed({"companies": [COMPANY]})).projects == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("", "line 1, column 1"),
+        ('{"users": [}', "line 1, column 12"),
+        ("[]", "the file is not an object"),
+        ('{"users": [], "users": []}', 'the key "users" stands twice'),
+        ('{"companies": [{"id": NaN}]}', "NaN is not JSON"),
+        ("[" * 200_000, "not JSON"),
+        ({"company": []}, 'the key "company"'),
+        ({"users": {}}, "users is not a list"),
+        ({"users": ["x"]}, "users[0] is not an object"),
+        ({"users": [{"email": "x"}]}, "users[0].email"),
+        ({"users": [{"email": "a@b.c", "name": 7}]}, "users[0].name"),
+        ({"users": [{"email": "a@b.c", "login": "x"}]}, 'users[0] has the key "login"'),
+        (
+            {"users": [{"email": "a@b.c"}, {"email": "A@b.c"}]},
+            "users[1].email is the same as that of users[0]",
+        ),
+        ({"users": [{"id": 0, "email": "a@b.c"}]}, "users[0].id"),
+        ({"companies": [{"name": "x"}]}, "companies[0].id"),
+        ({"companies": [{"id": True, "name": "x"}]}, "companies[0].id"),
+        ({"companies": [{"id": 10**18, "name": "x"}]}, "companies[0].id"),
+        ({"companies": [{"id": 1, "name": " "}]}, "companies[0].name"),
+        ({"companies": [{**COMPANY, "app_installed": "yes"}]}, "companies[0].app_installed"),
+        ({"companies": [COMPANY, COMPANY]}, "companies[1].id is the same"),
+        ({"companies": [COMPANY], "projects": [{"company_id": 8, "name": "P"}]}, "there is no company 8"),
+        ({"companies": [COMPANY], "projects": [{"name": "P"}]}, "projects[0].company_id"),
+        ({"companies": [COMPANY], "projects": [{"company_id": 7}]}, "projects[0].name"),
+        ({"projects": [{"company_id": 22222, "name": "P", "company": {}}]}, "projects[0].company is given"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(new_seed, content, place):
+    with pytest.raises(BrokenSeedError) as caught:
+        load_seed(new_seed(content))
+
+    assert place in caught.value.message
+    assert "seed.json" in caught.value.message
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(("data", "why"), [(None, "No such file"), (b"\xff\xfe{}", "not UTF-8")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, data, why):
+    path = tmp_path / "seed.json"
+    if data is not None:
+        path.write_bytes(data)
+
+    with pytest.raises(BrokenSeedError, match=why):
+        load_seed(path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path):
+    (tmp_path / "seed.json").write_bytes(b"\xef\xbb\xbf{}")
+
+    assert load_seed(tmp_path / "seed.json").users == ()
+
+
+def test_a_seed_takes_the_place_of_what_was_there(new_seed, data_folder, clock, program, server):
+    program.send("POST", "/rest/v1.0/projects", {"name": "Former"})
+    server.close()
+    seed = load_seed(new_seed({"companies": [COMPANY], "projects": [{"company_id": 7, "name": "P"}]}))
+    with DemoServer(data_folder, clock, seed=seed) as seeded:
+        program.client.url = seeded.url
+        assert program.names("/rest/v1.0/companies") == ["Seven"]
+        program.company = 7
+        assert program.names("/rest/v1.0/projects") == ["P"]
+        # The sign-in of before still counts.
+        assert program.get("/rest/v1.0/me").json()["id"] == 11111
+
+
+def test_a_seeds_user_has_the_seeds_id_and_name(new_seed, data_folder, clock, client, server):
+    client.new_tokens("second@example.com")
+    server.close()
+    users = [{"id": 77, "email": "SECOND@example.com", "name": "Second"}, {"id": 11111, "email": "x@y.z"}]
+    with DemoServer(data_folder, clock, seed=load_seed(new_seed({"users": users}))) as seeded:
+        state = seeded.inside.state
+        assert state.find_user(77).name == "Second"
+        assert state.save_user("second@example.com").id == 77
+        assert state.find_user(11111).email == "x@y.z"
+
+
+def test_a_server_whose_state_is_forgotten_goes_on_with_what_it_began_with(
+    new_seed, data_folder, clock, client, server
+):
+    server.close()
+    seed = load_seed(new_seed({"companies": [COMPANY]}))
+    with DemoServer(data_folder, clock, seed=seed) as seeded:
+        client.url = seeded.url
+        token = client.new_tokens()["access_token"]
+        assert forget(data_folder, print)
+        assert client.me(token).status == 401
+        token = client.new_tokens()["access_token"]
+        companies = client.get("/rest/v1.0/companies", Authorization=f"Bearer {token}").json()
+        assert [company["id"] for company in companies] == [7]
+
+
+def test_forgetting_leaves_what_is_not_ours(data_folder, server):
+    server.close()
+    (data_folder / "demo" / "notes.txt").write_text("mine")
+    told = []
+
+    assert forget(data_folder, told.append)
+    assert [path.name for path in (data_folder / "demo").iterdir()] == ["notes.txt"]
+    assert "something else" in told[0]
+    assert not forget(data_folder, told.append)
+
+
+def test_forgetting_follows_no_link(data_folder, tmp_path):
+    from procore_cli.errors import DataFolderError
+
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "procore.db").write_text("mine")
+    data_folder.mkdir(mode=0o700)
+    (data_folder / "demo").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DataFolderError):
+        forget(data_folder, print)
+    assert (tmp_path / "elsewhere" / "procore.db").exists()
+
+
+def test_nothing_to_forget_makes_no_folder(data_folder):
+    assert not forget(data_folder, print)
+    assert not data_folder.exists()
