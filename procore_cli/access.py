@@ -5,13 +5,14 @@ Refuses to open a browser: where a person is needed, an error says so.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from procore_cli import revocation
 from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import NotSignedInError, TokenRefusedError, WrongPersonError
 from procore_cli.expiry import is_expired
-from procore_cli.models import Account, Profile, TokenAnswer, TokenSet
+from procore_cli.models import Account, Profile, TokenAnswer, TokenSet, User
 
 if TYPE_CHECKING:
     from procore_cli.store.outcomes import Loaded
@@ -101,8 +102,13 @@ def new_profile(world: World, account: Account, expires_at: int | None) -> Profi
 
 def join_labels(accounts: list[Account]) -> str:
     """The accounts for people, cut short where there are many."""
-    labels = [account.user.label for account in accounts]
+    counts = Counter(account.user.label for account in accounts)
+    labels = [_unambiguous(account.user, counts) for account in accounts]
     return ", ".join(labels[:MAX_LABELS]) + (", ..." if len(labels) > MAX_LABELS else "")
+
+
+def _unambiguous(user: User, counts: Counter[str]) -> str:
+    return user.label if counts[user.label] == 1 else f"{user.label} ({user.procore_id})"
 
 
 def sign_in_command(world: World) -> str:

@@ -11,12 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from procore_cli.errors import ConfigurationError, UsageMistakeError
+from procore_cli.models import Profile
 from procore_cli.settings import Asked, Settings, load_settings
 from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
     from procore_cli.bearer import Bearers
-    from procore_cli.models import Profile
 
 DEFAULT_MIN_TTL_S = 60
 
@@ -93,7 +93,9 @@ class ProcoreAuth:
         if company is not None and repetition.COMPANY not in sent.headers:
             sent.headers[repetition.COMPANY] = str(company)
         if hears_of_401:
-            sent.register_hook("response", repetition.Repetition(origin, token, bearers.find))
+            sent.register_hook(
+                "response", repetition.Repetition(origin, token, bearers.find, bearers.give_up)
+            )
         return request
 
     def _open(self) -> tuple[Settings, Bearers]:

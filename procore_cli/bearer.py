@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from procore_cli.world import World
 
 
+# Where new tokens are refused as old ones are, each call would cost a refresh.
+_GIVEN_UP_S = 60
+
+
 @dataclass(frozen=True)
 class Bearer:
     """A token in hand; without `loaded` it is from elsewhere and cannot be renewed."""
@@ -54,13 +58,20 @@ class Bearers:
         self._lock = threading.Lock()
         self._bearer: Bearer | None = None
         self._flight: Future[Bearer] | None = None
+        self._given_up: tuple[str, float] = ("", 0)
 
     def find(self, refused: str | None = None) -> str:
         """A token that is not `refused`, unless there is no other. Raises any of our errors."""
+        if refused == self._given_up[0] and self._clock() < self._given_up[1]:
+            return refused
         bearer = None
         while bearer is None:
             bearer = self._find_in_hand(refused) or self._fetch_or_share(refused)
         return bearer.token
+
+    def give_up(self, token: str) -> None:
+        """A new token was refused as well: for a minute, its refusals are not the token's fault."""
+        self._given_up = (token, self._clock() + _GIVEN_UP_S)
 
     def find_checked(self) -> str:
         """As `find`, for a caller that will not hear of a 401: another process may have renewed the token.

@@ -92,7 +92,7 @@ class _Way:
         """What an error answer means; its body is on its way out first."""
         body = outlet.show_problem(stream)
         name = self.world.settings.environment.name
-        reason = read_reason(body, _secrets(self.world)) if call.method != "HEAD" else "no body"
+        reason = read_reason(body, self.bearer.secrets()) if call.method != "HEAD" else "no body"
         if not self.world.api.is_own(stream.url):
             return UnexpectedAnswerError(
                 f"{name}: {find_origin(stream.url)}, where Procore redirected to, answered {stream.status}"
@@ -200,7 +200,3 @@ def _find_next(world: World, wanted: Wanted, current: Call, stream: Stream, seen
 def _find_company(call: Call) -> str | None:
     names = {name.lower(): value for name, value in call.headers.items()}
     return names.get(COMPANY_HEADER.lower()) or None
-
-
-def _secrets(world: World) -> tuple[str, ...]:
-    return (world.settings.access_token,) if world.settings.access_token else ()

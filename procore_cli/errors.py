@@ -34,6 +34,10 @@ class UnknownAccountError(UsageMistakeError):
     """`--account` fits no row, or more than one."""
 
 
+class AmbiguousAccountError(UnknownAccountError):
+    """A name fits more than one row."""
+
+
 class ConfigurationError(ProcoreLoginError):
     """A setting is missing or wrong."""
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from procore_cli import access, revocation
 from procore_cli.credentials import find_app
 from procore_cli.environments import EXPIRY_MARGIN_S
-from procore_cli.errors import MissingCredentialsError, ProcoreError, TokenRefusedError, WrongPersonError
+from procore_cli.errors import (
+    AmbiguousAccountError,
+    MissingCredentialsError,
+    ProcoreError,
+    TokenRefusedError,
+    UnknownAccountError,
+    WrongPersonError,
+)
 from procore_cli.expiry import is_renewal_due, seconds_left
 from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
 
@@ -41,6 +48,7 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
     settings = world.settings
     environment, redirect = settings.environment, settings.redirect_uri
     # 1. The app that signs in, and the proof that its tokens can be kept.
+    _check_who(world)
     app = find_app(settings, world.client_secrets)
     world.vault.prove()
     _say_where_tokens_go(world)
@@ -149,6 +157,18 @@ def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenS
     return TokenSet(
         answer.access_token, answer.refresh_token, answer.expires_at, world.settings.binding(app.client_id)
     )
+
+
+def _check_who(world: World) -> None:
+    """Somebody new may be asked for, but not one of two."""
+    if world.settings.account is None:
+        return
+    try:
+        world.vault.find_named(world.settings.account)
+    except AmbiguousAccountError:
+        raise
+    except UnknownAccountError:
+        return
 
 
 def _check_person(world: World, app: AppCredentials, answer: TokenAnswer, me: Me) -> None:

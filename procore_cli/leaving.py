@@ -24,7 +24,8 @@ def sign_out(world: World) -> None:
     """
     try:
         account = access.find_account(world)
-        world.vault.find_expiry(account)
+        if account not in world.vault.list_refused():
+            world.vault.find_expiry(account)
     except SignInNeededError:
         # An earlier sign-out may have left what it could not delete.
         world.vault.clean_free()
@@ -34,11 +35,11 @@ def sign_out(world: World) -> None:
 
 
 def sign_out_all(world: World) -> None:
-    """Sign every account of the environment out.
+    """Sign every account of the environment out, those whose tokens were refused too.
 
     Raises what went wrong first, once all have been tried.
     """
-    present = world.vault.list_signed_in()
+    present = world.vault.list_signed_in() + world.vault.list_refused()
     if not present:
         world.teller.say(f"Nobody is signed in to {world.settings.environment.name}.")
     failures = [failure for account in present if (failure := _try_sign_out(world, account))]
@@ -65,19 +66,19 @@ def _sign_out(world: World, account: Account) -> None:
         failure = left.unread or revocation.revoke_left(world, left.tokens)
     finally:
         # 3. They are deleted here, revoked or not.
-        undeleted = _try_clean(world, account)
+        undeleted = _try_clean(world, account, left)
     _report(world, account, left, failure, undeleted)
 
 
-def _try_clean(world: World, account: Account) -> ProcoreLoginError | None:
+def _try_clean(world: World, account: Account, left: SignedOut) -> ProcoreLoginError | None:
     try:
-        is_clean = world.vault.clean(account)
+        is_deleted = world.vault.clean(account, left.entry)
     except ProcoreLoginError as error:
         return error
-    why = "The store did not delete them."
-    return (
-        None if is_clean else StorageError(why, "Unlock the keyring, then run procore-login signout again.")
-    )
+    if is_deleted:
+        return None
+    unlock = "Unlock the keyring. " if left.entry and left.entry.store == "keyring" else ""
+    return StorageError("the store did not delete them.", f"{unlock}Run procore-login signout again.")
 
 
 def _report(
@@ -95,10 +96,13 @@ def _report(
         revoked = unrevoked or " revoked at Procore."
         raise type(undeleted)(
             f"{who}, but its tokens could not be deleted here yet: {undeleted.message} They are{revoked}",
-            f"{undeleted.hint} A later sign-in or signout deletes them.{by_hand}",
+            f"{undeleted.hint} It deletes them, and so does the next sign-in.{by_hand}",
         )
     if failure is not None:
         raise type(failure)(f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip())
+    if left.entry is None:
+        world.teller.say(f"{who}; Procore had refused its tokens already.")
+        return
     if left.tokens is None:
         world.teller.warn(
             f"{who}; its tokens were gone already, and could not be revoked. {revocation.BY_HAND}"

@@ -27,11 +27,17 @@ def is_at(url: str, origin: str) -> bool:
 class Repetition:
     """A response hook for one request of requests, and for the redirects that follow it."""
 
-    def __init__(self, origin: str, token: str, renew: Callable[[str], str]) -> None:
-        """`renew` gives another token for one that was refused, or the same where there is none."""
+    def __init__(
+        self, origin: str, token: str, renew: Callable[[str], str], give_up: Callable[[str], None]
+    ) -> None:
+        """`renew` gives another token for one that was refused, or the same where there is none.
+
+        `give_up` hears of a new token that was refused as well.
+        """
         self._origin = origin
         self._token = token
         self._renew = renew
+        self._give_up = give_up
         self._is_spent = False
 
     def __call__(self, response: Any, *_: Any, **options: Any) -> Any:
@@ -66,13 +72,18 @@ class Repetition:
         request.headers[AUTHORIZATION] = f"Bearer {token}"
         repeated = connection.send(request.copy(), **options)
         repeated.history.append(response)
+        if repeated.status_code == 401:
+            self._give_up(token)
         return repeated
 
     def _stays_here(self, response: Any) -> bool:
         if not response.is_redirect:
             return True
         target = response.headers["location"]
-        return is_at(urljoin(response.url, target), self._origin) if "\\" not in target else False
+        try:
+            return "\\" not in target and is_at(urljoin(response.url, target), self._origin)
+        except ValueError:
+            return False
 
 
 def _rewind(request: Any) -> bool:

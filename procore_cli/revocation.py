@@ -58,13 +58,17 @@ def revoke_unused(world: World, app: AppCredentials, *tokens: str | None) -> Non
 
 
 def _revoke(world: World, app: AppCredentials, *tokens: str | None) -> None:
-    failures = []
-    for token in filter(None, tokens):
-        try:
-            world.oauth.revoke(app, token)
-        except UnreachableError:
-            raise
-        except ProcoreLoginError as error:  # noqa: PERF203 - two tokens at most
-            failures.append(error)
+    failures = [failure for token in tokens if token and (failure := _try_revoke(world, app, token))]
     if failures:
         raise failures[0]
+
+
+def _try_revoke(world: World, app: AppCredentials, token: str) -> ProcoreLoginError | None:
+    try:
+        world.oauth.revoke(app, token)
+    except UnreachableError:
+        # The next one would wait as long.
+        raise
+    except ProcoreLoginError as error:
+        return error
+    return None

@@ -66,10 +66,12 @@ def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginErro
     """
     people = [line.profile for line in lines if line.needs_a_person]
     if people:
-        who = people[0].email or people[0].procore_id
+        first = people[0]
+        is_alone = sum(line.profile.email == first.email for line in lines) == 1
+        who = first.email if first.email and is_alone else first.procore_id
         return SignInNeededError(
             f"Accounts that have to sign in again: {len(people)} of {len(lines)}.",
-            f"Run procore-login signin --env {people[0].environment} --account {who}",
+            f"Run procore-login signin --env {first.environment} --account {who}",
         )
     if not any(line.is_signed_in for line in lines):
         hint = f"Run procore-login signin --env {environment or 'NAME'}"
@@ -111,6 +113,6 @@ def _check(world: World, listed: Listed) -> ProcoreLoginError | None:
         access.ask_me(world, listed.account)
     except ProcoreLoginError as error:
         name = world.settings.environment.name
-        world.teller.warn(f"{name}, {listed.account.user.label}: {error.message}")
+        world.teller.warn(f"{name}, {listed.account.user.label}: {error.message.removeprefix(f'{name}: ')}")
         return error
     return None

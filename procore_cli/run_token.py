@@ -51,6 +51,12 @@ class RunToken:
         self._just_renewed = True
         return loaded.tokens != refused.tokens
 
+    def secrets(self) -> tuple[str, ...]:
+        """What was sent, and no error text may repeat."""
+        given = self._world.settings.access_token
+        held = self._held[1].tokens.access_token if self._held else None
+        return tuple(token for token in (given, held) if token)
+
     def new_refusal(self, reason: str) -> TokenRefusedError:
         """The error for a 401 that no refresh mends."""
         world = self._world

@@ -189,6 +189,15 @@ def new_stdout_sink() -> Pipe | Screen:
     return Screen(sys.stdout) if sys.stdout.isatty() else Pipe(sys.stdout)
 
 
+def forget_stdout() -> None:
+    """Whoever read standard output has gone: what is left in its buffer must not fail at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, sys.stdout.fileno())
+    finally:
+        os.close(nowhere)
+
+
 def _check_is_text(beginning: bytearray, content_type: str) -> None:
     kind = content_type.partition(";")[0].strip().lower()
     if b"\0" in beginning or (kind and not any(word in kind for word in _TEXT_TYPES)):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from procore_cli.models import Binding, Me, TokenSet
+from procore_cli.models import Binding, Me, StoreName, TokenSet
 from procore_cli.store.opening import open_storage
 from tests.cli import Machine
 from tests.provider import CLIENT_ID, JOE, Answer, Provider, Request
@@ -23,7 +23,9 @@ class People(Provider):
         super().__init__()
         self._owners: dict[str, Any] = {}
 
-    def sign_in(self, machine: Machine, person: Any, environment: str = "production") -> None:
+    def sign_in(
+        self, machine: Machine, person: Any, environment: str = "production", store: StoreName = "keyring"
+    ) -> None:
         """Save fresh tokens of the person's as a sign-in does, without the browser."""
         answer = self.tokens()
         fresh = TokenSet(
@@ -38,7 +40,7 @@ class People(Provider):
             storage = open_storage(
                 machine.data,
                 environment,
-                "keyring",
+                store,
                 tell=print,
                 warn=print,
                 database=Path(database) if database else None,

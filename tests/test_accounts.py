@@ -330,3 +330,16 @@ def test_many_rows_are_listed_in_no_time(machine: Machine) -> None:
     # Those whom no environment knows are listed with the one in force.
     assert len(lines) == 20_002
     assert time.perf_counter() - started < 2
+
+
+def test_an_ambiguous_email_is_refused_before_the_browser_opens(machine: Machine, people: People) -> None:
+    people.sign_in(machine, {**SECOND, "id": 44444})
+    before = len(people.requests)
+
+    result = machine.run_here("signin", "--account", "second@example.com", "--browser", "false")
+    left = machine.run_here("signout")
+
+    assert result.code == 2
+    assert "22222" in result.err
+    assert len([request for request in people.requests[before:] if request.path == "/oauth/authorize"]) == 0
+    assert left.code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
@@ -223,6 +224,43 @@ def test_a_call_that_is_refused_again_is_not_repeated_again(
 
     assert (response.status_code, response.text) == (401, "never")
     assert (len(api.calls), refreshes(provider)) == (2, 1)
+
+
+def test_where_no_token_will_do_not_every_call_costs_a_refresh(
+    machine: Machine, provider: Provider, api: ApiServer
+) -> None:
+    api.script[PATH] = lambda _: Answer(401, "never")
+    auth = ProcoreAuth()
+
+    assert {get(api.url + PATH, auth).status_code for _ in range(4)} == {401}
+    assert refreshes(provider) == 1
+    assert get(api.url + "/elsewhere", auth).status_code == 200
+
+
+def test_a_token_that_was_taken_away_twice_is_renewed_twice(
+    machine: Machine, provider: Provider, api: ApiServer
+) -> None:
+    auth = ProcoreAuth()
+    for _ in range(2):
+        provider.expire()
+        assert get(api.url + PATH, auth).status_code == 200
+
+    assert refreshes(provider) == 2
+
+
+@pytest.mark.parametrize("target", ["http://[bad/x", "http:\\\\example.com", "/ok\\..", "mailto:x"])
+def test_a_redirect_that_cannot_be_read_takes_nothing_along(
+    machine: Machine, api: ApiServer, target: str
+) -> None:
+    api.redirect("/go", target)
+    kept: list[requests.PreparedRequest] = []
+
+    with contextlib.suppress(requests.RequestException, ValueError):
+        get(
+            f"{api.url}/go", ProcoreAuth(company=1), hooks={"response": lambda r, **_: kept.append(r.request)}
+        )
+
+    assert not {"Authorization", "Procore-Company-Id"} & kept[0].headers.keys()
 
 
 def test_a_token_that_another_process_renewed_is_taken_at_a_401_without_another_refresh(

@@ -75,7 +75,7 @@ MAY_IMPORT = {
         "tables",
         "world",
     }
-    | {"calling", "gauge", "outlet", "procore"},
+    | {"calling", "gauge", "outlet", "procore", "sinks"},
     "cli": {"__main__", "commands", "errors", "render"},
     "__main__": {"cli"},
     "__init__": {"auth", "errors", "models"},

@@ -322,3 +322,41 @@ def test_tokens_that_are_neither_deleted_nor_revoked_are_told_of_with_the_way_ou
     assert "could not be deleted here yet" in result.err
     assert "not revoked, and may still live at Procore" in result.err
     assert "My Connected Apps" in result.err
+
+
+def test_an_account_that_was_refused_is_signed_out_without_a_request(
+    machine: Machine, people: People
+) -> None:
+    people.refuse_person(JOE)
+    assert machine.run_here("refresh").code == 4
+    before = len(people.requests)
+
+    result = machine.run_here("signout")
+
+    assert (result.code, result.out) == (0, "")
+    assert "had refused its tokens already" in result.err
+    assert len(people.requests) == before
+    assert "signed out" in machine.run_here("accounts").out
+    assert machine.run_here("signout").code == 4
+
+
+def test_what_another_store_could_not_delete_is_not_this_sign_outs_failure(
+    machine: Machine, people: People
+) -> None:
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
+    machine.variables["TEST_KEYRING_FAULT"] = "missing"
+    people.sign_in(machine, JOE, store="file")
+
+    result = machine.run_here("signout")
+
+    assert result.code == 0, result.err
+    assert "revoked at Procore and deleted here" in result.err
+    assert "keyring store could not be deleted yet" in result.err
+
+
+@pytest.mark.parametrize("option", ["--account", "--env"])
+def test_an_empty_option_does_not_mean_the_usual_account(
+    machine: Machine, people: People, option: str
+) -> None:
+    assert machine.run_here("signout", option, "").code == 2
+    assert people.count_alive(JOE) == 2

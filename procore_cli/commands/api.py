@@ -67,7 +67,7 @@ def command(teller: Teller, /, environment: str | None, account: str | None, **t
     PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
     Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
     """
-    from procore_cli import calling
+    from procore_cli import calling, sinks
     from procore_cli.settings import Asked
     from procore_cli.world import open_world
 
@@ -80,6 +80,9 @@ def command(teller: Teller, /, environment: str | None, account: str | None, **t
         except CompanyRefusedError as error:
             _show_companies(world, error)
             raise
+        except BrokenPipeError:
+            # Click would end with 1, but a reader that has enough (`| head`) is no failure.
+            sinks.forget_stdout()
 
 
 def _check(typed: dict[str, Any]) -> None:

@@ -15,13 +15,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 def environment(command: F) -> F:
     """`--env NAME`: which of Procore's environments."""
     return click.option(
-        "-e", "--env", "environment", metavar="NAME", help="production, sandbox, monthly, federal or demo."
+        "-e",
+        "--env",
+        "environment",
+        metavar="NAME",
+        callback=_refuse_empty,
+        help="production, sandbox, monthly, federal or demo.",
     )(command)
 
 
 def account(help_text: str) -> Callable[[F], F]:
     """`--account WHO`: an e-mail or Procore id."""
-    return click.option("-a", "--account", metavar="WHO", help=help_text)
+    return click.option("-a", "--account", metavar="WHO", callback=_refuse_empty, help=help_text)
 
 
 def as_json(command: F) -> F:
@@ -39,6 +44,13 @@ def debug(command: F) -> F:
         callback=_set_debug,
         help="Show each step.",
     )(command)
+
+
+def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    # It comes from a script's variable that is not set, and must not mean somebody else.
+    if value == "":
+        raise click.BadParameter("it is empty.", param=option)
+    return value
 
 
 def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:

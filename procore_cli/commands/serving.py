@@ -1,4 +1,4 @@
-"""The pretend Procore in the foreground: started, explained, ended; refuses to mix talk into its variables."""
+"""The pretend Procore in the foreground: started, explained, ended; refuses to mix talk into variables."""
 
 from __future__ import annotations
 

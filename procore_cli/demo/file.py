@@ -76,6 +76,8 @@ class DemoFile:
 
         try:
             with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)) as db:
+                # Nothing real is lost where the machine stops, and every sign-in and test is faster.
+                db.execute("PRAGMA synchronous = OFF")
                 yield db
         except sqlite3.Error as error:
             raise DatabaseError(

@@ -21,7 +21,7 @@ _STATUSES = frozenset((301, 302, 303, 307, 308))
 def find_redirected(call: Call, stream: Stream, environment: Environment) -> Call | None:
     """The call that a redirect asks for, or None where the answer is to be taken as it is.
 
-    At another origin the call carries none of its headers. Raises RedirectRefusedError.
+    At another origin the call carries neither its headers nor a body. Raises RedirectRefusedError.
     """
     location = stream.headers.get("location", "")
     if stream.status not in _STATUSES or not location or call.method not in ("GET", "HEAD"):
@@ -30,7 +30,7 @@ def find_redirected(call: Call, stream: Stream, environment: Environment) -> Cal
     if find_origin(target) == find_origin(call.url):
         return replace(call, url=target)
     # A file's URL leads to another cloud: nothing that we say to Procore is for its eyes.
-    return replace(call, url=target, headers={})
+    return replace(call, url=target, headers={}, body=None)
 
 
 def _read_target(url: str, location: str, environment: Environment) -> str:

@@ -117,7 +117,7 @@ class Database:
 
         try:
             yield
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise self._new_error(str(error)) from None
 
     def _new_error(self, text: str) -> DatabaseError:

@@ -53,6 +53,11 @@ def list_live(rows: Rows, environment: str) -> dict[int | None, Entry]:
     return {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
 
 
+def is_kept(rows: Rows, name: str) -> bool:
+    """Whether something may lie under a name."""
+    return bool(rows.run("SELECT 1 FROM procore_login_entries WHERE name = ? AND parts IS NOT 0", (name,)))
+
+
 def has_pending_refresh(rows: Rows, environment: str, procore_id: int) -> bool:
     """Whether a refresh of the account is under way, or was interrupted."""
     return any(e.kind == "refresh" for e in list_in_state(rows, environment, procore_id, "pending"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
@@ -36,6 +37,7 @@ _PLATFORM_BACKENDS = {
     "darwin": ("keyring.backends.macOS.Keyring",),
     "win32": ("keyring.backends.Windows.WinVaultKeyring",),
 }
+_BUS_PATIENCE_S = 0.5
 # Whether the collection is locked is worth a short wait only.
 _LOCK_QUERY = Limits(notice_s=1.0, give_up_s=1.0)
 
@@ -82,9 +84,7 @@ class Keyring:
 
     def _attempt(self, action: str, work: Callable[[KeyringBackend], T]) -> T | KeyringError:
         try:
-            if self._backend is None:
-                self._backend = _choose_backend()
-            return work(self._backend)
+            return self._work_once_connected(work)
         except KeyringError as error:
             return error
         except Exception as error:  # noqa: BLE001 - backends leak whatever their libraries raise
@@ -92,6 +92,19 @@ class Keyring:
             if type(error).__name__ == "NoKeyringError" and self._backend is not None:
                 return new_useless_error(_find_name(self._backend), _name_remedy())
             return translate(error, action)
+
+    def _work_once_connected(self, work: Callable[[KeyringBackend], T]) -> T:
+        # jeepney gives a busy bus one second to let us in, and nothing has been asked of it by then.
+        while True:
+            started = time.monotonic()
+            try:
+                if self._backend is None:
+                    self._backend = _choose_backend()
+                return work(self._backend)
+            except TimeoutError:
+                # One that comes at once is something else. The caller leaves after its own time limit.
+                if time.monotonic() - started < _BUS_PATIENCE_S:
+                    raise
 
     def _tell_waiting(self) -> None:
         locked = self._backend is not None and _find_name(self._backend) == _SECRET_SERVICE and is_locked()
@@ -178,6 +191,8 @@ def _find_platform_backend() -> KeyringBackend | None:
             # Once, not twice as keyring's own load_keyring would have it: on Linux this asks the bus.
             if backend_class.priority > 0:
                 return backend_class()
+        except TimeoutError:
+            raise
         except Exception:  # noqa: BLE001, S112 - it is not there, for one of many reasons
             continue
     return None

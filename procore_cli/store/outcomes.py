@@ -38,10 +38,12 @@ class SignInSaved:
 class SignedOut:
     """What a sign-out took out of use.
 
-    `tokens` is None if they were gone already, or could not be read: `unread` then says why.
+    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` holds
+    what is to be deleted, if anything was live.
     """
 
     tokens: TokenSet | None
+    entry: Entry | None = None
     unread: StorageError | None = None
 
 

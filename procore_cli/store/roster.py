@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
-from procore_cli.errors import SignInNeededError, UnknownAccountError
+from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Entry, Me, User
 from procore_cli.store import accounts, entries, failures
 from procore_cli.store.database import Database, Rows
@@ -36,7 +36,7 @@ class Roster:
     def find_named(self, who: str) -> Account:
         """The account that `who` (an e-mail or a procore_id) means; a row is enough.
 
-        Raises UnknownAccountError, with the candidates.
+        Raises UnknownAccountError, or AmbiguousAccountError, with the candidates.
         """
         with self._database.reading() as rows:
             user = self._find_user(accounts.list_users(rows), who.strip())
@@ -54,6 +54,10 @@ class Roster:
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
         return [listed.account for listed in self.list_accounts() if listed.is_signed_in]
+
+    def list_refused(self) -> list[Account]:
+        """The accounts whose refresh token Procore refused last."""
+        return [listed.account for listed in self.list_accounts() if listed.is_refused]
 
     def find_expiry(self, account: Account) -> int | None:
         """When the account's access token ends (seconds, UTC); None where Procore did not say.
@@ -104,7 +108,7 @@ class Roster:
         if len(meant) == 1:
             return meant[0]
         if meant:
-            raise UnknownAccountError(
+            raise AmbiguousAccountError(
                 f"{who} is more than one account in {self.environment}: {_list_names(meant)}.",
                 "Name one by its Procore id.",
             )

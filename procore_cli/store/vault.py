@@ -113,20 +113,20 @@ class Vault(Roster):
                 found = None if state.live is None else self._ledger.read_tokens(state.live)
             except StorageError as error:
                 self._commit_signout(account, None)
-                return SignedOut(None, error)
+                return SignedOut(None, state.live, error)
             if self._commit_signout(account, state):
-                return SignedOut(found)
+                return SignedOut(found, state.live)
 
-    def clean(self, account: Account) -> bool:
-        """Delete what a sign-out left; False if some of it could not be deleted yet.
+    def clean(self, account: Account, left: Entry | None = None) -> bool:
+        """Delete what a sign-out left; False if the entry `left` could not be deleted yet.
 
         Waits for the account's lock, unless whoever holds it cleans. Raises BusyError, StorageError.
         """
         procore_id = account.user.procore_id
-        with self._locks.hold(procore_id, leave_when=lambda: self._is_clean(procore_id)) as held:
+        with self._locks.hold(procore_id, leave_when=lambda: self._is_deleted(left)) as held:
             if held:
                 settle(self._ledger, procore_id, lenient=True)
-        return self._is_clean(procore_id)
+        return self._is_deleted(left)
 
     def clean_free(self) -> None:
         """Settle and delete at every account whose lock is free."""
@@ -177,9 +177,11 @@ class Vault(Roster):
                 accounts.save_current(rows, self.environment, None)
         return True
 
-    def _is_clean(self, procore_id: int) -> bool:
+    def _is_deleted(self, left: Entry | None) -> bool:
+        if left is None:
+            return True
         with self._database.reading() as rows:
-            return procore_id not in entries.list_unsettled(rows, self.environment, self._ledger.now())
+            return not entries.is_kept(rows, left.name)
 
     def _read_state(self, account: Account) -> State:
         with self._database.reading() as rows:

@@ -93,6 +93,7 @@ def serving_api(server: ApiServer) -> Iterator[ApiServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_any(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}

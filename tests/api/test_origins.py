@@ -16,12 +16,14 @@ def test_a_redirect_to_another_cloud_is_followed_without_anything_of_ours(
 ) -> None:
     api.always(b"", status, Location=f"{elsewhere.url}/file?signature=a%2Fb#part")
 
-    called = call("file", "--company", "7", "-H", "X-Own: 1", "-H", "Cookie: a=b")
+    own = ("--company", "7", "-H", "X-Own: 1", "-H", "Cookie: a=b")
+    called = call("file", *own, "-X", "GET", "--input", "-", stdin=b"a body of ours")
 
     assert_ended(called)
     assert called.out == b"from elsewhere"
     assert elsewhere.last.target == "/file?signature=a%2Fb"
-    assert not {*OURS, "cookie"} & elsewhere.last.headers.keys()
+    assert not {*OURS, "cookie", "content-type"} & elsewhere.last.headers.keys()
+    assert (api.last.body, elsewhere.last.body) == (b"a body of ours", b"")
 
 
 def test_a_redirect_at_the_api_keeps_the_bearer(call: Caller, api: ApiServer) -> None:

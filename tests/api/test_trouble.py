@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply
+from tests.cli import free_port
+from tests.procore import procore_servers as servers
 
 OK = Reply(200, b"ok")
 
@@ -223,10 +226,51 @@ def test_a_body_that_breaks_off_ends_with_5(call: Caller, api: ApiServer) -> Non
     assert "broke off" in called.err
 
 
-def test_an_api_that_is_not_there_ends_with_5(call: Caller, api: ApiServer) -> None:
-    from tests.cli import free_port
+def test_a_reason_never_repeats_the_token(call: Caller, api: ApiServer) -> None:
+    api.play = lambda seen: Reply(422, {"errors": f"bad {seen.headers['authorization']}"})
 
-    called = call("x", variables={"PROCORE_API_URL": f"http://127.0.0.1:{free_port()}"})
+    called = call("x")
 
-    assert called.code in (3, 5)
+    assert_ended(called, 5)
+    assert "bad Bearer" in called.err
+
+
+def test_an_api_that_is_not_there_ends_with_5(call: Caller) -> None:
+    variables = {"PROCORE_API_URL": f"http://127.0.0.1:{free_port()}", "PROCORE_ACCESS_TOKEN": "x"}
+
+    called = call("x", "-X", "POST", variables=variables)
+
+    assert_ended(called, 5)
     assert called.out == b""
+    assert "connection refused" in called.err
+
+
+@pytest.mark.parametrize(("method", "attempts"), [("GET", 2), ("HEAD", 2), ("POST", 1), ("DELETE", 1)])
+def test_a_broken_connection_is_tried_again_by_safe_methods_alone(
+    call: Caller, method: str, attempts: int
+) -> None:
+    server = servers.Server(servers.resetting)
+    variables = {"PROCORE_API_URL": server.url, "PROCORE_ACCESS_TOKEN": "x"}
+
+    called = call("x", "-X", method, variables=variables)
+    server.stop()
+
+    assert_ended(called, 5)
+    assert len(server.requests) == attempts
+
+
+def test_a_second_attempt_may_succeed(call: Caller) -> None:
+    broken = [True]
+
+    def behave(server: servers.Server, connection: Any) -> None:
+        if broken.pop() if broken else False:
+            servers.resetting(server, connection)
+        else:
+            servers.closing_after(servers.http("200 OK", b"ok"))(server, connection)
+
+    server = servers.Server(behave)
+    called = call("x", variables={"PROCORE_API_URL": server.url, "PROCORE_ACCESS_TOKEN": "x"})
+    server.stop()
+
+    assert_ended(called)
+    assert called.out == b"ok"

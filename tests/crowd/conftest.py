@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Machine
+from tests.crowd import figures
 from tests.crowd.crowd import Crowd, SlowProvider, released, sign_up
 from tests.provider import serving
 
@@ -31,3 +32,13 @@ def machine(tmp_path: Path, provider: SlowProvider, request: pytest.FixtureReque
 @pytest.fixture
 def crowd(tmp_path: Path) -> Crowd:
     return Crowd(tmp_path / "crowd")
+
+
+@pytest.fixture
+def held_up(tmp_path: Path) -> Crowd:
+    """All are at the lock before its holder goes on, and it keeps the lock until all the others have ended."""
+    return Crowd(tmp_path / "crowd", gathers=True, lingers=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    figures.print_all(terminalreporter)

@@ -67,13 +67,14 @@ class SlowProvider(Provider):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command of the crowd ended; `at` counts as `time.monotonic` does."""
+    """How a command of the crowd ended; `at` counts as `time.monotonic` does, `locks`: how many it got."""
 
     code: int
     out: str
     err: str
     at: float
     cpu_s: float
+    locks: int
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,18 @@ class Job:
 
 @dataclass
 class Crowd:
-    """Runs jobs at once; `read_timeout_s` replaces the minute that a run waits for an answer."""
+    """Runs jobs at once; `read_timeout_s` replaces the minute that a run waits for an answer.
+
+    `gathers`: whoever gets a lock goes on when all have asked for one.
+    `lingers`: whoever has a lock releases it when all the others have ended.
+    """
 
     folder: Path
     read_timeout_s: float | None = None
+    gathers: bool = False
+    lingers: bool = False
     rounds: int = field(default=0, init=False)
-    took_s: float = field(default=0.0, init=False)
+    started_at: float = field(default=0.0, init=False)
 
     def run(self, jobs: Iterable[Job]) -> list[Ended]:
         """Run them all to their end; in the order of the jobs."""
@@ -108,21 +115,23 @@ class Crowd:
             }
             for number, job in enumerate(jobs)
         ]
-        said = _serve(folder / "spec.json", {"jobs": spec, "read_timeout_s": self.read_timeout_s})
-        self.took_s = max(at for _, at, _ in said["ended"]) - said["started"]
+        options = {name: getattr(self, name) for name in ("read_timeout_s", "gathers", "lingers")}
+        said = _serve(folder / "spec.json", {"jobs": spec, **options})
+        self.started_at = said["started"]
         return [
-            Ended(code, *(_read(folder / f"{number}.{name}") for name in ("out", "err")), at, cpu_s)
+            Ended(
+                code,
+                *(_read(folder / f"{number}.{name}") for name in ("out", "err")),
+                at,
+                cpu_s,
+                int(_read(folder / f"{number}.locks") or -1),
+            )
             for number, (code, at, cpu_s) in enumerate(said["ended"])
         ]
 
     def run_same(self, machine: Machine, runs: int, *arguments: str) -> list[Ended]:
         """The same command, so many times at once."""
         return self.run([Job(machine, arguments)] * runs)
-
-    def measure_idle(self, machine: Machine, runs: int) -> float:
-        """How many seconds this machine takes for so many commands with nothing to wait for."""
-        self.run_same(machine, runs, "whoami", "--offline")
-        return self.took_s
 
     def run_each(self, words: Iterable[tuple[Machine, str]]) -> list[Ended]:
         """One command without options for each word, at once."""
@@ -146,7 +155,7 @@ def _serve(path: Path, spec: dict[str, object]) -> Any:
 
 
 def _read(path: Path) -> str:
-    return path.read_text("utf-8")
+    return path.read_text("utf-8") if path.exists() else ""
 
 
 def sign_up(machine: Machine, provider: SlowProvider, *options: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -22,12 +23,16 @@ from procore_cli import __main__, cli, flow, render, settings, world
 from procore_cli.commands import refresh, token, whoami
 from procore_cli.procore import oauth, transport
 from procore_cli.store import files, keyrings, opening
+from tests.crowd.turnstile import Turnstile
 
 # Loaded before the fork, so that a hundred imports do not spread the starts over many seconds.
 LOADED = (cli, filelock, files, flow, keyrings, oauth, opening, refresh, render, requests, settings, token)
 LOADED_TOO = (whoami, world)
 # A child that hangs ends by itself, whoever is left to see it.
 LONGEST_S = 120
+# Who waits for the others so long has waited for somebody who will not come.
+PATIENCE_S = 30.0
+NOT_IN_TIME = 99
 
 
 def main() -> None:
@@ -35,40 +40,100 @@ def main() -> None:
     if spec["read_timeout_s"] is not None:
         limits = transport.Transport.__init__.__defaults__ or ()
         transport.Transport.__init__.__defaults__ = (*limits[:-1], spec["read_timeout_s"])
-    waits, goes = os.pipe()
-    places = {_fork(job, waits, goes): place for place, job in enumerate(spec["jobs"])}
-    os.close(waits)
+    gates = Gates(len(spec["jobs"]), gathers=spec["gathers"], lingers=spec["lingers"])
+    places = {_fork(job, gates): place for place, job in enumerate(spec["jobs"])}
     started = time.monotonic()
-    os.close(goes)
+    gates.start.open()
     ended: list[Any] = [None] * len(places)
-    for _ in range(len(places)):
+    for left in reversed(range(len(places))):
         process, status, usage = os.wait4(-1, 0)
         cpu_s = usage.ru_utime + usage.ru_stime
         ended[places[process]] = [os.waitstatus_to_exitcode(status), time.monotonic(), cpu_s]
+        if left == 1:
+            gates.last.open()
     sys.stdout.write(json.dumps({"started": started, "ended": ended}))
 
 
-def _fork(job: dict[str, Any], waits: int, goes: int) -> int:
+class Gate:
+    """A pipe that nobody writes to: reading it ends when the parent, which alone may, opens the gate."""
+
+    def __init__(self) -> None:
+        self._waits, self._opens = os.pipe()
+        self._is_open = False
+
+    def open(self) -> None:
+        if not self._is_open:
+            self._is_open = True
+            os.close(self._opens)
+
+    def wait(self) -> bool:
+        """Whether it was opened in time."""
+        return bool(select.select([self._waits], [], [], PATIENCE_S)[0])
+
+    def leave_to_parent(self) -> None:
+        """To be called in each child: the gate stays shut while anybody could still write."""
+        os.close(self._opens)
+
+
+class Gates:
+    """Where the children wait: for the start, for each other at the lock, for the others' ends."""
+
+    def __init__(self, runs: int, *, gathers: bool, lingers: bool) -> None:
+        self.start, self.last = Gate(), Gate()
+        self._runs = runs
+        self._gathers, self._lingers = gathers, lingers
+        self._arrivals, self._arrive = os.pipe()
+
+    def new_turnstile(self) -> Turnstile:
+        """What this child's locks go through."""
+        return Turnstile(
+            came=lambda: os.write(self._arrive, b"."),
+            wait_for_all=self._wait_for_all if self._gathers else lambda: None,
+            wait_for_ends=self._wait_for_ends if self._lingers else lambda: None,
+        )
+
+    def _wait_for_all(self) -> None:
+        # One holder reads them all; a second one, which should not be, has nothing to wait for.
+        while self._runs > 0:
+            ready, _, _ = select.select([self._arrivals], [], [], PATIENCE_S)
+            if not ready:
+                os._exit(NOT_IN_TIME)
+            self._runs -= len(os.read(self._arrivals, self._runs))
+
+    def _wait_for_ends(self) -> None:
+        if not self.last.wait():
+            os._exit(NOT_IN_TIME)
+
+
+def _fork(job: dict[str, Any], gates: Gates) -> int:
     process = os.fork()
     if process == 0:
         code = 1
         try:
             signal.alarm(LONGEST_S)
-            os.close(goes)
-            code = _run(job, waits)
+            for gate in (gates.start, gates.last):
+                gate.leave_to_parent()
+            code = _run(job, gates)
         finally:
             os._exit(code)
     return process
 
 
-def _run(job: dict[str, Any], waits: int) -> int:
+def _run(job: dict[str, Any], gates: Gates) -> int:
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{job['place']}.{name}", os.O_WRONLY | os.O_CREAT, 0o600), number)
     os.environ.update(job["variables"])
     sys.argv = ["procore-login", *job["arguments"]]
-    # Ends when the parent closes the other side.
-    os.read(waits, 1)
+    turnstile = gates.new_turnstile()
+    turnstile.watch()
+    gates.start.wait()
     time.sleep(job["delay_s"])
+    code = _run_command()
+    Path(f"{job['place']}.locks").write_text(str(turnstile.got), "utf-8")
+    return code
+
+
+def _run_command() -> int:
     try:
         __main__.main()
     except SystemExit as end:

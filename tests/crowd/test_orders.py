@@ -6,13 +6,16 @@ import random
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
 from procore_cli.models import Entry
 from procore_cli.store import tokens
+from procore_cli.store.files import new_file_name
 from procore_cli.store.opening import Storage, open_storage
-from procore_cli.store.parts import load_text
+from procore_cli.store.parts import USERNAME, load_text, new_service
 from tests.cli import Machine, browser, free_port
 from tests.crowd.crowd import Crowd, Ended, Job, SlowProvider, assert_sent_once, sign_up
 
@@ -20,6 +23,8 @@ pytestmark = pytest.mark.crowd
 
 ROUNDS = 8
 SPREAD_S = 1.2
+# More than any of these tokens needs.
+MOST_PARTS = 9
 JOE = "11111"
 SECOND = {"id": 22222, "login": "second@example.com", "name": None}
 # What a command may end with, as far as the others' doings go.
@@ -28,7 +33,7 @@ CODES = {"signin": {0}, "signout": {0, 4}, "switch": {0, 4}}
 
 @dataclass(frozen=True)
 class End:
-    """What the machine holds, once a run under the lock has tidied up."""
+    """What the machine holds, once another account's save has tidied up."""
 
     current: int | None
     listed: list[Entry]
@@ -70,8 +75,6 @@ def look(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> End:
     for name, value in machine.environ().items():
         monkeypatch.setenv(name, value)
     storage = new_storage(machine)
-    for listed in storage.vault.list_accounts():
-        storage.vault.clean(listed.account)
     accounts = storage.vault.list_accounts()
     current = [line.account for line in accounts if line.is_current]
     entries = list_entries(machine)
@@ -79,7 +82,7 @@ def look(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> End:
         current[0].user.procore_id if current else None,
         entries,
         [(who.user.procore_id, who.user.email or "") for who in (line.account for line in accounts)],
-        count_secrets(machine),
+        len(list_secrets(machine)),
         {entry.procore_id or 0: read_tokens(storage, entry) for entry in entries},
     )
 
@@ -100,10 +103,19 @@ def list_entries(machine: Machine) -> list[Entry]:
     return [Entry(*values) for values in found]
 
 
-def count_secrets(machine: Machine) -> int:
+def list_secrets(machine: Machine) -> set[Path]:
+    """Whatever lies in the stores, drafts too."""
     folder = machine.data / "secrets"
-    files = list(folder.iterdir()) if folder.exists() else []
-    return len(files) + len(list(machine.keyring.iterdir()))
+    return {*(folder.iterdir() if folder.exists() else ()), *machine.keyring.iterdir()}
+
+
+def list_paths(machine: Machine, entry: Entry) -> list[Path]:
+    """Where the parts of an entry may lie."""
+    services = [new_service("production", entry.name, part) for part in range(1, MOST_PARTS + 1)]
+    if entry.store == "file":
+        return [machine.data / "secrets" / new_file_name(service, USERNAME) for service in services]
+    names = [sha256(f"{service}\n{USERNAME}".encode()).hexdigest() for service in services]
+    return [machine.keyring / f"{name}.entry" for name in names]
 
 
 def read_tokens(storage: Storage, entry: Entry) -> tuple[str, str | None]:
@@ -115,6 +127,23 @@ def read_tokens(storage: Storage, entry: Entry) -> tuple[str, str | None]:
 def assert_codes(jobs: list[Job], ended: list[Ended]) -> None:
     for job, end in zip(jobs, ended, strict=True):
         assert end.code in CODES.get(job.arguments[0], {0, 4}), (job.arguments, end.err)
+
+
+def assert_all_is_listed(machine: Machine) -> None:
+    """Nothing is under way any more; what the commands could not delete yet is dead, and on the list."""
+    entries = list_entries(machine)
+    assert {entry.state for entry in entries} <= {"live", "dead"}
+    lying = list_secrets(machine)
+    assert lying <= {path for entry in entries for path in list_paths(machine, entry)}
+    for entry in entries:
+        if entry.state == "live":
+            assert len(lying & set(list_paths(machine, entry))) == entry.parts
+
+
+def clean_as_a_person_does(machine: Machine) -> None:
+    """Any save cleans up at the other accounts as well."""
+    saved = machine.run_here("refresh", "--account", "second@example.com")
+    assert saved.code == 0, saved.err
 
 
 def assert_is_one_of_the_orders(end: End, provider: SlowProvider) -> None:
@@ -149,4 +178,6 @@ def test_commands_that_change_one_account_at_once_end_in_one_of_their_orders(
 
         assert_codes(jobs, ended)
         assert_sent_once(provider)
+        assert_all_is_listed(machine)
+        clean_as_a_person_does(machine)
         assert_is_one_of_the_orders(look(machine, monkeypatch), provider)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -19,46 +19,56 @@ from procore_cli.errors import ProcoreLoginError
 from procore_cli.procore.transport import Transport
 from procore_cli.render import Teller
 from procore_cli.settings import Asked
-from procore_cli.store.lock import POLL_S
 from procore_cli.world import World, open_world
 from tests.cli import Machine
 from tests.crowd.crowd import SlowProvider
+from tests.crowd.figures import hand_in
+from tests.crowd.turnstile import Turnstile
 
 pytestmark = pytest.mark.crowd
 
 RUNS = 60
-READ_TIMEOUT_S = 3.0
-# Waiters that took the lock in turn would need one poll each; that a busy machine is slow is added.
-AT_ONCE_S = RUNS * POLL_S / 2
+READ_TIMEOUT_S = 1.5
+# Who waits for the others so long has waited for somebody who will not come.
+PATIENCE_S = 20.0
+# No proof of anything, the lock's holder is that: a waiter that takes so long has waited for something else.
+SANE_S = 30.0
 Outcome = tuple[int, str]
 
 
 @dataclass
 class Threads:
-    """Asks for a token in many threads, which share one world or have one each."""
+    """Asks for a token in many threads, which share one world or have one each.
+
+    All are at the lock before its holder goes on, and it keeps the lock until all the others have ended.
+    """
 
     shares: bool
+    turnstile: Turnstile = field(init=False)
+    last_waiter_at: float = field(default=0.0, init=False)
+    _comers: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0), init=False)
+    _enders: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0), init=False)
+    _is_late: bool = field(default=False, init=False)
 
-    def run(self, min_ttl_s: int = 60) -> tuple[Counter[Outcome], float]:
-        """What they ended with, and when the last one did."""
-        outcomes = self._run(lambda world: flow.token(world, min_ttl_s))
-        return outcomes, time.monotonic()
+    def __post_init__(self) -> None:
+        self.turnstile = Turnstile(
+            came=self._comers.release,
+            wait_for_all=lambda: self._wait_for(self._comers, RUNS),
+            wait_for_ends=lambda: self._wait_for(self._enders, RUNS - 1),
+        )
 
-    def measure_idle(self) -> float:
-        """How many seconds this machine takes for so many threads with nothing to wait for."""
-        started = time.monotonic()
-        self._run(lambda world: str(flow.whoami_offline(world)))
-        return time.monotonic() - started
-
-    def _run(self, work: Callable[[World], str]) -> Counter[Outcome]:
+    def run(self, min_ttl_s: int = 60) -> Counter[Outcome]:
+        """What they ended with."""
         together = threading.Barrier(RUNS)
 
         def ask(world: World) -> Outcome:
             together.wait()
             try:
-                return 0, work(world)
+                return 0, flow.token(world, min_ttl_s)
             except ProcoreLoginError as error:
                 return error.exit_code, ""
+            finally:
+                self._enders.release()
 
         def ask_alone(_: int) -> Outcome:
             with new_world() as world:
@@ -70,6 +80,14 @@ class Threads:
             with new_world() as world:
                 return Counter(pool.map(ask, [world] * RUNS))
 
+    def _wait_for(self, others: threading.Semaphore, count: int) -> None:
+        for _ in range(count):
+            # Once in vain is enough: the rest of a failing test need not take an hour.
+            if self._is_late or not others.acquire(timeout=PATIENCE_S):
+                self._is_late = True
+                raise AssertionError("the others did not get on without the lock")
+        self.last_waiter_at = time.monotonic()
+
 
 def new_world() -> AbstractContextManager[World]:
     return open_world(Asked(), Teller(io.StringIO()))
@@ -80,7 +98,9 @@ def threads(machine: Machine, monkeypatch: pytest.MonkeyPatch, request: pytest.F
     for name, value in machine.environ().items():
         monkeypatch.setenv(name, value)
     assert os.environ["PROCORE_LOGIN_HOME"] == str(machine.data)
-    return Threads(request.param)
+    threads = Threads(request.param)
+    threads.turnstile.watch(monkeypatch.setattr)
+    return threads
 
 
 @pytest.fixture
@@ -94,42 +114,54 @@ def limit_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return limit
 
 
+def assert_nobody_waited_in_turn(
+    threads: Threads, since: float, request: pytest.FixtureRequest, what: str
+) -> None:
+    """One thread got the lock, which it kept until all the others had ended: they left without it."""
+    assert threads.turnstile.got == 1
+    last_s = threads.last_waiter_at - since
+    hand_in(request, f"{RUNS} threads, {what}, the last waiter ended {last_s:.2f} s after it")
+    assert last_s < SANE_S
+
+
 @pytest.mark.parametrize("min_ttl_s", [60, 99999])
 def test_threads_get_one_token_for_one_refresh(
-    threads: Threads, provider: SlowProvider, min_ttl_s: int
+    threads: Threads, provider: SlowProvider, request: pytest.FixtureRequest, min_ttl_s: int
 ) -> None:
-    provider.delay_s = 1.0
-
-    outcomes, ended_at = threads.run(min_ttl_s)
+    outcomes = threads.run(min_ttl_s)
 
     assert outcomes == {(0, provider.access_tokens()[1]): RUNS}
     assert len(provider.sent()) == 1
-    assert ended_at - provider.answered_at < AT_ONCE_S + threads.measure_idle()
+    assert_nobody_waited_in_turn(threads, provider.answered_at, request, "1 request, answered")
 
 
 def test_a_hanging_endpoint_costs_all_threads_one_request_and_one_read_limit(
-    threads: Threads, provider: SlowProvider, limit_reads: Callable[[], None]
+    threads: Threads,
+    provider: SlowProvider,
+    limit_reads: Callable[[], None],
+    request: pytest.FixtureRequest,
 ) -> None:
     provider.hangs = lambda _: True
     limit_reads()
 
-    outcomes, ended_at = threads.run()
+    outcomes = threads.run()
 
     assert outcomes == {(5, ""): RUNS}
     assert len(provider.sent()) == 1
-    assert ended_at - provider.asked_at < READ_TIMEOUT_S + AT_ONCE_S + threads.measure_idle()
+    given_up_at = provider.asked_at + READ_TIMEOUT_S
+    assert_nobody_waited_in_turn(threads, given_up_at, request, "1 request, unanswered, given up")
 
 
 def test_a_refused_token_is_sent_once_for_all_threads_and_never_again(
-    threads: Threads, provider: SlowProvider
+    threads: Threads, provider: SlowProvider, request: pytest.FixtureRequest
 ) -> None:
-    provider.refuses, provider.delay_s = True, 1.0
+    provider.refuses = True
 
-    outcomes, ended_at = threads.run()
+    outcomes = threads.run()
+    assert_nobody_waited_in_turn(threads, provider.answered_at, request, "1 request, refused")
     arrived = len(provider.requests)
-    later, _ = threads.run()
+    later = threads.run()
 
     assert outcomes == later == {(4, ""): RUNS}
     assert len(provider.sent()) == 1
-    assert ended_at - provider.answered_at < AT_ONCE_S + threads.measure_idle()
     assert len(provider.requests) == arrived

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from procore_cli.demo.models import Project
+from procore_cli.demo.models import Company, Project, Seed
+from procore_cli.demo.schema import sow
 
 PROJECTS = "/rest/v1.0/projects"
 
@@ -18,11 +19,10 @@ def links(reply) -> dict[str, str]:
 @pytest.fixture
 def many(server, program):
     """205 projects in a company of their own."""
-    records = server.inside.records
-    company = records.save_company("Many", app_installed=True)
-    for number in range(205):
-        records.save_project(Project(None, company, f"P{number}"), 0)
-    program.company = company
+    projects = tuple(Project(None, 7, f"P{number}") for number in range(205))
+    with server.inside.state.file.change() as db:
+        sow(db, Seed((), (Company(7, "Many"),), projects))
+    program.company = 7
     return program
 
 

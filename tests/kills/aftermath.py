@@ -16,7 +16,7 @@ class Aftermath:
     """The commands that are run after one was ended, and what they show; `where` names the trial."""
 
     def __init__(self, scene: Scene, where: str, rows_if_out: list[tuple[int, str]] | None = None) -> None:
-        """`rows_if_out`: what the table of users must hold if nobody may be signed in, None: somebody must."""
+        """`rows_if_out`: the table of users where nobody may be signed in; None: somebody must be."""
         self._scene = scene
         self._where = where
         self._rows_if_out = rows_if_out

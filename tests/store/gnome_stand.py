@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +52,7 @@ class Desktop:
     place: Path
     address: str
     environ: dict[str, str] = field(default_factory=dict)
+    bus: int = 0
     _keyring: subprocess.Popen[bytes] | None = None
 
     def start_keyring(self) -> None:
@@ -73,6 +76,17 @@ class Desktop:
             with self._keyring.stdin as stdin:
                 stdin.write(PASSWORD)
             connection.recv_until_filtered(arrivals, timeout=WAIT_S)
+
+    @contextmanager
+    def busy_bus(self, seconds: float) -> Iterator[None]:
+        """For so long the bus answers nobody, as on a machine under load."""
+        os.kill(self.bus, signal.SIGSTOP)
+        go_on = threading.Timer(seconds, os.kill, (self.bus, signal.SIGCONT))
+        go_on.start()
+        try:
+            yield
+        finally:
+            go_on.join()
 
     def end_keyring(self) -> None:
         """End the keyring that was started last, at once."""
@@ -180,6 +194,7 @@ def opening_desktop(place: Path, *, socket_path: Path | None = None, services: s
     ) as bus:
         assert bus.stdout is not None
         desktop = Desktop(place, bus.stdout.readline().strip().partition(",guid=")[0])
+        desktop.bus = bus.pid
         desktop.environ = {**environ, "DBUS_SESSION_BUS_ADDRESS": desktop.address}
         try:
             yield desktop

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
@@ -117,3 +118,31 @@ def test_what_is_no_socket_in_the_bus_place_is_not_used(
         assert_refused(machine.run_here(*SIGN_UP), "There is no keyring here", *CHOICES)
         assert desktop.list_services() == []
     assert provider.requests == []
+
+
+def test_a_bus_that_is_busy_for_seconds_is_waited_for(tmp_path: Path, provider: Provider) -> None:
+    with opening_desktop(tmp_path / "desktop") as desktop:
+        desktop.start_keyring()
+        machine = new_machine(tmp_path, desktop, provider)
+        machine.run(*SIGN_UP)
+        with desktop.busy_bus(2.5):
+            result = machine.run("token")
+
+        assert result.code == 0, result.err
+        assert "Waiting for the keyring" in result.err
+
+
+def test_a_bus_that_gets_busy_while_procore_answers_costs_no_account(
+    tmp_path: Path, provider: Provider
+) -> None:
+    with ExitStack() as stack, opening_desktop(tmp_path / "desktop") as desktop:
+        desktop.start_keyring()
+        machine = new_machine(tmp_path, desktop, provider)
+        machine.run(*SIGN_UP)
+        provider.script["/oauth/token"] = lambda _: stack.enter_context(desktop.busy_bus(2.5))
+
+        result = machine.run("refresh")
+
+        assert result.code == 0, result.err
+        assert machine.run("whoami").code == 0
+        assert provider.count("/oauth/token") == 2

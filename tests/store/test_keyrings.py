@@ -170,6 +170,29 @@ def test_what_backends_leak_is_translated(
     assert failure.value.__context__ is None
 
 
+@pytest.mark.parametrize(("patience_s", "is_kept"), [(0.0, True), (60.0, False)])
+def test_a_bus_that_lets_nobody_in_for_a_while_is_asked_again(
+    store: Keyring, monkeypatch: pytest.MonkeyPatch, patience_s: float, is_kept: bool
+) -> None:
+    # A time-out that comes at once is another one.
+    monkeypatch.setattr(keyrings, "_BUS_PATIENCE_S", patience_s)
+    late = iter([TimeoutError("auth"), TimeoutError("auth")])
+    real = MemoryKeyring.get_password
+
+    def wait(self: MemoryKeyring, service: str, username: str) -> str | None:
+        for error in late:
+            raise error
+        return real(self, service, username)
+
+    store.save(SERVICE, "token-set", SECRET)
+    monkeypatch.setattr(MemoryKeyring, "get_password", wait)
+    if is_kept:
+        assert store.load(SERVICE, "token-set") == SECRET
+    else:
+        with pytest.raises(KeyringError, match="TimeoutError"):
+            store.load(SERVICE, "token-set")
+
+
 def test_an_entry_that_goes_while_it_is_read_or_deleted_is_missing(
     store: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

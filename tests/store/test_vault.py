@@ -353,14 +353,14 @@ def test_a_sign_out_needs_no_lock(world: World) -> None:
 
 def test_cleaning_does_not_wait_for_a_lock_whose_holder_has_cleaned(world: World) -> None:
     joe = world.sign_in(1)
-    world.new_vault().sign_out(joe)
+    left = world.new_vault().sign_out(joe).entry
 
     def clean_elsewhere(_: float) -> None:
-        World(world.home, lock_scope=world.home / "elsewhere.db").new_vault().clean(joe)
+        World(world.home, lock_scope=world.home / "elsewhere.db").new_vault().clean(joe, left)
 
     world.sleep = clean_elsewhere
     with world.locks.hold(JOE.id):
-        assert world.new_vault().clean(joe)
+        assert world.new_vault().clean(joe, left)
     assert world.count_secrets() == 0
 
 
@@ -373,11 +373,11 @@ def test_a_sign_out_counts_even_if_the_keyring_fails(
     left = world.new_vault().sign_out(joe)
     assert left.tokens is None
     assert isinstance(left.unread, KeyringError)
-    assert not world.new_vault().clean(joe)
+    assert not world.new_vault().clean(joe, left.entry)
     monkeypatch.delenv("TEST_KEYRING_FAULT")
     assert world.new_vault().load(joe) is None
     assert world.new_vault().find_account() is None
-    assert world.new_vault().clean(joe)
+    assert world.new_vault().clean(joe, left.entry)
     assert keyring_entries == {}
 
 

@@ -1,0 +1,137 @@
+"""A company that is missing, or in which the app is not installed: said, listed, and one may be kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.api.api_machine import Caller, assert_ended, new_machine
+from tests.api.api_server import ApiServer, Reply, serving_api
+from tests.cli import Machine
+from tests.provider import Provider
+from tests.terminal import Terminal
+
+NOT_CONNECTED = {"errors": ["App is not connected to this company."]}
+COMPANIES = [{"id": 7, "name": "Joe's \x1b[31mbuilders"}, {"id": 8, "name": None}, {"name": "none"}, 9]
+
+
+@pytest.fixture
+def api(api: ApiServer) -> ApiServer:
+    api.plays["/rest/v1.0/companies"] = lambda _: Reply(200, COMPANIES)
+    return api
+
+
+def test_a_company_without_the_app_is_said_with_the_others(call: Caller, api: ApiServer) -> None:
+    api.always(NOT_CONNECTED, 403)
+
+    called = call("projects", "--company", "5")
+
+    assert_ended(called, 5)
+    assert called.out == b'{"errors": ["App is not connected to this company."]}'
+    assert "not installed in company 5" in called.err
+    assert "--company ID" in called.err
+    assert r"  7  Joe's \x1b[31mbuilders" in called.said
+    assert "  8  " in called.said
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"errors": "Procore-Company-Id header is required"}),
+        (403, {"errors": "Forbidden"}),
+        (404, {"message": "Company not found"}),
+    ],
+)
+def test_a_missing_company_is_said(call: Caller, api: ApiServer, status: int, body: object) -> None:
+    api.always(body, status)
+
+    called = call("projects")
+
+    assert_ended(called, 5)
+    assert "names no company" in called.err
+    assert "configure --env production --company ID" in called.err
+    assert "  8  " in called.said
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "arguments"),
+    [(404, {"errors": "Not Found"}, ()), (403, {"errors": "Forbidden"}, ("--company", "5"))],
+)
+def test_other_refusals_are_not_about_the_company(
+    call: Caller, api: ApiServer, status: int, body: object, arguments: tuple[str, ...]
+) -> None:
+    api.always(body, status)
+
+    called = call("projects", *arguments)
+
+    assert_ended(called, 5)
+    assert all(seen.path == "/rest/v1.0/projects" for seen in api.requests)
+
+
+@pytest.mark.parametrize("reply", [Reply(500, b"oops"), Reply(200, b"{}"), Reply(200, b"[")])
+def test_a_list_that_cannot_be_had_changes_nothing(call: Caller, api: ApiServer, reply: Reply) -> None:
+    api.always(NOT_CONNECTED, 403)
+    api.plays["/rest/v1.0/companies"] = lambda _: reply
+
+    called = call("projects", "--company", "5")
+
+    assert_ended(called, 5)
+    assert "not installed in company 5" in called.err
+
+
+def test_many_companies_are_cut_short(call: Caller, api: ApiServer) -> None:
+    api.always(NOT_CONNECTED, 403)
+    many = [{"id": number, "name": "x"} for number in range(1, 31)]
+    api.plays["/rest/v1.0/companies"] = lambda _: Reply(200, many)
+
+    said = call("projects", "--company", "99").said
+
+    assert "  20  x" in said
+    assert "  21  x" not in said
+    assert any("and 10 more" in line for line in said)
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("7", 7), ("", None), ("6", None), ("x", None)])
+def test_at_a_terminal_one_of_them_can_be_kept(
+    call: Caller, api: ApiServer, typed: str, kept: int | None
+) -> None:
+    api.always(NOT_CONNECTED, 403)
+
+    with Terminal(call.machine, "api", "projects", "--company", "5") as terminal:
+        terminal.read_until("Enter for none")
+        terminal.type(typed)
+        code = terminal.finish()
+
+    assert code == 5
+    assert call.machine.run_here("configure", "--show", "--json").json["company"] == kept
+
+
+def test_nothing_is_offered_where_a_variable_would_win(call: Caller, api: ApiServer) -> None:
+    api.always(NOT_CONNECTED, 403)
+    call.machine.variables["PROCORE_COMPANY_ID"] = "5"
+
+    with Terminal(call.machine, "api", "projects") as terminal:
+        assert terminal.finish() == 5
+
+    assert "Enter for none" not in terminal.drawn
+
+
+def test_the_demo_is_called_without_a_server_of_its_own(tmp_path: Path, provider: Provider) -> None:
+    demo = Machine(tmp_path / "demo")
+    assert demo.run_here("signup", "--env", "demo").code == 0
+
+    result = demo.run_here("api", "/rest/v1.0/companies", "--env", "demo", "--jsonl")
+
+    assert result.code == 0, result.err
+    assert result.out.startswith('{"')
+
+
+def test_a_list_is_asked_for_with_the_same_account(tmp_path: Path, provider: Provider) -> None:
+    with serving_api(ApiServer(lambda bearer: bearer in provider._bearers)) as api:
+        api.always(NOT_CONNECTED, 403)
+        caller = Caller(new_machine(tmp_path / "machine", provider, api), provider, api)
+        token = caller.sign_in()
+        caller("projects", "--company", "5")
+
+    assert {seen.headers["authorization"] for seen in api.requests} == {f"Bearer {token}"}

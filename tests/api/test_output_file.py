@@ -1,0 +1,170 @@
+"""`--output FILE`: the file is there whole or not at all, and looks like any other file of the user's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procore_cli.errors import OutputError
+from procore_cli.sinks import OutputFile
+from tests.api.api_machine import Caller, assert_ended
+from tests.api.api_server import ApiServer, Reply, pages
+from tests.cli import command
+
+DATA = bytes(range(256)) * 1000
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "downloads").mkdir()
+    return tmp_path / "downloads"
+
+
+def test_the_bytes_go_to_the_file_alone(call: Caller, api: ApiServer, folder: Path) -> None:
+    api.always(DATA, Content_Type="application/pdf")
+
+    called = call("file", "-o", str(folder / "plan.pdf"))
+
+    assert_ended(called)
+    assert (called.out, called.said) == (b"", [])
+    assert (folder / "plan.pdf").read_bytes() == DATA
+    assert list(folder.iterdir()) == [folder / "plan.pdf"]
+
+
+def test_its_mode_is_that_of_any_new_file(call: Caller, api: ApiServer, folder: Path) -> None:
+    api.always(DATA)
+    before = os.umask(0o027)
+    try:
+        call("file", "--output", str(folder / "f"))
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((folder / "f").stat().st_mode) == 0o640
+
+
+def test_the_head_stays_on_standard_output(call: Caller, api: ApiServer, folder: Path) -> None:
+    api.always(DATA)
+
+    called = call("file", "--include", "--output", str(folder / "f"))
+
+    assert called.out.startswith(b"HTTP/1.1 200 OK\n")
+    assert (folder / "f").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("form", [(), ("--jsonl",), ("--slurp",)])
+def test_pages_go_to_the_file(call: Caller, api: ApiServer, folder: Path, form: tuple[str, ...]) -> None:
+    pages(api, [1], [2])
+
+    assert_ended(call("projects", "--paginate", *form, "--output", str(folder / "f")))
+
+    expected = {(): b"[1][2]", ("--jsonl",): b"1\n2\n", ("--slurp",): b"[[1],[2]]"}[form]
+    assert (folder / "f").read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(404, b"no"), Reply(200, b"half", length=8), Reply(200, b"1", {"Link": "<//x/y>; rel=next"})]
+)
+def test_a_failure_leaves_the_former_file_and_nothing_else(
+    call: Caller, api: ApiServer, folder: Path, reply: Reply
+) -> None:
+    (folder / "f").write_bytes(b"former")
+    api.play = lambda _: reply
+
+    called = call("file", "--paginate", "--output", str(folder / "f"))
+
+    assert_ended(called, 5)
+    assert called.out == (b"no" if reply.status == 404 else b"")
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"former"]
+
+
+def test_what_a_link_points_to_is_replaced(call: Caller, api: ApiServer, folder: Path) -> None:
+    (folder / "real").write_bytes(b"former")
+    (folder / "link").symlink_to("real")
+    api.always(DATA)
+
+    assert_ended(call("file", "--output", str(folder / "link")))
+
+    assert (folder / "link").is_symlink()
+    assert (folder / "real").read_bytes() == DATA
+
+
+def test_a_device_is_written_to_and_stays_one(call: Caller, api: ApiServer) -> None:
+    api.always(DATA)
+
+    assert_ended(call("file", "--output", "/dev/null"))
+
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_dash_is_standard_output(call: Caller, api: ApiServer) -> None:
+    api.always(DATA)
+
+    assert call("file", "--output", "-").out == DATA
+
+
+@pytest.mark.parametrize("name", ["missing/f", "", "."])
+def test_a_place_that_cannot_be_written_costs_no_call(
+    call: Caller, api: ApiServer, folder: Path, name: str
+) -> None:
+    called = call("file", "-X", "POST", "--output", f"{folder}/{name}")
+
+    assert_ended(called, 6)
+    assert "cannot be written" in called.err
+    assert api.requests == []
+    assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(folder: Path) -> None:
+    class Full:
+        def write(self, _: bytes) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def close(self) -> None:
+            pass
+
+    file = OutputFile(str(folder / "f"))
+    file.open()
+    real: Any = file._file
+    file._file = Full()
+    with pytest.raises(OutputError, match=r"f cannot be written: no space left on device"):
+        file.write(b"x")
+    file.discard()
+    real.close()
+
+    assert list(folder.iterdir()) == []
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(call: Caller, api: ApiServer, folder: Path) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def play(_: Any) -> Reply:
+        asked.set()
+        over.wait(20)
+        return Reply(200, b"late")
+
+    api.play = play
+    running = subprocess.Popen(
+        [*command(), "api", "file", "--output", str(folder / "f")],
+        env=call.machine.environ(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert asked.wait(20)
+        assert len(list(folder.iterdir())) == 1
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=20)
+    finally:
+        over.set()
+
+    assert running.returncode == 130
+    assert b"Traceback" not in err
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,176 @@
+"""What a terminal shows of an answer: coloured, escaped, never as it came."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from procore_cli import json_view, sinks
+from tests.api.api_machine import Caller, assert_ended
+from tests.api.api_server import ApiServer, Reply, pages
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+PRETTY = """\
+{
+  "id": 1.10,
+  "name": "Joe [bold]Contractor[/]",
+  "tags": [],
+  "data": [
+    true,
+    {
+      "a": null
+    },
+    {}
+  ]
+}
+"""
+COMPACT = '{"id":1.10,"name":"Joe [bold]Contractor[/]","tags":[],"data":[true,{"a":null},{}]}'
+EVIL = "\x1b]0;owned\x07 \x9b31m \u202egnp.exe \r \u2066x"
+
+
+def plain(out: bytes) -> str:
+    return COLOUR.sub("", out.decode())
+
+
+def test_json_is_indented_and_coloured(call: Caller, api: ApiServer) -> None:
+    api.always(COMPACT)
+
+    called = call("x", terminal="out")
+
+    assert_ended(called)
+    assert plain(called.out) == PRETTY
+    assert b"\x1b[" in called.out
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_colour_is_left_out_where_it_is_not_wanted(
+    call: Caller, api: ApiServer, variables: dict[str, str]
+) -> None:
+    api.always(COMPACT)
+
+    assert call("x", terminal="out", variables=variables).out.decode() == PRETTY
+
+
+def test_a_long_line_is_not_wrapped(call: Caller, api: ApiServer) -> None:
+    api.always({"a": "x" * 500})
+
+    assert plain(call("x", terminal="out").out).splitlines()[1] == f'  "a": "{"x" * 500}"'
+
+
+@pytest.mark.parametrize("arguments", [(), ("--jsonl",), ("--paginate", "--slurp")])
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+def test_control_and_bidirectional_characters_are_escaped(
+    call: Caller, api: ApiServer, arguments: tuple[str, ...], kind: str
+) -> None:
+    api.always(json.dumps([EVIL], ensure_ascii=False).encode(), Content_Type=kind)
+
+    shown = plain(call("x", *arguments, terminal="out").out)
+
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", shown)
+    assert r"\u202egnp.exe" in shown
+
+
+def test_text_is_escaped_too_and_ends_with_a_line_break(call: Caller, api: ApiServer) -> None:
+    api.always(f"{EVIL}\t\xe9".encode() + b"\xff", Content_Type="text/html; charset=utf-8")
+
+    out = call("x", terminal="out").out.decode()
+
+    assert out == r"\x1b]0;owned\x07 \x9b31m \u202egnp.exe \x0d \u2066x" + "\t\xe9\\xff\n"
+
+
+def test_headers_are_escaped(call: Caller, api: ApiServer) -> None:
+    api.always("{}", X_Odd="\x1b[31mred")
+
+    out = call("x", "--include", terminal="out", variables={"NO_COLOR": "1"}).out.decode()
+
+    assert r"X-Odd: \x1b[31mred" in out
+    assert out.endswith("\n\n{}\n")
+
+
+def test_an_error_body_is_shown_like_any_other(call: Caller, api: ApiServer) -> None:
+    api.always({"errors": "\x1b[31m"}, 422)
+
+    called = call("x", terminal="out err")
+
+    assert_ended(called, 5)
+    assert '"errors": "\\u001b[31m"' in plain(called.out)
+    assert r"\x1b[31m" in called.err
+
+
+@pytest.mark.parametrize(("kind", "body"), [("application/pdf", b"%PDF"), ("text/plain", b"a\0b")])
+def test_what_is_not_text_is_not_shown(call: Caller, api: ApiServer, kind: str, body: bytes) -> None:
+    api.always(body, Content_Type=kind)
+
+    called = call("x", terminal="out")
+
+    assert_ended(called, 2)
+    assert called.out == b""
+    assert "--output FILE" in called.err
+
+
+def test_an_error_that_is_not_text_keeps_its_exit_code(call: Caller, api: ApiServer) -> None:
+    api.always(b"\0", 500, Content_Type="application/octet-stream")
+
+    assert_ended(call("x", terminal="out"), 5)
+
+
+def test_a_large_body_is_shown_as_it_comes(
+    call: Caller, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks, "LARGEST_DRAWN", 100)
+    body = json.dumps(["\xe9" * 100_000, "\u202e"], ensure_ascii=False)
+    api.always(body.encode())
+
+    assert call("x", terminal="out").out.decode() == body.replace("\u202e", "\\u202e") + "\n"
+
+
+def test_items_are_coloured_on_one_line(call: Caller, api: ApiServer) -> None:
+    pages(api, [{"a": 1}], [2])
+
+    out = call("projects", "--paginate", "--jsonl", terminal="out").out
+
+    assert plain(out) == '{"a":1}\n2\n'
+    assert b"\x1b[" in out
+
+
+def test_progress_is_drawn_on_a_terminal_alone(call: Caller, api: ApiServer) -> None:
+    pages(api, [1], [2])
+
+    drawn, silent, shown = (
+        call("projects", "--paginate", terminal=terminal) for terminal in ("err", "", "out err")
+    )
+
+    assert "[########################] page 2 of 2" in drawn.err
+    assert drawn.err.endswith("\r")
+    assert drawn.out == b"[1][2]"
+    assert "page" not in silent.err
+    assert "page" not in shown.err
+
+
+def test_progress_of_a_download_counts_bytes(call: Caller, api: ApiServer) -> None:
+    api.always(b"x" * 2_500_000, Content_Type="application/zip")
+
+    assert "] 2 of 2 MiB" in call("x", terminal="err").err
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", "[[]]", '"a:[b"', "-1.50e+9", '{"a\\"b":[1,[2,{"c":{}}],null]}', " [ 1 , 2 ] "]
+)
+def test_an_indented_text_says_the_same(text: str) -> None:
+    lines = ["".join(piece for piece, _ in line) for line in json_view.read_lines(text)]
+
+    assert json_view.is_json(text)
+    assert lines == json.dumps(json.loads(text), indent=2).replace("-1500000000.0", "-1.50e+9").split("\n")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "nope", "[" * 100_000])
+def test_what_is_not_json_is_known_as_such(text: str) -> None:
+    assert not json_view.is_json(text)
+
+
+def test_a_reply_without_a_type_is_text(call: Caller, api: ApiServer) -> None:
+    api.play = lambda _: Reply(200, b"plain", {"Content-Type": ""})
+
+    assert call("x", terminal="out").out == b"plain\n"

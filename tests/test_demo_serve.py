@@ -1,0 +1,309 @@
+"""`demo serve` and `demo reset`, as their users run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli import Machine
+from tests.signed_in import sign_in
+
+WORD = "set" if os.name == "nt" else "export"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path / "machine")
+
+
+class Serving:
+    """A `demo serve` that runs, with its variables set on the machine."""
+
+    def __init__(self, machine: Machine, process: subprocess.Popen[str], variables: dict[str, str]) -> None:
+        self.machine = machine
+        self.process = process
+        self.variables = variables
+        self.url = variables["PROCORE_LOGIN_URL"]
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """The exit code, and the rest of stdout and all of stderr."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=20)
+        return self.process.returncode, out + err
+
+
+def ask(url: str, data: bytes | None = None, **headers: str) -> tuple[int, Any]:
+    request = urllib.request.Request(
+        url, data, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+@pytest.fixture
+def serve(machine: Machine) -> Iterator[Callable[..., Any]]:
+    @contextmanager
+    def run(*options: str) -> Iterator[Serving]:
+        process = machine.start("demo", "serve", "--port", "0", *options)
+        try:
+            lines = [process.stdout.readline() for _ in range(3)] if process.stdout else []
+            words = [line.removeprefix(f"{WORD} ").strip().split("=", 1) for line in lines]
+            serving = Serving(machine, process, dict(words))
+            machine.variables |= serving.variables
+            yield serving
+        finally:
+            process.kill()
+            process.communicate()
+
+    return run
+
+
+def test_it_prints_the_variables_at_once_and_nothing_else_on_stdout(serve):
+    with serve() as serving:
+        code, rest = serving.end()
+
+    assert serving.variables == {
+        "PROCORE_ENV": "demo",
+        "PROCORE_LOGIN_URL": serving.url,
+        "PROCORE_API_URL": serving.url,
+    }
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", serving.url)
+    assert code == 0
+    assert "export" not in rest
+    assert "Traceback" not in rest
+
+
+def test_the_variables_come_as_json_for_programs(machine):
+    process = machine.start("demo", "serve", "--port", "0", "--json")
+    try:
+        variables = json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+    assert variables["PROCORE_ENV"] == "demo"
+    assert variables["PROCORE_API_URL"] == variables["PROCORE_LOGIN_URL"]
+
+
+def test_a_shell_can_read_the_variables(machine):
+    process = machine.start("demo", "serve", "--port", "0")
+    try:
+        lines = "".join(process.stdout.readline() for _ in range(3))
+        shell = subprocess.run(
+            ["sh", "-c", f"{lines}\necho $PROCORE_ENV $PROCORE_API_URL"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+    assert re.fullmatch(r"demo http://127\.0\.0\.1:\d+\n", shell.stdout)
+
+
+def test_ctrl_c_ends_it_with_130(serve):
+    with serve() as serving:
+        code, rest = serving.end(signal.SIGINT)
+
+    assert code == 130
+    assert "Traceback" not in rest
+
+
+def test_other_commands_work_against_it_and_start_no_server_of_their_own(serve, machine):
+    with serve() as serving:
+        signed_in = sign_in_by_visit(machine)
+        whoami = machine.run_here("whoami", "--json")
+        token = machine.run_here("token")
+        _, me = ask(f"{serving.url}/rest/v1.0/me", Authorization=f"Bearer {token.out.strip()}")
+        _, seen = ask(f"{serving.url}/demo/calls")
+
+    assert signed_in.code == 0, signed_in.err
+    assert whoami.json["email"] == "joecontractor@procore.com"
+    assert me["id"] == 11111
+    assert [call["path"] for call in seen["calls"]].count("/rest/v1.0/me") >= 3
+
+
+def sign_in_by_visit(machine: Machine):
+    """Sign in as somebody who follows the pages of the pretend Procore."""
+    from procore_cli.demo.opener import VisitorOpener
+    from procore_cli.world import World
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(World, "_find_browser", lambda *_: VisitorOpener(print))
+        return machine.run_here("signin", "--json")
+
+
+def test_the_options_reach_the_server(serve, tmp_path):
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"companies": [{"id": 7, "name": "Seven"}]}))
+    options = ["--seed", str(seed), "--expires-in", "30", "--rate-limit", "1/10s", "--latency", "0"]
+    with serve(*options, "--fail", "GET /rest/v1.0/me=503:1") as serving:
+        _, tokens = ask(f"{serving.url}/demo/tokens", b"")
+        header = f"Bearer {tokens['access_token']}"
+        failed, _ = ask(f"{serving.url}/rest/v1.0/me", Authorization=header)
+        _, companies = ask(f"{serving.url}/rest/v1.0/companies", Authorization=header)
+        limited, _ = ask(f"{serving.url}/rest/v1.0/companies", Authorization=header)
+        _, log = serving.end()
+
+    assert (tokens["expires_in"], failed, limited) == (30, 503, 429)
+    assert [company["id"] for company in companies] == [7]
+    assert re.search(r"^\d\d:\d\d:\d\d 503 GET /rest/v1\.0/me$", log, re.MULTILINE)
+
+
+def test_the_list_of_requests_holds_no_secret_and_no_control_character(serve):
+    with serve() as serving:
+        _, tokens = ask(f"{serving.url}/demo/tokens", b"")
+        ask(f"{serving.url}/rest/v1.0/me?token={tokens['access_token']}")
+        with socket.create_connection(("127.0.0.1", int(serving.url.rpartition(":")[2])), timeout=10) as raw:
+            raw.sendall(b"GET /\x1b[2Jx HTTP/1.0\r\n\r\n")
+            while raw.recv(4096):
+                pass
+        _, log = serving.end()
+
+    assert "404 GET /\\x1b[2Jx" in log
+    assert tokens["access_token"] not in log
+
+
+def test_quiet_lists_no_requests(serve):
+    with serve("--quiet") as serving:
+        ask(f"{serving.url}/demo/tokens", b"")
+        _, log = serving.end()
+
+    assert "POST /demo/tokens\n" not in log.replace("curl -X POST", "")
+
+
+def test_a_port_that_is_taken_is_7(machine):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = str(holder.getsockname()[1])
+        result = machine.run_here("demo", "serve", "--port", port)
+
+    assert result.code == 7
+    assert port in result.err
+    assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--fail", "nonsense"], 2, '"nonsense" is not a fault'),
+        (["--latency", "nonsense"], 2, '"nonsense" is not a delay'),
+        (["--rate-limit", "nonsense"], 2, '"nonsense" is not a rate limit'),
+        (["--expires-in", "0"], 2, "0"),
+        (["--port", "65536"], 2, "65536"),
+        (["--seed", "missing.json"], 3, "missing.json"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_anything_runs(machine, options, code, words):
+    result = machine.run_here("demo", "serve", *options)
+
+    assert result.code == code
+    assert words in result.err
+    assert "Hint: " in result.err
+    assert not machine.data.exists()
+
+
+def test_reset_forgets_the_demo_and_a_new_sign_up_is_new(machine):
+    first = machine.run("signup", "--env", "demo", "--json")
+    reset = machine.run_here("demo", "reset")
+    whoami = machine.run_here("whoami", "--env", "demo")
+    offline = machine.run_here("whoami", "--env", "demo", "--offline")
+    again = machine.run("signup", "--env", "demo", "--json")
+
+    assert first.json["signed_up"] is True
+    assert (reset.code, reset.out) == (0, "")
+    assert "forgot 1 signed-in account" in reset.err
+    assert (whoami.code, offline.code) == (4, 4)
+    assert "procore-login signin --env demo" in whoami.err
+    assert again.json == first.json | {"expires_at": again.json["expires_at"]}
+
+
+def test_reset_leaves_no_token_here(machine):
+    machine.run("signup", "--env", "demo")
+    kept = [*(machine.data / "secrets").iterdir()]
+    machine.run_here("demo", "reset")
+
+    assert kept
+    assert [*(machine.data / "secrets").iterdir()] == []
+    assert not (machine.data / "demo").exists()
+    assert not (machine.data / "demo.db").exists()
+
+
+def test_reset_with_nothing_there_says_so_and_makes_nothing(machine):
+    result = machine.run_here("demo", "reset")
+
+    assert result.code == 0
+    assert "nothing to forget" in result.err
+    assert not machine.data.exists()
+
+
+def test_reset_leaves_other_environments_alone(machine, provider):
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    for name in ("PROCORE_LOGIN_URL", "PROCORE_API_URL"):
+        machine.variables.pop(name)
+    machine.run("signup", "--env", "demo")
+    machine.run_here("demo", "reset")
+    machine.point_at(provider)
+
+    assert machine.run_here("whoami", "--json").json["procore_id"] == 11111
+
+
+def test_reset_keeps_the_rows_of_a_database_that_environments_share(machine, provider):
+    machine.variables["PROCORE_LOGIN_DB"] = str(machine.home / "test.db")
+    machine.run("signup", "--env", "demo")
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    reset = machine.run_here("demo", "reset")
+
+    assert reset.code == 0, reset.err
+    assert machine.run_here("whoami", "--offline", "--env", "demo").code == 4
+    assert machine.run_here("whoami", "--json", "--env", "production").json["procore_id"] == 11111
+
+
+def test_reset_mends_a_demo_whose_files_are_broken(machine):
+    machine.run("signup", "--env", "demo")
+    (machine.data / "demo" / "procore.db").write_bytes(b"not a database" * 100)
+    (machine.data / "demo.db").write_bytes(b"not a database" * 100)
+
+    assert machine.run_here("demo", "reset").code == 0
+    assert machine.run("signup", "--env", "demo").code == 0
+
+
+def test_alone_it_shows_its_commands(machine):
+    result = machine.run_here("demo")
+
+    assert result.code == 0
+    assert "serve" in result.out
+    assert "reset" in result.out
+
+
+def test_showing_help_loads_no_server(machine):
+    program = (
+        "import sys; from procore_cli import cli; cli.run(['demo', 'serve', '--help']);"
+        "print(sorted({'sqlite3', 'oauthlib', 'http.server', 'requests'} & set(sys.modules)))"
+    )
+    environ = {name: value for name, value in machine.environ().items() if "COVERAGE" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,276 @@
+"""What `import procore_cli` offers a Python program, what it costs, and how it talks; httpx as well."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import procore_cli
+from procore_cli import (
+    ConfigurationError,
+    ProcoreAuth,
+    ProcoreLoginError,
+    Profile,
+    SignInNeededError,
+    UsageMistakeError,
+    current_user,
+    errors,
+    get_token,
+    logged,
+)
+from tests.api_server import ApiServer, serving_api
+from tests.cli import ROOT, Machine
+from tests.people import SECOND, THIRD, People
+from tests.provider import JOE, Answer, Provider, serving
+from tests.signed_in import last_token, refreshes, sign_in
+
+PATH = "/rest/v1.0/projects"
+
+
+@pytest.fixture
+def api(provider: Provider) -> Iterator[ApiServer]:
+    with serving_api(provider) as running:
+        yield running
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    machine.variables["PROCORE_API_URL"] = api.url
+    assert sign_in(machine).code == 0
+    api.calls.clear()
+    live_on(machine, monkeypatch)
+    return machine
+
+
+def live_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logged.TELLER, "_warned", set())
+    for name, value in machine.environ().items():
+        monkeypatch.setenv(name, value)
+
+
+def run_python(code: str, *options: str, environ: dict[str, str] | None = None) -> list[str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    ran = subprocess.run(
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**plain, **(environ or {})},
+    )
+    return [*ran.stdout.split(), *([f"stderr: {ran.stderr}"] if ran.stderr else [])]
+
+
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import procore_cli; print(*sorted(set(sys.modules) - before))"
+    )
+
+    assert run_python(code, "-S", "-W", "error") == ["procore_cli"]
+
+
+@pytest.mark.parametrize("name", ["ProcoreAuth", "get_token", "current_user"])
+def test_a_name_that_is_asked_for_loads_neither_requests_nor_keyring_nor_rich(name: str) -> None:
+    code = f"import sys; from procore_cli import {name}; print(*sys.modules)"
+
+    heavy = {"requests", "httpx", "keyring", "rich", "sqlite3", "click", "oauthlib", "logging"}
+    assert not heavy & set(run_python(code, "-S", environ={"PYTHONPATH": ":".join(sys.path)}))
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    namespace: dict[str, object] = {}
+    exec("from procore_cli import *", namespace)
+
+    assert set(procore_cli.__all__) <= namespace.keys()
+    assert set(procore_cli.__all__) <= set(dir(procore_cli))
+    assert procore_cli.ProcoreLoginError is errors.ProcoreLoginError
+    with pytest.raises(AttributeError, match="no_such_name"):
+        procore_cli.no_such_name  # noqa: B018 - asking is the test
+    assert (ROOT / "procore_cli" / "py.typed").exists()
+
+
+def test_the_error_classes_say_what_went_wrong_as_the_exit_codes_do() -> None:
+    codes = {
+        name: cls.exit_code
+        for name in procore_cli.__all__
+        if isinstance(cls := getattr(procore_cli, name), type) and issubclass(cls, ProcoreLoginError)
+    }
+
+    assert codes == {
+        "ProcoreLoginError": 1,
+        "UsageMistakeError": 2,
+        "ConfigurationError": 3,
+        "SignInNeededError": 4,
+        "ProcoreError": 5,
+        "StorageError": 6,
+    }
+
+
+def test_the_signatures_are_typed_and_all_but_the_environment_is_named() -> None:
+    assert typing.get_type_hints(get_token) == {
+        "env": str | None,
+        "account": str | None,
+        "min_ttl": int,
+        "return": str,
+    }
+    hints = typing.get_type_hints(current_user)
+    assert hints == {"env": str | None, "account": str | None, "return": Profile}
+    for public in (get_token, current_user, ProcoreAuth):
+        kinds = [parameter.kind for parameter in inspect.signature(public).parameters.values()]
+        assert kinds[0] is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        assert set(kinds[1:]) == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_get_token_gives_the_token_and_renews_it_when_asked_for_more(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.lifetime_s = 3
+    assert machine.run_here("refresh").code == 0
+    provider.lifetime_s = 5400
+
+    first, second = get_token(), get_token("production", account=JOE["login"], min_ttl=100)
+
+    assert first == second == last_token(provider)
+    assert refreshes(provider) == 2
+
+
+def test_current_user_is_whoever_procore_says(machine: Machine) -> None:
+    user = current_user()
+
+    assert isinstance(user, Profile)
+    assert (user.environment, user.procore_id, user.email, user.name) == (
+        "production",
+        JOE["id"],
+        JOE["login"],
+        JOE["name"],
+    )
+    assert user.expires_at is not None
+
+
+def test_another_account_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(People()) as people:
+        machine = Machine(tmp_path / "machine")
+        machine.point_at(people)
+        for person in (SECOND, THIRD):
+            people.sign_in(machine, person)
+        live_on(machine, monkeypatch)
+
+        assert current_user().procore_id == THIRD["id"]
+        assert current_user(account=SECOND["login"]).procore_id == SECOND["id"]
+        with pytest.raises(UsageMistakeError):
+            get_token(account="nobody@example.com")
+
+
+def test_nobody_signed_in_is_an_error_that_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for ask in (get_token, current_user):
+        with pytest.raises(SignInNeededError, match="sandbox") as caught:
+            ask("sandbox")
+        assert "procore-login signin --env sandbox" in caught.value.hint
+
+
+def test_a_token_from_elsewhere_is_handed_on_and_the_log_says_so_once(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PROCORE_ACCESS_TOKEN", "from-elsewhere")
+
+    assert {get_token(), get_token()} == {"from-elsewhere"}
+    said = [record for record in caplog.records if "PROCORE_ACCESS_TOKEN" in record.getMessage()]
+    assert [(record.name, record.levelname) for record in said] == [("procore_cli", "WARNING")]
+    with pytest.raises(SignInNeededError):
+        current_user()
+
+
+def test_what_comes_from_outside_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    logged.LogTeller().warn("one\ntwo \x1b[31m")
+    logged.LogTeller().trace("not heard")
+
+    assert caplog.messages == ["one\\ntwo \\x1b[31m"]
+
+
+def test_a_program_without_logging_hears_warnings_on_stderr(machine: Machine) -> None:
+    code = "from procore_cli import get_token; get_token()"
+
+    (said,) = run_python(code, environ=machine.environ() | {"PROCORE_ACCESS_TOKEN": "from-elsewhere"})
+
+    assert "Using the token from PROCORE_ACCESS_TOKEN" in said
+
+
+def test_httpx_gets_token_and_company(machine: Machine, provider: Provider, api: ApiServer) -> None:
+    with httpx.Client(auth=ProcoreAuth(company=123), trust_env=False) as client:
+        assert client.get(api.url + PATH).status_code == 200
+
+    assert api.calls[0].token == last_token(provider)
+    assert api.calls[0].headers["Procore-Company-Id"] == "123"
+
+
+def test_httpx_repeats_nothing_but_notices_a_token_that_was_renewed(
+    machine: Machine, provider: Provider, api: ApiServer
+) -> None:
+    old = last_token(provider)
+    api.script[PATH] = lambda call: Answer(401, "") if call.token == old else None
+
+    with httpx.Client(auth=ProcoreAuth(), trust_env=False) as client:
+        statuses = [client.get(api.url + PATH).status_code for _ in range(2)]
+        provider.lifetime_s = 4000
+        assert machine.run_here("refresh").code == 0
+        statuses.append(client.get(api.url + PATH).status_code)
+
+    assert statuses == [401, 401, 200]
+    assert refreshes(provider) == 1
+
+
+def test_httpx_hears_of_a_sign_out(machine: Machine, api: ApiServer) -> None:
+    with httpx.Client(auth=ProcoreAuth(), trust_env=False) as client:
+        client.get(api.url + PATH)
+        machine.run_here("signout")
+        with pytest.raises(SignInNeededError):
+            client.get(api.url + PATH)
+
+
+def test_httpx_takes_nothing_elsewhere(machine: Machine, provider: Provider, api: ApiServer) -> None:
+    with (
+        serving_api(provider) as other,
+        httpx.Client(auth=ProcoreAuth(company=123), trust_env=False, follow_redirects=True) as client,
+    ):
+        client.get(other.url + PATH)
+        api.redirect("/go", f"{other.url}/file")
+        client.get(f"{api.url}/go")
+
+    assert [call.token for call in other.calls] == [None, None]
+    assert other.calls[0].headers["Procore-Company-Id"] is None
+
+
+def test_the_demo_is_called_where_it_runs(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine", {"PROCORE_ENV": "demo"})
+    assert machine.run_here("signup").code == 0
+    code = """
+import os, requests
+from procore_cli import ProcoreAuth, current_user, get_token
+url = os.environ["PROCORE_API_URL"] + "/rest/v1.0/me"
+print(requests.get(url, auth=ProcoreAuth()).json()["login"], current_user().email)
+assert get_token() == os.environ["PROCORE_ACCESS_TOKEN"]
+"""
+
+    result = machine.run("exec", "--", sys.executable, "-c", code)
+
+    assert (result.code, result.out, result.err) == (0, f"{JOE['login']} {JOE['login']}\n", "")
+
+
+def test_the_demo_that_does_not_run_cannot_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        httpx.Client(auth=ProcoreAuth("demo"), trust_env=False) as client,
+        pytest.raises(ConfigurationError, match="PROCORE_LOGIN_URL"),
+    ):
+        client.get("http://127.0.0.1:1/")

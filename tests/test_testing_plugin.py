@@ -1,0 +1,309 @@
+"""The fixture `procore_demo`, used as a team's own tests would use it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from procore_cli import ProcoreAuth, get_token, testing
+from procore_cli.errors import SignInNeededError
+from procore_cli.testing import ProcoreDemo
+from tests.cli import ROOT, Machine
+
+PROJECTS = "/rest/v1.0/projects"
+# The fixture, whether the plugin is installed here or not.
+procore_demo = testing.procore_demo
+
+
+def ask(demo: ProcoreDemo, target: str = PROJECTS, token: str | None = None, method: str = "GET") -> Any:
+    headers = {"Authorization": f"Bearer {token or demo.token}", "Procore-Company-Id": str(demo.company_id)}
+    return requests.request(method, demo.url + target, headers=headers, timeout=10)
+
+
+def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a test file in a process of its own, in which the plugin is loaded as installing would load it."""
+    (folder / "test_theirs.py").write_text(text, encoding="utf-8")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PROCORE_", "COV"))}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "procore_cli.testing", "-p", "no:cacheprovider", *options],
+        cwd=folder,
+        env=environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_plugin_gives_the_fixture_to_other_peoples_tests(tmp_path: Path) -> None:
+    text = (
+        "import urllib.request\n"
+        "def test_it(procore_demo):\n"
+        "    request = urllib.request.Request(procore_demo.api_url + '/rest/v1.0/me')\n"
+        "    request.add_header('Authorization', 'Bearer ' + procore_demo.token)\n"
+        "    with urllib.request.urlopen(request) as response:\n"
+        "        assert b'joecontractor' in response.read()\n"
+    )
+    done = run_pytest(tmp_path, text, "-W", "error")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
+def test_the_fixture_explains_itself(tmp_path: Path) -> None:
+    done = run_pytest(tmp_path, "", "--fixtures")
+
+    assert "procore_demo" in done.stdout
+    assert "A running pretend Procore in which the sample user is signed in" in done.stdout
+
+
+def test_the_plugin_costs_nothing_where_it_is_not_used() -> None:
+    program = (
+        "import sys, pytest; before = set(sys.modules); import procore_cli.testing;"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+    assert set(done.stdout.split()) <= {"procore_cli", "procore_cli.testing"}
+
+
+def test_pytest_finds_the_plugin_by_its_entry_point() -> None:
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+
+    place = lines.index("[project.entry-points.pytest11]")
+    assert lines[place + 1] == 'procore-login = "procore_cli.testing"'
+
+
+def test_a_signed_in_token_calls_the_api(procore_demo: ProcoreDemo) -> None:
+    assert procore_demo.url == procore_demo.login_url == procore_demo.api_url
+    assert ask(procore_demo, "/rest/v1.0/me").json()["login"] == procore_demo.email
+    assert len(ask(procore_demo).json()) == 3
+
+
+def test_the_variables_are_set_and_no_other_of_ours_is(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("PROCORE_ACCESS_TOKEN", "someone-elses")
+    monkeypatch.setenv("PROCORE_COMPANY_ID", "1")
+    demo = request.getfixturevalue("procore_demo")
+
+    assert {n: v for n, v in os.environ.items() if n.startswith("PROCORE_")} == demo.environ
+    assert demo.environ["PROCORE_ENV"] == "demo"
+
+
+def test_a_proxy_of_the_machines_does_not_get_between(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "example.com")
+    demo = request.getfixturevalue("procore_demo")
+
+    assert ask(demo).status_code == 200
+    assert os.environ["NO_PROXY"].startswith("example.com,")
+
+
+def test_procore_auth_works_at_once(procore_demo: ProcoreDemo) -> None:
+    reply = requests.get(
+        procore_demo.url + PROJECTS, auth=ProcoreAuth(company=procore_demo.company_id), timeout=10
+    )
+
+    assert reply.json()[0]["name"] == "Pretend Library"
+    assert get_token() == procore_demo.token
+
+
+def test_the_commands_work_at_once(procore_demo: ProcoreDemo, tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine", dict(procore_demo.environ))
+
+    assert machine.run_here("whoami", "--json").json["procore_id"] == procore_demo.user_id
+    assert machine.run_here("token").out.strip() == procore_demo.token
+
+
+def test_an_expired_token_is_refreshed_by_the_code_under_test(procore_demo: ProcoreDemo) -> None:
+    procore_demo.expire_tokens()
+    refused = ask(procore_demo)
+    reply = requests.get(
+        procore_demo.url + "/rest/v1.0/me", auth=ProcoreAuth(company=procore_demo.company_id), timeout=10
+    )
+
+    assert refused.status_code == 401
+    assert reply.json()["id"] == procore_demo.user_id
+    assert get_token() != procore_demo.token
+    assert [call.path for call in procore_demo.calls].count("/oauth/token") == 1
+
+
+def test_revoked_tokens_need_a_person(procore_demo: ProcoreDemo) -> None:
+    procore_demo.revoke_tokens()
+
+    with pytest.raises(SignInNeededError):
+        requests.get(procore_demo.url + "/rest/v1.0/me", auth=ProcoreAuth(), timeout=10)
+
+
+def test_after_a_sign_out_nobody_is_signed_in(procore_demo: ProcoreDemo) -> None:
+    procore_demo.sign_out()
+
+    assert ask(procore_demo).status_code == 401
+    with pytest.raises(SignInNeededError):
+        get_token()
+
+
+def test_users_can_be_added_and_signed_in(procore_demo: ProcoreDemo) -> None:
+    second = procore_demo.add_user("second@example.com", "Second Person")
+    token = procore_demo.sign_in("second@example.com")
+
+    assert ask(procore_demo, "/rest/v1.0/me", token).json() == {
+        "id": second.id,
+        "login": "second@example.com",
+        "name": "Second Person",
+    }
+    assert get_token() == token
+    assert get_token(account=procore_demo.email) == procore_demo.token
+    with pytest.raises(ValueError, match="not an e-mail"):
+        procore_demo.add_user("nobody")
+
+
+def test_tokens_can_live_shortly(procore_demo: ProcoreDemo) -> None:
+    procore_demo.set_token_lifetime(30)
+    first = procore_demo.sign_in()
+
+    assert ask(procore_demo, "/oauth/token/info", first).json()["expires_in_seconds"] in (29, 30)
+    with pytest.raises(ValueError, match="lifetime"):
+        procore_demo.set_token_lifetime(0)
+
+
+def test_faults_are_used_up_or_stay(procore_demo: ProcoreDemo) -> None:
+    procore_demo.fail(PROJECTS, 503, times=2)
+    passing = [ask(procore_demo) for _ in range(3)]
+    procore_demo.fail("/rest/*", 500, times=None, method="GET")
+    staying = [ask(procore_demo).status_code for _ in range(3)]
+    procore_demo.recover()
+
+    assert [reply.status_code for reply in passing] == [503, 503, 200]
+    assert passing[0].headers["Retry-After"] == "0"
+    assert staying == [500, 500, 500]
+    assert ask(procore_demo).status_code == 200
+
+
+def test_a_fault_can_be_no_answer_at_all(procore_demo: ProcoreDemo) -> None:
+    procore_demo.fail(PROJECTS, None)
+
+    with pytest.raises(requests.ConnectionError):
+        ask(procore_demo)
+    assert procore_demo.calls[-1].status is None
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "times"),
+    [("rest", 500, 1), (PROJECTS, 200, 1), (PROJECTS, 600, 1), (PROJECTS, 500, 0)],
+)
+def test_a_fault_that_cannot_be_is_refused(
+    procore_demo: ProcoreDemo, path: str, status: int, times: int
+) -> None:
+    with pytest.raises(ValueError, match=r"must|begins"):
+        procore_demo.fail(path, status, times)
+
+
+def test_a_late_answer_runs_into_the_callers_time_limit(procore_demo: ProcoreDemo) -> None:
+    procore_demo.set_latency(60, PROJECTS)
+
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(procore_demo.url + PROJECTS, timeout=0.05)
+    assert ask(procore_demo, "/rest/v1.0/me").status_code == 200
+    procore_demo.set_latency(0, PROJECTS)
+    assert ask(procore_demo).status_code == 200
+    with pytest.raises(ValueError, match="latency"):
+        procore_demo.set_latency(-1)
+
+
+def test_a_rate_limit_is_procores(procore_demo: ProcoreDemo) -> None:
+    procore_demo.rate_limit(1, window_s=10)
+    first, second = ask(procore_demo), ask(procore_demo)
+    procore_demo.rate_limit(None)
+
+    assert (first.status_code, second.status_code) == (200, 429)
+    assert (first.headers["X-Rate-Limit-Limit"], first.headers["X-Rate-Limit-Remaining"]) == ("1", "0")
+    assert 1 <= int(second.headers["Retry-After"]) <= 10
+    assert ask(procore_demo).status_code == 200
+    with pytest.raises(ValueError, match="calls"):
+        procore_demo.rate_limit(-1)
+
+
+def test_companies_and_projects_can_be_added(procore_demo: ProcoreDemo) -> None:
+    procore_demo.company_id = procore_demo.add_company("New")
+    project = procore_demo.add_project(procore_demo.company_id, "P", project_number="7")
+
+    shown = ask(procore_demo).json()
+    assert [(item["id"], item["name"], item["project_number"]) for item in shown] == [(project, "P", "7")]
+    procore_demo.install_app(procore_demo.company_id, installed=False)
+    assert ask(procore_demo).json() == {"errors": ["App is not connected to this company."]}
+    for change in (procore_demo.add_project, procore_demo.install_app):
+        with pytest.raises(ValueError, match="there is no company 9"):
+            change(9, "P") if change == procore_demo.add_project else change(9)
+
+
+def test_a_company_without_the_app_is_there_from_the_start(procore_demo: ProcoreDemo) -> None:
+    procore_demo.company_id = procore_demo.unconnected_company_id
+
+    assert ask(procore_demo).status_code == 403
+
+
+def test_what_was_called_can_be_asserted(procore_demo: ProcoreDemo) -> None:
+    ask(procore_demo, f"{PROJECTS}?page=2")
+    call = procore_demo.calls[-1]
+
+    assert (call.method, call.path, call.query) == ("GET", PROJECTS, ("page",))
+    assert (call.status, call.company, call.bearer) == (200, procore_demo.company_id, True)
+    procore_demo.forget_calls()
+    assert procore_demo.calls == []
+
+
+def test_each_test_has_a_procore_of_its_own(tmp_path: Path) -> None:
+    text = (
+        "import threading\n"
+        "def test_one(procore_demo):\n"
+        "    procore_demo.add_company('Left over')\n"
+        "    procore_demo.fail('/rest/*', 500, times=None)\n"
+        "def test_two(procore_demo):\n"
+        "    assert procore_demo.add_company('First of mine') == 44445\n"
+        "    assert procore_demo.calls == []\n"
+    )
+
+    assert "2 passed" in run_pytest(tmp_path, text).stdout
+
+
+def test_nothing_of_it_is_left_after_the_test(tmp_path: Path) -> None:
+    text = (
+        "import os, threading\n"
+        "def test_one(procore_demo): pass\n"
+        "def test_two():\n"
+        "    assert not [name for name in os.environ if name.startswith('PROCORE_')]\n"
+        "    assert threading.active_count() == 1\n"
+    )
+
+    assert "2 passed" in run_pytest(tmp_path, text).stdout
+
+
+def test_threads_of_the_code_under_test_share_it(procore_demo: ProcoreDemo) -> None:
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(ask(procore_demo).status_code)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert statuses == [200] * 8
