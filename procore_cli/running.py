@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _RELAYED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT", "SIGBREAK")
 # A terminal sends these to the command as well.
 _KEYS = ("SIGINT", "SIGQUIT", "SIGBREAK")
+_OF_CHILD = ("SIGCHLD",)
 # Python ignores these, and what is ignored stays so in the command.
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
 
@@ -59,7 +61,7 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
         except OSError as error:
             raise _new_start_error(command[0], environ, error) from None
         relay.begin(child)
-        return child.wait()
+        return relay.wait(child)
 
 
 def end_like(code: int) -> NoReturn:
@@ -72,7 +74,9 @@ def end_like(code: int) -> NoReturn:
 class _Relay:
     """Passes on to the command what was sent to this process alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, woken: socket.socket) -> None:
+        """`woken` has something to read after each signal."""
+        self._woken = woken
         self._child: Popen[bytes] | None = None
         self._early: list[int] = []
         self._keys = _find_signals(_KEYS)
@@ -83,8 +87,19 @@ class _Relay:
         for number in self._early:
             child.send_signal(number)
 
+    def wait(self, child: Popen[bytes]) -> int:
+        """Its exit code, once it has one."""
+        if sys.platform == "win32":
+            return child.wait()
+        # A signal that comes just before a plain wait would be handled after the child's end only.
+        while (code := child.poll()) is None:
+            self._woken.recv(4096)
+        return code
+
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a signal."""
+        """Handle a signal; that a child has ended is told by the waking alone."""
+        if number in _find_signals(_OF_CHILD):
+            return
         if self._child is None:
             self._early.append(number)
         elif number not in self._keys or not _is_in_foreground():
@@ -93,15 +108,21 @@ class _Relay:
 
 @contextmanager
 def _relaying() -> Iterator[_Relay]:
-    relay = _Relay()
+    ours, waking = socket.socketpair()
+    waking.setblocking(False)
+    relay = _Relay(ours)
     # What is ignored here (nohup, a job in the background) is ignored in the command, too.
     numbers = [each for each in _find_signals(_RELAYED) if signal.getsignal(each) is not signal.SIG_IGN]
-    former = {number: signal.signal(number, relay) for number in numbers}
+    former_fd = signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+    former = {number: signal.signal(number, relay) for number in (*numbers, *_find_signals(_OF_CHILD))}
     try:
         yield relay
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(former_fd)
+        ours.close()
+        waking.close()
 
 
 def _find_signals(names: Sequence[str]) -> list[signal.Signals]:

@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+from procore_cli.commands import serving
+from procore_cli.demo.conditions import Conditions
+from procore_cli.render import Teller
 from tests.cli import Machine
 from tests.signed_in import sign_in
 
@@ -286,6 +289,42 @@ def test_reset_mends_a_demo_whose_files_are_broken(machine):
 
     assert machine.run_here("demo", "reset").code == 0
     assert machine.run("signup", "--env", "demo").code == 0
+
+
+def test_reset_says_what_a_keyring_keeps_and_a_later_one_deletes_it(machine):
+    machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
+    machine.run("signup", "--env", "demo")
+    kept = [*machine.keyring.iterdir()]
+    machine.variables["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+    first = machine.run("demo", "reset")
+    was_kept = (machine.data / "demo.db").exists()
+    del machine.variables["PYTHON_KEYRING_BACKEND"]
+    second = machine.run("demo", "reset")
+
+    assert (bool(kept), was_kept) == (True, True)
+    assert "could not be deleted" in first.err
+    assert (first.code, second.code) == (0, 0)
+    assert [*machine.keyring.iterdir()] == []
+    assert not (machine.data / "demo.db").exists()
+
+
+def test_reset_does_not_touch_a_shared_database_that_is_broken(machine):
+    shared = machine.home / "test.db"
+    shared.write_bytes(b"not a database" * 100)
+    machine.variables["PROCORE_LOGIN_DB"] = str(shared)
+
+    assert machine.run_here("demo", "reset").code == 6
+    assert shared.read_bytes() == b"not a database" * 100
+
+
+def test_where_the_usual_port_is_taken_another_one_is_used(machine, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        plan = serving.Plan(machine.data, None, Conditions(), is_quiet=True)
+        taken = holder.getsockname()[1]
+        with serving.running(plan, (taken, 0), Teller()) as server:
+            assert not server.url.endswith(f":{taken}")
+
+    assert f"Port {taken} is taken" in capsys.readouterr().err
 
 
 def test_alone_it_shows_its_commands(machine):

@@ -1,23 +1,19 @@
-"""`procore-login exec`: what the command finds in its environment, and how it starts and ends."""
+"""`procore-login exec`: how the command starts and ends."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pty
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from procore_cli import world
-from tests.children import TELL, hand_over, python, start_at_terminal
+from tests.children import TELL, python, start_at_terminal
 from tests.cli import Machine, command
-from tests.people import SECOND, THIRD, People
-from tests.provider import JOE, Provider, serving
-from tests.signed_in import assert_ended, last_token, refreshes, sign_in
+from tests.provider import Provider
+from tests.signed_in import assert_ended, sign_in
 
 LIFETIME_S = 5400
 
@@ -28,209 +24,6 @@ def machine(tmp_path: Path, provider: Provider) -> Machine:
     machine.point_at(provider)
     assert sign_in(machine).code == 0
     return machine
-
-
-def pass_time(later: pytest.MonkeyPatch, seconds: float) -> None:
-    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
-    later.setitem(defaults, "clock", lambda: time.time() + seconds)
-
-
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def test_the_command_finds_the_token_and_what_belongs_to_it_but_no_client_secret(
-    machine: Machine, provider: Provider
-) -> None:
-    result = machine.run("exec", "--", *python(TELL, "a", "--env", "b"))
-
-    found, token = result.json["env"], last_token(provider)
-    assert_ended(result)
-    ours = {name: value for name, value in found.items() if name.startswith("PROCORE_")}
-    kept = {name: value for name, value in machine.environ().items() if name.startswith("PROCORE_")}
-    del kept["PROCORE_CLIENT_SECRET"]
-    assert ours == kept | {
-        "PROCORE_ACCESS_TOKEN": token,
-        "PROCORE_API_URL": provider.url,
-        "PROCORE_ENV": "production",
-        "PROCORE_LOGIN_ACCOUNT": str(JOE["id"]),
-        "PROCORE_LOGIN_EXEC": digest(token),
-    }
-    assert result.json["argv"] == ["-c", "a", "--env", "b"]
-
-
-def test_without_other_urls_the_commands_of_the_child_have_nothing_to_say_of_urls(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "machine", {"PROCORE_ACCESS_TOKEN": "from-elsewhere"})
-
-    given, _ = hand_over(machine, "--env", "sandbox")
-    machine.variables |= given
-    result = machine.run_here("configure", "--show", "--json")
-
-    assert given["PROCORE_API_URL"] == "https://sandbox.procore.com"
-    assert "PROCORE_LOGIN_URL" not in given
-    assert result.json["environment"] == "sandbox"
-    assert "PROCORE_API_URL" not in result.err
-
-
-@pytest.mark.parametrize(
-    ("variable", "options", "company"),
-    [("", (), None), ("", ("--company", "7"), "7"), ("5", (), "5"), ("5", ("--company", "7"), "7")],
-)
-def test_the_company_is_the_one_in_force_unless_another_is_named(
-    machine: Machine, variable: str, options: tuple[str, ...], company: str | None
-) -> None:
-    machine.variables["PROCORE_COMPANY_ID"] = variable
-
-    given, _ = hand_over(machine, *options)
-
-    assert given["PROCORE_COMPANY_ID"] == (company or "")
-
-
-def test_the_configured_company_is_handed_over(machine: Machine) -> None:
-    machine.run_here("configure", "--company", "123", "--redirect-uri", machine.redirect_uri)
-
-    assert hand_over(machine)[0]["PROCORE_COMPANY_ID"] == "123"
-
-
-@pytest.mark.parametrize(("left_s", "exchanges"), [(950, 1), (850, 2)])
-def test_the_token_is_valid_for_a_quarter_of_an_hour_unless_another_time_is_asked_for(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, left_s: int, exchanges: int
-) -> None:
-    pass_time(monkeypatch, LIFETIME_S - left_s)
-
-    short, _ = hand_over(machine, "--min-ttl", "60")
-    usual, _ = hand_over(machine)
-
-    assert provider.count("/oauth/token") == exchanges
-    assert usual["PROCORE_ACCESS_TOKEN"] == last_token(provider)
-    assert (short["PROCORE_ACCESS_TOKEN"] == usual["PROCORE_ACCESS_TOKEN"]) is (exchanges == 1)
-
-
-def test_our_commands_in_the_child_use_the_store_so_that_they_outlive_the_frozen_token(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frozen = hand_over(machine)[0]["PROCORE_ACCESS_TOKEN"]
-    machine.variables |= hand_over(machine)[0]
-    pass_time(monkeypatch, LIFETIME_S)
-
-    result = machine.run_here("token")
-
-    assert result.out == f"{last_token(provider)}\n" != f"{frozen}\n"
-    assert "PROCORE_ACCESS_TOKEN" not in result.err
-
-
-def test_an_exec_in_an_exec_hands_a_token_of_the_store_over(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine.variables |= hand_over(machine)[0]
-    pass_time(monkeypatch, LIFETIME_S)
-
-    inner, _ = hand_over(machine)
-
-    token = last_token(provider)
-    assert (inner["PROCORE_ACCESS_TOKEN"], inner["PROCORE_LOGIN_EXEC"]) == (token, digest(token))
-    assert refreshes(provider) == 1
-
-
-def test_a_command_of_ours_in_the_child_of_a_child_says_who_is_signed_in(machine: Machine) -> None:
-    result = machine.run("exec", "--", *command(), "exec", "--", *command(), "whoami", "--json")
-
-    assert_ended(result)
-    assert result.json["procore_id"] == JOE["id"]
-    assert "PROCORE_ACCESS_TOKEN" not in result.err
-
-
-def test_without_a_secret_in_keyring_the_child_cannot_refresh_and_says_what_is_missing(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given, _ = hand_over(machine)
-    machine.variables = given
-    pass_time(monkeypatch, LIFETIME_S)
-
-    result = machine.run_here("token")
-
-    assert_ended(result, 3)
-    assert "no client secret" in result.err
-
-
-def test_with_a_secret_in_the_keyring_the_child_refreshes(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    secret = machine.variables["PROCORE_CLIENT_SECRET"]
-    machine.run("configure", "--client-secret-stdin", stdin=secret)
-    machine.variables = hand_over(machine)[0]
-    pass_time(monkeypatch, LIFETIME_S)
-
-    assert machine.run_here("token").out == f"{last_token(provider)}\n"
-    assert refreshes(provider) == 1
-
-
-def test_the_child_acts_for_the_account_it_was_started_for_whoever_is_current_later(tmp_path: Path) -> None:
-    with serving(People()) as people:
-        machine = Machine(tmp_path / "machine")
-        machine.point_at(people)
-        for person in (SECOND, THIRD, JOE):
-            people.sign_in(machine, person)
-        given, _ = hand_over(machine, "--account", SECOND["login"])
-        machine.variables |= given
-
-        assert given["PROCORE_LOGIN_ACCOUNT"] == str(SECOND["id"])
-        assert machine.run_here("whoami", "--json").json["procore_id"] == SECOND["id"]
-        assert hand_over(machine)[0]["PROCORE_LOGIN_ACCOUNT"] == str(SECOND["id"])
-
-
-def test_a_token_from_elsewhere_is_handed_on_as_what_it_is(machine: Machine, provider: Provider) -> None:
-    machine.variables |= {"PROCORE_ACCESS_TOKEN": "from-elsewhere", "PROCORE_LOGIN_EXEC": digest("another")}
-
-    result = machine.run("exec", *python(TELL))
-
-    found = result.json["env"]
-    assert_ended(result)
-    assert found["PROCORE_ACCESS_TOKEN"] == "from-elsewhere"
-    assert not {"PROCORE_LOGIN_EXEC", "PROCORE_LOGIN_ACCOUNT", "PROCORE_CLIENT_SECRET"} & found.keys()
-    assert "Using the token from PROCORE_ACCESS_TOKEN" in result.err
-
-
-def test_a_named_account_wins_over_a_token_from_elsewhere(machine: Machine, provider: Provider) -> None:
-    machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-
-    given, _ = hand_over(machine, "--account", JOE["login"])
-
-    assert given["PROCORE_ACCESS_TOKEN"] == last_token(provider)
-    assert given["PROCORE_LOGIN_EXEC"] == digest(last_token(provider))
-
-
-def test_another_environment_in_the_child_has_its_own_urls(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "machine")
-    token = "handed-over"
-    machine.variables = {
-        "PROCORE_ACCESS_TOKEN": token,
-        "PROCORE_LOGIN_EXEC": digest(token),
-        "PROCORE_ENV": "sandbox",
-        "PROCORE_API_URL": "https://sandbox.procore.com",
-    }
-
-    for environment in ("sandbox", "production"):
-        assert "PROCORE_API_URL" not in machine.run_here("whoami", "--offline", "-e", environment).err
-    machine.variables["PROCORE_API_URL"] = "https://other.example.com"
-    assert (
-        "other.example.com (PROCORE_API_URL)"
-        in machine.run_here("whoami", "--offline", "-e", "production").err
-    )
-
-
-def test_a_demos_url_is_no_other_environments(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "machine")
-    token = "handed-over"
-    machine.variables = {
-        "PROCORE_ACCESS_TOKEN": token,
-        "PROCORE_LOGIN_EXEC": digest(token),
-        "PROCORE_ENV": "demo",
-        "PROCORE_LOGIN_URL": "http://localhost:1",
-        "PROCORE_API_URL": "http://localhost:1",
-    }
-
-    assert "localhost:1" not in machine.run_here("whoami", "--offline", "--env", "production").err
 
 
 def test_nobody_signed_in_is_4_and_the_command_does_not_run(tmp_path: Path) -> None:

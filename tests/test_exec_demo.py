@@ -34,13 +34,10 @@ sys.exit(10 + len(seen))
 """
 END_WHEN_TOLD = """
 import signal, sys
-def end(number, _):
-    sys.exit(number)
-for name in sys.argv[1:]:
-    signal.signal(signal.Signals[name], end)
+awaited = {signal.Signals[name] for name in sys.argv[1:]}
+signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
 print("ready", flush=True)
-while True:
-    signal.pause()
+sys.exit(signal.sigwait(awaited))
 """
 
 

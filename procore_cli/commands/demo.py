@@ -31,7 +31,8 @@ def command(ctx: click.Context) -> None:
 
 
 @command.command(
-    epilog="Example: procore-login demo serve --rate-limit 20/10s --fail /rest/v1.0/projects=503:2"
+    short_help="Run the pretend Procore until Ctrl-C.",
+    epilog="Example: procore-login demo serve --rate-limit 20/10s --fail /rest/v1.0/projects=503:2",
 )
 @click.option(
     "--port",
@@ -99,7 +100,9 @@ def serve(
         serving.wait_for_ever()
 
 
-@command.command(epilog="Example: procore-login demo reset")
+@command.command(
+    short_help="Forget its state and the demo's sign-ins.", epilog="Example: procore-login demo reset"
+)
 @options.debug
 @click.pass_obj
 def reset(teller: Teller) -> None:

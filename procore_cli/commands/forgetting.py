@@ -24,29 +24,31 @@ def forget_sign_ins(world: World) -> int:
     is_own = settings.named_database is None
     if not settings.database.exists():
         return 0
-    count, is_clean = 0, True
+    count = 0
     try:
-        count, is_clean = _delete_tokens(world)
+        count = _delete_tokens(world)
+        is_clean = not world.vault.has_left()
     except StorageError as error:
         if not is_own:
             raise
+        # Its own database is of no use as it is.
         world.teller.warn(error.message)
+        is_clean = True
     if not is_clean:
         # The list of what is to be deleted stands in the database.
-        world.teller.warn("demo: some tokens could not be deleted yet; the next sign-in tries again.")
+        world.teller.warn("demo: some tokens could not be deleted yet; a later run tries again.")
     elif is_own:
         _delete_database(settings.database)
     return count
 
 
-def _delete_tokens(world: World) -> tuple[int, bool]:
-    listed = world.vault.list_accounts()
-    signed_in = [line.account for line in listed if line.is_signed_in]
-    for account in signed_in:
-        world.vault.sign_out(account)
-    # Every account, whether the ones before are clean or not.
-    cleaned = [world.vault.clean(line.account) for line in listed]
-    return len(signed_in), all(cleaned)
+def _delete_tokens(world: World) -> int:
+    """Returns how many accounts were signed in."""
+    present = world.vault.list_signed_in()
+    for account in present:
+        world.vault.clean(account, world.vault.sign_out(account).entry)
+    world.vault.clean_free()
+    return len(present)
 
 
 def _delete_database(path: Path) -> None:

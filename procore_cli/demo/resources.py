@@ -15,7 +15,7 @@ from procore_cli.demo.listing import new_listing, read_page
 from procore_cli.demo.models import Company, Project
 from procore_cli.demo.provider import Provider
 from procore_cli.demo.records import Kept, Records
-from procore_cli.demo.wire import Answer, Call, RefusedCallError, new_errors, new_json
+from procore_cli.demo.wire import Answer, Call, RefusedCallError, is_text, new_errors, new_json
 
 NOT_CONNECTED = "App is not connected to this company."
 _NO_COMPANY = "The Procore-Company-Id header is missing or is not a company's id."
@@ -141,8 +141,7 @@ def _read_fields(call: Call) -> dict[str, Any]:
         body = body["project"]
     if not isinstance(body, dict):
         raise RefusedCallError(new_errors(400, ["The body is not a JSON object."]))
-    name = body.get("name", "unchanged")
-    if not isinstance(name, str) or not name.strip():
+    if not is_text(body.get("name", "unchanged")):
         raise RefusedCallError(new_errors(422, {"name": ["can't be blank"]}))
     return {key: value for key, value in body.items() if key not in _OWN_KEYS}
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from procore_cli.demo.emails import is_email
 from procore_cli.demo.models import Company, Project, Seed, SeedUser
 from procore_cli.demo.schema import SAMPLE, email_key
+from procore_cli.demo.wire import is_text
 from procore_cli.errors import BrokenSeedError
 
 _MAX_BYTES: Final = 256 * 1024 * 1024
@@ -126,9 +127,9 @@ def _read_object(value: object, place: str, known: frozenset[str] | None) -> dic
 
 def _read_text(fields: Mapping[str, Any], key: str, place: str) -> str:
     text = fields.get(key)
-    if not isinstance(text, str) or not text.strip():
+    if not is_text(text):
         raise _FaultError(f"{place}.{key} is not a text, or missing")
-    return text
+    return str(text)
 
 
 def _find_id(fields: Mapping[str, Any], place: str) -> int | None:

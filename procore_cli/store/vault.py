@@ -128,6 +128,11 @@ class Vault(Roster):
                 settle(self._ledger, procore_id, lenient=True)
         return self._is_deleted(left)
 
+    def has_left(self) -> bool:
+        """Whether something of the environment waits to be deleted."""
+        with self._database.reading() as rows:
+            return bool(entries.list_unsettled(rows, self.environment, self._ledger.now()))
+
     def clean_free(self) -> None:
         """Settle and delete at every account whose lock is free."""
         settle_free(self._ledger, self._locks)

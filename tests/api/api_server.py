@@ -43,10 +43,14 @@ Play = Callable[[Seen], Reply | None]
 class ApiServer:
     """Answers by `play`; a 401 to every bearer that `accepts` does not know."""
 
-    def __init__(self, accepts: Callable[[str | None], bool] = lambda _: True) -> None:
+    def __init__(self) -> None:
+        self.url = ""
+        self.reset()
+
+    def reset(self, accepts: Callable[[str | None], bool] = lambda _: True) -> None:
+        """Forget what was asked and what was to be answered."""
         self.accepts = accepts
         self.requests: list[Seen] = []
-        self.url = ""
         self.plays: dict[str, Play] = {}
         self.play: Play = lambda _: Reply(404, {"errors": "Not Found"})
 
@@ -87,53 +91,59 @@ def pages(server: ApiServer, *bodies: Any, path: str = "/rest/v1.0/projects") ->
     server.plays[path] = play
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Hands every request, whatever its method, to the `api` of its class."""
+
+    api: ApiServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def _answer(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = self.api.answer(Seen(self.command, self.path, headers, self._read_body(headers)))
+        data = _encoded(reply.body)
+        self.send_response(reply.status)
+        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+            self.send_header(name, value)
+        for link in reply.links:
+            self.send_header("Link", link)
+        self.send_header("Content-Length", str(len(data) if reply.length is None else reply.length))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"" if self.command == "HEAD" else data)
+        if reply.length is not None:
+            self.close_connection = True
+
+    def _read_body(self, headers: dict[str, str]) -> bytes:
+        if headers.get("transfer-encoding") != "chunked":
+            return self.rfile.read(int(headers.get("content-length", 0)))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is no trouble of the server's."""
+
+
 @contextmanager
 def serving_api(server: ApiServer) -> Iterator[ApiServer]:
     """Run the server on a free port of 127.0.0.1; its `url` is set."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_any(self) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = server.answer(Seen(self.command, self.path, headers, self._read_body(headers)))
-            body = reply.body
-            data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else _json(body)
-            self.send_response(reply.status)
-            for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-                self.send_header(name, value)
-            for link in reply.links:
-                self.send_header("Link", link)
-            self.send_header("Content-Length", str(len(data) if reply.length is None else reply.length))
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(b"" if self.command == "HEAD" else data)
-            if reply.length is not None:
-                self.close_connection = True
-
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_any
-
-        def _read_body(self, headers: dict[str, str]) -> bytes:
-            if headers.get("transfer-encoding") != "chunked":
-                return self.rfile.read(int(headers.get("content-length", 0)))
-            body = b""
-            while size := int(self.rfile.readline(), 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-            self.rfile.readline()
-            return body
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """A client that hangs up is no trouble of the server's."""
-
-    with Quiet(("127.0.0.1", 0), Handler) as running:
+    with Quiet(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"api": server})) as running:
         server.url = f"http://127.0.0.1:{running.server_port}"
         thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()
@@ -142,5 +152,7 @@ def serving_api(server: ApiServer) -> Iterator[ApiServer]:
         thread.join()
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value).encode()
+def _encoded(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return (body if isinstance(body, str) else json.dumps(body)).encode()

@@ -9,28 +9,54 @@ import pytest
 
 from tests.api.api_machine import Caller, new_machine
 from tests.api.api_server import ApiServer, serving_api
-from tests.provider import Provider
+from tests.provider import Provider, serving
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[ApiServer, ApiServer]]:
+    """Two servers that stay up: to start and stop them takes longer than most of the calls."""
+    with serving_api(ApiServer()) as one, serving_api(ApiServer()) as other:
+        yield one, other
+
+
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[Provider]:
+    """A login server that stays up."""
+    with serving(Provider()) as running:
+        yield running
 
 
 @pytest.fixture
-def api(provider: Provider) -> Iterator[ApiServer]:
+def provider(running_provider: Provider) -> Provider:
+    """The login server, as if it had just been started."""
+    url = running_provider.url
+    vars(running_provider).update(vars(Provider()) | {"url": url})
+    return running_provider
+
+
+@pytest.fixture
+def api(provider: Provider, servers: tuple[ApiServer, ApiServer]) -> ApiServer:
     """The API, which knows the provider's tokens."""
-    with serving_api(ApiServer(lambda bearer: bearer in provider._bearers)) as running:
-        yield running
+    servers[0].reset(lambda bearer: bearer in provider._bearers)
+    return servers[0]
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[ApiServer]:
+def elsewhere(servers: tuple[ApiServer, ApiServer]) -> ApiServer:
     """A server of somebody else's, which answers whoever asks."""
-    server = ApiServer()
-    server.always(b"from elsewhere", Content_Type="text/plain")
-    with serving_api(server) as running:
-        yield running
+    servers[1].reset()
+    servers[1].always(b"from elsewhere", Content_Type="text/plain")
+    return servers[1]
 
 
 @pytest.fixture
-def call(tmp_path: Path, provider: Provider, api: ApiServer) -> Caller:
+def stranger(tmp_path: Path, provider: Provider, api: ApiServer) -> Caller:
+    """Calls the API as somebody who has never signed in."""
+    return Caller(new_machine(tmp_path / "machine", provider, api), provider, api)
+
+
+@pytest.fixture
+def call(stranger: Caller) -> Caller:
     """Calls the API as somebody who has signed in."""
-    caller = Caller(new_machine(tmp_path / "machine", provider, api), provider, api)
-    caller.sign_in()
-    return caller
+    stranger.sign_in()
+    return stranger

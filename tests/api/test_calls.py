@@ -72,9 +72,7 @@ def test_fields_beside_an_input_are_the_query(call: Caller, api: ApiServer) -> N
     assert (api.last.method, api.last.target, api.last.body) == ("POST", "/rest/v1.0/projects?run=1", b"[1]")
 
 
-def test_a_field_may_come_from_a_file_or_standard_input(
-    call: Caller, api: ApiServer, tmp_path: Path
-) -> None:
+def test_a_field_may_come_from_a_file_or_standard_input(call: Caller, api: ApiServer, tmp_path: Path) -> None:
     (tmp_path / "note").write_text("from a file\n")
     api.always(BODY)
 
@@ -214,9 +212,9 @@ def test_an_error_prints_its_body_as_it_came_and_its_reason_apart(
     ],
 )
 def test_what_makes_no_sense_is_a_usage_mistake_and_sends_nothing(
-    call: Caller, api: ApiServer, arguments: tuple[str, ...]
+    stranger: Caller, api: ApiServer, arguments: tuple[str, ...]
 ) -> None:
-    called = call(*arguments)
+    called = stranger(*arguments)
 
     assert_ended(called, 2)
     assert called.out == b""

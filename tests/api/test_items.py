@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procore_cli.procore.items import read_items
@@ -25,6 +25,7 @@ def cut(data: bytes, size: int) -> Iterator[bytes]:
     return (data[start : start + size] for start in range(0, len(data), size))
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(VALUES, max_size=6), st.integers(1, 40), st.booleans(), st.sampled_from([None, 1]))
 def test_the_items_are_those_of_the_list_wherever_it_is_cut(
     values: list[Any], size: int, is_ascii: bool, indent: int | None
@@ -70,23 +71,26 @@ def test_the_items_of_data_are_the_items(text: str, items: list[str], size: int)
 
 @pytest.mark.parametrize(
     "data",
-    [b"[1", b"[1,]", b"[1 2]", b"[,]", b"[1]]", b'{"a" 1}', b'{"a":1,}', b"{1:2}", b'{"data":[1]', b"[tru]"]
-    + [b"[NaN]", b"[-Infinity]", b"[1.]", b'["a]', b"\xff", b"[" * 100_000, b'{"data":[1] "x":2}', b"[01]"],
+    [
+        *(b"[1", b"[1,]", b"[1 2]", b"[,]", b"[1]]", b'{"a" 1}', b'{"a":1,}', b"{1:2}", b'{"data":[1]'),
+        *(b"[NaN]", b"[-Infinity]", b"[1.]", b"[01]", b"[tru]", b'["a]', b"\xff", b"[" * 100_000),
+        b'{"data":[1] "x":2}',
+    ],
 )
 @pytest.mark.parametrize("size", [1, 100_001])
 def test_what_is_not_json_is_refused(data: bytes, size: int) -> None:
     pieces = cut(data, size if len(data) < 1000 else 100_001)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r".+"):
         list(read_items(pieces))
 
 
 def test_a_long_list_takes_no_more_memory_than_a_short_one() -> None:
     page = b",".join([b'{"name": "' + b"x" * 200 + b'"}'] * 300)
-    chunks = itertools.chain([b"["], itertools.islice(itertools.cycle([page, b","]), 199), [b"]"])
+    chunks = itertools.chain([b"["], itertools.islice(itertools.cycle([page, b","]), 79), [b"]"])
     tracemalloc.start()
     count = sum(1 for _ in read_items(chunks))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert count == 30_000
+    assert count == 12_000
     assert peak < 2_000_000

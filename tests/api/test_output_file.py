@@ -70,7 +70,8 @@ def test_pages_go_to_the_file(call: Caller, api: ApiServer, folder: Path, form: 
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(404, b"no"), Reply(200, b"half", length=8), Reply(200, b"1", {"Link": "<//x/y>; rel=next"})]
+    "reply",
+    [Reply(404, b"no"), Reply(200, b"half", length=8), Reply(200, b"1", {"Link": "<//x/y>; rel=next"})],
 )
 def test_a_failure_leaves_the_former_file_and_nothing_else(
     call: Caller, api: ApiServer, folder: Path, reply: Reply

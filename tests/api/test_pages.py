@@ -59,9 +59,7 @@ def test_jsonl_works_for_one_page_and_for_an_object(call: Caller, api: ApiServer
 
 @pytest.mark.parametrize("form", ["--jsonl", "--slurp"])
 @pytest.mark.parametrize("body", [b"<html>", b'[{"a":1}, ', b"[1] [2]", b"\xff", b"[NaN]"])
-def test_what_is_not_json_cannot_be_taken_apart(
-    call: Caller, api: ApiServer, form: str, body: bytes
-) -> None:
+def test_what_is_not_json_cannot_be_taken_apart(call: Caller, api: ApiServer, form: str, body: bytes) -> None:
     api.always(body)
 
     called = call("projects", "--paginate", form)
@@ -91,9 +89,7 @@ def test_an_error_on_a_later_page_leaves_the_array_whole(call: Caller, api: ApiS
         ('<x?page=9>; rel="last"; title="a, <b>; rel=next", <x?page=2>; rel="next"', "/rest/v1.0/x?page=2"),
     ],
 )
-def test_a_link_is_read_as_it_may_be_written(
-    call: Caller, api: ApiServer, link: str, target: str
-) -> None:
+def test_a_link_is_read_as_it_may_be_written(call: Caller, api: ApiServer, link: str, target: str) -> None:
     api.in_turn(Reply(200, b"[1]", {"Link": link}), Reply(200, b"[2]"))
 
     assert call("projects", "--paginate").out == b"[1][2]"

@@ -27,9 +27,7 @@ def endless(api: ApiServer) -> Callable[[Any], Reply]:
     return play
 
 
-def test_a_reader_that_goes_ends_the_run_quietly_and_stops_the_requests(
-    call: Caller, api: ApiServer
-) -> None:
+def test_a_reader_that_goes_ends_the_run_quietly_and_stops_the_requests(call: Caller, api: ApiServer) -> None:
     api.play = endless(api)
     running = start(call, "x", "--paginate", stdout=subprocess.PIPE)
     assert running.stdout is not None

@@ -77,9 +77,7 @@ def test_max_wait_may_forbid_every_pause(call: Caller, api: ApiServer) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "-5"}])
-def test_without_a_time_nothing_is_tried_again(
-    call: Caller, api: ApiServer, headers: dict[str, str]
-) -> None:
+def test_without_a_time_nothing_is_tried_again(call: Caller, api: ApiServer, headers: dict[str, str]) -> None:
     api.play = lambda _: Reply(429, b"slow down", headers)
 
     assert_ended(call("x"), 5)
@@ -207,10 +205,8 @@ def test_a_large_standard_input_cannot_be_sent_again_and_it_is_said(call: Caller
     assert len(api.requests) == 1
 
 
-def test_nobody_signed_in_ends_with_4_and_sends_nothing(call: Caller, api: ApiServer) -> None:
-    assert call.machine.run_here("signout").code == 0
-
-    called = call("x")
+def test_nobody_signed_in_ends_with_4_and_sends_nothing(stranger: Caller, api: ApiServer) -> None:
+    called = stranger("x")
 
     assert_ended(called, 4)
     assert api.requests == []
@@ -235,10 +231,10 @@ def test_a_reason_never_repeats_the_token(call: Caller, api: ApiServer) -> None:
     assert "bad Bearer" in called.err
 
 
-def test_an_api_that_is_not_there_ends_with_5(call: Caller) -> None:
+def test_an_api_that_is_not_there_ends_with_5(stranger: Caller) -> None:
     variables = {"PROCORE_API_URL": f"http://127.0.0.1:{free_port()}", "PROCORE_ACCESS_TOKEN": "x"}
 
-    called = call("x", "-X", "POST", variables=variables)
+    called = stranger("x", "-X", "POST", variables=variables)
 
     assert_ended(called, 5)
     assert called.out == b""

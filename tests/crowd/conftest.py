@@ -36,7 +36,7 @@ def crowd(tmp_path: Path) -> Crowd:
 
 @pytest.fixture
 def held_up(tmp_path: Path) -> Crowd:
-    """All are at the lock before its holder goes on, and it keeps the lock until all the others have ended."""
+    """All are at the lock before its holder goes on, and it keeps it until all the others have ended."""
     return Crowd(tmp_path / "crowd", gathers=True, lingers=True)
 
 

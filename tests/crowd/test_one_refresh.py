@@ -66,7 +66,8 @@ def test_commands_that_begin_during_a_refresh_do_not_wait_for_the_lock(
     expected = (4, "") if refuses else (0, provider.access_tokens()[-1])
     assert outcomes(ended) == {expected: RUNS + 1}
     assert len(provider.sent()) == 1
-    assert_nobody_waited_in_turn(ended, provider.answered_at, request, "1 request, answered")
+    what = f"1 request, {'refused' if refuses else 'answered'}"
+    assert_nobody_waited_in_turn(ended, provider.answered_at, request, what)
 
 
 def test_a_hanging_endpoint_costs_a_hundred_commands_one_request_and_one_read_limit(

@@ -22,7 +22,7 @@ class Turnstile:
         wait_for_all: Callable[[], object] = lambda: None,
         wait_for_ends: Callable[[], object] = lambda: None,
     ) -> None:
-        """`came` is called at a thread's first attempt, the others when a holder begins and before it releases."""
+        """`came`: at a thread's first attempt; the others: when a holder begins, and before it releases."""
         self.got = 0
         self._threads: set[int] = set()
         self._came = came

@@ -26,6 +26,14 @@ def test_a_new_person_gets_the_next_free_id(client, new_client):
     assert client.me(second["access_token"]).json()["id"] == 11113
 
 
+def test_a_token_whose_user_is_gone_is_no_good(client, server):
+    tokens = client.new_tokens()
+    with server.inside.state.file.change() as db:
+        db.execute("DELETE FROM users")
+
+    assert client.me(tokens["access_token"]).status == 401
+
+
 def test_me_knows_letters_beyond_ascii(client):
     tokens = client.new_tokens("bücher@straße.example")
 

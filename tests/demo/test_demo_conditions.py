@@ -167,6 +167,11 @@ def test_of_two_limits_the_nearest_is_shown(clock):
     assert rate.take().wait_s == HOUR_S - 10
 
 
+def test_a_rate_limit_needs_a_limit(clock):
+    with pytest.raises(ValueError, match="no limit"):
+        RateLimit([], clock)
+
+
 def test_a_clock_that_was_set_back_keeps_no_window_open(clock):
     rate = RateLimit([Limit(1, 10)], clock)
     rate.take()

@@ -43,6 +43,10 @@ def test_a_company_can_be_asked_for(program):
     assert company == {"id": 33333, "name": "Sample Bridges", "is_active": True}
 
 
+def test_a_companys_projects_can_be_asked_for_by_its_path(program):
+    assert program.names("/rest/v1.0/companies/33333/projects") == ["Sample Footbridge"]
+
+
 def test_the_list_of_companies_needs_no_header_and_shows_those_without_the_app(program):
     program.company = None
 
@@ -139,7 +143,9 @@ def test_what_is_deleted_is_gone(program):
     assert program.get(f"{PROJECTS}/501").status == 404
 
 
-@pytest.mark.parametrize("value", [{}, {"name": ""}, {"name": " "}, {"name": 7}, {"project": {}}])
+@pytest.mark.parametrize(
+    "value", [{}, {"name": ""}, {"name": " "}, {"name": 7}, {"name": "\ud800"}, {"project": {}}]
+)
 def test_a_project_without_a_name_is_422_in_procores_shape(program, value):
     reply = program.send("POST", PROJECTS, value)
 

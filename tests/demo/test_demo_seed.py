@@ -75,6 +75,7 @@ def test_what_a_seed_leaves_out_is_the_samples(new_seed):
         ({"companies": [{"id": True, "name": "x"}]}, "companies[0].id"),
         ({"companies": [{"id": 10**18, "name": "x"}]}, "companies[0].id"),
         ({"companies": [{"id": 1, "name": " "}]}, "companies[0].name"),
+        ('{"companies": [{"id": 1, "name": "\\ud800"}]}', "companies[0].name"),
         ({"companies": [{**COMPANY, "app_installed": "yes"}]}, "companies[0].app_installed"),
         ({"companies": [COMPANY, COMPANY]}, "companies[1].id is the same"),
         ({"companies": [COMPANY], "projects": [{"company_id": 8, "name": "P"}]}, "there is no company 8"),
@@ -100,6 +101,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, data, why):
 
     with pytest.raises(BrokenSeedError, match=why):
         load_seed(path)
+
+
+def test_a_file_that_is_too_large_is_named(new_seed, monkeypatch):
+    monkeypatch.setattr("procore_cli.demo.seed._MAX_BYTES", 10)
+
+    with pytest.raises(BrokenSeedError, match="too large"):
+        load_seed(new_seed({"companies": [COMPANY]}))
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path):

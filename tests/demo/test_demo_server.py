@@ -49,6 +49,8 @@ def test_closing_twice_is_no_mistake(data_folder, clock):
 
     with pytest.raises(RuntimeError, match="not been started"):
         server.url  # noqa: B018
+    with pytest.raises(RuntimeError, match="not been started"):
+        server.inside  # noqa: B018
 
 
 def test_it_can_be_started_again(data_folder, clock, client):

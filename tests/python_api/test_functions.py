@@ -1,4 +1,4 @@
-"""What `import procore_cli` offers a Python program, what it costs, and how it talks; httpx as well."""
+"""What `import procore_cli` offers a Python program, what it costs, and how it talks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import typing
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -26,36 +26,11 @@ from procore_cli import (
     get_token,
     logged,
 )
-from tests.api_server import ApiServer, serving_api
 from tests.cli import ROOT, Machine
 from tests.people import SECOND, THIRD, People
-from tests.provider import JOE, Answer, Provider, serving
-from tests.signed_in import last_token, refreshes, sign_in
-
-PATH = "/rest/v1.0/projects"
-
-
-@pytest.fixture
-def api(provider: Provider) -> Iterator[ApiServer]:
-    with serving_api(provider) as running:
-        yield running
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    machine.variables["PROCORE_API_URL"] = api.url
-    assert sign_in(machine).code == 0
-    api.calls.clear()
-    live_on(machine, monkeypatch)
-    return machine
-
-
-def live_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logged.TELLER, "_warned", set())
-    for name, value in machine.environ().items():
-        monkeypatch.setenv(name, value)
+from tests.provider import JOE, Provider, serving
+from tests.python_api.caller import live_on
+from tests.signed_in import last_token, refreshes
 
 
 def run_python(code: str, *options: str, environ: dict[str, str] | None = None) -> list[str]:
@@ -207,49 +182,20 @@ def test_a_program_without_logging_hears_warnings_on_stderr(machine: Machine) ->
     assert "Using the token from PROCORE_ACCESS_TOKEN" in said
 
 
-def test_httpx_gets_token_and_company(machine: Machine, provider: Provider, api: ApiServer) -> None:
-    with httpx.Client(auth=ProcoreAuth(company=123), trust_env=False) as client:
-        assert client.get(api.url + PATH).status_code == 200
+def test_processes_share_one_refresh(machine: Machine, provider: Provider) -> None:
+    provider.lifetime_s = 3
+    assert machine.run_here("refresh").code == 0
+    provider.lifetime_s = 5400
+    code = (
+        "import os, requests; from procore_cli import ProcoreAuth;"
+        "print(requests.get(os.environ['PROCORE_API_URL'] + '/x', auth=ProcoreAuth()).status_code)"
+    )
 
-    assert api.calls[0].token == last_token(provider)
-    assert api.calls[0].headers["Procore-Company-Id"] == "123"
+    with ThreadPoolExecutor(4) as pool:
+        ran = list(pool.map(lambda _: run_python(code, environ=machine.environ())[0], range(4)))
 
-
-def test_httpx_repeats_nothing_but_notices_a_token_that_was_renewed(
-    machine: Machine, provider: Provider, api: ApiServer
-) -> None:
-    old = last_token(provider)
-    api.script[PATH] = lambda call: Answer(401, "") if call.token == old else None
-
-    with httpx.Client(auth=ProcoreAuth(), trust_env=False) as client:
-        statuses = [client.get(api.url + PATH).status_code for _ in range(2)]
-        provider.lifetime_s = 4000
-        assert machine.run_here("refresh").code == 0
-        statuses.append(client.get(api.url + PATH).status_code)
-
-    assert statuses == [401, 401, 200]
-    assert refreshes(provider) == 1
-
-
-def test_httpx_hears_of_a_sign_out(machine: Machine, api: ApiServer) -> None:
-    with httpx.Client(auth=ProcoreAuth(), trust_env=False) as client:
-        client.get(api.url + PATH)
-        machine.run_here("signout")
-        with pytest.raises(SignInNeededError):
-            client.get(api.url + PATH)
-
-
-def test_httpx_takes_nothing_elsewhere(machine: Machine, provider: Provider, api: ApiServer) -> None:
-    with (
-        serving_api(provider) as other,
-        httpx.Client(auth=ProcoreAuth(company=123), trust_env=False, follow_redirects=True) as client,
-    ):
-        client.get(other.url + PATH)
-        api.redirect("/go", f"{other.url}/file")
-        client.get(f"{api.url}/go")
-
-    assert [call.token for call in other.calls] == [None, None]
-    assert other.calls[0].headers["Procore-Company-Id"] is None
+    assert ran == ["200"] * 4
+    assert refreshes(provider) == 2
 
 
 def test_the_demo_is_called_where_it_runs(tmp_path: Path) -> None:

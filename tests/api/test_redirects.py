@@ -1,0 +1,90 @@
+"""Where a redirect may lead, judged without a socket."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from procore_cli.environments import SANDBOX
+from procore_cli.errors import RedirectRefusedError
+from procore_cli.procore.bodies import Bytes
+from procore_cli.procore.redirects import find_redirected
+from procore_cli.procore.stream import Call, Stream
+
+API = SANDBOX.api_url
+CALL = Call("GET", f"{API}/rest/v1.0/files/1", {"Procore-Company-Id": "7"}, Bytes(b"body"))
+
+
+def follow(location: str, call: Call = CALL, status: int = 302) -> Call | None:
+    headers: dict[str, Any] = {"location": location} if location else {}
+    return find_redirected(call, cast(Stream, SimpleNamespace(status=status, headers=headers)), SANDBOX)
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("2", f"{API}/rest/v1.0/files/2"),
+        ("/a?b=c#d", f"{API}/a?b=c"),
+        (f"{API}:443/a", f"{API}:443/a"),
+        (API.upper() + "/a", f"https://{API[8:].upper()}/a"),
+    ],
+)
+def test_at_the_same_origin_all_goes_along(location: str, url: str) -> None:
+    call = follow(location)
+
+    assert call is not None
+    assert (call.url, call.headers, call.body) == (url, CALL.headers, CALL.body)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://files.example.com/x?sig=a%2Fb",
+        "//files.example.com/x",
+        f"{API}:8443/x",
+        f"{API}.example.com/x",
+        "https://sandbox.procore.com.example.com/x",
+    ],
+)
+def test_at_another_origin_nothing_goes_along(location: str) -> None:
+    call = follow(location)
+
+    assert call is not None
+    assert (call.method, call.headers, call.body) == ("GET", {}, None)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"http{API[5:]}/x",
+        "http://files.example.com/x",
+        "http://127.0.0.1/x",
+        "https://joe@files.example.com/x",
+        f"https://{API[8:]}@files.example.com/x",
+        "https://files.example.com\\@x/",
+        "ftp://files.example.com/x",
+        "data:text/plain,x",
+        "https://files.example.com/\x01",
+        "https://[::1",
+        "https://files.example.com:99999/",
+    ],
+)
+def test_what_is_less_safe_than_the_call_is_refused(location: str) -> None:
+    with pytest.raises(RedirectRefusedError, match="sandbox: a redirect was not followed"):
+        follow(location)
+
+
+@pytest.mark.parametrize("status", [200, 300, 304, 305, 400])
+def test_other_answers_are_no_redirects(status: int) -> None:
+    assert follow("/x", status=status) is None
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_a_call_that_writes_is_not_redirected(method: str) -> None:
+    assert follow("/x", Call(method, CALL.url)) is None
+
+
+def test_a_redirect_without_a_target_is_taken_as_it_is() -> None:
+    assert follow("") is None

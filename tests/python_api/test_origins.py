@@ -1,0 +1,110 @@
+"""`ProcoreAuth` with requests: the token and the company go to the API alone, redirects included."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import requests
+
+from procore_cli import (
+    ProcoreAuth,
+)
+from procore_cli.repetition import is_at
+from tests.api_server import ApiServer
+from tests.cli import Machine
+from tests.provider import Answer, Provider
+from tests.python_api.caller import PATH, get, refuse
+from tests.signed_in import last_token, refreshes
+
+
+@pytest.mark.parametrize("target", ["http://[bad/x", "http:\\\\example.com", "/ok\\..", "mailto:x"])
+def test_a_redirect_that_cannot_be_read_takes_nothing_along(
+    machine: Machine, api: ApiServer, target: str
+) -> None:
+    api.redirect("/go", target)
+    kept: list[requests.PreparedRequest] = []
+
+    with contextlib.suppress(requests.RequestException, ValueError):
+        get(
+            f"{api.url}/go", ProcoreAuth(company=1), hooks={"response": lambda r, **_: kept.append(r.request)}
+        )
+
+    assert not {"Authorization", "Procore-Company-Id"} & kept[0].headers.keys()
+
+
+def test_another_origin_gets_nothing(
+    machine: Machine, provider: Provider, api: ApiServer, other: ApiServer
+) -> None:
+    other.script[PATH] = lambda _: Answer(401, "who are you?")
+
+    response = get(other.url + PATH, ProcoreAuth(company=123))
+
+    (call,) = other.calls
+    assert response.status_code == 401
+    assert (call.token, call.headers["Procore-Company-Id"]) == (None, None)
+    assert provider.count("/oauth/token") == 1
+
+
+@pytest.mark.parametrize("is_refused_first", [False, True])
+def test_a_redirect_elsewhere_takes_neither_token_nor_company_along(
+    machine: Machine, provider: Provider, api: ApiServer, other: ApiServer, is_refused_first: bool
+) -> None:
+    old = last_token(provider) if is_refused_first else ""
+    target = f"{other.url}/file"
+    api.script["/go"] = lambda call: refuse(old)(call) or Answer(302, "", {"Location": target})
+    other.script["/file"] = lambda _: Answer(200, "the file")
+
+    response = get(f"{api.url}/go", ProcoreAuth(company=123))
+
+    (call,) = other.calls
+    assert response.text == "the file"
+    assert (call.token, call.headers["Procore-Company-Id"]) == (None, None)
+    assert api.calls[-1].token == last_token(provider)
+
+
+@pytest.mark.parametrize("is_refused_first", [False, True])
+def test_a_redirect_within_the_api_keeps_both(
+    machine: Machine, provider: Provider, api: ApiServer, is_refused_first: bool
+) -> None:
+    old = last_token(provider) if is_refused_first else ""
+    api.script["/go"] = lambda call: refuse(old)(call) or Answer(302, "", {"Location": PATH})
+
+    response = get(f"{api.url}/go", ProcoreAuth(company=123))
+
+    assert response.status_code == 200
+    assert api.calls[-1].token == last_token(provider)
+    assert api.calls[-1].headers["Procore-Company-Id"] == "123"
+
+
+def test_a_401_at_the_end_of_a_redirect_elsewhere_costs_no_refresh(
+    machine: Machine, provider: Provider, api: ApiServer, other: ApiServer
+) -> None:
+    api.redirect("/go", f"{other.url}/file")
+    other.script["/file"] = lambda _: Answer(401, "")
+
+    assert get(f"{api.url}/go", ProcoreAuth()).status_code == 401
+    assert refreshes(provider) == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.procore.com/x",
+        "https://api.procore.com:8443/x",
+        "https://api.procore.com.example.com/x",
+        "https://example.com/https://api.procore.com",
+        "https://user@api.procore.com/x",
+        "https://api.procore.com@example.com/x",
+        "https://example.com\\@api.procore.com/x",
+        "https://api.procore.com\\.example.com/x",
+        "https://api.procore.com\n.example.com/x",
+        "https://[api.procore.com/x",
+        "https://api.procore.com:x/x",
+        "//api.procore.com/x",
+        "",
+    ],
+)
+def test_what_is_not_surely_the_api_is_not_the_api(url: str) -> None:
+    assert not is_at(url, "https://api.procore.com")
+    assert is_at("https://API.procore.com:443/x?y=user@example.com", "https://api.procore.com")

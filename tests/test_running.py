@@ -1,0 +1,60 @@
+"""How a command runs beside this process, and how this process then ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from procore_cli import running
+from procore_cli.errors import CommandNotRunnableError
+
+USR1_ENDS_IT = "trap 'exit 9' USR1; kill -USR1 $PPID; while :; do sleep 0.05; done"
+
+
+def run(*words: str) -> int:
+    return running.run(words, dict(os.environ))
+
+
+def test_a_signal_to_this_process_is_passed_on_and_the_handlers_come_back() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGINT, signal.SIGTERM)}
+
+    assert run("sh", "-c", USR1_ENDS_IT) == 9
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_a_key_is_passed_on_where_there_is_no_terminal_that_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError
+
+    monkeypatch.setattr(os, "tcgetpgrp", refuse)
+
+    assert run("sh", "-c", USR1_ENDS_IT.replace("USR1", "INT")) == 9
+
+
+def test_a_death_by_signal_is_told_as_such() -> None:
+    assert run("sh", "-c", "kill -KILL $$") == -signal.SIGKILL
+
+
+def test_handlers_come_back_where_nothing_could_be_started() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(CommandNotRunnableError):
+        run("/")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("code", [0, 7, 255])
+def test_the_end_is_the_commands_exit_code(code: int) -> None:
+    with pytest.raises(SystemExit) as ended:
+        running.end_like(code)
+
+    assert ended.value.code == code
+
+
+def test_a_signal_that_ends_nobody_here_becomes_an_exit_code_as_in_a_shell() -> None:
+    with pytest.raises(SystemExit) as ended:
+        running.end_like(-signal.SIGWINCH)
+
+    assert ended.value.code == 128 + signal.SIGWINCH
