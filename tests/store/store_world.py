@@ -14,7 +14,7 @@ from procore_cli.errors import GrantRefusedError
 from procore_cli.folder import Report
 from procore_cli.models import Account, Binding, Entry, Me, StoreName, TokenAnswer, TokenSet
 from procore_cli.store.database import Database, Rows
-from procore_cli.store.deadline import Limits
+from procore_cli.store.deadline import Limits, _Call
 from procore_cli.store.entries import list_in_state
 from procore_cli.store.files import SecretFiles
 from procore_cli.store.keyrings import Keyring
@@ -53,7 +53,8 @@ def finish_left_calls() -> None:
     """Whatever hangs in the keyring in memory goes on and ends."""
     memory_keyring.RELEASE.set()
     for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
+        # Other daemons are servers that go on for the tests after this one.
+        if isinstance(thread, _Call):
             thread.join()
 
 
