@@ -37,8 +37,19 @@ COMMANDS = {
 }
 
 
+class _ReaderGoneError(Exception):
+    """Whoever read our stdout has gone (`| head`); click would end with 1 for a BrokenPipeError."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports one only to run it."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. Raises _ReaderGoneError, and whatever the command does."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _ReaderGoneError from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a newcomer needs them."""
@@ -98,7 +109,7 @@ def run(arguments: Sequence[str]) -> int:
         return _end(teller, _usage_error(error))
     except ProcoreLoginError as error:
         return _end(teller, error)
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGoneError):
         _silence_stdout()
         return 0
     except OSError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from procore_cli.callback import pages
 from procore_cli.callback.outcome import Failure
 from procore_cli.cli import COMMANDS
 from procore_cli.environments import ENVIRONMENTS
-from tests.cli import Machine
+from tests import doc_examples
+from tests.cli import Machine, browser
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -93,3 +96,60 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
         found = ROOT / path
         assert found.exists(), named
         assert not function or f"def {function}(" in found.read_text(encoding="utf-8"), named
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[doc_examples.Reader]:
+    """Somebody who follows docs/integrating.md, with `demo serve` in another terminal."""
+    machine = Machine(tmp_path_factory.mktemp("reader") / "machine")
+    serving = machine.start("demo", "serve", "--port", "0", "--quiet")
+    assert serving.stdout is not None
+    try:
+        found = doc_examples.Reader(machine)
+        found.sign_up(doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(3)]))
+        yield found
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=30)
+
+
+EXAMPLES = doc_examples.list_examples()
+SHOWN = {"console", "json"}
+
+
+@pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if e.language not in SHOWN], ids=doc_examples.name_of
+)
+def test_every_example_works(reader: doc_examples.Reader, example: doc_examples.Example) -> None:
+    done = reader.run(example)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout or "--output" in example.text
+
+
+def test_what_demo_serve_prints_is_what_the_page_shows(reader: doc_examples.Reader) -> None:
+    (shown,) = [e.text.splitlines()[1:] for e in EXAMPLES if e.language == "console"]
+
+    printed = {name: reader.environ[name] for name in doc_examples.read_exports(shown)}
+    assert list(printed) == ["PROCORE_ENV", "PROCORE_LOGIN_URL", "PROCORE_API_URL"]
+    assert [doc_examples.DOCUMENTED_URL in line for line in shown] == [False, True, True]
+
+
+def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
+    (seed,) = [e.text for e in EXAMPLES if e.language == "json"]
+    machine = Machine(tmp_path / "machine")
+    (machine.home / "seed.json").write_text(seed, encoding="utf-8")
+
+    serving = machine.start("demo", "serve", "--port", "0", "--json", "--seed", "seed.json")
+    assert serving.stdout is not None
+    try:
+        machine.variables |= json.loads(serving.stdout.readline())
+        assert machine.run("signup", "--browser", browser()).code == 0
+        projects = machine.run("api", "projects", "--company", "7")
+        refused = machine.run("api", "projects", "--company", "8")
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=30)
+
+    assert [project["name"] for project in json.loads(projects.out)] == ["Seeded project"]
+    assert refused.code == 5

@@ -1,0 +1,117 @@
+"""The examples of docs/integrating.md, run as their readers would run them, against a running `demo serve`.
+
+Refuses to know what they do: it finds the blocks and runs each by its language.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cli import ROOT, Machine, browser, command
+
+PAGE = ROOT / "docs" / "integrating.md"
+DOCUMENTED_URL = "http://127.0.0.1:4568"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A block of the page."""
+
+    language: str
+    text: str
+    line: int
+
+
+def list_examples() -> list[Example]:
+    """Every block, in the page's order."""
+    page = PAGE.read_text(encoding="utf-8")
+    return [
+        Example(found[1], found[2], page.count("\n", 0, found.start()) + 1)
+        for found in re.finditer(r"^```(\w+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    ]
+
+
+@dataclass
+class Reader:
+    """Somebody with the page before them, and the pretend Procore running in another terminal."""
+
+    machine: Machine
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def sign_up(self, variables: dict[str, str]) -> None:
+        """Set what `demo serve` printed, and sign up; the program is found by its name."""
+        self.machine.variables |= variables
+        assert self.machine.run("signup", "--browser", browser()).code == 0
+        programs = self.machine.home / "bin"
+        programs.mkdir()
+        script = programs / "procore-login"
+        script.write_text(f'#!/bin/sh\nexec {" ".join(command())} "$@"\n')
+        script.chmod(0o755)
+        (self.machine.home / "work").mkdir()
+        self.environ = self.machine.environ() | {"PATH": f"{programs}:{os.environ['PATH']}"}
+
+    def run(self, example: Example) -> subprocess.CompletedProcess[str]:
+        """Run a block in a folder of its own."""
+        runs = {
+            "sh": self._run_shell,
+            "python": self._run_python,
+            "crontab": self._run_crontab,
+            "yaml": self._run_workflow,
+        }
+        return runs[example.language](example.text.replace(DOCUMENTED_URL, self.environ["PROCORE_API_URL"]))
+
+    def _run_shell(self, text: str) -> subprocess.CompletedProcess[str]:
+        return self._start(["bash", "-eu", "-c", text], self.environ)
+
+    def _run_python(self, text: str) -> subprocess.CompletedProcess[str]:
+        path = self.machine.home / "work" / "test_theirs.py"
+        path.write_text(text, encoding="utf-8")
+        if "def test_" not in text:
+            return self._start([sys.executable, "-W", "error", str(path)], self.environ)
+        plugin = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+        options = ["-m", "pytest", "-p", "procore_cli.testing", str(path)]
+        return self._start([sys.executable, *options], self.environ | plugin)
+
+    def _run_crontab(self, text: str) -> subprocess.CompletedProcess[str]:
+        # cron gives a job little more than these, and splits off the five fields of the time.
+        kept = ("HOME", "PATH", "PYTHONPATH")
+        environ = {k: v for k, v in self.environ.items() if k in kept or k.startswith("PROCORE_")}
+        return self._start(["/bin/sh", "-c", text.split(maxsplit=5)[5]], environ)
+
+    def _run_workflow(self, text: str) -> subprocess.CompletedProcess[str]:
+        token = self._start(["procore-login", "token"], self.environ).stdout.strip()
+        steps = [step for step in re.findall(r"- run: (.*)", text) if not step.startswith("pipx ")]
+        assert "PROCORE_ACCESS_TOKEN: ${{ secrets.PROCORE_ACCESS_TOKEN }}" in text
+        environ = {
+            **{k: v for k, v in self.environ.items() if k != "PROCORE_LOGIN_HOME"},
+            "HOME": str(self.machine.home / "work"),
+            "PROCORE_ACCESS_TOKEN": token,
+            "PROCORE_COMPANY_ID": re.findall(r'PROCORE_COMPANY_ID: "(\d+)"', text)[0],
+        }
+        return self._start(["bash", "-eu", "-c", "\n".join(steps)], environ)
+
+    def _start(self, words: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            words,
+            env=environ,
+            cwd=self.machine.home / "work",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+def read_exports(lines: list[str]) -> dict[str, str]:
+    """What `demo serve` says to set."""
+    return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+
+
+def name_of(example: Example) -> str:
+    """How a test's name shows it."""
+    return f"{Path(PAGE).name}:{example.line}"
