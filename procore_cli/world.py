@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from procore_cli.environments import ENVIRONMENTS
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from procore_cli.models import StoreName
     from procore_cli.procore.api import Api
     from procore_cli.procore.oauth import OAuth
+    from procore_cli.procore.transport import Transport
     from procore_cli.store.credentials import ClientSecrets
     from procore_cli.store.vault import Vault
 
@@ -33,9 +35,31 @@ class World:
     teller: Teller
     vault: Vault
     client_secrets: ClientSecrets
-    oauth: OAuth
-    api: Api
     clock: Callable[[], float]
+    _closing: ExitStack
+
+    @cached_property
+    def oauth(self) -> OAuth:
+        """The environment's OAuth server."""
+        from procore_cli.procore.oauth import OAuth
+
+        return OAuth(self._transport, self.settings.environment, self.clock)
+
+    @cached_property
+    def api(self) -> Api:
+        """The environment's API."""
+        from procore_cli.procore.api import Api
+
+        return Api(self._transport, self.settings.environment)
+
+    @cached_property
+    def _transport(self) -> Transport:
+        # Made where something is sent: `token` mostly reads alone.
+        from procore_cli.procore.transport import Transport
+
+        transport = Transport(os.environ, self.settings.ca_bundle, self.teller.trace)
+        self._closing.callback(transport.close)
+        return transport
 
     def receive(self, link: str, is_ours: Callable[[Pairs], bool], ways: Ways) -> Reception:
         """The way out to the browser and back, for one sign-in."""
@@ -125,29 +149,15 @@ def new_client_secrets(settings: Settings, store: str, teller: Teller) -> Client
 
 
 def _new_world(settings: Settings, teller: Teller, clock: Callable[[], float], stack: ExitStack) -> World:
-    from procore_cli.procore.api import Api
-    from procore_cli.procore.oauth import OAuth
-    from procore_cli.procore.transport import Transport
     from procore_cli.store.opening import open_storage
 
-    environment = settings.environment
     storage = open_storage(
         settings.folder,
-        environment.name,
+        settings.environment.name,
         settings.store,
         tell=teller.say,
         warn=teller.warn,
         database=settings.database,
         clock=clock,
     )
-    transport = Transport(os.environ, settings.ca_bundle, teller.trace)
-    stack.callback(transport.close)
-    return World(
-        settings,
-        teller,
-        storage.vault,
-        storage.client_secrets,
-        OAuth(transport, environment, clock),
-        Api(transport, environment),
-        clock,
-    )
+    return World(settings, teller, storage.vault, storage.client_secrets, clock, stack)
