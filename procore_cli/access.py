@@ -6,12 +6,19 @@ Refuses to open a browser: where a person is needed, an error says so.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from procore_cli import revocation
 from procore_cli.credentials import check_tokens, find_app
-from procore_cli.errors import NotSignedInError, TokenRefusedError, WrongPersonError
-from procore_cli.expiry import is_expired
+from procore_cli.errors import (
+    MissingCredentialsError,
+    NotSignedInError,
+    ProcoreError,
+    TokenRefusedError,
+    WrongPersonError,
+)
+from procore_cli.expiry import is_expired, is_renewal_due
 from procore_cli.models import Account, Profile, TokenAnswer, TokenSet, User
 
 if TYPE_CHECKING:
@@ -39,6 +46,36 @@ def load(world: World, account: Account) -> Loaded:
         raise world.vault.new_signed_out_error(account)
     check_tokens(world.settings, loaded.tokens.binding)
     return loaded
+
+
+def load_valid(world: World, account: Account, min_ttl_s: int, *, refused: str | None = None) -> Loaded:
+    """The account's tokens, valid for `min_ttl_s` seconds: renewed when needed, as `keep_valid`.
+
+    An access token that is `refused` has to be renewed. Raises as `load` and `renew`.
+    """
+    return keep_valid(world, account, load(world, account), min_ttl_s, refused=refused)
+
+
+def keep_valid(
+    world: World, account: Account, loaded: Loaded, min_ttl_s: int, *, refused: str | None = None
+) -> Loaded:
+    """`loaded`, or what replaces it because its end is near or an interrupted refresh may have ended it.
+
+    Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
+    """
+    is_due = loaded.tokens.access_token == refused or is_renewal_due(
+        loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s
+    )
+    if not is_due and not loaded.is_suspect:
+        return loaded
+    try:
+        return renew(world, account, loaded)
+    except (ProcoreError, MissingCredentialsError) as error:
+        if is_due:
+            raise
+        world.teller.warn(f"{error.message} The token from before that is used; Procore may have ended it.")
+        # Asked once: each call of a long run would ask, and warn, again.
+        return replace(loaded, is_suspect=False)
 
 
 def renew(world: World, account: Account, seen: Loaded, *, may_ask: bool = True) -> Loaded:
@@ -109,6 +146,11 @@ def join_labels(accounts: list[Account]) -> str:
 
 def _unambiguous(user: User, counts: Counter[str]) -> str:
     return user.label if counts[user.label] == 1 else f"{user.label} ({user.procore_id})"
+
+
+def say_token_is_from_elsewhere(world: World) -> None:
+    """Tell that PROCORE_ACCESS_TOKEN is in force."""
+    world.teller.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
 
 
 def sign_in_command(world: World) -> str:

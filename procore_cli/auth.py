@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from procore_cli.environments import COMPANY_HEADER
 from procore_cli.errors import ConfigurationError, UsageMistakeError
 from procore_cli.models import Profile
 from procore_cli.settings import Asked, Settings, load_settings
-from procore_cli.urls import find_origin
+from procore_cli.urls import find_origin, is_at
 
 if TYPE_CHECKING:
     from procore_cli.bearer import Bearers
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 DEFAULT_MIN_TTL_S = 60
 
 R = TypeVar("R")
+
+_living: weakref.WeakSet[ProcoreAuth] = weakref.WeakSet()
 
 
 def get_token(env: str | None = None, *, account: str | None = None, min_ttl: int = DEFAULT_MIN_TTL_S) -> str:
@@ -53,8 +57,10 @@ class ProcoreAuth:
 
     Both go to the environment's API origin (scheme, host, port) alone; a request to any other is left as it
     is. With requests a 401 is answered by one refresh and one repetition, if the body can be sent again.
-    Keep one for many calls, in many threads: the token stays in memory as long as it is valid. It acts for
-    one account, the current one of its first call unless one is named.
+    httpx repeats nothing, and where it follows a redirect to another host (follow_redirects=True), it takes
+    the company's id along, though not the token. Keep one for many calls, in many threads and forked
+    processes: the token stays in memory as long as it is valid. It acts for one account, the current one of
+    its first call unless one is named.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class ProcoreAuth:
         self._min_ttl_s = min_ttl
         self._lock = threading.Lock()
         self._opened: tuple[Settings, Bearers] | None = None
+        _living.add(self)
 
     def __call__(self, request: R) -> R:
         """Attach the headers to a request of requests or httpx, and return it. Raises ProcoreLoginError."""
@@ -84,14 +91,14 @@ class ProcoreAuth:
         sent: Any = request
         settings, bearers = self._open()
         origin = find_origin(settings.environment.api_url)
-        if not repetition.is_at(str(sent.url), origin):
+        if not is_at(str(sent.url), origin):
             return request
         hears_of_401 = hasattr(sent, "register_hook")
         token = bearers.find() if hears_of_401 else bearers.find_checked()
         sent.headers[repetition.AUTHORIZATION] = f"Bearer {token}"
         company = self._company or settings.company
-        if company is not None and repetition.COMPANY not in sent.headers:
-            sent.headers[repetition.COMPANY] = str(company)
+        if company is not None and COMPANY_HEADER not in sent.headers:
+            sent.headers[COMPANY_HEADER] = str(company)
         if hears_of_401:
             sent.register_hook(
                 "response", repetition.Repetition(origin, token, bearers.find, bearers.give_up)
@@ -103,6 +110,11 @@ class ProcoreAuth:
             if self._opened is None:
                 self._opened = self._new_opened()
             return self._opened
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
+        if self._opened is not None:
+            self._opened[1].begin_anew()
 
     def _new_opened(self) -> tuple[Settings, Bearers]:
         from procore_cli.bearer import Bearers
@@ -116,3 +128,13 @@ class ProcoreAuth:
                 " procore-login exec --env demo -- ...",
             )
         return settings, Bearers(self._asked, settings, self._min_ttl_s, TELLER, time.time)
+
+
+def _begin_anew_in_child() -> None:
+    # A lock that another thread held at the fork would be held in the child for ever.
+    for auth in _living:
+        auth._begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -73,6 +73,11 @@ class Bearers:
         """A new token was refused as well: for a minute, its refusals are not the token's fault."""
         self._given_up = (token, self._clock() + _GIVEN_UP_S)
 
+    def begin_anew(self) -> None:
+        """In a process that was forked: no other thread of the former one goes on here."""
+        self._lock = threading.Lock()
+        self._flight = None
+
     def find_checked(self) -> str:
         """As `find`, for a caller that will not hear of a 401: another process may have renewed the token.
 
@@ -95,28 +100,45 @@ class Bearers:
         return None if bearer.token == refused and bearer.loaded else bearer
 
     def _fetch_or_share(self, refused: str | None) -> Bearer | None:
-        """None if what another thread fetched is what was refused here."""
+        """None if it has to be tried again: another thread was stopped, or fetched what was refused here."""
         from concurrent.futures import Future
 
-        with self._lock:
-            in_hand, flight = self._find_in_hand(refused), self._flight
-            if in_hand:
-                return in_hand
-            if flight is None:
-                own = self._flight = Future[Bearer]()
-        if flight is not None:
+        own = Future[Bearer]()
+        try:
+            with self._lock:
+                in_hand, flight = self._find_in_hand(refused), self._flight
+                if in_hand:
+                    return in_hand
+                if flight is None:
+                    self._flight = own
+            return self._share(flight, refused) if flight else self._fetch_for_all(own, refused)
+        finally:
+            self._land(own)
+
+    def _share(self, flight: Future[Bearer], refused: str | None) -> Bearer | None:
+        from concurrent.futures import CancelledError
+
+        try:
             shared = flight.result()
-            return None if shared.token == refused and shared.loaded else shared
+        except CancelledError:
+            return None
+        return None if shared.token == refused and shared.loaded else shared
+
+    def _fetch_for_all(self, own: Future[Bearer], refused: str | None) -> Bearer:
         try:
             fetched = self._bearer = self._fetch(refused)
-            own.set_result(fetched)
-        except BaseException as error:
+        except Exception as error:
             own.set_exception(error)
             raise
-        finally:
-            with self._lock:
-                self._flight = None
+        own.set_result(fetched)
         return fetched
+
+    def _land(self, own: Future[Bearer]) -> None:
+        with self._lock:
+            if self._flight is own:
+                self._flight = None
+        # Whoever waits for what Ctrl-C, say, has ended tries again; what has come of it stays.
+        own.cancel()
 
     def _fetch(self, refused: str | None) -> Bearer:
         with self._open() as world:
@@ -125,15 +147,16 @@ class Bearers:
             account = access.find_account(world)
             # From now on it is this one, whichever may become current meanwhile.
             self._pin(account)
-            loaded = self._load(world, account, refused)
+            loaded = access.load_valid(world, account, self._min_ttl_s, refused=refused)
             return Bearer(loaded.tokens.access_token, loaded)
 
     @contextmanager
     def _open(self) -> Iterator[World]:
         with open_world(self._asked, self._teller, clock=self._clock) as world:
-            if world.settings != self._settings:
+            changed = self._settings.find_change(world.settings)
+            if changed:
                 raise ConfigurationError(
-                    f"{world.settings.environment.name}: the settings have changed since the first call.",
+                    f"{self._settings.environment.name}: {changed} has changed since the first call.",
                     "Make a new ProcoreAuth.",
                 )
             yield world
@@ -142,9 +165,3 @@ class Bearers:
         who = str(account.user.procore_id)
         self._asked = replace(self._asked, account=who)
         self._settings = replace(self._settings, account=who)
-
-    def _load(self, world: World, account: Account, refused: str | None) -> Loaded:
-        loaded = access.load(world, account)
-        bearer = Bearer(loaded.tokens.access_token, loaded)
-        is_good = bearer.is_good(self._clock(), self._min_ttl_s) and not loaded.is_suspect
-        return loaded if is_good and bearer.token != refused else access.renew(world, account, loaded)

@@ -17,8 +17,7 @@ from procore_cli.errors import (
 )
 from procore_cli.pauses import Pauses, is_a_pause
 from procore_cli.procore.answers import read_reason
-from procore_cli.procore.companies import Company, is_company_missing, is_not_connected
-from procore_cli.procore.headers import COMPANY_HEADER
+from procore_cli.procore.companies import Company, find_company, is_company_missing, is_not_connected
 from procore_cli.procore.paths import find_next
 from procore_cli.procore.stream import Call, Stream
 from procore_cli.run_token import RunToken
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from procore_cli.outlet import Outlet
     from procore_cli.world import World
 
-MAX_WAIT_S = 60
 _AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) can be sent twice."
 
 
@@ -37,8 +35,8 @@ class Wanted:
     """What to call, whether to go on to the next pages, and how long to wait for Procore in all."""
 
     call: Call
-    paginate: bool = False
-    max_wait_s: int = MAX_WAIT_S
+    paginate: bool
+    max_wait_s: int
 
 
 def call(
@@ -78,7 +76,7 @@ class _Way:
         is_renewed = False
         while True:
             stream = self.world.api.open(call, self.bearer.read())
-            if self._is_refused(stream) and not is_renewed:
+            if self._is_token_refused(stream) and not is_renewed:
                 is_renewed = True
                 if self._renew(call, stream, outlet):
                     continue
@@ -107,14 +105,15 @@ class _Way:
                 " followed.",
                 "See where it leads with --include.",
             )
-        company = _find_company(call)
+        company = find_company(call)
         if is_not_connected(stream.status, reason) or is_company_missing(stream.status, reason, company):
             return self._new_company_error(stream.status, reason, company)
         return UnexpectedAnswerError(
-            f"{name}: Procore answered {stream.status} ({reason}).", self._new_hint(call, stream)
+            f"{name}: Procore answered {stream.status} ({reason}).",
+            self._new_hint(call, stream, _hint_of_body(body, outlet)),
         )
 
-    def _is_refused(self, stream: Stream) -> bool:
+    def _is_token_refused(self, stream: Stream) -> bool:
         # Another cloud's 401 is not about our token.
         return stream.status == 401 and self.world.api.is_own(stream.url)
 
@@ -139,7 +138,7 @@ class _Way:
         stream.close()
         return True
 
-    def _new_hint(self, call: Call, stream: Stream) -> str:
+    def _new_hint(self, call: Call, stream: Stream, about_body: str) -> str:
         if is_a_pause(stream.status):
             asked_s = self._pauses.find_asked_s(stream)
             if asked_s is None:
@@ -151,7 +150,9 @@ class _Way:
             return f"Check the path and its ids: {call.method} {call.url.partition('?')[0]}"
         if stream.status >= 500:
             return "Try again later; Procore's status page says whether it has trouble."
-        return "The body on standard output says what Procore did not like."
+        if stream.status == 304:
+            return "Nothing has changed; without -H 'If-...' Procore sends it again."
+        return about_body
 
     def _new_company_error(self, status: int, reason: str, company: str | None) -> CompanyRefusedError:
         name = self.world.settings.environment.name
@@ -197,6 +198,9 @@ def _find_next(world: World, wanted: Wanted, current: Call, stream: Stream, seen
     return replace(current, url=url)
 
 
-def _find_company(call: Call) -> str | None:
-    names = {name.lower(): value for name, value in call.headers.items()}
-    return names.get(COMPANY_HEADER.lower()) or None
+def _hint_of_body(body: bytes, outlet: Outlet) -> str:
+    if not body:
+        return "Procore sent nothing beside it; --include shows the headers."
+    if not outlet.shows_problems:
+        return "Run it without --silent to see all that Procore says."
+    return "The body on standard output says what Procore did not like."

@@ -133,7 +133,8 @@ def _escape_what_cannot_be_shown() -> None:
 def _end(teller: Teller, error: ProcoreLoginError) -> int:
     if teller.debug:
         _trace_back(teller, error)
-    teller.fail(error)
+    if not error.is_told:
+        teller.fail(error)
     return error.exit_code
 
 

@@ -43,6 +43,9 @@ TOKEN_INFO_PATH: Final = "/oauth/token/info"
 ME_PATH: Final = "/rest/v1.0/me"
 COMPANIES_PATH: Final = "/rest/v1.0/companies"
 
+# Which company an API call is about.
+COMPANY_HEADER: Final = "Procore-Company-Id"
+
 # The tutorial's redirect URI; Procore compares it exactly.
 DEFAULT_REDIRECT_URI: Final = "http://localhost:4567/callback"
 OOB_REDIRECT_URI: Final = "urn:ietf:wg:oauth:2.0:oob"

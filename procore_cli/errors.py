@@ -13,6 +13,8 @@ class ProcoreLoginError(Exception):
     """The root of all errors of this program; `exit_code` is what the process ends with."""
 
     exit_code: ClassVar[int] = 1
+    # A command that goes on after it was told says so: it is told once.
+    is_told = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -117,7 +119,7 @@ class AnswerLostError(ProcoreError):
 
 
 class RedirectRefusedError(ProcoreError):
-    """An endpoint that never redirects did."""
+    """A redirect, or a link to the next page, that must not be followed."""
 
 
 class UnexpectedAnswerError(ProcoreError):

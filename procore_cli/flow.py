@@ -14,18 +14,16 @@ from procore_cli.credentials import find_app
 from procore_cli.environments import EXPIRY_MARGIN_S
 from procore_cli.errors import (
     AmbiguousAccountError,
-    MissingCredentialsError,
-    ProcoreError,
     TokenRefusedError,
     UnknownAccountError,
     WrongPersonError,
 )
-from procore_cli.expiry import is_renewal_due, seconds_left
+from procore_cli.expiry import seconds_left
 from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
 
 if TYPE_CHECKING:
     from procore_cli.callback.reception import Ways
-    from procore_cli.store.outcomes import Loaded, SignInSaved
+    from procore_cli.store.outcomes import SignInSaved
     from procore_cli.world import World
 
 
@@ -108,13 +106,10 @@ def token(world: World, min_ttl_s: int) -> str:
     Where no token of Procore's lives that long, one with half of its life before it will do, with a warning.
     """
     if world.settings.access_token:
-        _say_token_is_from_elsewhere(world)
+        access.say_token_is_from_elsewhere(world)
         return world.settings.access_token
     account = access.find_account(world)
-    loaded = access.load(world, account)
-    is_due = is_renewal_due(loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s)
-    if is_due or loaded.is_suspect:
-        loaded = _renew(world, account, loaded, is_due=is_due)
+    loaded = access.load_valid(world, account, min_ttl_s)
     left_s = seconds_left(loaded.tokens, world.clock())
     wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)
     if left_s is not None and left_s < wanted_s:
@@ -124,21 +119,8 @@ def token(world: World, min_ttl_s: int) -> str:
     return loaded.tokens.access_token
 
 
-def _renew(world: World, account: Account, loaded: Loaded, *, is_due: bool) -> Loaded:
-    try:
-        return access.renew(world, account, loaded)
-    except (ProcoreError, MissingCredentialsError) as error:
-        if is_due:
-            raise
-        # It was only to find out whether an interrupted refresh had ended the token in hand.
-        world.teller.warn(
-            f"{error.message} The token from before that is printed; Procore may have ended it."
-        )
-        return loaded
-
-
 def _whoami_by_variable(world: World, access_token: str) -> Profile:
-    _say_token_is_from_elsewhere(world)
+    access.say_token_is_from_elsewhere(world)
     try:
         me = world.api.me(access_token)
     except TokenRefusedError as error:
@@ -147,10 +129,6 @@ def _whoami_by_variable(world: World, access_token: str) -> Profile:
         ) from None
     settings = world.settings
     return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None)
-
-
-def _say_token_is_from_elsewhere(world: World) -> None:
-    world.teller.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
 
 
 def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenSet:

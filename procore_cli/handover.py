@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from procore_cli import access, flow
-from procore_cli.settings import new_token_digest
+from procore_cli.inherited import new_token_digest, without_what_exec_set
 
 if TYPE_CHECKING:
     from procore_cli.world import World
@@ -22,7 +22,9 @@ def new_environ(
     """
     settings = world.settings
     taken_out = ("PROCORE_CLIENT_SECRET", "PROCORE_LOGIN_EXEC")
-    given = {name: value for name, value in environ.items() if name not in taken_out}
+    # In an exec in an exec, what the outer one says of another environment would be believed of this one.
+    kept = without_what_exec_set(settings.environment.name, environ)
+    given = {name: value for name, value in kept.items() if name not in taken_out}
     given |= {"PROCORE_ENV": settings.environment.name, "PROCORE_API_URL": settings.environment.api_url}
     if settings.is_demo:
         given["PROCORE_LOGIN_URL"] = settings.environment.login_url

@@ -6,9 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 
+from procore_cli.procore.items import find_text_end
+
 Piece = tuple[str, str]
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
+# Of a text in quotes, where it begins.
+_TOKEN = re.compile(r'"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
 _INDENT = "  "
 _OPENING = ("[", "{")
 _CLOSING = ("]", "}")
@@ -44,9 +47,16 @@ def read_lines(text: str) -> Iterator[list[Piece]]:
 
 def read_one_line(text: str) -> list[Piece]:
     """A text on one line as pieces of (text, rich's style), with nothing added."""
-    tokens = _TOKEN.findall(text)
+    tokens = list(_tokens(text))
     followers = [*tokens[1:], ""]
     return [(token, _style(token, after)) for token, after in zip(tokens, followers, strict=True)]
+
+
+def _tokens(text: str) -> Iterator[str]:
+    at = 0
+    while match := _TOKEN.search(text, at):
+        at = find_text_end(text, match.start()) if match[0] == '"' else match.end()
+        yield text[match.start() : at]
 
 
 def _style(token: str, following: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.render import Teller, shown
+from procore_cli.render import Teller, one_line
 
 _logger = logging.getLogger("procore_cli")
 
@@ -22,7 +22,7 @@ class LogTeller(Teller):
 
     def warn(self, text: str) -> None:
         """What a person should act on."""
-        _logger.warning("%s", _one_line(text))
+        _logger.warning("%s", one_line(text))
 
     def link(self, url: str) -> None:
         """Nothing here opens a browser."""
@@ -32,7 +32,7 @@ class LogTeller(Teller):
 
     def trace(self, text: str) -> None:
         """A step, for whoever looks for one."""
-        _logger.debug("%s", _one_line(text))
+        _logger.debug("%s", one_line(text))
 
     def fail(self, error: ProcoreLoginError) -> None:
         """An error is raised, not told."""
@@ -40,7 +40,3 @@ class LogTeller(Teller):
 
 # One for the program, so that a loop hears a thing once.
 TELLER = LogTeller()
-
-
-def _one_line(text: str) -> str:
-    return shown(text).replace("\n", "\\n")

@@ -6,19 +6,22 @@ An error's body goes to standard output, whatever the answer would have gone to.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum
+from functools import cached_property
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from procore_cli.errors import ProcoreLoginError, UnexpectedAnswerError, UsageMistakeError
-from procore_cli.procore.items import read_items
-from procore_cli.sinks import OutputFile, Screen, new_stdout_sink
+from procore_cli.errors import ProcoreError, ProcoreLoginError, UnexpectedAnswerError, UsageMistakeError
+from procore_cli.output_file import OutputFile, dying_cleanly
+from procore_cli.procore.items import read_items, read_values
+from procore_cli.sinks import Screen, Sink, has_stdout, new_stdout_sink
 
 if TYPE_CHECKING:
     from procore_cli.gauge import Gauge
     from procore_cli.procore.stream import Stream
+    from procore_cli.sinks import Pipe
 
 # As much of an error's body as its reason can be in.
 _LARGEST_REASON = 256 * 1024
@@ -40,17 +43,23 @@ class Outlet:
         self._gauge = gauge
         self._form = form
         self._include = include
-        self._stdout = new_stdout_sink()
         self._file = OutputFile(output) if output is not None else None
-        self._sink = self._file or self._stdout
-        self._shows_progress = self._file is not None or not isinstance(self._stdout, Screen)
+        self._closing = ExitStack()
         self._has_pages = False
         self._is_inside = False
+        self._is_ended = False
         self._has_head = False
 
     def __enter__(self) -> Outlet:
+        if self._include or (self._file is None and self._form is not Form.SILENT):
+            # Where it is closed, nothing is sent.
+            self._stdout  # noqa: B018
         if self._file is not None:
-            self._file.open()
+            with ExitStack() as stack:
+                stack.enter_context(dying_cleanly())
+                stack.callback(self._file.discard)
+                self._file.open()
+                self._closing = stack.pop_all()
         return self
 
     def __exit__(
@@ -65,17 +74,17 @@ class Outlet:
             elif isinstance(error, ProcoreLoginError):
                 self._end_array()
         finally:
-            if self._file is not None:
-                self._file.discard()
+            self._closing.__exit__(kind, error, trace)
 
     def show(self, stream: Stream) -> None:
         """One answer's head, if that is wanted, and body. Raises UnexpectedAnswerError, OutputError."""
         self._show_head(stream)
-        chunks = self._gauge.watch(stream) if self._shows_progress else stream.chunks()
+        is_drawn = self._file is None and self._form is not Form.SILENT and isinstance(self._stdout, Screen)
+        chunks = stream.chunks() if is_drawn else self._gauge.watch(stream)
         if self._form is Form.WHOLE:
             self._sink.write_body(chunks, _type_of(stream))
         elif self._form is Form.JSONL:
-            for item in _items(chunks):
+            for item in _checked(read_items(chunks)):
                 self._sink.write_line(item)
         elif self._form is Form.SLURP:
             self._show_page(chunks)
@@ -88,17 +97,32 @@ class Outlet:
         beginning = bytearray()
 
         def kept() -> Iterator[bytes]:
-            for chunk in stream.chunks():
-                beginning.extend(chunk[: _LARGEST_REASON - len(beginning)])
-                yield chunk
+            # The status is known, and says more than that its body breaks off.
+            with suppress(ProcoreError):
+                for chunk in stream.chunks():
+                    beginning.extend(chunk[: _LARGEST_REASON - len(beginning)])
+                    yield chunk
 
-        if self._form is Form.SILENT:
-            beginning += next(stream.chunks(), b"")
+        if not self.shows_problems:
+            next(kept(), b"")
             return bytes(beginning)
         # What a terminal cannot show must not hide what Procore answered.
         with suppress(UsageMistakeError):
             self._stdout.write_body(kept(), _type_of(stream))
         return bytes(beginning)
+
+    @property
+    def shows_problems(self) -> bool:
+        """Whether an error's body can be read anywhere."""
+        return self._form is not Form.SILENT and has_stdout()
+
+    @cached_property
+    def _stdout(self) -> Pipe | Screen:
+        return new_stdout_sink()
+
+    @property
+    def _sink(self) -> Sink:
+        return self._file or self._stdout
 
     def _show_head(self, stream: Stream) -> None:
         if not self._include:
@@ -123,21 +147,22 @@ class Outlet:
         self._sink.write(b"," if self._has_pages else b"[")
         self._has_pages = self._is_inside = True
         # An array of what is not JSON would be none.
-        for _ in _items(passed_on()):
+        for _ in _checked(read_values(passed_on())):
             pass
         self._is_inside = False
 
     def _end_array(self, *, even_empty: bool = False) -> None:
-        if self._form is not Form.SLURP or self._is_inside or not (self._has_pages or even_empty):
+        if self._form is not Form.SLURP or not (self._has_pages or even_empty):
+            return
+        if self._is_inside or self._is_ended:
             return
         self._sink.write(b"]" if self._has_pages else b"[]")
         if isinstance(self._sink, Screen):
             self._sink.write(b"\n")
-        self._is_inside = True
+        self._is_ended = True
 
 
-def _items(chunks: Iterator[bytes]) -> Iterator[str]:
-    items = read_items(chunks)
+def _checked(items: Iterator[str]) -> Iterator[str]:
     while True:
         try:
             item = next(items, None)

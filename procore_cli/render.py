@@ -28,6 +28,11 @@ def shown(text: str) -> str:
     return "".join(_escaped(c) if _is_unsafe(c) else c for c in text)
 
 
+def one_line(text: str) -> str:
+    """As `shown`; a line break from outside could forge a line of ours."""
+    return shown(text).replace("\n", "\\n")
+
+
 class Teller:
     """Talks to the person on stderr; `debug` also lets traces through, `environment` is named in errors."""
 
@@ -40,7 +45,7 @@ class Teller:
 
     def say(self, text: str) -> None:
         """A line of progress."""
-        self._write(_one_line(text))
+        self._write(one_line(text))
 
     def warn(self, text: str) -> None:
         """A line that a person should act on."""
@@ -64,7 +69,7 @@ class Teller:
         wiped = f"\r{' ' * len(self._shown_wait)}\r"
         # A terminal that does not know its width says 0, which Python before 3.11 passes on.
         columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
-        self._shown_wait = _one_line(text)[: columns - 1]
+        self._shown_wait = one_line(text)[: columns - 1]
         self._put(wiped + self._shown_wait)
 
     def trace(self, text: str) -> None:
@@ -86,12 +91,12 @@ class Teller:
 
     def _write_label(self, label: str, style: str, text: str) -> None:
         if not is_colourful(self.stream):
-            self._write(f"{label} {_one_line(text)}")
+            self._write(f"{label} {one_line(text)}")
             return
         self.show_wait("")
         from rich.text import Text
 
-        line = Text.assemble((label, style), " ", _one_line(text))
+        line = Text.assemble((label, style), " ", one_line(text))
         with suppress(OSError):
             new_console(self.stream).print(line, soft_wrap=True, highlight=False)
 
@@ -122,11 +127,6 @@ def new_console(stream: TextIO) -> Console:
     from rich.console import Console
 
     return Console(file=stream, markup=False, emoji=False, highlight=False)
-
-
-def _one_line(text: str) -> str:
-    """As `shown`; a line break from outside could forge a line of ours."""
-    return shown(text).replace("\n", "\\n")
 
 
 def _is_unsafe(character: str) -> bool:

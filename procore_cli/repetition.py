@@ -7,21 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-from procore_cli.urls import find_origin
+from procore_cli.environments import COMPANY_HEADER
+from procore_cli.urls import is_at
 
 AUTHORIZATION = "Authorization"
-COMPANY = "Procore-Company-Id"
-
-
-def is_at(url: str, origin: str) -> bool:
-    """Whether a URL is of that origin (scheme, host, port), and nobody could read it otherwise."""
-    try:
-        known = url.isascii() and url.isprintable() and "\\" not in url and "@" not in urlsplit(url).netloc
-        return known and find_origin(url) == origin
-    except ValueError:
-        return False
 
 
 class Repetition:
@@ -47,7 +38,7 @@ class Repetition:
             response = self._repeat(response, request, options)
         if not self._stays_here(response):
             # requests copies a request for each redirect, and would hand our headers on.
-            for name in (AUTHORIZATION, COMPANY):
+            for name in (AUTHORIZATION, COMPANY_HEADER):
                 request.headers.pop(name, None)
         return response
 

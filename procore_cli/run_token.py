@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from procore_cli import access
 from procore_cli.errors import TokenRefusedError
-from procore_cli.expiry import is_renewal_due
 
 if TYPE_CHECKING:
     from procore_cli.models import Account
@@ -32,14 +31,11 @@ class RunToken:
         if given:
             self._say_where_it_comes_from()
             return given
-        self._just_renewed = False
         account, loaded = self._held or self._load()
-        issued_at = loaded.entry.created_at
-        if loaded.is_suspect or is_renewal_due(loaded.tokens, issued_at, self._world.clock(), _MIN_TTL_S):
-            loaded = access.renew(self._world, account, loaded)
-            self._just_renewed = True
-        self._held = account, loaded
-        return loaded.tokens.access_token
+        valid = access.keep_valid(self._world, account, loaded, _MIN_TTL_S)
+        self._just_renewed = valid.tokens != loaded.tokens
+        self._held = account, valid
+        return valid.tokens.access_token
 
     def renew(self) -> bool:
         """Another token in place of one that got a 401; whether there is one. Raises any of our errors."""
@@ -70,8 +66,7 @@ class RunToken:
 
     def _say_where_it_comes_from(self) -> None:
         if not self._has_said:
-            said = "Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed."
-            self._world.teller.say(said)
+            access.say_token_is_from_elsewhere(self._world)
             self._has_said = True
 
     def _load(self) -> tuple[Account, Loaded]:

@@ -23,7 +23,7 @@ _RELAYED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT", "SIG
 _KEYS = ("SIGINT", "SIGQUIT", "SIGBREAK")
 _OF_CHILD = ("SIGCHLD",)
 # Python ignores these, and what is ignored stays so in the command.
-_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
+_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 
 
 def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:

@@ -20,6 +20,7 @@ from procore_cli.environments import (
     PRODUCTION,
 )
 from procore_cli.errors import ConfigurationError
+from procore_cli.inherited import is_handed_over, without_what_exec_set
 from procore_cli.models import Binding, Environment, StoreName
 from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 
@@ -75,6 +76,24 @@ class Settings:
         """What a token set that is received now belongs to."""
         return Binding(client_id, self.login_origin, self.api_origin)
 
+    def find_change(self, now: Settings) -> str | None:
+        """The first setting that a token depends on and that is another one `now`; None if there is none."""
+        pairs = zip(self._grounds_of_token(), now._grounds_of_token(), strict=True)
+        return next((name for (name, before), (_, after) in pairs if before != after), None)
+
+    def _grounds_of_token(self) -> tuple[tuple[str, object], ...]:
+        return (
+            ("the environment", self.environment.name),
+            ("the login URL", self.environment.login_url),
+            ("the API's URL", self.environment.api_url),
+            ("the client id", self.client_id),
+            ("the data folder", self.folder),
+            ("the database", self.database),
+            ("the store", self.store),
+            ("the account", self.account),
+            ("PROCORE_ACCESS_TOKEN", self.access_token),
+        )
+
     def at(self, url: str) -> Settings:
         """These settings with the embedded Procore at `url`."""
         return replace(self, environment=replace(self.environment, login_url=url, api_url=url))
@@ -102,7 +121,7 @@ def load_settings(asked: Asked, environ: Mapping[str, str], warn: Callable[[str]
     for key in config.unknown:
         warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
     base, source = _find_environment(asked, variables, config)
-    variables = _without_urls_of_exec(base, variables)
+    variables = without_what_exec_set(base.name, variables)
     try:
         return _new_settings(asked, variables, config, base, source, data_folder, warn)
     except ConfigurationError as error:
@@ -204,19 +223,6 @@ def _apply_urls(base: Environment, variables: Mapping[str, str], warn: Callable[
     return replace(base, login_url=login_url, api_url=api_url)
 
 
-def _without_urls_of_exec(base: Environment, variables: Mapping[str, str]) -> Mapping[str, str]:
-    """`exec` names the URLs of its own environment; in its child they say nothing of another one."""
-    home = ENVIRONMENTS.get(variables.get("PROCORE_ENV", ""))
-    if home in (None, base) or not _is_ours(variables.get("PROCORE_ACCESS_TOKEN", ""), variables):
-        return variables
-    own = {"PROCORE_API_URL": home.api_url}
-    return {
-        name: value
-        for name, value in variables.items()
-        if not (name.endswith("_URL") if home is DEMO else own.get(name) == value)
-    }
-
-
 def _find_client_id(
     base: Environment, variables: Mapping[str, str], config: Config
 ) -> tuple[str | None, str]:
@@ -266,7 +272,7 @@ def _find_named_database(variables: Mapping[str, str]) -> Path | None:
 
 def _find_access_token(asked: Asked, variables: Mapping[str, str], warn: Callable[[str], None]) -> str | None:
     token = variables.get("PROCORE_ACCESS_TOKEN")
-    if not token or _is_ours(token, variables):
+    if not token or is_handed_over(variables):
         return None
     if not asked.heeds_token:
         warn("PROCORE_ACCESS_TOKEN is set; this command does not use it.")
@@ -278,16 +284,3 @@ def _find_access_token(asked: Asked, variables: Mapping[str, str], warn: Callabl
             "Set it to the token alone, without spaces or line breaks.",
         )
     return token
-
-
-def _is_ours(token: str, variables: Mapping[str, str]) -> bool:
-    """Whether `exec` handed the token over: the store has it too, and keeps it fresh."""
-    handed_over = variables.get("PROCORE_LOGIN_EXEC", "")
-    return bool(handed_over) and new_token_digest(token) == handed_over.lower()
-
-
-def new_token_digest(token: str) -> str:
-    """What PROCORE_LOGIN_EXEC says of a token: its SHA-256 in hex."""
-    import hashlib
-
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

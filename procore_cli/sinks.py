@@ -1,15 +1,11 @@
-"""Where an answer's bytes end up: a pipe, a terminal, a file; a terminal never gets a byte as it came."""
+"""An answer's way to standard output, a pipe or a terminal; a terminal never gets a byte as it came."""
 
 from __future__ import annotations
 
 import codecs
-import os
-import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import chain
-from pathlib import Path
+from itertools import chain, islice
 from typing import Any, Protocol, TextIO
 
 from procore_cli import json_view
@@ -18,6 +14,8 @@ from procore_cli.render import is_colourful, new_console, shown
 
 # A JSON body up to this size is indented and coloured; a larger one is shown as it comes.
 LARGEST_DRAWN = 512 * 1024
+_LINES_AT_ONCE = 500
+_LINE_BREAK = ("\n", "")
 _TEXT_TYPES = ("text/", "json", "xml", "javascript", "urlencoded", "csv")
 
 
@@ -86,8 +84,7 @@ class Screen:
         _check_is_text(beginning, content_type)
         text = beginning.decode("utf-8", "backslashreplace")
         if len(beginning) <= LARGEST_DRAWN and json_view.is_json(text):
-            for line in json_view.read_lines(text):
-                self._draw(line)
+            self._draw(json_view.read_lines(text))
             return
         last = b""
         for chunk in chain([bytes(beginning)], chunks):
@@ -99,87 +96,32 @@ class Screen:
 
     def write_line(self, text: str) -> None:
         """Show one JSON value on a line of its own."""
-        self._draw(json_view.read_one_line(text))
+        self._draw(iter([json_view.read_one_line(text)]))
 
-    def _draw(self, pieces: list[json_view.Piece]) -> None:
-        if self._console is None:
-            self._put("".join(shown(piece) for piece, _ in pieces) + "\n")
-            return
-        from rich.text import Text
+    def _draw(self, lines: Iterator[list[json_view.Piece]]) -> None:
+        # A print takes rich as long as hundreds of lines.
+        while batch := list(islice(lines, _LINES_AT_ONCE)):
+            pieces = [piece for line in batch for piece in (*line, _LINE_BREAK)]
+            if self._console is None:
+                self._put("".join(shown(text) for text, _ in pieces))
+            else:
+                self._colour(pieces)
 
-        line = Text.assemble(*((shown(piece), style) for piece, style in pieces))
-        self._console.print(line, soft_wrap=True, highlight=False)
+    def _colour(self, pieces: list[json_view.Piece]) -> None:
+        from rich.segment import Segment, Segments
+
+        styles = {style: self._console.get_style(style) if style else None for _, style in pieces}
+        segments = Segments(Segment(shown(text), styles[style]) for text, style in pieces)
+        self._console.print(segments, soft_wrap=True, highlight=False, end="")
 
     def _put(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
 
 
-class OutputFile:
-    """A file that is there whole or not at all: written under another name, and renamed by `keep`."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        # What a link points to is replaced, not the link.
-        self._path = Path(os.path.realpath(name))
-        self._draft: Path | None = None
-        self._file: Any = None
-
-    def open(self) -> None:
-        """Make the draft beside the file. Raises OutputError."""
-        with self._translated():
-            try:
-                is_special = not stat.S_ISREG(self._path.stat().st_mode)
-            except FileNotFoundError:
-                is_special = False
-            if is_special:
-                # A device or a pipe is written to; to replace /dev/null would be a disaster.
-                self._file = self._path.open("wb")
-                return
-            self._draft = self._path.with_name(f".{os.urandom(8).hex()}.part")
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-            self._file = os.fdopen(os.open(self._draft, flags, 0o666), "wb")
-
-    def write(self, data: bytes) -> None:
-        """Write bytes. Raises OutputError."""
-        with self._translated():
-            self._file.write(data)
-
-    def write_body(self, chunks: Iterator[bytes], content_type: str) -> None:
-        """Write a whole body as it comes."""
-        for chunk in chunks:
-            self.write(chunk)
-
-    def write_line(self, text: str) -> None:
-        """Write one JSON value on a line of its own."""
-        self.write(text.encode() + b"\n")
-
-    def keep(self) -> None:
-        """The file is whole: give it its name. Raises OutputError."""
-        with self._translated():
-            self._file.close()
-            if self._draft is not None:
-                self._draft.replace(self._path)
-                self._draft = None
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        with suppress(OSError):
-            if self._file is not None:
-                self._file.close()
-        if self._draft is not None:
-            with suppress(OSError):
-                self._draft.unlink(missing_ok=True)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError) as error:
-            why = (getattr(error, "strerror", None) or "it is not a path").lower()
-            raise OutputError(
-                f"{self._name} cannot be written: {why}.", "Name another file with --output."
-            ) from None
+def has_stdout() -> bool:
+    """Whether standard output is open."""
+    return sys.stdout is not None
 
 
 def new_stdout_sink() -> Pipe | Screen:
@@ -187,15 +129,6 @@ def new_stdout_sink() -> Pipe | Screen:
     if sys.stdout is None:
         raise OutputError("Standard output is closed.", "Run the command with an open standard output.")
     return Screen(sys.stdout) if sys.stdout.isatty() else Pipe(sys.stdout)
-
-
-def forget_stdout() -> None:
-    """Whoever read standard output has gone: what is left in its buffer must not fail at the end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, sys.stdout.fileno())
-    finally:
-        os.close(nowhere)
 
 
 def _check_is_text(beginning: bytearray, content_type: str) -> None:

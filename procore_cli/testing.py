@@ -158,45 +158,42 @@ class ProcoreDemo:
         `path`: as `/rest/v1.0/projects`, or with `*` at its end all that begin so. `status`: 400 to 599, or
         None to end the connection without an answer. `times`: how many calls, None for all that follow.
         `method`: those of one method alone. `retry_after_s`: the header Retry-After of 429 and 503, None for
-        none. Faults are used up in the order in which they were set. Raises ValueError for other values.
+        none. Faults are used up in the order in which they were set. Raises ValueError for other values,
+        and for a path with a query, which no call would meet.
         """
-        from procore_cli.demo.faults import Fault, Target
+        from procore_cli.demo.faults import Fault, read_target
 
         if status is not None and not 400 <= status <= 599:
             raise ValueError(f"the status must be 400 to 599, or None, not {status}")
         if times is not None:
             _read_positive(times, "times")
-        target = Target(_read_path(path), method)
-        self._inside.conditions.faults.append(Fault(target, status, times, retry_after_s))
+        fault = Fault(read_target(path, method), status, times, retry_after_s)
+        self._inside.conditions.add_fault(fault)
 
     def set_latency(self, seconds: float, path: str | None = None) -> None:
         """Answer late: everywhere, or at one path (as in `fail`); 0 ends it. Raises ValueError below 0."""
-        from procore_cli.demo.faults import Latency, Target
+        from procore_cli.demo.faults import Latency, read_target
 
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"the latency must be a number of seconds from 0, not {seconds}")
-        latency = Latency(seconds, None if path is None else Target(_read_path(path)))
-        self._inside.conditions.latencies.append(latency)
+        self._inside.conditions.add_latency(Latency(seconds, None if path is None else read_target(path)))
 
     def rate_limit(self, calls: int | None, window_s: int = 3600) -> None:
         """Allow so many calls of the API in a window, which begins with the first; None: as many as come.
 
         Beyond it the answer is 429 with Retry-After; every answer has Procore's X-Rate-Limit headers.
-        Raises ValueError below 0 calls or a second.
+        Each call of this begins a new window. Raises ValueError below 0 calls or a second.
         """
         from procore_cli.demo.limits import Limit
 
         if calls is not None and calls < 0:
             raise ValueError(f"the number of calls must be from 0, not {calls}")
         _read_positive(window_s, "the window")
-        self._inside.conditions.limits = () if calls is None else (Limit(calls, window_s),)
+        self._inside.conditions.set_limits([] if calls is None else [Limit(calls, window_s)])
 
     def recover(self) -> None:
         """End all faults, delays and rate limits."""
-        conditions = self._inside.conditions
-        conditions.faults.clear()
-        conditions.latencies.clear()
-        conditions.limits = ()
+        self._inside.conditions.recover()
 
     def add_company(self, name: str, *, app_installed: bool = True) -> int:
         """Add a company; returns its id."""
@@ -210,10 +207,13 @@ class ProcoreDemo:
     def add_project(self, company_id: int, name: str, **fields: Any) -> int:
         """Add a project, `fields` being its other keys as JSON values; returns its id.
 
-        Raises ValueError if there is no such company.
+        Raises ValueError if there is no such company, and for a key that a project has by itself.
         """
-        from procore_cli.demo.models import Project
+        from procore_cli.demo.models import OWN_KEYS, Project
 
+        given = sorted(OWN_KEYS.intersection(fields))
+        if given:
+            raise ValueError(f"{given[0]} is given by the pretend Procore itself")
         if self._inside.records.find_company(company_id) is None:
             raise ValueError(f"there is no company {company_id}")
         project = Project(None, company_id, name, fields)
@@ -245,12 +245,6 @@ def _read_positive(number: int, what: str) -> int:
     if number < 1:
         raise ValueError(f"{what} must be from 1, not {number}")
     return number
-
-
-def _read_path(path: str) -> str:
-    if not path.startswith("/"):
-        raise ValueError(f"a path begins with a slash, as /rest/v1.0/projects does; not {path!r}")
-    return path
 
 
 def _ignore(_: str) -> None:

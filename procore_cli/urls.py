@@ -17,6 +17,7 @@ _ADDED = frozenset({"code", "state", "error", "error_description", "error_uri"})
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 # urlsplit lets more stand beside brackets, and finds the host in them.
 _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::.*)?")
+_STRICT_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _UNSAFE = frozenset(string.whitespace + "\\<>\"'`{}|^") | {chr(c) for c in range(32)} | {"\x7f"}
 
 
@@ -71,9 +72,24 @@ def find_origin(url: str) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    port = _DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     default = _DEFAULT_PORTS.get(parts.scheme) == port
     return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{port}"
+
+
+def is_plain_netloc(netloc: str) -> bool:
+    """Whether a URL's netloc is a host with or without a port, and nothing beside them (RFC 3986, 3.2)."""
+    return _STRICT_NETLOC.fullmatch(netloc) is not None
+
+
+def is_at(url: str, origin: str) -> bool:
+    """Whether any URL, checked or not, is a plain http(s) one at `origin`, itself a checked URL."""
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.scheme in _DEFAULT_PORTS and is_plain_netloc(parts.netloc)
+        return is_plain and find_origin(url) == find_origin(origin)
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

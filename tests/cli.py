@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,14 +141,25 @@ def browser(*options: str) -> str:
     return shlex.join([sys.executable, str(STUB_BROWSER), *options])
 
 
+def _new_ports() -> Iterator[int]:
+    """Ports below those that the system gives to clients, another block for each of pytest's workers."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw4").removeprefix("gw")
+    first, count = 10_000 + int(worker) % 5 * 4_000, 4_000
+    # Two runs of the tests at once begin at different places.
+    return itertools.cycle(first + (os.getpid() * 61 + number) % count for number in range(count))
+
+
+_PORTS = _new_ports()
+
+
 def free_port() -> int:
-    """A port that is free on both loopback addresses."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as four:
-            port: int = four.getsockname()[1]
-            try:
-                with socket.create_server(("::1", port), family=socket.AF_INET6):
-                    return port
-            except OSError:
-                if not socket.has_dualstack_ipv6():
-                    return port
+    """A port that is free on both loopback addresses, and that no other test gets."""
+    for port in _PORTS:
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                if socket.has_dualstack_ipv6():
+                    socket.create_server(("::1", port), family=socket.AF_INET6).close()
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no port is free")

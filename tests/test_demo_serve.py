@@ -7,18 +7,20 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from procore_cli.commands import serving
+from procore_cli import serving
 from procore_cli.demo.conditions import Conditions
 from procore_cli.render import Teller
 from tests.cli import Machine
@@ -308,6 +310,50 @@ def test_reset_says_what_a_keyring_keeps_and_a_later_one_deletes_it(machine):
     assert not (machine.data / "demo.db").exists()
 
 
+def test_reset_keeps_the_list_of_a_keyrings_entries_while_the_data_folder_cannot_be_used(machine):
+    machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
+    machine.run("signup", "--env", "demo")
+    kept = [*machine.keyring.iterdir()]
+    locks = machine.data / "locks"
+    locks.rename(machine.data / "aside")
+    locks.symlink_to(machine.data / "aside")
+    first = machine.run("demo", "reset")
+    was_kept = (machine.data / "demo.db").exists()
+    locks.unlink()
+    (machine.data / "aside").rename(locks)
+    second = machine.run("demo", "reset")
+
+    assert (bool(kept), first.code, was_kept) == (True, 6, True)
+    assert "symbolic link" in first.err
+    assert second.code == 0, second.err
+    assert [*machine.keyring.iterdir()] == []
+
+
+def test_reset_keeps_a_database_that_another_version_made(machine):
+    machine.run("signup", "--env", "demo")
+    with closing(sqlite3.connect(machine.data / "demo.db")) as db, db:
+        db.execute("UPDATE procore_login_meta SET value = 9999 WHERE key = 'schema_version'")
+    result = machine.run_here("demo", "reset")
+
+    assert result.code == 6
+    assert (machine.data / "demo.db").exists()
+    assert (machine.data / "demo" / "procore.db").exists()
+
+
+def test_a_server_that_was_killed_leaves_the_next_one_its_port_and_its_state(serve, machine):
+    with serve() as killed:
+        _, tokens = ask(f"{killed.url}/demo/tokens", b"")
+        port = killed.url.rpartition(":")[2]
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=10):
+            killed.process.kill()
+            killed.process.communicate(timeout=20)
+            with serve("--port", port) as again:
+                code, me = ask(f"{again.url}/rest/v1.0/me", Authorization=f"Bearer {tokens['access_token']}")
+
+    assert again.url == killed.url
+    assert (code, me["id"]) == (200, 11111)
+
+
 def test_reset_does_not_touch_a_shared_database_that_is_broken(machine):
     shared = machine.home / "test.db"
     shared.write_bytes(b"not a database" * 100)
@@ -319,7 +365,7 @@ def test_reset_does_not_touch_a_shared_database_that_is_broken(machine):
 
 def test_where_the_usual_port_is_taken_another_one_is_used(machine, capsys):
     with socket.create_server(("127.0.0.1", 0)) as holder:
-        plan = serving.Plan(machine.data, None, Conditions(), is_quiet=True)
+        plan = serving.Plan(machine.data, None, Conditions(time.time), is_quiet=True)
         taken = holder.getsockname()[1]
         with serving.running(plan, (taken, 0), Teller()) as server:
             assert not server.url.endswith(f":{taken}")

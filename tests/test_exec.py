@@ -91,13 +91,19 @@ def test_what_is_not_there_is_127(machine: Machine, name: str) -> None:
     assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 
-def test_nothing_is_written(machine: Machine) -> None:
-    def look() -> dict[Path, bytes]:
-        return {path: path.read_bytes() for path in machine.home.rglob("*") if path.is_file()}
+def test_nothing_is_written(machine: Machine, tmp_path: Path) -> None:
+    def look() -> dict[Path, bytes | None]:
+        return {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
 
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    machine.variables |= {name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")}
     before = look()
-    assert machine.run("exec", "--", "true").code == 0
+    code = "import os, tempfile; print(os.getcwd(), tempfile.gettempdir())"
+    result = machine.run("exec", "--", *python(code))
 
+    # Home, the current folder and the one for temporary files.
+    assert result.out.split() == [str(machine.home), str(temporary)]
     assert look() == before
 
 

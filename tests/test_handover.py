@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import time
 from pathlib import Path
+from unittest import mock
+from unittest.mock import Mock
 
 import pytest
 
-from procore_cli import world
+from procore_cli import access, flow, world
 from tests.children import TELL, hand_over, python
 from tests.cli import Machine, command
 from tests.people import SECOND, THIRD, People
@@ -227,3 +229,56 @@ def test_a_demos_url_is_no_other_environments(tmp_path: Path) -> None:
     }
 
     assert "localhost:1" not in machine.run_here("whoami", "--offline", "--env", "production").err
+
+
+def test_another_environment_in_the_child_has_its_own_account_and_company(
+    machine: Machine, provider: Provider
+) -> None:
+    assert sign_in(machine, env="sandbox").code == 0
+    own = last_token(provider)
+    machine.run_here("configure", "-e", "sandbox", "--company", "5", "--redirect-uri", machine.redirect_uri)
+    machine.variables |= {
+        "PROCORE_ACCESS_TOKEN": "handed-over",
+        "PROCORE_LOGIN_EXEC": digest("handed-over"),
+        "PROCORE_ENV": "demo",
+        "PROCORE_LOGIN_ACCOUNT": "99999",
+        "PROCORE_COMPANY_ID": "7",
+    }
+    urls = {name: machine.variables.pop(name) for name in ("PROCORE_LOGIN_URL", "PROCORE_API_URL")}
+    shown = machine.run_here("configure", "--show", "--json", "--env", "sandbox")
+    assert shown.json["company"] == 5
+
+    # A sandbox at other URLs is no demo's.
+    machine.variables |= urls | {"PROCORE_ENV": "monthly"}
+    result = machine.run_here("token", "--env", "sandbox")
+
+    assert (result.code, result.out) == (0, f"{own}\n"), result.err
+    assert "no account 99999" in machine.run_here("token", "--env", "monthly").err
+
+
+def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_one_on(
+    tmp_path: Path, provider: Provider
+) -> None:
+    machine = Machine(tmp_path / "machine", {"PROCORE_REDIRECT_URI": ""})
+    demo = {
+        "PROCORE_ACCESS_TOKEN": "handed-over",
+        "PROCORE_LOGIN_EXEC": digest("handed-over"),
+        "PROCORE_ENV": "demo",
+        "PROCORE_LOGIN_URL": "http://localhost:1",
+        "PROCORE_API_URL": "http://localhost:1",
+        "PROCORE_LOGIN_ACCOUNT": "99999",
+        "PROCORE_COMPANY_ID": "7",
+        "OTHER_URL": "kept",
+    }
+    with (
+        mock.patch.object(access, "find_account", return_value=Mock(user=Mock(procore_id=JOE["id"]))),
+        mock.patch.object(flow, "token", return_value="own-token"),
+    ):
+        machine.variables |= demo
+        given, _ = hand_over(machine, "--env", "sandbox")
+
+    assert given["PROCORE_API_URL"] == "https://sandbox.procore.com"
+    assert given["PROCORE_ACCESS_TOKEN"] == "own-token"
+    assert given["PROCORE_LOGIN_ACCOUNT"] == str(JOE["id"])
+    assert given["OTHER_URL"] == "kept"
+    assert not {"PROCORE_LOGIN_URL", "PROCORE_COMPANY_ID"} & given.keys()

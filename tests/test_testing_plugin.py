@@ -197,6 +197,25 @@ def test_faults_are_used_up_or_stay(procore_demo: ProcoreDemo) -> None:
     assert ask(procore_demo).status_code == 200
 
 
+def test_a_faults_method_may_be_in_lower_case(procore_demo: ProcoreDemo) -> None:
+    procore_demo.fail(PROJECTS, 503, method="get")
+
+    assert [ask(procore_demo).status_code for _ in range(2)] == [503, 200]
+
+
+@pytest.mark.parametrize("path", ["/x?page=2", "/x#part", "/x y", "/rest/*/x"])
+def test_a_path_that_no_call_can_have_is_refused(procore_demo: ProcoreDemo, path: str) -> None:
+    with pytest.raises(ValueError, match="a path begins with"):
+        procore_demo.fail(path, 503)
+    with pytest.raises(ValueError, match="a path begins with"):
+        procore_demo.set_latency(1, path)
+
+
+def test_a_method_that_no_call_has_is_refused(procore_demo: ProcoreDemo) -> None:
+    with pytest.raises(ValueError, match="GET, HEAD, POST"):
+        procore_demo.fail(PROJECTS, 503, method="fetch")
+
+
 def test_a_fault_can_be_no_answer_at_all(procore_demo: ProcoreDemo) -> None:
     procore_demo.fail(PROJECTS, None)
 
@@ -239,6 +258,23 @@ def test_a_rate_limit_is_procores(procore_demo: ProcoreDemo) -> None:
     assert ask(procore_demo).status_code == 200
     with pytest.raises(ValueError, match="calls"):
         procore_demo.rate_limit(-1)
+
+
+def test_a_rate_limit_after_a_recovery_begins_anew(procore_demo: ProcoreDemo) -> None:
+    procore_demo.rate_limit(1)
+    first = [ask(procore_demo).status_code for _ in range(2)]
+    procore_demo.recover()
+    procore_demo.rate_limit(1)
+
+    assert first == [200, 429]
+    assert [ask(procore_demo).status_code for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize("key", ["id", "company", "created_at", "updated_at"])
+def test_a_project_is_not_given_what_it_has_by_itself(procore_demo: ProcoreDemo, key: str) -> None:
+    with pytest.raises(ValueError, match=f"{key} is given by the pretend Procore"):
+        procore_demo.add_project(procore_demo.company_id, "P", **{key: 5})
+    assert len(ask(procore_demo).json()) == 3
 
 
 def test_companies_and_projects_can_be_added(procore_demo: ProcoreDemo) -> None:

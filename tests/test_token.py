@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from procore_cli import world
+from procore_cli.render import Teller
+from procore_cli.run_token import RunToken
+from procore_cli.settings import Asked
 from tests.cli import Machine, Result, browser
-from tests.provider import Answer, Provider, Request
+from tests.provider import JOE, Answer, Provider, Request
 
 LIFETIME_S = 5400
 
@@ -216,3 +220,34 @@ def test_a_token_that_lives_is_printed_with_a_warning_where_an_interruption_cann
 
     assert_token(result, access_tokens(provider)[-1])
     assert "Procore may have ended it" in result.err
+
+
+def test_a_call_of_the_api_uses_a_token_that_lives_where_an_interruption_cannot_be_cleared_up(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.script["/oauth/token"] = lambda _: Answer(503, "")
+    assert machine.run_here("refresh").code == 5
+
+    result = machine.run("api", "/rest/v1.0/me")
+
+    assert (result.code, json.loads(result.out or "{}")) == (0, JOE), result.err
+    assert "Procore may have ended it" in result.err
+
+
+def test_a_run_of_many_calls_tries_once_to_clear_an_interruption_up(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.script["/oauth/token"] = lambda _: Answer(503, "")
+    assert machine.run_here("refresh").code == 5
+    asked = provider.count("/oauth/token")
+    for name, value in machine.environ().items():
+        monkeypatch.setenv(name, value)
+    heard = io.StringIO()
+
+    with world.open_world(Asked(), Teller(heard)) as opened:
+        token = RunToken(opened)
+        read = [token.read() for _ in range(3)]
+
+    assert read == access_tokens(provider)[-1:] * 3
+    assert heard.getvalue().count("Procore may have ended it") == 1
+    assert provider.count("/oauth/token") == asked + 1

@@ -83,7 +83,7 @@ def serve(
     import os
     from pathlib import Path
 
-    from procore_cli.commands import serving
+    from procore_cli import serving
     from procore_cli.demo.seed import load_seed
     from procore_cli.settings import load_settings
 
@@ -110,8 +110,8 @@ def reset(teller: Teller) -> None:
 
     No other environment is touched.
     """
-    from procore_cli.commands.forgetting import forget_sign_ins
     from procore_cli.demo import file
+    from procore_cli.forgetting import forget_sign_ins
     from procore_cli.world import open_world
 
     with open_world(_asked(), teller, online=False) as world:
@@ -134,12 +134,15 @@ def _asked() -> Asked:
 def _read_conditions(
     lifetime_s: int | None, limits: tuple[str, ...], faults: tuple[str, ...], latencies: tuple[str, ...]
 ) -> Conditions:
+    import time
+
     from procore_cli.demo.conditions import Conditions
     from procore_cli.demo.faults import read_fault, read_latency
     from procore_cli.demo.limits import read_limit
     from procore_cli.environments import DEMO_TOKEN_LIFETIME_S
 
     return Conditions(
+        time.time,
         lifetime_s=lifetime_s or DEMO_TOKEN_LIFETIME_S,
         faults=map(read_fault, faults),
         latencies=map(read_latency, latencies),

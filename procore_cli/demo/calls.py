@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from procore_cli.demo.wire import Answer, Call, new_json
 
 CALLS_PATH: Final = "/demo/calls"
 _MAX_CALLS: Final = 10_000
 _MAX_PATH: Final = 2_000
+_HIDDEN: Final = "…"
+# The shortest secret that is issued here, a code or a refresh token, has 43 characters.
+_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
+# What a client wrote into a path that belongs behind it; and before it, in a proxy's form.
+_BEHIND = re.compile(r"(?:[;#?&=]|%(?:3[bdf]|2[36])).*", re.DOTALL | re.IGNORECASE)
+_BEFORE = re.compile(r"[^/]*//[^/]*")
 
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """One request and how it was answered.
+    """One request and how it was answered; what may be a secret is shown as `…`.
 
     `query`: the names of its parameters; `status` None: the connection was ended without an answer;
     `company`: what the Procore-Company-Id header says; `bearer`: whether it carried a bearer token.
@@ -46,8 +53,8 @@ class Calls:
         """Keep a call."""
         recorded = RecordedCall(
             call.method,
-            call.path[:_MAX_PATH],
-            tuple(dict.fromkeys(name for name, _ in parse_qsl(call.query, keep_blank_values=True))),
+            _new_path(call.path),
+            _new_names(call.query),
             None if answer.dropped else answer.status,
             call.company_id,
             call.authorization.lower().startswith("bearer "),
@@ -78,3 +85,17 @@ class Calls:
         """DELETE /demo/calls."""
         self.clear()
         return Answer(204)
+
+
+def _new_path(path: str) -> str:
+    rooted = path if path.startswith("/") else _BEFORE.sub("", path, count=1)
+    plain = _BEHIND.sub(_HIDDEN, rooted)
+    parts = (_HIDDEN if _SECRET.search(unquote(part)) else part for part in plain.split("/"))
+    return "/".join(parts)[:_MAX_PATH]
+
+
+def _new_names(query: str) -> tuple[str, ...]:
+    names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
+    # A name that holds a = or a ; holds a value too.
+    shown = (_HIDDEN if _SECRET.search(name) or _BEHIND.search(name) else name for name in names)
+    return tuple(dict.fromkeys(shown))

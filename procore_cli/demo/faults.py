@@ -12,8 +12,11 @@ from procore_cli.errors import UsageMistakeError
 
 DROP: Final = "drop"
 MAX_LATENCY_S: Final = 600.0
-_SPOKEN_FAULT = re.compile(r"(?:([A-Z]+) )?(/[^\s=]*)=(drop|[45][0-9]{2})(?::([1-9][0-9]{0,8}))?")
-_SPOKEN_LATENCY = re.compile(r"(?:(?:([A-Z]+) )?(/[^\s=]*)=)?([0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_PATH = re.compile(r"/[^\s?#*]*\*?")
+_SPOKEN_TARGET = rf"(?:({'|'.join(METHODS)}) )?(/[^\s?#*=]*\*?)"
+_SPOKEN_FAULT = re.compile(rf"{_SPOKEN_TARGET}=(drop|[45][0-9]{{2}})(?::([1-9][0-9]{{0,8}}))?")
+_SPOKEN_LATENCY = re.compile(rf"(?:{_SPOKEN_TARGET}=)?([0-9]+(?:\.[0-9]+)?|\.[0-9]+)")
 _OAUTH_ERRORS: Final = {400: "invalid_grant", 401: "invalid_client"}
 _FAULT_HINT: Final = "Write for example /rest/v1.0/projects=503:2, /oauth/token=500, or /rest/*=drop."
 
@@ -32,6 +35,21 @@ class Target:
         return call.path.startswith(self.path[:-1]) if self.path.endswith("*") else call.path == self.path
 
 
+def read_target(path: str, method: str | None = None) -> Target:
+    """A target that calls can have; the method in any case. Raises ValueError.
+
+    A call is known by its path alone: one with a query would never be met.
+    """
+    if not _PATH.fullmatch(path):
+        raise ValueError(
+            "a path begins with a slash, as /rest/v1.0/projects does, has no query, no fragment and no space,"
+            f" and no * but at its end; not {path!r}"
+        )
+    if method is not None and method.upper() not in METHODS:
+        raise ValueError(f"the method must be one of {', '.join(METHODS)}, or None, not {method!r}")
+    return Target(path, method and method.upper())
+
+
 class Fault:
     """An answer that some calls get in place of theirs; safe to use from several threads."""
 
@@ -47,6 +65,12 @@ class Fault:
         self._left = times
         self._retry_after_s = retry_after_s
         self._lock = threading.Lock()
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether no call gets it any more."""
+        with self._lock:
+            return self._left == 0
 
     def claim(self, call: Call) -> Answer | None:
         """The answer, if the call is meant and the fault is not used up."""

@@ -23,16 +23,13 @@ Routes = Mapping[tuple[str, str], Route]
 class Front:
     """Finds the answer to a call; safe to use from several threads."""
 
-    def __init__(
-        self, routes: Routes, conditions: Conditions, calls: Calls, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, routes: Routes, conditions: Conditions, calls: Calls) -> None:
         self._fixed = {key: route for key, route in routes.items() if "{" not in key[1]}
         self._patterns = [
             (method, _new_pattern(path), route) for (method, path), route in routes.items() if "{" in path
         ]
         self._conditions = conditions
         self._calls = calls
-        self._clock = clock
 
     def answer(self, call: Call) -> Answer:
         """The answer, whatever it takes; raises what a route raises beyond RefusedCallError."""
@@ -48,7 +45,7 @@ class Front:
         return answer
 
     def _answer_within_limit(self, call: Call) -> Answer:
-        taken = self._conditions.take_pass(call, self._clock)
+        taken = self._conditions.take_pass(call)
         if taken is None:
             return self._route(call)
         answer = self._route(call) if taken.allowed else new_too_many(taken)

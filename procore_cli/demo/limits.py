@@ -46,8 +46,9 @@ class RateLimit:
 
     def take(self) -> Pass:
         """Count a call, if it is allowed; the headers are those of the limit that is nearest."""
-        now = self._clock()
         with self._lock:
+            # Read under the lock: to whoever waited for it, the clock would seem to be set back.
+            now = self._clock()
             for window in self._windows:
                 window.roll(now)
             allowed = all(window.remaining > 0 for window in self._windows)

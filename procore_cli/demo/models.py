@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+# What a project has by itself, beside its name: neither a seed nor a request sets it among the other keys.
+OWN_KEYS: Final = frozenset({"id", "company", "company_id", "created_at", "updated_at"})
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from procore_cli.demo.bearer import read_token
 from procore_cli.demo.listing import new_listing, read_page
-from procore_cli.demo.models import Company, Project
+from procore_cli.demo.models import OWN_KEYS, Company, Project
 from procore_cli.demo.provider import Provider
 from procore_cli.demo.records import Kept, Records
 from procore_cli.demo.wire import Answer, Call, RefusedCallError, is_text, new_errors, new_json
@@ -20,8 +20,6 @@ from procore_cli.demo.wire import Answer, Call, RefusedCallError, is_text, new_e
 NOT_CONNECTED = "App is not connected to this company."
 _NO_COMPANY = "The Procore-Company-Id header is missing or is not a company's id."
 _NOT_FOUND = "Not found."
-# What a project has by itself; the body of a request cannot change it.
-_OWN_KEYS = frozenset({"id", "company", "company_id", "created_at", "updated_at"})
 
 
 class Resources:
@@ -120,15 +118,15 @@ def _show_company(company: Company) -> Mapping[str, Any]:
 
 def _show_project(kept: Kept, company: Company) -> Mapping[str, Any]:
     project = kept.project
-    return {
+    own = {
         "id": project.id,
         "name": project.name,
-        "active": True,
-        **project.fields,
         "company": {"id": company.id, "name": company.name},
         "created_at": _utc(kept.created_at),
         "updated_at": _utc(kept.updated_at),
     }
+    # First for whoever reads it, last so that no other key stands in for one of them.
+    return {**own, "active": True, **project.fields, **own}
 
 
 def _read_fields(call: Call) -> dict[str, Any]:
@@ -143,7 +141,7 @@ def _read_fields(call: Call) -> dict[str, Any]:
         raise RefusedCallError(new_errors(400, ["The body is not a JSON object."]))
     if not is_text(body.get("name", "unchanged")):
         raise RefusedCallError(new_errors(422, {"name": ["can't be blank"]}))
-    return {key: value for key, value in body.items() if key not in _OWN_KEYS}
+    return {key: value for key, value in body.items() if key not in OWN_KEYS}
 
 
 def _refuse_constant(_: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from procore_cli.demo.emails import is_email
-from procore_cli.demo.models import Company, Project, Seed, SeedUser
+from procore_cli.demo.models import OWN_KEYS, Company, Project, Seed, SeedUser
 from procore_cli.demo.schema import SAMPLE, email_key
 from procore_cli.demo.wire import is_text
 from procore_cli.errors import BrokenSeedError
@@ -18,7 +18,7 @@ _MAX_ID: Final = 10**18 - 1
 _KEYS: Final = ("users", "companies", "projects")
 _USER_KEYS: Final = frozenset({"id", "email", "name"})
 _COMPANY_KEYS: Final = frozenset({"id", "name", "is_active", "app_installed"})
-_GIVEN_KEYS: Final = frozenset({"company", "created_at", "updated_at"})
+_GIVEN_KEYS: Final = OWN_KEYS - {"id", "company_id"}
 _HINT: Final = (
     'A small one: {"companies": [{"id": 1, "name": "A"}], "projects": [{"company_id": 1, "name": "B"}]}'
 )

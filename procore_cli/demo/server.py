@@ -123,7 +123,7 @@ class DemoServer:
         from procore_cli.demo.state import DemoState
 
         state = DemoState(self._data_folder, self._tell, self._seed)
-        conditions = self._conditions or Conditions()
+        conditions = self._conditions or Conditions(self._clock)
         provider = Provider(state, self._clock, lambda: conditions.lifetime_s)
         return Inside(state, provider, Records(state.file), conditions, self._calls or Calls())
 
@@ -132,7 +132,7 @@ def _new_front(inside: Inside, port: int, clock: Callable[[], float]) -> Front:
     from procore_cli.demo.front import Front
     from procore_cli.demo.routes import new_routes
 
-    return Front(new_routes(inside, port, clock), inside.conditions, inside.calls, clock)
+    return Front(new_routes(inside, port, clock), inside.conditions, inside.calls)
 
 
 def _new_http_server(port: int) -> DemoHttpServer:

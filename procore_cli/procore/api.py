@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procore_cli.environments import COMPANIES_PATH, ME_PATH
+from procore_cli.errors import ProcoreLoginError
 from procore_cli.procore.answers import read_me
-from procore_cli.procore.companies import read_companies
-from procore_cli.procore.redirects import MOST_REDIRECTS, find_redirected, refused
-from procore_cli.urls import find_origin
+from procore_cli.urls import is_at
 
 if TYPE_CHECKING:
     from procore_cli.models import Environment, Me
     from procore_cli.procore.companies import Company
     from procore_cli.procore.stream import Call, Stream
     from procore_cli.procore.transport import Transport
+
+# As many as a page can have.
+_MOST_COMPANIES = 1000
 
 
 class Api:
@@ -36,9 +38,11 @@ class Api:
 
     def companies(self, access_token: str) -> list[Company]:
         """The companies that the account sees. Raises UnexpectedAnswerError, and as `Transport.request`."""
+        from procore_cli.procore.companies import read_companies
+
         answer = self._transport.request(
             "GET",
-            self._environment.api_url + COMPANIES_PATH,
+            f"{self._environment.api_url}{COMPANIES_PATH}?per_page={_MOST_COMPANIES}",
             environment=self._environment,
             bearer=access_token,
         )
@@ -49,14 +53,16 @@ class Api:
 
         The answer may be an error's. Raises RedirectRefusedError, and what `Transport.open` raises.
         """
+        from procore_cli.procore.redirects import MOST_REDIRECTS, refused
+
         bearer: str | None = access_token
         for _ in range(MOST_REDIRECTS + 1):
             stream = self._transport.open(call, environment=self._environment, bearer=bearer)
-            target = find_redirected(call, stream, self._environment)
+            target = self._find_redirected(call, stream)
             if target is None:
                 return stream
             stream.close()
-            if find_origin(target.url) != find_origin(call.url):
+            if not is_at(target.url, call.url):
                 # Once the way has left Procore, the token stays behind for good.
                 bearer = None
             call = target
@@ -64,4 +70,13 @@ class Api:
 
     def is_own(self, url: str) -> bool:
         """Whether a URL is at the API's origin."""
-        return find_origin(url) == find_origin(self._environment.api_url)
+        return is_at(url, self._environment.api_url)
+
+    def _find_redirected(self, call: Call, stream: Stream) -> Call | None:
+        from procore_cli.procore.redirects import find_redirected
+
+        try:
+            return find_redirected(call, stream, self._environment)
+        except ProcoreLoginError:
+            stream.close()
+            raise

@@ -92,10 +92,10 @@ class Once:
             self.rest.close()
 
 
-def read_body(name: str, stdin: BinaryIO) -> Body:
-    """The body for `--input NAME`, `-` being `stdin`. Raises UsageMistakeError."""
+def read_body(name: str, stdin: BinaryIO | None) -> Body:
+    """The body for `--input NAME`, `-` being `stdin` (None: closed). Raises UsageMistakeError."""
     if name == "-":
-        return _read_stream(stdin, is_ours=False)
+        return _read_stream(_check_open(stdin), is_ours=False)
     path = Path(name)
     try:
         status = path.stat()
@@ -112,10 +112,10 @@ def read_body(name: str, stdin: BinaryIO) -> Body:
         raise unreadable(name, "it is not a path") from None
 
 
-def read_text(name: str, stdin: BinaryIO) -> str:
-    """A field's value for `@NAME`, `-` being `stdin`. Raises UsageMistakeError."""
+def read_text(name: str, stdin: BinaryIO | None) -> str:
+    """A field's value for `@NAME`, `-` being `stdin` (None: closed). Raises UsageMistakeError."""
     try:
-        return (stdin.read() if name == "-" else Path(name).read_bytes()).decode()
+        return (_check_open(stdin).read() if name == "-" else Path(name).read_bytes()).decode()
     except OSError as error:
         raise unreadable(name, error.strerror) from None
     except UnicodeDecodeError:
@@ -130,6 +130,12 @@ def unreadable(name: str, why: str | None) -> UsageMistakeError:
     return UsageMistakeError(
         f"{shown} cannot be read: {(why or 'no reason given').lower()}.", "Name a file that can be read."
     )
+
+
+def _check_open(stdin: BinaryIO | None) -> BinaryIO:
+    if stdin is None:
+        raise unreadable("-", "it is closed")
+    return stdin
 
 
 def _read_stream(stream: BinaryIO, *, is_ours: bool) -> Body:

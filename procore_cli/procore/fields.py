@@ -100,10 +100,11 @@ def _text(value: str | int | float | bool | None) -> str:
 
 def _put(whole: dict[str, Any], keys: list[str], field: Field) -> None:
     place: Any = whole
-    for key, below in zip(keys, [*keys[1:], None], strict=True):
+    for at, key in enumerate(keys):
+        below = keys[at + 1] if at + 1 < len(keys) else None
         is_last = below is None
         if key == "" and isinstance(place, list):
-            place = _put_in_list(place, below, keys, field)
+            place = _put_in_list(place, below, field, is_below_last=at + 2 == len(keys))
         elif key and isinstance(place, dict):
             if is_last:
                 if key in place:
@@ -115,12 +116,12 @@ def _put(whole: dict[str, Any], keys: list[str], field: Field) -> None:
             raise _mistake(f'The field "{field.key}" contradicts another one.')
 
 
-def _put_in_list(place: list[Any], below: str | None, keys: list[str], field: Field) -> Any:
+def _put_in_list(place: list[Any], below: str | None, field: Field, *, is_below_last: bool) -> Any:
     if below is None:
         place.append(field.value)
         return None
     # key[][sub]: the last object, until it has that very entry.
-    if not place or not isinstance(place[-1], dict) or (below == keys[-1] and below in place[-1]):
+    if not place or not isinstance(place[-1], dict) or (is_below_last and below in place[-1]):
         place.append([] if below == "" else {})
     return place[-1]
 

@@ -14,6 +14,8 @@ _VALUE = re.compile(r"[\t -~]*")
 _OURS = frozenset(
     ("authorization", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization")
 ) | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_TOKEN = "The token comes from the account (--account) or PROCORE_ACCESS_TOKEN."
+_LEAVE_OUT = "Leave it out: it follows from the environment (--env), the path and the body."
 
 
 def read_header(text: str) -> tuple[str, str]:
@@ -23,9 +25,9 @@ def read_header(text: str) -> tuple[str, str]:
     if not colon or not _NAME.fullmatch(name):
         raise UsageMistakeError("A header is not NAME: VALUE.", "Write -H 'Accept: text/csv'.")
     if name.lower() in _OURS:
+        is_token = "authorization" in name.lower()
         raise UsageMistakeError(
-            f"The header {name} is the program's own.",
-            "The token comes from the account (--account) or PROCORE_ACCESS_TOKEN.",
+            f"The header {name} is the program's own.", _TOKEN if is_token else _LEAVE_OUT
         )
     if not _VALUE.fullmatch(value):
         raise UsageMistakeError(

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-# A text in quotes, which stays as it is, or white space between tokens, which goes.
-_TOKEN_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+_WITHOUT_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
+# A quote and the backslashes before it, tried once for a run of them; sre would keep each step of "(?:..)*".
+_QUOTE = re.compile(r'(?<!\\)(\\*)"')
 # A number may go on where the text that has come so far ends.
 _CUT_NUMBER = re.compile(r"[-+.eE0-9]*\Z")
 _LARGEST_ITEM = 16 * 1024 * 1024
@@ -24,6 +25,11 @@ def read_items(chunks: Iterable[bytes]) -> Iterator[str]:
 
     Raises ValueError for what is not JSON in UTF-8.
     """
+    return map(on_one_line, read_values(chunks))
+
+
+def read_values(chunks: Iterable[bytes]) -> Iterator[str]:
+    """As `read_items`, each item with the white space that it came with."""
     text = _Text(chunks)
     first = text.peek()
     if first == "[":
@@ -38,7 +44,23 @@ def read_items(chunks: Iterable[bytes]) -> Iterator[str]:
 
 def on_one_line(value: str) -> str:
     """A JSON text without the white space between its tokens; every token as it was."""
-    return _TOKEN_OR_SPACE.sub(lambda match: match[1] or "", value)
+    pieces, at = [], 0
+    while (start := value.find('"', at)) >= 0:
+        pieces.append(value[at:start].translate(_WITHOUT_SPACE))
+        at = find_text_end(value, start)
+        pieces.append(value[start:at])
+    pieces.append(value[at:].translate(_WITHOUT_SPACE))
+    return "".join(pieces)
+
+
+def find_text_end(value: str, start: int) -> int:
+    """Where the text in quotes that begins at `start` ends, or `value` does."""
+    at = start + 1
+    while match := _QUOTE.search(value, at):
+        at = match.end()
+        if len(match[1]) % 2 == 0:
+            return at
+    return len(value)
 
 
 def _items(text: _Text) -> Iterator[str]:
@@ -111,7 +133,7 @@ class _Text:
         self._at += 1
 
     def value(self) -> str:
-        """Go past a value; returns its text on one line."""
+        """Go past a value; returns its text."""
         self.peek()
         while True:
             try:
@@ -127,7 +149,7 @@ class _Text:
             if self._text[end - 1].isdigit() and _CUT_NUMBER.match(self._text, end) and self._grow(1):
                 continue
             value, self._at = self._text[self._at : end], end
-            return on_one_line(value)
+            return value
 
     def _grow(self, wanted: int) -> bool:
         """Read at least so many characters more, if there are any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timezone
 from email.utils import parsedate_to_datetime
@@ -29,7 +30,7 @@ def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | No
     if wait_s is None:
         return None
     # A part of a second more is better than being too early.
-    return max(_SHORTEST_WAIT_S, -int(-wait_s // 1))
+    return max(_SHORTEST_WAIT_S, math.ceil(wait_s))
 
 
 def _find_number(text: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from procore_cli.errors import BindingError, TokenRefusedError
-from procore_cli.urls import find_origin
+from procore_cli.urls import find_origin, is_at
 
 if TYPE_CHECKING:
     from procore_cli.models import Environment
@@ -21,7 +21,7 @@ def check_destination(url: str, environment: Environment, form: str | None, bear
 
 
 def _check_origin(url: str, base_url: str, environment: Environment) -> None:
-    if find_origin(url) != find_origin(base_url):
+    if not is_at(url, base_url):
         raise BindingError(
             f"{environment.name}: {find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
             "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",

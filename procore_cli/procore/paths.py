@@ -11,18 +11,18 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from procore_cli.errors import RedirectRefusedError, UsageMistakeError
 from procore_cli.models import Environment
-from procore_cli.urls import find_origin
+from procore_cli.urls import find_origin, is_at, is_plain_netloc
 
 _DEFAULT_PREFIX = "/rest/v1.0/"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?")
 _VERSION = re.compile(r"v\d+(?:\.\d+)?(?:/|$)")
 # What a query or a path may hold as it is; the rest is percent-encoded (RFC 3986, section 3).
 _KEPT = "%/?:@!$&'()*+,;=-._~[]"
 # A link-value's parameters (RFC 8288, section 3); a value in quotes may hold anything.
 _PARAMETER = r"\s*;\s*([^\s;,=<>\"]+)(?:\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*)))?"
-_LINK = re.compile(rf"\s*,?\s*<([^<>]*)>((?:{_PARAMETER})*)")
+_LINK = re.compile(rf"\s*(?:,\s*)?<([^<>]*)>((?:{_PARAMETER})*)")
 _PARAMETERS = re.compile(_PARAMETER)
+_LONGEST_LINK = 8 * 1024
 _EXAMPLE = "A good one is /rest/v1.0/companies, or projects for /rest/v1.0/projects."
 
 
@@ -45,10 +45,13 @@ def find_next(link: str, url: str, environment: Environment) -> str | None:
 
     Raises RedirectRefusedError for one at another origin, or one that cannot be called.
     """
-    target = next((target for target, rels in _links(link) if "next" in rels), None)
-    if target is None:
-        return None
+    link = link.strip()
     try:
+        if len(link) > _LONGEST_LINK:
+            raise _FaultError(f"the Link header has more than {_LONGEST_LINK} characters")
+        target = next((target for target, rels in _links(link) if "next" in rels), None)
+        if target is None:
+            return None
         _check_characters(target)
         joined = urljoin(url, target)
         return environment.api_url + _read_own_url(joined, environment)
@@ -98,7 +101,7 @@ def _read_own_url(url: str, environment: Environment) -> str:
     """Path and query of a URL, if it is one of the API's origin."""
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and _NETLOC.fullmatch(parts.netloc)
+        known = parts.scheme in ("http", "https") and is_plain_netloc(parts.netloc)
         if "@" in parts.netloc:
             raise _FaultError("it carries a user name or password")
         if not known or not url.lower().startswith(f"{parts.scheme}://"):
@@ -108,7 +111,7 @@ def _read_own_url(url: str, environment: Environment) -> str:
         raise
     except ValueError:
         raise _FaultError("it is not a URL") from None
-    if origin != find_origin(environment.api_url):
+    if not is_at(url, environment.api_url):
         raise _FaultError(f"{origin} is not the API's origin, {find_origin(environment.api_url)}")
     return _encoded(parts.path or "/", f"?{parts.query}" if parts.query else "")
 

@@ -8,7 +8,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from procore_cli.errors import RedirectRefusedError
 from procore_cli.procore.paths import has_dots
-from procore_cli.urls import find_origin
+from procore_cli.urls import find_origin, is_at, is_plain_netloc
 
 if TYPE_CHECKING:
     from procore_cli.models import Environment
@@ -27,7 +27,7 @@ def find_redirected(call: Call, stream: Stream, environment: Environment) -> Cal
     if stream.status not in _STATUSES or not location or call.method not in ("GET", "HEAD"):
         return None
     target = _read_target(call.url, location, environment)
-    if find_origin(target) == find_origin(call.url):
+    if is_at(target, call.url):
         return replace(call, url=target)
     # A file's URL leads to another cloud: nothing that we say to Procore is for its eyes.
     return replace(call, url=target, headers={}, body=None)
@@ -39,15 +39,15 @@ def _read_target(url: str, location: str, environment: Environment) -> str:
             raise refused(environment, "its target has a backslash or a control character")
         target = urldefrag(urljoin(url, location.strip())).url
         parts = urlsplit(target)
-        find_origin(target)
+        origin = find_origin(target)
     except ValueError:
         raise refused(environment, "its target is not a URL") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme not in ("http", "https") or not is_plain_netloc(parts.netloc):
         raise refused(environment, "its target is not a plain http or https URL")
     if urlsplit(url).scheme == "https" and parts.scheme != "https":
-        raise refused(environment, f"it leads from https to {find_origin(target)}")
-    if find_origin(target) == find_origin(url) and has_dots(parts.path):
-        raise refused(environment, "its target has . or .. in it")
+        raise refused(environment, f"it leads from https to {origin}")
+    if is_at(target, url) and has_dots(parts.path):
+        raise refused(environment, f"its target, at {origin}, has . or .. in its path")
     return target
 
 
@@ -55,5 +55,5 @@ def refused(environment: Environment, why: str) -> RedirectRefusedError:
     """The error for a redirect that is not followed."""
     return RedirectRefusedError(
         f"{environment.name}: a redirect was not followed: {why}.",
-        "Look at it with --include, or ask Procore's support.",
+        "Ask Procore's support; --debug shows each call on the way there.",
     )

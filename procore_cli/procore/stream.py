@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from procore_cli import __version__
 from procore_cli.errors import BadUrlError
-from procore_cli.procore.bodies import Body, Bytes
 from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
+
+    from procore_cli.procore.bodies import Body
 
 CHUNK = 64 * 1024
 
@@ -86,13 +87,15 @@ class Stream:
         self._response.close()
 
 
-def new_request(
-    call: Call, auth: Callable[[PreparedRequest], PreparedRequest], accept: str = "application/json"
-) -> PreparedRequest:
+def new_request(call: Call, auth: Callable[[PreparedRequest], PreparedRequest]) -> PreparedRequest:
     """A call as requests sends it. Raises BadUrlError."""
     from requests import Request
 
-    headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": f"procore-login/{__version__}"}
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"procore-login/{__version__}",
+    }
     theirs = {name.lower() for name in call.headers}
     headers = {name: value for name, value in headers.items() if name.lower() not in theirs}
     try:
@@ -108,6 +111,8 @@ def new_request(
 
 
 def _add_body(request: PreparedRequest, body: Body) -> None:
+    from procore_cli.procore.bodies import Bytes
+
     if isinstance(body, Bytes):
         request.body = body.data
         request.headers["Content-Length"] = str(body.length)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procore_cli.procore.items import read_items
+from procore_cli.procore.items import on_one_line, read_items, read_values
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -94,3 +94,14 @@ def test_a_long_list_takes_no_more_memory_than_a_short_one() -> None:
 
     assert count == 12_000
     assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("text", ['a"b', "\\", '\\\\"', "\\" * 7 + '"', "a [ , ] {b}", "\n \t"])
+def test_a_text_keeps_its_spaces_whatever_is_escaped_in_it(text: str) -> None:
+    value = json.dumps({"a b": [text, 1, text]}, indent=2)
+
+    assert on_one_line(value) == json.dumps({"a b": [text, 1, text]}, separators=(",", ":"))
+
+
+def test_the_values_of_a_list_come_as_they_were() -> None:
+    assert list(read_values([b"[ { 'a' : 1 } , 2 ]".replace(b"'", b'"')])) == ['{ "a" : 1 }', "2"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from procore_cli.errors import OutputError
-from procore_cli.sinks import OutputFile
+from procore_cli.output_file import OutputFile, dying_cleanly
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, pages
 from tests.cli import command
@@ -143,7 +143,30 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing(call: Caller, api: ApiServer, folder: Path) -> None:
+def test_its_mode_is_that_of_the_file_it_replaces_from_the_first_byte(
+    call: Caller, api: ApiServer, folder: Path
+) -> None:
+    (folder / "f").touch(0o600)
+    drafts: list[int] = []
+
+    def play(_: Any) -> Reply:
+        drafts.extend(stat.S_IMODE(path.stat().st_mode) for path in folder.glob(".*.part"))
+        return Reply(200, DATA)
+
+    api.play = play
+
+    assert_ended(call("file", "--output", str(folder / "f")))
+
+    assert drafts == [0o600]
+    assert stat.S_IMODE((folder / "f").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGHUP, -1)]
+)
+def test_a_signal_ends_the_run_and_leaves_nothing(
+    call: Caller, api: ApiServer, folder: Path, number: int, code: int
+) -> None:
     asked, over = threading.Event(), threading.Event()
 
     def play(_: Any) -> Reply:
@@ -161,11 +184,22 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(call: Caller, api: ApiServer, f
     try:
         assert asked.wait(20)
         assert len(list(folder.iterdir())) == 1
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, err = running.communicate(timeout=20)
     finally:
         over.set()
 
-    assert running.returncode == 130
+    assert running.returncode == code
     assert b"Traceback" not in err
     assert list(folder.iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with dying_cleanly():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from procore_cli.errors import UsageMistakeError
+from procore_cli.errors import RedirectRefusedError, UsageMistakeError
 from procore_cli.models import Environment
-from procore_cli.procore.paths import read_url
+from procore_cli.procore.paths import find_next, read_url
 
 API = "127.0.0.1:8080"
 HOST = "127.0.0.1:8081"
@@ -92,3 +92,16 @@ def test_the_default_port_may_be_left_out_or_not() -> None:
 
     for typed in ("https://api.procore.com/x", "https://API.procore.com:443/x"):
         assert read_url(typed, environment) == "https://api.procore.com/x"
+
+
+@pytest.mark.parametrize("link", ["</x>;a" + " " * 48_000 + "x", "</" + "x" * 8192 + ">; rel=next"])
+def test_a_link_header_is_not_read_without_end(link: str) -> None:
+    with pytest.raises(RedirectRefusedError, match="more than 8192 characters"):
+        find_next(link, HERE.api_url, HERE)
+
+
+def test_space_around_the_links_counts_for_nothing() -> None:
+    link = " " * 9000 + "</a>; rel=first , , </b> ; rel=next" + " " * 9000
+
+    assert find_next(link, HERE.api_url, HERE) is None
+    assert find_next(link.replace(", ,", ","), HERE.api_url, HERE) == f"{HERE.api_url}/b"

@@ -9,9 +9,12 @@ import pytest
 
 from procore_cli.environments import SANDBOX
 from procore_cli.errors import RedirectRefusedError
+from procore_cli.procore.api import Api
 from procore_cli.procore.bodies import Bytes
 from procore_cli.procore.redirects import find_redirected
 from procore_cli.procore.stream import Call, Stream
+from procore_cli.procore.transport import Transport
+from procore_cli.urls import is_at
 
 API = SANDBOX.api_url
 CALL = Call("GET", f"{API}/rest/v1.0/files/1", {"Procore-Company-Id": "7"}, Bytes(b"body"))
@@ -46,6 +49,7 @@ def test_at_the_same_origin_all_goes_along(location: str, url: str) -> None:
         f"{API}:8443/x",
         f"{API}.example.com/x",
         "https://sandbox.procore.com.example.com/x",
+        f"{API}:0/x",
     ],
 )
 def test_at_another_origin_nothing_goes_along(location: str) -> None:
@@ -69,6 +73,8 @@ def test_at_another_origin_nothing_goes_along(location: str) -> None:
         "https://files.example.com/\x01",
         "https://[::1",
         "https://files.example.com:99999/",
+        f"https://files.example.com[{API[8:]}]/x",
+        f"{API}[x]/x",
     ],
 )
 def test_what_is_less_safe_than_the_call_is_refused(location: str) -> None:
@@ -88,3 +94,45 @@ def test_a_call_that_writes_is_not_redirected(method: str) -> None:
 
 def test_a_redirect_without_a_target_is_taken_as_it_is() -> None:
     assert follow("") is None
+
+
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [("http://files.example.com/x", "http://files.example.com"), (f"{API}/a/../b", f"at {API}, has")],
+)
+def test_a_refusal_names_where_the_redirect_leads(location: str, named: str) -> None:
+    with pytest.raises(RedirectRefusedError) as refusal:
+        follow(location)
+
+    assert named in refusal.value.message
+    assert "--debug" in refusal.value.hint
+
+
+def test_an_answer_whose_redirect_is_refused_is_let_go() -> None:
+    closed: list[bool] = []
+    headers = {"location": "ftp://files.example.com/x"}
+    stream = SimpleNamespace(status=302, headers=headers, close=lambda: closed.append(True))
+    transport = SimpleNamespace(open=lambda *_, **__: stream)
+
+    with pytest.raises(RedirectRefusedError):
+        Api(cast(Transport, transport), SANDBOX).open(CALL, "token")
+
+    assert closed == [True]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (f"{API}/x", True),
+        (f"{API.upper()}:443?x", True),
+        (f"{API}:0/x", False),
+        (f"{API}:444/x", False),
+        (f"https://joe@{API[8:]}/x", False),
+        (f"https://files.example.com[{API[8:]}]/x", False),
+        (f"http://{API[8:]}:443/x", False),
+        ("https://[::1", False),
+        ("", False),
+    ],
+)
+def test_what_is_at_an_origin_is_so_to_everybody(url: str, expected: bool) -> None:
+    assert is_at(url, API) is expected

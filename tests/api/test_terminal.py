@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from rich.console import Console
 
 from procore_cli import json_view, sinks
 from tests.api.api_machine import Caller, assert_ended
@@ -174,3 +175,18 @@ def test_a_reply_without_a_type_is_text(call: Caller, api: ApiServer) -> None:
     api.play = lambda _: Reply(200, b"plain", {"Content-Type": ""})
 
     assert call("x", terminal="out").out == b"plain\n"
+
+
+def test_many_lines_are_printed_at_once(
+    call: Caller, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prints: list[int] = []
+    real = Console.print
+    monkeypatch.setattr(Console, "print", lambda *given, **named: prints.append(1) or real(*given, **named))
+    api.always(list(range(2000)))
+
+    out = call("x", terminal="out").out
+
+    assert json.loads(plain(out)) == list(range(2000))
+    assert plain(out).count("\n") == 2002
+    assert len(prints) < 10

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import threading
+from urllib.parse import quote
 
 import pytest
 
@@ -10,6 +12,7 @@ from procore_cli.demo.conditions import Conditions
 from procore_cli.demo.faults import Fault, Latency, Target, read_fault, read_latency
 from procore_cli.demo.limits import HOUR_S, Limit, RateLimit, read_limit
 from procore_cli.demo.server import DemoServer
+from procore_cli.demo.wire import Call
 from procore_cli.errors import UsageMistakeError
 
 PROJECTS = "/rest/v1.0/projects"
@@ -25,26 +28,27 @@ def statuses(program, count: int, target: str = PROJECTS) -> list[int]:
 
 
 def test_a_fault_is_used_up(program, conditions):
-    conditions.faults.append(read_fault(f"{PROJECTS}=503:2"))
+    conditions.add_fault(read_fault(f"{PROJECTS}=503:2"))
 
     assert statuses(program, 3) == [503, 503, 200]
 
 
 def test_a_fault_without_a_count_stays(program, conditions):
-    conditions.faults.append(read_fault(f"{PROJECTS}=500"))
+    conditions.add_fault(read_fault(f"{PROJECTS}=500"))
 
     assert statuses(program, 4) == [500] * 4
     assert program.get("/rest/v1.0/me").status == 200
 
 
 def test_faults_come_in_the_order_in_which_they_were_set(program, conditions):
-    conditions.faults += [read_fault(f"{PROJECTS}=503:1"), read_fault(f"{PROJECTS}=429:1")]
+    conditions.add_fault(read_fault(f"{PROJECTS}=503:1"))
+    conditions.add_fault(read_fault(f"{PROJECTS}=429:1"))
 
     assert statuses(program, 3) == [503, 429, 200]
 
 
 def test_a_fault_can_mean_a_method_and_all_that_begins_so(program, conditions):
-    conditions.faults.append(read_fault("POST /rest/*=500"))
+    conditions.add_fault(read_fault("POST /rest/*=500"))
 
     assert program.get(PROJECTS).status == 200
     assert program.send("POST", PROJECTS, {"name": "N"}).status == 500
@@ -53,7 +57,7 @@ def test_a_fault_can_mean_a_method_and_all_that_begins_so(program, conditions):
 
 @pytest.mark.parametrize(("status", "header"), [(429, "1"), (503, "1"), (500, None)])
 def test_a_fault_that_passes_says_when_to_try_again(program, conditions, status, header):
-    conditions.faults.append(Fault(Target(PROJECTS), status, 1))
+    conditions.add_fault(Fault(Target(PROJECTS), status, 1))
 
     assert program.get(PROJECTS).headers["Retry-After"] == header
 
@@ -62,7 +66,7 @@ def test_a_fault_that_passes_says_when_to_try_again(program, conditions, status,
     ("status", "error"), [(400, "invalid_grant"), (401, "invalid_client"), (500, "server_error")]
 )
 def test_a_fault_at_the_token_endpoint_has_oauths_shape(client, conditions, status, error):
-    conditions.faults.append(Fault(Target("/oauth/token"), status))
+    conditions.add_fault(Fault(Target("/oauth/token"), status))
     reply = client.refresh("x")
 
     assert (reply.status, reply.json()["error"]) == (status, error)
@@ -70,14 +74,14 @@ def test_a_fault_at_the_token_endpoint_has_oauths_shape(client, conditions, stat
 
 def test_a_fault_leaves_the_refresh_token_unused(client, conditions):
     tokens = client.new_tokens()
-    conditions.faults.append(read_fault("/oauth/token=500:1"))
+    conditions.add_fault(read_fault("/oauth/token=500:1"))
 
     assert client.refresh(tokens["refresh_token"]).status == 500
     assert client.refresh(tokens["refresh_token"]).status == 200
 
 
 def test_a_dropped_connection_has_no_answer(program, conditions, server):
-    conditions.faults.append(read_fault(f"{PROJECTS}=drop:1"))
+    conditions.add_fault(read_fault(f"{PROJECTS}=drop:1"))
 
     with pytest.raises(http.client.RemoteDisconnected):
         program.get(PROJECTS)
@@ -86,7 +90,22 @@ def test_a_dropped_connection_has_no_answer(program, conditions, server):
 
 
 @pytest.mark.parametrize(
-    "text", ["", PROJECTS, "/a=", "/a=200", "/a=503:0", "rest=503", "/a=600", "/a=503:x", "get /a=500"]
+    "text",
+    [
+        "",
+        PROJECTS,
+        "/a=",
+        "/a=200",
+        "/a=503:0",
+        "rest=503",
+        "/a=600",
+        "/a=503:x",
+        "get /a=500",
+        "FETCH /a=500",
+        "/a?page=500",
+        "/a*b=500",
+        "/a#b=500",
+    ],
 )
 def test_what_is_no_fault_is_said(text):
     with pytest.raises(UsageMistakeError, match="is not a fault"):
@@ -106,7 +125,7 @@ def test_a_delay_is_everywhere_or_at_a_path(text, latency):
     assert read_latency(text) == latency
 
 
-@pytest.mark.parametrize("text", ["", "-1", "x", "/a", "/a=", "nan", "inf", "601", "1e3"])
+@pytest.mark.parametrize("text", ["", "-1", "x", "/a", "/a=", "nan", "inf", "601", "1e3", "/a?b=1"])
 def test_what_is_no_delay_is_said(text):
     with pytest.raises(UsageMistakeError, match="is not a delay"):
         read_latency(text)
@@ -114,7 +133,7 @@ def test_what_is_no_delay_is_said(text):
 
 def test_the_last_delay_that_means_a_call_counts(data_folder, clock, client):
     waited = []
-    conditions = Conditions(latencies=map(read_latency, ["2", "/oauth/token=7"]), wait=waited.append)
+    conditions = Conditions(clock, latencies=map(read_latency, ["2", "/oauth/token=7"]), wait=waited.append)
     with DemoServer(data_folder, clock, conditions=conditions) as server:
         client.url = server.url
         client.get("/rest/v1.0/me")
@@ -125,14 +144,14 @@ def test_the_last_delay_that_means_a_call_counts(data_folder, clock, client):
 
 
 def test_whoever_is_delayed_is_let_go_when_the_server_ends(data_folder, clock, client):
-    with DemoServer(data_folder, clock, conditions=Conditions(latencies=[Latency(600)])) as server:
+    with DemoServer(data_folder, clock, conditions=Conditions(clock, latencies=[Latency(600)])) as server:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=10)
         connection.request("GET", "/rest/v1.0/me")
     connection.close()
 
 
 def test_a_rate_limit_counts_down_and_resets(program, conditions, clock):
-    conditions.limits = (Limit(2, 10),)
+    conditions.set_limits([Limit(2, 10)])
     first, second, third = (program.get(PROJECTS) for _ in range(3))
 
     assert [reply.status for reply in (first, second, third)] == [200, 200, 429]
@@ -144,8 +163,81 @@ def test_a_rate_limit_counts_down_and_resets(program, conditions, clock):
     assert program.get(PROJECTS).status == 200
 
 
+def test_a_limit_that_is_set_again_begins_a_new_window(program, conditions):
+    conditions.set_limits([Limit(1)])
+    before = statuses(program, 2)
+    conditions.recover()
+    free = statuses(program, 2)
+    conditions.set_limits([Limit(1)])
+
+    assert (before, free, statuses(program, 2)) == ([200, 429], [200, 200], [200, 429])
+
+
+def test_threads_that_come_at_once_share_one_window(conditions, monkeypatch):
+    makers = []
+
+    class Watched(RateLimit):
+        def __init__(self, *values):
+            makers.append(threading.current_thread())
+            super().__init__(*values)
+
+    monkeypatch.setattr("procore_cli.demo.conditions.RateLimit", Watched)
+    conditions.set_limits([Limit(1)])
+    start, passes = threading.Barrier(4), []
+
+    def come():
+        start.wait(timeout=10)
+        passes.append(conditions.take_pass(Call(path=PROJECTS)))
+
+    threads = [threading.Thread(target=come) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert makers == [threading.current_thread()]
+    assert sorted(taken.allowed for taken in passes) == [False, False, False, True]
+
+
+def test_whoever_waited_for_another_call_does_not_set_the_clock_back():
+    in_first, second_is_on_its_way, times = threading.Event(), threading.Event(), iter([1000, 1001])
+
+    def read() -> float:
+        now = next(times)
+        if now == 1000:
+            in_first.set()
+            second_is_on_its_way.wait(timeout=0.2)
+        return now
+
+    rate, passes = RateLimit([Limit(1)], read), []
+    first = threading.Thread(target=lambda: passes.append(rate.take()))
+    first.start()
+    assert in_first.wait(timeout=10)
+    second = threading.Thread(target=lambda: (passes.append(rate.take()), second_is_on_its_way.set()))
+    second.start()
+    first.join()
+    second.join()
+
+    assert [taken.allowed for taken in passes] == [True, False]
+
+
+def test_what_is_used_up_is_not_kept(program, conditions):
+    for _ in range(3):
+        conditions.add_fault(read_fault(f"{PROJECTS}=503:1"))
+        conditions.add_latency(read_latency(f"{PROJECTS}=0"))
+    conditions.add_fault(read_fault("/other=500"))
+    first = statuses(program, 1), len(conditions.faults)
+    rest = statuses(program, 3), len(conditions.faults)
+    one = conditions.latencies
+    conditions.add_latency(Latency(0))
+
+    assert (first, rest) == (([503], 3), ([503, 503, 200], 1))
+    assert one == (Latency(0.0, Target(PROJECTS)),)
+    assert conditions.latencies == (Latency(0),)
+
+
 def test_signing_in_is_not_limited(client, program, conditions):
-    conditions.limits = (Limit(0),)
+    conditions.set_limits([Limit(0)])
 
     assert client.new_tokens()["access_token"]
     assert program.get("/rest/v1.0/me").status == 429
@@ -245,3 +337,46 @@ def test_what_was_called_holds_neither_token_nor_code(client, new_client):
 
     assert "access_token" in seen
     assert not [secret for secret in (code, *map(str, tokens.values())) if len(secret) > 9 and secret in seen]
+
+
+SECRET = "aB3_-" * 9
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"/oauth/authorize?code={SECRET}",
+        f"/rest/v1.0/me?{SECRET}",
+        f"/rest/v1.0/me?code=&{SECRET}=",
+        "/rest/v1.0/me?code%3Dshort-secret",
+        f"/rest/v1.0/me?a=1;code={SECRET}",
+        "/oauth/authorize%3Fcode=short-secret",
+        "/oauth/authorize;code=short-secret",
+        "/oauth/authorize#code=short-secret",
+        "/oauth/authorize&code=short-secret",
+        f"/oauth/authorize/{SECRET}",
+        f"/oauth/authorize/{quote(SECRET.encode().hex())}",
+        "/oauth/authorize/" + "".join(f"%{ord(letter):02x}" for letter in SECRET),
+        "http://me:short-secret@host/rest/v1.0/me",
+        f"/{'x/' * 990}{SECRET}",
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_not_noted(server, speak, target):
+    for method in ("GET", "POST"):
+        speak(
+            f"{method} {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n"
+            f"Procore-Company-Id: {SECRET}\r\nCookie: {SECRET}\r\nContent-Length: 45\r\n\r\n{SECRET}".encode()
+        )
+    seen = server.inside.calls.list()
+
+    assert [(call.method, call.company) for call in seen] == [("GET", None), ("POST", None)]
+    for secret in (SECRET[:20], SECRET.encode().hex()[:20], "short-secret", "%61%42%33"):
+        assert secret not in repr(seen)
+
+
+def test_a_path_and_names_that_hold_no_secret_are_noted_as_they_came(server, client):
+    client.get("/rest/v1.0/projects/7/a%20b.pdf?filters[vendor_id]=1&filters%5Bid%5D=2&view&page=")
+    call = server.inside.calls.list()[-1]
+
+    assert call.path == "/rest/v1.0/projects/7/a%20b.pdf"
+    assert call.query == ("filters[vendor_id]", "filters[id]", "view", "page")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from procore_cli.demo.models import Project
 from procore_cli.demo.server import DemoServer
 
 PROJECTS = "/rest/v1.0/projects"
@@ -176,3 +177,12 @@ def test_tokens_can_be_had_without_the_pages(client):
     assert client.me(named["access_token"]).json()["login"] == "second@example.com"
     assert client.me(client.refresh(named["refresh_token"]).json()["access_token"]).status == 200
     assert client.post("/demo/tokens", email="nobody").status == 422
+
+
+def test_no_other_key_stands_in_for_one_of_the_projects_own(program, server):
+    wrong = {"id": 5, "name": "Wrong", "company": 1, "created_at": "never", "active": False}
+    project_id = server.inside.records.save_project(Project(None, 22222, "Right", wrong), 0)
+    shown = program.get(f"/rest/v1.0/projects/{project_id}").json()
+
+    assert (shown["id"], shown["name"], shown["company"]["id"]) == (project_id, "Right", 22222)
+    assert (shown["created_at"], shown["active"]) == ("1970-01-01T00:00:00Z", False)

@@ -10,7 +10,7 @@ import requests
 from procore_cli import (
     ProcoreAuth,
 )
-from procore_cli.repetition import is_at
+from procore_cli.urls import is_at
 from tests.api_server import ApiServer
 from tests.cli import Machine
 from tests.provider import Answer, Provider
@@ -100,6 +100,7 @@ def test_a_401_at_the_end_of_a_redirect_elsewhere_costs_no_refresh(
         "https://api.procore.com\\.example.com/x",
         "https://api.procore.com\n.example.com/x",
         "https://[api.procore.com/x",
+        "https://example.com[api.procore.com]/x",
         "https://api.procore.com:x/x",
         "//api.procore.com/x",
         "",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
+import requests
 
 from procore_cli import (
     ConfigurationError,
@@ -13,6 +16,7 @@ from procore_cli import (
     ProcoreError,
     SignInNeededError,
     UsageMistakeError,
+    access,
 )
 from tests.api_server import ApiServer
 from tests.cli import Machine
@@ -80,6 +84,82 @@ def test_settings_that_change_under_it_end_it_rather_than_mix_two_procores(
     api.script[PATH] = refuse(last_token(provider))
     monkeypatch.setenv("PROCORE_API_URL", other.url)
 
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="the API's URL"):
         get(api.url + PATH, auth)
     assert other.calls == []
+
+
+def test_settings_that_no_token_depends_on_may_change_under_it(
+    machine: Machine, provider: Provider, api: ApiServer
+) -> None:
+    auth = ProcoreAuth()
+    get(api.url + PATH, auth)
+    api.script[PATH] = refuse(last_token(provider))
+    changed = machine.run_here("configure", "--company", "321", "--redirect-uri", "http://localhost:9/other")
+    assert changed.code == 0
+
+    assert get(api.url + PATH, auth).status_code == 200
+    assert refreshes(provider) == 1
+
+
+def test_after_an_interrupted_refresh_the_token_in_hand_is_used_with_one_warning(
+    machine: Machine, provider: Provider, api: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.script["/oauth/token"] = lambda _: Answer(503, "")
+    assert machine.run_here("refresh").code == 5
+    auth = ProcoreAuth()
+
+    statuses = [get(api.url + PATH, auth).status_code for _ in range(3)]
+
+    assert statuses == [200] * 3
+    assert [call.token for call in api.calls] == [last_token(provider)] * 3
+    assert caplog.text.count("Procore may have ended it") == 1
+
+
+def test_a_refused_token_of_an_interrupted_refresh_is_not_kept(
+    machine: Machine, provider: Provider, api: ApiServer
+) -> None:
+    auth = ProcoreAuth()
+    get(api.url + PATH, auth)
+    api.script[PATH] = refuse(last_token(provider))
+    provider.script["/oauth/token"] = lambda _: Answer(503, "")
+    assert machine.run_here("refresh").code == 5
+
+    with pytest.raises(ProcoreError):
+        get(api.url + PATH, auth)
+
+
+def test_a_thread_that_is_stopped_stops_no_other(
+    machine: Machine, provider: Provider, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load, asked, is_stopped = access.load, threading.Event(), threading.Event()
+
+    def stop_the_first(*words: Any) -> Any:
+        if not asked.is_set():
+            asked.set()
+            assert is_stopped.wait(20)
+            raise KeyboardInterrupt
+        return load(*words)
+
+    class Watched(Future[Any]):
+        """Tells when somebody waits for it."""
+
+        def result(self, timeout: float | None = None) -> Any:
+            is_stopped.set()
+            return super().result(timeout)
+
+    monkeypatch.setattr(access, "load", stop_the_first)
+    monkeypatch.setattr(futures, "Future", Watched)
+    auth = ProcoreAuth()
+    first, second = (requests.Request("GET", api.url + PATH).prepare() for _ in range(2))
+
+    def call_second() -> str:
+        assert asked.wait(20)
+        return str(auth(second).headers["Authorization"])
+
+    with ThreadPoolExecutor(2) as pool:
+        stopped = pool.submit(auth, first)
+        other = pool.submit(call_second)
+        assert isinstance(stopped.exception(20), KeyboardInterrupt)
+        assert other.exception(20) is None
+        assert other.result() == f"Bearer {last_token(provider)}"

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli import folder
-from procore_cli.errors import StorageError
+from procore_cli.errors import DatabaseError
 
 if TYPE_CHECKING:
     from procore_cli.world import World
+
+# How every SQLite file begins (sqlite.org/fileformat, section 1.3.1).
+_MAGIC = b"SQLite format 3\0"
 
 
 def forget_sign_ins(world: World) -> int:
     """Delete the tokens and, where the database is the demo's own, its rows; returns how many were signed in.
 
-    Raises StorageError where a database of several environments cannot be used.
+    A demo's own file that is no database has to go. Raises StorageError for any other trouble.
     """
     settings = world.settings
     is_own = settings.named_database is None
@@ -28,10 +31,10 @@ def forget_sign_ins(world: World) -> int:
     try:
         count = _delete_tokens(world)
         is_clean = not world.vault.has_left()
-    except StorageError as error:
-        if not is_own:
+    except DatabaseError as error:
+        # One that is in use, or newer than this program, still lists what a keyring holds.
+        if not is_own or _is_database(settings.database):
             raise
-        # Its own database is of no use as it is.
         world.teller.warn(error.message)
         is_clean = True
     if not is_clean:
@@ -49,6 +52,14 @@ def _delete_tokens(world: World) -> int:
         world.vault.clean(account, world.vault.sign_out(account).entry)
     world.vault.clean_free()
     return len(present)
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return True
 
 
 def _delete_database(path: Path) -> None:

@@ -1,0 +1,45 @@
+"""How much memory a call takes at most, in a process of its own, for one large text."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.api.api_machine import Caller
+from tests.api.api_server import ApiServer
+
+LARGEST_MIB = 80
+# What the kernel counts for the parent would count here too, so the process asks about itself.
+PROGRAM = """
+import re, resource, sys
+from procore_cli import cli
+code = cli.run(sys.argv[1:])
+try:
+    kib = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+except OSError:
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print("peak", kib // 1024, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("form", [("--jsonl",), ("--paginate", "--slurp")])
+@pytest.mark.parametrize("piece", [b"x", rb"\n"])
+def test_a_large_text_costs_little_more_than_itself(
+    call: Caller, api: ApiServer, form: tuple[str, ...], piece: bytes
+) -> None:
+    api.always(b'[{"a": "' + piece * (2_000_000 // len(piece)) + b'"}]')
+
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "api", "x", *form],
+        env=call.machine.environ(),
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert len(ended.stdout) > 2_000_000
+    assert int(ended.stderr.rpartition(b"peak ")[2]) < LARGEST_MIB
