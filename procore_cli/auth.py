@@ -38,7 +38,8 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
     from procore_cli.logged import TELLER
     from procore_cli.world import open_world
 
-    with open_world(Asked(env, account), TELLER) as world:
+    _check_min_ttl(min_ttl)
+    with open_world(Asked(env, account, source="env="), TELLER) as world:
         return flow.token(world, min_ttl)
 
 
@@ -48,7 +49,7 @@ def current_user(env: str | None = None, *, account: str | None = None) -> Profi
     from procore_cli.logged import TELLER
     from procore_cli.world import open_world
 
-    with open_world(Asked(env, account), TELLER) as world:
+    with open_world(Asked(env, account, source="env="), TELLER) as world:
         return flow.whoami(world)
 
 
@@ -73,11 +74,12 @@ class ProcoreAuth:
     ) -> None:
         """`company` goes before PROCORE_COMPANY_ID and `configure`'s; the rest as `get_token`.
 
-        Nothing is read before the first request. Raises UsageMistakeError for a company that is none.
+        Nothing is read before the first request. Raises UsageMistakeError for a company or time that is none.
         """
         if company is not None and (type(company) is not int or company < 1):
             raise UsageMistakeError("The company is not a number.", "Give its id, for example company=123.")
-        self._asked = Asked(env, account)
+        _check_min_ttl(min_ttl)
+        self._asked = Asked(env, account, source="env=")
         self._company = company
         self._min_ttl_s = min_ttl
         self._lock = threading.Lock()
@@ -138,3 +140,8 @@ def _begin_anew_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew_in_child)
+
+
+def _check_min_ttl(min_ttl: object) -> None:
+    if type(min_ttl) is not int or min_ttl < 0:
+        raise UsageMistakeError("min_ttl is not a number of seconds.", "Give it as in min_ttl=60.")

@@ -98,6 +98,11 @@ def _check(what: str, noun: str, made_for: str, in_force: str | None, setting: s
 def _missing(settings: Settings, what: str) -> MissingCredentialsError:
     name = settings.environment.name
     variable = "PROCORE_CLIENT_" + what.removeprefix("client ").upper()
+    if settings.in_exec and what == "client secret":
+        return MissingCredentialsError(
+            f"There is no {what} for {name}: exec hands none on to the commands that it runs.",
+            f"Keep it where they find it: procore-login configure --env {name}",
+        )
     return MissingCredentialsError(
         f"There is no {what} for {name}.",
         f"Run procore-login configure --env {name}, or set {variable}."

@@ -45,6 +45,7 @@ class Settings:
     access_token: str | None = field(repr=False)
     ca_bundle: str | None
     own_server: bool
+    in_exec: bool
     sources: Mapping[str, str]
 
     @property
@@ -101,12 +102,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command's options say, and which of the variables mean something to it."""
+    """What the command's options say, and which of the variables mean something to it.
+
+    `source` is what the environment is asked for with.
+    """
 
     environment: str | None = None
     account: str | None = None
     heeds_account: bool = True
     heeds_token: bool = True
+    source: str = "--env"
 
 
 def load_settings(asked: Asked, environ: Mapping[str, str], warn: Callable[[str], None]) -> Settings:
@@ -160,6 +165,7 @@ def _new_settings(
         account=asked.account or (variables.get("PROCORE_LOGIN_ACCOUNT") if asked.heeds_account else None),
         access_token=_find_access_token(asked, variables, warn),
         ca_bundle=variables.get("REQUESTS_CA_BUNDLE"),
+        in_exec="PROCORE_LOGIN_EXEC" in variables,
         own_server=demo and "PROCORE_LOGIN_URL" not in variables,
         sources={
             "environment": source,
@@ -195,7 +201,7 @@ def _find_folder(variables: Mapping[str, str]) -> Path:
 
 def _find_environment(asked: Asked, variables: Mapping[str, str], config: Config) -> tuple[Environment, str]:
     name, source = _first(
-        ("--env", asked.environment),
+        (asked.source, asked.environment),
         ("PROCORE_ENV", variables.get("PROCORE_ENV")),
         ("config.toml", config.environment),
         ("default", DEFAULT_ENVIRONMENT),
@@ -258,9 +264,9 @@ def _find_company(variables: Mapping[str, str], app: AppConfig) -> int | None:
     text = variables.get("PROCORE_COMPANY_ID")
     if text is None:
         return app.company
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
         raise ConfigurationError(
-            "PROCORE_COMPANY_ID is not a number.", "Set it to the company's id, for example 123."
+            "PROCORE_COMPANY_ID is not the id of a company.", "Set it to the company's id, for example 123."
         )
     return int(text)
 

@@ -62,6 +62,14 @@ def test_the_death_of_the_command_is_seen_as_it_was(machine: Machine, name: str)
     assert (result.code, result.out) == (-signal.Signals[f"SIG{name}"], "")
 
 
+def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(machine: Machine) -> None:
+    result = machine.run("exec", "--", *command(), "refresh")
+
+    assert_ended(result, 3)
+    assert "exec hands none on" in result.err
+    assert "procore-login configure --env production" in result.err
+
+
 def test_no_shell_reads_the_words(machine: Machine) -> None:
     words = ["$HOME", "*", "a b", "; echo", "--", "-e", ""]
 

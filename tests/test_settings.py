@@ -162,6 +162,7 @@ def test_the_demo_keeps_its_pretend_tokens_in_files_unless_asked(world: World) -
     [
         ("PROCORE_LOGIN_STORE", "cloud"),
         ("PROCORE_COMPANY_ID", "12a"),
+        ("PROCORE_COMPANY_ID", "0"),
         ("PROCORE_COMPANY_ID", "٣"),
         ("PROCORE_ACCESS_TOKEN", "two words"),
         ("PROCORE_ACCESS_TOKEN", "line\nbreak"),
