@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,7 +33,7 @@ _AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) c
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to call, whether to go on to the next pages, and how long to wait for Procore in all."""
+    """What to call, whether to go on to the next pages, and how long one call may wait for Procore."""
 
     call: Call
     paginate: bool
@@ -47,7 +48,7 @@ def call(
     An error answer's body goes to `outlet` too. Raises CompanyRefusedError, and any other of our errors.
     """
     way = _Way(world, RunToken(world), Pauses(world.teller, world.clock, sleep, wanted.max_wait_s))
-    seen = {wanted.call.url}
+    seen = {_digest(wanted.call.url)}
     current: Call | None = wanted.call
     # 1. The file that the answer goes to, if there is one: a folder that is not there costs no call.
     with outlet:
@@ -74,6 +75,7 @@ class _Way:
     def send(self, call: Call, outlet: Outlet) -> Stream:
         """The answer, after as many pauses as are allowed and at most one refresh."""
         is_renewed = False
+        self._pauses.begin()
         while True:
             stream = self.world.api.open(call, self.bearer.read())
             if self._is_token_refused(stream) and not is_renewed:
@@ -145,7 +147,7 @@ class _Way:
                 return "Try again later; Procore's status page says whether it has trouble."
             if not call.is_repeatable:
                 return _AGAIN_WITH_A_FILE
-            return f"Try again in {asked_s} seconds, or allow for more time in all with --max-wait SECONDS."
+            return f"Try again in {asked_s} s, or allow for more time with --max-wait SECONDS."
         if stream.status == 404:
             return f"Check the path and its ids: {call.method} {call.url.partition('?')[0]}"
         if stream.status >= 500:
@@ -176,7 +178,7 @@ class _Way:
         return ()
 
 
-def _find_next(world: World, wanted: Wanted, current: Call, stream: Stream, seen: set[str]) -> Call | None:
+def _find_next(world: World, wanted: Wanted, current: Call, stream: Stream, seen: set[bytes]) -> Call | None:
     if not wanted.paginate:
         return None
     environment = world.settings.environment
@@ -189,13 +191,18 @@ def _find_next(world: World, wanted: Wanted, current: Call, stream: Stream, seen
             f" {find_origin(stream.url)}.",
             "Call the list at Procore itself.",
         )
-    if url in seen:
+    if _digest(url) in seen:
         raise UnexpectedAnswerError(
             f"{environment.name}: the link to the next page leads back to one that was there before.",
             "Everything up to there was printed.",
         )
-    seen.add(url)
+    seen.add(_digest(url))
     return replace(current, url=url)
+
+
+def _digest(url: str) -> bytes:
+    # A link may hold a cursor of kilobytes, and there may be ten thousand of them.
+    return hashlib.blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _hint_of_body(body: bytes, outlet: Outlet) -> str:

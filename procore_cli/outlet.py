@@ -88,6 +88,10 @@ class Outlet:
                 self._sink.write_line(item)
         elif self._form is Form.SLURP:
             self._show_page(chunks)
+        else:
+            # Read to its end, the connection serves the next page too.
+            for _ in chunks:
+                pass
 
     def show_problem(self, stream: Stream) -> bytes:
         """An error's body on standard output as it came; returns its beginning."""
@@ -106,8 +110,8 @@ class Outlet:
         if not self.shows_problems:
             next(kept(), b"")
             return bytes(beginning)
-        # What a terminal cannot show must not hide what Procore answered.
-        with suppress(UsageMistakeError):
+        # What a terminal cannot show, and a reader that has gone, must not hide what Procore answered.
+        with suppress(UsageMistakeError, BrokenPipeError):
             self._stdout.write_body(kept(), _type_of(stream))
         return bytes(beginning)
 

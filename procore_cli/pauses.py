@@ -1,4 +1,4 @@
-"""Waiting for Procore as long as it asks, within what a person allows in all; refuses to wait longer."""
+"""Waiting for Procore as long as it asks, within what a person allows for a call; refuses to wait longer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from procore_cli.render import Teller, is_animated
 
 
 class Pauses:
-    """The pauses of one run: `max_wait_s` is for all of them together."""
+    """The pauses of one run: `max_wait_s` is for all those that one call has to make."""
 
     def __init__(
         self,
@@ -22,7 +22,11 @@ class Pauses:
         self._teller = teller
         self._clock = clock
         self._sleep = sleep
-        self._left_s = max_wait_s
+        self._max_wait_s = self._left_s = max_wait_s
+
+    def begin(self) -> None:
+        """Another call: a list of many pages may wait again and again, as its limit begins anew."""
+        self._left_s = self._max_wait_s
 
     def find_s(self, stream: Stream) -> int | None:
         """How long to wait before the call is repeated; None where it is not to be."""

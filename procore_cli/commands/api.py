@@ -18,10 +18,21 @@ if TYPE_CHECKING:
     from procore_cli.procore.fields import Field
     from procore_cli.settings import Settings
 
+_FIELDS = {"raw_fields": False, "fields": True}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-@click.command(epilog="Example: procore-login api projects --company 123 --paginate --jsonl")
+class ApiCommand(click.Command):
+    """A command that knows in which order its fields were typed, which lists of objects depend on."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line. Raises click.UsageError."""
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta[__name__] = [option.name for option in order if option.name in _FIELDS]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=ApiCommand, epilog="Example: procore-login api projects --company 123 --paginate --jsonl")
 @click.argument("path")
 @click.option(
     "-X", "--method", type=click.Choice(_METHODS, case_sensitive=False), help="GET, or POST with a body."
@@ -53,7 +64,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     default=60,
     metavar="SECONDS",
     show_default=True,
-    help="How long to wait in all when Procore asks for a pause.",
+    help="How long to wait at most, for one call, when Procore asks for pauses.",
 )
 @options.environment
 @options.account("Another account than the current one: its e-mail or Procore id.")
@@ -145,8 +156,9 @@ def _read_fields(given: dict[str, Any]) -> list[Field]:
     def read_file(name: str) -> str:
         return read_text(name, _find_stdin())
 
-    fields = [read_field(text, typed=False, read_file=read_file) for text in given["raw_fields"]]
-    return fields + [read_field(text, typed=True, read_file=read_file) for text in given["fields"]]
+    texts = {name: iter(given[name]) for name in _FIELDS}
+    order = click.get_current_context().meta[__name__]
+    return [read_field(next(texts[name]), typed=_FIELDS[name], read_file=read_file) for name in order]
 
 
 def _read_input(name: str | None) -> Body | None:
@@ -167,7 +179,8 @@ def _new_object(fields: list[Field]) -> Body:
 
 
 def _read_headers(given: dict[str, Any], settings: Settings, body: Body | None) -> dict[str, str]:
-    from procore_cli.procore.headers import COMPANY_HEADER, read_header
+    from procore_cli.environments import COMPANY_HEADER
+    from procore_cli.procore.headers import read_header
 
     company = given["company"] or settings.company
     headers = {"Content-Type": "application/json"} if body is not None else {}

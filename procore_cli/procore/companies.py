@@ -8,9 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from procore_cli.environments import COMPANY_HEADER
 from procore_cli.errors import UnexpectedAnswerError
 from procore_cli.procore.answers import Answer, read_reason
-from procore_cli.procore.headers import COMPANY_HEADER
 
 if TYPE_CHECKING:
     from procore_cli.models import Environment

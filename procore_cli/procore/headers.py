@@ -6,7 +6,6 @@ import re
 
 from procore_cli.errors import UsageMistakeError
 
-COMPANY_HEADER = "Procore-Company-Id"
 # A token and a field value (RFC 9110, sections 5.6.2 and 5.5), in ASCII.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t -~]*")

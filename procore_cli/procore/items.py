@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_WITHOUT_SPACE = dict.fromkeys(map(ord, " \t\r\n"))
 # A quote and the backslashes before it, tried once for a run of them; sre would keep each step of "(?:..)*".
 _QUOTE = re.compile(r'(?<!\\)(\\*)"')
 # A number may go on where the text that has come so far ends.
@@ -44,12 +43,18 @@ def read_values(chunks: Iterable[bytes]) -> Iterator[str]:
 
 def on_one_line(value: str) -> str:
     """A JSON text without the white space between its tokens; every token as it was."""
-    pieces, at = [], 0
+    if "\\" not in value:
+        # Every second part stands between quotes; this is many times as fast.
+        parts = value.split('"')
+        parts[::2] = ["".join(part.split()) for part in parts[::2]]
+        return '"'.join(parts)
+    pieces: list[str] = []
+    at = 0
     while (start := value.find('"', at)) >= 0:
-        pieces.append(value[at:start].translate(_WITHOUT_SPACE))
+        pieces += value[at:start].split()
         at = find_text_end(value, start)
         pieces.append(value[start:at])
-    pieces.append(value[at:].translate(_WITHOUT_SPACE))
+    pieces += value[at:].split()
     return "".join(pieces)
 
 
@@ -105,13 +110,20 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+def _let_go(_: list[tuple[str, object]]) -> None:
+    """What becomes of an object that has been read."""
+
+
 class _Text:
     """Text that grows as it is needed, and whose read part is let go."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._scan = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse).raw_decode
+        # Only where a value ends is asked: what it holds is let go as it is read.
+        self._scan = json.JSONDecoder(
+            object_pairs_hook=_let_go, parse_int=str, parse_float=str, parse_constant=_refuse
+        ).raw_decode
         self._text = ""
         self._at = 0
         self._is_whole = False

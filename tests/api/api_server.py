@@ -31,6 +31,7 @@ class Seen:
     target: str
     headers: dict[str, str]
     body: bytes
+    client: tuple[str, int] = ("", 0)
 
     @property
     def path(self) -> str:
@@ -105,7 +106,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.api.answer(Seen(self.command, self.path, headers, self._read_body(headers)))
+        reply = self.api.answer(
+            Seen(self.command, self.path, headers, self._read_body(headers), self.client_address)
+        )
         data = _encoded(reply.body)
         self.send_response(reply.status)
         for name, value in {"Content-Type": "application/json", **reply.headers}.items():

@@ -135,3 +135,23 @@ def test_silent_follows_the_pages_all_the_same(call: Caller, api: ApiServer) -> 
 
     assert call("projects", "--paginate", "--silent").out == b""
     assert len(api.requests) == 3
+
+
+def test_each_page_may_wait_anew(call: Caller, api: ApiServer) -> None:
+    second, third = (f'<{api.url}/rest/v1.0/projects?page={number}>; rel="next"' for number in (2, 3))
+    pause = Reply(429, b"", {"Retry-After": "40"})
+    api.in_turn(
+        Reply(200, b"[1]", {"Link": second}), pause, Reply(200, b"[2]", {"Link": third}), pause, Reply()
+    )
+
+    called = call("projects", "--paginate")
+
+    assert_ended(called)
+    assert called.slept == [40, 40]
+
+
+def test_silent_pages_share_a_connection(call: Caller, api: ApiServer) -> None:
+    pages(api, [1] * 50_000, [2], [3])
+
+    assert_ended(call("projects", "--paginate", "--silent"))
+    assert len({seen.client for seen in api.requests}) == 1

@@ -270,3 +270,16 @@ def test_a_second_attempt_may_succeed(call: Caller) -> None:
 
     assert_ended(called)
     assert called.out == b"ok"
+
+
+def test_an_error_is_told_though_nobody_reads_the_body(call: Caller, api: ApiServer) -> None:
+    api.always(b"x" * 200_000, 500)
+
+    with call.machine.start("api", "x") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+
+    assert process.returncode == 5
+    assert "Procore answered 500" in err
