@@ -25,6 +25,8 @@ from tests.provider import JOE, Answer, Provider, Request, serving
 from tests.store.databases import new_tutorial_file
 from tests.store.store_world import run_sql
 
+pytestmark = pytest.mark.crowd
+
 SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
 
 
@@ -143,7 +145,6 @@ def test_people_who_sign_up_at_once_are_all_signed_in(town: Town) -> None:
     assert_everybody_signs_up(town, 4)
 
 
-@pytest.mark.crowd
 @pytest.mark.parametrize("own_home", [False, True])
 def test_fifty_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
     assert_everybody_signs_up(town, 50, own_home=own_home)
@@ -190,7 +191,6 @@ def test_a_file_that_another_program_keeps_exits_6(
     assert machine.run_here("token").out.strip() in provider.issued
 
 
-@pytest.mark.crowd
 def test_a_file_that_another_program_keeps_is_given_up_after_ten_seconds(machine: Machine) -> None:
     with locked(machine.data / "production.db"):
         start = time.monotonic()

@@ -116,8 +116,10 @@ def test_nothing_is_written(machine: Machine, tmp_path: Path) -> None:
 
 
 def test_at_a_terminal_the_command_has_the_terminal(machine: Machine) -> None:
+    # With Python's own handler a signal can be lost that comes just before the read.
     code = (
-        "import os, sys; print('tty', sys.stdin.isatty(), os.tcgetpgrp(0) == os.getpgrp()); sys.stdin.read()"
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        "print('tty', sys.stdin.isatty(), os.tcgetpgrp(0) == os.getpgrp(), flush=True); sys.stdin.read()"
     )
     ours, theirs = pty.openpty()
     process = start_at_terminal(machine, theirs, "exec", "--", *python(code))
