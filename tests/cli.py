@@ -84,7 +84,6 @@ class Machine:
             "PROCORE_LOGIN_HOME": str(self.data),
             "PROCORE_REDIRECT_URI": self.redirect_uri,
             "PYTHONPATH": str(ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHON_KEYRING_BACKEND": "tests.memory_keyring.FolderKeyring",
             "TEST_KEYRING_FOLDER": str(self.keyring),
             **self.variables,

@@ -6,6 +6,8 @@ import pytest
 
 from tests.hostile.waiting import STRAY_ERROR, SignIn
 
+pytestmark = pytest.mark.crowd
+
 KIB = 1024
 HUGE = "x" * 100 * KIB
 
