@@ -77,8 +77,8 @@ def _try_clean(world: World, account: Account, left: SignedOut) -> ProcoreLoginE
         return error
     if is_deleted:
         return None
-    unlock = "Unlock the keyring. " if left.entry and left.entry.store == "keyring" else ""
-    return StorageError("the store did not delete them.", f"{unlock}Run procore-login signout again.")
+    unlock = "Unlock the keyring." if left.entry and left.entry.store == "keyring" else ""
+    return StorageError("the store did not delete them.", unlock)
 
 
 def _report(
@@ -89,14 +89,16 @@ def _report(
     undeleted: ProcoreLoginError | None,
 ) -> None:
     """Say which of the two happened, and raise if it was not both."""
-    who = f"{account.user.label} is signed out of {world.settings.environment.name}"
-    unrevoked = f" not revoked, and may still live at Procore. {failure.message}" if failure else ""
+    name = world.settings.environment.name
+    who = f"{account.user.label} is signed out of {name}"
+    why = failure.message.removeprefix(f"{name}: ") if failure else ""
+    unrevoked = f" not revoked, and may still live at Procore. {why}" if failure else ""
     by_hand = f" {revocation.BY_HAND}" if failure else ""
     if undeleted is not None:
         revoked = unrevoked or " revoked at Procore."
         raise type(undeleted)(
             f"{who}, but its tokens could not be deleted here yet: {undeleted.message} They are{revoked}",
-            f"{undeleted.hint} It deletes them, and so does the next sign-in.{by_hand}",
+            f"{undeleted.hint} A later sign-in or signout deletes them.{by_hand}".strip(),
         )
     if failure is not None:
         raise type(failure)(f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip())
