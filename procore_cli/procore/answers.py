@@ -89,7 +89,7 @@ def raise_for_refusal(
 ) -> NoReturn:
     """Raise what an OAuth endpoint's error answer means (RFC 6749, section 5.2)."""
     # A failing server's word is not taken for a verdict on the credentials.
-    error = _find_error_code(answer.body) if answer.status < 500 else None
+    error = find_error_code(answer.body) if answer.status < 500 else None
     if error == "invalid_client":
         raise RefusedCredentialsError(
             f"{environment.name}: Procore refused the client id or its secret (invalid_client). "
@@ -170,7 +170,8 @@ def _read_expiry(content: dict[str, object], environment: Environment, now: floa
     return int(now) + int(min(max(0, lifetime_s), _LONGEST_LIFETIME_S))
 
 
-def _find_error_code(body: bytes) -> str | None:
+def find_error_code(body: bytes) -> str | None:
+    """The `error` of an OAuth error answer (RFC 6749, section 5.2), or None."""
     try:
         content = _read_json(body)
     except ValueError:

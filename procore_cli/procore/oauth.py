@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from procore_cli.environments import REVOKE_PATH, TOKEN_PATH
 from procore_cli.errors import GrantRefusedError
 from procore_cli.procore.answers import raise_for_refusal, read_token_answer
-from procore_cli.procore.messages import code_body, refresh_body, revoke_body
+from procore_cli.procore.messages import code_body, new_pkce, refresh_body, revoke_body
 
 if TYPE_CHECKING:
     from procore_cli.models import AppCredentials, Environment, TokenAnswer
+    from procore_cli.procore.answers import Answer
+    from procore_cli.procore.probe import Probe
     from procore_cli.procore.transport import Transport
 
 
@@ -48,25 +50,27 @@ class OAuth:
         """
         return self._tokens(refresh_body(credentials, refresh_token), credentials, (refresh_token,))
 
+    def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
+        """Ask whether Procore knows the app, with a code that cannot exist. Raises as `Transport.request`."""
+        from procore_cli.procore.probe import new_impossible_code, read_probe
+
+        code, verifier = new_impossible_code(), new_pkce().verifier
+        answer = self._post(TOKEN_PATH, code_body(credentials, code, redirect_uri, verifier))
+        return read_probe(answer, (code, verifier, credentials.client_secret))
+
     def revoke(self, credentials: AppCredentials, token: str) -> None:
         """Make a token invalid (RFC 7009); an unknown one is no error. Raises as `refresh` does."""
-        answer = self._transport.request(
-            "POST",
-            self._environment.login_url + REVOKE_PATH,
-            environment=self._environment,
-            form=revoke_body(credentials, token),
-        )
+        answer = self._post(REVOKE_PATH, revoke_body(credentials, token))
         if answer.status >= 400:
             raise_for_refusal(answer, self._environment, credentials, (token, credentials.client_secret))
 
     def _tokens(self, form: str, credentials: AppCredentials, sent: tuple[str, ...]) -> TokenAnswer:
         # The lifetime is counted from before the request: early is safe, late is not.
         now = self._clock()
-        answer = self._transport.request(
-            "POST",
-            self._environment.login_url + TOKEN_PATH,
-            environment=self._environment,
-            form=form,
-        )
+        answer = self._post(TOKEN_PATH, form)
         secrets = (*sent, credentials.client_secret)
         return read_token_answer(answer, self._environment, credentials, now, secrets)
+
+    def _post(self, path: str, form: str) -> Answer:
+        url = self._environment.login_url + path
+        return self._transport.request("POST", url, environment=self._environment, form=form)
