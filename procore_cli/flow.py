@@ -5,15 +5,18 @@ The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sampl
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from procore_cli import access, revocation
+from procore_cli.app_check import check_app
 from procore_cli.credentials import find_app
 from procore_cli.environments import EXPIRY_MARGIN_S
 from procore_cli.errors import (
     AmbiguousAccountError,
+    StorageError,
     TokenRefusedError,
     UnknownAccountError,
     WrongPersonError,
@@ -45,11 +48,14 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
 
     settings = world.settings
     environment, redirect = settings.environment, settings.redirect_uri
-    # 1. The app that signs in, and the proof that its tokens can be kept.
+    # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.
     _check_who(world)
     app = find_app(settings, world.client_secrets)
     world.vault.prove()
     _say_where_tokens_go(world)
+    is_new_app = _is_new(world, app)
+    if is_new_app:
+        check_app(world.oauth, app, redirect.text, environment, world.teller.warn)
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = messages.new_state(), messages.new_pkce()
     link = messages.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
@@ -71,6 +77,8 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
             saved = world.vault.save_signin(tokens, me)
         # 8. The browser goes on to /home, which shows the row.
         reception.succeed(Home(saved.user, me, environment.name))
+    if is_new_app:
+        _remember(world, app)
     # 9. The tokens that this account had before are of no use to anybody.
     revocation.revoke_former(world, app, saved, tokens)
     _say_who_was_current(world, saved)
@@ -135,6 +143,18 @@ def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenS
     return TokenSet(
         answer.access_token, answer.refresh_token, answer.expires_at, world.settings.binding(app.client_id)
     )
+
+
+def _is_new(world: World, app: AppCredentials) -> bool:
+    """Whether nobody has signed in with the app here; the embedded Procore's own is known."""
+    settings = world.settings
+    return not (settings.is_demo or world.known_apps.has(app.client_id, settings.login_origin))
+
+
+def _remember(world: World, app: AppCredentials) -> None:
+    # The sign-in is done: what fails here only means that the app is asked about once more.
+    with suppress(StorageError):
+        world.known_apps.remember(app.client_id, world.settings.login_origin)
 
 
 def _check_who(world: World) -> None:

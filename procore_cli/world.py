@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from procore_cli.procore.api import Api
     from procore_cli.procore.oauth import OAuth
     from procore_cli.procore.transport import Transport
+    from procore_cli.store.apps import KnownApps
     from procore_cli.store.credentials import ClientSecrets
     from procore_cli.store.vault import Vault
 
@@ -35,6 +36,7 @@ class World:
     teller: Teller
     vault: Vault
     client_secrets: ClientSecrets
+    known_apps: KnownApps
     clock: Callable[[], float]
     _closing: ExitStack
 
@@ -160,4 +162,4 @@ def _new_world(settings: Settings, teller: Teller, clock: Callable[[], float], s
         database=settings.database,
         clock=clock,
     )
-    return World(settings, teller, storage.vault, storage.client_secrets, clock, stack)
+    return World(settings, teller, storage.vault, storage.client_secrets, storage.known_apps, clock, stack)

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 CLIENT_ID = "client-of-the-tests"
 CLIENT_SECRET = "hush-client-secret"
+CHECK = "procore-login-check-"
 JOE = {"id": 11111, "login": "joecontractor@procore.com", "name": "Joe Contractor"}
 
 
@@ -51,6 +52,9 @@ class Provider:
         self.deny = False
         self.lifetime_s: Any = 5400
         self.requests: list[Request] = []
+        # The questions about the app, before the first sign-in with it: kept apart, and answered by `check`.
+        self.checks: list[Request] = []
+        self.check: Callable[[Request], Answer | None] = lambda _: None
         self.script: dict[str, Callable[[Request], Answer | None]] = {}
         self.issued: list[str] = []
         self.url = ""
@@ -73,6 +77,9 @@ class Provider:
 
     def answer(self, request: Request) -> Answer:
         """Play the script for the path, else behave."""
+        if request.form.get("code", "").startswith(CHECK):
+            self.checks.append(request)
+            return self.check(request) or self._token(request)
         with self._lock:
             self.requests.append(request)
         scripted = self.script.get(request.path)

@@ -45,13 +45,15 @@ MAY_IMPORT = {
     "testing": FLOOR | {"demo", "store"},
     "credentials": FLOOR | {"demo", "store", "render"},
     "world": FLOOR | {"callback", "procore", "store", "demo", "render"},
+    "app_check": FLOOR | {"procore"},
     "revocation": FLOOR | {"credentials", "store", "world"},
     "access": FLOOR | {"credentials", "revocation", "store", "world"},
     "roll": FLOOR | {"access", "store", "world"},
     "leaving": FLOOR | {"access", "revocation", "store", "world"},
     "forgetting": {"errors", "folder", "world"},
     "serving": {"demo", "errors", "render", "tables"},
-    "flow": FLOOR | {"access", "callback", "procore", "revocation", "store", "credentials", "world"},
+    "flow": FLOOR
+    | {"access", "app_check", "callback", "procore", "revocation", "store", "credentials", "world"},
     "handover": FLOOR | {"access", "flow", "world"},
     "running": {"errors"},
     "run_token": FLOOR | {"access", "store", "world"},
@@ -68,6 +70,7 @@ MAY_IMPORT = {
     "auth": FLOOR | {"bearer", "flow", "logged", "repetition", "world"},
     "commands": FLOOR
     | {
+        "app_check",
         "callback",
         "credentials",
         "demo",

@@ -91,15 +91,20 @@ def raise_for_refusal(
     # A failing server's word is not taken for a verdict on the credentials.
     error = find_error_code(answer.body) if answer.status < 500 else None
     if error == "invalid_client":
-        raise RefusedCredentialsError(
-            f"{environment.name}: Procore refused the client id or its secret (invalid_client). "
-            f"The client id comes from {credentials.source}. Is {environment.name} the right environment?",
-            f"See what is set: procore-login configure --env {environment.name} --show",
-        )
+        raise new_refused_credentials(environment, credentials)
     reason = read_reason(answer.body, sent)
     if error == "invalid_grant":
         raise GrantRefusedError(f"{environment.name}: Procore refused what was sent ({reason}).")
     raise _failed(answer, environment, reason)
+
+
+def new_refused_credentials(environment: Environment, app: AppCredentials) -> RefusedCredentialsError:
+    """The error for `invalid_client`, which another environment's credentials get as well."""
+    return RefusedCredentialsError(
+        f"{environment.name}: Procore refused the client id or its secret (invalid_client). "
+        f"The client id comes from {app.source}. Is {environment.name} the right environment?",
+        f"See what is set: procore-login configure --env {environment.name} --show",
+    )
 
 
 def read_reason(body: bytes, sent: Collection[str] = ()) -> str:

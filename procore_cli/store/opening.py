@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from procore_cli.models import StoreName
+from procore_cli.store.apps import KnownApps
 from procore_cli.store.credentials import ClientSecrets
 from procore_cli.store.database import Database
 from procore_cli.store.lock import Locks
@@ -25,6 +26,7 @@ class Storage:
 
     vault: Vault
     client_secrets: ClientSecrets
+    known_apps: KnownApps
     stores: Stores
 
 
@@ -50,7 +52,8 @@ def open_storage(
     locks = Locks(lambda: find_lock_home(rows, home, warn), path, environment, warn)
     stores = new_stores(home, tell, warn)
     vault = Vault(rows, locks, stores, store, environment, clock, warn)
-    return Storage(vault, ClientSecrets(stores, store, environment), stores)
+    secrets = ClientSecrets(stores, store, environment)
+    return Storage(vault, secrets, KnownApps(rows, environment), stores)
 
 
 def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:

@@ -33,6 +33,10 @@ _TABLES = {
             name TEXT PRIMARY KEY, store TEXT NOT NULL, environment TEXT NOT NULL, procore_id INTEGER,
             kind TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER,
             parts INTEGER, forget_after INTEGER, place TEXT)""",
+    "procore_login_apps": """
+        CREATE TABLE procore_login_apps (
+            environment TEXT NOT NULL, client_id TEXT NOT NULL, login_origin TEXT NOT NULL,
+            PRIMARY KEY (environment, client_id, login_origin))""",
     "procore_login_home": "CREATE TABLE procore_login_home (path TEXT NOT NULL)",
     "procore_login_meta": """
         CREATE TABLE procore_login_meta (

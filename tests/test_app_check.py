@@ -1,0 +1,133 @@
+"""The credentials are looked at before a link is printed or a browser opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from procore_cli.procore.answers import Answer as ServerAnswer
+from procore_cli.procore.probe import Verdict, read_probe
+from tests.cli import Machine
+from tests.people import SECOND, People
+from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, serving
+from tests.signed_in import assert_ended, sign_in
+
+INVALID_CLIENT = {"error": "invalid_client", "error_description": "Client authentication failed."}
+
+
+@pytest.fixture
+def people() -> Iterator[People]:
+    with serving(People()) as provider:
+        yield provider
+
+
+@pytest.fixture
+def machine(tmp_path: Path, people: People) -> Machine:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(people)
+    return machine
+
+
+def test_the_first_sign_in_of_an_app_asks_about_it(machine: Machine, people: People) -> None:
+    assert_ended(sign_in(machine))
+
+    (check,) = people.checks
+    assert check.form["grant_type"] == "authorization_code"
+    assert check.form["client_id"] == CLIENT_ID
+    assert check.form["client_secret"] == CLIENT_SECRET
+    assert check.form["redirect_uri"] == machine.redirect_uri
+    assert check.form["code_verifier"]
+
+
+def test_a_later_sign_in_does_not_ask_again(machine: Machine, people: People) -> None:
+    sign_in(machine)
+    people.person = SECOND
+    assert_ended(sign_in(machine))
+
+    assert len(people.checks) == 1
+
+
+def test_another_app_is_asked_about(machine: Machine, people: People) -> None:
+    sign_in(machine)
+    machine.variables["PROCORE_CLIENT_ID"] = "another-app"
+    result = sign_in(machine)
+
+    assert_ended(result, 3)
+    assert [check.form["client_id"] for check in people.checks] == [CLIENT_ID, "another-app"]
+
+
+def test_wrong_credentials_end_it_before_the_link(machine: Machine, people: People) -> None:
+    machine.variables["PROCORE_CLIENT_SECRET"] = "hush-a-wrong-one"
+    result = sign_in(machine)
+
+    assert_ended(result, 3)
+    assert "invalid_client" in result.err
+    assert "PROCORE_CLIENT_ID" in result.err
+    assert "Is production the right environment?" in result.err
+    assert "/oauth/authorize" not in result.err
+    assert people.count("/oauth/authorize") == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(500, "<h1>Sorry</h1>", {"Content-Type": "text/html"}), "500, an HTML page"),
+        (Answer(503, INVALID_CLIENT), "503, invalid_client: Client authentication failed."),
+        (Answer(400, {"error": "invalid_request"}), "400, invalid_request"),
+        (Answer(200, {"access_token": "hush-access-of-nobody"}), "200, no reason given"),
+        (Answer(200, [1]), "200, no reason given"),
+    ],
+)
+def test_any_other_answer_passes_with_a_warning(
+    machine: Machine, people: People, answer: Answer, words: str
+) -> None:
+    people.check = lambda _: answer
+    result = sign_in(machine)
+
+    assert_ended(result)
+    assert "Warning: production: whether client id and client secret are right" in result.err
+    assert words in result.err
+
+
+def test_a_redirect_ends_it(machine: Machine, people: People) -> None:
+    people.check = lambda _: Answer(302, "", {"Location": f"{people.url}/elsewhere"})
+    result = sign_in(machine)
+
+    assert_ended(result, 5)
+    assert people.count("/oauth/authorize") == 0
+
+
+def test_a_procore_that_is_not_there_ends_it(machine: Machine) -> None:
+    machine.variables |= {"PROCORE_LOGIN_URL": "http://127.0.0.1:1"}
+    result = sign_in(machine)
+
+    assert_ended(result, 5)
+    assert "cannot be reached" in result.err
+    assert "/oauth/authorize" not in result.err
+
+
+def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) -> None:
+    people.check = lambda _: Answer(401, INVALID_CLIENT)
+    machine.variables["PROCORE_ENV"] = "demo"
+
+    result = machine.run("signup", "--env", "demo", "--paste", stdin="")
+
+    assert people.checks == []
+    assert "invalid_client" not in result.err
+
+
+def test_what_was_sent_is_not_in_the_words() -> None:
+    answer = ServerAnswer(400, {}, b'{"error": "no hush-code, hush-secret"}')
+
+    assert read_probe(answer, ["hush-code", "hush-secret"]).words == "400, no …, …"
+
+
+def test_the_servers_time_is_read() -> None:
+    with_date = {"date": "Tue, 24 Nov 2026 12:00:00 GMT"}
+    refused = b'{"error": "invalid_grant"}'
+
+    assert read_probe(ServerAnswer(400, with_date, refused)).server_time == 1795521600
+    assert read_probe(ServerAnswer(400, {"date": "soon"}, refused)).server_time is None
+    assert read_probe(ServerAnswer(400, {}, refused)).verdict is Verdict.ACCEPTED
