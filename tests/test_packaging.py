@@ -1,0 +1,148 @@
+"""What a package brings along beside the program agrees with the program."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from procore_cli import __version__, errors, settings
+from procore_cli.cli import COMMANDS, group
+from tools import generate, man_page, man_text
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return man_page.new_man_page()
+
+
+def plain(page: str) -> str:
+    """The page's text, as somebody reads it."""
+    text = re.sub(r"\\f[BIR]", "", page)
+    for sign, escape in (("-", r"\-"), ("'", r"\(aq"), ('"', r"\(dq"), ("`", r"\(ga"), ("~", r"\(ti")):
+        text = text.replace(escape, sign)
+    return text
+
+
+def own_errors(root: type[errors.ProcoreLoginError]) -> Iterator[type[errors.ProcoreLoginError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from own_errors(kind)
+
+
+@pytest.mark.parametrize("name", generate.FILES)
+def test_what_the_wheel_installs_under_share_is_up_to_date(name: str) -> None:
+    committed = (generate.SHARE / name).read_bytes().decode()
+
+    assert committed == generate.FILES[name](), "run: python -m tools.generate"
+
+
+def test_nothing_lies_under_share_that_is_not_generated() -> None:
+    found = {
+        path.relative_to(generate.SHARE).as_posix() for path in generate.SHARE.rglob("*") if path.is_file()
+    }
+
+    assert found == set(generate.FILES)
+
+
+def test_each_folder_under_share_is_in_the_wheel() -> None:
+    for folder in generate.SHARE.iterdir():
+        assert f'"share/{folder.name}" = "share/{folder.name}"' in PYPROJECT
+
+
+def test_the_man_page_has_the_usual_sections(page: str) -> None:
+    assert re.findall(r'^\.SH "(.*)"$', page, re.MULTILINE) == [
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "COMMANDS",
+        "ENVIRONMENT",
+        "FILES",
+        "EXIT STATUS",
+        "EXAMPLES",
+        "SEE ALSO",
+        "BUGS",
+    ]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_man_page_has_each_command_with_its_options(name: str, page: str) -> None:
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    found = re.search(rf'^\.SS "procore-login {name} .*?(?=^\.S)', plain(page), re.MULTILINE | re.DOTALL)
+    assert found is not None
+
+    for option in command.params:
+        if isinstance(option, click.Option):
+            for spelling in option.opts:
+                assert re.search(rf"(^|, ){spelling}\b", found[0], re.MULTILINE), spelling
+
+
+def test_the_man_page_has_an_example_of_each_command(page: str) -> None:
+    examples = plain(page).partition('.SH "EXAMPLES"')[2]
+
+    for name in COMMANDS:
+        assert re.search(rf"^procore-login {name}\b", examples, re.MULTILINE), name
+
+
+def test_the_man_page_lists_every_variable_that_the_program_reads() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "procore_cli").rglob("*.py"))
+    listed = {name for names, _ in man_text.ENVIRONMENT for name in names.split(", ")}
+
+    read = set(re.findall(r"""["'](PROCORE_[A-Z_]+[A-Z])["']""", source)) | settings._OUR_NAMES
+    assert read <= listed
+    assert {name for name in listed if name.startswith("PROCORE_")} <= read
+
+
+def test_the_man_page_lists_every_exit_code() -> None:
+    codes = {kind.exit_code for kind in own_errors(errors.ProcoreLoginError)}
+
+    assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 130})
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("--env", r"\-\-env"),
+        ("it's", r"it\(aqs"),
+        ("~/.x", r"\(ti/.x"),
+        (r"a\b", r"a\eb"),
+        ('"a"', r"\(dqa\(dq"),
+    ],
+)
+def test_what_roff_would_change_is_escaped(text: str, escaped: str) -> None:
+    assert list(man_page._wrap(text)) == [escaped]
+
+
+def test_a_line_of_text_is_never_a_request() -> None:
+    assert list(man_page._wrap(".netrc is a file")) == [r"\&.netrc is a file"]
+
+
+def test_a_long_example_is_continued_as_a_shell_continues_it() -> None:
+    options = [f"--option-{number} value" for number in range(6)]
+    lines = [plain(line) for line in man_page._break("procore-login api " + " ".join(options))]
+
+    assert len(lines) > 1
+    assert all(line.endswith(" \\e") and len(line) <= 72 for line in lines[:-1])
+    assert " ".join(line.removesuffix("\\e").strip() for line in lines).endswith(" ".join(options))
+
+
+def test_the_first_release_of_the_changelog_is_the_programs_version() -> None:
+    first = re.findall(r"^## (\S+)(?: - (\d{4}-\d{2}-\d{2}))?$", CHANGELOG, re.MULTILINE)
+    dated = [version for version, date in first if date]
+
+    assert dated[0] == __version__
+    assert all(date or version == "Unreleased" for version, date in first)
+
+
+def test_the_version_stands_in_one_place() -> None:
+    assert 'dynamic = ["version"]' in PYPROJECT
+    assert not re.search(r"^version\s*=", PYPROJECT, re.MULTILINE)
