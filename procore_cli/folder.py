@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from procore_cli.errors import DataFolderError
@@ -23,6 +24,18 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 Report = Callable[[str], None]
+
+_LOOKS_ONLY: ContextVar[bool] = ContextVar("_LOOKS_ONLY", default=False)
+
+
+@contextmanager
+def looking_only() -> Iterator[None]:
+    """Within it modes that are too open stay as they are, and nothing is reported of them (`doctor`)."""
+    token = _LOOKS_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _LOOKS_ONLY.reset(token)
 
 
 def open_folder(path: Path, report: Report) -> Path:
@@ -160,7 +173,7 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
 
 def _tighten(path: Path, status: os.stat_result, mode: int, report: Report) -> None:
     former = stat.S_IMODE(status.st_mode)
-    if not _HAS_MODES or not former & _TOO_OPEN:
+    if not _HAS_MODES or not former & _TOO_OPEN or _LOOKS_ONLY.get():
         return
     with _translated(path):
         path.chmod(mode)

@@ -24,6 +24,8 @@ from procore_cli.inherited import is_handed_over, without_what_exec_set
 from procore_cli.models import Binding, Environment, StoreName
 from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 
+LoadConfig = Callable[[Path, Callable[[str], None]], Config]
+
 _OUR_PREFIX = "PROCORE_LOGIN_"
 _OUR_NAMES = frozenset(_OUR_PREFIX + name for name in ("URL", "HOME", "DB", "STORE", "ACCOUNT", "EXEC"))
 
@@ -114,15 +116,18 @@ class Asked:
     source: str = "--env"
 
 
-def load_settings(asked: Asked, environ: Mapping[str, str], warn: Callable[[str], None]) -> Settings:
-    """Find out what is in force; `warn` gets each thing that a person should know of.
+def load_settings(
+    asked: Asked, environ: Mapping[str, str], warn: Callable[[str], None], load: LoadConfig = load_config
+) -> Settings:
+    """Find out what is in force; `warn` gets each thing that a person should know of, `load` reads the file.
 
     Raises UnknownEnvironmentError (2), ConfigurationError (3), DataFolderError (6).
     """
     variables: Mapping[str, str] = {name: value for name, value in environ.items() if value}
-    _warn_of_unknown(variables, warn)
-    data_folder = _find_folder(variables)
-    config = load_config(data_folder, warn)
+    for name in list_unknown(variables):
+        warn(f"The variable {name} is not one that this program knows; it is ignored.")
+    data_folder = find_folder(variables)
+    config = load(data_folder, warn)
     for key in config.unknown:
         warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
     base, source = _find_environment(asked, variables, config)
@@ -184,13 +189,13 @@ def _first(*candidates: tuple[str, str | None]) -> tuple[str | None, str]:
     return None, "nowhere"
 
 
-def _warn_of_unknown(variables: Mapping[str, str], warn: Callable[[str], None]) -> None:
-    for name in sorted(variables):
-        if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES:
-            warn(f"The variable {name} is not one that this program knows; it is ignored.")
+def list_unknown(variables: Mapping[str, str]) -> list[str]:
+    """The variables that look like ours and are not."""
+    return [name for name in sorted(variables) if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES]
 
 
-def _find_folder(variables: Mapping[str, str]) -> Path:
+def find_folder(variables: Mapping[str, str]) -> Path:
+    """The data folder, there or not."""
     chosen = variables.get("PROCORE_LOGIN_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()

@@ -5,11 +5,10 @@ Text from outside is shown with control characters escaped and is never read as 
 
 from __future__ import annotations
 
-import json
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime, timezone
 from typing import Any
 
 from procore_cli.errors import OutputError
@@ -17,7 +16,13 @@ from procore_cli.models import Profile
 from procore_cli.render import new_console, shown
 
 _UNBOUNDED = 10_000
-_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc).timestamp())
+_NARROWEST = 20
+# A panel's two edges, each with a space.
+_FRAME = 4
+_MARKS = {"ok": ("\u2713", "green"), "warning": ("!", "yellow"), "failed": ("\u2717", "red")}
+_PLAIN_MARKS = {"ok": "ok", "warning": "!", "failed": "x"}
+# 9999-12-31T23:59:59Z
+_LAST_SECOND = 253_402_300_799
 # A tab or a line break inside a value would end the cell.
 _IN_A_CELL = {ord("\t"): "\\t", ord("\n"): "\\n"}
 
@@ -38,6 +43,8 @@ def profile_json(profile: Profile) -> dict[str, Any]:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on one line; ASCII, so that no output encoding can spoil it."""
+    import json
+
     print_line(json.dumps(value))
 
 
@@ -66,10 +73,56 @@ def print_columns(names: list[str], rows: list[list[str]]) -> None:
         print_line("\t".join(shown(cell).translate(_IN_A_CELL) for cell in row))
 
 
+def print_check(status: str, name: str, detail: str, fix: str) -> None:
+    """A line of `doctor` on stdout: marked and wrapped on a terminal, tab-separated elsewhere.
+
+    `status` is ok, warning or failed. Words are never broken, so that what is to be typed can be copied.
+    """
+    if sys.stdout is None or not sys.stdout.isatty():
+        print_columns([], [[status, name, detail, fix]])
+        return
+    from textwrap import wrap
+
+    from rich.text import Text
+
+    console = new_console(sys.stdout)
+    mark, style = _MARKS[status]
+    mark = mark if _can_show(mark) else _PLAIN_MARKS[status]
+    indent = " " * (len(mark) + 1)
+    lines: list[str] = []
+    for text in (f"{name}: {detail}", *([f"Fix: {fix}"] if fix else [])):
+        hanging = indent if not lines else f"{indent}  "
+        cell = shown(text).translate(_IN_A_CELL)
+        lines += wrap(
+            cell,
+            max(console.width - 1, _NARROWEST),
+            initial_indent=indent,
+            subsequent_indent=hanging,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    first = Text.assemble((mark, style), lines[0][len(mark) :])
+    for line in (first, *map(Text, lines[1:])):
+        console.print(line, soft_wrap=True)
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _drawable(text: str) -> str:
+    """As `shown`; what the terminal's encoding lacks is escaped before rich measures how wide it is."""
+    encoding = sys.stdout.encoding or "ascii"
+    return shown(text).encode(encoding, "backslashreplace").decode(encoding, "replace")
+
+
 def utc(seconds: int) -> str:
     """Seconds since the epoch as the contract writes a time, `2026-01-31T09:30:00Z`."""
-    moment = datetime.fromtimestamp(min(max(seconds, 0), _LAST_SECOND), timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST_SECOND)))
 
 
 def time_left(expires_at: int | None, now: float) -> str:
@@ -120,8 +173,14 @@ def _draw(rows: list[tuple[str, str]], title: str) -> None:
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in rows:
-        grid.add_row(label, Text(shown(value)))
-    new_console(sys.stdout).print(Panel.fit(grid, title=Text(title), title_align="left", padding=(0, 1)))
+        grid.add_row(label, Text(_drawable(value)))
+    console, head = new_console(sys.stdout), Text(_drawable(title))
+    least = console.measure(grid, options=console.options.update(max_width=_UNBOUNDED)).minimum
+    if least <= console.width < least + _FRAME:
+        # Without the frame no word has to be broken.
+        console.print(head, grid, sep="\n")
+        return
+    console.print(Panel.fit(grid, title=head, title_align="left", padding=(0, 1)))
 
 
 def _draw_columns(names: list[str], rows: list[list[str]]) -> None:
@@ -132,7 +191,7 @@ def _draw_columns(names: list[str], rows: list[list[str]]) -> None:
     for name in names:
         table.add_column(name, no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
+        table.add_row(*(Text(_drawable(cell)) for cell in row))
     console = new_console(sys.stdout)
     if console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width:
         console.print(table)

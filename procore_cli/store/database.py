@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 BUSY_TIMEOUT_S = 10.0
+# For a look that only tells how things are.
+LOOK_TIMEOUT_S = 2.0
 
 _ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
 _PERMISSIONS = "Check the permissions of the file and its folder, or let PROCORE_LOGIN_DB name another file."
@@ -72,6 +74,20 @@ class Database:
             yield rows
 
     @contextmanager
+    def looking(self) -> Iterator[Rows]:
+        """A read of the file as it is: nothing is made, added or tightened. Raises DatabaseError."""
+        with self._translated(), closing(self._open(LOOK_TIMEOUT_S)) as connection:
+            rows = Rows(connection)
+            rows.run("PRAGMA query_only = ON")
+            rows.run("BEGIN")
+            yield rows
+
+    def try_writing(self) -> None:
+        """Make sure that a write could begin now; nothing is written. Raises DatabaseError."""
+        with self._translated(), closing(self._open(LOOK_TIMEOUT_S)) as connection:
+            Rows(connection).run("BEGIN IMMEDIATE")
+
+    @contextmanager
     def _transaction(self, begin: str) -> Iterator[Rows]:
         with self._translated(), closing(self._connect()) as connection:
             rows = Rows(connection)
@@ -84,11 +100,14 @@ class Database:
             rows.run("COMMIT")
 
     def _connect(self) -> sqlite3.Connection:
+        self._ensure_file()
+        return self._open(self._timeout_s)
+
+    def _open(self, timeout_s: float) -> sqlite3.Connection:
         import sqlite3
 
-        self._ensure_file()
         address = f"{self.path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, timeout=self._timeout_s, isolation_level=None)
+        connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
         # Another program may have stored an e-mail that is not UTF-8.
         connection.text_factory = _read_text
         return connection

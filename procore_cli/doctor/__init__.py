@@ -1,0 +1,1 @@
+"""The checks of `doctor`, one a function; refuses to change anything but the proof entry."""

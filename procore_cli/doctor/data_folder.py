@@ -1,0 +1,126 @@
+"""The data folder and what lies in it: whose, how open, and whether there is room; changes no mode."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from procore_cli.doctor.case import Case
+from procore_cli.doctor.check import Check, failed, fine, warning
+from procore_cli.errors import DataFolderError
+from procore_cli.folder import FILE_MODE, FOLDER_MODE
+
+_TOO_OPEN = 0o077
+_LEAST_FREE = 256 * 1024
+# So many are named; one command mends them all.
+_MOST_NAMED = 3
+_MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
+
+
+def check_folder(case: Case) -> Iterator[Check]:
+    """Owner, mode, room, and each file below the folder."""
+    folder = case.settings.folder
+    if not os.path.lexists(folder):
+        yield _check_missing(case, folder)
+        return
+    wrong = _find_wrong(folder)
+    if wrong:
+        case.broken.add("data folder")
+        yield failed("data folder", wrong)
+        return
+    open_ones = list(_list_open(folder)) if os.name != "nt" else []
+    if open_ones:
+        yield _new_open(folder, open_ones)
+    else:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        yield fine("data folder", f"{folder} is yours alone (mode 0{mode:o})")
+
+
+def _check_missing(case: Case, folder: Path) -> Check:
+    parent = next((p for p in folder.parents if p.exists()), folder.parent)
+    if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
+        return fine("data folder", f"{folder} is not there yet; it is made when it is needed")
+    case.broken.add("data folder")
+    why = f"{folder} cannot be made: {parent} cannot be written"
+    hint = "Let PROCORE_LOGIN_HOME name a folder that you may write."
+    return failed("data folder", DataFolderError(f"{why}.", hint))
+
+
+def _find_wrong(folder: Path) -> DataFolderError | None:
+    """The first thing that no command could mend by itself."""
+    try:
+        # The data folder itself may be a link of the user's.
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            return _new_error(folder, "it is not a folder", f"Remove it, {_MOVE}.")
+        for path, status in [(folder, folder.stat()), *_walk(folder)]:
+            wrong = _find_wrong_one(path, status)
+            if wrong:
+                return wrong
+        return _find_lack(folder)
+    except OSError as error:
+        return _new_error(folder, error.strerror or type(error).__name__, f"Make it readable, or {_MOVE}.")
+
+
+def _find_wrong_one(path: Path, status: os.stat_result) -> DataFolderError | None:
+    if stat.S_ISLNK(status.st_mode):
+        return _new_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return _new_error(path, "it is neither a file nor a folder", f"Remove it: {_MOVE}.")
+    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
+        what = f"it belongs to another user (uid {status.st_uid}, not {os.geteuid()})"
+        hint = f"sudo chown -R {os.geteuid()} {shlex.quote(str(path))} (if it is yours), or {_MOVE}."
+        return _new_error(path, what, hint)
+    return None
+
+
+def _find_lack(folder: Path) -> DataFolderError | None:
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        hint = f"chmod u+rwx {shlex.quote(str(folder))}, or {_MOVE}."
+        return _new_error(folder, "it cannot be read and written", hint)
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE:
+        return _new_error(folder, f"its disk is full ({free} bytes left)", "Make room on it, then try again.")
+    return None
+
+
+def _new_error(path: Path, why: str, hint: str) -> DataFolderError:
+    return DataFolderError(f"{path} cannot be used: {why}.", hint)
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Everything below the folder; links are named, not followed."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            # Another procore-login is at work.
+            continue
+        yield Path(entry.path), status
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(Path(entry.path))
+
+
+def _list_open(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path, status in [(folder, folder.stat()), *_walk(folder)]:
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & _TOO_OPEN:
+            yield path, mode
+
+
+def _new_open(folder: Path, found: list[tuple[Path, int]]) -> Check:
+    named = ", ".join(f"{path} (mode 0{mode:o})" for path, mode in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    commands = [
+        f"chmod {FOLDER_MODE if path.is_dir() else FILE_MODE:o} {shlex.quote(str(path))}" for path, _ in found
+    ]
+    if len(found) > _MOST_NAMED:
+        commands = [f"chmod -R go= {shlex.quote(str(folder))}"]
+    return warning(
+        "data folder",
+        f"open to other users: {named}{more}. The next command that uses them closes them.",
+        " && ".join(commands),
+    )

@@ -1,0 +1,99 @@
+"""The SQLite file: whole, of a schema that we know, and free to be written; changes nothing in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from procore_cli.doctor.case import Case
+from procore_cli.doctor.check import Check, failed, fine, unchecked
+from procore_cli.errors import DatabaseError, StorageError
+
+if TYPE_CHECKING:
+    from procore_cli.store.database import Rows
+
+_DUPLICATES = """
+    SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE typeof(procore_id) = 'integer'
+    GROUP BY procore_id HAVING COUNT(*) > 1)"""
+
+
+def check_database(case: Case) -> Iterator[Check]:
+    """Integrity, schema, and whether a write could begin now."""
+    path = case.settings.database
+    named = " (from PROCORE_LOGIN_DB)" if case.settings.named_database else ""
+    if "data folder" in case.broken and path.parent == case.settings.folder:
+        case.broken.add("database")
+        yield unchecked("database", "the data folder cannot be used")
+        return
+    try:
+        if path.exists():
+            words = _look(case)
+        else:
+            _check_place(path)
+            words = "is not there yet; it is made when it is needed"
+    except StorageError as error:
+        case.broken.add("database")
+        yield failed("database", error)
+        return
+    yield fine("database", f"{path}{named} {words}")
+
+
+def has_our_tables(case: Case) -> bool:
+    """Whether accounts can be read from the file as it is; before its first use it has none.
+
+    Raises DatabaseError.
+    """
+    from procore_cli.store import schema
+
+    path = case.settings.database
+    if not path.exists():
+        return False
+    with case.storage.database.looking() as rows:
+        return schema.is_complete(rows.run, str(path))
+
+
+def _check_place(path: Path) -> None:
+    if path.parent.exists() and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise _new_error(path, f"{path.parent} cannot be written")
+    if not path.parent.exists() and "PROCORE_LOGIN_DB" in os.environ:
+        raise _new_error(path, f"there is no folder {path.parent}")
+
+
+def _new_error(path: Path, why: str) -> DatabaseError:
+    hint = "Make that folder, or let PROCORE_LOGIN_DB name another file."
+    return DatabaseError(f"The database {path} cannot be made: {why}.", hint)
+
+
+def _look(case: Case) -> str:
+    from procore_cli.store import schema
+
+    path = str(case.settings.database)
+    with case.storage.database.looking() as rows:
+        _check_whole(rows, path)
+        is_complete = schema.is_complete(rows.run, path)
+        words = ["is whole", f"schema {schema.VERSION}" if is_complete else "our tables will be added"]
+        words += _list_rows(rows)
+    case.storage.database.try_writing()
+    return ", ".join(words)
+
+
+def _check_whole(rows: Rows, path: str) -> None:
+    answers = [text for (text,) in rows.run("PRAGMA quick_check(1)")]
+    if answers != ["ok"]:
+        raise DatabaseError(
+            f"The database {path} is damaged: {str(answers[0]) if answers else 'no answer'}.",
+            "Move it away (a new one is made) and sign in again; or let PROCORE_LOGIN_DB name another file.",
+        )
+
+
+def _list_rows(rows: Rows) -> list[str]:
+    if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'users' COLLATE NOCASE"):
+        return []
+    ((count,),) = rows.run("SELECT COUNT(*) FROM users")
+    ((doubled,),) = rows.run(_DUPLICATES)
+    words = [f"{count} {'row' if count == 1 else 'rows'} in users"]
+    if doubled:
+        words.append(f"{doubled} Procore {'id' if doubled == 1 else 'ids'} twice (the lowest row counts)")
+    return words

@@ -1,0 +1,54 @@
+"""Where tokens are kept: which keyring, whether it is locked, and whether it keeps what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from procore_cli.doctor.case import Case
+from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
+from procore_cli.errors import BusyError, DatabaseError, StorageError
+
+_NAME = "keyring"
+_PROOF = "keyring proof"
+
+
+def check_keyring(case: Case) -> Iterator[Check]:
+    """The backend in use, and its lock."""
+    if case.settings.store == "file":
+        yield _check_files(case)
+        return
+    from procore_cli.store import keyrings
+
+    try:
+        backend = keyrings.Keyring(case.teller.say).find_backend_name()
+        locked = keyrings.find_lock_state(backend)
+    except StorageError as error:
+        case.broken.add(_NAME)
+        yield failed(_NAME, error)
+        return
+    named = "PYTHON_KEYRING_BACKEND names" if case.environ.get("PYTHON_KEYRING_BACKEND") else "in use:"
+    states = {None: "", True: "; it is locked now, and asks to be unlocked", False: "; unlocked"}
+    yield fine(_NAME, f"{named} {backend}{states[locked]}")
+
+
+def check_proof(case: Case) -> Iterator[Check]:
+    """A value as large as a token set, written, read back and deleted, as before a sign-in."""
+    for needed in ("data folder", "database", _NAME):
+        if needed in case.broken:
+            yield unchecked(_PROOF, f"the {needed} cannot be used")
+            return
+    try:
+        case.storage.vault.prove()
+    except BusyError as error:
+        yield warning(_PROOF, error.message, error.hint)
+    except StorageError as error:
+        case.broken.add("database" if isinstance(error, DatabaseError) else _NAME)
+        yield failed(_PROOF, error)
+    else:
+        yield fine(_PROOF, "a value as large as a token set was written, read back and deleted")
+
+
+def _check_files(case: Case) -> Check:
+    source = case.settings.sources["store"]
+    where = case.settings.folder / "secrets"
+    return fine(_NAME, f"not used: tokens are kept in files that only you can read, in {where} ({source})")

@@ -1,0 +1,174 @@
+"""What is rare, and must not be taken for something else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procore_cli.doctor.trip import Trip
+from procore_cli.errors import UnreachableError
+from tests.cli import Machine
+from tests.doctor.report import run_doctor
+from tests.people import JOE, People
+from tests.procore import procore_servers as servers
+from tests.provider import Answer, Provider
+
+
+def test_a_secret_that_a_broken_keyring_holds_is_not_said_to_be_missing(machine: Machine) -> None:
+    machine.variables |= {"TEST_KEYRING_FAULT": "missing", "PROCORE_CLIENT_SECRET": ""}
+
+    report = run_doctor(machine)
+
+    assert (report.code, report.named("failed")) == (6, ["keyring proof"])
+    assert report["credentials"].detail == "not checked: the keyring cannot be used."
+
+
+def test_a_broken_keyring_does_not_hide_that_there_is_no_client_id(machine: Machine) -> None:
+    machine.variables |= {
+        "TEST_KEYRING_FAULT": "missing",
+        "PROCORE_CLIENT_SECRET": "",
+        "PROCORE_CLIENT_ID": "",
+    }
+
+    report = run_doctor(machine)
+
+    assert "There is no client id for production" in report["credentials"].detail
+
+
+def test_tls_that_is_trusted_is_told_with_its_version(
+    machine: Machine, serve: Callable[..., Any], new_context: Callable[..., Any], tmp_path: Path
+) -> None:
+    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
+    machine.variables |= {"PROCORE_API_URL": server.url, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
+
+    report = run_doctor(machine)
+
+    assert report.code == 0
+    assert "TLSv1.3, certificate trusted; the API answers (401 without a token" in report["API host"].detail
+    assert report["CA"].detail == f"{tmp_path / 'ca.pem'} (from REQUESTS_CA_BUNDLE), 1 certificate"
+
+
+def test_an_api_that_refuses_otherwise_is_a_warning(machine: Machine, provider: Provider) -> None:
+    provider.script["/rest/v1.0/me"] = lambda _: Answer(429, {"errors": "too many"})
+
+    report = run_doctor(machine)
+
+    assert (report.code, report["API host"].status) == (0, "warning")
+    assert "429 (too many)" in report["API host"].detail
+
+
+def test_a_server_without_a_date_leaves_the_clock_open(machine: Machine, serve: Callable[..., Any]) -> None:
+    dateless = serve(servers.answering(servers.json_http({"error": "invalid_grant"}, "401 No")))
+    machine.variables |= {"PROCORE_LOGIN_URL": dateless.url, "PROCORE_API_URL": dateless.url}
+
+    report = run_doctor(machine)
+
+    assert report["clock"].detail == "not checked: no server told its time."
+
+
+def test_a_name_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def hang(*_: Any, **__: Any) -> list[Any]:
+        release.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    with pytest.raises(UnreachableError, match="its name was not resolved within"):
+        Trip("production", "https://slow.example", None, None, 0.05).go()
+    release.set()
+
+
+def test_the_address_that_answers_is_taken(
+    monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any]
+) -> None:
+    server = serve(servers.silent_from_the_start)
+    port = int(server.host.partition(":")[2])
+    found = [(None, None, None, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **named: Any) -> Any:
+        return found if host == "two.example" else real(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    steps = Trip("production", f"http://two.example:{port}", None, None, 2).go()
+
+    assert steps[0] == "DNS 127.0.0.2, 127.0.0.1"
+    assert steps[1].startswith(f"TCP port {port} in")
+
+
+def test_a_folder_that_cannot_be_made_or_written_says_what_to_do(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    closed = run_doctor(machine)
+    machine.data.rmdir()
+    missing = run_doctor(machine)
+
+    assert closed.code == missing.code == 6
+    assert closed["data folder"].fix.startswith(f"chmod u+rwx {machine.data}")
+    assert f"{machine.home} cannot be written" in missing["data folder"].detail
+
+
+def test_a_folder_that_cannot_be_looked_at_is_named(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(shutil, "disk_usage", fail)
+
+    report = run_doctor(machine)
+
+    assert (report.code, report.named("failed")) == (6, ["data folder"])
+    assert "Permission denied" in report["data folder"].detail
+
+
+def test_a_pipe_in_the_folder_is_named(machine: Machine) -> None:
+    os.mkfifo(machine.data / "odd", 0o600)
+
+    report = run_doctor(machine)
+
+    assert "odd cannot be used: it is neither a file nor a folder" in report["data folder"].detail
+
+
+def test_tokens_without_a_refresh_token_say_what_follows(machine: Machine, people: People) -> None:
+    machine.point_at(people)
+    answer = people.tokens
+    people.tokens = lambda: answer() | {"refresh_token": None}  # type: ignore[method-assign]
+    people.sign_in(machine, JOE)
+
+    report = run_doctor(machine)
+
+    assert "signing in again is needed at its end" in report["account 11111"].detail
+
+
+def test_tokens_behind_a_keyring_that_fails_are_not_checked(machine: Machine, people: People) -> None:
+    machine.point_at(people)
+    people.sign_in(machine, JOE)
+    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+
+    report = run_doctor(machine)
+
+    assert report.code == 6
+    assert report["account 11111"].detail.startswith("not checked: 11111 (j***@procore.com)")
+
+
+def test_a_demo_that_cannot_be_started_is_named(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    machine.data.mkdir(mode=0o700)
+    (machine.data / "demo").write_text("")
+    (machine.data / "demo").chmod(0o600)
+
+    report = run_doctor(machine, "--env", "demo")
+
+    assert (report.code, report.named("failed")) == (6, ["pretend Procore"])
+    assert report["credentials"].detail == "not checked: pretend Procore is not in order."

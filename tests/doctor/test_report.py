@@ -1,0 +1,367 @@
+"""What `doctor` prints, what it leaves as it was, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from procore_cli import tables
+from procore_cli.doctor import examination
+from procore_cli.doctor.case import Case
+from procore_cli.doctor.check import Check, fine
+from procore_cli.doctor.tokens import mask
+from procore_cli.store.opening import open_storage
+from tests.cli import Machine
+from tests.doctor.report import run_doctor
+from tests.people import JOE, SECOND, People
+from tests.signed_in import refreshes
+from tests.store.store_world import run_sql
+
+DATABASE = "production.db"
+
+
+@pytest.fixture
+def home(machine: Machine, people: People) -> Machine:
+    """Two people are signed in."""
+    machine.point_at(people)
+    people.sign_in(machine, JOE)
+    people.sign_in(machine, SECOND)
+    return machine
+
+
+def look(machine: Machine) -> dict[str, Any]:
+    """Names, bytes and modes of the data folder and the keyring; the database as the rows that it has."""
+    found: dict[str, Any] = {}
+    for path in sorted([*machine.data.rglob("*"), *machine.keyring.rglob("*")]):
+        mode = path.stat().st_mode
+        found[str(path)] = (mode, path.read_bytes() if path.is_file() and path.suffix != ".db" else None)
+    with closing(sqlite3.connect(machine.data / DATABASE)) as connection:
+        found["rows"] = list(connection.iterdump())
+    return found
+
+
+def test_it_changes_nothing(home: Machine, people: People) -> None:
+    run_doctor(home)
+    (home.data / DATABASE).chmod(0o644)
+    before, issued = look(home), list(people.issued)
+
+    report = run_doctor(home)
+
+    assert report.code == 0
+    assert look(home) == before
+    assert people.issued == issued
+    assert refreshes(people) == 0
+    assert not any(request.bearer for request in people.requests)
+
+
+def test_on_a_new_machine_folder_and_database_are_made_for_the_proof(machine: Machine) -> None:
+    machine.data.rmdir()
+
+    report = run_doctor(machine)
+
+    assert report.code == 0
+    assert (machine.data / DATABASE).stat().st_mode & 0o777 == 0o600
+    assert list(machine.keyring.iterdir()) == []
+    assert "is not there yet" in report["data folder"].detail
+
+
+def test_nothing_secret_is_in_the_report(home: Machine, people: People) -> None:
+    home.variables |= {
+        "PROCORE_ACCESS_TOKEN": "hush-token-from-elsewhere",
+        "PROCORE_CLIENT_SECRET": "hush-wrong",
+        "HTTPS_PROXY": "http://joe:hush-proxy@proxy.invalid:3128",
+        "http_proxy": "http://hush%40-user:hush%2Fproxy@proxy.invalid",
+        "ALL_PROXY": "hush-all:hush-all@proxy.invalid",
+        "NO_PROXY": "hush.example",
+        "PROCORE_LOGIN_ACCOUNT": JOE["login"],
+        "PROCORE_LOGIN_TYPO": "hush-typo",
+        "PROCORE_REDIRECT_URI": "https://hush-user:hush@example.com/",
+        "BROWSER": "no-such --x=hush",
+    }
+
+    for arguments in (["doctor"], ["doctor", "--json", "--debug"], ["doctor", "--offline"]):
+        result = home.run_here(*arguments)
+        assert "hush" not in result.out + result.err
+        assert JOE["login"] not in result.out + result.err
+        assert "11111 (j***@procore.com)" in result.out
+
+
+@pytest.mark.parametrize(
+    ("email", "shown"),
+    [
+        (JOE["login"], "j***@procore.com"),
+        ("a@b", "a***@b"),
+        ("nobody", "n***"),
+        (None, "no e-mail"),
+    ],
+)
+def test_an_e_mail_is_shortened(email: str | None, shown: str) -> None:
+    assert mask(email) == shown
+
+
+def test_the_accounts_are_told_with_their_life(home: Machine) -> None:
+    report = run_doctor(home)
+
+    assert (
+        "22222 (s***@example.com), the current one: access token valid for 1 h"
+        in report["account 22222"].detail
+    )
+    assert "11111 (j***@procore.com): access token valid for 1 h" in report["account 11111"].detail
+    assert report["interrupted refresh"].detail == report["leftovers"].detail == "none"
+
+
+def test_tokens_of_another_host_are_a_warning(home: Machine) -> None:
+    home.variables["PROCORE_API_URL"] = "http://localhost:9"
+
+    report = run_doctor(home, "--offline")
+
+    assert report["account 11111"].status == "warning"
+    assert "made for the API URL" in report["account 11111"].detail
+
+
+def test_tokens_that_ran_out_are_fine_and_those_without_an_entry_are_not(home: Machine) -> None:
+    for entry in home.keyring.iterdir():
+        entry.unlink()
+
+    report = run_doctor(home, "--offline")
+
+    assert (report.code, report["account 11111"].status) == (0, "warning")
+    assert "procore-login signin --env production" in report["account 11111"].fix
+
+
+def test_a_refresh_that_was_interrupted_is_told_and_left(home: Machine, people: People) -> None:
+    add_entry(home, "refresh", "pending", 11111)
+
+    report = run_doctor(home)
+
+    assert (report.code, report["interrupted refresh"].status) == (0, "warning")
+    assert (
+        "a refresh of 11111 (j***@procore.com) at 2026-01-31T09:30:00Z"
+        in report["interrupted refresh"].detail
+    )
+    assert "procore-login refresh --env production" in report["interrupted refresh"].fix
+    assert refreshes(people) == 0
+    assert run_doctor(home)["interrupted refresh"] == report["interrupted refresh"]
+
+
+def test_a_refresh_that_is_under_way_is_not_taken_for_an_interrupted_one(home: Machine) -> None:
+    add_entry(home, "refresh", "pending", 11111)
+    storage = open_storage(home.data, "production", "keyring", tell=print, warn=print)
+
+    with storage.locks.hold(11111):
+        report = run_doctor(home)
+
+    assert (report.code, report["interrupted refresh"].detail) == (0, "none")
+
+
+def test_an_interruption_that_is_on_record_is_told(home: Machine) -> None:
+    run_sql(home.data / DATABASE, "UPDATE procore_login_accounts SET interrupted_at = 1769851800")
+
+    report = run_doctor(home)
+
+    assert (report.code, report["interrupted refresh"].status) == (0, "warning")
+    assert "11111 (j***@procore.com) at 2026-01-31T09:30:00Z" in report["interrupted refresh"].detail
+
+
+def test_a_refused_refresh_token_and_a_sign_out_are_told_apart(home: Machine, people: People) -> None:
+    people.expire()
+    people.refuse_person(JOE)
+    assert home.run_here("refresh", "--account", "11111").code == 4
+    assert home.run_here("signout", "--account", "22222").code == 0
+
+    report = run_doctor(home)
+
+    assert (report.code, report["account 11111"].status) == (0, "warning")
+    assert "Procore refused its refresh token" in report["account 11111"].detail
+    assert report["account 22222"].detail == "22222 (s***@example.com): signed out"
+
+
+def test_an_expired_access_token_is_fine_where_it_can_be_refreshed(machine: Machine, people: People) -> None:
+    machine.point_at(people)
+    people.lifetime_s = 1
+    people.sign_in(machine, JOE)
+
+    report = run_doctor(machine)
+
+    assert report["account 11111"].status == "ok"
+    assert "has expired; the next command refreshes it" in report["account 11111"].detail
+
+
+def test_where_the_proof_fails_the_database_stays_as_it_is(machine: Machine, tmp_path: Path) -> None:
+    database = tmp_path / "test.db"
+    run_sql(database, "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))")
+    before = database.read_bytes()
+    machine.variables |= {"PROCORE_LOGIN_DB": str(database), "TEST_KEYRING_FAULT": "missing"}
+
+    report = run_doctor(machine)
+
+    assert report.code == 6
+    assert "our tables will be added" in report["database"].detail
+    assert database.read_bytes() == before
+
+
+def test_leftovers_are_counted(home: Machine) -> None:
+    add_entry(home, "signin", "dead", 11111)
+    draft = home.data / f".config.toml.{'0' * 16}"
+    draft.touch(mode=0o600)
+    os.utime(draft, (0, 0))
+
+    report = run_doctor(home)
+
+    assert (report.code, report["leftovers"].status) == (0, "warning")
+    assert "1 entry of former tokens, not deleted yet, 1 draft" in report["leftovers"].detail
+
+
+def add_entry(machine: Machine, kind: str, state: str, procore_id: int) -> None:
+    run_sql(
+        machine.data / DATABASE,
+        "INSERT INTO procore_login_entries (name, store, environment, procore_id, kind, state, created_at)"
+        f" VALUES ('{'0' * 32}', 'keyring', 'production', {procore_id}, '{kind}', '{state}', 1769851800)",
+    )
+
+
+def test_offline_sends_nothing_and_is_quick(home: Machine, people: People) -> None:
+    started = time.monotonic()
+    report = run_doctor(home, "--offline")
+
+    assert time.monotonic() - started < 1
+    assert report.code == 0
+    assert people.requests == people.checks == []
+    for name in ("login host", "API host", "credentials", "clock"):
+        assert "--offline" in report[name].detail
+
+
+def test_the_demo_works_and_says_that_its_tokens_are_in_files(tmp_path: Path) -> None:
+    report = run_doctor(Machine(tmp_path / "machine"), "--env", "demo")
+
+    assert report.code == 0
+    assert "kept in files" in report["keyring"].detail
+    assert report["credentials"].status == "ok"
+
+
+def test_an_unknown_environment_ends_with_2(machine: Machine) -> None:
+    result = machine.run_here("doctor", "--env", "prod")
+
+    assert (result.code, result.out) == (2, "")
+
+
+def test_in_a_pipe_a_check_is_a_line_of_four_cells(machine: Machine) -> None:
+    machine.data.chmod(0o755)
+
+    result = machine.run_here("doctor")
+
+    cells = [line.split("\t") for line in result.out.splitlines()]
+    assert {len(line) for line in cells} == {4}
+    assert {line[0] for line in cells} == {"ok", "warning"}
+    assert "\x1b" not in result.out
+    assert "Signing in to production can work." in result.err
+
+
+def test_the_failures_are_summed_up_on_stderr(machine: Machine) -> None:
+    machine.variables["PROCORE_CLIENT_SECRET"] = "hush-wrong"
+
+    result = machine.run_here("doctor")
+
+    assert result.code == 3
+    assert "Signing in to production cannot work yet: see credentials." in result.err
+    assert "Error:" not in result.err
+
+
+def test_a_check_that_fails_unexpectedly_hides_no_other(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "hush" + "-inside"
+
+    def break_down(_: Case) -> Iterator[Check]:
+        yield fine("first", "found before")
+        raise KeyError(secret)
+
+    monkeypatch.setattr(examination.examine, "__defaults__", ((("odd", break_down), *examination.STEPS[:1]),))
+    report = run_doctor(machine, "--debug")
+
+    assert report.code == 1
+    assert list(report.lines) == ["first", "odd", "version"]
+    assert "unexpectedly (KeyError)" in report["odd"].detail
+    assert "--debug" in report["odd"].fix
+    assert "break_down" in report.err
+    assert "hush" not in report.err
+
+
+def test_ctrl_c_ends_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: Case) -> Iterator[Check]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(examination.examine, "__defaults__", ((("slow", interrupt),),))
+
+    assert machine.run_here("doctor").code == 130
+
+
+class Screen(io.TextIOWrapper):
+    """A terminal of some encoding."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, errors="backslashreplace")
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def text(self) -> str:
+        self.flush()
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue().decode(self.encoding)
+
+
+def draw(monkeypatch: pytest.MonkeyPatch, encoding: str, columns: int, **variables: str) -> str:
+    screen = Screen(encoding)
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    tables.print_check("ok", "version", "this and that", "")
+    tables.print_check(
+        "failed", "port", "it is held by another one. " * 3, "chmod 700 /a/rather/long/path" * 3
+    )
+    tables.print_check("warning", "x", "odd \x1b[2J [bold]name[/bold]", "mend it")
+    monkeypatch.undo()
+    return screen.text
+
+
+def test_on_a_terminal_checks_are_marked_and_fixes_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = draw(monkeypatch, "utf-8", 200, NO_COLOR="1").splitlines()
+
+    assert lines[0] == "\u2713 version: this and that"
+    assert lines[1].startswith("\u2717 port: it is held")
+    assert lines[2].startswith("  Fix: chmod 700 /a/rather")
+    assert lines[3] == "! x: odd \\x1b[2J [bold]name[/bold]"
+
+
+def test_an_encoding_without_the_marks_gets_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = draw(monkeypatch, "ascii", 200, NO_COLOR="1").splitlines()
+
+    assert [line.split()[0] for line in lines] == ["ok", "x", "Fix:", "!", "Fix:"]
+
+
+def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\x1b[32m\u2713" in draw(monkeypatch, "utf-8", 80)
+    assert "\x1b" not in draw(monkeypatch, "utf-8", 80, NO_COLOR="1")
+
+
+def test_at_forty_columns_words_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = draw(monkeypatch, "utf-8", 40, NO_COLOR="1")
+
+    assert "/a/rather/long/path" * 1 in text
+    long_words = [word for word in text.split() if len(word) > 34]
+    for line in text.splitlines():
+        assert len(line) <= 40 or line.strip() in long_words

@@ -1,0 +1,119 @@
+"""Which variables are in force, and what they win over."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Machine
+from tests.doctor.report import run_doctor
+
+CONFIG = """
+environment = "sandbox"
+store = "keyring"
+[environments.production]
+client_id = "kept-id"
+redirect_uri = "http://localhost:1/callback"
+company = 5
+"""
+
+
+@pytest.fixture
+def configured(machine: Machine) -> Machine:
+    config = machine.data / "config.toml"
+    config.write_text(CONFIG)
+    config.chmod(0o600)
+    machine.variables |= {
+        "PROCORE_ENV": "production",
+        "PROCORE_COMPANY_ID": "7",
+        "PROCORE_LOGIN_STORE": "file",
+    }
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("PROCORE_ENV", "production; wins over config.toml's sandbox"),
+        ("PROCORE_CLIENT_ID", "client-of-the-tests; wins over config.toml's"),
+        ("PROCORE_CLIENT_SECRET", "set; wins over the kept client secret"),
+        ("PROCORE_COMPANY_ID", "7; wins over config.toml's 5"),
+        ("PROCORE_LOGIN_STORE", "file; wins over config.toml's keyring"),
+    ],
+)
+def test_a_variable_says_what_it_wins_over(configured: Machine, name: str, words: str) -> None:
+    report = run_doctor(configured, "--offline")
+
+    assert report.code == 0
+    assert report[f"variable {name}"].detail == words
+
+
+def test_urls_folders_and_redirect_uris_are_shown(configured: Machine) -> None:
+    report = run_doctor(configured, "--offline")
+
+    assert report["variable PROCORE_LOGIN_URL"].detail.startswith("signing in at http://127.0.0.1:")
+    assert report["variable PROCORE_LOGIN_HOME"].detail == f"the data folder is {configured.data}"
+    assert report["variable PROCORE_REDIRECT_URI"].detail == (
+        f"{configured.redirect_uri}; wins over config.toml's"
+    )
+    assert "sets the default environment, the store, the client id" in report["config"].detail
+
+
+def test_the_option_wins_over_the_variable(machine: Machine) -> None:
+    machine.variables["PROCORE_ENV"] = "sandbox"
+
+    report = run_doctor(machine, "--offline", "--env", "production")
+
+    assert report["variable PROCORE_ENV"].detail == "set; --env wins over it"
+    assert report["environment"].detail.startswith("production (from --env)")
+
+
+def test_an_access_token_from_elsewhere_is_a_warning_unless_exec_set_it(machine: Machine) -> None:
+    machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-token"
+
+    report = run_doctor(machine, "--offline")
+    machine.variables["PROCORE_LOGIN_EXEC"] = hashlib.sha256(b"hush-token").hexdigest()
+    inside = run_doctor(machine, "--offline")
+
+    assert report["variable PROCORE_ACCESS_TOKEN"].status == "warning"
+    assert "unset PROCORE_ACCESS_TOKEN" in report["variable PROCORE_ACCESS_TOKEN"].fix
+    assert inside["variable PROCORE_ACCESS_TOKEN"].status == "ok"
+    assert "procore-login exec" in inside["variable PROCORE_ACCESS_TOKEN"].detail
+
+
+def test_an_unknown_name_of_ours_is_a_warning_with_what_to_type(machine: Machine) -> None:
+    machine.variables["PROCORE_LOGIN_HOMES"] = "hush"
+
+    report = run_doctor(machine, "--offline")
+
+    assert report["variable PROCORE_LOGIN_HOMES"].status == "warning"
+    assert "unset PROCORE_LOGIN_HOMES" in report["variable PROCORE_LOGIN_HOMES"].fix
+
+
+def test_in_demo_the_variables_of_the_app_are_said_to_be_ignored(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    machine.variables |= {"PROCORE_CLIENT_SECRET": "hush", "PROCORE_API_URL": "https://api.example"}
+
+    report = run_doctor(machine, "--offline", "--env", "demo")
+
+    for name in ("PROCORE_CLIENT_SECRET", "PROCORE_API_URL"):
+        assert report[f"variable {name}"].detail == "set; ignored in demo"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("http://proxy.example:3128", "the proxy proxy.example:3128; loopback"),
+        ("joe:hush@proxy.example", "the proxy proxy.example with a user name; loopback"),
+        ("http://[::1]:3128", "the proxy [::1]:3128; loopback"),
+    ],
+)
+def test_a_proxy_is_shown_without_its_password(machine: Machine, value: str, words: str) -> None:
+    machine.variables["https_proxy"] = value
+
+    report = run_doctor(machine, "--offline")
+
+    assert words in report["variable https_proxy"].detail
+    assert "hush" not in str(report)
