@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 
 from tests.cli import Machine, command
@@ -56,11 +59,37 @@ class Terminal:
         """Type a line and press Enter."""
         os.write(self._fd, f"{line}\n".encode())
 
+    def press(self, key: str) -> None:
+        """Press a key without Enter."""
+        os.write(self._fd, key.encode())
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does at a prompt; the terminal is not the controlling one, and cannot."""
+        while not self.drawn.endswith(" "):
+            assert self._read(), self.drawn
+        # Python misses a signal that comes just before it blocks in a read.
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._is_asleep() and time.monotonic() < deadline:
+            os.sched_yield()
+        for _ in range(5):
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+                return
+
     def finish(self) -> int:
         """Read to the end; returns the exit code."""
         while self._read():
             pass
         return self._process.wait(PATIENCE_S)
+
+    def _is_asleep(self) -> bool:
+        try:
+            status = Path(f"/proc/{self._process.pid}/stat").read_text()
+        except OSError:
+            # Only Linux says so.
+            return True
+        return status.rpartition(")")[2].split()[0] == "S"
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._fd], [], [], PATIENCE_S)

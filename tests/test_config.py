@@ -143,3 +143,115 @@ def test_a_link_in_place_of_the_file_is_refused(data_folder: Path, tmp_path: Pat
 
     with pytest.raises(DataFolderError):
         load(data_folder)
+
+
+NASTY = {
+    "nothing": "",
+    "a comment alone": "# only a comment",
+    "a byte order mark": '\ufeffstore = "file"\n',
+    "CRLF": '# hi\r\nstore = "file"\r\n\r\n[environments.production]\r\nclient_id = "x"\r\n',
+    "no line end at the end": '[environments.production]\nclient_id = "x"',
+    "an inline table": 'environments = {production = {client_id="x"}}\n',
+    "an inline table of another": 'environments = {sandbox = {client_id="x"}} # c\n',
+    "an inline table in a table": '[environments]\nproduction = {client_id="x"}\n',
+    "dotted keys": 'environments.production.client_id = "x" # mine\nfoo = 1\n',
+    "dotted keys of another": 'environments.sandbox.client_id = "x" # mine\nfoo = 1\n',
+    "dotted keys in a table": '[environments]\nproduction.client_id = "x" # mine\n\n[foo]\na = 1\n',
+    "arrays": "xs = [1,\n 2, # two\n]\n[[aot]]\na = 1\n[[aot]]\na = 2\n",
+    "tables out of order": '[environments.production]\nclient_id = "x"\n[mine]\n[environments.sandbox]\n',
+    "others out of order": '[environments.federal]\nclient_id = "x"\n[mine]\n[environments.sandbox]\n',
+    "a table's own comments": "[environments]\n# all\n[environments.production]\ncompany = 1 # a\n# b\n[z]\n",
+    "nan": "x = nan\ny = 1.10\nd = 1979-05-27T07:32:00Z\n",
+    "an empty table": "[environments.production]\n",
+    "quoted keys": '["environments"."production"]\n"client_id" = \'x\'\n',
+    "a table below ours": "[environments.production.deep]\na = 1\n",
+    "strings of many lines": 'a = """\n[environments.production]\nclient_id = "no"\n"""\n',
+}
+NEW = Changes(client_id="new", company=7, store="keyring", default_environment="sandbox")
+GONE = Changes(removed=frozenset({"client_id", "company", "redirect_uri", "store", "environment"}))
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_whatever_the_file_looks_like_a_change_changes_nothing_else(data_folder: Path, text: str) -> None:
+    path = write(data_folder, "")
+    path.write_bytes(text.encode())
+    before = load(data_folder)
+
+    save_config(data_folder, "production", NEW)
+    changed, set_to = path.read_bytes(), load(data_folder)
+    save_config(data_folder, "production", NEW)
+    assert path.read_bytes() == changed
+    save_config(data_folder, "production", GONE)
+    removed = load(data_folder)
+
+    assert (set_to.environment, set_to.store) == ("sandbox", "keyring")
+    assert set_to.app("production") == AppConfig("new", None, 7)
+    assert removed.app("production") == AppConfig()
+    assert (removed.environment, removed.store) == (None, None)
+    for config in (set_to, removed):
+        assert config.unknown == before.unknown
+        assert all(config.app(name) == before.app(name) for name in ("sandbox", "federal"))
+    for comment in ("# hi", "# c", "# two", "# all", "# b", "# only a comment", "y = 1.10"):
+        assert (comment in text) is (comment in path.read_text())
+
+
+def test_line_ends_and_the_byte_order_mark_are_kept(data_folder: Path) -> None:
+    path = write(data_folder, "")
+    path.write_bytes(b"\xef\xbb\xbf# hi\r\na = 1\r\n")
+
+    save_config(data_folder, "sandbox", Changes(company=7))
+
+    assert path.read_bytes() == b"\xef\xbb\xbf# hi\r\na = 1\r\n\r\n[environments.sandbox]\r\ncompany = 7\r\n"
+
+
+def test_an_empty_table_goes_unless_somebody_wrote_into_it(data_folder: Path) -> None:
+    mine = "[environments.sandbox]\n# mine\ncompany = 1\n\n[environments.federal]\ncompany = 2\nshade = 3\n"
+    path = write(data_folder, mine + "\n[environments.monthly] # so\ncompany = 3\n")
+    save_config(data_folder, "production", Changes(company=7))
+
+    for name in ("production", "sandbox", "federal", "monthly"):
+        save_config(data_folder, name, GONE)
+
+    text = path.read_text()
+    assert (
+        text == "[environments.sandbox]\n# mine\n\n[environments.federal]\nshade = 3\n\n"
+        "[environments.monthly] # so\n"
+    )
+
+
+def test_what_changes_nothing_writes_nothing(data_folder: Path) -> None:
+    path = write(data_folder, '[environments.sandbox]\nclient_id = "x"\n')
+    before = path.stat()
+
+    save_config(data_folder, "sandbox", Changes(client_id="x"))
+    save_config(data_folder, "federal", GONE)
+
+    assert path.stat() == before
+
+
+def test_a_file_that_cannot_be_changed_safely_is_left_as_it_is(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(data_folder, 'a = 1\n[environments.sandbox]\nclient_id = "x"\n')
+    before = path.read_bytes()
+
+    for spoil in (lambda _: "", lambda _: "a = = 1", lambda _: 1 / 0):
+        monkeypatch.setattr("tomlkit.dumps", spoil)
+        with pytest.raises(BrokenConfigError, match="nothing was changed"):
+            save_config(data_folder, "sandbox", Changes(client_id="y"))
+
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = 1\na = 2\n", "[a]\n[a]\n", "\r", "a = 1\rb = 2", "[environments.production\n", "a = 1 b = 2"],
+)
+def test_every_broken_file_is_left_byte_for_byte(data_folder: Path, text: str) -> None:
+    path = write(data_folder, "")
+    path.write_bytes(text.encode())
+
+    with pytest.raises(BrokenConfigError, match=r"^config\.toml, (line \d+, column \d+|at its end)"):
+        save_config(data_folder, "sandbox", Changes(client_id="y"))
+
+    assert path.read_bytes() == text.encode()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.cli import Machine, browser
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
-from tests.terminal import Terminal
+from procore_cli import app_setup
+from procore_cli.config import Changes, load_config
+from procore_cli.errors import BusyError, DataFolderError
+from procore_cli.render import Teller
+from procore_cli.settings import Asked, load_settings
+from procore_cli.store.config_lock import hold_config
+from tests.cli import Machine, Result, browser
+from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
 
 
 @pytest.fixture
@@ -23,17 +32,13 @@ def config(machine: Machine) -> str:
     return (machine.data / "config.toml").read_text()
 
 
-def on_a_terminal(machine: Machine, *arguments: str, answers: dict[str, str]) -> tuple[int, str]:
-    """Run a command on a terminal, and answer each prompt."""
-    with Terminal(machine, *arguments) as terminal:
-        for prompt, answer in answers.items():
-            terminal.read_until(prompt)
-            terminal.type(answer)
-        return terminal.finish(), terminal.drawn
+def sign_up(machine: Machine) -> int:
+    return machine.run_here("signup", "--json", "--browser", browser()).code
 
 
-# The space is drawn once the echo is off, and typing makes sense.
-PROMPTS = {"Client id": CLIENT_ID, "Client secret (hidden): ": CLIENT_SECRET}
+def give(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """What a command that runs inside the test reads on standard input."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
 
 
 def test_a_script_configures_and_signs_up(machine: Machine) -> None:
@@ -49,43 +54,17 @@ def test_a_script_configures_and_signs_up(machine: Machine) -> None:
     assert CLIENT_SECRET not in config(machine)
 
 
-def test_a_person_is_asked_and_the_secret_is_not_echoed(machine: Machine) -> None:
-    code, drawn = on_a_terminal(machine, "configure", answers=PROMPTS)
-
-    assert code == 0, drawn
-    assert CLIENT_SECRET not in drawn
-    assert "Developer Portal" in drawn
-    assert machine.redirect_uri in drawn
-    assert machine.run("signup", "--json", "--browser", browser()).code == 0
-
-
-def test_signing_up_without_credentials_offers_to_configure(machine: Machine) -> None:
-    code, drawn = on_a_terminal(
-        machine, "signup", "--browser", browser(), answers={"Configure it now?": "y", **PROMPTS}
-    )
-
-    assert code == 0, drawn
-    assert "Signed up as joecontractor@procore.com in production" in drawn
-
-
-def test_declining_the_offer_ends_with_3(machine: Machine) -> None:
-    code, drawn = on_a_terminal(machine, "signup", answers={"Configure it now?": "n"})
-
-    assert code == 3
-    assert "procore-login configure --env production" in drawn
-
-
 def test_without_a_terminal_nobody_is_asked(machine: Machine) -> None:
-    result = machine.run("configure")
+    result = machine.run_here("configure")
 
     assert result.code == 2
     assert "--client-secret-stdin" in result.err
 
 
 def test_one_value_is_changed_and_the_others_stay(machine: Machine) -> None:
-    machine.run("configure", "--client-id", "first", "--company", "7")
+    machine.run_here("configure", "--client-id", "first", "--company", "7")
 
-    machine.run("configure", "--redirect-uri", "http://localhost:9/back", "--store", "file", "--default")
+    machine.run_here("configure", "--redirect-uri", "http://localhost:9/back", "--store", "file", "--default")
 
     text = config(machine)
     assert 'client_id = "first"' in text
@@ -93,25 +72,6 @@ def test_one_value_is_changed_and_the_others_stay(machine: Machine) -> None:
     assert 'redirect_uri = "http://localhost:9/back"' in text
     assert 'store = "file"' in text
     assert 'environment = "production"' in text
-
-
-def test_show_says_what_is_set_and_no_secret(machine: Machine) -> None:
-    machine.run("configure", "--client-id", CLIENT_ID, "--client-secret-stdin", stdin=CLIENT_SECRET)
-    machine.variables["PROCORE_COMPANY_ID"] = "7"
-
-    shown = machine.run("configure", "--show", "--json")
-    other = machine.run("configure", "--show", "--env", "sandbox")
-
-    assert shown.json == {
-        "environment": "production",
-        "client_id": CLIENT_ID,
-        "client_secret": "set",
-        "redirect_uri": machine.redirect_uri,
-        "company": 7,
-        "store": "keyring",
-    }
-    assert "client secret\tnot set" in other.out
-    assert CLIENT_SECRET not in shown.out + shown.err
 
 
 @pytest.mark.parametrize(
@@ -124,13 +84,25 @@ def test_show_says_what_is_set_and_no_secret(machine: Machine) -> None:
         (("--env", "demo"), "", 2),
         (("--env", "demo", "--client-id", "x"), "", 2),
         (("--company", "none"), "", 2),
+        (("--client-id", ""), "", 2),
+        (("--client-id", " "), "", 2),
+        (("--redirect-uri", ""), "", 2),
+        (("--show", "--client-id", "x"), "", 2),
+        (("--remove", "--store", "file"), "", 2),
+        (("--remove",), "", 2),
+        (("--unset", "company", "--company", "5"), "", 2),
+        (("--unset", "everything"), "", 2),
+        (("--import", ".env", "--client-id", "x"), "", 2),
+        (("--import", ".env", "--remove"), "", 2),
         (("--store", "cloud"), "", 2),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_nothing_is_written(
-    machine: Machine, arguments: tuple[str, ...], stdin: str, code: int
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], stdin: str, code: int
 ) -> None:
-    result = machine.run("configure", *arguments, stdin=stdin)
+    give(monkeypatch, stdin)
+
+    result = machine.run_here("configure", *arguments)
 
     assert result.code == code, result.err
     assert "Hint: " in result.err
@@ -138,22 +110,241 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
     assert not (machine.data / "config.toml").exists()
 
 
-def test_a_keyring_that_refuses_leaves_config_as_it_was(machine: Machine) -> None:
+def test_a_keyring_that_refuses_leaves_config_as_it_was(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
+    give(monkeypatch, CLIENT_SECRET)
 
-    result = machine.run("configure", "--client-id", "x", "--client-secret-stdin", stdin="hush")
+    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin")
 
     assert result.code == 6
     assert not (machine.data / "config.toml").exists()
 
 
-def test_a_secret_that_belongs_to_another_id_is_not_sent(machine: Machine, provider: Provider) -> None:
-    machine.run("configure", "--client-id", CLIENT_ID, "--client-secret-stdin", stdin=CLIENT_SECRET)
-    machine.run("configure", "--client-id", "another")
+def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(machine, monkeypatch)
+    before = kept(machine)
+    (machine.data / "config.toml").write_text("a = 1\na.b = 2\n")
 
-    result = machine.run("signup", "--browser", browser())
+    give(monkeypatch, "another secret")
+    broken = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
+
+    def fail(*_: object) -> None:
+        raise DataFolderError("The disk is full.")
+
+    (machine.data / "config.toml").write_text("")
+    monkeypatch.setattr("procore_cli.config.save_config", fail)
+    give(monkeypatch, "another secret")
+    full = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
+
+    assert (broken.code, full.code) == (3, 6)
+    assert kept(machine) == before
+
+
+def test_the_first_secret_is_gone_again_if_config_cannot_be_written(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("procore_cli.config.save_config", stop)
+    result = configure(machine, monkeypatch)
+
+    assert result.code == 130
+    assert kept(machine) == []
+
+
+def configure(machine: Machine, monkeypatch: pytest.MonkeyPatch, *more: str) -> Result:
+    give(monkeypatch, CLIENT_SECRET)
+    return machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin", *more)
+
+
+def kept(machine: Machine) -> list[str]:
+    """What the keyring holds."""
+    return sorted(path.read_text() for path in machine.keyring.iterdir())
+
+
+def test_a_secret_that_belongs_to_another_id_is_not_sent(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(machine, monkeypatch)
+    machine.run_here("configure", "--client-id", "another")
+    provider.checks.clear()
+
+    result = machine.run_here("signup", "--browser", browser())
 
     assert result.code == 3
     assert "another" in result.err
     assert CLIENT_ID in result.err
-    assert provider.requests == []
+    assert provider.requests == provider.checks == []
+
+
+def test_procore_is_asked_about_the_app_once(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = configure(machine, monkeypatch)
+
+    assert "Procore knows this app." in result.err
+    (asked,) = provider.checks
+    assert asked.form["client_id"] == CLIENT_ID
+    assert asked.form["redirect_uri"] == machine.redirect_uri
+
+
+def test_credentials_that_procore_refuses_are_not_saved(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, "wrong secret")
+
+    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin")
+
+    assert result.code == 3
+    assert "invalid_client" in result.err
+    assert "Is production the right environment?" in result.err
+    assert "Nothing was saved" in result.err
+    assert "--no-check" in result.err
+    assert "wrong secret" not in result.err
+    assert kept(machine) == []
+    assert not (machine.data / "config.toml").exists()
+
+
+def test_an_unclear_answer_is_warned_of_and_saved(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.check = lambda _: Answer(503, {"error": "invalid_client"})
+
+    result = configure(machine, monkeypatch)
+
+    assert result.code == 0
+    assert "Warning: production: whether client id and client secret are right" in result.err
+    assert CLIENT_ID in config(machine)
+
+
+def test_without_a_network_the_values_are_saved_with_a_warning(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.variables["PROCORE_LOGIN_URL"] = f"http://127.0.0.1:{machine.port}"
+
+    result = configure(machine, monkeypatch)
+
+    assert result.code == 0
+    assert "Warning: production: client id and client secret could not be checked" in result.err
+    assert CLIENT_ID in config(machine)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--company", "5"),
+        ("--store", "file"),
+        ("--redirect-uri", "http://localhost:9/"),
+        ("--default",),
+        ("--unset", "company"),
+        ("--client-id", "another"),
+    ],
+)
+def test_other_values_are_saved_without_the_network(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    configure(machine, monkeypatch, "--no-check")
+
+    result = machine.run_here("configure", *arguments)
+
+    assert result.code == 0, result.err
+    assert provider.checks == provider.requests == []
+
+
+def test_a_value_is_taken_out_again(machine: Machine) -> None:
+    machine.run_here("configure", "--client-id", "first", "--company", "7", "--default", "--store", "file")
+
+    machine.run_here("configure", "--unset", "company", "--unset", "default", "--unset", "store")
+
+    assert config(machine) == '[environments.production]\nclient_id = "first"\n'
+
+
+def test_an_empty_value_is_refused_with_the_way_to_take_it_out(machine: Machine) -> None:
+    assert "--unset client-id" in machine.run_here("configure", "--client-id", "").err
+
+
+def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine) -> None:
+    machine.data.mkdir(mode=0o700)
+    (machine.data / "config.toml").write_text('[environments.production]\nredirect_uri = "nonsense"\n')
+    (machine.data / "config.toml").chmod(0o600)
+    machine.variables["PROCORE_REDIRECT_URI"] = ""
+
+    assert machine.run_here("configure", "--show").code == 3
+    assert machine.run_here("configure", "--redirect-uri", "http://localhost:9/x").code == 0
+    assert machine.run_here("configure", "--show", "--json").json["redirect_uri"] == "http://localhost:9/x"
+
+
+def test_variables_that_win_are_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.variables |= {
+        "PROCORE_CLIENT_ID": "of the variable",
+        "PROCORE_CLIENT_SECRET": "hush-variable",
+        "PROCORE_REDIRECT_URI": "http://localhost:9/x",
+        "PROCORE_COMPANY_ID": "8",
+        "PROCORE_LOGIN_STORE": "keyring",
+        "PROCORE_ENV": "sandbox",
+    }
+
+    given = ("--redirect-uri", "http://localhost:9/y", "--company", "9", "--store", "file", "--default")
+    result = configure(machine, monkeypatch, *given, "--env", "production")
+
+    assert result.code == 0
+    (said,) = [line for line in result.err.splitlines() if "is not in force" in line]
+    for name in set(machine.variables) - {"PROCORE_LOGIN_URL", "PROCORE_API_URL"}:
+        assert name in said
+    assert "(PROCORE_LOGIN_URL)" in result.err.splitlines()[-1]
+    assert "hush" not in result.err
+
+
+def test_another_store_wants_the_secret_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "give it again" not in machine.run_here("configure", "--store", "file").err
+    configure(machine, monkeypatch, "--store", "keyring")
+
+    assert "stays in the store keyring; give it again" in machine.run_here("configure", "--store", "file").err
+    assert "give it again" not in machine.run_here("configure", "--store", "file").err
+
+
+def test_a_variable_of_the_same_value_is_not_named(machine: Machine) -> None:
+    machine.variables["PROCORE_COMPANY_ID"] = "8"
+
+    assert "in force" not in machine.run_here("configure", "--company", "8").err
+
+
+@pytest.mark.parametrize("rounds", [3])
+def test_runs_at_once_lose_no_change_of_each_other(machine: Machine, rounds: int) -> None:
+    environments = ("production", "sandbox", "monthly", "federal")
+    for number in range(rounds):
+        with ThreadPoolExecutor(4) as pool:
+            saved = pool.map(partial(keep_company, machine.data, 100 + number), environments)
+            assert list(saved) == [None] * 4
+
+        found = load_config(machine.data, lambda _: None)
+        assert [found.app(name).company for name in environments] == [100 + number] * 4
+
+
+def keep_company(folder: Path, company: int, environment: str) -> None:
+    environ = {"PROCORE_LOGIN_HOME": str(folder), "PROCORE_ENV": environment}
+    settings = load_settings(Asked(), environ, lambda _: None)
+    app_setup.save(settings, app_setup.Draft(Changes(company=company)), Teller(io.StringIO()))
+
+
+def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> None:
+    machine.data.mkdir(mode=0o700)
+
+    with (
+        hold_config(machine.data, lambda _: None),
+        pytest.raises(BusyError, match=r"config\.toml"),
+        hold_config(machine.data, lambda _: None, timeout_s=0),
+    ):
+        pass
+
+
+def test_the_demo_is_never_asked_about(machine: Machine) -> None:
+    result = machine.run_here("configure", "--env", "demo", "--company", "5")
+
+    assert result.code == 0
+    assert "knows" not in result.err

@@ -79,18 +79,16 @@ def _sign_in(asked: Asked, teller: Teller, ways: Ways) -> SignedIn:
 
 def _configure(asked: Asked, teller: Teller, error: MissingCredentialsError) -> None:
     """Offer to configure where a person can answer, else raise the error."""
-    from procore_cli.commands import configure
+    from procore_cli.commands import asking, configure
     from procore_cli.settings import load_settings
 
-    if not configure.can_ask():
+    if not asking.can_ask():
         raise error
     teller.say(error.message)
-    if not click.confirm("Configure it now?", default=True, err=True):
+    if not asking.confirm("Configure it now?", default=True):
         raise error
     # What there was to warn of has been said.
-    settings = load_settings(asked, os.environ, lambda _: None)
-    changes, secret = configure.ask(settings, teller)
-    configure.save(settings, changes, secret, teller)
+    configure.configure_now(load_settings(asked, os.environ, lambda _: None), teller)
 
 
 def _outcome(word: str, signed_in: SignedIn) -> str:

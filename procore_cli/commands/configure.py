@@ -4,160 +4,200 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.asking import ask, can_ask
 from procore_cli.config import Changes
-from procore_cli.errors import UsageMistakeError
+from procore_cli.errors import BadUrlError, UsageMistakeError
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
+    from procore_cli.app_setup import Draft
     from procore_cli.settings import Settings
 
-LONGEST_SECRET = 4096
+_UNSET = {
+    "client-id": "client_id",
+    "redirect-uri": "redirect_uri",
+    "company": "company",
+    "store": "store",
+    "default": "environment",
+}
+_VALUES = ("client_id", "client_secret_stdin", "redirect_uri", "company", "store", "default", "unset")
+# What each of these says by itself, and a second way to say it would contradict.
+_ALONE = {
+    "show": (*_VALUES, "dotenv", "remove"),
+    "remove": (*_VALUES, "dotenv"),
+    "dotenv": ("client_id", "client_secret_stdin", "redirect_uri"),
+}
+_OPTIONS = {"dotenv": "import"}
+
+
+def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        name = option.opts[0].lstrip("-")
+        raise click.BadParameter(f"it is empty; to take the value out: --unset {name}", param=option)
+    return value
 
 
 @click.command(
     epilog="Example: procore-login configure --env sandbox --client-id ID --client-secret-stdin < secret"
 )
 @options.environment
-@click.option("--client-id", metavar="ID", help="The app's client id in the Developer Portal.")
+@click.option(
+    "--client-id", metavar="ID", callback=_refuse_empty, help="The app's client id in the Developer Portal."
+)
 @click.option("--client-secret-stdin", is_flag=True, help="Read the client secret from standard input.")
-@click.option("--redirect-uri", metavar="URI", help="Exactly as it is registered in the Developer Portal.")
+@click.option(
+    "--redirect-uri",
+    metavar="URI",
+    callback=_refuse_empty,
+    help="Exactly as it is registered in the Developer Portal.",
+)
 @click.option(
     "--company", type=click.IntRange(min=1), metavar="ID", help="The company that API calls are for."
 )
 @click.option("--store", type=click.Choice(["keyring", "file"]), help="Where tokens and secrets are kept.")
 @click.option("--default", is_flag=True, help="Use this environment when none is named.")
-@click.option("--show", is_flag=True, help="Show what is set; secrets only as set or not set.")
+@click.option("--unset", type=click.Choice(list(_UNSET)), multiple=True, help="Take a value out again.")
+@click.option(
+    "--import",
+    "dotenv",
+    metavar="FILE",
+    shell_complete=options.complete_file,
+    help="Take client id, client secret and redirect URI out of a .env file (- for standard input).",
+)
+@click.option("--no-check", is_flag=True, help="Do not ask Procore whether it knows the app.")
+@click.option("--show", is_flag=True, help="Show what is set, and where; secrets only as set or not set.")
+@click.option("--remove", is_flag=True, help="Remove the environment's credentials.")
+@click.option("--yes", is_flag=True, help="With --remove: do not ask.")
 @options.as_json
 @options.debug
 @click.pass_obj
-def command(
-    teller: Teller,
-    environment: str | None,
-    client_id: str | None,
-    client_secret_stdin: bool,
-    redirect_uri: str | None,
-    company: int | None,
-    store: str | None,
-    default: bool,
-    show: bool,
-    as_json: bool,
-) -> None:
+def command(teller: Teller, /, environment: str | None, no_check: bool, **given: Any) -> None:
     """Set an environment's client id, client secret, redirect URI and company.
 
-    Without options it asks for the client id and the client secret. The secret is kept in the keyring.
+    Without options it asks for them. Procore is asked whether it knows the app before anything is saved. The
+    client secret is kept in the keyring.
     """
+    _refuse_contradictions(given)
+    if given["show"]:
+        from procore_cli.commands.showing import show
+
+        show(_load(environment, teller, is_strict=True), teller, as_json=given["as_json"])
+    elif given["remove"]:
+        from procore_cli.commands.removing import remove
+
+        remove(_load(environment, teller), teller, is_agreed=given["yes"])
+    elif not any(given[name] for name in (*_VALUES, "dotenv")):
+        _interview(environment, teller, may_check=not no_check)
+    else:
+        is_strict = not (given["redirect_uri"] or given["unset"] or given["dotenv"])
+        settings = _load(environment, teller, is_strict=is_strict)
+        _apply(settings, _read_draft(settings, given, teller), teller, may_check=not no_check)
+
+
+def configure_now(settings: Settings, teller: Teller) -> None:
+    """The interview for the environment in force, saved. Raises as `command`, click.Abort at Ctrl-C."""
+    from procore_cli import app_setup
+    from procore_cli.commands.interview import interview
+
+    draft = interview(settings, teller)
+    app_setup.validate(settings, draft)
+    app_setup.save(settings, draft, teller)
+
+
+def _refuse_contradictions(given: dict[str, Any]) -> None:
+    for name, others in _ALONE.items():
+        clash = next((other for other in others if given[other]), None) if given[name] else None
+        if clash:
+            first, second = (_OPTIONS.get(word, word.replace("_", "-")) for word in (name, clash))
+            raise UsageMistakeError(
+                f"--{first} and --{second} exclude each other.", "See procore-login configure --help."
+            )
+    twice = next((name for name in given["unset"] if given[name.replace("-", "_")]), None)
+    if twice:
+        raise UsageMistakeError(
+            f"--unset {twice} and --{twice} exclude each other.", "Leave one of them out."
+        )
+
+
+def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -> Settings:
+    """The settings; unless `is_strict` a bad redirect URI does not stop its own correction."""
+    from procore_cli.environments import DEFAULT_REDIRECT_URI
     from procore_cli.settings import Asked, load_settings
 
-    settings = load_settings(Asked(environment), os.environ, teller.warn)
+    asked = Asked(environment)
+    try:
+        settings = load_settings(asked, os.environ, teller.warn_once)
+    except BadUrlError:
+        if is_strict:
+            raise
+        environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
+        settings = load_settings(asked, environ, teller.warn_once)
     teller.environment = settings.environment.name
-    if show:
-        _show(settings, teller, as_json)
-        return
-    changes = Changes(
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        company=company,
-        store=store,
-        default_environment=settings.environment.name if default else None,
-    )
-    secret = _read_secret() if client_secret_stdin else None
-    if changes == Changes() and secret is None:
-        changes, secret = ask(settings, teller)
-    save(settings, changes, secret, teller)
+    return settings
 
 
-def ask(settings: Settings, teller: Teller) -> tuple[Changes, str]:
-    """Ask a person for client id and client secret. Raises UsageMistakeError where nobody can answer."""
-    name = settings.environment.name
-    if settings.is_demo:
-        raise UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
+def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> None:
+    from procore_cli.commands.interview import ask_environment, interview
+
     if not can_ask():
+        name = _load(environment, teller).environment.name
         raise UsageMistakeError(
             f"Nobody can be asked for the client id of {name}: this is not a terminal.",
             "Pass --client-id ID --client-secret-stdin, and the secret on standard input.",
         )
-    teller.say(f"The app for {name}: its client id and client secret are in Procore's Developer Portal,")
-    teller.say(f"and the redirect URI there must be exactly {settings.redirect_uri.text}")
-    client_id = click.prompt("Client id", default=settings.client_id, err=True).strip()
-    secret = click.prompt("Client secret (hidden)", hide_input=True, err=True)
-    return Changes(client_id=client_id), _check_secret(secret)
+    if environment is None and not os.environ.get("PROCORE_ENV"):
+        environment = ask_environment(_find_offered(), teller)
+    settings = _load(environment, teller)
+    draft = interview(settings, teller, may_check=may_check)
+    _apply(settings, draft, teller, may_check=False)
+    teller.say(f"Now sign up: procore-login signup --env {settings.environment.name}")
 
 
-def save(settings: Settings, changes: Changes, secret: str | None, teller: Teller) -> None:
-    """Store the secret, then write config.toml. Raises ConfigurationError, StorageError."""
-    from procore_cli.config import save_config
-    from procore_cli.credentials import save_secret
-    from procore_cli.folder import open_folder
-    from procore_cli.urls import read_redirect_uri
-    from procore_cli.world import new_client_secrets
-
-    name = settings.environment.name
-    if settings.is_demo and (changes.client_id or secret):
-        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
-    if changes.redirect_uri is not None:
-        read_redirect_uri(changes.redirect_uri, "--redirect-uri")
-    open_folder(settings.folder, teller.warn)
-    if secret is not None:
-        # First the secret: a config.toml that names an app without one would be half a change.
-        save_secret(
-            settings,
-            new_client_secrets(settings, changes.store or settings.store, teller),
-            changes.client_id,
-            secret,
-        )
-    save_config(settings.folder, name, changes)
-    teller.say(f"Saved for {name}.")
+def _find_offered() -> str:
+    """The environment in force, found without a word: it is loaded again once one is chosen."""
+    return _load(None, _Silent()).environment.name
 
 
-def can_ask() -> bool:
-    """Whether a person can be asked here."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+class _Silent(Teller):
+    def warn(self, text: str) -> None:
+        """Say nothing."""
 
 
-def _read_secret() -> str:
-    if sys.stdin.isatty():
-        return _check_secret(click.prompt("Client secret (hidden)", hide_input=True, err=True))
-    return _check_secret(sys.stdin.read(LONGEST_SECRET + 2))
+def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Draft:
+    from procore_cli.app_setup import Draft
 
-
-def _check_secret(text: str) -> str:
-    secret = text.strip()
-    if not secret:
-        raise UsageMistakeError("The client secret is empty.", "Pass it as one line on standard input.")
-    if len(secret) > LONGEST_SECRET or not secret.isprintable():
-        raise UsageMistakeError(
-            "The client secret is too long, or holds a control character.", "Copy it from the portal again."
-        )
-    return secret
-
-
-def _show(settings: Settings, teller: Teller, as_json: bool) -> None:
-    from procore_cli import tables
-    from procore_cli.world import new_client_secrets
-
-    name = settings.environment.name
-    stored = (
-        settings.is_demo
-        or settings.client_secret
-        or new_client_secrets(settings, settings.store, teller).find(name)
+    changes = Changes(
+        client_id=given["client_id"],
+        redirect_uri=given["redirect_uri"],
+        company=given["company"],
+        store=given["store"],
+        default_environment=settings.environment.name if given["default"] else None,
+        removed=frozenset(_UNSET[name] for name in given["unset"]),
     )
-    rows = {
-        "environment": settings.environment.name,
-        "client_id": settings.client_id,
-        "client_secret": "set" if stored else None,
-        "redirect_uri": settings.redirect_uri.text,
-        "company": settings.company,
-        "store": settings.store,
-    }
-    if as_json:
-        tables.print_json(rows)
-        return
-    table = [
-        (key.replace("_", " "), "not set" if value is None else str(value)) for key, value in rows.items()
-    ]
-    tables.print_table(table, title="procore-login configure")
+    if given["dotenv"]:
+        from procore_cli.commands.importing import read_import
+
+        return read_import(given["dotenv"], changes, teller)
+    return Draft(changes, _read_secret(teller) if given["client_secret_stdin"] else None)
+
+
+def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool) -> None:
+    from procore_cli import app_setup
+
+    app_setup.validate(settings, draft)
+    if may_check:
+        app_setup.check(settings, draft, teller)
+    app_setup.save(settings, draft, teller)
+
+
+def _read_secret(teller: Teller) -> str:
+    from procore_cli.commands.interview import LONGEST_SECRET, read_secret
+
+    if sys.stdin.isatty():
+        return ask(teller, "Client secret (hidden)", read_secret, hidden=True)
+    return read_secret(sys.stdin.read(LONGEST_SECRET + 2))

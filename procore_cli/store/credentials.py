@@ -52,6 +52,14 @@ class ClientSecrets:
         text = self._stores(self._store).load(_new_service(name), USERNAME)
         return None if text is None else _read_text(name, text)
 
+    def delete(self) -> bool:
+        """Remove the environment's secret; False if there was none."""
+        store, service = self._stores(self._store), _new_service(self._environment)
+        if store.load(service, USERNAME) is None:
+            return False
+        store.delete(service, USERNAME)
+        return True
+
 
 def _new_service(environment: str) -> str:
     return f"procore-login/{environment}/client-secret"

@@ -1,0 +1,233 @@
+"""An app set up for an environment: Procore is asked about it, then all of its values are kept, or none.
+
+Refuses to talk to a person; what is set already counts as what the person keeps.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from procore_cli.config import Changes
+from procore_cli.environments import MONTHLY, PRODUCTION
+from procore_cli.errors import ProcoreError, RefusedCredentialsError, StorageError, UsageMistakeError
+from procore_cli.models import AppCredentials
+
+if TYPE_CHECKING:
+    from procore_cli.procore.oauth import OAuth
+    from procore_cli.render import Teller
+    from procore_cli.settings import Settings
+    from procore_cli.store.credentials import ClientSecrets, StoredSecret
+
+# The variables that win over what is kept, by the name of the change.
+_VARIABLES: Mapping[str, str] = {
+    "client_id": "PROCORE_CLIENT_ID",
+    "redirect_uri": "PROCORE_REDIRECT_URI",
+    "company": "PROCORE_COMPANY_ID",
+    "store": "PROCORE_LOGIN_STORE",
+    "default_environment": "PROCORE_ENV",
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be kept for an environment.
+
+    `secret` is a client secret to keep, `standing` one that stays as it is; `moves` says that `secret` lies
+    in the store in force until now. They belong to `client_id`, None for the one in force. `source` is where
+    the values came from, `epilogue` what to say at the end.
+    """
+
+    changes: Changes
+    secret: str | None = field(default=None, repr=False)
+    standing: str | None = field(default=None, repr=False)
+    moves: bool = False
+    client_id: str | None = None
+    source: str = "the options"
+    epilogue: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The client secret that is kept; `is_lent` says that it is production's, for the monthly sandbox."""
+
+    client_id: str
+    login_origin: str
+    secret: str = field(repr=False)
+    is_lent: bool = False
+
+
+def find_kept(settings: Settings, teller: Teller) -> Kept | None:
+    """The client secret that the store in force keeps for the environment. Raises StorageError."""
+    from procore_cli.world import new_client_secrets
+
+    name = settings.environment.name
+    secrets = new_client_secrets(settings, settings.store, teller)
+    stored = secrets.find()
+    if stored is None and name == MONTHLY.name:
+        stored = secrets.find(PRODUCTION.name)
+    if stored is None:
+        return None
+    return Kept(stored.client_id, stored.login_origin, stored.secret, stored.environment != name)
+
+
+def find_standing(settings: Settings, kept: Kept | None, client_id: str) -> str | None:
+    """The client secret that an id has already: a variable's, or the kept one if it belongs to it."""
+    if settings.client_secret:
+        return settings.client_secret
+    if kept is None or kept.client_id != client_id:
+        return None
+    return kept.secret if kept.is_lent or kept.login_origin == settings.login_origin else None
+
+
+def validate(settings: Settings, draft: Draft) -> None:
+    """Refuse what cannot be kept, before anything is sent. Raises UsageMistakeError, BadUrlError."""
+    from procore_cli.urls import read_redirect_uri
+
+    if settings.is_demo and (draft.changes.client_id or draft.secret):
+        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
+    if draft.changes.redirect_uri is not None:
+        source = "--redirect-uri" if draft.source == "the options" else draft.source
+        read_redirect_uri(draft.changes.redirect_uri, source)
+
+
+def check(settings: Settings, draft: Draft, teller: Teller) -> None:
+    """Ask Procore whether it knows the app, where id and secret are known; where it cannot be asked, warn.
+
+    Raises RefusedCredentialsError, CaFileError.
+    """
+    from procore_cli.app_check import check_app
+    from procore_cli.procore.probe import Verdict
+
+    name = settings.environment.name
+    client_id = draft.changes.client_id or draft.client_id or settings.client_id
+    secret = draft.secret or draft.standing
+    if settings.is_demo or client_id is None or secret is None:
+        return
+    source = settings.client_id_source if client_id == settings.client_id else draft.source
+    app = AppCredentials(client_id, secret, source)
+    redirect = draft.changes.redirect_uri or settings.redirect_uri.text
+    try:
+        with _open_oauth(settings, teller) as oauth:
+            probe = check_app(oauth, app, redirect, settings.environment, teller.warn)
+    except ProcoreError as error:
+        teller.warn(f"{name}: client id and client secret could not be checked: {error.message}")
+        return
+    except RefusedCredentialsError as error:
+        raise RefusedCredentialsError(
+            f"{error.message} Nothing was saved.",
+            "Copy client id and client secret from the Developer Portal again;"
+            " --no-check saves them without asking.",
+        ) from None
+    if probe.verdict is Verdict.ACCEPTED:
+        teller.say("Procore knows this app.")
+
+
+def save(settings: Settings, draft: Draft, teller: Teller) -> None:
+    """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
+    from procore_cli.config import save_config
+    from procore_cli.folder import open_folder
+    from procore_cli.store.config_lock import hold_config
+
+    name = settings.environment.name
+    open_folder(settings.folder, teller.warn)
+    with hold_config(settings.folder, teller.warn):
+        # First the secret: a config.toml that names an app without one would be half a change.
+        with _secret_kept(settings, draft, teller):
+            save_config(settings.folder, name, draft.changes)
+        if draft.moves:
+            _forget_moved(settings, teller)
+    teller.say(f"Saved for {name}.")
+    for line in list_overrides(settings, draft, os.environ):
+        teller.warn(line)
+    for line in draft.epilogue:
+        teller.say(line)
+
+
+def list_overrides(settings: Settings, draft: Draft, environ: Mapping[str, str]) -> list[str]:
+    """What to warn of: variables that win over what was kept."""
+    from procore_cli.inherited import without_what_exec_set
+    from procore_cli.urls import find_origin
+
+    name = settings.environment.name
+    given = without_what_exec_set(name, {key: value for key, value in environ.items() if value})
+    kept = {key: getattr(draft.changes, key) for key in _VARIABLES}
+    pairs = [(_VARIABLES[key], str(value)) for key, value in kept.items() if value is not None]
+    if draft.secret is not None:
+        pairs.append(("PROCORE_CLIENT_SECRET", draft.secret))
+    winning = [variable for variable, value in pairs if given.get(variable, value) != value]
+    lines = []
+    if winning:
+        names = ", ".join(winning)
+        lines.append(f"{name}: what was saved is not in force while a variable says otherwise: {names}.")
+    if draft.secret is None and _leaves_secret_behind(settings, draft.changes):
+        lines.append(
+            f"{name}: a client secret that was kept before stays in the store {settings.store};"
+            f" give it again: procore-login configure --env {name} --client-secret-stdin"
+        )
+    if draft.secret is not None and given.get("PROCORE_LOGIN_URL"):
+        where = find_origin(settings.environment.login_url)
+        lines.append(
+            f"{name}: the client secret was kept for {where} (PROCORE_LOGIN_URL), and works there alone."
+        )
+    return lines
+
+
+def find_store(settings: Settings, changes: Changes) -> str:
+    """The store that will be in force: a variable wins over what is kept."""
+    is_fixed = settings.sources["store"] == "PROCORE_LOGIN_STORE"
+    return settings.store if is_fixed else changes.store or settings.store
+
+
+def _leaves_secret_behind(settings: Settings, changes: Changes) -> bool:
+    # Not looked for: another store is often chosen because the former one does not answer.
+    is_configured = settings.client_id is not None and not settings.is_demo and not settings.client_secret
+    return is_configured and find_store(settings, changes) != settings.store
+
+
+@contextmanager
+def _secret_kept(settings: Settings, draft: Draft, teller: Teller) -> Iterator[None]:
+    """The new secret is kept; it is the former one again if what follows fails."""
+    from procore_cli.credentials import save_secret
+    from procore_cli.world import new_client_secrets
+
+    if draft.secret is None:
+        yield
+        return
+    secrets = new_client_secrets(settings, find_store(settings, draft.changes), teller)
+    former = secrets.find()
+    save_secret(settings, secrets, draft.changes.client_id or draft.client_id, draft.secret)
+    try:
+        yield
+    except BaseException:
+        _restore(secrets, former)
+        raise
+
+
+def _restore(secrets: ClientSecrets, former: StoredSecret | None) -> None:
+    if former is None:
+        secrets.delete()
+    else:
+        secrets.save(former.client_id, former.login_origin, former.secret)
+
+
+def _forget_moved(settings: Settings, teller: Teller) -> None:
+    from procore_cli.world import new_client_secrets
+
+    try:
+        new_client_secrets(settings, settings.store, teller).delete()
+    except StorageError as error:
+        teller.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
+
+
+@contextmanager
+def _open_oauth(settings: Settings, teller: Teller) -> Iterator[OAuth]:
+    from procore_cli.procore.oauth import OAuth
+    from procore_cli.procore.transport import Transport
+
+    with closing(Transport(os.environ, settings.ca_bundle, teller.trace)) as transport:
+        yield OAuth(transport, settings.environment, time.time)

@@ -1,0 +1,84 @@
+"""One question to a person at a terminal, asked on stderr until the answer makes sense; decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from procore_cli.errors import ProcoreLoginError
+
+if TYPE_CHECKING:
+    from procore_cli.render import Teller
+
+T = TypeVar("T")
+
+_WIDEST = 88
+_NARROWEST = 20
+
+
+def can_ask() -> bool:
+    """Whether a person can be asked here."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()
+
+
+def explain(teller: Teller, text: str, *, first: str = "", indent: str = "") -> None:
+    """A paragraph in the terminal's width; `first` goes before its first line, `indent` before the others."""
+    lines = textwrap.wrap(
+        text,
+        _find_columns() - 1,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        teller.say(line)
+
+
+def ask(
+    teller: Teller,
+    label: str,
+    read: Callable[[str], T],
+    *,
+    offered: str | None = None,
+    hidden: bool = False,
+) -> T:
+    """Ask until `read` takes the answer; Enter alone takes what is `offered` ("" for nothing at all).
+
+    Raises click.Abort at Ctrl-C and Ctrl-D.
+    """
+    while True:
+        text = _prompt(label, offered, hidden)
+        try:
+            return read(text.strip())
+        except ProcoreLoginError as error:
+            explain(teller, f"{error.message} {error.hint}", first="  ", indent="  ")
+
+
+def confirm(question: str, *, default: bool) -> bool:
+    """Ask for yes or no. Raises click.Abort at Ctrl-C and Ctrl-D."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return click.confirm(question, default=default, err=True)
+
+
+def _prompt(label: str, offered: str | None, hidden: bool) -> str:
+    if len(f"{label} [{offered or ''}]: ") >= _find_columns():
+        # Broken where a word ends, not where the line does.
+        label = textwrap.fill(label, _find_columns() - 4) + ("\n" if offered else "")
+    # Python's input() would write a part of the prompt to stdout, which is for data.
+    with contextlib.redirect_stdout(sys.stderr):
+        answer = click.prompt(
+            label, default=offered, show_default=bool(offered), hide_input=hidden, err=True, type=str
+        )
+    return str(answer)
+
+
+def _find_columns() -> int:
+    # A terminal that does not know its width says 0, which Python before 3.11 passes on.
+    return min(max(shutil.get_terminal_size().columns or _WIDEST, _NARROWEST), _WIDEST)

@@ -1,0 +1,214 @@
+"""The questions of `configure`: Enter keeps what is there, and nothing is saved before the last answer."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from procore_cli import app_setup
+from procore_cli.app_setup import Draft, Kept
+from procore_cli.commands import portal
+from procore_cli.commands.asking import ask, confirm, explain
+from procore_cli.config import AppConfig, Changes
+from procore_cli.environments import DEFAULT_REDIRECT_URI, DEMO, ENVIRONMENTS, MONTHLY, PRODUCTION
+from procore_cli.errors import (
+    BadUrlError,
+    RefusedCredentialsError,
+    StorageError,
+    UsageMistakeError,
+)
+from procore_cli.urls import read_redirect_uri
+
+if TYPE_CHECKING:
+    from procore_cli.render import Teller
+    from procore_cli.settings import Settings
+
+LONGEST_SECRET = 4096
+_TYPED = "your answer"
+_NONE = ("-", "none")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is there before a question is asked; `secret` is what was typed before, or is kept."""
+
+    app: AppConfig
+    store: str | None
+    kept: Kept | None
+    client_id: str | None = None
+    secret: str | None = field(default=None, repr=False)
+
+
+def ask_environment(offered: str, teller: Teller) -> str:
+    """Which of Procore's environments; returns its name."""
+    choices = {name: e for name, e in ENVIRONMENTS.items() if e is not DEMO}
+    explain(teller, "Which environment of Procore is it for?")
+    for name, environment in choices.items():
+        explain(teller, environment.meaning, first=f"  {name:<12}", indent=" " * 14)
+    default = offered if offered in choices else PRODUCTION.name
+    return ask(teller, "Environment", _read_environment, offered=default)
+
+
+def interview(settings: Settings, teller: Teller, *, may_check: bool = True) -> Draft:
+    """Ask for everything, until Procore knows the app or the person wants to keep it all the same.
+
+    Raises RefusedCredentialsError where they do not, click.Abort at Ctrl-C and Ctrl-D.
+    """
+    name = settings.environment.name
+    if settings.is_demo:
+        raise UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
+    known = _find_known(settings, teller)
+    portal.introduce(name, teller)
+    client_id, secret = _ask_app(settings, known, teller)
+    rest = _ask_rest(known, teller)
+    while True:
+        draft = _new_draft(settings, known, client_id, secret, rest)
+        try:
+            if may_check:
+                app_setup.check(settings, draft, teller)
+            return draft
+        except RefusedCredentialsError as error:
+            explain(teller, portal.refused(name))
+            if not confirm("Enter client id and client secret again?", default=True):
+                if confirm("Save them all the same?", default=False):
+                    return draft
+                raise error from None
+        client_id, secret = _ask_app(settings, replace(known, client_id=client_id, secret=secret), teller)
+
+
+def read_secret(text: str) -> str:
+    """Check a client secret. Raises UsageMistakeError, which does not repeat it."""
+    secret = text.strip()
+    if not secret:
+        raise UsageMistakeError("The client secret is empty.", "Pass it as one line on standard input.")
+    if len(secret) > LONGEST_SECRET or not secret.isprintable():
+        raise UsageMistakeError(
+            "The client secret is too long, or holds a control character.", "Copy it from the portal again."
+        )
+    return secret
+
+
+def _find_known(settings: Settings, teller: Teller) -> _Known:
+    from procore_cli.config import load_config
+
+    # What there is to warn of has been said when the settings were loaded.
+    config = load_config(settings.folder, lambda _: None)
+    return _Known(config.app(settings.environment.name), config.store, _find_kept(settings, teller))
+
+
+def _find_kept(settings: Settings, teller: Teller) -> Kept | None:
+    try:
+        return app_setup.find_kept(settings, teller)
+    except StorageError as error:
+        teller.warn(f"{error.message} {error.hint}")
+        return None
+
+
+def _ask_app(settings: Settings, known: _Known, teller: Teller) -> tuple[str, str | None]:
+    """The client id, and the client secret if one was typed now or before."""
+    offered = known.client_id or known.app.client_id or settings.client_id
+    client_id = ask(teller, "Client id", read_client_id, offered=offered)
+    typed = known.secret if client_id == known.client_id else None
+    stands = bool(typed or app_setup.find_standing(settings, known.kept, client_id))
+    if known.kept is not None and not stands:
+        explain(teller, f"The client secret that is set belongs to the client id {known.kept.client_id}.")
+    label = "Client secret (hidden; set, Enter keeps it)" if stands else "Client secret (hidden)"
+    read = partial(_read_secret_or_none, may_be_empty=stands)
+    secret = ask(teller, label, read, offered="" if stands else None, hidden=True)
+    return client_id, secret or typed
+
+
+def _ask_rest(known: _Known, teller: Teller) -> Changes:
+    """Redirect URI, company and store."""
+    explain(teller, portal.REDIRECT)
+    redirect = ask(
+        teller,
+        "Redirect URI",
+        partial(_read_redirect, teller=teller),
+        offered=_offer_redirect(known.app),
+    )
+    kept = known.app.company
+    hint = "optional; Enter skips" if kept is None else f"Enter keeps {kept}, none removes it"
+    company = ask(teller, f"Company id ({hint})", read_company, offered="")
+    portal.explain_stores(teller)
+    store = ask(teller, "Store", _read_store, offered=known.store or "keyring")
+    removed = frozenset({"company"} if company in _NONE and kept is not None else ())
+    number = int(company) if company.isdigit() else None
+    return Changes(redirect_uri=redirect, company=number, store=store, removed=removed)
+
+
+def _offer_redirect(app: AppConfig) -> str:
+    text = app.redirect_uri or os.environ.get("PROCORE_REDIRECT_URI") or DEFAULT_REDIRECT_URI
+    try:
+        return read_redirect_uri(text, _TYPED).text
+    except BadUrlError:
+        return DEFAULT_REDIRECT_URI
+
+
+def _new_draft(settings: Settings, known: _Known, client_id: str, secret: str | None, rest: Changes) -> Draft:
+    """What differs from what is there."""
+    app = known.app
+    is_lent_id = app.client_id is None and settings.environment.name == MONTHLY.name
+    in_force = settings.client_id if is_lent_id and settings.client_id_source != "PROCORE_CLIENT_ID" else None
+    redirect = app.redirect_uri or DEFAULT_REDIRECT_URI
+    changes = replace(
+        rest,
+        client_id=None if client_id in (app.client_id, in_force) else client_id,
+        redirect_uri=None if rest.redirect_uri == redirect else rest.redirect_uri,
+        company=None if rest.company == app.company else rest.company,
+        store=None if rest.store == (known.store or "keyring") else rest.store,
+    )
+    standing = None if secret else app_setup.find_standing(settings, known.kept, client_id)
+    kept = known.kept
+    is_own = kept is not None and not kept.is_lent and kept.secret == standing
+    if is_own and app_setup.find_store(settings, changes) != settings.store:
+        return Draft(changes, standing, moves=True, client_id=client_id, source=_TYPED)
+    return Draft(changes, secret, standing, client_id=client_id, source=_TYPED)
+
+
+def _read_environment(text: str) -> str:
+    name = text.lower()
+    if name in ENVIRONMENTS and name != DEMO.name:
+        return name
+    if name == DEMO.name:
+        raise UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
+    from procore_cli.config import unknown_environment
+
+    raise unknown_environment(text, _TYPED)
+
+
+def read_client_id(text: str) -> str:
+    """Check a client id. Raises UsageMistakeError."""
+    if not text or len(text) > LONGEST_SECRET or not text.isprintable() or " " in text:
+        raise UsageMistakeError(
+            "This is no client id: it is empty, or holds a space.", "Copy it from the portal."
+        )
+    return text
+
+
+def _read_secret_or_none(text: str, *, may_be_empty: bool) -> str | None:
+    return None if may_be_empty and not text else read_secret(text)
+
+
+def _read_redirect(text: str, *, teller: Teller) -> str:
+    uri = read_redirect_uri(text, _TYPED)
+    for line in portal.advise(uri):
+        explain(teller, line, first="  ", indent="  ")
+    return uri.text
+
+
+def read_company(text: str) -> str:
+    """Check a company's id; "", "none" and "-" pass. Raises UsageMistakeError."""
+    if text.lower() in _NONE:
+        return text.lower()
+    if text and not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
+        raise UsageMistakeError("A company's id is a number, for example 123.", "none, or Enter, for none.")
+    return text
+
+
+def _read_store(text: str) -> str:
+    if text.lower() not in ("keyring", "file"):
+        raise UsageMistakeError("There are two stores:", "keyring and file.")
+    return text.lower()

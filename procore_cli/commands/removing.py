@@ -1,0 +1,56 @@
+"""`configure --remove`: an environment's credentials taken away; its accounts and their tokens stay."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from procore_cli.app_removal import remove_app
+from procore_cli.commands.asking import can_ask, confirm
+from procore_cli.errors import UsageMistakeError
+
+if TYPE_CHECKING:
+    from procore_cli.render import Teller
+    from procore_cli.settings import Settings
+
+_VARIABLES = ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET", "PROCORE_REDIRECT_URI", "PROCORE_COMPANY_ID")
+
+
+def remove(settings: Settings, teller: Teller, *, is_agreed: bool) -> None:
+    """Remove client secret, client id, redirect URI and company, once the person agrees.
+
+    Raises UsageMistakeError where nobody can be asked, ConfigurationError, StorageError, click.Abort.
+    """
+    name = settings.environment.name
+    if not is_agreed and not can_ask():
+        raise UsageMistakeError(
+            f"Nobody can be asked whether to remove the credentials of {name}: this is not a terminal.",
+            "Pass --yes as well.",
+        )
+    _say_who_is_signed_in(settings, teller)
+    if not is_agreed and not confirm(f"Remove the credentials of {name}?", default=False):
+        teller.say("Nothing was removed.")
+        return
+    is_removed = remove_app(settings, teller)
+    teller.say(f"Removed the credentials of {name}." if is_removed else f"{name} has no credentials here.")
+    left = [variable for variable in _VARIABLES if os.environ.get(variable)]
+    if left:
+        teller.warn(f"{name}: variables that are still set go on to count: {', '.join(left)}.")
+
+
+def _say_who_is_signed_in(settings: Settings, teller: Teller) -> None:
+    from procore_cli.roll import list_lines
+    from procore_cli.settings import Asked
+    from procore_cli.world import open_world
+
+    name = settings.environment.name
+    if not settings.database.exists():
+        return
+    with open_world(Asked(name, heeds_account=False), teller, online=False) as world:
+        lines = list_lines(world, with_strangers=False)
+    people = [line.profile.email or str(line.profile.procore_id) for line in lines if line.is_signed_in]
+    if people:
+        teller.warn(
+            f"Still signed in to {name}: {', '.join(people)}. Without the client secret their tokens can be"
+            f" neither refreshed nor revoked; to sign out first: procore-login signout --all --env {name}"
+        )

@@ -1,0 +1,256 @@
+"""`configure --import`: what is taken out of a `.env`, which lines are to be deleted, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from procore_cli.dotenv_file import CLIENT_SECRET as SECRET_NAMES
+from procore_cli.dotenv_file import Dotenv, read_dotenv
+from tests.cli import Machine, Result
+from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+
+REDIRECT = "http://localhost:4321/callback"
+PLAIN = f"CLIENT_ID={CLIENT_ID}\nCLIENT_SECRET={CLIENT_SECRET}\nREDIRECT_URI={REDIRECT}\n"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
+    machine.variables["PROCORE_REDIRECT_URI"] = ""
+    return machine
+
+
+def bring_in(machine: Machine, text: str | bytes, *more: str, mode: int = 0o600) -> Result:
+    """Import a file of this text, and see to it that it is not changed."""
+    path = machine.home / ".env"
+    raw = text if isinstance(text, bytes) else text.encode()
+    path.write_bytes(raw)
+    path.chmod(mode)
+    result = machine.run_here("configure", "--import", str(path), *more)
+    assert path.read_bytes() == raw
+    assert CLIENT_SECRET not in result.out + result.err
+    return result
+
+
+def kept(machine: Machine) -> str:
+    return "\n".join(path.read_text() for path in machine.keyring.iterdir())
+
+
+def say(result: Result, machine: Machine) -> str:
+    """stderr, with the file's path shortened."""
+    return result.err.replace(str(machine.home / ".env"), ".env")
+
+
+def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, provider: Provider) -> None:
+    result = bring_in(machine, PLAIN)
+
+    assert result.code == 0, result.err
+    assert "Procore knows this app." in result.err
+    assert "Delete line 2 of .env: it holds the client secret." in say(result, machine)
+    assert (machine.data / "config.toml").read_text() == (
+        f'[environments.production]\nclient_id = "{CLIENT_ID}"\nredirect_uri = "{REDIRECT}"\n'
+    )
+    assert CLIENT_SECRET in kept(machine)
+    assert provider.checks[0].form["redirect_uri"] == REDIRECT
+
+
+def test_refused_credentials_of_a_file_are_not_saved(machine: Machine) -> None:
+    result = bring_in(machine, PLAIN.replace(CLIENT_SECRET, "wrong"))
+
+    assert result.code == 3
+    assert "The client id comes from .env." in say(result, machine)
+    assert "Delete" not in result.err
+    assert kept(machine) == ""
+    assert not (machine.data / "config.toml").exists()
+
+
+def test_our_own_names_win_and_every_line_with_a_secret_is_named(machine: Machine) -> None:
+    text = f"""# Procore
+CLIENT_ID=tutorial
+CLIENT_SECRET=tutorials
+
+export PROCORE_CLIENT_ID='{CLIENT_ID}'
+PROCORE_CLIENT_SECRET="{CLIENT_SECRET}
+"
+PROCORE_COMPANY_ID=7
+CLIENT_SECRET=
+"""
+
+    result = bring_in(machine, text)
+
+    assert result.code == 0, result.err
+    assert "sets PROCORE_CLIENT_ID and CLIENT_ID to different values; the former counts" in result.err
+    assert "Delete lines 3 and 6-7 of .env: they hold the client secret." in say(result, machine)
+    assert "company = 7" in (machine.data / "config.toml").read_text()
+    assert CLIENT_SECRET in kept(machine)
+
+
+def test_the_same_value_twice_is_no_contradiction(machine: Machine) -> None:
+    result = bring_in(machine, PLAIN + f"PROCORE_CLIENT_ID={CLIENT_ID}\n")
+
+    assert result.code == 0
+    assert "different values" not in result.err
+
+
+def test_an_id_alone_is_saved_and_said_so(machine: Machine, provider: Provider) -> None:
+    result = bring_in(machine, "CLIENT_ID=x\n")
+
+    assert result.code == 0
+    assert "holds no client secret; only the rest was taken" in result.err
+    assert provider.checks == []
+
+
+def test_a_secret_alone_belongs_to_the_id_that_is_set(machine: Machine) -> None:
+    text = f"CLIENT_SECRET={CLIENT_SECRET}\n"
+
+    assert bring_in(machine, text).code == 3
+    machine.run_here("configure", "--client-id", CLIENT_ID)
+    assert bring_in(machine, text).code == 0
+    assert CLIENT_SECRET in kept(machine)
+
+
+def test_an_option_goes_before_the_file(machine: Machine) -> None:
+    bring_in(machine, PLAIN + "PROCORE_COMPANY_ID=7\n", "--company", "8", "--env", "sandbox")
+
+    assert "company = 8" in (machine.data / "config.toml").read_text()
+
+
+def test_a_file_that_others_can_read_is_warned_of(machine: Machine) -> None:
+    open_one, own = bring_in(machine, PLAIN, mode=0o644), bring_in(machine, PLAIN)
+
+    assert "can read .env (mode 0644)" in say(open_one, machine)
+    assert "can read" not in own.err
+
+
+def test_standard_input_is_read_and_nothing_is_to_delete(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(PLAIN))
+
+    result = machine.run_here("configure", "--import", "-")
+
+    assert result.code == 0
+    assert "Delete" not in result.err
+    assert CLIENT_SECRET in kept(machine)
+
+
+def test_a_pipe_of_the_shells_is_read(machine: Machine) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, PLAIN.encode())
+    os.close(writer)
+
+    assert machine.run_here("configure", "--import", f"/dev/fd/{reader}").code == 0
+    os.close(reader)
+
+
+def test_bytes_of_a_pipe_are_read(machine: Machine) -> None:
+    assert machine.run("configure", "--import", "-", stdin=PLAIN).code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "neither a client id nor a client secret"),
+        (b"OTHER=1\n", "PROCORE_CLIENT_ID, CLIENT_ID"),
+        (b"CLIENT_ID=\nCLIENT_SECRET=\n", "neither"),
+        (b"REDIRECT_URI=http://localhost/\n", "neither"),
+        (b"CLIENT_ID=\xff\n", "not UTF-8 text (byte 10)"),
+        (b"CLIENT_ID=a\0b\n", "not a text file"),
+        (b"#" * (1024 * 1024 + 1), "larger than 1 MiB"),
+        (b'CLIENT_ID=x\nCLIENT_SECRET="hu\nsh"\n', ".env, line 2-3: CLIENT_SECRET cannot be used"),
+        (b"CLIENT_ID=x\nCLIENT_SECRET='hu\x1bsh'\n", "control character"),
+        (b'CLIENT_ID="a b"\n', "CLIENT_ID cannot be used"),
+        (b"CLIENT_ID=x\nREDIRECT_URI=http://example.com/\n", "line 2"),
+        (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=seven\n", "PROCORE_COMPANY_ID cannot be used"),
+        (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=none\n", "PROCORE_COMPANY_ID cannot be used"),
+        (b'CLIENT_SECRET="hush\n', "line 1 could not be read"),
+    ],
+)
+def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine, text: bytes, words: str) -> None:
+    result = bring_in(machine, text)
+
+    assert result.code == 3
+    assert words in say(result, machine)
+    assert "Hint: " in result.err
+    assert "sh" not in result.err.replace("should", "").replace("hush", "sh") or "hu" not in result.err
+    assert not (machine.data / "config.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("missing", "no such file"), (".", "is a directory"), ("a\0b", "no file's name")]
+)
+def test_what_is_no_file_is_named(machine: Machine, name: str, words: str) -> None:
+    result = machine.run_here("configure", "--import", str(machine.home / name))
+
+    assert result.code == 3
+    assert words in result.err
+
+
+def test_lines_that_cannot_be_read_are_named_without_noise(
+    machine: Machine, caplog: pytest.LogCaptureFixture
+) -> None:
+    result = bring_in(machine, PLAIN + "\n\n'broken\n")
+
+    assert result.code == 0
+    assert "line 6 could not be read" in result.err
+    assert caplog.records == []
+
+
+FILES = [
+    PLAIN,
+    "A=1\r\nB=2\r\n",
+    "A=1\rB=2",
+    "\n\n A = b # c\n",
+    "A=b#c\nB='x # y'\nC=\"x\\ny\"\nD='x\\ny'\n",
+    "export A=1\nA=2\nB\n",
+    "A=1\nB=${A}2\nC=${MISSING:-d}\nD=$A\nE=${HOME}\nF='${A}'\n",
+    "A=\nB=''\n",
+    'A="multi\nline"\nB=3\n',
+    "A='unclosed\nB=1\n",
+    "'A'=1\n=2\nB = 3 4 \n",
+    "A=1\n\n# end",
+    "Ä=ö\n",
+]
+
+
+@pytest.mark.parametrize("text", FILES)
+def test_a_file_is_read_as_python_dotenv_reads_it(text: str) -> None:
+    ours = {line.name: line.value for line in read_dotenv(text, os.environ) if line.name}
+
+    theirs = dotenv_values(stream=io.StringIO(text, newline=""))
+    assert ours == {name: value or "" for name, value in theirs.items()}
+
+
+@pytest.mark.parametrize("text", FILES)
+def test_a_setting_stands_in_the_lines_that_are_named(text: str) -> None:
+    rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    for line in read_dotenv(text, {}):
+        if line.name:
+            assert line.name in rows[line.first - 1]
+            own = "\n".join(rows[line.first - 1 : line.last])
+            assert next(read_dotenv(own, {})).name == line.name
+
+
+def test_a_variable_of_ours_is_never_taken_for_a_value() -> None:
+    environ = {"PROCORE_CLIENT_SECRET": "hush", "HOME": "/home/x"}
+    text = "CLIENT_SECRET=${PROCORE_CLIENT_SECRET}\nA=${HOME}\n"
+
+    secret, home = read_dotenv(text, environ)
+
+    assert (secret.value, home.value) == ("", "/home/x")
+    assert Dotenv(".env", (secret, home)).find(SECRET_NAMES) is None
+
+
+def test_a_secret_is_not_in_what_a_line_shows() -> None:
+    (line,) = read_dotenv("CLIENT_SECRET=hush", {})
+
+    assert "hush" not in repr(line)
