@@ -143,5 +143,5 @@ def _callback_error(error: str, descriptions: list[str], environment_name: str) 
         )
     return UnexpectedAnswerError(
         f"{environment_name}: Procore ended the sign-in with an error ({reason}).",
-        "Try again later; if it stays, compare the app's settings in Procore's developer portal.",
+        "Try again later; if it happens again, compare the app's settings in the Developer Portal.",
     )

@@ -19,7 +19,15 @@ from procore_cli.procore.progress import Progress
 from procore_cli.procore.proxies import find_proxy
 from procore_cli.procore.stream import Call, Stream, new_request
 from procore_cli.procore.trace import exchange_line
-from procore_cli.procore.troubles import Route, answer_lost, redirected, too_large, trouble_of, unreachable
+from procore_cli.procore.troubles import (
+    Route,
+    answer_lost,
+    find_proxy_refusal,
+    redirected,
+    too_large,
+    trouble_of,
+    unreachable,
+)
 from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
@@ -60,6 +68,11 @@ class Transport:
         self._read_timeout_s = read_timeout_s
         self._progress = Progress(read_timeout_s)
         self._adapter: HTTPAdapter | None = None
+
+    def prepare(self, url: str) -> None:
+        """Load what an exchange with `url` needs; connects to nobody. Raises CaFileError, BadUrlError."""
+        request = new_request(Call("GET", url), _new_auth(None))
+        self._find_adapter().get_connection_with_tls_context(request, verify=True)
 
     def close(self) -> None:
         """Close the connections that were kept; the transport can be used again."""
@@ -125,6 +138,9 @@ class Transport:
         try:
             with self._translated(route):
                 response = self._dispatch(request, proxy)
+            if refusal := find_proxy_refusal(response.status_code, request.url or "", route):
+                response.close()
+                raise refusal
         except ProcoreLoginError as error:
             self._tell(request, type(error).__name__, started, {})
             raise

@@ -15,12 +15,21 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from procore_cli.procore.certificates import certificate_hint, certificate_words
 from procore_cli.urls import find_origin
 
 # Foreign libraries wrap an error in an error; deeper than this nothing new turns up.
 _MOST_CAUSES = 20
 _TUNNEL_ANSWER = re.compile(r"Tunnel connection failed: (\d{3})")
 _TRY_AGAIN = "Check the network and Procore's status page, then run the command again."
+_NO_NAME = "its name cannot be resolved"
+_NO_NAME_HINT = "Check the network; if only a proxy leads out of it, set HTTPS_PROXY to http://HOST:PORT."
+_PASSWORD_ASKED = 407
+_PROXY_HINTS = {
+    _PASSWORD_ASKED: "Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT, or correct it there; write special"
+    " characters as in a URL (%40 for @).",
+    None: "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY.",
+}
 
 
 @dataclass(frozen=True)
@@ -37,14 +46,21 @@ def unreachable(error: BaseException, route: Route, connect_timeout_s: float) ->
     reason = trouble_of(error, f"no connection within {connect_timeout_s:g} s")
     tunnel_status = _find_tunnel_status(error)
     if tunnel_status is not None or (route.proxy_host and _is_proxy_trouble(error)):
-        return _proxy_refusal(route, tunnel_status, reason)
-    if "certificate" in reason:
-        hint = "If your network inspects TLS, set REQUESTS_CA_BUNDLE to the file with its CA certificate."
-    else:
-        hint = _TRY_AGAIN
+        hint = _find_certificate_hint(error, str(route.proxy_host))
+        return _proxy_refusal(route, tunnel_status, reason, hint)
+    otherwise = _NO_NAME_HINT if reason == _NO_NAME else _TRY_AGAIN
     return UnreachableError(
-        f"{route.environment_name}: {route.host} cannot be reached: {reason}. Nothing was sent.", hint
+        f"{route.environment_name}: {route.host} cannot be reached: {reason}. Nothing was sent.",
+        _find_certificate_hint(error, route.host) or otherwise,
     )
+
+
+def find_proxy_refusal(status: int, url: str, route: Route) -> UnreachableError | None:
+    """The error for a plain http request that the proxy did not pass on; None if the answer is a server's."""
+    # In a tunnel no answer is the proxy's own (RFC 9110, section 15.5.8).
+    if status != _PASSWORD_ASKED or route.proxy_host is None or url.startswith("https:"):
+        return None
+    return _proxy_refusal(route, status, "")
 
 
 def answer_lost(reason: str, route: Route) -> AnswerLostError:
@@ -94,15 +110,24 @@ def _find_target(url: str, location: str) -> str:
         return "an unknown place"
 
 
-def _proxy_refusal(route: Route, tunnel_status: int | None, reason: str) -> UnreachableError:
-    if tunnel_status == 407:
+def _proxy_refusal(route: Route, status: int | None, reason: str, hint: str = "") -> UnreachableError:
+    if status == _PASSWORD_ASKED:
         reason = "it asks for a user name and password (407)"
-    elif tunnel_status is not None:
-        reason = f"it refuses to connect to {route.host} ({tunnel_status})"
+    elif status is not None:
+        reason = f"it refuses to connect to {route.host} ({status})"
     return UnreachableError(
         f"{route.environment_name}: the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
-        "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY.",
+        hint or _PROXY_HINTS.get(status, _PROXY_HINTS[None]),
     )
+
+
+def _find_certificate_hint(error: BaseException, host: str) -> str:
+    import ssl
+
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return certificate_hint(cause, host)
+    return ""
 
 
 def _is_proxy_trouble(error: BaseException) -> bool:
@@ -122,8 +147,8 @@ def _kinds(timed_out: str) -> list[tuple[type[BaseException], Callable[[Any], st
 
     # From the particular to the general: several of these are subclasses of a later one.
     return [
-        (socket.gaierror, lambda _: "its name cannot be resolved"),
-        (ssl.SSLCertVerificationError, _certificate_words),
+        (socket.gaierror, lambda _: _NO_NAME),
+        (ssl.SSLCertVerificationError, certificate_words),
         (ssl.SSLError, lambda e: f"TLS failed ({(e.reason or 'no reason').replace('_', ' ').lower()})"),
         (TimeoutError, lambda _: timed_out),
         (ConnectionRefusedError, lambda _: "connection refused"),
@@ -133,10 +158,6 @@ def _kinds(timed_out: str) -> list[tuple[type[BaseException], Callable[[Any], st
         (HTTPException, lambda _: "the answer is not HTTP"),
         (zlib.error, lambda _: "the answer cannot be decompressed"),
     ]
-
-
-def _certificate_words(error: Any) -> str:
-    return f"its certificate is not trusted ({getattr(error, 'verify_message', '') or 'no reason given'})"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -113,3 +113,51 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
     return Certificates(folder / "ca.pem", context)
+
+
+@pytest.fixture
+def new_context(tmp_path: Path) -> Callable[..., ssl.SSLContext]:
+    """Make a server context whose certificate, for `localhost`, has something wrong with it."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    def new(
+        *,
+        from_day: int = -1,
+        to_day: int = 1,
+        host: str = "localhost",
+        issuer: str = "unknown CA",
+        chain=False,
+    ) -> ssl.SSLContext:
+        ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.now(datetime.timezone.utc)
+        days = [now + datetime.timedelta(days=day) for day in (from_day, to_day)]
+
+        def certificate(subject: str, public_key: Any, signer: Any, is_ca: bool) -> bytes:
+            names = [
+                x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in (issuer, subject)
+            ]
+            builder = x509.CertificateBuilder(*names, public_key, x509.random_serial_number(), *days)
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            builder = builder.add_extension(x509.BasicConstraints(is_ca, None), critical=True)
+            signed = builder.sign(signer, hashes.SHA256())
+            return signed.public_bytes(serialization.Encoding.PEM)
+
+        signer = key if issuer == host else ca_key
+        pem = certificate(host, key.public_key(), signer, is_ca=False)
+        (tmp_path / "ca.pem").write_bytes(
+            pem if signer is key else certificate(issuer, ca_key.public_key(), ca_key, is_ca=True)
+        )
+        pem += (tmp_path / "ca.pem").read_bytes() if chain else b""
+        pem += key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        (tmp_path / "server.pem").write_bytes(pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "server.pem")
+        return context
+
+    return new

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import socket
 
 import pytest
 
 from procore_cli.errors import BadUrlError, UnreachableError
 from procore_cli.procore.proxies import find_proxy
+from procore_cli.procore.stream import Call
 from tests.procore import procore_servers as servers
 
 API = "https://api.procore.com/rest/v1.0/me"
@@ -140,6 +142,48 @@ def test_a_proxy_that_is_not_there_is_named_without_its_password(post):
         post("http://user:s3cret@proxy.invalid:3128")
     assert "the proxy proxy.invalid:3128 cannot be used: its name cannot be resolved" in caught.value.message
     assert "s3cret" not in caught.value.message
+
+
+def test_a_proxy_that_asks_for_a_password_says_how_to_give_it(serve, post):
+    proxy = serve(servers.closing_after(servers.http("407 Proxy Authentication Required", b"")))
+    with pytest.raises(UnreachableError) as caught:
+        post(proxy.url)
+    assert "http://USER:PASSWORD@HOST:PORT" in caught.value.hint
+    assert "%40 for @" in caught.value.hint
+
+
+def test_a_port_where_no_proxy_listens_is_the_proxys_fault(post):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(UnreachableError) as caught:
+        post(f"http://127.0.0.1:{port}")
+    reason = f"the proxy 127.0.0.1:{port} cannot be used: connection refused"
+    assert caught.value.message == f"sandbox: {reason}. Nothing was sent."
+
+
+def test_a_proxy_whose_own_certificate_is_unknown_leads_to_the_ca_file(serve, certificates, post):
+    proxy = serve(servers.hanging, certificates.context)
+    with pytest.raises(UnreachableError) as caught:
+        post(proxy.url)
+    assert f"the proxy {proxy.host} cannot be used: its certificate is not trusted" in caught.value.message
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_plain_request_that_the_proxy_holds_back_is_told_from_procores_answer(
+    serve, new_transport, environment_at, is_asked
+):
+    # A download may lead to plain http, where the proxy answers in the server's place.
+    server = serve(servers.answering(servers.http("407 Proxy Authentication Required", b"")))
+    transport = new_transport({"HTTP_PROXY": server.url} if is_asked else {})
+    call = Call("GET", "http://files.invalid/a" if is_asked else f"{server.url}/a")
+    if not is_asked:
+        with transport.open(call, environment=environment_at(server.url)) as stream:
+            assert stream.status == 407
+        return
+    with pytest.raises(UnreachableError, match=r"asks for a user name and password \(407\)") as caught:
+        transport.open(call, environment=environment_at(server.url))
+    assert f"the proxy {server.host} cannot be used" in caught.value.message
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,50 @@ def test_certifis_list_is_never_read(secure, certificates, post, monkeypatch):
 
 def test_a_certificate_for_another_name_is_refused(secure, certificates, post):
     server = secure()
-    with pytest.raises(UnreachableError, match="its certificate is not trusted"):
+    with pytest.raises(UnreachableError, match="its certificate is for another host"):
         post(server.url.replace("localhost", "127.0.0.1"), ca_bundle=str(certificates.ca_file))
     assert server.requests == []
+
+
+UNKNOWN_CA = "its certificate is not trusted: it was issued by a CA that this machine does not know"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words", "hint", "is_ca_known"),
+    [
+        ({"issuer": "localhost"}, "its certificate is not trusted: it is self-signed", "REQUESTS_CA", False),
+        ({}, UNKNOWN_CA, "If your network inspects TLS", False),
+        ({"chain": True}, UNKNOWN_CA, "If your network inspects TLS", False),
+        ({"from_day": -9, "to_day": -2}, "its certificate has expired", "date and time", True),
+        ({"from_day": 2, "to_day": 9}, "its certificate is not valid yet", "date and time", True),
+        ({"host": "portal.test"}, "its certificate is for another host", "login page", True),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_named(
+    serve, new_context, tmp_path, post, wrong, words, hint, is_ca_known
+):
+    server = serve(servers.answering(OK), new_context(**wrong))
+    with pytest.raises(UnreachableError) as caught:
+        post(server.url, ca_bundle=str(tmp_path / "ca.pem") if is_ca_known else None)
+    assert caught.value.message == f"sandbox: {server.host} cannot be reached: {words}. Nothing was sent."
+    assert hint in caught.value.hint
+    assert server.requests == []
+
+
+def test_a_network_that_inspects_tls_is_named_and_its_ca_can_be_believed(
+    serve, new_context, tmp_path, new_transport, environment_at
+):
+    # It answers CONNECT itself and shows a certificate of its own for Procore's host.
+    inspector = serve(servers.answering(OK), new_context(host="procore.test", chain=True))
+    proxy = serve(servers.tunnelling(int(inspector.host.partition(":")[2])))
+    url, variables = "https://procore.test", {"HTTPS_PROXY": proxy.url}
+    with pytest.raises(UnreachableError) as caught:
+        new_transport(variables).request("POST", url, environment=environment_at(url), form=FORM)
+    assert caught.value.message == f"sandbox: procore.test cannot be reached: {UNKNOWN_CA}. Nothing was sent."
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+    assert inspector.requests == []
+    trusting = new_transport(variables, ca_bundle=str(tmp_path / "ca.pem"))
+    assert trusting.request("POST", url, environment=environment_at(url), form=FORM).status == 200
 
 
 def test_a_server_without_tls_is_told_as_such(serve, post):

@@ -1,0 +1,108 @@
+"""docs/errors.md as data, and what it lacks; run it to see that: python -m tests.errors_page."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.error_texts import SOURCE, Text, error_classes, read_texts
+
+PAGE = Path(__file__).parents[1] / "docs/errors.md"
+_PLACEHOLDER = re.compile(r"[A-Z][A-Z]+")
+
+
+@cache
+def read_sections() -> dict[str, str]:
+    """The page's text below each second-level heading, in one line each."""
+    parts = re.split(r"^## (.+)$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    return {heading: " ".join(text.split()) for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def read_rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading, without backticks."""
+    text = PAGE.read_text("utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+@cache
+def read_classes() -> dict[str, tuple[str, int]]:
+    """Each class of errors.py with what it is made from and its exit code."""
+    tree = ast.parse((SOURCE / "errors.py").read_text("utf-8"))
+    found: dict[str, tuple[str, int]] = {}
+    for node in (each for each in tree.body if isinstance(each, ast.ClassDef)):
+        base = getattr(node.bases[0], "id", "")
+        found[node.name] = (base, _find_code(node, found.get(base, ("", 1))[1]))
+    return found
+
+
+def list_missing() -> list[str]:
+    """What the program can print and the page does not hold, one line each."""
+    hints = {fragment for text in read_texts() if text.kind == "hint" for fragment in text.fragments}
+    return [
+        f"{text.place}: {fragment!r} (section {heading!r})"
+        for text in read_texts()
+        if text.kind in ("message", "reason", "warning")
+        for heading in [find_heading(text)]
+        for fragment in text.fragments
+        if _is_said(fragment) and fragment not in _find_section(heading) and fragment not in hints
+    ]
+
+
+def list_invented() -> list[str]:
+    """What the page says that the program prints, and it does not."""
+    # Without what joins them: one fragment's colon may be the next one's.
+    known = {fragment.strip(' .,:;()"') for text in read_texts() for fragment in text.fragments}
+    fragments = sorted((each for each in known if re.search("[a-z]", each)), key=len, reverse=True)
+    return [spoken for spoken in _spoken() if re.search("[a-z]{2}", _without(spoken, fragments))]
+
+
+def find_heading(text: Text) -> str:
+    """Below which heading a text belongs; empty where any will do."""
+    if text.kind == "warning":
+        return "Warnings"
+    kind = text.maker
+    while kind and kind not in read_classes():
+        kind = error_classes().get(kind, "")
+    if not kind:
+        return ""
+    code = read_classes()[kind][1]
+    return "Exit codes 126 and 127" if code > 99 else f"Exit code {code}"
+
+
+def _is_said(fragment: str) -> bool:
+    # A single word is a value, such as a name.
+    return " " in fragment.strip(" .,:;()") and re.search("[a-z]{2}", fragment) is not None
+
+
+def _find_section(heading: str) -> str:
+    return read_sections()[heading] if heading else " ".join(read_sections().values())
+
+
+def _find_code(node: ast.ClassDef, inherited: int) -> int:
+    for line in node.body:
+        target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
+        if getattr(target, "id", "") == "exit_code" and isinstance(line, ast.Assign | ast.AnnAssign):
+            return int(ast.literal_eval(line.value or ast.Constant(1)))
+    return inherited
+
+
+def _spoken() -> Iterator[str]:
+    """The texts that stand at the head of an entry."""
+    for line in PAGE.read_text("utf-8").splitlines():
+        if line.startswith("- `"):
+            yield from re.findall("`([^`]+)`", line)
+
+
+def _without(spoken: str, fragments: list[str]) -> str:
+    for fragment in fragments:
+        spoken = spoken.replace(fragment, " ")
+    return _PLACEHOLDER.sub(" ", spoken)
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(["Missing:", *list_missing(), "Invented:", *list_invented(), ""]))

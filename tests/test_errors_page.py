@@ -1,0 +1,39 @@
+"""docs/errors.md holds every error and every warning of the program, and none that does not exist."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import errors_page
+from tests.error_texts import read_texts
+
+CODES = {"0", "1", "2", "3", "4", "5", "6", "7", "126, 127", "130"}
+
+
+def test_the_page_has_the_contracts_exit_codes() -> None:
+    assert {row[0] for row in errors_page.read_rows("Exit codes")} == CODES
+
+
+def test_the_page_has_each_class_with_its_root_and_its_exit_code() -> None:
+    shown = {name: (base, int(code)) for name, base, code, *_ in errors_page.read_rows("Classes")}
+    assert shown == errors_page.read_classes()
+
+
+def test_every_text_that_the_program_can_print_stands_on_the_page() -> None:
+    missing = errors_page.list_missing()
+    assert not missing, "\n".join(missing)
+
+
+def test_the_page_invents_no_text() -> None:
+    invented = errors_page.list_invented()
+    assert not invented, "\n".join(invented)
+
+
+@pytest.mark.parametrize("kind", ["message", "hint", "reason", "warning"])
+def test_the_source_was_really_read(kind: str) -> None:
+    assert sum(text.kind == kind for text in read_texts()) > 15
+
+
+def test_the_glossary_is_in_order_and_names_each_thing_once() -> None:
+    words = [row[0] for row in errors_page.read_rows("Glossary")]
+    assert words == sorted(set(words), key=str.casefold)

@@ -1,0 +1,165 @@
+"""What is drawn at 40, 80 and 200 columns, with and without Unicode, and whatever a person's name is."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import redirect_stdout
+
+import click
+import pytest
+from rich.cells import cell_len
+
+from procore_cli import cli, json_view, sinks, tables
+from procore_cli.errors import NotSignedInError
+from procore_cli.models import Profile
+from procore_cli.render import Teller
+
+WIDTHS = [40, 80, 200]
+LEGACY = ["ascii", "cp1252", "cp437", "cp932"]
+NAMES = {
+    "plain": "Joe Contractor",
+    "wide": "\u4e95\u4e0a \u5de5\u52d9\u5e97 " * 9,
+    "emoji": "\U0001f477\u200d\U0001f527 \U0001f3d7 Joe",
+    "combining": "J\u0301o\u0302e\u0308 C\u0327ontractor",
+    "right to left": "\u05d9\u05d5\u05e1\u05e3 \u202eJoe",
+    "300 characters": "x" * 300,
+    "lines": "Joe\nError: forged\tContractor\x1b[2J",
+    "accents": "J\u00f6\u00e9 C\u00f4ntract\u0153r",
+}
+# What light and dark backgrounds both leave readable.
+READABLE = {"", "bold", "green", "magenta"}
+
+
+class Terminal(io.TextIOWrapper):
+    """A terminal with an encoding of its own."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, errors="backslashreplace", newline="")
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def lines(self) -> list[str]:
+        """What was drawn, without colours."""
+        self.flush()
+        drawn = self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined]
+        return click.unstyle(drawn).splitlines()
+
+
+@pytest.fixture(params=WIDTHS)
+def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setenv("COLUMNS", str(request.param))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    return int(request.param)
+
+
+@pytest.fixture(params=["utf-8", *LEGACY])
+def encoding(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def draw(encoding: str, print_it: Callable[[], None]) -> list[str]:
+    """The lines on a terminal of that encoding."""
+    terminal = Terminal(encoding)
+    with redirect_stdout(terminal):
+        print_it()
+    return terminal.lines
+
+
+def draw_profile(encoding: str, name: str = NAMES["plain"]) -> list[str]:
+    return draw(encoding, lambda: tables.print_profile(profile(name), as_json=False, now=0, extra={}))
+
+
+def profile(name: str) -> Profile:
+    return Profile("production", 1, 11111, "joecontractor@procore.com", name, 123, 1_769_851_800)
+
+
+def test_a_profile_fits_and_its_frame_is_straight(width: int, encoding: str) -> None:
+    for name in NAMES.values():
+        lines = draw_profile(encoding, name)
+        is_framed = not lines[0].startswith("Procore")
+        assert not is_framed or {cell_len(line) for line in lines} == {cell_len(lines[0])}, name
+        assert max(map(cell_len, lines)) <= width, name
+        assert sum("joecontractor@procore.c" in line for line in lines) == 1, name
+
+
+@pytest.mark.parametrize("columns", [38, 40, 41, 42, 80])
+def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = draw_profile("utf-8")
+
+    assert sum("joecontractor@procore.com" in line for line in lines) == 1
+    assert max(map(cell_len, lines)) <= columns
+
+
+def test_columns_fit_or_become_a_panel_a_row(width: int, encoding: str) -> None:
+    names = ["Environment", "", "Name", "E-mail", "Procore id", "Token"]
+    for name in NAMES.values():
+        row = ["production", "*", name, "joecontractor@procore.com", "11111", "59 min"]
+        lines = draw(encoding, lambda row=row: tables.print_columns(names, [row, row]))  # type: ignore[misc]
+        assert max(cell_len(line.rstrip()) for line in lines) <= width, name
+        assert sum("joecontractor@procore.c" in line for line in lines) == 2, name
+
+
+@pytest.mark.parametrize("encoding", LEGACY)
+def test_without_unicode_a_frame_is_ascii(encoding: str) -> None:
+    lines = draw_profile(encoding)
+
+    assert "\n".join(lines).isascii()
+    assert lines[0].startswith("+- Procore production ")
+
+
+def test_an_old_windows_console_gets_a_frame_that_its_fonts_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console.detect_legacy_windows", lambda: True)
+
+    assert draw_profile("utf-8")[0].startswith("\u250c\u2500 Procore production ")
+
+
+def test_errors_and_warnings_are_one_line_each_whatever_the_encoding(width: int, encoding: str) -> None:
+    terminal = Terminal(encoding)
+    teller = Teller(terminal)
+    for name in NAMES.values():
+        teller.warn(f"{name} is signed out.")
+        teller.fail(
+            NotSignedInError(f"{name} is not signed in to demo.", "Run procore-login signin --env demo")
+        )
+
+    assert len(terminal.lines) == 3 * len(NAMES)
+    assert [line.split(":")[0] for line in terminal.lines[:3]] == ["Warning", "Error", "Hint"]
+
+
+def test_the_line_that_is_drawn_over_stays_on_one_row(width: int, encoding: str) -> None:
+    terminal = Terminal(encoding)
+    Teller(terminal).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
+
+    assert len(terminal.lines[-1]) < width
+
+
+def test_json_keeps_its_tokens_whatever_the_encoding(width: int, encoding: str) -> None:
+    for name in NAMES.values():
+        body = json.dumps({"name": name, "id": 11111}, ensure_ascii=False)
+        terminal = Terminal(encoding)
+        sinks.Screen(terminal).write_body(iter([body.encode()]), "application/json")
+        lines = terminal.lines
+        assert [line[:9] for line in lines] == ["{", '  "name":', '  "id": 1', "}"], name
+        value = json.dumps(name, ensure_ascii=False).replace("\u202e", "\\u202e")
+        shown = value.encode(encoding, "backslashreplace").decode(encoding)
+        assert lines[1].endswith(f"{shown},"), name
+
+
+def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
+    text = '{"a": [1, -2.5, true, false, null, "b", {}, []]}'
+    assert {style for line in json_view.read_lines(text) for _, style in line} <= READABLE
+
+
+@pytest.mark.parametrize("name", [None, *cli.COMMANDS])
+def test_help_fits(width: int, name: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--help"] if name is None else [name, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    # What is to be typed is not wrapped where it would no longer work.
+    assert [line for line in lines if len(line) > width and "  procore-login " not in line] == []
+    assert "\n".join(lines).isascii()
