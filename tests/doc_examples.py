@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -47,13 +49,8 @@ class Reader:
         """Set what `demo serve` printed, and sign up; the program is found by its name."""
         self.machine.variables |= variables
         assert self.machine.run("signup", "--browser", browser()).code == 0
-        programs = self.machine.home / "bin"
-        programs.mkdir()
-        script = programs / "procore-login"
-        script.write_text(f'#!/bin/sh\nexec {" ".join(command())} "$@"\n')
-        script.chmod(0o755)
         (self.machine.home / "work").mkdir()
-        self.environ = self.machine.environ() | {"PATH": f"{programs}:{os.environ['PATH']}"}
+        self.environ = self.machine.environ() | {"PATH": new_path(self.machine.home / "bin")}
 
     def run(self, example: Example) -> subprocess.CompletedProcess[str]:
         """Run a block in a folder of its own."""
@@ -105,6 +102,19 @@ class Reader:
             check=False,
             timeout=60,
         )
+
+
+def new_path(folder: Path) -> str:
+    """A PATH on which the program is found by its name, and curl even where the machine has none."""
+    programs = {"procore-login": command()}
+    if shutil.which("curl") is None:
+        programs["curl"] = [sys.executable, str(Path(__file__).with_name("plain_curl.py"))]
+    folder.mkdir()
+    for name, words in programs.items():
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        script.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
 
 
 def read_exports(lines: list[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from procore_cli.callback import pages
 from procore_cli.callback.outcome import Failure
 from procore_cli.cli import COMMANDS
 from procore_cli.environments import ENVIRONMENTS
-from tests import doc_examples
+from tests import doc_examples, readme_commands
 from tests.cli import Machine, browser
 
 ROOT = Path(__file__).parent.parent
@@ -52,15 +52,6 @@ def test_every_command_explains_itself(command: str, tmp_path: Path) -> None:
         assert "--debug" in result.out
         assert "Example: procore-login" in result.out
     assert not machine.data.exists()
-
-
-def test_alone_it_shows_the_commands(tmp_path: Path) -> None:
-    result = Machine(tmp_path / "machine").run_here()
-
-    assert result.code == 0
-    for command, help_line in COMMANDS.items():
-        assert command in result.out
-        assert help_line in result.out
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
@@ -153,3 +144,47 @@ def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
 
     assert [project["name"] for project in json.loads(projects.out)] == ["Seeded project"]
     assert refused.code == 5
+
+
+@pytest.fixture
+def follower(tmp_path: Path) -> Iterator[readme_commands.Follower]:
+    machine = Machine(tmp_path / "machine")
+    serving = machine.start("demo", "serve", "--port", "0", "--quiet")
+    assert serving.stdout is not None
+    try:
+        printed = doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(3)])
+        url = printed["PROCORE_LOGIN_URL"]
+        machine.variables |= {"PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
+        machine.variables |= {"BROWSER": browser(), "PROCORE_COMPANY_ID": "22222"}
+        readme_commands.configure(machine)
+        for options in ([], ["--env", "demo"]):
+            assert machine.run("signup", *options).code == 0
+        yield readme_commands.Follower(machine, url, readme_commands.new_environ(machine))
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=30)
+
+
+def test_the_readme_has_commands_of_every_kind() -> None:
+    commands = readme_commands.list_commands()
+
+    assert {"procore-login", "procore-login signup", *readme_commands.TALKING} <= set(commands)
+    assert any(text.startswith("curl ") for text in commands)
+
+
+def test_every_command_of_the_readme_works(follower: readme_commands.Follower) -> None:
+    follower.sign_in_elsewhere()
+    for text in readme_commands.list_in_order():
+        done = follower.run(text)
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+
+
+def test_every_option_that_a_row_of_the_table_names_is_one_of_the_command(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    rows = re.findall(r"^\| `procore-login (\w+)[^|]*\|(.*)\|$", README, re.MULTILINE)
+    assert rows
+    for name, text in rows:
+        help_text = machine.run_here(name, "--help").out
+        # What is said of another command stands with its name.
+        for option in re.findall(r"`(--[a-z-]+)[^`]*`", text):
+            assert option in help_text or option == "--account", f"{name} {option}"
