@@ -33,7 +33,7 @@ def find_account(world: World) -> Account:
 
     Raises NotSignedInError if nobody is current, UnknownAccountError.
     """
-    account = world.vault.find_account(world.settings.account)
+    account = world.teller.timed("account in the database", world.roster.find_account, world.settings.account)
     if account is None:
         raise _nobody_is_current(world)
     return account
@@ -41,7 +41,7 @@ def find_account(world: World) -> Account:
 
 def load(world: World, account: Account) -> Loaded:
     """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
-    loaded = world.vault.load(account)
+    loaded = world.teller.timed("tokens out of the store", world.vault.load, account)
     if loaded is None:
         raise world.vault.new_signed_out_error(account)
     check_tokens(world.settings, loaded.tokens.binding)
@@ -92,7 +92,8 @@ def renew(world: World, account: Account, seen: Loaded, *, may_ask: bool = True)
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(world, app, tokens.refresh_token, tokens.access_token)
 
-    renewed = world.vault.refresh(account, exchange, seen, discard, may_ask=may_ask)
+    with world.teller.phase("refresh"):
+        renewed = world.vault.refresh(account, exchange, seen, discard, may_ask=may_ask)
     # They may be another run's, of a sign-in to another app or host.
     check_tokens(world.settings, renewed.tokens.binding)
     return renewed
@@ -117,7 +118,8 @@ def ask_me(world: World, account: Account) -> tuple[Account, Loaded]:
         me = world.api.me(loaded.tokens.access_token)
     if me.id != account.user.procore_id:
         raise WrongPersonError(
-            f"{world.settings.environment.name}: /me says {me.id}, not {account.user.procore_id}.",
+            f"{world.settings.environment.name}: Procore says that this account is {me.id},"
+            f" not {account.user.procore_id}.",
             f"Run {sign_in_command(world)}",
         )
     return world.vault.remember(account, me), loaded
@@ -165,7 +167,7 @@ def switch_command(world: World) -> str:
 
 def _nobody_is_current(world: World) -> NotSignedInError:
     name = world.settings.environment.name
-    everybody = world.vault.list_accounts()
+    everybody = world.roster.list_accounts()
     present = [listed.account for listed in everybody if listed.is_signed_in]
     if present:
         return NotSignedInError(

@@ -8,16 +8,28 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import os
 import sys
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from procore_cli import __version__
 from procore_cli.__main__ import INTERRUPTED
-from procore_cli.errors import OutputError, ProcoreLoginError, UsageMistakeError
+from procore_cli.catalogue import list_in_order, write_commands
+from procore_cli.errors import OutputError, ProcoreLoginError
+from procore_cli.help_layout import Context, lay_out
 from procore_cli.render import Teller
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+# Set by the scripts of `completion`; click's own protocol.
+_COMPLETE = "_PROCORE_LOGIN_COMPLETE"
+_WIDEST_COLUMNS = 100
+_NARROWEST_COLUMNS = 40
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
 # Each command's module is procore_cli.commands.NAME; its help line stands here so that --help loads none.
@@ -33,6 +45,8 @@ COMMANDS = {
     "switch": "Make another account the current one.",
     "signout": "Revoke the tokens and delete them here.",
     "configure": "Set an environment's client id, secret and redirect URI.",
+    "doctor": "Check the whole path to a sign-in.",
+    "completion": "Print a script that completes this program's words.",
     "demo": "Run a pretend Procore to test against, or forget its state.",
 }
 
@@ -44,6 +58,8 @@ class _ReaderGoneError(Exception):
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports one only to run it."""
 
+    context_class = Context
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. Raises _ReaderGoneError, and whatever the command does."""
         try:
@@ -53,36 +69,48 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a newcomer needs them."""
-        return list(COMMANDS)
+        return list_in_order(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command. Returns None for a name that is none of ours."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"procore_cli.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        return lay_out(module.command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that was typed. Raises UsageMistakeError with the nearest one."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise _unknown_command(args[0])
+            from procore_cli.mistakes import unknown_command
+
+            raise unknown_command(args, COMMANDS)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        write_commands(formatter, COMMANDS)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands, or the program's own options, that begin with a word; imports no command."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        names = [name for name in list_in_order(COMMANDS) if name.startswith(incomplete)]
+        return [CompletionItem(name, help=COMMANDS[name]) for name in names]
 
 
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
+    options_metavar="COMMAND [OPTIONS]",
+    subcommand_metavar="",
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="All about one command: procore-login COMMAND --help",
 )
-@click.version_option(__version__, "--version", message="procore-login %(version)s")
+@click.version_option(__version__, "--version", message="procore-login %(version)s", help="Show the version.")
 @click.pass_context
 def group(ctx: click.Context) -> None:
     """Sign in to Procore from the command line, and stay signed in.
@@ -90,15 +118,35 @@ def group(ctx: click.Context) -> None:
     Try it without an account: procore-login signup --env demo
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        from procore_cli.greeting import greet
+
+        greet(ctx.obj)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code (contract, *Exit codes*)."""
     _escape_what_cannot_be_shown()
+    if os.environ.get(_COMPLETE):
+        from procore_cli.completing import answer
+
+        answer(group, os.environ[_COMPLETE], _COMPLETE)
+        return 0
+    started = time.monotonic()
     teller = Teller()
+    code = _run(arguments, teller)
+    teller.trace(f"ended with exit code {code} after {(time.monotonic() - started) * 1000:.0f} ms")
+    return code
+
+
+def _run(arguments: Sequence[str], teller: Teller) -> int:
     try:
-        group.main(list(arguments), prog_name="procore-login", standalone_mode=False, obj=teller)
+        group.main(
+            list(arguments),
+            prog_name="procore-login",
+            standalone_mode=False,
+            obj=teller,
+            terminal_width=_find_columns(),
+        )
         if sys.stdout is not None:
             sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
@@ -106,7 +154,9 @@ def run(arguments: Sequence[str]) -> int:
         teller.say("Stopped.")
         return INTERRUPTED
     except click.ClickException as error:
-        return _end(teller, _usage_error(error))
+        from procore_cli.mistakes import read_mistake
+
+        return _end(teller, read_mistake(error, arguments))
     except ProcoreLoginError as error:
         return _end(teller, error)
     except (BrokenPipeError, _ReaderGoneError):
@@ -128,6 +178,14 @@ def _escape_what_cannot_be_shown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _find_columns() -> int:
+    """How wide the help is: as the terminal, within what can be read."""
+    from shutil import get_terminal_size
+
+    # A terminal that does not know its width says 0, which Python before 3.11 passes on.
+    return max(_NARROWEST_COLUMNS, min(get_terminal_size().columns or 80, _WIDEST_COLUMNS)) - 1
 
 
 def _end(teller: Teller, error: ProcoreLoginError) -> int:
@@ -152,20 +210,6 @@ def _trace_back(teller: Teller, error: BaseException) -> None:
     )
 
 
-def _usage_error(error: click.ClickException) -> ProcoreLoginError:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "procore-login"
-    return UsageMistakeError(error.format_message(), f"See {command} --help.")
-
-
-def _unknown_command(name: str) -> UsageMistakeError:
-    import difflib
-
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    guess = f"Did you mean procore-login {near[0]}?" if near else "See procore-login --help."
-    return UsageMistakeError(f'There is no command "{name}".', guess)
-
-
 def _bug(error: Exception) -> ProcoreLoginError:
     # Only the class: the text of a foreign exception may hold anything.
     bug = ProcoreLoginError(
@@ -178,6 +222,4 @@ def _bug(error: Exception) -> ProcoreLoginError:
 
 def _silence_stdout() -> None:
     """Whoever read our stdout has gone (`| head`); the interpreter's last flush must not fail on it."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

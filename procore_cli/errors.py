@@ -66,6 +66,10 @@ class BrokenConfigError(ConfigurationError):
     """`config.toml` cannot be read or holds a value of the wrong type."""
 
 
+class BrokenDotenvError(ConfigurationError):
+    """The `.env` that `configure --import` names cannot be read, or holds no credentials."""
+
+
 class BrokenSeedError(ConfigurationError):
     """The seed file of `demo serve` cannot be read or holds a value that cannot be used."""
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from procore_cli import access, revocation
-from procore_cli.app_check import check_app
 from procore_cli.credentials import find_app
 from procore_cli.environments import EXPIRY_MARGIN_S
 from procore_cli.errors import (
@@ -43,19 +42,20 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
 
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
+    from procore_cli.app_check import check_app
     from procore_cli.callback.outcome import Home
     from procore_cli.procore import messages
 
-    settings = world.settings
+    settings, timed = world.settings, world.teller.timed
     environment, redirect = settings.environment, settings.redirect_uri
     # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.
     _check_who(world)
     app = find_app(settings, world.client_secrets)
-    world.vault.prove()
+    timed("proof of the store", world.vault.prove)
     _say_where_tokens_go(world)
     is_new_app = _is_new(world, app)
     if is_new_app:
-        check_app(world.oauth, app, redirect.text, environment, world.teller.warn)
+        timed("check of the app", check_app, world.oauth, app, redirect.text, environment, world.teller.warn)
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = messages.new_state(), messages.new_pkce()
     link = messages.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
@@ -63,24 +63,26 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
     with world.receive(link, is_ours, ways) as reception:
         # 3. The person logs in and consents in the browser.
         reception.invite()
+        world.prepare()
         # 4. The browser brings the authorization code, or a refusal.
-        callback = reception.wait()
+        callback = timed("waiting for the browser", reception.wait)
         with reception.showing_errors():
             code = messages.read_callback(callback, environment.name)
             # 5. The code is exchanged for the tokens.
-            answer = world.oauth.exchange(app, code, redirect.text, pkce.verifier)
+            exchange = world.oauth.exchange
+            answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)
             # 6. Who is it?
-            me = world.api.me(answer.access_token)
+            me = timed("question who it is", world.api.me, answer.access_token)
             _check_person(world, app, answer, me)
             # 7. The user's row and the tokens, both or neither.
             tokens = _token_set(world, app, answer)
-            saved = world.vault.save_signin(tokens, me)
+            saved = timed("saving", world.vault.save_signin, tokens, me)
         # 8. The browser goes on to /home, which shows the row.
-        reception.succeed(Home(saved.user, me, environment.name))
+        timed("answer to the browser", reception.succeed, Home(saved.user, me, environment.name))
     if is_new_app:
         _remember(world, app)
     # 9. The tokens that this account had before are of no use to anybody.
-    revocation.revoke_former(world, app, saved, tokens)
+    timed("end of the former tokens", revocation.revoke_former, world, app, saved, tokens)
     _say_who_was_current(world, saved)
     return SignedIn(
         access.new_profile(world, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new
@@ -98,7 +100,7 @@ def whoami(world: World) -> Profile:
 def whoami_offline(world: World) -> Profile:
     """Who is signed in, by the database alone. Raises SignInNeededError."""
     account = access.find_account(world)
-    return access.new_profile(world, account, world.vault.find_expiry(account))
+    return access.new_profile(world, account, world.roster.find_expiry(account))
 
 
 def refresh(world: World) -> Profile:

@@ -15,7 +15,6 @@ _TOKEN = re.compile(r'"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
 _INDENT = "  "
 _OPENING = ("[", "{")
 _CLOSING = ("]", "}")
-_WORDS = ("true", "false", "null")
 
 
 def is_json(text: str) -> bool:
@@ -63,5 +62,6 @@ def _style(token: str, following: str) -> str:
     if token in (*_OPENING, *_CLOSING, ":", ","):
         return ""
     if token.startswith('"'):
-        return "bold blue" if following == ":" else "green"
-    return "magenta" if token in _WORDS else "cyan"
+        # No blue, which dark backgrounds swallow; no cyan or yellow, which light ones do.
+        return "bold" if following == ":" else "green"
+    return "magenta"

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
+import time
 import unicodedata
-from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
 
 from procore_cli.errors import ProcoreLoginError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # The characters that reorder text around them (Unicode, UAX #9).
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -49,7 +53,7 @@ class Teller:
 
     def warn(self, text: str) -> None:
         """A line that a person should act on."""
-        self._write_label("Warning:", "yellow", text)
+        self._write_label("Warning:", "bold magenta", text)
 
     def warn_once(self, text: str) -> None:
         """As `warn`, for what several parts of a command may come across."""
@@ -68,6 +72,8 @@ class Teller:
         # Spaces wipe the former text, on terminals without escape sequences too.
         wiped = f"\r{' ' * len(self._shown_wait)}\r"
         # A terminal that does not know its width says 0, which Python before 3.11 passes on.
+        import shutil
+
         columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
         self._shown_wait = one_line(text)[: columns - 1]
         self._put(wiped + self._shown_wait)
@@ -75,7 +81,24 @@ class Teller:
     def trace(self, text: str) -> None:
         """A line for `--debug`."""
         if self.debug:
-            self._write(f"debug: {shown(text)}")
+            self._write(f"debug: {one_line(text)}")
+
+    def phase(self, name: str) -> AbstractContextManager[object]:
+        """How long a part of the command takes, failed or not, for `--debug`."""
+        return self._timed(name) if self.debug else nullcontext()
+
+    def timed(self, name: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `do` returns; it is a phase."""
+        with self.phase(name):
+            return do(*args, **kwargs)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.trace(f"phase: {name} took {(time.monotonic() - started) * 1000:.0f} ms")
 
     def fail(self, error: ProcoreLoginError) -> None:
         """What happened, and what to type or where to look."""
@@ -83,7 +106,7 @@ class Teller:
         message = error.message if known else f"{self.environment}: {error.message}"
         self._write_label("Error:", "bold red", message)
         if error.hint:
-            self._write_label("Hint:", "cyan", error.hint)
+            self._write_label("Hint:", "bold", error.hint)
 
     def _names_environment(self, text: str) -> bool:
         # In a path it does not count.
@@ -120,6 +143,15 @@ def is_animated(stream: TextIO | None) -> bool:
     """Whether a line may be drawn over: a terminal, and not a dumb one."""
     # Python has no stream at all where the descriptor is closed.
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def load_drawing() -> None:
+    """Load what a table on stdout is drawn with, if it will be, ahead of the moment when somebody waits."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        import rich.console
+        import rich.panel
+        import rich.table
+        import rich.text  # noqa: F401
 
 
 def new_console(stream: TextIO) -> Console:

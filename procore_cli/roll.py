@@ -84,21 +84,21 @@ def switch(world: World, who: str) -> Profile:
 
     Raises UnknownAccountError, SignInNeededError if it is not signed in, DatabaseError.
     """
-    account, before = world.vault.find_named(who), world.vault.find_current()
-    if not world.vault.switch(account):
-        raise world.vault.new_signed_out_error(account)
+    account, before = world.roster.find_named(who), world.roster.find_current()
+    if not world.roster.switch(account):
+        raise world.roster.new_signed_out_error(account)
     was = f" (it was {before.user.label})" if before and before.user != account.user else ""
     world.teller.say(
         f"The current account of {world.settings.environment.name} is {account.user.label}{was}."
     )
-    return access.new_profile(world, account, world.vault.find_expiry(account))
+    return access.new_profile(world, account, world.roster.find_expiry(account))
 
 
 def _list(world: World, *, with_strangers: bool) -> list[Listed]:
     name = world.settings.environment.name
     return [
         listed
-        for listed in world.vault.list_accounts()
+        for listed in world.roster.list_accounts()
         if name in listed.environments or (with_strangers and not listed.environments)
     ]
 

@@ -19,7 +19,7 @@ _UNBOUNDED = 10_000
 _NARROWEST = 20
 # A panel's two edges, each with a space.
 _FRAME = 4
-_MARKS = {"ok": ("\u2713", "green"), "warning": ("!", "yellow"), "failed": ("\u2717", "red")}
+_MARKS = {"ok": ("\u2713", "green"), "warning": ("!", "magenta"), "failed": ("\u2717", "red")}
 _PLAIN_MARKS = {"ok": "ok", "warning": "!", "failed": "x"}
 # 9999-12-31T23:59:59Z
 _LAST_SECOND = 253_402_300_799

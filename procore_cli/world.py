@@ -6,25 +6,27 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from procore_cli.environments import ENVIRONMENTS
-from procore_cli.errors import StorageError
-from procore_cli.render import Teller
+from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.render import Teller, load_drawing
 from procore_cli.settings import Asked, Settings, load_settings
 
 if TYPE_CHECKING:
     from procore_cli.callback.inbox import Pairs
     from procore_cli.callback.reception import Opener, Reception, Ways
-    from procore_cli.models import StoreName
+    from procore_cli.models import Environment, StoreName
     from procore_cli.procore.api import Api
     from procore_cli.procore.oauth import OAuth
     from procore_cli.procore.transport import Transport
     from procore_cli.store.apps import KnownApps
     from procore_cli.store.credentials import ClientSecrets
+    from procore_cli.store.opening import Storage
+    from procore_cli.store.roster import Roster
     from procore_cli.store.vault import Vault
 
 
@@ -34,25 +36,59 @@ class World:
 
     settings: Settings
     teller: Teller
-    vault: Vault
-    client_secrets: ClientSecrets
-    known_apps: KnownApps
     clock: Callable[[], float]
+    _storage: Storage
     _closing: ExitStack
+
+    @property
+    def roster(self) -> Roster:
+        """Who is known and current; loads nothing that keeps secrets."""
+        return self._storage.roster
+
+    @property
+    def vault(self) -> Vault:
+        """The accounts and their tokens."""
+        return self._storage.vault
+
+    @property
+    def client_secrets(self) -> ClientSecrets:
+        """The client secrets in the store in force."""
+        return self._storage.client_secrets
+
+    @property
+    def known_apps(self) -> KnownApps:
+        """The apps that somebody has signed in with here."""
+        return self._storage.known_apps
 
     @cached_property
     def oauth(self) -> OAuth:
         """The environment's OAuth server."""
         from procore_cli.procore.oauth import OAuth
 
-        return OAuth(self._transport, self.settings.environment, self.clock)
+        environment = self._environment
+        return OAuth(self._transport, environment, self.clock)
 
     @cached_property
     def api(self) -> Api:
         """The environment's API."""
         from procore_cli.procore.api import Api
 
-        return Api(self._transport, self.settings.environment)
+        environment = self._environment
+        return Api(self._transport, environment)
+
+    def prepare(self) -> None:
+        """Load what a sign-in needs once the browser is back, so that nobody waits for it then."""
+        load_drawing()
+        # What fails here fails again where it is used, and is told there.
+        with suppress(ProcoreLoginError):
+            _ = self.oauth, self.api
+            self._transport.prepare(self._environment.login_url)
+            self._transport.prepare(self._environment.api_url)
+
+    @cached_property
+    def _environment(self) -> Environment:
+        """Where things are sent; starts the embedded Procore if that is it and nobody has done so."""
+        return _put_online(self.settings, self.clock, self.teller, self._closing).environment
 
     @cached_property
     def _transport(self) -> Transport:
@@ -98,20 +134,31 @@ def open_world(
 ) -> Iterator[World]:
     """Load the settings and put the world together; starts the embedded Procore where it is needed.
 
-    `online` says that the command talks to Procore.
+    `online`: the command talks to Procore in any case; else the embedded one starts with the first call.
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
-    settings = load_settings(asked, os.environ, teller.warn_once)
+    with teller.phase("settings"):
+        settings = load_settings(asked, os.environ, teller.warn_once)
     teller.environment = settings.environment.name
-    for name, source in settings.sources.items():
-        teller.trace(f"{name} comes from {source}")
-    with ExitStack() as stack:
-        if online and settings.own_server:
-            from procore_cli.demo.server import DemoServer
+    if teller.debug:
+        from procore_cli.provenance import describe
 
-            server = stack.enter_context(DemoServer(settings.folder, clock, teller.warn))
-            settings = settings.at(server.url)
+        for line in describe(settings, asked, os.environ):
+            teller.trace(line)
+    with ExitStack() as stack:
+        if online:
+            settings = _put_online(settings, clock, teller, stack)
         yield _new_world(settings, teller, clock, stack)
+
+
+def _put_online(settings: Settings, clock: Callable[[], float], teller: Teller, stack: ExitStack) -> Settings:
+    """The settings with the embedded Procore's address, if that is what is meant; starts it then."""
+    if not settings.own_server or settings.environment.login_url:
+        return settings
+    from procore_cli.demo.server import DemoServer
+
+    server = stack.enter_context(DemoServer(settings.folder, clock, teller.warn))
+    return settings.at(server.url)
 
 
 def find_known_environments(teller: Teller) -> list[str]:
@@ -135,7 +182,7 @@ def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
         settings.folder, environment, settings.store, tell=teller.say, warn=teller.warn, database=database
     )
     try:
-        return storage.vault.is_known()
+        return storage.roster.is_known()
     except StorageError:
         # What is wrong with it is told when it is opened.
         return True
@@ -162,4 +209,4 @@ def _new_world(settings: Settings, teller: Teller, clock: Callable[[], float], s
         database=settings.database,
         clock=clock,
     )
-    return World(settings, teller, storage.vault, storage.client_secrets, storage.known_apps, clock, stack)
+    return World(settings, teller, clock, storage, stack)

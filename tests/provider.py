@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 CLIENT_ID = "client-of-the-tests"
@@ -58,6 +58,7 @@ class Provider:
         self.script: dict[str, Callable[[Request], Answer | None]] = {}
         self.issued: list[str] = []
         self.url = ""
+        self.connections = 0
         self._codes: dict[str, dict[str, str]] = {}
         self._alive: set[str] = set()
         self._bearers: set[str] = set()
@@ -157,11 +158,21 @@ class Provider:
         return Answer(200, self.person)
 
 
+P = TypeVar("P", bound=Provider)
+
+
 @contextmanager
-def serving(provider: Provider) -> Iterator[Provider]:
-    """Run the provider on a free port of 127.0.0.1; its `url` is set."""
+def serving(provider: P, *, protocol: str = "HTTP/1.0") -> Iterator[P]:
+    """Run the provider on a free port of 127.0.0.1; its `url` is set. With HTTP/1.1 it keeps connections."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = protocol
+        disable_nagle_algorithm = True
+
+        def setup(self) -> None:
+            super().setup()
+            provider.connections += 1
+
         def do_GET(self) -> None:
             self._answer({})
 

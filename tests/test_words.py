@@ -76,9 +76,8 @@ def test_each_thing_has_one_name(pattern: str) -> None:
 def test_the_listeners_pages_use_the_same_names(pattern: str) -> None:
     tree = next(module.tree for module in read_modules() if module.path.match("callback/pages.py"))
     texts = [fixed(node) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    # Procore's own word, which the tutorial's page shows; and a browser's user knows a computer.
-    found = [text.replace("this computer", "") for text in texts if text != "login"]
-    assert [text for text in found if re.search(pattern, text)] == []
+    # Procore's own word, which the tutorial's page shows.
+    assert [text for text in texts if text != "login" and re.search(pattern, text)] == []
 
 
 def test_a_text_begins_with_a_capital_or_with_what_is_put_in() -> None:

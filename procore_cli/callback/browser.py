@@ -72,7 +72,7 @@ def find_browser(
     """
     if wanted is not None:
         return _read_wanted(wanted, platform, which)
-    named = _find_in_variable(environ.get("BROWSER", ""), platform, which)
+    named = find_in_variable(environ.get("BROWSER", ""), platform, which)
     return named or _find_of_system(environ, platform, which)
 
 
@@ -91,7 +91,8 @@ def _read_wanted(wanted: str, platform: str, which: Which) -> Browser:
     return browser
 
 
-def _find_in_variable(value: str, platform: str, which: Which) -> Browser | None:
+def find_in_variable(value: str, platform: str, which: Which) -> Browser | None:
+    """The first graphical browser of those that the variable BROWSER names, or None."""
     for text in value.split(";" if platform == "win32" else ":"):
         browser = _find_command(text, platform, which)
         if browser and not _is_text(browser):

@@ -86,7 +86,7 @@ class Listener:
         self._open.callback(self._end_connections)
         for server in servers:
             threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True).start()
-            self._open.callback(server.shutdown)
+        self._open.callback(_shut_down, servers)
 
     def succeed(self, home: Home) -> None:
         """Send the browser that waits, and any that comes back later, to `/home`."""
@@ -147,6 +147,15 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: the client has gone, or was too slow, and the terminal need not know."""
+
+
+def _shut_down(servers: list[_Server]) -> None:
+    # Each takes a moment to notice: they do at the same time.
+    ending = [threading.Thread(target=server.shutdown) for server in servers]
+    for each in ending:
+        each.start()
+    for each in ending:
+        each.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

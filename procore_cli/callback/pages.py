@@ -16,7 +16,7 @@ HOME_PATH: Final = "/home"
 BUTTONS: Final = {
     "/": (
         "Sign Up with Procore",
-        "Connect this computer",
+        "Connect this machine",
         'Been here before? <a href="/signin">Sign in instead</a>',
     ),
     "/signin": (
@@ -67,7 +67,7 @@ def button_page(path: str, authorize_url: str, environment: str, carries_to: str
     label, heading, other = BUTTONS[path]
     body = (
         f"<h1>{heading}</h1>"
-        '<p class="lead">Procore asks whether procore-login may act for you on this computer, '
+        '<p class="lead">Procore asks whether procore-login may act for you on this machine, '
         "and then sends you back here.</p>"
         f'<a class="button" href="{_shown(authorize_url)}">{label}</a>'
         f'<p class="aside">{other}</p>'
@@ -153,7 +153,7 @@ def _page(title: str, body: str, environment: str, tone: str, carries_to: str | 
         f'<link rel="icon" href="{ICON}"><style>{STYLE}</style></head>'
         f'<body class="{tone}"><main><div class="symbol" aria-hidden="true">'
         f'<svg viewBox="0 0 24 24">{SYMBOLS[tone]}</svg></div>{body}</main>'
-        f"<footer>procore-login on this computer \u00b7 {_shown(environment)}</footer>"
+        f"<footer>procore-login on this machine \u00b7 {_shown(environment)}</footer>"
         "</body></html>"
     )
 

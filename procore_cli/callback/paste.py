@@ -174,7 +174,7 @@ class Paster:
             why = "it belongs to another sign-in, or was altered"
         except PasteError as error:
             why = str(error)
-        self._tell(f"What was pasted cannot be used: {why}. Please paste again.")
+        self._tell(f"What was pasted cannot be used: {why}. Paste it again.")
         return False
 
     def _read(self, line: bytes) -> Pairs:

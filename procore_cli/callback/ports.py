@@ -79,7 +79,7 @@ def _port_taken(error: OSError, address: str, port: int, environment: str) -> Po
         f"The sign-in to {environment} cannot listen at port {port} of {address}: {reason} "
         f"(errno {number}, {name}).",
         f"{_way_out(number, port)}, or sign in with --paste, or register another redirect URI "
-        "in the portal and set it with `procore-login configure --redirect-uri`.",
+        "in the Developer Portal and set it with `procore-login configure --redirect-uri`.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from procore_cli.roll import Line
 
 
-@click.command(epilog="Example: procore-login accounts --check, as a monitoring job would")
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_DB"),
+    codes={"4": "with --check: somebody has to sign in (again)"},
+    epilog="Example: procore-login accounts --check, as a monitoring job would",
+)
 @options.environment
 @click.option("--check", is_flag=True, help="Ask Procore about each; exit 4 if somebody has to sign in.")
 @options.as_json

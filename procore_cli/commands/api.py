@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
 from procore_cli.render import Teller
 
@@ -22,7 +23,7 @@ _FIELDS = {"raw_fields": False, "fields": True}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-class ApiCommand(click.Command):
+class ApiCommand(ExplainedCommand):
     """A command that knows in which order its fields were typed, which lists of objects depend on."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -32,10 +33,20 @@ class ApiCommand(click.Command):
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=ApiCommand, epilog="Example: procore-login api projects --company 123 --paginate --jsonl")
-@click.argument("path")
+@click.command(
+    cls=ApiCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID", "PROCORE_ACCESS_TOKEN"),
+    codes={"4": "somebody has to sign in (again)", "5": "Procore answered with an error, or was not reached"},
+    epilog="Example: procore-login api projects --company 123 --paginate --jsonl",
+)
+@click.argument("path", shell_complete=options.complete_words("me", "companies", "projects"))
 @click.option(
-    "-X", "--method", type=click.Choice(_METHODS, case_sensitive=False), help="GET, or POST with a body."
+    "-X",
+    "--method",
+    type=click.Choice(_METHODS, case_sensitive=False),
+    metavar="METHOD",
+    shell_complete=options.complete_words(*_METHODS),
+    help="Another than GET, or POST with a body.",
 )
 @click.option(
     "-f", "--raw-field", "raw_fields", multiple=True, metavar="KEY=VALUE", help="A field that is text."
@@ -48,7 +59,13 @@ class ApiCommand(click.Command):
     metavar="KEY=VALUE",
     help="A field that may be a number, true, false, null, or @FILE (@- is standard input).",
 )
-@click.option("--input", "input_name", metavar="FILE", help="The body: a file, or - for standard input.")
+@click.option(
+    "--input",
+    "input_name",
+    metavar="FILE",
+    shell_complete=options.complete_file,
+    help="The body: a file, or - for standard input.",
+)
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Another header.")
 @click.option("--company", type=click.IntRange(min=1), metavar="ID", help="The company that the call is for.")
 @click.option("--paginate", is_flag=True, help="Go on to the next page until there is none.")
@@ -56,7 +73,13 @@ class ApiCommand(click.Command):
 @click.option("--jsonl", is_flag=True, help="One item a line, of a list or of the list in `data`.")
 @click.option("-i", "--include", is_flag=True, help="Show the status line and the headers first.")
 @click.option("--silent", is_flag=True, help="Print no body.")
-@click.option("-o", "--output", metavar="FILE", help="Save the body in a file, once it is there whole.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=options.complete_file,
+    help="Save the body in a file, once it is there whole.",
+)
 @click.option(
     "--max-wait",
     "max_wait_s",

@@ -72,10 +72,8 @@ def _ask() -> str:
 
 
 def _keep(world: World, company: int) -> None:
-    from procore_cli.config import Changes, save_config
-    from procore_cli.folder import open_folder
+    from procore_cli import app_setup
+    from procore_cli.config import Changes
 
-    name = world.settings.environment.name
-    open_folder(world.settings.folder, world.teller.warn)
-    save_config(world.settings.folder, name, Changes(company=company))
-    world.teller.say(f"Kept {company} for {name}. Run the command again.")
+    app_setup.save(world.settings, app_setup.Draft(Changes(company=company)), world.teller)
+    world.teller.say("Run the command again.")

@@ -10,6 +10,7 @@ import click
 
 from procore_cli.commands import options
 from procore_cli.commands.asking import ask, can_ask
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.config import Changes
 from procore_cli.errors import BadUrlError, UsageMistakeError
 from procore_cli.render import Teller
@@ -43,7 +44,10 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
 
 
 @click.command(
-    epilog="Example: procore-login configure --env sandbox --client-id ID --client-secret-stdin < secret"
+    cls=ExplainedCommand,
+    variables=["PROCORE_ENV", "PROCORE_CLIENT_ID", "PROCORE_COMPANY_ID", "PROCORE_LOGIN_STORE"],
+    codes={"3": "Procore refused client id and client secret: nothing is saved"},
+    epilog="Example: procore-login configure --env sandbox --client-id ID --client-secret-stdin < secret",
 )
 @options.environment
 @click.option(

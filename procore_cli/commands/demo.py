@@ -40,7 +40,12 @@ def command(ctx: click.Context) -> None:
     metavar="N",
     help=f"The port on 127.0.0.1; 0 is any free one. [default: {USUAL_PORT}, else any free one]",
 )
-@click.option("--seed", metavar="FILE", help="JSON with users, companies and projects to begin with.")
+@click.option(
+    "--seed",
+    metavar="FILE",
+    shell_complete=options.complete_file,
+    help="JSON with users, companies and projects to begin with.",
+)
 @click.option(
     "--expires-in",
     "lifetime_s",

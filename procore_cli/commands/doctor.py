@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.doctor.check import Check
 
 
-@click.command(epilog="Example: procore-login doctor --env sandbox --offline")
+@click.command(
+    cls=ExplainedCommand,
+    epilog="Example: procore-login doctor --env sandbox --offline",
+    variables=["PROCORE_ENV", "PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB", "HTTPS_PROXY"],
+    codes={"0": "signing in can work", "other": "that of the first check that failed"},
+)
 @options.environment
 @click.option("--offline", is_flag=True, help="Skip what needs the network.")
 @options.as_json

@@ -8,10 +8,14 @@ import sys
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 
 @click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID", "PROCORE_ACCESS_TOKEN"),
+    codes={"126": "COMMAND cannot be started", "127": "COMMAND does not exist"},
     # What follows the command's name is the command's, options too.
     context_settings={"allow_interspersed_args": False},
     options_metavar="[OPTIONS] [--]",
@@ -35,7 +39,14 @@ from procore_cli.render import Teller
     help="How long the token must be valid at least.",
 )
 @options.debug
-@click.argument("words", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument(
+    "words",
+    metavar="COMMAND...",
+    nargs=-1,
+    required=True,
+    type=click.UNPROCESSED,
+    shell_complete=options.complete_file,
+)
 @click.pass_obj
 def command(
     teller: Teller,

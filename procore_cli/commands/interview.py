@@ -85,7 +85,8 @@ def read_secret(text: str) -> str:
         raise UsageMistakeError("The client secret is empty.", "Pass it as one line on standard input.")
     if len(secret) > LONGEST_SECRET or not secret.isprintable():
         raise UsageMistakeError(
-            "The client secret is too long, or holds a control character.", "Copy it from the portal again."
+            "The client secret is too long, or holds a control character.",
+            "Copy it from the Developer Portal again.",
         )
     return secret
 
@@ -183,7 +184,7 @@ def read_client_id(text: str) -> str:
     """Check a client id. Raises UsageMistakeError."""
     if not text or len(text) > LONGEST_SECRET or not text.isprintable() or " " in text:
         raise UsageMistakeError(
-            "This is no client id: it is empty, or holds a space.", "Copy it from the portal."
+            "This is no client id: it is empty, or holds a space.", "Copy it from the Developer Portal."
         )
     return text
 

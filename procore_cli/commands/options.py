@@ -3,13 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from procore_cli.environments import ENVIRONMENTS
 from procore_cli.render import Teller
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def complete_environment(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """The environments that begin with a word."""
+    from click.shell_completion import CompletionItem
+
+    found = [known for known in ENVIRONMENTS.values() if known.name.startswith(incomplete)]
+    return [CompletionItem(known.name, help=known.meaning) for known in found]
+
+
+def complete_account(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """The accounts, of the environment that the line names, that begin with a word."""
+    from click.shell_completion import CompletionItem
+
+    from procore_cli.candidates import list_people
+
+    people = list_people(ctx.params.get("environment"))
+    return [CompletionItem(who, help=about) for who, about in people if who.startswith(incomplete)]
+
+
+def complete_file(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Files: the shell knows them."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_words(*words: str) -> Callable[..., list[CompletionItem[str]]]:
+    """Those of some words that begin with what was typed, in either case."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        from click.shell_completion import CompletionItem
+
+        typed = incomplete.casefold()
+        return [CompletionItem(word) for word in words if word.casefold().startswith(typed)]
+
+    return complete
 
 
 def environment(command: F) -> F:
@@ -20,13 +65,21 @@ def environment(command: F) -> F:
         "environment",
         metavar="NAME",
         callback=_refuse_empty,
+        shell_complete=complete_environment,
         help="production, sandbox, monthly, federal or demo.",
     )(command)
 
 
 def account(help_text: str) -> Callable[[F], F]:
     """`--account WHO`: an e-mail or Procore id."""
-    return click.option("-a", "--account", metavar="WHO", callback=_refuse_empty, help=help_text)
+    return click.option(
+        "-a",
+        "--account",
+        metavar="WHO",
+        callback=_refuse_empty,
+        shell_complete=complete_account,
+        help=help_text,
+    )
 
 
 def as_json(command: F) -> F:
@@ -42,7 +95,7 @@ def debug(command: F) -> F:
         expose_value=False,
         is_eager=True,
         callback=_set_debug,
-        help="Show each step.",
+        help="Show each step on stderr; no secret is in it.",
     )(command)
 
 
@@ -56,4 +109,7 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
 def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
     teller = ctx.find_root().obj
     if value and isinstance(teller, Teller):
+        from procore_cli.provenance import describe_program
+
         teller.debug = True
+        teller.trace(describe_program())

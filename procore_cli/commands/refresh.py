@@ -5,10 +5,16 @@ from __future__ import annotations
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 
-@click.command(epilog="Example: procore-login refresh --env sandbox")
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT"),
+    codes={"4": "Procore refused the refresh token: sign in again"},
+    epilog="Example: procore-login refresh --env sandbox",
+)
 @options.environment
 @options.account("Another account than the current one: its e-mail or Procore id.")
 @options.as_json

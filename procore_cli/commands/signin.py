@@ -5,10 +5,20 @@ from __future__ import annotations
 import click
 
 from procore_cli.commands import browserflow, options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 
-@click.command(epilog="Example: procore-login signin --account joecontractor@procore.com")
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_CLIENT_ID", "PROCORE_LOGIN_STORE", "BROWSER", "HTTPS_PROXY"),
+    codes={
+        "3": "no app, or one that Procore refuses",
+        "4": "denied, timed out, or the wrong person",
+        "7": "the port is taken, and nobody can paste",
+    },
+    epilog="Example: procore-login signin --account joecontractor@procore.com",
+)
 @options.environment
 @options.account("Save only if this e-mail or Procore id signs in.")
 @browserflow.flow_options

@@ -5,11 +5,17 @@ from __future__ import annotations
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.errors import UsageMistakeError
 from procore_cli.render import Teller
 
 
-@click.command(epilog="Example: procore-login signout --env sandbox --all")
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT"),
+    codes={"5": "deleted here, but Procore was not reached: the tokens may still live there"},
+    epilog="Example: procore-login signout --env sandbox --all",
+)
 @options.environment
 @options.account("Another account than the current one: its e-mail or Procore id.")
 @click.option("--all", "everyone", is_flag=True, help="Sign out every account of the environment.")

@@ -5,10 +5,20 @@ from __future__ import annotations
 import click
 
 from procore_cli.commands import browserflow, options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 
-@click.command(epilog="Example: procore-login signup --env sandbox")
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_CLIENT_ID", "PROCORE_LOGIN_STORE", "BROWSER", "HTTPS_PROXY"),
+    codes={
+        "3": "no app, or one that Procore refuses",
+        "4": "denied, timed out",
+        "7": "the port is taken, and nobody can paste",
+    },
+    epilog="Example: procore-login signup --env sandbox",
+)
 @options.environment
 @browserflow.flow_options
 @options.as_json

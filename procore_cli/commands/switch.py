@@ -5,11 +5,17 @@ from __future__ import annotations
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 
-@click.command(epilog="Example: procore-login switch joecontractor@procore.com")
-@click.argument("who")
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV",),
+    codes={"2": "WHO is nobody here, or more than one", "4": "WHO is not signed in"},
+    epilog="Example: procore-login switch joecontractor@procore.com",
+)
+@click.argument("who", shell_complete=options.complete_account)
 @options.environment
 @options.as_json
 @options.debug

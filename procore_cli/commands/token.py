@@ -5,11 +5,15 @@ from __future__ import annotations
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 
 @click.command(
-    epilog='Example: procore-login token, as in curl -H "Authorization: Bearer $(procore-login token)" ...'
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_ACCESS_TOKEN"),
+    codes={"4": "somebody has to sign in (again)", "5": "Procore or the network failed"},
+    epilog='Example: procore-login token, as in curl -H "Authorization: Bearer $(procore-login token)" ...',
 )
 @options.environment
 @options.account("Another account than the current one: its e-mail or Procore id.")
@@ -33,7 +37,7 @@ def command(teller: Teller, environment: str | None, account: str | None, min_tt
     from procore_cli.settings import Asked
     from procore_cli.world import open_world
 
-    with open_world(Asked(environment, account), teller) as world:
+    with open_world(Asked(environment, account), teller, online=False) as world:
         token = flow.token(world, min_ttl_s)
         if world.settings.is_demo:
             teller.say("This token is the pretend Procore's: it works with `demo serve` alone.")

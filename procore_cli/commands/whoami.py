@@ -5,10 +5,16 @@ from __future__ import annotations
 import click
 
 from procore_cli.commands import options
+from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.render import Teller
 
 
-@click.command(epilog="Example: procore-login whoami --offline --json")
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_ACCESS_TOKEN"),
+    codes={"4": "somebody has to sign in (again)"},
+    epilog="Example: procore-login whoami --offline --json",
+)
 @options.environment
 @options.account("Another account than the current one: its e-mail or Procore id.")
 @click.option("--offline", is_flag=True, help="Read the database alone: no network, no keyring.")

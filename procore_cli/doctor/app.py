@@ -64,7 +64,7 @@ def _find_app(case: Case) -> AppCredentials:
         if not case.settings.client_id:
             # The missing id is the more telling of the two, and needs no keyring to be found.
             return find_app(case.settings, case.storage.client_secrets)
-        raise StorageError("The keyring cannot be used.")
+        raise StorageError("The keyring cannot be used.", "See the line about the keyring above.")
     return find_app(case.settings, case.storage.client_secrets)
 
 

@@ -22,11 +22,14 @@ from procore_cli.store.keyring_faults import (
     new_useless_error,
     translate,
 )
+from procore_cli.store.secret_service import DirectReader, is_keyring_configured
 from procore_cli.store.secret_store import GivenUpError
 from procore_cli.store.session_bus import use_own_bus
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
+
+    Backend = KeyringBackend | DirectReader
 
 T = TypeVar("T")
 
@@ -51,7 +54,7 @@ class Keyring:
         """`tell` is told, once a call, that the program waits. The backend is chosen at the first call."""
         self._tell = tell
         self._limits = limits or Limits()
-        self._backend: KeyringBackend | None = None
+        self._backend: Backend | None = None
 
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises KeyringError, or GivenUpError if it may still land."""
@@ -69,7 +72,7 @@ class Keyring:
         """Which backend is in use, as `module.Class`. Raises KeyringError."""
         return self._call("open", _find_name)
 
-    def _call(self, action: str, work: Callable[[KeyringBackend], T]) -> T:
+    def _call(self, action: str, work: Callable[[Backend], T]) -> T:
         try:
             outcome = call_within(self._limits, lambda: self._attempt(action, work), self._tell_waiting)
         except OutOfTimeError:
@@ -82,7 +85,7 @@ class Keyring:
             raise outcome
         return outcome
 
-    def _attempt(self, action: str, work: Callable[[KeyringBackend], T]) -> T | KeyringError:
+    def _attempt(self, action: str, work: Callable[[Backend], T]) -> T | KeyringError:
         try:
             return self._work_once_connected(work)
         except KeyringError as error:
@@ -93,7 +96,7 @@ class Keyring:
                 return new_useless_error(_find_name(self._backend), _name_remedy())
             return translate(error, action)
 
-    def _work_once_connected(self, work: Callable[[KeyringBackend], T]) -> T:
+    def _work_once_connected(self, work: Callable[[Backend], T]) -> T:
         # jeepney gives a busy bus one second to let us in, and nothing has been asked of it by then.
         while True:
             started = time.monotonic()
@@ -107,12 +110,12 @@ class Keyring:
                     raise
 
     def _tell_waiting(self) -> None:
-        locked = self._backend is not None and _find_name(self._backend) == _SECRET_SERVICE and is_locked()
+        locked = self._backend is not None and _is_secret_service(self._backend) and is_locked()
         prompt = " to be unlocked: look for its prompt" if locked else ""
         self._tell(f"Waiting for the keyring{prompt} ...")
 
 
-def _load(backend: KeyringBackend, service: str, username: str) -> str | None:
+def _load(backend: Backend, service: str, username: str) -> str | None:
     try:
         return backend.get_password(service, username)
     except Exception as error:
@@ -122,7 +125,7 @@ def _load(backend: KeyringBackend, service: str, username: str) -> str | None:
         raise
 
 
-def _delete(backend: KeyringBackend, service: str, username: str) -> None:
+def _delete(backend: Backend, service: str, username: str) -> None:
     try:
         backend.delete_password(service, username)
     except Exception as error:
@@ -140,8 +143,13 @@ def _is_missing(error: Exception) -> bool:
     return type(error).__name__ == "ItemNotFoundException"
 
 
-def _find_name(backend: KeyringBackend) -> str:
+def _find_name(backend: Backend) -> str:
+    backend = backend.backend if isinstance(backend, DirectReader) else backend
     return f"{type(backend).__module__}.{type(backend).__name__}"
+
+
+def _is_secret_service(backend: Backend) -> bool:
+    return isinstance(backend, DirectReader) or _find_name(backend) == _SECRET_SERVICE
 
 
 def is_locked() -> bool:
@@ -152,6 +160,11 @@ def is_locked() -> bool:
         return False
 
 
+def find_lock_state(backend_name: str) -> bool | None:
+    """Whether a backend (as `find_backend_name` names it) is locked; None where that cannot be told."""
+    return is_locked() if backend_name == _SECRET_SERVICE else None
+
+
 def _ask_whether_locked() -> bool:
     import secretstorage
 
@@ -159,8 +172,15 @@ def _ask_whether_locked() -> bool:
         return secretstorage.Collection(connection).is_locked()
 
 
-def _choose_backend() -> KeyringBackend:
+def _choose_backend() -> Backend:
     use_own_bus()
+    first, *_ = _list_platform_names() or [""]
+    if first == _SECRET_SERVICE and not is_keyring_configured():
+        return DirectReader(_load_backend)
+    return _load_backend()
+
+
+def _load_backend() -> KeyringBackend:
     return _load_named_backend() or _find_platform_backend() or _raise_missing()
 
 
@@ -183,8 +203,12 @@ def _name_remedy() -> str:
     return f"Correct or remove {_VARIABLE if is_named else 'default-keyring in keyringrc.cfg'}"
 
 
+def _list_platform_names() -> tuple[str, ...]:
+    return _PLATFORM_BACKENDS.get(sys.platform, _UNIX)
+
+
 def _find_platform_backend() -> KeyringBackend | None:
-    for name in _PLATFORM_BACKENDS.get(sys.platform, _UNIX):
+    for name in _list_platform_names():
         module, _, class_name = name.rpartition(".")
         try:
             backend_class: type[KeyringBackend] = getattr(importlib.import_module(module), class_name)

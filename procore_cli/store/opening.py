@@ -4,30 +4,86 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from procore_cli.models import StoreName
-from procore_cli.store.apps import KnownApps
-from procore_cli.store.credentials import ClientSecrets
 from procore_cli.store.database import Database
-from procore_cli.store.lock import Locks
-from procore_cli.store.lock_home import find_lock_home
-from procore_cli.store.secret_store import SecretStore, Stores
-from procore_cli.store.vault import Vault
+from procore_cli.store.roster import Roster
+
+if TYPE_CHECKING:
+    from procore_cli.store.apps import KnownApps
+    from procore_cli.store.credentials import ClientSecrets
+    from procore_cli.store.lock import Locks
+    from procore_cli.store.secret_store import SecretStore, Stores
+    from procore_cli.store.vault import Vault
 
 Talk = Callable[[str], None]
 
 
-@dataclass(frozen=True)
 class Storage:
-    """What a command needs of this wing."""
+    """What a command needs of this wing; each part is loaded and made when it is first asked for."""
 
-    vault: Vault
-    client_secrets: ClientSecrets
-    known_apps: KnownApps
-    stores: Stores
+    def __init__(
+        self,
+        home: Path,
+        environment: str,
+        store: StoreName,
+        path: Path,
+        tell: Talk,
+        warn: Talk,
+        clock: Callable[[], float],
+    ) -> None:
+        """See `open_storage`; `path` is the database."""
+        self.stores: Stores = new_stores(home, tell, warn)
+        self._home = home
+        self._environment = environment
+        self._store: StoreName = store
+        self._database = Database(path, warn, is_ours=path.parent == home.absolute())
+        self._warn = warn
+        self._clock = clock
+
+    @cached_property
+    def roster(self) -> Roster:
+        """Who is known and current: the rows alone."""
+        return Roster(self._database, self._environment)
+
+    @property
+    def database(self) -> Database:
+        """The SQLite file."""
+        return self._database
+
+    @cached_property
+    def locks(self) -> Locks:
+        """The accounts' locks."""
+        from procore_cli.store.lock import Locks
+        from procore_cli.store.lock_home import find_lock_home
+
+        database, home, warn = self._database, self._home, self._warn
+        return Locks(lambda: find_lock_home(database, home, warn), database.path, self._environment, warn)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The accounts and their tokens."""
+        from procore_cli.store.vault import Vault
+
+        store, environment = self._store, self._environment
+        return Vault(self._database, self.locks, self.stores, store, environment, self._clock, self._warn)
+
+    @cached_property
+    def client_secrets(self) -> ClientSecrets:
+        """The client secrets in the store in force."""
+        from procore_cli.store.credentials import ClientSecrets
+
+        return ClientSecrets(self.stores, self._store, self._environment)
+
+    @cached_property
+    def known_apps(self) -> KnownApps:
+        """The apps that somebody has signed in with."""
+        from procore_cli.store.apps import KnownApps
+
+        return KnownApps(self._database, self._environment)
 
 
 def open_storage(
@@ -47,13 +103,7 @@ def open_storage(
     """
     own = home / f"{environment}.db"
     path = (own if database is None else database).absolute()
-    is_ours = path.parent == home.absolute()
-    rows = Database(path, warn, is_ours=is_ours)
-    locks = Locks(lambda: find_lock_home(rows, home, warn), path, environment, warn)
-    stores = new_stores(home, tell, warn)
-    vault = Vault(rows, locks, stores, store, environment, clock, warn)
-    secrets = ClientSecrets(stores, store, environment)
-    return Storage(vault, secrets, KnownApps(rows, environment), stores)
+    return Storage(home, environment, store, path, tell, warn, clock)
 
 
 def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:

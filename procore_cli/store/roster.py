@@ -6,12 +6,15 @@ Refuses to touch a secret: what is here works without a keyring.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from typing import TYPE_CHECKING
 
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Entry, Me, User
 from procore_cli.store import accounts, entries, failures
 from procore_cli.store.database import Database, Rows
-from procore_cli.store.outcomes import Listed
+
+if TYPE_CHECKING:
+    from procore_cli.store.outcomes import Listed
 
 MAX_CANDIDATES = 10
 
@@ -122,6 +125,8 @@ class Roster:
 def _new_listed(
     account: Account, current: User | None, live: Mapping[int | None, Entry], known: Mapping[int, Set[str]]
 ) -> Listed:
+    from procore_cli.store.outcomes import Listed
+
     procore_id = account.user.procore_id
     entry = live.get(procore_id)
     return Listed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from procore_cli.errors import StorageError
 from procore_cli.models import Account, Entry, Me, StoreName, TokenSet
@@ -17,10 +18,12 @@ from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
 from procore_cli.store.outcomes import Loaded, SignedOut, SignInSaved
 from procore_cli.store.reading import Reading, State, read_state
-from procore_cli.store.refresh import Discard, Exchange, Refresh
 from procore_cli.store.roster import Roster
 from procore_cli.store.secret_store import Stores
 from procore_cli.store.settle import settle, settle_free, tidy
+
+if TYPE_CHECKING:
+    from procore_cli.store.refresh import Discard, Exchange
 
 
 class Vault(Roster):
@@ -98,6 +101,8 @@ class Vault(Roster):
         NotSignedInError after a sign-out; `discard` is called with tokens that came for an account
         which was signed out meanwhile.
         """
+        from procore_cli.store.refresh import Refresh
+
         return Refresh(self._ledger, self._locks, account, seen).run(exchange, may_ask, discard)
 
     def sign_out(self, account: Account) -> SignedOut:

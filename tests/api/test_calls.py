@@ -233,10 +233,10 @@ def test_netrc_is_never_used(call: Caller, api: ApiServer) -> None:
 def test_debug_shows_the_exchange_without_a_query(call: Caller, api: ApiServer) -> None:
     api.always(BODY)
 
-    called = call("x?name=secret", "--debug")
+    called = call("x?name=hush-query", "--debug")
 
     assert f"debug: GET {api.url}/rest/v1.0/x 200" in called.err
-    assert "secret" not in called.err
+    assert "name=" not in called.err
     assert "hush" not in called.err
 
 

@@ -95,7 +95,7 @@ def test_a_wrong_paste_says_why_without_repeating_it_and_asks_again() -> None:
         person.types("http://localhost:4567/wrong?code=s3cret\n")
         told = person.is_told()
         assert "it begins with http://localhost:4567/callback." in told
-        assert "paste again" in told
+        assert "Paste it again" in told
         assert "s3cret" not in told
         person.types("\n")
         assert "nothing was pasted" in person.is_told()

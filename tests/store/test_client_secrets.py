@@ -58,3 +58,13 @@ def test_a_keyring_that_forgets_a_secret_is_an_error(
     with pytest.raises(KeyringError, match="production") as failure:
         new_secrets(world).save("client-id", ORIGIN, "the-secret")
     assert "the-secret" not in failure.value.message + failure.value.hint
+
+
+def test_a_deleted_secret_is_gone_and_no_other(either_world: World) -> None:
+    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
+    either_world.environment = "sandbox"
+    new_secrets(either_world).save("client-id", ORIGIN, "another")
+    assert new_secrets(either_world).delete() is True
+    assert new_secrets(either_world).delete() is False
+    assert new_secrets(either_world).find("production") is not None
+    assert either_world.count_secrets() == 1

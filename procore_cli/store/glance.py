@@ -1,0 +1,83 @@
+"""A database looked at without changing a byte: no file is made, no mode tightened, no table added.
+
+Refuses to wait for long: it serves the greeting and the completion of a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from procore_cli.errors import DatabaseError
+from procore_cli.store import schema
+from procore_cli.store.database import Database, Rows
+from procore_cli.store.outcomes import Listed
+from procore_cli.store.roster import Roster
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_BUSY_TIMEOUT_S = 0.3
+_ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
+
+
+def list_known(database: Path, environment: str, *, is_ours: bool) -> list[Listed]:
+    """Everybody whom the environment knows in an existing file, signed in or not, by id.
+
+    `is_ours`: it lies in the data folder, where no link is followed. Raises DatabaseError.
+    """
+    if is_ours and database.is_symlink():
+        raise DatabaseError(f"The database {database} is a symbolic link.", _ELSEWHERE)
+    listed = Roster(_Glance(database), environment).list_accounts()
+    return [one for one in listed if environment in one.environments]
+
+
+class _Glance(Database):
+    """As `Database`, for reading alone."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, _ignore, is_ours=False, timeout_s=_BUSY_TIMEOUT_S)
+
+    @contextmanager
+    def reading(self) -> Iterator[Rows]:
+        """The file's state now. Raises DatabaseError."""
+        with self._translated(), closing(self._connect()) as connection:
+            rows = Rows(connection)
+            rows.run("BEGIN")
+            if schema.is_complete(rows.run, str(self.path)):
+                yield rows
+                return
+            rows.run("ROLLBACK")
+            # An older schema, or another program's file: what a command would make of it.
+            with closing(self._copy(connection)) as copy:
+                migrated = Rows(copy)
+                schema.migrate(migrated.run, str(self.path))
+                yield migrated
+
+    def _connect(self) -> sqlite3.Connection:
+        import sqlite3
+
+        if not self.path.is_file():
+            raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
+        address = f"{self.path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, timeout=self._timeout_s, isolation_level=None)
+        connection.text_factory = _read_text
+        return connection
+
+    def _copy(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        import sqlite3
+
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy.text_factory = _read_text
+        connection.backup(copy)
+        return copy
+
+
+def _ignore(_: str) -> None:
+    """There is nobody to tell."""
+
+
+def _read_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

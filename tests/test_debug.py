@@ -1,0 +1,268 @@
+"""`--debug`: what is in force and who says so, what was exchanged, how long it took; and never a secret."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from procore_cli import __version__
+from procore_cli.cli import COMMANDS
+from procore_cli.render import Teller
+from tests.cli import Machine, Result
+from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
+from tests.signed_in import sign_in
+
+# Whatever must not be seen begins with it, the provider's tokens and the client secret too.
+HUSH = "hush"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    """Somebody who is configured for the provider, with secrets wherever one can be."""
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    machine.variables |= {
+        "HTTPS_PROXY": "http://hush-user:hush-proxy@proxy.example:3128",
+        "HTTP_PROXY": "http://hush-user:hush-proxy@proxy.example:3128",
+        "NO_PROXY": "localhost,127.0.0.1",
+    }
+    machine.data.mkdir(mode=0o700)
+    config = machine.data / "config.toml"
+    config.write_text('mine = "hush-config"\n', encoding="utf-8")
+    config.chmod(0o600)
+    return machine
+
+
+def settings_of(result: Result) -> dict[str, str]:
+    """Each setting that the traces name, with its value and where it came from."""
+    return dict(re.findall(r"^debug: setting: (.+?) = (.+)$", result.err, re.MULTILINE))
+
+
+def phases_of(result: Result) -> list[str]:
+    return re.findall(r"^debug: phase: (.+) took \d+ ms$", result.err, re.MULTILINE)
+
+
+def test_every_setting_is_told_with_where_it_came_from(machine: Machine, provider: Provider) -> None:
+    machine.variables |= {"PROCORE_COMPANY_ID": "5", "REQUESTS_CA_BUNDLE": "/no/such.pem"}
+
+    said = settings_of(machine.run_here("whoami", "--offline", "--debug", "--account", "1"))
+
+    assert said == {
+        "environment": "production (from default)",
+        "client id": f"{CLIENT_ID} (from PROCORE_CLIENT_ID)",
+        "client secret": "set (from PROCORE_CLIENT_SECRET)",
+        "redirect URI": f"{machine.redirect_uri} (from PROCORE_REDIRECT_URI)",
+        "company": "5 (from PROCORE_COMPANY_ID)",
+        "store": "keyring (from default)",
+        "data folder": f"{machine.data} (from PROCORE_LOGIN_HOME)",
+        "database": f"{machine.data / 'production.db'} (from data folder)",
+        "login URL": f"{provider.url} (from PROCORE_LOGIN_URL)",
+        "proxy for the login URL": "none (from default)",
+        "API URL": f"{provider.url} (from PROCORE_API_URL)",
+        "proxy for the API URL": "none (from default)",
+        "account": "1 (from --account)",
+        "access token": "the account's own (from the keyring store)",
+        "CA": "/no/such.pem (from REQUESTS_CA_BUNDLE)",
+    }
+
+
+def test_what_config_and_defaults_say_is_told_as_such(machine: Machine) -> None:
+    for name in ("LOGIN_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET"):
+        del machine.variables[f"PROCORE_{name}"]
+    machine.variables |= {
+        "PROCORE_REDIRECT_URI": "",
+        "PROCORE_LOGIN_ACCOUNT": "2",
+        "PROCORE_LOGIN_DB": str(machine.home / "x.db"),
+    }
+    (machine.data / "config.toml").write_text(
+        'environment = "sandbox"\nstore = "file"\n[environments.sandbox]\nclient_id = "mine"\ncompany = 7\n'
+        'redirect_uri = "https://app.example/callback?x=hush-query"\n',
+        encoding="utf-8",
+    )
+
+    result = machine.run_here("whoami", "--offline", "--debug")
+    said = settings_of(result)
+
+    table = "config.toml [environments.sandbox]"
+    assert said["environment"] == "sandbox (from config.toml)"
+    assert said["client id"] == f"mine (from {table})"
+    assert said["client secret"].startswith("procore-login/sandbox/client-secret, read when")
+    assert said["redirect URI"] == f"https://app.example/callback (from {table})"
+    assert said["company"] == f"7 (from {table})"
+    assert said["store"] == "file (from config.toml)"
+    assert said["database"] == f"{machine.home / 'x.db'} (from PROCORE_LOGIN_DB)"
+    assert said["login URL"] == "https://login-sandbox.procore.com (from sandbox)"
+    assert said["proxy for the login URL"] == "http://proxy.example:3128 (from HTTPS_PROXY)"
+    assert said["account"] == "2 (from PROCORE_LOGIN_ACCOUNT)"
+    assert said["CA"] == "the system's store (from default)"
+    assert HUSH not in result.err
+
+
+def test_the_demo_has_settings_of_its_own(machine: Machine) -> None:
+    for name in ("LOGIN_URL", "API_URL"):
+        del machine.variables[f"PROCORE_{name}"]
+
+    said = settings_of(machine.run_here("whoami", "--env", "demo", "--offline", "--debug"))
+
+    assert said["client id"] == "its own (from the embedded Procore)"
+    assert said["client secret"] == "its own (from the embedded Procore)"
+    assert said["login URL"] == "not started yet (from the embedded Procore)"
+
+
+def test_a_token_from_elsewhere_is_told_by_its_variable_alone(machine: Machine) -> None:
+    machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-elsewhere"
+
+    used = machine.run_here("whoami", "--debug")
+    unused = machine.run_here("whoami", "--debug", "--account", "1")
+
+    assert settings_of(used)["access token"] == "set (from PROCORE_ACCESS_TOKEN)"
+    assert settings_of(unused)["access token"].endswith(
+        "PROCORE_ACCESS_TOKEN is set, --account wins over it)"
+    )
+    assert HUSH not in used.err + unused.err
+
+
+def test_what_exec_set_for_another_environment_is_told_as_ignored(machine: Machine) -> None:
+    # The SHA-256 of "x", as `exec` says which token it handed over.
+    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    machine.variables |= {
+        "PROCORE_ACCESS_TOKEN": "x",
+        "PROCORE_LOGIN_EXEC": digest,
+        "PROCORE_ENV": "production",
+        "PROCORE_COMPANY_ID": "5",
+    }
+
+    result = machine.run_here("whoami", "--env", "sandbox", "--offline", "--debug")
+
+    assert "debug: ignored, since exec set them for production: PROCORE_COMPANY_ID\n" in result.err
+
+
+def test_a_proxy_that_cannot_be_used_is_told_without_its_value(machine: Machine) -> None:
+    del machine.variables["PROCORE_LOGIN_URL"]
+    machine.variables["HTTPS_PROXY"] = "ftp://u:hush-proxy@x"
+
+    result = machine.run_here("whoami", "--offline", "--debug")
+
+    assert "debug: setting: proxy for the login URL cannot be used: The proxy from HTTPS_PROXY" in result.err
+    assert HUSH not in result.err
+
+
+def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) -> None:
+    result = sign_in(machine, "--debug")
+
+    assert result.code == 0, result.err
+    assert phases_of(result) == [
+        "settings",
+        "proof of the store",
+        "check of the app",
+        "waiting for the browser",
+        "exchange of the code",
+        "question who it is",
+        "saving",
+        "answer to the browser",
+        "end of the former tokens",
+    ]
+    assert f"debug: POST {provider.url}/oauth/token 200 " in result.err
+    assert f"debug: GET {provider.url}/rest/v1.0/me 200 " in result.err
+    assert f"debug: procore-login {__version__}, Python 3." in result.err
+    assert re.search(r"debug: ended with exit code 0 after \d+ ms\n$", result.err)
+
+
+def test_a_refresh_is_told_step_by_step(machine: Machine) -> None:
+    sign_in(machine)
+
+    assert phases_of(machine.run_here("refresh", "--debug")) == [
+        "settings",
+        "account in the database",
+        "tokens out of the store",
+        "refresh",
+    ]
+
+
+def test_a_phase_that_fails_is_told_too(machine: Machine) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
+
+    result = sign_in(machine, "--debug")
+
+    assert result.code == 6
+    assert "proof of the store" in phases_of(result)
+
+
+def test_without_the_option_nothing_of_it_is_said_or_measured(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(machine)
+    monkeypatch.setattr("procore_cli.provenance.describe", None)
+    monkeypatch.setattr(Teller, "_timed", None)
+
+    result = machine.run_here("whoami")
+
+    assert result.code == 0
+    assert "debug" not in result.err
+
+
+def test_a_trace_cannot_forge_a_line() -> None:
+    stream = io.StringIO()
+    teller = Teller(stream)
+    teller.debug = True
+
+    teller.trace("a\nError: b\x1b[2J")
+
+    assert stream.getvalue() == "debug: a\\nError: b\\x1b[2J\n"
+
+
+EVERY_COMMAND = {
+    "signup": ["signup", "--paste"],
+    "signin": ["signin"],
+    "whoami": ["whoami"],
+    "refresh": ["refresh"],
+    "token": ["token", "--min-ttl", "9999999"],
+    "api": ["api", "x?token=hush-query", "-H", "X-Mine: hush-header", "-f", "a=hush-field"],
+    "exec": ["exec", "--", "no-such-command"],
+    "accounts": ["accounts", "--check"],
+    "switch": ["switch", "11111"],
+    "configure": ["configure", "--show"],
+    "completion": ["completion", "bash"],
+    "demo": ["demo", "reset"],
+    "signout": ["signout"],
+}
+
+
+def failing(provider: Provider) -> None:
+    """A Procore that fails, and repeats what it was sent."""
+    for path in ("/oauth/token", "/oauth/revoke", "/rest/v1.0/me"):
+        provider.script[path] = lambda request: Answer(500, {"error": f"sent: {request.form}"})
+
+
+@pytest.mark.parametrize("fault", ["none", "Procore", "keyring", "config"])
+def test_no_secret_is_in_what_any_command_says(machine: Machine, provider: Provider, fault: str) -> None:
+    sign_in(machine)
+    # Under its fixed name, so that the keyring has one too.
+    assert machine.run_here("configure", "--client-id", CLIENT_ID).code == 0
+    said = ""
+    for name, arguments in EVERY_COMMAND.items():
+        if fault == "Procore":
+            failing(provider)
+        elif fault == "keyring":
+            machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
+        elif fault == "config":
+            (machine.data / "config.toml").write_text('x = hush-config "', encoding="utf-8")
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        if name == "signin":
+            result = sign_in(machine, "--debug")
+        else:
+            result = machine.run_here(*arguments[:end], "--debug", *arguments[end:])
+        assert "debug: ended with exit code" in result.err or name == "exec", name
+        assert result.code != 1, result.err
+        # `token` prints one: that is what it is for.
+        said += result.err + ("" if name == "token" else result.out)
+
+    assert CLIENT_SECRET.startswith(HUSH)
+    assert HUSH not in said
+
+
+def test_every_command_is_among_them() -> None:
+    assert set(EVERY_COMMAND) | {"doctor"} >= set(COMMANDS)

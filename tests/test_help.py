@@ -1,0 +1,386 @@
+"""The program alone, `--help`, and what a mistyped command line is told."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from procore_cli import catalogue
+from procore_cli.cli import COMMANDS
+from procore_cli.environments import ENVIRONMENTS
+from procore_cli.nearest import find_nearest
+from tests.cli import ROOT, Machine
+from tests.people import SECOND, THIRD, People
+from tests.provider import CLIENT_ID, JOE
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path / "machine")
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+def files_of(machine: Machine) -> dict[Path, tuple[bytes, int]]:
+    """Every file of the machine, what is in it and when it was written."""
+    files = [path for path in machine.home.rglob("*") if path.is_file()]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def change(machine: Machine, environment: str, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(machine.data / f"{environment}.db")) as connection, connection:
+        connection.execute(statement)
+
+
+# The program alone
+
+
+def test_alone_it_tells_a_newcomer_what_to_type(machine: Machine) -> None:
+    result = machine.run_here()
+
+    assert (result.code, result.err) == (0, "")
+    assert "Nobody is signed in." in result.out
+    for command in ("signup --env demo", "configure --env production", "signup --env production", "--help"):
+        assert f"  procore-login {command} " in result.out
+    assert not machine.data.exists()
+
+
+def test_alone_it_names_everybody_in_every_environment(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE)
+    people.sign_in(machine, SECOND)
+    people.sign_in(machine, THIRD, environment="sandbox")
+    change(machine, "production", "UPDATE procore_login_entries SET expires_at = 1 WHERE procore_id = 22222")
+    before = files_of(machine)
+
+    result = machine.run_here()
+
+    assert (result.code, result.err) == (0, "")
+    assert "production: Procore itself, and On-Demand sandboxes\n" in result.out
+    assert "  joecontractor@procore.com: signed in, the token is valid for 1 h " in result.out
+    assert "  second@example.com (current): signed in; the token has expired, the next command" in result.out
+    assert "  third@example.com (current): signed in, the token is valid for 1 h " in result.out
+    assert "demo" not in result.out
+    assert "  procore-login whoami " in result.out
+    assert files_of(machine) == before
+
+
+def test_alone_it_asks_neither_keyring_nor_network(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE)
+    machine.variables["TEST_KEYRING_FAULT"] = "missing"
+
+    with (
+        mock.patch("socket.socket", side_effect=AssertionError),
+        mock.patch("procore_cli.store.keyrings.Keyring", side_effect=AssertionError),
+        mock.patch("procore_cli.store.lock.Locks", side_effect=AssertionError),
+    ):
+        result = machine.run_here()
+
+    assert result.code == 0
+    assert "(current)" in result.out
+
+
+def test_alone_it_sends_somebody_who_is_configured_to_sign_up(machine: Machine) -> None:
+    machine.variables |= {"PROCORE_CLIENT_ID": CLIENT_ID, "PROCORE_ENV": "sandbox"}
+
+    said = machine.run_here().out
+
+    assert "procore-login signup --env sandbox " in said
+    assert "configure" not in said
+
+
+def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE)
+    change(machine, "production", "UPDATE procore_login_entries SET state = 'dead'")
+    change(
+        machine,
+        "production",
+        """UPDATE procore_login_accounts SET failures = 1, failure = '["RefreshRefusedError", "x", "y"]'""",
+    )
+
+    said = machine.run_here().out
+
+    assert "joecontractor@procore.com (current): Procore refused its tokens: sign in again" in said
+    assert "procore-login signin --env production " in said
+    assert "whoami" not in said
+
+
+def test_alone_it_sends_somebody_to_switch_where_nobody_is_current(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE)
+    change(machine, "production", "UPDATE procore_login_session SET user_id = NULL")
+
+    assert "procore-login switch WHO --env production " in machine.run_here().out
+
+
+def test_alone_it_names_the_environment_of_those_who_are_elsewhere(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE, environment="sandbox")
+
+    said = machine.run_here().out
+
+    assert "procore-login whoami --env sandbox " in said
+    assert "procore-login configure --env production " in said
+
+
+def test_alone_it_says_that_a_token_from_elsewhere_is_used(machine: Machine) -> None:
+    machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-token"
+
+    said = machine.run_here().out
+
+    assert "PROCORE_ACCESS_TOKEN is set" in said
+    assert "hush" not in said
+
+
+def test_alone_it_lists_many_accounts_briefly(machine: Machine, people: People) -> None:
+    for number in range(12):
+        people.sign_in(machine, {"id": 40_000 + number, "login": f"p{number}@example.com", "name": None})
+
+    said = machine.run_here().out
+
+    assert said.count("@example.com") == 10
+    assert "  p11@example.com (current)" in said
+    assert "and 2 more: procore-login accounts --env production" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "words"),
+    [
+        ("config.toml", 3, "config.toml, line 1"),
+        ("sandbox.db", 6, "sandbox: The database "),
+    ],
+)
+def test_alone_it_greets_and_says_what_is_broken(
+    machine: Machine, people: People, file: str, code: int, words: str
+) -> None:
+    people.sign_in(machine, JOE)
+    (machine.data / file).write_text("= no such thing", encoding="utf-8")
+    (machine.data / file).chmod(0o600)
+    before = files_of(machine)
+
+    result = machine.run_here()
+
+    assert result.code == code
+    assert result.out.startswith("procore-login 0")
+    assert "procore-login --help " in result.out
+    assert f"Error: {words}" in result.err
+    assert "\nHint: " in result.err
+    assert files_of(machine) == before
+
+
+def test_alone_it_follows_no_link_in_the_data_folder(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE)
+    (machine.data / "sandbox.db").symlink_to(machine.data / "production.db")
+
+    result = machine.run_here()
+
+    assert result.code == 6
+    assert "is a symbolic link" in result.err
+    assert "joecontractor@procore.com (current)" in result.out
+
+
+def test_alone_it_greets_where_the_variable_names_no_environment(machine: Machine) -> None:
+    machine.variables["PROCORE_ENV"] = "prod"
+
+    result = machine.run_here()
+
+    assert result.code == 2
+    assert "Did you mean production?" in result.err
+    assert "Next:" in result.out
+
+
+def test_alone_it_reads_a_database_of_the_tutorials_without_a_change(machine: Machine) -> None:
+    test_db = machine.home / "test.db"
+    with contextlib.closing(sqlite3.connect(test_db)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE users(id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
+        )
+        connection.execute("INSERT INTO users VALUES (1, 11111, 'joecontractor@procore.com')")
+    machine.variables["PROCORE_LOGIN_DB"] = str(test_db)
+    before = test_db.read_bytes()
+
+    result = machine.run_here()
+
+    assert (result.code, result.err) == (0, "")
+    assert "  nobody is signed in" in result.out
+    assert test_db.read_bytes() == before
+
+
+def test_alone_it_shows_an_e_mail_from_outside_escaped(machine: Machine, people: People) -> None:
+    people.sign_in(machine, {"id": 5, "login": "a\x1b[2J\n@example.com", "name": None})
+
+    assert "  a\\x1b[2J\\n@example.com (current): " in machine.run_here().out
+
+
+# --help
+
+
+def test_help_lists_every_command_by_its_purpose_with_an_example(machine: Machine) -> None:
+    said = machine.run_here("--help").out
+
+    for title, section in catalogue.SECTIONS.items():
+        assert f"\n{title}:\n" in said
+        for name in section.keys() & COMMANDS.keys():
+            assert f"\n  {name:<12}{COMMANDS[name]}\n" in said
+            assert f"$ procore-login {section[name]}\n" in said
+
+
+def test_every_command_has_a_place_in_the_help() -> None:
+    placed = [name for section in catalogue.SECTIONS.values() for name in section]
+
+    assert set(COMMANDS) <= set(placed)
+    assert len(set(placed)) == len(placed)
+    assert {meant.split()[0] for meant in catalogue.SYNONYMS.values() if meant[0] != "-"} <= set(placed)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+@pytest.mark.parametrize("arguments", [["--help"], ["signin", "--help"], ["api", "-h"], ["completion", "-h"]])
+def test_help_fits_the_terminal(machine: Machine, arguments: list[str], columns: int) -> None:
+    machine.variables["COLUMNS"] = str(columns)
+
+    lines = machine.run_here(*arguments).out.splitlines()
+
+    # A command to copy stays whole.
+    assert [line for line in lines if len(line) > columns and "procore-login completion" not in line] == []
+
+
+def test_help_imports_no_command() -> None:
+    program = (
+        "import sys; from procore_cli import cli; cli.run(['--help']);"
+        "print([name for name in sys.modules if name.startswith('procore_cli.')], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+
+    assert "procore_cli.catalogue" in done.stderr
+    for heavy in ("commands", "settings", "greeting", "mistakes", "store", "completing"):
+        assert f"procore_cli.{heavy}" not in done.stderr
+
+
+# What was mistyped
+
+
+@pytest.mark.parametrize(
+    ("typed", "error", "hint"),
+    [
+        ("whoam", 'There is no command "whoam".', "Did you mean procore-login whoami?"),
+        ("conf", 'There is no command "conf".', "Did you mean procore-login configure?"),
+        ("login", 'There is no command "login".', "Did you mean procore-login signin?"),
+        ("logout", 'There is no command "logout".', "Did you mean procore-login signout?"),
+        ("help", 'There is no command "help".', "Did you mean procore-login --help?"),
+        ("help token", 'There is no command "help".', "Did you mean procore-login token --help?"),
+        ("version", 'There is no command "version".', "Did you mean procore-login --version?"),
+        ("zzzz", 'There is no command "zzzz".', "See procore-login --help."),
+        (
+            "demo serv",
+            'There is no command "serv" in procore-login demo.',
+            "Did you mean procore-login demo serve?",
+        ),
+        ("demo zz", 'There is no command "zz" in procore-login demo.', "See procore-login demo --help."),
+        (
+            "whoami --jsn",
+            "There is no option --jsn in procore-login whoami.",
+            "Did you mean --json? See procore-login whoami --help.",
+        ),
+        ("whoami -z", "There is no option -z in procore-login whoami.", "See procore-login whoami --help."),
+        (
+            "demo serve --prot 1",
+            "There is no option --prot in procore-login demo serve.",
+            "Did you mean --port? See procore-login demo serve --help.",
+        ),
+        (
+            "--env demo whoami",
+            "--env stands after the command, not before it.",
+            "For example: procore-login whoami --env ...",
+        ),
+        ("--wat", "There is no option --wat in procore-login.", "See procore-login --help."),
+        ("whoami --env", "--env needs a value.", "See procore-login whoami --help."),
+        ("whoami --json=1", "--json takes no value.", "See procore-login whoami --help."),
+        ("whoami --env=", "--env cannot be used: it is empty.", "See procore-login whoami --help."),
+        ("api", "PATH is missing.", "Usage: procore-login api [OPTIONS] PATH"),
+        ("switch", "WHO is missing.", "Usage: procore-login switch [OPTIONS] WHO"),
+        ("exec", "COMMAND is missing.", "Usage: procore-login exec [OPTIONS] [--] COMMAND..."),
+        (
+            "signin --timeout 86401",
+            '--timeout must be a whole number from 1 to 86400, not "86401".',
+            "See procore-login signin --help.",
+        ),
+        (
+            "signin --timeout soon",
+            '--timeout must be a whole number from 1 to 86400, not "soon".',
+            "See procore-login signin --help.",
+        ),
+        (
+            "token --min-ttl -1",
+            '--min-ttl must be a whole number from 0 up, not "-1".',
+            "See procore-login token --help.",
+        ),
+        (
+            "configure --store kering",
+            '--store must be keyring or file, not "kering".',
+            "Did you mean keyring? See procore-login configure --help.",
+        ),
+        (
+            "completion fsh",
+            'SHELL must be bash, zsh or fish, not "fsh".',
+            "Did you mean fish? See procore-login completion --help.",
+        ),
+        (
+            "whoami sandbox",
+            'procore-login whoami does not take "sandbox".',
+            "Did you mean --env sandbox? See procore-login whoami --help.",
+        ),
+        (
+            "whoami x@example.com",
+            'procore-login whoami does not take "x@example.com".',
+            "Did you mean --account x@example.com? See procore-login whoami --help.",
+        ),
+        ("token more", 'procore-login token does not take "more".', "See procore-login token --help."),
+    ],
+)
+def test_a_mistake_is_told_with_the_nearest_that_exists(
+    machine: Machine, typed: str, error: str, hint: str
+) -> None:
+    result = machine.run_here(*typed.split())
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err == f"Error: {error}\nHint: {hint}\n"
+    assert not machine.data.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("prod", "production"),
+        ("Production", "production"),
+        ("prduction", "production"),
+        ("sandox", "sandbox"),
+        ("sb", None),
+        ("fed", "federal"),
+        ("month", "monthly"),
+        ("DEMO", "demo"),
+        ("p", None),
+        ("", None),
+        ("xyz", None),
+    ],
+)
+def test_the_nearest_environment_is_found(typed: str, meant: str | None) -> None:
+    assert find_nearest(typed, ENVIRONMENTS) == meant
+
+
+def test_a_mistyped_environment_is_told_the_nearest(machine: Machine) -> None:
+    result = machine.run_here("whoami", "--env", "prod")
+
+    assert result.code == 2
+    assert "Hint: Did you mean production? The environments are production, sandbox," in result.err
+
+
+def test_what_was_mistyped_is_shown_escaped(machine: Machine) -> None:
+    assert "\x1b" not in machine.run_here("whoami", "\x1b[2J\nError: x").err

@@ -1,0 +1,158 @@
+"""What each command loads and which processes it starts: a command pays for what it does.
+
+Every command is run whole, in a process of its own, against a provider where it needs one.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from procore_cli.store.opening import open_storage
+from tests.cli import Machine, browser
+from tests.loaded import read_report, start
+from tests.people import SECOND, People
+from tests.provider import CLIENT_ID, JOE, Provider, serving
+from tests.signed_in import sign_in
+
+# Some versions of filelock have an asyncio side.
+LOCKING = {"filelock", "asyncio"}
+# What comes with requests.
+NETWORK = {"requests", "ssl", "urllib.request", "importlib.metadata"}
+
+# The modules of HEAVY that a command may load where tokens are kept in files.
+MAY_LOAD: dict[tuple[str, ...], set[str]] = {
+    (): {"sqlite3"},
+    ("--version",): set(),
+    ("--help",): set(),
+    ("token", "--help"): set(),
+    ("completion", "bash"): set(),
+    ("configure", "--show"): set(),
+    ("token",): {"sqlite3"},
+    ("whoami", "--offline"): {"sqlite3"},
+    ("whoami", "--offline", "--json"): {"sqlite3"},
+    ("accounts",): {"sqlite3"},
+    ("switch", "second@example.com"): {"sqlite3"},
+    ("exec", "--", "true"): {"sqlite3"},
+    ("whoami",): {"sqlite3", *NETWORK},
+    ("accounts", "--check"): {"sqlite3", *NETWORK},
+    ("api", "me"): {"sqlite3", *NETWORK},
+    ("signout",): {"sqlite3", "oauthlib", *LOCKING, *NETWORK},
+    ("refresh",): {"sqlite3", "oauthlib", *LOCKING, *NETWORK},
+    ("signup", "--browser", browser("--just-open")): {
+        "sqlite3",
+        *LOCKING,
+        "oauthlib",
+        "http.server",
+        *NETWORK,
+    },
+}
+MAY_START = {"exec": {"os.exec"}, "signup": {"subprocess.Popen"}}
+
+# Writes what is loaded once the callback has come, and what has not been loaded by then.
+AFTER_CALLBACK = """
+import os, sys
+from procore_cli import cli
+from procore_cli.callback.reception import Reception
+wait = Reception.wait
+def wait_and_look(reception):
+    global before
+    before = set(sys.modules)
+    return wait(reception)
+Reception.wait = wait_and_look
+code = cli.run(sys.argv[1:])
+with open(os.environ["TEST_REPORT"], "w") as report:
+    report.write(" ".join(set(sys.modules) - before))
+sys.exit(code)
+"""
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[People]:
+    """One for all: each command has a home of its own."""
+    with serving(People()) as running:
+        yield running
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: People) -> Machine:
+    """Two people are signed in, with their tokens in files."""
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": "file"})
+    machine.point_at(provider)
+    for person in (SECOND, JOE):
+        provider.sign_in(machine, person, store="file")
+    return machine
+
+
+@pytest.mark.parametrize("arguments", MAY_LOAD, ids=" ".join)
+def test_a_command_loads_what_it_needs_and_starts_no_process(
+    machine: Machine, arguments: tuple[str, ...]
+) -> None:
+    with start(machine, *arguments) as running:
+        _, err = running.communicate(timeout=30)
+
+    assert running.returncode == 0, err
+    loaded, started = read_report(machine)
+    assert loaded <= MAY_LOAD[arguments]
+    assert started == MAY_START.get(" ".join(arguments[:1]), set())
+
+
+def test_a_pretend_procore_is_not_started_for_a_token_that_is_valid(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    assert machine.run_here("signup", "--env", "demo").code == 0
+
+    with start(machine, "token", "--env", "demo") as running:
+        out, err = running.communicate(timeout=30)
+
+    assert running.returncode == 0, err
+    assert out.strip()
+    assert read_report(machine) == ({"sqlite3"}, set())
+
+
+def test_a_pretend_procore_that_is_kept_up_looks_for_no_keyring(machine: Machine) -> None:
+    with start(machine, "demo", "serve", "--port", "0") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+
+    loaded, started = read_report(machine)
+    assert loaded <= {"http.server", "oauthlib", "sqlite3", "ssl"}
+    assert started == set()
+
+
+def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(
+    machine: Machine, provider: People
+) -> None:
+    # Nobody asks Procore about an app that is known, so nothing was sent before the callback.
+    storage = open_storage(machine.data, "production", "file", tell=print, warn=print)
+    storage.known_apps.remember(CLIENT_ID, provider.url)
+    screen, terminal = pty.openpty()
+    arguments = ("signin", "--browser", browser("--just-open"))
+    with start(machine, *arguments, program=AFTER_CALLBACK, stdout=terminal) as running:
+        _, err = running.communicate(timeout=30)
+    os.close(screen)
+    os.close(terminal)
+
+    assert running.returncode == 0, err
+    assert (machine.home / "report").read_text("utf-8") == ""
+
+
+def test_a_first_sign_in_makes_one_connection_for_the_check_and_one_for_code_and_person(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(tmp_path / "machine")
+    with serving(Provider(), protocol="HTTP/1.1") as provider:
+        machine.point_at(provider)
+
+        assert sign_in(machine).code == 0
+
+        # A form never goes over a kept connection: where that has died, the code might be lost.
+        sent = [request.path for request in provider.requests]
+        assert sent == ["/oauth/authorize", "/oauth/token", "/rest/v1.0/me"]
+        assert provider.connections == len(["the browser", "the check of the app", "exchange and /me"])
