@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procore_cli.config import CONFIG_NAME, AppConfig, Changes, load_config, save_config
+from procore_cli.config import CONFIG_NAME, AppConfig, load_config
+from procore_cli.config_edit import Changes, save_config
 from procore_cli.errors import StorageError
 
 if TYPE_CHECKING:

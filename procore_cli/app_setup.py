@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from procore_cli.config import Changes
+from procore_cli.config_edit import Changes
 from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import ProcoreError, RefusedCredentialsError, StorageError, UsageMistakeError
 from procore_cli.models import AppCredentials
@@ -129,7 +129,7 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
 
 def save(settings: Settings, draft: Draft, teller: Teller) -> None:
     """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
-    from procore_cli.config import save_config
+    from procore_cli.config_edit import save_config
     from procore_cli.folder import open_folder
     from procore_cli.store.config_lock import hold_config
 

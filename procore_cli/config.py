@@ -1,18 +1,16 @@
-"""`config.toml`: read with every type checked, written with the user's comments kept; holds no secret.
+"""`config.toml` as it is read: every type checked; holds no secret, and is never changed here.
 
-Reading uses tomllib (tomli on Python 3.10), writing tomlkit; a file that is broken, or that tomlkit would
-spoil, is left untouched.
+Reading uses tomllib (tomli on Python 3.10); config_edit changes the file.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from procore_cli import folder
 from procore_cli.environments import ENVIRONMENTS
@@ -21,8 +19,8 @@ from procore_cli.nearest import find_nearest
 
 CONFIG_NAME = "config.toml"
 # Some editors on Windows write it, and TOML allows it.
-_BOM = "\ufeff"
-_APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company": int}
+BOM = "\ufeff"
+APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company": int}
 
 
 @dataclass(frozen=True)
@@ -48,24 +46,12 @@ class Config:
         return self.apps.get(environment, AppConfig())
 
 
-@dataclass(frozen=True)
-class Changes:
-    """What `configure` sets; None leaves a value as it is, and `removed` names the keys to take out."""
-
-    client_id: str | None = None
-    redirect_uri: str | None = None
-    company: int | None = None
-    store: str | None = None
-    default_environment: str | None = None
-    removed: frozenset[str] = frozenset()
-
-
 def load_config(data_folder: Path, report: Callable[[str], None]) -> Config:
     """Read `config.toml`; a missing one is an empty one. Raises BrokenConfigError, DataFolderError."""
-    text = _load_text(data_folder, report)
+    text = load_text(data_folder, report)
     if text is None:
         return Config()
-    return read_config(_parse(text))
+    return read_config(parse(text))
 
 
 def read_config(document: Mapping[str, Any]) -> Config:
@@ -87,122 +73,10 @@ def read_config(document: Mapping[str, Any]) -> Config:
             continue
         if not isinstance(table, dict):
             raise _wrong_type(prefix, dict)
-        unknown += [f"{prefix}.{key}" for key in table if key not in _APP_KEYS]
-        values = {key: _find(table, key, kind, prefix) for key, kind in _APP_KEYS.items()}
+        unknown += [f"{prefix}.{key}" for key in table if key not in APP_KEYS]
+        values = {key: _find(table, key, kind, prefix) for key, kind in APP_KEYS.items()}
         apps[name] = AppConfig(**values)
     return Config(environment, store, apps, tuple(unknown))
-
-
-def save_config(data_folder: Path, environment: str, changes: Changes) -> None:
-    """Set and remove values in `config.toml`, keeping comments, order, unknown keys and line endings.
-
-    Two runs at once: the caller holds the lock. Raises as load_config does.
-    """
-    text = _load_text(data_folder, lambda _: None) or ""
-    read_config(_parse(text))
-    changed = _change(text, environment, changes)
-    if changed != text:
-        folder.save_bytes(data_folder / CONFIG_NAME, changed.encode())
-
-
-def _change(text: str, environment: str, changes: Changes) -> str:
-    """The text with the changes made. Raises BrokenConfigError where tomlkit would spoil it."""
-    wanted = _parse(text, exact=True)
-    _apply(wanted, environment, changes, dict)
-    # Among dotted keys a new table would swallow the lines below it.
-    for inline in (False, True):
-        with suppress(Exception):  # On rare files tomlkit fails in many ways.
-            changed = _change_text(text, environment, changes, inline=inline)
-            if _without_empty(_parse(changed, exact=True)) == _without_empty(wanted):
-                return changed
-    raise BrokenConfigError(
-        f"{CONFIG_NAME} is written in a way that this program cannot change; nothing was changed.",
-        "Change the value in it with an editor.",
-    )
-
-
-def _change_text(text: str, environment: str, changes: Changes, *, inline: bool) -> str:
-    import tomlkit
-
-    bom = _BOM if text.startswith(_BOM) else ""
-    changed = text.removeprefix(_BOM)
-    # One key at a time: tomlkit loses count where several of a table's dotted keys are taken out.
-    removals = [Changes(removed=frozenset({key})) for key in sorted(changes.removed)]
-    for step in (replace(changes, removed=frozenset()), *removals):
-        # tomlkit's own types do not say that a document is a dict that remembers its text.
-        document = cast(dict[str, Any], tomlkit.parse(changed))
-        _apply(document, environment, step, _new_inline if inline else dict)
-        changed = tomlkit.dumps(document)
-    if changes.removed and not re.search(r"\n\s*\n\Z", text):
-        # What was taken out at the end was parted by an empty line.
-        changed = re.sub(r"(\r?\n)\s*\Z", r"\1", changed).removeprefix("\n")
-    return bom + _with_line_ends_of(text, changed)
-
-
-def _new_inline(values: dict[str, Any]) -> Any:
-    import tomlkit
-
-    table = tomlkit.inline_table()
-    table.update(values)
-    return table
-
-
-def _apply(
-    document: dict[str, Any], environment: str, changes: Changes, new_table: Callable[[dict[str, Any]], Any]
-) -> None:
-    top = {"store": changes.store, "environment": changes.default_environment}
-    for key, value in top.items():
-        if value is not None:
-            document[key] = value
-        elif key in changes.removed:
-            document.pop(key, None)
-    app = {key: value for key in _APP_KEYS if (value := getattr(changes, key)) is not None}
-    tables = document.get("environments")
-    if app and tables is None:
-        document["environments"] = {environment: app}
-    elif app and environment not in cast(dict[str, Any], tables):
-        document["environments"][environment] = new_table(app)
-    elif app:
-        document["environments"][environment].update(app)
-    if gone := changes.removed & set(_APP_KEYS):
-        _unset_app(document, environment, gone)
-
-
-def _unset_app(document: dict[str, Any], environment: str, gone: Collection[str]) -> None:
-    tables = document.get("environments", {})
-    table = tables.get(environment, {})
-    for key in [key for key in table if key in gone]:
-        del table[key]
-    if environment in tables and _is_bare(table):
-        del tables[environment]
-        if _is_bare(tables):
-            del document["environments"]
-
-
-def _is_bare(table: Any) -> bool:
-    """Whether a table holds nothing: no key, and no comment of the user's."""
-    return not table and "#" not in (table.as_string() + _comment_of(table) if _is_tomlkits(table) else "")
-
-
-def _is_tomlkits(table: Any) -> bool:
-    return hasattr(table, "as_string")
-
-
-def _comment_of(table: Any) -> str:
-    """What stands behind the table's header."""
-    return str(getattr(getattr(table, "trivia", None), "comment", ""))
-
-
-def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without tables of ours that hold nothing: a comment may keep one."""
-    tables = {name: table for name, table in document.get("environments", {}).items() if table != {}}
-    rest = {key: value for key, value in document.items() if key != "environments"}
-    return rest | ({"environments": tables} if tables else {})
-
-
-def _with_line_ends_of(former: str, text: str) -> str:
-    is_crlf = "\r\n" in former and not re.search(r"(?<!\r)\n", former)
-    return re.sub(r"(?<!\r)\n", "\r\n", text) if is_crlf else text
 
 
 def unknown_environment(name: str, source: str) -> UnknownEnvironmentError:
@@ -215,7 +89,8 @@ def unknown_environment(name: str, source: str) -> UnknownEnvironmentError:
     )
 
 
-def _load_text(data_folder: Path, report: Callable[[str], None]) -> str | None:
+def load_text(data_folder: Path, report: Callable[[str], None]) -> str | None:
+    """The text of `config.toml`, None if it is missing. Raises BrokenConfigError, DataFolderError."""
     path = data_folder / CONFIG_NAME
     raw = folder.find_bytes(path, report)
     try:
@@ -226,14 +101,17 @@ def _load_text(data_folder: Path, report: Callable[[str], None]) -> str | None:
         ) from None
 
 
-def _parse(text: str, *, exact: bool = False) -> dict[str, Any]:
-    """What the text says; `exact` to compare: floats stay text, since a nan would not equal itself."""
+def parse(text: str, *, exact: bool = False) -> dict[str, Any]:
+    """What the text says; `exact` to compare: floats stay text, since a nan would not equal itself.
+
+    Raises BrokenConfigError, with line and column.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(text.removeprefix(_BOM), parse_float=str if exact else float)
+        return tomllib.loads(text.removeprefix(BOM), parse_float=str if exact else float)
     except tomllib.TOMLDecodeError as error:
         what, place = _split_place(str(error))
         raise BrokenConfigError(

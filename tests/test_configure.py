@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli import app_setup
-from procore_cli.config import Changes, load_config
+from procore_cli.config import load_config
+from procore_cli.config_edit import Changes
 from procore_cli.errors import BusyError, DataFolderError
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, load_settings
@@ -136,7 +137,7 @@ def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
         raise DataFolderError("The disk is full.")
 
     (machine.data / "config.toml").write_text("")
-    monkeypatch.setattr("procore_cli.config.save_config", fail)
+    monkeypatch.setattr("procore_cli.config_edit.save_config", fail)
     give(monkeypatch, "another secret")
     full = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
 
@@ -150,7 +151,7 @@ def test_the_first_secret_is_gone_again_if_config_cannot_be_written(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("procore_cli.config.save_config", stop)
+    monkeypatch.setattr("procore_cli.config_edit.save_config", stop)
     result = configure(machine, monkeypatch)
 
     assert result.code == 130

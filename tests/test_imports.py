@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "expiry": {"environments", "models"},
     "folder": {"errors"},
     "config": {"environments", "errors", "folder", "nearest"},
+    "config_edit": {"config", "errors", "folder"},
     "inherited": {"environments"},
     "dotenv_file": {"errors"},
     "settings": {"config", "environments", "errors", "inherited", "models", "urls"},
@@ -50,8 +51,10 @@ MAY_IMPORT = {
     "credentials": FLOOR | {"demo", "store", "render"},
     "world": FLOOR | {"callback", "procore", "provenance", "store", "demo", "render"},
     "app_check": FLOOR | {"procore"},
-    "app_setup": FLOOR | {"app_check", "credentials", "procore", "render", "store", "world"},
-    "app_removal": FLOOR | {"render", "store", "world"},
+    "app_setup": {"config_edit"}
+    | FLOOR
+    | {"app_check", "credentials", "procore", "render", "store", "world"},
+    "app_removal": {"config_edit"} | FLOOR | {"render", "store", "world"},
     "revocation": FLOOR | {"credentials", "store", "world"},
     "access": FLOOR | {"credentials", "revocation", "store", "world"},
     "roll": FLOOR | {"access", "store", "world"},
@@ -87,6 +90,7 @@ MAY_IMPORT = {
     | {
         "candidates",
         "completion_scripts",
+        "config_edit",
         "app_removal",
         "app_setup",
         "callback",
@@ -133,7 +137,7 @@ HEAVY = {
     "http.server": {"callback/listener", "demo"},
     "oauthlib": {"procore/messages", "demo"},
     "filelock": {"store/lock"},
-    "tomlkit": {"config"},
+    "tomlkit": {"config_edit"},
     "dotenv": {"dotenv_file"},
     "platformdirs": {"settings"},
 }

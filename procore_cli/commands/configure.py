@@ -11,7 +11,7 @@ import click
 from procore_cli.commands import options
 from procore_cli.commands.asking import ask, can_ask
 from procore_cli.commands.explained import ExplainedCommand
-from procore_cli.config import Changes
+from procore_cli.config_edit import Changes
 from procore_cli.errors import BadUrlError, UsageMistakeError
 from procore_cli.render import Teller
 

@@ -14,7 +14,7 @@ from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procore_cli.config import Changes
+    from procore_cli.config_edit import Changes
     from procore_cli.dotenv_file import Dotenv, Line
     from procore_cli.render import Teller
 

@@ -11,7 +11,8 @@ from procore_cli import app_setup
 from procore_cli.app_setup import Draft, Kept
 from procore_cli.commands import portal
 from procore_cli.commands.asking import ask, confirm, explain
-from procore_cli.config import AppConfig, Changes
+from procore_cli.config import AppConfig
+from procore_cli.config_edit import Changes
 from procore_cli.environments import DEFAULT_REDIRECT_URI, DEMO, ENVIRONMENTS, MONTHLY, PRODUCTION
 from procore_cli.errors import (
     BadUrlError,
