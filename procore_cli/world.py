@@ -140,15 +140,20 @@ def open_world(
     with teller.phase("settings"):
         settings = load_settings(asked, os.environ, teller.warn_once)
     teller.environment = settings.environment.name
+    trace_settings(settings, asked, teller)
+    with ExitStack() as stack:
+        if online:
+            settings = _put_online(settings, clock, teller, stack)
+        yield _new_world(settings, teller, clock, stack)
+
+
+def trace_settings(settings: Settings, asked: Asked, teller: Teller) -> None:
+    """Say for `--debug` what is in force, and where it came from."""
     if teller.debug:
         from procore_cli.provenance import describe
 
         for line in describe(settings, asked, os.environ):
             teller.trace(line)
-    with ExitStack() as stack:
-        if online:
-            settings = _put_online(settings, clock, teller, stack)
-        yield _new_world(settings, teller, clock, stack)
 
 
 def _put_online(settings: Settings, clock: Callable[[], float], teller: Teller, stack: ExitStack) -> Settings:

@@ -59,7 +59,7 @@ MAY_IMPORT = {
     "access": FLOOR | {"credentials", "revocation", "store", "world"},
     "roll": FLOOR | {"access", "store", "world"},
     "doctor": FLOOR
-    | {"__init__", "callback", "credentials", "demo", "procore", "provenance", "render", "store", "tables"},
+    | {"__init__", "callback", "credentials", "demo", "procore", "render", "store", "tables", "world"},
     "leaving": FLOOR | {"access", "revocation", "store", "world"},
     "forgetting": {"errors", "folder", "world"},
     "serving": {"demo", "errors", "render", "tables"},

@@ -132,6 +132,7 @@ def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -
     """The settings; unless `is_strict` a bad redirect URI does not stop its own correction."""
     from procore_cli.environments import DEFAULT_REDIRECT_URI
     from procore_cli.settings import Asked, load_settings
+    from procore_cli.world import trace_settings
 
     asked = Asked(environment)
     try:
@@ -142,6 +143,7 @@ def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -
         environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
         settings = load_settings(asked, environ, teller.warn_once)
     teller.environment = settings.environment.name
+    trace_settings(settings, asked, teller)
     return settings
 
 

@@ -15,6 +15,7 @@ from procore_cli.errors import ProcoreLoginError
 from procore_cli.folder import looking_only
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, Settings
+from procore_cli.world import trace_settings
 
 if TYPE_CHECKING:
     from procore_cli.procore.transport import Transport
@@ -67,11 +68,7 @@ def open_case(
         # Only what the contract asks of every command is said; the rest is a line of the report.
         loaded = load_in_force(asked, os.environ, lambda text: _tell_url(teller, text))
         teller.environment = loaded.settings.environment.name
-        if teller.debug:
-            from procore_cli.provenance import describe
-
-            for line in describe(loaded.settings, asked, os.environ):
-                teller.trace(line)
+        trace_settings(loaded.settings, asked, teller)
         case = _new_case(loaded, teller, clock, stack, offline)
         if loaded.settings.own_server and not offline:
             _start_demo(case, stack)
