@@ -103,7 +103,6 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
     from procore_cli.app_check import check_app
     from procore_cli.procore.probe import Verdict
 
-    name = settings.environment.name
     client_id = draft.changes.client_id or draft.client_id or settings.client_id
     secret = draft.secret or draft.standing
     if settings.is_demo or client_id is None or secret is None:
@@ -115,7 +114,7 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
         with _open_oauth(settings, teller) as oauth:
             probe = check_app(oauth, app, redirect, settings.environment, teller.warn)
     except ProcoreError as error:
-        teller.warn(f"{name}: client id and client secret could not be checked: {error.message}")
+        teller.warn(f"{error.message} Client id and client secret were not checked.")
         return
     except RefusedCredentialsError as error:
         raise RefusedCredentialsError(

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 # Set by the scripts of `completion`; click's own protocol.
 _COMPLETE = "_PROCORE_LOGIN_COMPLETE"
-_WIDEST_COLUMNS = 100
-_NARROWEST_COLUMNS = 40
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
 # Each command's module is procore_cli.commands.NAME; its help line stands here so that --help loads none.
@@ -145,7 +143,6 @@ def _run(arguments: Sequence[str], teller: Teller) -> int:
             prog_name="procore-login",
             standalone_mode=False,
             obj=teller,
-            terminal_width=_find_columns(),
         )
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -178,14 +175,6 @@ def _escape_what_cannot_be_shown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _find_columns() -> int:
-    """How wide the help is: as the terminal, within what can be read."""
-    from shutil import get_terminal_size
-
-    # A terminal that does not know its width says 0, which Python before 3.11 passes on.
-    return max(_NARROWEST_COLUMNS, min(get_terminal_size().columns or 80, _WIDEST_COLUMNS)) - 1
 
 
 def _end(teller: Teller, error: ProcoreLoginError) -> int:

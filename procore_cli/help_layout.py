@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 
 _NARROW_COLUMNS = 60
+_NARROWEST_COLUMNS, _USUAL_COLUMNS, _WIDEST_COLUMNS = 40, 80, 100
 # As wide as a hyphen, and no place to break a line.
 _STAND_IN = "\x00"
 
@@ -42,7 +43,13 @@ def _in_words(meaning: str) -> str:
 class Context(click.Context):
     """What makes click use it."""
 
-    formatter_class = Formatter
+    def make_formatter(self) -> click.HelpFormatter:
+        """One as wide as the terminal, within what can be read."""
+        from shutil import get_terminal_size
+
+        # A terminal that does not know its width says 0, which Python before 3.11 passes on.
+        columns = get_terminal_size().columns or _USUAL_COLUMNS
+        return Formatter(width=max(_NARROWEST_COLUMNS, min(columns, _WIDEST_COLUMNS)) - 1)
 
 
 def lay_out(command: click.Command) -> click.Command:

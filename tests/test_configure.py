@@ -231,7 +231,7 @@ def test_without_a_network_the_values_are_saved_with_a_warning(
     result = configure(machine, monkeypatch)
 
     assert result.code == 0
-    assert "Warning: production: client id and client secret could not be checked" in result.err
+    assert "Client id and client secret were not checked" in result.err
     assert CLIENT_ID in config(machine)
 
 
