@@ -19,9 +19,10 @@ from procore_cli.errors import (
     WrongPersonError,
 )
 from procore_cli.expiry import is_expired, is_renewal_due
-from procore_cli.models import Account, Profile, TokenAnswer, TokenSet, User
+from procore_cli.models import Account, Profile, User
 
 if TYPE_CHECKING:
+    from procore_cli.grants import TokenAnswer, TokenSet
     from procore_cli.store.outcomes import Loaded
     from procore_cli.world import World
 

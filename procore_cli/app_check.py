@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from procore_cli.models import AppCredentials, Environment
+from procore_cli.grants import AppCredentials
+from procore_cli.models import Environment
 
 if TYPE_CHECKING:
     from procore_cli.procore.oauth import OAuth

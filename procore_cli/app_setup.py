@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from procore_cli.config_edit import Changes
 from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import ProcoreError, RefusedCredentialsError, StorageError, UsageMistakeError
-from procore_cli.models import AppCredentials
+from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
     from procore_cli.procore.oauth import OAuth

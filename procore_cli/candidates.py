@@ -10,7 +10,8 @@ from collections import Counter
 
 from procore_cli.config import CONFIG_NAME
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.settings import Asked, Settings, find_folder, load_settings
+from procore_cli.folder import find_folder
+from procore_cli.settings import Asked, Settings, load_settings
 
 _SAFE = frozenset("._+-@")
 _TOO_OPEN = 0o077

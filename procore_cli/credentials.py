@@ -10,16 +10,18 @@ from urllib.parse import urlsplit
 
 from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import BindingError, MissingCredentialsError
-from procore_cli.models import AppCredentials, Binding
 from procore_cli.settings import Settings
 from procore_cli.urls import LOOPBACK_HOSTS, find_origin
 
 if TYPE_CHECKING:
+    from procore_cli.grants import AppCredentials, Binding
     from procore_cli.store.credentials import ClientSecrets
 
 
 def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     """The app in force, with its secret. Raises MissingCredentialsError, BindingError, StorageError."""
+    from procore_cli.grants import AppCredentials
+
     source = settings.client_id_source
     if settings.is_demo:
         from procore_cli.demo.app import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET

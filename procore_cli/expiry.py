@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from procore_cli.environments import EXPIRY_MARGIN_S
-from procore_cli.models import TokenSet
+
+if TYPE_CHECKING:
+    from procore_cli.grants import TokenSet
 
 
 def seconds_left(tokens: TokenSet, now: float) -> int | None:

@@ -21,10 +21,11 @@ from procore_cli.errors import (
     WrongPersonError,
 )
 from procore_cli.expiry import seconds_left
-from procore_cli.models import Account, AppCredentials, Me, Profile, TokenAnswer, TokenSet
+from procore_cli.models import Account, Me, Profile
 
 if TYPE_CHECKING:
     from procore_cli.callback.reception import Ways
+    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.store.outcomes import SignInSaved
     from procore_cli.world import World
 
@@ -142,6 +143,8 @@ def _whoami_by_variable(world: World, access_token: str) -> Profile:
 
 
 def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenSet:
+    from procore_cli.grants import TokenSet
+
     return TokenSet(
         answer.access_token, answer.refresh_token, answer.expires_at, world.settings.binding(app.client_id)
     )

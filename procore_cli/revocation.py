@@ -11,7 +11,7 @@ from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import ProcoreLoginError, UnreachableError
 
 if TYPE_CHECKING:
-    from procore_cli.models import AppCredentials, TokenSet
+    from procore_cli.grants import AppCredentials, TokenSet
     from procore_cli.store.outcomes import SignInSaved
     from procore_cli.world import World
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from procore_cli.config import AppConfig, Config, load_config, unknown_environment
 from procore_cli.environments import (
@@ -20,9 +20,13 @@ from procore_cli.environments import (
     PRODUCTION,
 )
 from procore_cli.errors import ConfigurationError
+from procore_cli.folder import find_folder
 from procore_cli.inherited import is_handed_over, without_what_exec_set
-from procore_cli.models import Binding, Environment, StoreName
+from procore_cli.models import Environment, StoreName
 from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
+
+if TYPE_CHECKING:
+    from procore_cli.grants import Binding
 
 LoadConfig = Callable[[Path, Callable[[str], None]], Config]
 
@@ -77,6 +81,8 @@ class Settings:
 
     def binding(self, client_id: str) -> Binding:
         """What a token set that is received now belongs to."""
+        from procore_cli.grants import Binding
+
         return Binding(client_id, self.login_origin, self.api_origin)
 
     def find_change(self, now: Settings) -> str | None:
@@ -192,16 +198,6 @@ def _first(*candidates: tuple[str, str | None]) -> tuple[str | None, str]:
 def list_unknown(variables: Mapping[str, str]) -> list[str]:
     """The variables that look like ours and are not."""
     return [name for name in sorted(variables) if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES]
-
-
-def find_folder(variables: Mapping[str, str]) -> Path:
-    """The data folder, there or not."""
-    chosen = variables.get("PROCORE_LOGIN_HOME")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("procore-login", appauthor=False))
 
 
 def _find_environment(asked: Asked, variables: Mapping[str, str], config: Config) -> tuple[Environment, str]:

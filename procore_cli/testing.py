@@ -221,7 +221,8 @@ class ProcoreDemo:
 
     def _keep(self, user: DemoUser, answer: Mapping[str, Any]) -> None:
         from procore_cli.demo.app import DEMO_CLIENT_ID
-        from procore_cli.models import Binding, Me, TokenSet
+        from procore_cli.grants import Binding, TokenSet
+        from procore_cli.models import Me
 
         expires_at = answer["created_at"] + answer["expires_in"]
         binding = Binding(DEMO_CLIENT_ID, "demo", "demo")

@@ -9,7 +9,7 @@ import pytest
 
 from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import BindingError, MissingCredentialsError
-from procore_cli.models import Binding
+from procore_cli.grants import Binding
 from procore_cli.settings import Asked, Settings, load_settings
 from procore_cli.store.credentials import ClientSecrets
 from procore_cli.store.opening import new_stores

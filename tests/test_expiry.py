@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from procore_cli.expiry import is_expired, is_renewal_due, seconds_left
-from procore_cli.models import Binding, TokenSet
+from procore_cli.grants import Binding, TokenSet
 
 NOW = 1_700_000_000
 

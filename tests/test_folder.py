@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from procore_cli import folder
@@ -255,3 +257,29 @@ def test_a_link_inside_the_data_folder_is_not_a_folder_of_ours(
     with pytest.raises(DataFolderError, match="symbolic link"):
         folder.open_subfolder(data_folder, "locks", said.append)
     assert mode_of(tmp_path / "elsewhere") == 0o755
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs itself is asked")
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"HOME": "/home/somebody"},
+        {"HOME": "/home/somebody", "XDG_DATA_HOME": "/elsewhere/data"},
+        {"HOME": "/home/somebody/", "XDG_DATA_HOME": "/elsewhere//data/"},
+        {"HOME": "/home/somebody", "XDG_DATA_HOME": "relative"},
+        {"HOME": "/home/somebody", "XDG_DATA_HOME": " "},
+        {"HOME": "relative"},
+        {},
+    ],
+)
+def test_the_usual_folder_is_the_one_that_platformdirs_names(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    found = folder.find_folder(variables)
+
+    assert found == Path(platformdirs.user_data_dir("procore-login", appauthor=False))

@@ -21,6 +21,7 @@ FLOOR = {
     "errors",
     "expiry",
     "folder",
+    "grants",
     "inherited",
     "models",
     "nearest",
@@ -30,17 +31,18 @@ FLOOR = {
 MAY_IMPORT = {
     "errors": set(),
     "models": set(),
+    "grants": set(),
     "environments": {"models"},
     "nearest": set(),
     "catalogue": set(),
     "urls": {"environments", "errors"},
-    "expiry": {"environments", "models"},
+    "expiry": {"environments", "grants"},
     "folder": {"errors"},
     "config": {"environments", "errors", "folder", "nearest"},
     "config_edit": {"config", "errors", "folder"},
     "inherited": {"environments"},
     "dotenv_file": {"errors"},
-    "settings": {"config", "environments", "errors", "inherited", "models", "urls"},
+    "settings": {"config", "environments", "errors", "folder", "grants", "inherited", "models", "urls"},
     "render": {"errors"},
     "tables": {"errors", "models", "render"},
     "callback": FLOOR,
@@ -139,7 +141,7 @@ HEAVY = {
     "filelock": {"store/lock"},
     "tomlkit": {"config_edit"},
     "dotenv": {"dotenv_file"},
-    "platformdirs": {"settings"},
+    "platformdirs": {"folder"},
 }
 
 

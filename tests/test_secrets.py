@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.models import AppCredentials, Binding, TokenAnswer, TokenSet
+from procore_cli.grants import AppCredentials, Binding, TokenAnswer, TokenSet
 from procore_cli.procore.messages import new_pkce
 from procore_cli.store.credentials import StoredSecret
 from tests.cli import Machine, Result, browser

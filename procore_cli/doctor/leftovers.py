@@ -13,7 +13,8 @@ from procore_cli.doctor.database_file import has_our_tables
 from procore_cli.doctor.tokens import mask
 
 if TYPE_CHECKING:
-    from procore_cli.models import Account, Entry
+    from procore_cli.models import Account
+    from procore_cli.store.entry import Entry
 
 _REFRESH = "interrupted refresh"
 _NAME = "leftovers"

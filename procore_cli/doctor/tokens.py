@@ -14,7 +14,8 @@ from procore_cli.doctor.database_file import has_our_tables
 from procore_cli.errors import BindingError, StorageError
 
 if TYPE_CHECKING:
-    from procore_cli.models import Entry, TokenSet
+    from procore_cli.grants import TokenSet
+    from procore_cli.store.entry import Entry
     from procore_cli.store.outcomes import Listed
 
 _NAME = "accounts"

@@ -17,7 +17,8 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import AppCredentials, Environment, Me, TokenAnswer
+from procore_cli.grants import AppCredentials, TokenAnswer
+from procore_cli.models import Environment, Me
 
 _LONGEST_TOKEN = 16 * 1024
 _LONGEST_LOGIN = 320

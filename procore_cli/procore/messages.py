@@ -18,7 +18,7 @@ from procore_cli.errors import ConsentDeniedError, ProcoreLoginError, Unexpected
 if TYPE_CHECKING:
     from oauthlib.oauth2 import WebApplicationClient
 
-    from procore_cli.models import AppCredentials
+    from procore_cli.grants import AppCredentials
 
 Pairs = list[tuple[str, str]]
 

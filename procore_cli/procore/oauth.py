@@ -11,7 +11,8 @@ from procore_cli.procore.answers import raise_for_refusal, read_token_answer
 from procore_cli.procore.messages import code_body, new_pkce, refresh_body, revoke_body
 
 if TYPE_CHECKING:
-    from procore_cli.models import AppCredentials, Environment, TokenAnswer
+    from procore_cli.grants import AppCredentials, TokenAnswer
+    from procore_cli.models import Environment
     from procore_cli.procore.answers import Answer
     from procore_cli.procore.probe import Probe
     from procore_cli.procore.transport import Transport

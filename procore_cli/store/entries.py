@@ -5,8 +5,8 @@ Refuses to hold a secret: that lies in the store that an entry names.
 
 from __future__ import annotations
 
-from procore_cli.models import Entry, EntryState
 from procore_cli.store.database import Rows
+from procore_cli.store.entry import Entry, EntryState
 
 _COLUMNS = (
     "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after, place"

@@ -9,9 +9,11 @@ import os
 from collections.abc import Callable
 
 from procore_cli.errors import StorageError
-from procore_cli.models import Entry, EntryKind, StoreName, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import StoreName
 from procore_cli.store import entries, parts, tokens
 from procore_cli.store.database import Database
+from procore_cli.store.entry import Entry, EntryKind
 from procore_cli.store.secret_store import ClosedError, GivenUpError, GoneError, PlacedStore, Stores
 
 # A write that was given up may land for so long.

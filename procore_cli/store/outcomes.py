@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from procore_cli.errors import StorageError
-from procore_cli.models import Account, Entry, TokenSet, User
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account, User
+from procore_cli.store.entry import Entry
 
 
 @dataclass(frozen=True)

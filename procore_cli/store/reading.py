@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from procore_cli.models import Account, Entry
+from procore_cli.models import Account
 from procore_cli.store import accounts, entries, failures
 from procore_cli.store.database import Rows
+from procore_cli.store.entry import Entry
 from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
 from procore_cli.store.outcomes import Loaded

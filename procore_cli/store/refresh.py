@@ -17,9 +17,11 @@ from procore_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from procore_cli.models import Account, Entry, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.store import accounts, entries, failures, tokens
 from procore_cli.store.database import Rows
+from procore_cli.store.entry import Entry
 from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
 from procore_cli.store.outcomes import Loaded

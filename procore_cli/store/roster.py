@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
-from procore_cli.models import Account, Entry, Me, User
+from procore_cli.models import Account, Me, User
 from procore_cli.store import accounts, entries, failures
 from procore_cli.store.database import Database, Rows
+from procore_cli.store.entry import Entry
 
 if TYPE_CHECKING:
     from procore_cli.store.outcomes import Listed

@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from procore_cli.errors import StorageError
-from procore_cli.models import Entry
 from procore_cli.store import accounts, entries, parts, tokens
+from procore_cli.store.entry import Entry
 from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
 from procore_cli.store.secret_store import GoneError

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from procore_cli.models import Binding, TokenSet
+from procore_cli.grants import Binding, TokenSet
 
 FORMAT = 1
 

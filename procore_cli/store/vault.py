@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from procore_cli.errors import StorageError
-from procore_cli.models import Account, Entry, Me, StoreName, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account, Me, StoreName
 from procore_cli.store import accounts, entries, parts, tokens
 from procore_cli.store.database import Database
+from procore_cli.store.entry import Entry
 from procore_cli.store.ledger import Ledger
 from procore_cli.store.lock import Locks
 from procore_cli.store.outcomes import Loaded, SignedOut, SignInSaved

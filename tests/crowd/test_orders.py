@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.models import Entry
 from procore_cli.store import tokens
+from procore_cli.store.entry import Entry
 from procore_cli.store.files import new_file_name
 from procore_cli.store.opening import Storage, open_storage
 from procore_cli.store.parts import USERNAME, load_text, new_service

@@ -14,7 +14,7 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import TokenAnswer
+from procore_cli.grants import TokenAnswer
 from procore_cli.procore.answers import Answer, read_me, read_reason, read_token_answer
 
 NOW = 1_700_000_000.9

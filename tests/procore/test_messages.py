@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from procore_cli.errors import ConsentDeniedError, UnexpectedAnswerError
-from procore_cli.models import AppCredentials
+from procore_cli.grants import AppCredentials
 from procore_cli.procore import messages
 
 STATE = "s" * 32

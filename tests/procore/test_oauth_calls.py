@@ -16,7 +16,8 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import Me, TokenAnswer
+from procore_cli.grants import TokenAnswer
+from procore_cli.models import Me
 from procore_cli.procore.api import Api
 from procore_cli.procore.oauth import OAuth
 from tests.procore import procore_servers as servers

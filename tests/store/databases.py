@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError
-from procore_cli.models import Account, Me, StoreName, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account, Me, StoreName
 from procore_cli.store.database import Database
 from procore_cli.store.ledger import Ledger
 from procore_cli.store.opening import open_storage

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from procore_cli.errors import GrantRefusedError
 from procore_cli.folder import Report
-from procore_cli.models import Account, Binding, Entry, Me, StoreName, TokenAnswer, TokenSet
+from procore_cli.grants import Binding, TokenAnswer, TokenSet
+from procore_cli.models import Account, Me, StoreName
 from procore_cli.store.database import Database, Rows
 from procore_cli.store.deadline import Limits, _Call
 from procore_cli.store.entries import list_in_state
+from procore_cli.store.entry import Entry
 from procore_cli.store.files import SecretFiles
 from procore_cli.store.keyrings import Keyring
 from procore_cli.store.lock import Locks

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procore_cli.errors import GrantRefusedError, ProcoreError, StorageError
-from procore_cli.models import TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.store import failures, parts, tokens
 from tests.store.store_world import World, new_tokens
 

@@ -23,7 +23,8 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.store import failures
 from procore_cli.store.outcomes import Loaded
 from procore_cli.store.parts import USERNAME, new_service

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from procore_cli.errors import KeyringError, NotSignedInError
-from procore_cli.models import Me, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Me
 from procore_cli.store import entries, parts
 from procore_cli.store.deadline import Limits
 from procore_cli.store.outcomes import SignedOut

@@ -20,7 +20,8 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.store.deadline import Limits
 from procore_cli.store.outcomes import Loaded
 from tests.store.store_world import (

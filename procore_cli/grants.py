@@ -1,0 +1,45 @@
+"""What Procore grants, to whom and for what, as frozen dataclasses; secret fields never show in a repr.
+
+Times are whole seconds since the epoch (UTC).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class AppCredentials:
+    """The app that signs people in (RFC 6749, section 2.3); `source` says where the id came from."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    source: str
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a token set was made for; it is sent nowhere else."""
+
+    client_id: str
+    login_origin: str
+    api_origin: str
+
+
+@dataclass(frozen=True)
+class TokenAnswer:
+    """A token endpoint's successful answer (RFC 6749, section 5.1)."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_at: int | None
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """What is kept for an account."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_at: int | None
+    binding: Binding
