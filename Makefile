@@ -1,5 +1,5 @@
 # The README's commands; .ci/run runs them too.
-.PHONY: setup test check demo
+.PHONY: setup test check demo bench
 PYTHON ?= python3
 
 setup:
@@ -13,3 +13,7 @@ test:
 
 check: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+# Six minutes on a quiet machine; prints the tables of docs/performance.md.
+bench:
+	$(PYTHON) -m benchmarks.report

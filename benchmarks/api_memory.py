@@ -102,12 +102,24 @@ def measure(url: str, home: Path, arguments: list[str]) -> tuple[float, float, i
     return time.monotonic() - started, int(peak[1]) / 1024, printed
 
 
+def serve() -> None:
+    """Serve until somebody ends the process."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+        sys.stdout.flush()
+        server.serve_forever()
+
+
 def main() -> None:
     """Measure each, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=1000, help="of the file")
     parser.add_argument("--pages", type=int, default=10_000)
+    parser.add_argument("--serve", action="store_true", help="serve the answers alone, and say where")
     given = parser.parse_args()
+    if given.serve:
+        serve()
+        return
     pages = f"pages?page=1&pages={given.pages}"
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -13,6 +13,7 @@ _USERS = """
     SELECT MIN(id), procore_id, CASE typeof(email) WHEN 'text' THEN email END
     FROM users WHERE typeof(procore_id) = 'integer' """
 _MAX_ID = 2**63 - 1
+_LONGEST_ID = 20
 # SQLite keeps a value of any type in any column, and the file may be damaged.
 _REMEMBERED = """
     CASE typeof(name) WHEN 'text' THEN name END,
@@ -33,6 +34,23 @@ def find_user(rows: Rows, procore_id: int) -> User | None:
         return None
     found = rows.run(f"{_USERS} AND procore_id = ? GROUP BY procore_id", (procore_id,))
     return User(*found[0]) if found else None
+
+
+def list_named(rows: Rows, who: str) -> list[User]:
+    """Whom a procore_id or an e-mail (in either case of ASCII) names, found without looking at every row."""
+    found = rows.run(
+        "SELECT DISTINCT procore_id FROM users WHERE email = ? COLLATE NOCASE", (_storable(who),)
+    )
+    ids = {number for (number,) in found if isinstance(number, int)}
+    if who.isascii() and who.isdigit() and len(who) < _LONGEST_ID:
+        ids.add(int(who))
+    users = (find_user(rows, number) for number in sorted(ids))
+    return [user for user in users if user is not None and is_named(user, who)]
+
+
+def is_named(user: User, who: str) -> bool:
+    """Whether `who` is the person's procore_id or e-mail."""
+    return who == str(user.procore_id) or who.casefold() == (user.email or "").casefold()
 
 
 def save_user(rows: Rows, me: Me) -> tuple[User, bool]:

@@ -43,7 +43,9 @@ class Roster:
         Raises UnknownAccountError, or AmbiguousAccountError, with the candidates.
         """
         with self._database.reading() as rows:
-            user = self._find_user(accounts.list_users(rows), who.strip())
+            found = accounts.list_named(rows, who.strip())
+            # Candidates, and what only casefold takes for the same, cost a look at every row.
+            user = found[0] if len(found) == 1 else self._find_user(accounts.list_users(rows), who.strip())
             return self._read_account(rows, user)
 
     def list_accounts(self) -> list[Listed]:
@@ -108,7 +110,7 @@ class Roster:
         return accounts.find_account(rows, self.environment, user)
 
     def _find_user(self, users: list[User], who: str) -> User:
-        meant = [u for u in users if who == str(u.procore_id) or who.casefold() == (u.email or "").casefold()]
+        meant = [user for user in users if accounts.is_named(user, who)]
         if len(meant) == 1:
             return meant[0]
         if meant:

@@ -15,11 +15,12 @@ VERSION = 2
 Run = Callable[..., list[tuple[Any, ...]]]
 
 _PREFIX = "procore_login_"
-_INDEX = "procore_login_users_procore_id"
+_BY_ID, _BY_EMAIL = "procore_login_users_procore_id", "procore_login_users_email"
 # As they are in the newest version: a table that is missing is made in this shape.
 _TABLES = {
     "users": "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))",
-    _INDEX: f"CREATE INDEX {_INDEX} ON users (procore_id)",
+    _BY_ID: f"CREATE INDEX {_BY_ID} ON users (procore_id)",
+    _BY_EMAIL: f"CREATE INDEX {_BY_EMAIL} ON users (email COLLATE NOCASE)",
     "procore_login_session": """
         CREATE TABLE procore_login_session (
             environment TEXT PRIMARY KEY, user_id INTEGER)""",
@@ -86,7 +87,7 @@ def _find_names(run: Run) -> set[str]:
 
 def _find_version(run: Run, present: set[str], shown: str) -> int | None:
     """The version that the file says it has; None for one that has no table of ours."""
-    if not any(name.startswith(_PREFIX) for name in present - {_INDEX}):
+    if not any(name.startswith(_PREFIX) for name in present - {_BY_ID, _BY_EMAIL}):
         return None
     found: list[tuple[Any, ...]] = []
     if "procore_login_meta" in present:

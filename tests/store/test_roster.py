@@ -135,3 +135,27 @@ def test_when_a_token_ends_is_found_without_its_secret(world: World) -> None:
     world.store_name = "keyring"
     assert world.new_vault().find_expiry(joe) == new_tokens(1).expires_at
     assert world.new_vault().list_accounts()[0].expires_at == new_tokens(1).expires_at
+
+
+def test_a_later_row_of_the_same_person_does_not_name_an_account(world: World) -> None:
+    world.sign_in(1, JOE)
+    run_sql(world.database.path, "INSERT INTO users VALUES (50, 11111, 'copy@example.com')")
+
+    with pytest.raises(UnknownAccountError):
+        world.new_vault().find_account("copy@example.com")
+
+
+def test_an_email_that_only_unicode_takes_for_the_same_is_found(world: World) -> None:
+    umlaut = world.sign_in(1, replace(JOE, login="JÖRG@example.com"))
+
+    assert world.new_vault().find_account("jörg@example.com") == umlaut
+
+
+@pytest.mark.parametrize("column", ["procore_id = ?", "email = ? COLLATE NOCASE"])
+def test_nobody_is_looked_for_row_by_row(world: World, column: str) -> None:
+    world.sign_in(1, JOE)
+
+    with world.database.reading() as rows:
+        ((*_, plan),) = rows.run(f"EXPLAIN QUERY PLAN SELECT procore_id FROM users WHERE {column}", ("1",))
+
+    assert "USING INDEX" in plan or "USING COVERING INDEX" in plan
