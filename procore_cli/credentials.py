@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from procore_cli.environments import MONTHLY, PRODUCTION
+from procore_cli.environments import ENVIRONMENTS, MONTHLY, PRODUCTION
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.settings import Settings
 from procore_cli.urls import LOOPBACK_HOSTS, find_origin
@@ -31,8 +31,9 @@ def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     if not settings.client_id:
         raise _missing(settings, "client id")
     if settings.client_secret:
-        return AppCredentials(settings.client_id, settings.client_secret, source)
-    return AppCredentials(settings.client_id, _find_secret(settings, secrets), source)
+        return AppCredentials(settings.client_id, settings.client_secret, source, "PROCORE_CLIENT_SECRET")
+    secret, kept_in = _find_secret(settings, secrets), f"the {settings.store} store"
+    return AppCredentials(settings.client_id, secret, source, kept_in)
 
 
 def save_secret(settings: Settings, secrets: ClientSecrets, client_id: str | None, secret: str) -> None:
@@ -50,8 +51,8 @@ def check_tokens(settings: Settings, made_for: Binding) -> None:
         _check_demo(settings)
     else:
         _check(what, "client id", made_for.client_id, settings.client_id, settings.client_id_source)
-    _check(what, "login URL", made_for.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
-    _check(what, "API URL", made_for.api_origin, settings.api_origin, "PROCORE_API_URL")
+    _check_url(what, "login URL", made_for.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
+    _check_url(what, "API URL", made_for.api_origin, settings.api_origin, "PROCORE_API_URL")
 
 
 def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
@@ -68,7 +69,7 @@ def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
     hosts = (stored.login_origin, settings.login_origin)
     is_lent = name != settings.environment.name
     if not is_lent or hosts != (find_origin(PRODUCTION.login_url), find_origin(MONTHLY.login_url)):
-        _check(what, "login URL", *hosts, "PROCORE_LOGIN_URL")
+        _check_url(what, "login URL", *hosts, "PROCORE_LOGIN_URL")
     return stored.secret
 
 
@@ -85,6 +86,19 @@ def _check_demo(settings: Settings) -> None:
                 " Nothing was sent.",
                 f"Unset {setting}, or name the environment that it belongs to: --env {PRODUCTION.name}",
             )
+
+
+def _check_url(what: str, noun: str, made_for: str, in_force: str, variable: str) -> None:
+    usual = {find_origin(url) for e in ENVIRONMENTS.values() for url in (e.login_url, e.api_url) if url}
+    if in_force == made_for or in_force not in usual:
+        _check(what, noun, made_for, in_force, variable)
+        return
+    raise BindingError(
+        f"{what}: made for the {noun} {made_for}, but {in_force} is in force ({variable} is not set)."
+        " Nothing was sent.",
+        f"Set {variable} to {made_for} again; or, if the new {noun} is right, run procore-login configure"
+        " and signin for it.",
+    )
 
 
 def _check(what: str, noun: str, made_for: str, in_force: str | None, setting: str) -> None:

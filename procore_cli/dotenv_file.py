@@ -28,12 +28,16 @@ COMPANY = ("PROCORE_COMPANY_ID",)
 
 @dataclass(frozen=True)
 class Line:
-    """What a `.env` sets, and from which of its lines to which; `name` is None for one that is no setting."""
+    """What a `.env` sets, and from which of its lines to which; `refers` are the names in its `${NAME}`.
+
+    `name` is None for one that is no setting; its text is the value then.
+    """
 
     name: str | None
     value: str = field(repr=False)
     first: int
     last: int
+    refers: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str:
@@ -58,8 +62,16 @@ class Dotenv:
         return None
 
     def list_places(self, names: tuple[str, ...]) -> list[str]:
-        """The lines that hold a value under any of the names."""
-        return [line.place for line in self.lines if line.name in names and line.value]
+        """The lines that hold a value under any of the names, or a part of one."""
+        wanted = set(names)
+        for line in reversed(self.lines):
+            wanted |= line.refers if line.name in wanted else frozenset()
+        return [line.place for line in self.lines if line.name in wanted and line.value]
+
+    def find_unread(self, names: tuple[str, ...]) -> Line | None:
+        """A line that is no setting, but has one of the names in it."""
+        unread = (line for line in self.lines if line.name is None)
+        return next((line for line in unread if any(name in line.value for name in names)), None)
 
     def list_unread(self) -> list[str]:
         """The lines that are no setting and no comment."""
@@ -90,18 +102,19 @@ def load_dotenv(path: str, environ: Mapping[str, str]) -> Dotenv:
 def read_dotenv(text: str, environ: Mapping[str, str]) -> Iterator[Line]:
     """What a `.env` sets, line by line."""
     from dotenv.parser import parse_stream
-    from dotenv.variables import parse_variables
+    from dotenv.variables import Variable, parse_variables
 
     known: dict[str, str | None] = {k: v for k, v in environ.items() if not k.startswith(_OURS)}
     for binding in parse_stream(io.StringIO(text, newline="")):
         first, last = _find_lines(binding.original.string, binding.original.line)
         if binding.error:
-            yield Line(None, "", first, last)
+            yield Line(None, binding.original.string, first, last)
         elif binding.key is not None:
-            atoms = () if binding.value is None else parse_variables(binding.value)
+            atoms = [] if binding.value is None else list(parse_variables(binding.value))
             value = "".join(atom.resolve(known) for atom in atoms)
             known[binding.key] = None if binding.value is None else value
-            yield Line(binding.key, value, first, last)
+            refers = frozenset(atom.name for atom in atoms if isinstance(atom, Variable))
+            yield Line(binding.key, value, first, last, refers)
 
 
 def _find_lines(original: str, line: int) -> tuple[int, int]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class AppCredentials:
-    """The app that signs people in (RFC 6749, section 2.3); `source` says where the id came from."""
+    """The app that signs people in (RFC 6749, section 2.3); the sources say where id and secret came from."""
 
     client_id: str
     client_secret: str = field(repr=False)
     source: str
+    secret_source: str = ""
 
 
 @dataclass(frozen=True)

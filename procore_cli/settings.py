@@ -221,8 +221,8 @@ def _apply_urls(base: Environment, variables: Mapping[str, str], warn: Callable[
         return replace(
             base, login_url=login_url, api_url=read_base_url(api, "PROCORE_API_URL") if api else login_url
         )
-    login_url = read_base_url(login, "PROCORE_LOGIN_URL") if login else base.login_url
-    api_url = read_base_url(api, "PROCORE_API_URL") if api else base.api_url
+    login_url = read_base_url(login, "PROCORE_LOGIN_URL", base.login_url) if login else base.login_url
+    api_url = read_base_url(api, "PROCORE_API_URL", base.api_url) if api else base.api_url
     if find_origin(login_url) != find_origin(base.login_url):
         warn(f"{base.name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {base.login_url}.")
     if find_origin(api_url) != find_origin(base.api_url):

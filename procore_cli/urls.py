@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from procore_cli.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI, PRODUCTION
+from procore_cli.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
 from procore_cli.errors import BadUrlError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -17,6 +17,7 @@ _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 # urlsplit lets more stand beside brackets, and finds the host in them.
 _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::.*)?")
 _STRICT_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_ON_LOOPBACK = "http://localhost:4568"
 _UNSAFE = frozenset(" \\<>\"'`{}|^") | {chr(c) for c in range(32)} | {"\x7f"}
 
 
@@ -53,8 +54,8 @@ def read_redirect_uri(text: str, source: str) -> RedirectUri:
     return RedirectUri(text, parts.hostname or "", port, parts.path or "/", on_loopback)
 
 
-def read_base_url(text: str, source: str) -> str:
-    """Check a base URL and return it without a trailing slash. Raises BadUrlError."""
+def read_base_url(text: str, source: str, usual: str = "") -> str:
+    """Check a base URL and return it without a trailing slash; `usual` is a good one. Raises BadUrlError."""
     try:
         parts, _ = _split(text)
         if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
@@ -62,7 +63,7 @@ def read_base_url(text: str, source: str) -> str:
         if parts.path.strip("/") or parts.query or "?" in text:
             raise _FaultError("it must be a scheme and a host, without path or query")
     except _FaultError as fault:
-        raise _bad(text, source, fault, f"a good one is {PRODUCTION.login_url}") from None
+        raise _bad(text, source, fault, f"a good one is {usual or _ON_LOOPBACK}") from None
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 

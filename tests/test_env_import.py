@@ -165,13 +165,13 @@ def test_bytes_of_a_pipe_are_read(machine: Machine) -> None:
         (b"CLIENT_ID=\xff\n", "not UTF-8 text (byte 10)"),
         (b"CLIENT_ID=a\0b\n", "not a text file"),
         (b"#" * (1024 * 1024 + 1), "larger than 1 MiB"),
-        (b'CLIENT_ID=x\nCLIENT_SECRET="hu\nsh"\n', ".env, line 2-3: CLIENT_SECRET cannot be used"),
+        (b'CLIENT_ID=x\nCLIENT_SECRET="hu\nsh"\n', ".env, lines 2-3: CLIENT_SECRET cannot be used"),
         (b"CLIENT_ID=x\nCLIENT_SECRET='hu\x1bsh'\n", "control character"),
         (b'CLIENT_ID="a b"\n', "CLIENT_ID cannot be used"),
         (b"CLIENT_ID=x\nREDIRECT_URI=http://example.com/\n", "line 2"),
         (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=seven\n", "PROCORE_COMPANY_ID cannot be used"),
         (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=none\n", "PROCORE_COMPANY_ID cannot be used"),
-        (b'CLIENT_SECRET="hush\n', "line 1 could not be read"),
+        (b'CLIENT_SECRET="hush\n', ".env, line 1: a client secret is named there"),
     ],
 )
 def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine, text: bytes, words: str) -> None:

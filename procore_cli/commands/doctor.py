@@ -42,10 +42,10 @@ def command(teller: Teller, environment: str | None, offline: bool, as_json: boo
             found.append(check)
             if not as_json:
                 tables.print_check(check.status, check.name, check.detail, check.fix)
-    _end(found, case.name, teller, as_json=as_json)
+    _end(found, case.name, teller, as_json=as_json, offline=offline)
 
 
-def _end(found: list[Check], environment: str, teller: Teller, *, as_json: bool) -> None:
+def _end(found: list[Check], environment: str, teller: Teller, *, as_json: bool, offline: bool) -> None:
     """Print the JSON, say the sum, and raise the first failure."""
     from procore_cli import tables
 
@@ -53,7 +53,8 @@ def _end(found: list[Check], environment: str, teller: Teller, *, as_json: bool)
     if as_json:
         tables.print_json({"ok": not broken, "checks": [_new_json(check) for check in found]})
     elif not broken:
-        teller.say(f"Signing in to {environment} can work.")
+        seen = ", as far as can be seen offline" if offline else ""
+        teller.say(f"Signing in to {environment} can work{seen}.")
     else:
         names = ", ".join(check.name for check in broken)
         teller.say(f"Signing in to {environment} cannot work yet: see {names}.")

@@ -29,6 +29,7 @@ def read_import(path: str, changes: Changes, teller: Teller) -> Draft:
         for names in (dotenv.CLIENT_ID, dotenv.CLIENT_SECRET, dotenv.REDIRECT_URI, dotenv.COMPANY)
     }
     client_id, secret, redirect, company = found.values()
+    _refuse_half_a_secret(file, secret)
     _say_what_was_not_read(file, teller)
     if secret is not None and file.mode is not None:
         teller.warn(f"Other users of this machine can read {file.source} (mode 0{file.mode:o}).")
@@ -52,11 +53,12 @@ def read_import(path: str, changes: Changes, teller: Teller) -> Draft:
 
 def _find(file: Dotenv, names: tuple[str, ...], teller: Teller) -> Line | None:
     line = file.find(names)
-    others = {other.name for name in names for other in [file.find((name,))] if other and line and
-              other.value != line.value}  # fmt: skip
-    for other in sorted(str(name) for name in others):
-        teller.warn(f"{file.source} sets {line.name if line else ''} and {other} to different values;"
-                    f" the former counts.")  # fmt: skip
+    each = [file.find((name,)) for name in names]
+    for other in each:
+        if line is not None and other is not None and other.value != line.value:
+            teller.warn(
+                f"{file.source} sets {line.name} and {other.name} to different values; the former counts."
+            )
     return line
 
 
@@ -77,7 +79,16 @@ def _read_number(text: str) -> str:
 
 
 def _place(file: Dotenv, line: Line) -> str:
-    return f"{file.source}, line {line.place}"
+    return f"{file.source}, {_lines([line.place])}"
+
+
+def _refuse_half_a_secret(file: Dotenv, secret: Line | None) -> None:
+    unread = file.find_unread(dotenv.CLIENT_SECRET)
+    if secret is None and unread is not None:
+        raise BrokenDotenvError(
+            f"{_place(file, unread)}: a client secret is named there, but the line cannot be read.",
+            "Correct it (is a quote missing?), then import again; nothing was saved.",
+        )
 
 
 def _say_what_was_not_read(file: Dotenv, teller: Teller) -> None:

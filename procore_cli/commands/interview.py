@@ -40,6 +40,8 @@ class _Known:
     kept: Kept | None
     client_id: str | None = None
     secret: str | None = field(default=None, repr=False)
+    # Why the keyring cannot be used, where that is known.
+    trouble: StorageError | None = None
 
 
 def ask_environment(offered: str, teller: Teller) -> str:
@@ -97,15 +99,18 @@ def _find_known(settings: Settings, teller: Teller) -> _Known:
 
     # What there is to warn of has been said when the settings were loaded.
     config = load_config(settings.folder, lambda _: None)
-    return _Known(config.app(settings.environment.name), config.store, _find_kept(settings, teller))
-
-
-def _find_kept(settings: Settings, teller: Teller) -> Kept | None:
+    app = config.app(settings.environment.name)
     try:
-        return app_setup.find_kept(settings, teller)
+        return _Known(app, config.store, app_setup.find_kept(settings, teller))
     except StorageError as error:
         teller.warn(f"{error.message} {error.hint}")
-        return None
+        return _Known(app, config.store, None, trouble=error if settings.store == "keyring" else None)
+
+
+def _offer_store(known: _Known) -> str:
+    """The store in force, unless it is a keyring that cannot be used."""
+    in_force = os.environ.get("PROCORE_LOGIN_STORE") or known.store or "keyring"
+    return "file" if in_force == "file" or known.trouble else "keyring"
 
 
 def _ask_app(settings: Settings, known: _Known, teller: Teller) -> tuple[str, str | None]:
@@ -135,7 +140,7 @@ def _ask_rest(known: _Known, teller: Teller) -> Changes:
     hint = "optional; Enter skips" if kept is None else f"Enter keeps {kept}, none removes it"
     company = ask(teller, f"Company id ({hint})", read_company, offered="")
     portal.explain_stores(teller)
-    store = ask(teller, "Store", _read_store, offered=known.store or "keyring")
+    store = ask(teller, "Store", partial(_read_store, known=known), offered=_offer_store(known))
     removed = frozenset({"company"} if company in _NONE and kept is not None else ())
     number = int(company) if company.isdigit() else None
     return Changes(redirect_uri=redirect, company=number, store=store, removed=removed)
@@ -210,7 +215,9 @@ def read_company(text: str) -> str:
     return text
 
 
-def _read_store(text: str) -> str:
+def _read_store(text: str, *, known: _Known) -> str:
     if text.lower() not in ("keyring", "file"):
         raise UsageMistakeError("There are two stores:", "keyring and file.")
+    if text.lower() == "keyring" and known.trouble is not None:
+        raise UsageMistakeError(known.trouble.message, "Type file, or Ctrl-C to stop and mend the keyring.")
     return text.lower()

@@ -73,7 +73,7 @@ def _ask(case: Case, app: AppCredentials) -> Check:
     if case.offline:
         return fine(_NAME, f"{found}; --offline: Procore was not asked")
     if "login host" in case.broken:
-        return unchecked(_NAME, f"{found}, but the login host does not answer")
+        return unchecked(_NAME, f"{found}, but the login host was not reached, or not checked")
     from procore_cli.procore.answers import new_refused_credentials
     from procore_cli.procore.oauth import OAuth
     from procore_cli.procore.probe import Verdict

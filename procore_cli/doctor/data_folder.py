@@ -55,7 +55,7 @@ def _find_wrong(folder: Path) -> DataFolderError | None:
     try:
         # The data folder itself may be a link of the user's.
         if not stat.S_ISDIR(folder.stat().st_mode):
-            return _new_error(folder, "it is not a folder", f"Remove it, {_MOVE}.")
+            return _new_error(folder, "it is not a folder", f"Remove it, or {_MOVE}.")
         for path, status in [(folder, folder.stat()), *_walk(folder)]:
             wrong = _find_wrong_one(path, status)
             if wrong:
@@ -69,7 +69,7 @@ def _find_wrong_one(path: Path, status: os.stat_result) -> DataFolderError | Non
     if stat.S_ISLNK(status.st_mode):
         return _new_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        return _new_error(path, "it is neither a file nor a folder", f"Remove it: {_MOVE}.")
+        return _new_error(path, "it is neither a file nor a folder", f"Remove it, or {_MOVE}.")
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         what = f"it belongs to another user (uid {status.st_uid}, not {os.geteuid()})"
         hint = f"sudo chown -R {os.geteuid()} {shlex.quote(str(path))} (if it is yours), or {_MOVE}."

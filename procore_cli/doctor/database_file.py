@@ -14,13 +14,14 @@ from procore_cli.errors import DatabaseError, StorageError
 if TYPE_CHECKING:
     from procore_cli.store.database import Rows
 
+WRITING = "database writing"
 _DUPLICATES = """
     SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE typeof(procore_id) = 'integer'
     GROUP BY procore_id HAVING COUNT(*) > 1)"""
 
 
 def check_database(case: Case) -> Iterator[Check]:
-    """Integrity, schema, and whether a write could begin now."""
+    """Integrity and schema."""
     path = case.settings.database
     named = " (from PROCORE_LOGIN_DB)" if case.settings.named_database else ""
     if "data folder" in case.broken and path.parent == case.settings.folder:
@@ -28,7 +29,8 @@ def check_database(case: Case) -> Iterator[Check]:
         yield unchecked("database", "the data folder cannot be used")
         return
     try:
-        if path.exists():
+        if os.path.lexists(path):
+            _check_kind(path)
             words = _look(case)
         else:
             _check_place(path)
@@ -38,6 +40,17 @@ def check_database(case: Case) -> Iterator[Check]:
         yield failed("database", error)
         return
     yield fine("database", f"{path}{named} {words}")
+
+
+def check_writing(case: Case) -> Iterator[Check]:
+    """A line only where the file can be read alone: the checks to come then still look at it."""
+    if "database" in case.broken or not case.settings.database.exists():
+        return
+    try:
+        case.storage.database.try_writing()
+    except StorageError as error:
+        case.broken.add(WRITING)
+        yield failed(WRITING, error)
 
 
 def has_our_tables(case: Case) -> bool:
@@ -52,6 +65,13 @@ def has_our_tables(case: Case) -> bool:
         return False
     with case.storage.database.looking() as rows:
         return schema.is_complete(rows.run, str(path))
+
+
+def _check_kind(path: Path) -> None:
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not a file"
+        hint = "Move it away, or let PROCORE_LOGIN_DB name an SQLite file."
+        raise DatabaseError(f"The database {path} cannot be used: it is {kind}.", hint)
 
 
 def _check_place(path: Path) -> None:
@@ -75,7 +95,6 @@ def _look(case: Case) -> str:
         is_complete = schema.is_complete(rows.run, path)
         words = ["is whole", f"schema {schema.VERSION}" if is_complete else "our tables will be added"]
         words += _list_rows(rows)
-    case.storage.database.try_writing()
     return ", ".join(words)
 
 

@@ -11,7 +11,7 @@ from procore_cli.doctor.browser import check_browser
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed
 from procore_cli.doctor.data_folder import check_folder
-from procore_cli.doctor.database_file import check_database
+from procore_cli.doctor.database_file import WRITING, check_database, check_writing
 from procore_cli.doctor.hosts import check_api_host, check_login_host
 from procore_cli.doctor.leftovers import check_leftovers, check_refreshes
 from procore_cli.doctor.port import check_port
@@ -33,6 +33,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("config", check_config),
     ("variables", check_variables),
     ("database", check_database),
+    (WRITING, check_writing),
     ("keyring", check_keyring),
     ("keyring proof", check_proof),
     ("port", check_port),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
+from procore_cli.doctor.database_file import WRITING
 from procore_cli.errors import BusyError, DatabaseError, StorageError
 
 _NAME = "keyring"
@@ -14,6 +15,10 @@ _PROOF = "keyring proof"
 
 def check_keyring(case: Case) -> Iterator[Check]:
     """The backend in use, and its lock."""
+    if "PROCORE_LOGIN_STORE" in case.in_force.faults:
+        case.broken.add(_NAME)
+        yield unchecked(_NAME, "PROCORE_LOGIN_STORE names no store")
+        return
     if case.settings.store == "file":
         yield _check_files(case)
         return
@@ -33,9 +38,10 @@ def check_keyring(case: Case) -> Iterator[Check]:
 
 def check_proof(case: Case) -> Iterator[Check]:
     """A value as large as a token set, written, read back and deleted, as before a sign-in."""
-    for needed in ("data folder", "database", _NAME):
+    for needed in ("data folder", "database", WRITING, _NAME):
         if needed in case.broken:
-            yield unchecked(_PROOF, f"the {needed} cannot be used")
+            words = "database cannot be written" if needed == WRITING else f"{needed} cannot be used"
+            yield unchecked(_PROOF, f"the {words}")
             return
     try:
         case.storage.vault.prove()

@@ -83,9 +83,13 @@ class Database:
             yield rows
 
     def try_writing(self) -> None:
-        """Make sure that a write could begin now; nothing is written. Raises DatabaseError."""
+        """Make sure that a write would work now; it is rolled back. Raises DatabaseError."""
         with self._translated(), closing(self._open(LOOK_TIMEOUT_S)) as connection:
-            Rows(connection).run("BEGIN IMMEDIATE")
+            rows = Rows(connection)
+            # To begin one works in a file, and a folder, that cannot be written.
+            rows.run("BEGIN IMMEDIATE")
+            rows.run("CREATE TABLE procore_login_trial (number INTEGER)")
+            rows.run("ROLLBACK")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Rows]:

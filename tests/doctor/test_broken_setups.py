@@ -305,8 +305,17 @@ def test_a_database_that_another_program_holds_is_named_in_time(
         other.execute("BEGIN IMMEDIATE")
         report = run_doctor(machine)
 
+    assert (report.code, report.named("failed")) == (6, ["database writing"])
+    assert "is in use by another program" in report["database writing"].detail
+
+
+def test_a_database_that_is_a_folder_is_named_as_one(machine: Machine, tmp_path: Path) -> None:
+    machine.variables["PROCORE_LOGIN_DB"] = str(tmp_path)
+
+    report = run_doctor(machine)
+
     assert (report.code, report.named("failed")) == (6, ["database"])
-    assert "is in use by another program" in report["database"].detail
+    assert "it is a folder" in report["database"].detail
 
 
 def test_the_tutorials_database_with_doubled_rows_is_fine(machine: Machine, tmp_path: Path) -> None:

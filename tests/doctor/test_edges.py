@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -172,3 +173,39 @@ def test_a_demo_that_cannot_be_started_is_named(tmp_path: Path) -> None:
 
     assert (report.code, report.named("failed")) == (6, ["pretend Procore"])
     assert report["credentials"].detail == "not checked: pretend Procore is not in order."
+
+
+def test_a_database_that_can_only_be_read_is_named_and_still_read(
+    machine: Machine, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.point_at(people)
+    people.sign_in(machine, JOE)
+    before = (machine.data / "production.db").read_bytes()
+    connect = sqlite3.connect
+    # root may write every file, whatever its mode: so SQLite itself is asked for no more than reading.
+    monkeypatch.setattr(
+        "sqlite3.connect", lambda address, **how: connect(address.replace("mode=rw", "mode=ro"), **how)
+    )
+
+    report = run_doctor(machine)
+
+    assert (report.code, report.named("failed")) == (6, ["database writing"])
+    assert "cannot be written" in report["database writing"].detail
+    assert report["account 11111"].status == "ok"
+    assert report["keyring proof"].detail == "not checked: the database cannot be written."
+    assert (machine.data / "production.db").read_bytes() == before
+
+
+def test_a_store_that_does_not_exist_is_one_failure(machine: Machine) -> None:
+    machine.variables["PROCORE_LOGIN_STORE"] = "files"
+
+    report = run_doctor(machine)
+
+    assert (report.code, report.named("failed")) == (3, ["variable PROCORE_LOGIN_STORE"])
+    assert report["keyring"].detail == "not checked: PROCORE_LOGIN_STORE names no store."
+
+
+def test_offline_it_promises_no_more_than_it_saw(machine: Machine) -> None:
+    result = machine.run_here("doctor", "--offline")
+
+    assert "Signing in to production can work, as far as can be seen offline." in result.err
