@@ -168,12 +168,15 @@ def switch_command(world: World) -> str:
 
 def _nobody_is_current(world: World) -> NotSignedInError:
     name = world.settings.environment.name
-    everybody = world.roster.list_accounts()
-    present = [listed.account for listed in everybody if listed.is_signed_in]
+    present = world.roster.list_signed_in()
     if present:
         return NotSignedInError(
             f"No account of {name} is the current one. Signed in: {join_labels(present)}.",
             f"Run {switch_command(world)}, or {sign_in_command(world)}",
         )
-    otherwise = f" ({switch_command(world)} chooses among those that are signed in)" if everybody else ""
+    otherwise = (
+        f" ({switch_command(world)} chooses among those that are signed in)"
+        if world.roster.has_rows()
+        else ""
+    )
     return NotSignedInError(f"Nobody is signed in to {name}.", f"Run {sign_in_command(world)}{otherwise}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from procore_cli.config_edit import Changes
+from procore_cli.credentials import fits_login
 from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import ProcoreError, RefusedCredentialsError, StorageError, UsageMistakeError
 from procore_cli.grants import AppCredentials
@@ -81,7 +82,7 @@ def find_standing(settings: Settings, kept: Kept | None, client_id: str) -> str 
         return settings.client_secret
     if kept is None or kept.client_id != client_id:
         return None
-    return kept.secret if kept.is_lent or kept.login_origin == settings.login_origin else None
+    return kept.secret if fits_login(settings, kept.login_origin, is_lent=kept.is_lent) else None
 
 
 def validate(settings: Settings, draft: Draft) -> None:

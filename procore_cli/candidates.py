@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 
-from procore_cli.config import CONFIG_NAME
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.folder import find_folder
+from procore_cli.folder import looking_only
 from procore_cli.settings import Asked, Settings, load_settings
 
 _SAFE = frozenset("._+-@")
-_TOO_OPEN = 0o077
 _LONGEST = 60
 
 
@@ -27,7 +25,7 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
 
     try:
         settings = _load(environment)
-        if settings is None or not settings.database.exists():
+        if not settings.database.exists():
             return []
         is_ours = settings.named_database is None
         known = list_known(settings.database, settings.environment.name, is_ours=is_ours)
@@ -49,12 +47,10 @@ def is_safe(word: str) -> bool:
     return word[:1].isalnum() and all(c.isalnum() or c in _SAFE for c in word)
 
 
-def _load(environment: str | None) -> Settings | None:
-    """The settings in force; None where reading them would tighten a mode, which has to be told."""
-    config = find_folder(os.environ) / CONFIG_NAME
-    if os.name != "nt" and config.exists() and config.lstat().st_mode & _TOO_OPEN:
-        return None
-    return load_settings(Asked(environment, heeds_account=False), os.environ, _ignore)
+def _load(environment: str | None) -> Settings:
+    # Tightening a mode would have to be told, and there is nobody to tell.
+    with looking_only():
+        return load_settings(Asked(environment, heeds_account=False), os.environ, _ignore)
 
 
 def _plain(text: str) -> str:

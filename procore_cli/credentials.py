@@ -65,12 +65,21 @@ def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
         raise _missing(settings, "client secret")
     what = f"The kept client secret of {name}"
     _check(what, "client id", stored.client_id, settings.client_id, settings.client_id_source)
-    # The monthly sandbox takes production's credentials (Procore's own rule), at its own host alone.
-    hosts = (stored.login_origin, settings.login_origin)
-    is_lent = name != settings.environment.name
-    if not is_lent or hosts != (find_origin(PRODUCTION.login_url), find_origin(MONTHLY.login_url)):
-        _check_url(what, "login URL", *hosts, "PROCORE_LOGIN_URL")
+    if not fits_login(settings, stored.login_origin, is_lent=name != settings.environment.name):
+        _check_url(what, "login URL", stored.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
     return stored.secret
+
+
+def fits_login(settings: Settings, login_origin: str, *, is_lent: bool) -> bool:
+    """Whether a client secret that was kept for a login origin may go to the one in force.
+
+    `is_lent`: it is production's, for the monthly sandbox, which takes it (Procore's own rule) at its own
+    host alone.
+    """
+    if is_lent:
+        usual = (find_origin(PRODUCTION.login_url), find_origin(MONTHLY.login_url))
+        return (login_origin, settings.login_origin) == usual
+    return login_origin == settings.login_origin
 
 
 def _check_demo(settings: Settings) -> None:

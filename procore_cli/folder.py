@@ -44,7 +44,7 @@ def find_folder(variables: Mapping[str, str]) -> Path:
     """The data folder, there or not: PROCORE_LOGIN_HOME, or platformdirs' user data folder."""
     chosen = variables.get("PROCORE_LOGIN_HOME")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return new_path(chosen, "PROCORE_LOGIN_HOME")
     home = variables.get("HOME", "")
     base = variables.get("XDG_DATA_HOME") or f"{home}/.local/share"
     if sys.platform == "linux" and home.startswith("/") and base.startswith("/"):
@@ -53,6 +53,17 @@ def find_folder(variables: Mapping[str, str]) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir(NAME, appauthor=False))
+
+
+def new_path(text: str, variable: str) -> Path:
+    """The absolute path that a variable names; raises DataFolderError where `~NAME` is nobody's."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise DataFolderError(
+            f"{variable} cannot be used: {text} names a home folder that is not known.",
+            f"Write the whole path into {variable}.",
+        ) from None
 
 
 def open_folder(path: Path, report: Report) -> Path:

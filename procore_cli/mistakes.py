@@ -95,8 +95,10 @@ def _other(error: click.ClickException, context: click.Context, see: str) -> Usa
             return unknown_command([named], context.command.list_commands(context), context.command_path)
     extra = re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", error.message, re.DOTALL)
     if extra is not None:
-        what = f'{context.command_path} does not take "{extra[1]}".'
-        return UsageMistakeError(what, f"{_guess_option(extra[1], context)}{see}")
+        guess = _guess_option(extra[1], context)
+        # A word that is not known may be a secret that was typed in the wrong place.
+        what = f'does not take "{extra[1]}"' if guess else "takes no argument here"
+        return UsageMistakeError(f"{context.command_path} {what}.", f"{guess}{see}")
     return UsageMistakeError(error.format_message(), see)
 
 

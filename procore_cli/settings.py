@@ -20,7 +20,7 @@ from procore_cli.environments import (
     PRODUCTION,
 )
 from procore_cli.errors import ConfigurationError
-from procore_cli.folder import find_folder
+from procore_cli.folder import find_folder, new_path
 from procore_cli.inherited import is_handed_over, without_what_exec_set
 from procore_cli.models import Environment, StoreName
 from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
@@ -274,7 +274,7 @@ def _find_company(variables: Mapping[str, str], app: AppConfig) -> int | None:
 
 def _find_named_database(variables: Mapping[str, str]) -> Path | None:
     chosen = variables.get("PROCORE_LOGIN_DB")
-    return Path(chosen).expanduser().absolute() if chosen else None
+    return new_path(chosen, "PROCORE_LOGIN_DB") if chosen else None
 
 
 def _find_access_token(asked: Asked, variables: Mapping[str, str], warn: Callable[[str], None]) -> str | None:

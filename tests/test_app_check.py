@@ -115,7 +115,9 @@ def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) 
     result = machine.run("signup", "--env", "demo", "--paste", stdin="")
 
     assert people.checks == []
-    assert "invalid_client" not in result.err
+    # What comes after the check: nobody can paste here.
+    assert "Run the command in a terminal" in result.err
+    assert result.code == 4
 
 
 def test_what_was_sent_is_not_in_the_words() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.credentials import check_tokens, find_app
+from procore_cli.app_setup import Kept, find_standing
+from procore_cli.credentials import check_tokens, find_app, fits_login
+from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.grants import Binding
 from procore_cli.settings import Asked, Settings, load_settings
@@ -213,3 +215,18 @@ def test_demo_tokens_are_bound_to_the_demo_whatever_its_port(world: World) -> No
     check_tokens(settings, settings.at("http://127.0.0.1:6").binding("pretend"))
     with pytest.raises(BindingError):
         check_tokens(settings, BOUND)
+
+
+@pytest.mark.parametrize(
+    ("login_url", "fits"),
+    [(MONTHLY.login_url, True), ("http://127.0.0.1:18991", False), (PRODUCTION.login_url, False)],
+)
+def test_productions_secret_is_lent_to_the_monthly_sandboxs_own_host_alone(
+    tmp_path: Path, login_url: str, fits: bool
+) -> None:
+    environ = {"PROCORE_LOGIN_HOME": str(tmp_path), "PROCORE_LOGIN_URL": login_url}
+    settings = load_settings(Asked("monthly"), environ, lambda _: None)
+    kept = Kept("client", PRODUCTION.login_url, "hush", is_lent=True)
+
+    assert fits_login(settings, PRODUCTION.login_url, is_lent=True) is fits
+    assert find_standing(settings, kept, "client") == ("hush" if fits else None)

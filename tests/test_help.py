@@ -342,7 +342,7 @@ def test_help_imports_no_command() -> None:
             'procore-login whoami does not take "x@example.com".',
             "Did you mean --account x@example.com? See procore-login whoami --help.",
         ),
-        ("token more", 'procore-login token does not take "more".', "See procore-login token --help."),
+        ("token hush", "procore-login token takes no argument here.", "See procore-login token --help."),
     ],
 )
 def test_a_mistake_is_told_with_the_nearest_that_exists(

@@ -33,7 +33,7 @@ def check_database(case: Case) -> Iterator[Check]:
             _check_kind(path)
             words = _look(case)
         else:
-            _check_place(path)
+            _check_place(path, is_named=case.settings.named_database is not None)
             words = "is not there yet; it is made when it is needed"
     except StorageError as error:
         case.broken.add("database")
@@ -74,10 +74,10 @@ def _check_kind(path: Path) -> None:
         raise DatabaseError(f"The database {path} cannot be used: it is {kind}.", hint)
 
 
-def _check_place(path: Path) -> None:
+def _check_place(path: Path, *, is_named: bool) -> None:
     if path.parent.exists() and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
         raise _new_error(path, f"{path.parent} cannot be written")
-    if not path.parent.exists() and "PROCORE_LOGIN_DB" in os.environ:
+    if not path.parent.exists() and is_named:
         raise _new_error(path, f"there is no folder {path.parent}")
 
 

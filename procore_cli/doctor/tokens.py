@@ -84,10 +84,14 @@ def _judge(case: Case, name: str, who: str, tokens: TokenSet) -> Check:
         check_tokens(case.settings, tokens.binding)
     except BindingError as error:
         return warning(name, f"{who}: {error.message}", error.hint)
+    is_over = is_expired(tokens, case.clock())
+    if is_over and not tokens.refresh_token:
+        what = f"{who}: its access token has expired, and Procore gave no refresh token."
+        return warning(name, what, f"Sign in again: procore-login signin --env {case.name}")
+    if is_over:
+        return fine(name, f"{who}: its access token has expired; the next command refreshes it")
     if not tokens.refresh_token:
         words = "Procore gave no refresh token, so signing in again is needed at its end"
-    elif is_expired(tokens, case.clock()):
-        return fine(name, f"{who}: its access token has expired; the next command refreshes it")
     else:
         words = "refreshed when needed"
     left = time_left(tokens.expires_at, case.clock())

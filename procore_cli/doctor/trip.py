@@ -91,7 +91,7 @@ class Trip:
         where = "the proxy " if self.proxy else ""
         message = found.message.replace(f"{host} cannot", f"{where}{host} cannot", 1)
         hint = _name_hint(host) if isinstance(error, socket.gaierror) else found.hint
-        if self.proxy:
+        if self.proxy and "certificate" not in found.message:
             hint = "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY."
         return UnreachableError(message, hint)
 

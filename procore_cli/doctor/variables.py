@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, warning
 from procore_cli.doctor.tokens import mask
-from procore_cli.doctor.way_out import find_place
+from procore_cli.doctor.way_out import host_and_port
 from procore_cli.inherited import is_handed_over
 from procore_cli.settings import list_unknown
 from procore_cli.urls import find_origin
@@ -65,7 +65,7 @@ def _list_proxies(present: Mapping[str, str]) -> Iterator[Check]:
 
 def _describe_proxy(value: str) -> str:
     try:
-        place = find_place(value if "://" in value else f"http://{value}")
+        place = host_and_port(value if "://" in value else f"http://{value}")
     except ValueError:
         return "set (it is not a URL)"
     login = " with a user name" if "@" in value else ""

@@ -23,7 +23,7 @@ def check_proxy(case: Case) -> Iterator[Check]:
     try:
         for noun, url in (("login host", environment.login_url), ("API host", environment.api_url)):
             proxy = find_proxy(url, case.environ) if url else None
-            ways[noun] = f"through {find_place(proxy)}" if proxy else "directly"
+            ways[noun] = f"through {host_and_port(proxy)}" if proxy else "directly"
     except BadUrlError as error:
         case.broken.add("proxy")
         yield failed("proxy", error)
@@ -54,7 +54,7 @@ def check_ca(case: Case) -> Iterator[Check]:
     yield fine("CA", f"{path} (from REQUESTS_CA_BUNDLE){held}")
 
 
-def find_place(url: str) -> str:
+def host_and_port(url: str) -> str:
     """The host and port of a proxy's URL, and nothing else of it."""
     parts = urlsplit(url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname

@@ -38,6 +38,8 @@ def _read_proxy(value: str, variable: str) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # A password with # or / in it would be taken for the host, and shown as one.
+        usable = usable and "@" not in url.partition("://")[2][len(parts.netloc) :]
     except ValueError:
         usable = False
     if not usable:

@@ -5,6 +5,8 @@ Refuses to trust the table `users`, which other programs write too: the lowest i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from procore_cli.models import Account, Me, User
 from procore_cli.store.database import Rows
 
@@ -28,6 +30,17 @@ def list_users(rows: Rows) -> list[User]:
     return [User(*values) for values in found]
 
 
+def has_users(rows: Rows) -> bool:
+    """Whether anybody has a row."""
+    return bool(rows.run(f"{_USERS} GROUP BY procore_id LIMIT 1"))
+
+
+def find_users(rows: Rows, ids: Iterable[object]) -> list[User]:
+    """Those of these procore_ids that have a row, by id, found without looking at every row."""
+    found = (find_user(rows, number) for number in ids if isinstance(number, int))
+    return sorted((user for user in found if user is not None), key=lambda user: user.id)
+
+
 def find_user(rows: Rows, procore_id: int) -> User | None:
     """The row that counts for a procore_id."""
     if abs(procore_id) > _MAX_ID:
@@ -41,11 +54,10 @@ def list_named(rows: Rows, who: str) -> list[User]:
     found = rows.run(
         "SELECT DISTINCT procore_id FROM users WHERE email = ? COLLATE NOCASE", (_storable(who),)
     )
-    ids = {number for (number,) in found if isinstance(number, int)}
+    ids = {number for (number,) in found}
     if who.isascii() and who.isdigit() and len(who) < _LONGEST_ID:
         ids.add(int(who))
-    users = (find_user(rows, number) for number in sorted(ids))
-    return [user for user in users if user is not None and is_named(user, who)]
+    return [user for user in find_users(rows, ids) if is_named(user, who)]
 
 
 def is_named(user: User, who: str) -> bool:
@@ -75,14 +87,20 @@ def find_account(rows: Rows, environment: str, user: User) -> Account:
     return Account(user, *found[0]) if found else Account(user)
 
 
-def list_accounts(rows: Rows, environment: str) -> list[Account]:
-    """Every row, by id, with what the environment remembers of it."""
+def list_accounts(rows: Rows, environment: str, users: Iterable[User]) -> list[Account]:
+    """The people, with what the environment remembers of them."""
     found = rows.run(
         f"SELECT procore_id, {_REMEMBERED} FROM procore_login_accounts WHERE environment = ?",  # noqa: S608
         (environment,),
     )
     remembered = {procore_id: values for procore_id, *values in found}
-    return [Account(user, *remembered.get(user.procore_id, ())) for user in list_users(rows)]
+    return [Account(user, *remembered.get(user.procore_id, ())) for user in users]
+
+
+def list_known(rows: Rows, environment: str) -> list[User]:
+    """Those with a row whom the environment remembers, by id."""
+    found = rows.run("SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (environment,))
+    return find_users(rows, (procore_id for (procore_id,) in found))
 
 
 def find_environments(rows: Rows) -> dict[int, set[str]]:

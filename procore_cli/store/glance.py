@@ -30,8 +30,7 @@ def list_known(database: Path, environment: str, *, is_ours: bool) -> list[Liste
     """
     if is_ours and database.is_symlink():
         raise DatabaseError(f"The database {database} is a symbolic link.", _ELSEWHERE)
-    listed = Roster(_Glance(database), environment).list_accounts()
-    return [one for one in listed if environment in one.environments]
+    return Roster(_Glance(database), environment).list_known()
 
 
 class _Glance(Database):
@@ -61,9 +60,11 @@ class _Glance(Database):
 
         if not self.path.is_file():
             raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
-        address = f"{self.path.absolute().as_uri()}?mode=ro"
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(address, uri=True, timeout=self._timeout_s, isolation_level=None)
         connection.text_factory = _read_text
+        # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
+        Rows(connection).run("PRAGMA query_only = ON")
         return connection
 
     def _copy(self, connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -71,7 +72,8 @@ class _Glance(Database):
 
         copy = sqlite3.connect(":memory:", isolation_level=None)
         copy.text_factory = _read_text
-        connection.backup(copy)
+        if Rows(connection).run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
+            connection.backup(copy)
         return copy
 
 

@@ -51,19 +51,27 @@ class Roster:
     def list_accounts(self) -> list[Listed]:
         """Every row, signed in or not, by id."""
         with self._database.reading() as rows:
-            current = accounts.find_current(rows, self.environment)
-            live = entries.list_live(rows, self.environment)
-            known = accounts.find_environments(rows)
-            everybody = accounts.list_accounts(rows, self.environment)
-        return [_new_listed(account, current, live, known) for account in everybody]
+            return self._list(rows, accounts.list_users(rows))
+
+    def list_known(self) -> list[Listed]:
+        """Those whom the environment remembers, signed in or not, by id; other rows cost nothing."""
+        with self._database.reading() as rows:
+            return self._list(rows, accounts.list_known(rows, self.environment))
 
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
-        return [listed.account for listed in self.list_accounts() if listed.is_signed_in]
+        with self._database.reading() as rows:
+            users = accounts.find_users(rows, entries.list_live(rows, self.environment))
+            return accounts.list_accounts(rows, self.environment, users)
 
     def list_refused(self) -> list[Account]:
         """The accounts whose refresh token Procore refused last."""
-        return [listed.account for listed in self.list_accounts() if listed.is_refused]
+        return [listed.account for listed in self.list_known() if listed.is_refused]
+
+    def has_rows(self) -> bool:
+        """Whether anybody has a row, known to the environment or not."""
+        with self._database.reading() as rows:
+            return accounts.has_users(rows)
 
     def find_expiry(self, account: Account) -> int | None:
         """When the account's access token ends (seconds, UTC); None where Procore did not say.
@@ -105,6 +113,13 @@ class Roster:
             user, _ = accounts.save_user(rows, me)
             accounts.save_name(rows, self.environment, me.id, me.name)
             return self._read_account(rows, user)
+
+    def _list(self, rows: Rows, users: list[User]) -> list[Listed]:
+        current = accounts.find_current(rows, self.environment)
+        live = entries.list_live(rows, self.environment)
+        known = accounts.find_environments(rows)
+        listed = accounts.list_accounts(rows, self.environment, users)
+        return [_new_listed(account, current, live, known) for account in listed]
 
     def _read_account(self, rows: Rows, user: User) -> Account:
         return accounts.find_account(rows, self.environment, user)

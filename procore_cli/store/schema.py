@@ -34,6 +34,12 @@ _TABLES = {
             name TEXT PRIMARY KEY, store TEXT NOT NULL, environment TEXT NOT NULL, procore_id INTEGER,
             kind TEXT NOT NULL, state TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER,
             parts INTEGER, forget_after INTEGER, place TEXT)""",
+    "procore_login_entries_account": """
+        CREATE INDEX procore_login_entries_account
+            ON procore_login_entries (environment, procore_id, state)""",
+    "procore_login_entries_unsettled": """
+        CREATE INDEX procore_login_entries_unsettled
+            ON procore_login_entries (environment, procore_id) WHERE state <> 'live'""",
     "procore_login_apps": """
         CREATE TABLE procore_login_apps (
             environment TEXT NOT NULL, client_id TEXT NOT NULL, login_origin TEXT NOT NULL,

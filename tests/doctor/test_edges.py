@@ -209,3 +209,35 @@ def test_offline_it_promises_no_more_than_it_saw(machine: Machine) -> None:
     result = machine.run_here("doctor", "--offline")
 
     assert "Signing in to production can work, as far as can be seen offline." in result.err
+
+
+def test_tokens_that_are_over_and_cannot_be_refreshed_ask_for_a_sign_in(
+    machine: Machine, people: People
+) -> None:
+    machine.point_at(people)
+    people.lifetime_s = 1
+    answer = people.tokens
+    people.tokens = lambda: answer() | {"refresh_token": None}  # type: ignore[method-assign]
+    people.sign_in(machine, JOE)
+
+    report = run_doctor(machine)
+
+    assert report["account 11111"].status == "warning"
+    assert "has expired, and Procore gave no refresh token" in report["account 11111"].detail
+    assert report["account 11111"].fix == "Sign in again: procore-login signin --env production"
+
+
+def test_a_database_variable_that_is_empty_is_not_set(machine: Machine) -> None:
+    machine.variables["PROCORE_LOGIN_DB"] = ""
+
+    assert run_doctor(machine).code == 0
+
+
+@pytest.mark.parametrize("variable", ["PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB"])
+def test_a_home_folder_of_nobody_is_no_bug(machine: Machine, variable: str) -> None:
+    machine.variables[variable] = "~nosuchuser/x"
+
+    result = machine.run_here("whoami", "--offline")
+
+    assert result.code == 6
+    assert f"{variable} cannot be used: ~nosuchuser/x names a home folder" in result.err

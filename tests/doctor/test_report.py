@@ -6,7 +6,6 @@ import io
 import os
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -229,11 +228,11 @@ def add_entry(machine: Machine, kind: str, state: str, procore_id: int) -> None:
     )
 
 
-def test_offline_sends_nothing_and_is_quick(home: Machine, people: People) -> None:
-    started = time.monotonic()
+def test_offline_connects_to_nothing(home: Machine, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("create_connection", "getaddrinfo"):
+        monkeypatch.delattr(f"socket.{name}")
     report = run_doctor(home, "--offline")
 
-    assert time.monotonic() - started < 1
     assert report.code == 0
     assert people.requests == people.checks == []
     for name in ("login host", "API host", "credentials", "clock"):

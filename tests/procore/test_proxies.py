@@ -95,7 +95,17 @@ def test_no_proxy_knows_addresses_networks_and_ports(host, no_proxy, excepted):
 
 @pytest.mark.parametrize(
     "value",
-    ["socks5://h:1080", "http://", "http://:3128", "http://h:port", "http://h:0", "http://[::1", "ftp://h"],
+    [
+        "socks5://h:1080",
+        "http://",
+        "http://u:1#pw@h:1",
+        "http://u:1/pw@h:1",
+        "http://:3128",
+        "http://h:port",
+        "http://h:0",
+        "http://[::1",
+        "ftp://h",
+    ],
 )
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "all_proxy"])
 def test_a_proxy_that_cannot_be_used_names_its_variable_and_not_its_value(variable, value):

@@ -151,7 +151,7 @@ def room_for(size: int) -> Iterator[None]:
 def test_on_a_full_disk_a_sign_in_is_saved_whole_or_not_at_all(home: Home) -> None:
     number, ended = 1, []
     # A journal takes a header and a page for each page that changes.
-    for size in range(0, 48 * 1024, 1024):
+    for size in range(0, 96 * 1024, 2048):
         try:
             with room_for(size):
                 home.sign_in(number + 1)

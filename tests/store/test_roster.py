@@ -159,3 +159,18 @@ def test_nobody_is_looked_for_row_by_row(world: World, column: str) -> None:
         ((*_, plan),) = rows.run(f"EXPLAIN QUERY PLAN SELECT procore_id FROM users WHERE {column}", ("1",))
 
     assert "USING INDEX" in plan or "USING COVERING INDEX" in plan
+
+
+def test_rows_that_nobody_signed_in_to_are_not_known(world: World) -> None:
+    world.sign_in(1, JOE)
+    run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
+    vault = world.new_vault()
+    assert [listed.account.user.procore_id for listed in vault.list_known()] == [11111]
+    assert [listed.account.user.procore_id for listed in vault.list_accounts()] == [11111, 7]
+    assert [account.name for account in vault.list_signed_in()] == ["Joe Contractor"]
+
+
+def test_rows_are_there_whether_anybody_signed_in_or_not(world: World) -> None:
+    assert not world.new_vault().has_rows()
+    run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
+    assert world.new_vault().has_rows()

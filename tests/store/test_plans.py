@@ -1,0 +1,84 @@
+"""How SQLite finds what the commands of every day ask for; refuses a look at every person or entry."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli import Machine
+from tests.provider import Provider
+from tests.signed_in import sign_in
+
+COMMANDS = [
+    ("whoami", "--offline"),
+    ("whoami", "--offline", "--account", "joecontractor@procore.com"),
+    ("whoami", "--offline", "--account", "11111"),
+    ("token",),
+    ("refresh",),
+    ("switch", "11111"),
+    ("signout",),
+    (),
+]
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What SQLite has been asked since then."""
+    asked: list[str] = []
+    connect = sqlite3.connect
+
+    def connect_traced(*given: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(*given, **named)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect_traced)
+    yield asked
+    monkeypatch.undo()
+
+
+def find_scans(database: Path, statements: list[str]) -> list[str]:
+    """The statements that look at every row of `users` or of the entries."""
+    with closing(sqlite3.connect(database)) as connection:
+        return [
+            statement
+            for statement in dict.fromkeys(statements)
+            if statement.split()[0] in ("SELECT", "INSERT", "UPDATE", "DELETE")
+            for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+            if step.startswith(("SCAN users", "SCAN procore_login_entries"))
+            # A list of those that are signed in, or unsettled, has no more rows than that.
+            and "procore_login_entries_unsettled" not in step
+        ]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    return machine
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_command_looks_at_no_row_but_its_own(
+    command: tuple[str, ...], machine: Machine, statements: list[str]
+) -> None:
+    assert machine.run_here(*command).code == 0
+    assert statements
+    assert find_scans(machine.data / "production.db", statements) == []
+
+
+def test_a_sign_in_looks_at_no_row_but_its_own(machine: Machine, statements: list[str]) -> None:
+    assert sign_in(machine).code == 0
+    assert any("INSERT" in statement for statement in statements)
+    assert find_scans(machine.data / "production.db", statements) == []
+
+
+def test_a_look_at_every_row_would_be_found(machine: Machine, statements: list[str]) -> None:
+    assert machine.run_here("accounts").code == 0
+    assert find_scans(machine.data / "production.db", statements) != []

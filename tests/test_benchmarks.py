@@ -1,0 +1,81 @@
+"""The benchmarks start, draw and write; refuses to time anything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report, stand, timing
+from benchmarks.table import Table
+
+ROOT = Path(__file__).parent.parent
+HYPERFINE = """#!{python}
+import json, sys
+(report,) = [word.partition("=")[2] for word in sys.argv if word.startswith("--export-json")]
+times = [float(len(word)) for word in sys.argv[1:] if not word.startswith("-")]
+json.dump({{"results": [{{"times": [time]}} for time in times]}}, open(report, "w"))
+"""
+
+
+@pytest.mark.parametrize("program", [["-m", "benchmarks.report"], ["benchmarks/api_memory.py"]])
+def test_a_benchmark_explains_itself(program: list[str]) -> None:
+    words = [sys.executable, *program, "--help"]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.startswith("usage:")
+
+
+def test_a_table_is_in_line() -> None:
+    table = Table("Times", ("command", "ms"), [("a", "1.0"), ("longer one", "20.0")], ["A note."])
+    assert table.draw().splitlines() == [
+        "### Times",
+        "",
+        "| command    |   ms |",
+        "| ---------- | ---: |",
+        "| a          |  1.0 |",
+        "| longer one | 20.0 |",
+        "",
+        "A note.",
+    ]
+
+
+def test_what_was_measured_takes_the_place_of_what_was_measured_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "performance.md"
+    page.write_text(f"# Before\n\n{report.BEGIN}\n\nold\n\n{report.END}\n\nAfter.\n", encoding="utf-8")
+    monkeypatch.setattr(report, "PAGE", page)
+    report.save("new")
+    report.save("newer")
+    expected = f"# Before\n\n{report.BEGIN}\n\nnewer\n\n{report.END}\n\nAfter.\n"
+    assert page.read_text(encoding="utf-8") == expected
+
+
+def test_the_page_has_a_place_for_what_is_measured() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert page.count(report.BEGIN) == page.count(report.END) == 1
+
+
+def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path: Path) -> None:
+    hyperfine = tmp_path / "hyperfine"
+    hyperfine.write_text(HYPERFINE.format(python=sys.executable), encoding="utf-8")
+    hyperfine.chmod(0o700)
+    environ = {"PATH": str(tmp_path)}
+    case = timing.Case("four times as long", ["12345678"], ["12"], environ)
+    timing.time_alternating([case], 3)
+    assert case.times == [(2.0, 8.0)] * 3
+    assert (case.reference_s, case.least_s, case.ratio) == (2.0, 8.0, 4.0)
+
+
+def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"apt-get install .*gnome-keyring.*hyperfine"):
+        stand.check_packages()
+
+
+def test_a_stage_of_a_sign_in_is_read_as_it_is_printed() -> None:
+    printed = (
+        "milliseconds, without Procore   least  median    most\nuntil the prompt      31.4    40.1    40.1\n"
+    )
+    assert report._STAGE.findall(printed) == [("until the prompt", "31.4", "40.1", "40.1")]
