@@ -1,12 +1,11 @@
 """What `procore-login` alone says: what it is, who is signed in where, and what to type next.
 
-Refuses network, keyring, locks, and to make or change a file.
+Refuses network, keyring and locks, and makes no file.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from procore_cli import __version__, tables
 from procore_cli.environments import DEMO, ENVIRONMENTS
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.render import Teller, one_line
+from procore_cli.render import Teller, find_columns, one_line
 from procore_cli.settings import Asked, Settings, load_settings
 from procore_cli.store.outcomes import Listed
 
@@ -136,7 +135,7 @@ def _print_steps(steps: Sequence[Step]) -> None:
     longest = max(len(typed) for typed, _ in lines)
     _print(["Next:"])
     for typed, meaning in lines:
-        is_narrow = _columns() < max(_NARROW_COLUMNS, longest + 32)
+        is_narrow = find_columns(widest=_WIDEST_COLUMNS) < max(_NARROW_COLUMNS, longest + 32)
         # What is to be typed is never broken.
         tables.print_line(f"  {typed}" if is_narrow else f"  {typed:<{longest}}   {meaning}")
         if is_narrow:
@@ -152,10 +151,6 @@ def _print(lines: Sequence[str]) -> None:
         from textwrap import wrap
 
         indent = " " * (len(line) - len(line.lstrip()) + 2)
-        for piece in wrap(line, _columns(), subsequent_indent=indent, break_on_hyphens=False) or [""]:
+        width = find_columns(widest=_WIDEST_COLUMNS)
+        for piece in wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]:
             tables.print_line(piece)
-
-
-def _columns() -> int:
-    # A terminal that does not know its width says 0, which Python before 3.11 passes on.
-    return min(shutil.get_terminal_size().columns or 80, _WIDEST_COLUMNS)

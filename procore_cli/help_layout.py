@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 import click
 
+from procore_cli.render import find_columns
+
 _NARROW_COLUMNS = 60
-_NARROWEST_COLUMNS, _USUAL_COLUMNS, _WIDEST_COLUMNS = 40, 80, 100
+_NARROWEST_COLUMNS, _WIDEST_COLUMNS = 40, 100
 # As wide as a hyphen, and no place to break a line.
 _STAND_IN = "\x00"
 
@@ -45,11 +47,7 @@ class Context(click.Context):
 
     def make_formatter(self) -> click.HelpFormatter:
         """One as wide as the terminal, within what can be read."""
-        from shutil import get_terminal_size
-
-        # A terminal that does not know its width says 0, which Python before 3.11 passes on.
-        columns = get_terminal_size().columns or _USUAL_COLUMNS
-        return Formatter(width=max(_NARROWEST_COLUMNS, min(columns, _WIDEST_COLUMNS)) - 1)
+        return Formatter(width=find_columns(_NARROWEST_COLUMNS, _WIDEST_COLUMNS) - 1)
 
 
 def lay_out(command: click.Command) -> click.Command:

@@ -25,6 +25,7 @@ T = TypeVar("T")
 # The characters that reorder text around them (Unicode, UAX #9).
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _USUAL_COLUMNS = 80
+_UNBOUNDED_COLUMNS = 100_000
 
 
 def shown(text: str) -> str:
@@ -71,11 +72,7 @@ class Teller:
             return
         # Spaces wipe the former text, on terminals without escape sequences too.
         wiped = f"\r{' ' * len(self._shown_wait)}\r"
-        # A terminal that does not know its width says 0, which Python before 3.11 passes on.
-        import shutil
-
-        columns = shutil.get_terminal_size().columns or _USUAL_COLUMNS
-        self._shown_wait = one_line(text)[: columns - 1]
+        self._shown_wait = one_line(text)[: find_columns() - 1]
         self._put(wiped + self._shown_wait)
 
     def trace(self, text: str) -> None:
@@ -152,6 +149,14 @@ def load_drawing() -> None:
         import rich.panel
         import rich.table
         import rich.text  # noqa: F401
+
+
+def find_columns(narrowest: int = 1, widest: int = _UNBOUNDED_COLUMNS) -> int:
+    """How wide the terminal is, within what can be read; 80 where nobody knows."""
+    from shutil import get_terminal_size
+
+    # A terminal that does not know its width says 0, which Python before 3.11 passes on.
+    return max(narrowest, min(get_terminal_size().columns or _USUAL_COLUMNS, widest))
 
 
 def new_console(stream: TextIO) -> Console:

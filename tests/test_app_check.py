@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.procore.answers import Answer as ServerAnswer
-from procore_cli.procore.probe import Verdict, read_probe
+from procore_cli.procore.probe import Verdict, find_date, read_probe
 from tests.cli import Machine
 from tests.people import SECOND, People
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, serving
@@ -130,6 +130,7 @@ def test_the_servers_time_is_read() -> None:
     with_date = {"date": "Tue, 24 Nov 2026 12:00:00 GMT"}
     refused = b'{"error": "invalid_grant"}'
 
-    assert read_probe(ServerAnswer(400, with_date, refused)).server_time == 1795521600
-    assert read_probe(ServerAnswer(400, {"date": "soon"}, refused)).server_time is None
+    assert find_date(ServerAnswer(400, with_date, refused)) == 1795521600
+    assert find_date(ServerAnswer(400, {"date": "soon"}, refused)) is None
+    assert find_date(ServerAnswer(400, {}, refused)) is None
     assert read_probe(ServerAnswer(400, {}, refused)).verdict is Verdict.ACCEPTED

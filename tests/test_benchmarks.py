@@ -16,7 +16,7 @@ HYPERFINE = """#!{python}
 import json, sys
 (report,) = [word.partition("=")[2] for word in sys.argv if word.startswith("--export-json")]
 times = [float(len(word)) for word in sys.argv[1:] if not word.startswith("-")]
-json.dump({{"results": [{{"times": [time]}} for time in times]}}, open(report, "w"))
+json.dump({{"results": [{{"times": [time], "exit_codes": [0]}} for time in times]}}, open(report, "w"))
 """
 
 
@@ -66,6 +66,9 @@ def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path: Path) -> 
     timing.time_alternating([case], 3)
     assert case.times == [(2.0, 8.0)] * 3
     assert (case.reference_s, case.least_s, case.ratio) == (2.0, 8.0, 4.0)
+
+    with pytest.raises(SystemExit, match="ended with"):
+        timing.time_once([["12"]], environ, codes=[1])
 
 
 def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

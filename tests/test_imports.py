@@ -83,7 +83,7 @@ MAY_IMPORT = {
     "auth": FLOOR | {"bearer", "flow", "logged", "repetition", "world"},
     "candidates": FLOOR | {"store"},
     "completion_scripts": set(),
-    "help_layout": set(),
+    "help_layout": {"render"},
     "completing": {"completion_scripts"},
     "greeting": FLOOR | {"render", "store", "tables"},
     "mistakes": FLOOR | {"catalogue"},

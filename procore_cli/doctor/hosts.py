@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -78,11 +77,10 @@ def _ask(case: Case, name: str, url: str) -> Answer:
 
 
 def _note_time(case: Case, answer: Answer) -> None:
-    try:
-        theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return
-    if case.server_ahead_s is None:
+    from procore_cli.procore.probe import find_date
+
+    theirs = find_date(answer)
+    if theirs is not None and case.server_ahead_s is None:
         case.server_ahead_s = theirs - case.clock()
 
 

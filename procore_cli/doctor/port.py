@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from procore_cli.doctor.case import Case
-from procore_cli.doctor.check import Check, failed, fine
+from procore_cli.doctor.check import Check, failed, fine, unchecked
 from procore_cli.errors import PortTakenError
+
+# A fault of one of these leaves the redirect URI, and so its port, unknown.
+_NAMING = {"PROCORE_REDIRECT_URI", "config"}
 
 
 def check_port(case: Case) -> Iterator[Check]:
     """Listen there for a moment."""
     redirect = case.settings.redirect_uri
+    if case.in_force.faults.keys() & _NAMING and case.settings.sources["redirect URI"] == "default":
+        yield unchecked("port", "what names the redirect URI cannot be read")
+        return
     if not redirect.on_loopback:
         what = "a code that Procore shows" if redirect.is_oob else "the address that the browser ends on"
         yield fine("port", f"not needed: {_short(redirect.text)} means pasting {what}")

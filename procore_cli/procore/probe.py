@@ -26,11 +26,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Probe:
-    """An answer of the token endpoint; `words` are for people, `server_time` is its Date (seconds, UTC)."""
+    """An answer of the token endpoint; `words` are for people."""
 
     verdict: Verdict
     words: str
-    server_time: float | None
 
 
 def new_impossible_code() -> str:
@@ -49,10 +48,11 @@ def read_probe(answer: Answer, sent: Collection[str] = ()) -> Probe:
     verdicts = {"invalid_grant": Verdict.ACCEPTED, "invalid_client": Verdict.REFUSED}
     verdict = verdicts.get(error or "", Verdict.UNCLEAR)
     reason = read_reason(answer.body, sent) if verdict is Verdict.UNCLEAR else error
-    return Probe(verdict, f"{answer.status}, {reason}", _find_date(answer))
+    return Probe(verdict, f"{answer.status}, {reason}")
 
 
-def _find_date(answer: Answer) -> float | None:
+def find_date(answer: Answer) -> float | None:
+    """What the server's clock says (seconds, UTC), None where it does not say (RFC 9110, section 6.6.1)."""
     try:
         return parsedate_to_datetime(answer.headers["date"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):

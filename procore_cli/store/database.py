@@ -1,4 +1,4 @@
-"""The SQLite file: opened, checked, one transaction at a time; the only module here that knows sqlite3.
+"""The SQLite file: opened, checked, one transaction at a time; here and in glance alone sqlite3 is known.
 
 Refuses to keep a connection open, to change a file's journal mode, and to write where reading is enough.
 """

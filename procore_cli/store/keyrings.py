@@ -1,4 +1,4 @@
-"""The system's keyring, with a time limit on every call; the only module that knows the package keyring.
+"""The system's keyring, with a time limit on every call; here and in secret_service alone keyring is known.
 
 Refuses backends that merely happen to be installed: the platform's own count, or what the user names.
 """
