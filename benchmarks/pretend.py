@@ -57,7 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(400, {"error": "invalid_grant"})
         if form.get("grant_type") == ["refresh_token"]:
             self.server.refreshes += 1
-        tokens = {name: secrets.token_hex(350) for name in ("access_token", "refresh_token")}
+        # As long as Procore's are: a JWT of some 570 characters, and 43.
+        tokens = {"access_token": secrets.token_hex(285), "refresh_token": secrets.token_urlsafe(32)}
         return self._send(200, {**tokens, "token_type": "Bearer", "expires_in": self.server.lifetime_s})
 
     def do_GET(self) -> None:

@@ -136,7 +136,7 @@ def new_venv(place: Path, python: str, *packages: str) -> Path:
     """Make an environment and install into it, with bytecode, not editable; returns its Python."""
     subprocess.run([python, "-m", "venv", place], check=True)  # noqa: S603 - our own words
     made = place / "bin" / "python"
-    install = [made, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--compile"]
+    install = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--compile"]
     done = subprocess.run([*install, *packages], capture_output=True, text=True)  # noqa: S603 - our own words
     if done.returncode:
         raise SystemExit(f"pip ended with {done.returncode}:\n{done.stderr}")

@@ -83,14 +83,18 @@ def list_peers(stand: Stand) -> list[Case]:
         folder.joinpath("hosts.yml").write_text(
             "github.com:\n    oauth_token: benchmark\n    user: benchmark\n"
         )
-        found.append((f"`gh auth token` ({_version(gh)}; Go, from a plain file)", [gh, "auth", "token"]))
+        found.append(
+            (f"`gh auth token` ({_version(stand, gh)}; Go, from a plain file)", [gh, "auth", "token"], 0)
+        )
     if python := _install(stand, "aws", sys.executable, "awscli"):
         aws = [str(python), str(python.with_name("aws"))]
-        found.append((f"`aws --version` ({_version(*aws)})", [*aws, "--version"]))
+        found.append((f"`aws --version` ({_version(stand, *aws)})", [*aws, "--version"], 0))
     if python := _install(stand, "pyprocore", find_python("3.13", "3.12"), "pyprocore"):
         sdk = [str(python), str(python.with_name("procore-sdk"))]
-        found.append((f"`procore-sdk auth status` ({_version(*sdk)})", [*sdk, "auth", "status"]))
-    return [Case(name, words, ours, stand.environ) for name, words in found]
+        # It ends with 1 where nobody is signed in, having done its work.
+        name = f"`procore-sdk auth status` ({_version(stand, *sdk)}, signed out)"
+        found.append((name, [*sdk, "auth", "status"], 1))
+    return [Case(name, words, ours, stand.environ, exit_code=code) for name, words, code in found]
 
 
 def _install(stand: Stand, name: str, python: str, package: str) -> Path | None:
@@ -101,8 +105,9 @@ def _install(stand: Stand, name: str, python: str, package: str) -> Path | None:
         return None
 
 
-def _version(*words: str) -> str:
-    said = subprocess.run([*words, "--version"], capture_output=True, text=True)  # noqa: S603 - our own words
+def _version(stand: Stand, *words: str) -> str:
+    home = stand.environ["HOME"]
+    said = subprocess.run([*words, "--version"], capture_output=True, text=True, cwd=home, env=stand.environ)  # noqa: S603
     return " ".join((said.stdout or said.stderr).split()[:3]).removesuffix(" (")
 
 

@@ -6,7 +6,7 @@ Refuses a server in the same process: it would take turns with what reads from i
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.api_memory import PAGE
@@ -111,7 +111,7 @@ def measure_memory(stand: Stand, megabytes: int) -> Table:
     return Table(f"Peak memory of `api` (goal: flat, under {GOAL_MIB} MiB)", ("answer", "MiB"), peaks)
 
 
-def take_turns(stand: Stand, runs: dict[str, Sequence[str]], rounds: int) -> list[tuple[str, float]]:
+def take_turns(stand: Stand, runs: Mapping[str, Sequence[str]], rounds: int) -> list[tuple[str, float]]:
     """The least time of each command in seconds; they take turns."""
     times = [time_once(list(runs.values()), stand.environ) for _ in range(rounds)]
     return [(name, min(each)) for name, each in zip(runs, zip(*times, strict=True), strict=True)]

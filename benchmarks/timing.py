@@ -29,6 +29,7 @@ class Case:
     environ: Mapping[str, str]
     on_terminal: bool = False
     goal: float | None = None
+    exit_code: int = 0
     times: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -51,22 +52,32 @@ def time_alternating(cases: Sequence[Case], rounds: int) -> None:
     """Run every pair once a round, after a round that does not count. Raises SystemExit if one fails."""
     for number in range(rounds + 1):
         for case in cases:
-            reference_s, command_s = time_once([case.reference, case.words], case.environ, case.on_terminal)
+            pair = [case.reference, case.words]
+            codes = (0, case.exit_code)
+            reference_s, command_s = time_once(pair, case.environ, case.on_terminal, codes)
             if number:
                 case.times.append((reference_s, command_s))
 
 
 def time_once(
-    commands: Sequence[Sequence[str]], environ: Mapping[str, str], on_terminal: bool = False
+    commands: Sequence[Sequence[str]],
+    environ: Mapping[str, str],
+    on_terminal: bool = False,
+    codes: Sequence[int] = (),
 ) -> list[float]:
-    """One run of each, one after the other, in seconds. Raises SystemExit if one fails."""
+    """One run of each, one after the other, in seconds.
+
+    Raises SystemExit if one ends with another code than the one in `codes`, which is 0 for all if not said.
+    """
     with TemporaryDirectory() as folder, _new_screen() if on_terminal else _nowhere() as screen:
         report = Path(folder, "report.json")
-        options = ["--shell=none", "--runs=1", "--style=none", f"--export-json={report}"]
+        options = ["--shell=none", "--ignore-failure", "--runs=1", "--style=none", f"--export-json={report}"]
         options += ["--output=inherit"] if on_terminal else []
         done = subprocess.run(  # noqa: S603 - our own words
             ["hyperfine", *options, *map(shlex.join, commands)],  # noqa: S607 - wherever it is
             env=dict(environ),
+            # Some programs lay a log beside whoever starts them.
+            cwd=environ.get("HOME"),
             stdin=subprocess.DEVNULL,
             stdout=screen,
             stderr=subprocess.PIPE,
@@ -74,7 +85,11 @@ def time_once(
         )
         if done.returncode:
             raise SystemExit(f"{[shlex.join(words) for words in commands]} failed:\n{done.stderr}")
-        return [result["times"][0] for result in json.loads(report.read_text())["results"]]
+        results = json.loads(report.read_text())["results"]
+    for words, result, expected in zip(commands, results, codes or [0] * len(commands), strict=True):
+        if result["exit_codes"] != [expected]:
+            raise SystemExit(f"{shlex.join(words)} ended with {result['exit_codes']}, not {expected}")
+    return [result["times"][0] for result in results]
 
 
 @contextmanager

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procore_cli.config import CONFIG_NAME, AppConfig, load_config
-from procore_cli.config_edit import Changes, save_config
-from procore_cli.errors import StorageError
+from procore_cli.config import AppConfig, load_config
+from procore_cli.config_edit import Changes, new_change, save_change
+from procore_cli.errors import StorageError, UsageMistakeError
 
 if TYPE_CHECKING:
     from procore_cli.render import Teller
     from procore_cli.settings import Settings
 
 _KEYS = frozenset({"client_id", "redirect_uri", "company"})
+
+
+def list_signed_in(settings: Settings, teller: Teller) -> list[str]:
+    """What to call those who are signed in; a database that is broken is warned of."""
+    from procore_cli.store.glance import list_known
+
+    if not settings.database.exists():
+        return []
+    try:
+        known = list_known(
+            settings.database, settings.environment.name, is_ours=settings.named_database is None
+        )
+    except StorageError as error:
+        teller.warn(f"Who is signed in could not be found out: {error.message}")
+        return []
+    return [listed.account.user.label for listed in known if listed.is_signed_in]
 
 
 def remove_app(settings: Settings, teller: Teller) -> bool:
@@ -22,14 +38,17 @@ def remove_app(settings: Settings, teller: Teller) -> bool:
     """
     from procore_cli.store.config_lock import hold_config
 
+    if settings.is_demo:
+        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
     if not settings.folder.exists():
         return _delete_secret(settings, "keyring", teller)
     name = settings.environment.name
     with hold_config(settings.folder, teller.warn):
-        was_kept = [_delete_secret(settings, store, teller) for store in ("keyring", "file")]
         app = load_config(settings.folder, teller.warn).app(name)
-        if (settings.folder / CONFIG_NAME).exists():
-            save_config(settings.folder, name, Changes(removed=_KEYS))
+        # Found out before anything is gone: a file that cannot be changed.
+        change = new_change(settings.folder, name, Changes(removed=_KEYS))
+        was_kept = [_delete_secret(settings, store, teller) for store in ("keyring", "file")]
+        save_change(settings.folder, change)
     return any(was_kept) or app != AppConfig()
 
 

@@ -1,21 +1,28 @@
 """An app set up for an environment: Procore is asked about it, then all of its values are kept, or none.
 
-Refuses to talk to a person; what is set already counts as what the person keeps.
+Asks nobody: what is set already counts as what the person keeps.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from procore_cli import overrides
 from procore_cli.config_edit import Changes
 from procore_cli.credentials import fits_login
 from procore_cli.environments import MONTHLY, PRODUCTION
-from procore_cli.errors import ProcoreError, RefusedCredentialsError, StorageError, UsageMistakeError
+from procore_cli.errors import (
+    ConfigurationError,
+    ProcoreError,
+    RefusedCredentialsError,
+    StorageError,
+    UsageMistakeError,
+)
 from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
@@ -23,15 +30,6 @@ if TYPE_CHECKING:
     from procore_cli.render import Teller
     from procore_cli.settings import Settings
     from procore_cli.store.credentials import ClientSecrets, StoredSecret
-
-# The variables that win over what is kept, by the name of the change.
-_VARIABLES: Mapping[str, str] = {
-    "client_id": "PROCORE_CLIENT_ID",
-    "redirect_uri": "PROCORE_REDIRECT_URI",
-    "company": "PROCORE_COMPANY_ID",
-    "store": "PROCORE_LOGIN_STORE",
-    "default_environment": "PROCORE_ENV",
-}
 
 
 @dataclass(frozen=True)
@@ -136,57 +134,33 @@ def save(settings: Settings, draft: Draft, teller: Teller) -> None:
     name = settings.environment.name
     open_folder(settings.folder, teller.warn)
     with hold_config(settings.folder, teller.warn):
+        _check_nobody_was_faster(settings, draft)
         # First the secret: a config.toml that names an app without one would be half a change.
         with _secret_kept(settings, draft, teller):
             save_config(settings.folder, name, draft.changes)
         if draft.moves:
             _forget_moved(settings, teller)
     teller.say(f"Saved for {name}.")
-    for line in list_overrides(settings, draft, os.environ):
+    for line in overrides.list_overrides(settings, draft, os.environ):
         teller.warn(line)
     for line in draft.epilogue:
         teller.say(line)
 
 
-def list_overrides(settings: Settings, draft: Draft, environ: Mapping[str, str]) -> list[str]:
-    """What to warn of: variables that win over what was kept."""
-    from procore_cli.inherited import without_what_exec_set
-    from procore_cli.urls import find_origin
+def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
+    """A secret that is kept for the id in force must not meet another id. Raises ConfigurationError."""
+    from procore_cli.config import load_config
+    from procore_cli.settings import config_source
 
     name = settings.environment.name
-    given = without_what_exec_set(name, {key: value for key, value in environ.items() if value})
-    kept = {key: getattr(draft.changes, key) for key in _VARIABLES}
-    pairs = [(_VARIABLES[key], str(value)) for key, value in kept.items() if value is not None]
-    if draft.secret is not None:
-        pairs.append(("PROCORE_CLIENT_SECRET", draft.secret))
-    winning = [variable for variable, value in pairs if given.get(variable, value) != value]
-    lines = []
-    if winning:
-        names = ", ".join(winning)
-        lines.append(f"{name}: what was saved is not in force while a variable says otherwise: {names}.")
-    if draft.secret is None and _leaves_secret_behind(settings, draft.changes):
-        lines.append(
-            f"{name}: a client secret that was kept before stays in the store {settings.store};"
-            f" give it again: procore-login configure --env {name} --client-secret-stdin"
+    is_of_config = settings.sources["client id"] == config_source(name)
+    if draft.secret is None or draft.changes.client_id or not is_of_config:
+        return
+    if load_config(settings.folder, lambda _: None).app(name).client_id != settings.client_id:
+        raise ConfigurationError(
+            f"{name}: the client id in config.toml was changed meanwhile. Nothing was saved.",
+            f"See what is set, then try again: procore-login configure --env {name} --show",
         )
-    if draft.secret is not None and given.get("PROCORE_LOGIN_URL"):
-        where = find_origin(settings.environment.login_url)
-        lines.append(
-            f"{name}: the client secret was kept for {where} (PROCORE_LOGIN_URL), and works there alone."
-        )
-    return lines
-
-
-def find_store(settings: Settings, changes: Changes) -> str:
-    """The store that will be in force: a variable wins over what is kept."""
-    is_fixed = settings.sources["store"] == "PROCORE_LOGIN_STORE"
-    return settings.store if is_fixed else changes.store or settings.store
-
-
-def _leaves_secret_behind(settings: Settings, changes: Changes) -> bool:
-    # Not looked for: another store is often chosen because the former one does not answer.
-    is_configured = settings.client_id is not None and not settings.is_demo and not settings.client_secret
-    return is_configured and find_store(settings, changes) != settings.store
 
 
 @contextmanager
@@ -198,21 +172,25 @@ def _secret_kept(settings: Settings, draft: Draft, teller: Teller) -> Iterator[N
     if draft.secret is None:
         yield
         return
-    secrets = new_client_secrets(settings, find_store(settings, draft.changes), teller)
+    secrets = new_client_secrets(settings, overrides.find_store(settings, draft.changes), teller)
     former = secrets.find()
-    save_secret(settings, secrets, draft.changes.client_id or draft.client_id, draft.secret)
     try:
+        save_secret(settings, secrets, draft.changes.client_id or draft.client_id, draft.secret)
         yield
     except BaseException:
-        _restore(secrets, former)
+        _restore(secrets, former, teller)
         raise
 
 
-def _restore(secrets: ClientSecrets, former: StoredSecret | None) -> None:
-    if former is None:
-        secrets.delete()
-    else:
-        secrets.save(former.client_id, former.login_origin, former.secret)
+def _restore(secrets: ClientSecrets, former: StoredSecret | None, teller: Teller) -> None:
+    try:
+        if former is None:
+            secrets.delete()
+        else:
+            secrets.save(former.client_id, former.login_origin, former.secret)
+    except StorageError as error:
+        # What went wrong first is the error; this may only be its echo.
+        teller.warn(f"The client secret from before could not be put back: {error.message}")
 
 
 def _forget_moved(settings: Settings, teller: Teller) -> None:

@@ -34,11 +34,21 @@ def save_config(data_folder: Path, environment: str, changes: Changes) -> None:
 
     Two runs at once: the caller holds the lock. Raises as load_config does.
     """
+    save_change(data_folder, new_change(data_folder, environment, changes))
+
+
+def new_change(data_folder: Path, environment: str, changes: Changes) -> str | None:
+    """The text of `config.toml` with the changes, None where nothing differs. Raises as load_config does."""
     text = load_text(data_folder, lambda _: None) or ""
     read_config(parse(text))
     changed = _change(text, environment, changes)
-    if changed != text:
-        folder.save_bytes(data_folder / CONFIG_NAME, changed.encode())
+    return None if changed == text else changed
+
+
+def save_change(data_folder: Path, change: str | None) -> None:
+    """Write what `new_change` made. Raises DataFolderError."""
+    if change is not None:
+        folder.save_bytes(data_folder / CONFIG_NAME, change.encode())
 
 
 def _change(text: str, environment: str, changes: Changes) -> str:

@@ -64,6 +64,8 @@ class Dotenv:
     def list_places(self, names: tuple[str, ...]) -> list[str]:
         """The lines that hold a value under any of the names, or a part of one."""
         wanted = set(names)
+        secrets = {line.value for line in self.lines if line.name in wanted and line.value}
+        wanted |= {line.name for line in self.lines if line.name and line.value in secrets}
         for line in reversed(self.lines):
             wanted |= line.refers if line.name in wanted else frozenset()
         return [line.place for line in self.lines if line.name in wanted and line.value]
@@ -83,7 +85,7 @@ def load_dotenv(path: str, environ: Mapping[str, str]) -> Dotenv:
     source = "standard input" if path == STDIN else path
     try:
         raw, mode = _load_stdin() if path == STDIN else _load_file(Path(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "this is no file's name"
         raise _broken(source, why, "Name the .env file: procore-login configure --import .env") from None
     if len(raw) > LARGEST:
@@ -138,6 +140,8 @@ def _load_file(path: Path) -> tuple[bytes, int | None]:
 
 
 def _load_stdin() -> tuple[bytes, None]:
+    if sys.stdin is None:
+        raise OSError(0, "standard input is closed")
     # A test's stdin has no bytes below it.
     stream = getattr(sys.stdin, "buffer", None)
     return (stream.read(LARGEST + 1) if stream else sys.stdin.read(LARGEST + 1).encode()), None

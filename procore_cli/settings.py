@@ -159,7 +159,7 @@ def _new_settings(
     client_id, client_id_source = _find_client_id(base, variables, config)
     redirect, redirect_source = _first(
         ("PROCORE_REDIRECT_URI", variables.get("PROCORE_REDIRECT_URI")),
-        (f"config.toml [environments.{base.name}]", app.redirect_uri),
+        (config_source(base.name), app.redirect_uri),
         ("default", DEFAULT_REDIRECT_URI),
     )
     store, store_source = _find_store(demo, variables, config)
@@ -185,6 +185,11 @@ def _new_settings(
             "store": store_source,
         },
     )
+
+
+def config_source(environment: str) -> str:
+    """What a value from an environment's part of `config.toml` is said to come from."""
+    return f"config.toml [environments.{environment}]"
 
 
 def _first(*candidates: tuple[str, str | None]) -> tuple[str | None, str]:
@@ -237,12 +242,12 @@ def _find_client_id(
         return None, "the embedded Procore"
     candidates = [
         ("PROCORE_CLIENT_ID", variables.get("PROCORE_CLIENT_ID")),
-        (f"config.toml [environments.{base.name}]", config.app(base.name).client_id),
+        (config_source(base.name), config.app(base.name).client_id),
     ]
     if base is MONTHLY:
         # The monthly sandbox takes production's credentials.
         production = config.app(PRODUCTION.name).client_id
-        candidates.append((f"config.toml [environments.{PRODUCTION.name}]", production))
+        candidates.append((config_source(PRODUCTION.name), production))
     return _first(*candidates)
 
 

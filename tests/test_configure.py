@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from procore_cli import app_setup
 from procore_cli.config import load_config
 from procore_cli.config_edit import Changes
-from procore_cli.errors import BusyError, DataFolderError
+from procore_cli.errors import BrokenConfigError, BusyError, ConfigurationError, DataFolderError
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, load_settings
 from procore_cli.store.config_lock import hold_config
@@ -349,3 +351,108 @@ def test_the_demo_is_never_asked_about(machine: Machine) -> None:
 
     assert result.code == 0
     assert "knows" not in result.err
+
+
+def test_without_its_line_the_store_is_the_keyring(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.run_here("configure", "--store", "file").code == 0
+
+    result = configure(machine, monkeypatch, "--unset", "store", "--no-check")
+
+    assert result.code == 0, result.err
+    assert machine.run_here("configure", "--show", "--json").json["sources"]["client_secret"] == "keyring"
+    assert not list((machine.data / "secrets").glob("*"))
+
+
+def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert configure(machine, monkeypatch, "--no-check").code == 0
+    before = kept(machine)
+    machine.variables["TEST_KEYRING_FAULT"] = "forget-write"
+    give(monkeypatch, "another secret")
+
+    result = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
+
+    assert result.code == 6
+    assert "did not keep the client secret" in result.err
+    assert kept(machine) == before
+    assert CLIENT_ID in config(machine)
+
+
+def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Machine) -> None:
+    assert machine.run_here("configure", "--client-id", "first").code == 0
+    with mock.patch.dict(os.environ, machine.environ(), clear=True):
+        settings = load_settings(Asked(), os.environ, lambda _: None)
+        assert machine.run_here("configure", "--client-id", "second").code == 0
+
+        with pytest.raises(ConfigurationError, match="changed meanwhile"):
+            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Teller())
+
+    assert kept(machine) == []
+
+
+def test_a_new_id_says_that_its_secret_is_missing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert configure(machine, monkeypatch, "--no-check").code == 0
+
+    result = machine.run_here("configure", "--client-id", "another")
+
+    assert result.code == 0
+    assert f"belongs to the client id {CLIENT_ID}" in result.err
+    assert "--client-secret-stdin" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--import", "x.env", "--unset", "client-id"],
+        ["--client-secret-stdin", "--unset", "client-id"],
+        ["--import", ""],
+        ["--yes"],
+        ["--json"],
+        ["--show", "--no-check"],
+        ["--remove", "--yes", "--no-check"],
+        ["--remove", "--yes", "--env", "demo"],
+    ],
+    ids=" ".join,
+)
+def test_what_means_nothing_together_is_refused(machine: Machine, arguments: list[str]) -> None:
+    result = machine.run_here("configure", *arguments)
+
+    assert result.code == 2
+    assert not (machine.data / "config.toml").exists()
+
+
+def test_a_closed_stdin_is_no_bug(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert machine.run_here("configure", "--client-id", "x", "--client-secret-stdin").code == 2
+    assert machine.run_here("configure", "--import", "-").code == 3
+
+
+def test_a_broken_database_does_not_keep_the_credentials(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert configure(machine, monkeypatch, "--no-check").code == 0
+    (machine.data / "production.db").write_bytes(b"no database" * 100)
+
+    result = machine.run_here("configure", "--remove", "--yes")
+
+    assert result.code == 0, result.err
+    assert "Who is signed in could not be found out" in result.err
+    assert kept(machine) == []
+
+
+def test_a_file_that_cannot_be_changed_keeps_its_secret(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert configure(machine, monkeypatch, "--no-check").code == 0
+    before = kept(machine)
+
+    def refuse(*_: object) -> str:
+        raise BrokenConfigError("config.toml cannot be changed.", "")
+
+    monkeypatch.setattr("procore_cli.app_removal.new_change", refuse)
+    result = machine.run_here("configure", "--remove", "--yes")
+
+    assert result.code == 3
+    assert kept(machine) == before

@@ -214,7 +214,7 @@ def test_a_port_that_is_taken_is_7(machine):
         (["--expires-in", "0"], 2, "0"),
         (["--port", "65536"], 2, "65536"),
         (["--seed", "missing.json"], 3, "missing.json"),
-        (["nonsense"], 2, "nonsense"),
+        (["nonsense"], 2, "takes no argument here"),
     ],
 )
 def test_what_cannot_be_used_is_said_before_anything_runs(machine, options, code, words):

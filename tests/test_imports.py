@@ -53,9 +53,10 @@ MAY_IMPORT = {
     "credentials": FLOOR | {"demo", "store", "render"},
     "world": FLOOR | {"callback", "procore", "provenance", "store", "demo", "render"},
     "app_check": FLOOR | {"procore"},
-    "app_setup": {"config_edit"}
+    "app_setup": {"config_edit", "overrides"}
     | FLOOR
     | {"app_check", "credentials", "procore", "render", "store", "world"},
+    "overrides": FLOOR | {"app_setup", "config_edit"},
     "app_removal": {"config_edit"} | FLOOR | {"render", "store", "world"},
     "revocation": FLOOR | {"credentials", "store", "world"},
     "access": FLOOR | {"credentials", "revocation", "store", "world"},
@@ -93,6 +94,7 @@ MAY_IMPORT = {
         "candidates",
         "completion_scripts",
         "config_edit",
+        "overrides",
         "app_removal",
         "app_setup",
         "callback",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from procore_cli.errors import ProcoreLoginError
+from procore_cli.render import find_columns, one_line
 
 if TYPE_CHECKING:
     from procore_cli.render import Teller
@@ -23,8 +23,16 @@ _NARROWEST = 20
 
 
 def can_ask() -> bool:
-    """Whether a person can be asked here."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()
+    """Whether a person can be asked here; in the background reading the answer would stop us."""
+    if sys.stdin is None or sys.stderr is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    from procore_cli.callback.paste import can_paste
+
+    try:
+        return can_paste(sys.stdin.fileno())
+    except OSError:
+        # Whoever has put another stream in its place answers from there.
+        return True
 
 
 def explain(teller: Teller, text: str, *, first: str = "", indent: str = "") -> None:
@@ -68,17 +76,18 @@ def confirm(question: str, *, default: bool) -> bool:
 
 
 def _prompt(label: str, offered: str | None, hidden: bool) -> str:
-    if len(f"{label} [{offered or ''}]: ") >= _find_columns():
+    # What is offered may come from a file: click would show it as it is.
+    shown = f" [{one_line(offered)}]" if offered else ""
+    if len(f"{label}{shown}: ") >= _find_columns():
         # Broken where a word ends, not where the line does.
         label = textwrap.fill(label, _find_columns() - 4) + ("\n" if offered else "")
     # Python's input() would write a part of the prompt to stdout, which is for data.
     with contextlib.redirect_stdout(sys.stderr):
         answer = click.prompt(
-            label, default=offered, show_default=bool(offered), hide_input=hidden, err=True, type=str
+            label + shown, default=offered, show_default=False, hide_input=hidden, err=True, type=str
         )
     return str(answer)
 
 
 def _find_columns() -> int:
-    # A terminal that does not know its width says 0, which Python before 3.11 passes on.
-    return min(max(shutil.get_terminal_size().columns or _WIDEST, _NARROWEST), _WIDEST)
+    return find_columns(_NARROWEST, _WIDEST)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from procore_cli.commands.asking import can_ask
 from procore_cli.errors import CompanyRefusedError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def show_companies(world: World, error: CompanyRefusedError) -> None:
     error.is_told = True
     _list(world, error)
     # The variable would win over what is kept.
-    if _is_somebody_there() and not os.environ.get("PROCORE_COMPANY_ID"):
+    if can_ask() and not os.environ.get("PROCORE_COMPANY_ID"):
         _offer(world, {company.id for company in error.companies})
 
 
@@ -41,10 +41,6 @@ def _list(world: World, error: CompanyRefusedError) -> None:
         say(f"  {company.id}  {company.name}")
     if len(error.companies) > _MOST_LISTED:
         say(f"  and {len(error.companies) - _MOST_LISTED} more: procore-login api companies")
-
-
-def _is_somebody_there() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def _offer(world: World, ids: set[int]) -> None:

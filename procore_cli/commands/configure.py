@@ -31,9 +31,12 @@ _VALUES = ("client_id", "client_secret_stdin", "redirect_uri", "company", "store
 _ALONE = {
     "show": (*_VALUES, "dotenv", "remove"),
     "remove": (*_VALUES, "dotenv"),
-    "dotenv": ("client_id", "client_secret_stdin", "redirect_uri"),
+    "dotenv": ("client_id", "client_secret_stdin", "redirect_uri", "unset"),
+    "no_check": ("show", "remove"),
 }
-_OPTIONS = {"dotenv": "import"}
+# What means nothing without the other.
+_NEEDS = {"yes": "remove", "as_json": "show"}
+_OPTIONS = {"dotenv": "import", "as_json": "json"}
 
 
 def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -70,6 +73,7 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
     "--import",
     "dotenv",
     metavar="FILE",
+    callback=options.refuse_empty,
     shell_complete=options.complete_file,
     help="Take client id, client secret and redirect URI out of a .env file (- for standard input).",
 )
@@ -80,7 +84,7 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
 @options.as_json
 @options.debug
 @click.pass_obj
-def command(teller: Teller, /, environment: str | None, no_check: bool, **given: Any) -> None:
+def command(teller: Teller, /, environment: str | None, **given: Any) -> None:
     """Set an environment's client id, client secret, redirect URI and company.
 
     Without options it asks for them. Procore is asked whether it knows the app before anything is saved. The
@@ -96,11 +100,11 @@ def command(teller: Teller, /, environment: str | None, no_check: bool, **given:
 
         remove(_load(environment, teller), teller, is_agreed=given["yes"])
     elif not any(given[name] for name in (*_VALUES, "dotenv")):
-        _interview(environment, teller, may_check=not no_check)
+        _interview(environment, teller, may_check=not given["no_check"])
     else:
         is_strict = not (given["redirect_uri"] or given["unset"] or given["dotenv"])
         settings = _load(environment, teller, is_strict=is_strict)
-        _apply(settings, _read_draft(settings, given, teller), teller, may_check=not no_check)
+        _apply(settings, _read_draft(settings, given, teller), teller, may_check=not given["no_check"])
 
 
 def configure_now(settings: Settings, teller: Teller) -> None:
@@ -121,6 +125,16 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
             raise UsageMistakeError(
                 f"--{first} and --{second} exclude each other.", "See procore-login configure --help."
             )
+    for name, needed in _NEEDS.items():
+        if given[name] and not given[needed]:
+            option = _OPTIONS.get(name, name)
+            raise UsageMistakeError(
+                f"--{option} means something with --{needed} alone.", "See procore-login configure --help."
+            )
+    if given["client_secret_stdin"] and "client-id" in given["unset"]:
+        raise UsageMistakeError(
+            "--unset client-id and --client-secret-stdin exclude each other.", "Leave one of them out."
+        )
     twice = next((name for name in given["unset"] if given[name.replace("-", "_")]), None)
     if twice:
         raise UsageMistakeError(
@@ -165,13 +179,15 @@ def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> N
 
 
 def _find_offered() -> str:
-    """The environment in force, found without a word: it is loaded again once one is chosen."""
-    return _load(None, _Silent()).environment.name
+    """The environment in force, without a word: it is loaded again once one is chosen."""
+    from procore_cli.environments import DEFAULT_REDIRECT_URI
+    from procore_cli.folder import looking_only
+    from procore_cli.settings import Asked, load_settings
 
-
-class _Silent(Teller):
-    def warn(self, text: str) -> None:
-        """Say nothing."""
+    # A redirect URI that cannot be used is about to be corrected.
+    environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
+    with looking_only():
+        return load_settings(Asked(), environ, lambda _: None).environment.name
 
 
 def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Draft:
@@ -189,7 +205,26 @@ def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Dr
         from procore_cli.commands.importing import read_import
 
         return read_import(given["dotenv"], changes, teller)
-    return Draft(changes, _read_secret(teller) if given["client_secret_stdin"] else None)
+    if given["client_secret_stdin"]:
+        return Draft(changes, _read_secret(teller))
+    return Draft(changes, standing=_find_standing(settings, changes, teller))
+
+
+def _find_standing(settings: Settings, changes: Changes, teller: Teller) -> str | None:
+    """The client secret that a new client id has already; where another id has one, that is told."""
+    from procore_cli import app_setup
+
+    if changes.client_id is None or settings.is_demo:
+        return None
+    kept = app_setup.find_kept(settings, teller)
+    standing = app_setup.find_standing(settings, kept, changes.client_id)
+    if standing is None and kept is not None:
+        name = settings.environment.name
+        teller.warn(
+            f"{name}: the client secret that is kept belongs to the client id {kept.client_id}. Give the new"
+            f" one: procore-login configure --env {name} --client-secret-stdin"
+        )
+    return standing
 
 
 def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool) -> None:
@@ -204,6 +239,8 @@ def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool)
 def _read_secret(teller: Teller) -> str:
     from procore_cli.commands.interview import LONGEST_SECRET, read_secret
 
+    if sys.stdin is None:
+        raise UsageMistakeError("Standard input is closed.", "Pass the client secret on standard input.")
     if sys.stdin.isatty():
         return ask(teller, "Client secret (hidden)", read_secret, hidden=True)
     return read_secret(sys.stdin.read(LONGEST_SECRET + 2))

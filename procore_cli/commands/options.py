@@ -64,7 +64,7 @@ def environment(command: F) -> F:
         "--env",
         "environment",
         metavar="NAME",
-        callback=_refuse_empty,
+        callback=refuse_empty,
         shell_complete=complete_environment,
         help="production, sandbox, monthly, federal or demo.",
     )(command)
@@ -76,7 +76,7 @@ def account(help_text: str) -> Callable[[F], F]:
         "-a",
         "--account",
         metavar="WHO",
-        callback=_refuse_empty,
+        callback=refuse_empty,
         shell_complete=complete_account,
         help=help_text,
     )
@@ -99,7 +99,8 @@ def debug(command: F) -> F:
     )(command)
 
 
-def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+def refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """A callback of click's. Raises click.BadParameter for ""."""
     # It comes from a script's variable that is not set, and must not mean somebody else.
     if value == "":
         raise click.BadParameter("it is empty.", param=option)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from procore_cli.app_removal import remove_app
+from procore_cli.app_removal import list_signed_in, remove_app
 from procore_cli.commands.asking import can_ask, confirm
 from procore_cli.errors import UsageMistakeError
 
@@ -39,16 +39,8 @@ def remove(settings: Settings, teller: Teller, *, is_agreed: bool) -> None:
 
 
 def _say_who_is_signed_in(settings: Settings, teller: Teller) -> None:
-    from procore_cli.roll import list_lines
-    from procore_cli.settings import Asked
-    from procore_cli.world import open_world
-
     name = settings.environment.name
-    if not settings.database.exists():
-        return
-    with open_world(Asked(name, heeds_account=False), teller, online=False) as world:
-        lines = list_lines(world, with_strangers=False)
-    people = [line.profile.email or str(line.profile.procore_id) for line in lines if line.is_signed_in]
+    people = list_signed_in(settings, teller)
     if people:
         teller.warn(
             f"Still signed in to {name}: {', '.join(people)}. Without the client secret their tokens can be"
