@@ -15,7 +15,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Use the token": {
         "api": "api companies",
-        "exec": "exec -- python sync.py",
+        "exec": "exec -- python3 sync.py",
         "token": "token --min-ttl 600",
         "refresh": "refresh",
     },

@@ -51,7 +51,11 @@ def load_config(data_folder: Path, report: Callable[[str], None]) -> Config:
     text = load_text(data_folder, report)
     if text is None:
         return Config()
-    return read_config(parse(text))
+    try:
+        return read_config(parse(text))
+    except BrokenConfigError as error:
+        where = f"The file is {data_folder / CONFIG_NAME}"
+        raise BrokenConfigError(error.message, f"{error.hint} {where}") from None
 
 
 def read_config(document: Mapping[str, Any]) -> Config:

@@ -46,7 +46,7 @@ def save_secret(settings: Settings, secrets: ClientSecrets, client_id: str | Non
 
 def check_tokens(settings: Settings, made_for: Binding) -> None:
     """Refuse tokens that were made for another app or host than those in force. Raises BindingError."""
-    what = f"The kept tokens of {settings.environment.name}"
+    what = f"The kept tokens of {settings.environment.name} were"
     if settings.is_demo:
         _check_demo(settings)
     else:
@@ -63,7 +63,7 @@ def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
         stored = secrets.find(name)
     if stored is None:
         raise _missing(settings, "client secret")
-    what = f"The kept client secret of {name}"
+    what = f"The kept client secret of {name} was"
     _check(what, "client id", stored.client_id, settings.client_id, settings.client_id_source)
     if not fits_login(settings, stored.login_origin, is_lent=name != settings.environment.name):
         _check_url(what, "login URL", stored.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
@@ -103,10 +103,10 @@ def _check_url(what: str, noun: str, made_for: str, in_force: str, variable: str
         _check(what, noun, made_for, in_force, variable)
         return
     raise BindingError(
-        f"{what}: made for the {noun} {made_for}, but {in_force} is in force ({variable} is not set)."
+        f"{what} made for the {noun} {made_for}, but {in_force} is in force ({variable} is not set)."
         " Nothing was sent.",
         f"Set {variable} to {made_for} again; or, if the new {noun} is right, run procore-login configure"
-        " and signin for it.",
+        " for it, then procore-login signin.",
     )
 
 
@@ -114,9 +114,10 @@ def _check(what: str, noun: str, made_for: str, in_force: str | None, setting: s
     if in_force in (None, made_for):
         return
     raise BindingError(
-        f"{what}: made for the {noun} {made_for}, but {in_force} is in force (see {setting})."
+        f"{what} made for the {noun} {made_for}, but {in_force} is in force (see {setting})."
         " Nothing was sent.",
-        f"Correct {setting}; or, if the new {noun} is right, run procore-login configure and signin for it.",
+        f"Correct {setting}; or, if the new {noun} is right, run procore-login configure for it, then"
+        " procore-login signin.",
     )
 
 

@@ -34,7 +34,8 @@ def greet(teller: Teller) -> None:
     try:
         settings = load_settings(Asked(heeds_account=False), os.environ, teller.warn_once)
     except ProcoreLoginError:
-        _print_steps([_TRY, ("--help", "all commands")])
+        # With a broken config.toml no command would work but this one.
+        _print_steps([("doctor", "see what is wrong"), ("--help", "all commands")])
         raise
     known, troubles = _look(settings)
     _print([line for name, accounts in known.items() for line in _describe(name, accounts, time.time())])

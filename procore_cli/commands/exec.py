@@ -19,7 +19,7 @@ from procore_cli.render import Teller
     # What follows the command's name is the command's, options too.
     context_settings={"allow_interspersed_args": False},
     options_metavar="[OPTIONS] [--]",
-    epilog="Example: procore-login exec --env sandbox -- python sync.py --all",
+    epilog="Example: procore-login exec --env sandbox -- python3 sync.py --all",
 )
 @options.environment
 @options.account("Another account than the current one: its e-mail or Procore id.")

@@ -137,7 +137,11 @@ def _ask_rest(known: _Known, teller: Teller) -> Changes:
         offered=_offer_redirect(known.app),
     )
     kept = known.app.company
-    hint = "optional; Enter skips" if kept is None else f"Enter keeps {kept}, none removes it"
+    hint = (
+        "optional; procore-login api companies lists them"
+        if kept is None
+        else f"Enter keeps {kept}, none removes it"
+    )
     company = ask(teller, f"Company id ({hint})", read_company, offered="")
     portal.explain_stores(teller)
     store = ask(teller, "Store", partial(_read_store, known=known), offered=_offer_store(known))

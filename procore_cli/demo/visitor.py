@@ -83,7 +83,9 @@ class _Browser:
             location = response.headers["Location"] if 300 <= response.status < 400 else None
             return response.status, location, html
         except (OSError, HTTPException, UnicodeError) as error:
-            raise _lost(url, f"gives no answer ({type(error).__name__})") from None
+            is_unknown = type(error).__name__ == "gaierror"
+            why = f"{host} cannot be resolved" if is_unknown else type(error).__name__
+            raise _lost(url, f"gives no answer ({why})") from None
         finally:
             connection.close()
 

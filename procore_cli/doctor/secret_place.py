@@ -19,6 +19,10 @@ def check_keyring(case: Case) -> Iterator[Check]:
         case.broken.add(_NAME)
         yield unchecked(_NAME, "PROCORE_LOGIN_STORE names no store")
         return
+    if "config" in case.in_force.faults and case.settings.sources["store"] == "default":
+        case.broken.add(_NAME)
+        yield unchecked(_NAME, "config.toml, which may name the store, cannot be read")
+        return
     if case.settings.store == "file":
         yield _check_files(case)
         return

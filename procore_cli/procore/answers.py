@@ -103,7 +103,7 @@ def new_refused_credentials(environment: Environment, app: AppCredentials) -> Re
     """The error for `invalid_client`, which another environment's credentials get as well."""
     secret = f", the client secret from {app.secret_source}" if app.secret_source else ""
     return RefusedCredentialsError(
-        f"{environment.name}: Procore refused the client id or its secret (invalid_client). "
+        f"{environment.name}: Procore refused the client id or the client secret (invalid_client). "
         f"The client id comes from {app.source}{secret}. Is {environment.name} the right environment?",
         f"See what is set: procore-login configure --env {environment.name} --show",
     )

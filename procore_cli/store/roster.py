@@ -64,14 +64,14 @@ class Roster:
             users = accounts.find_users(rows, entries.list_live(rows, self.environment))
             return accounts.list_accounts(rows, self.environment, users)
 
-    def list_refused(self) -> list[Account]:
-        """The accounts whose refresh token Procore refused last."""
-        return [listed.account for listed in self.list_known() if listed.is_refused]
-
     def has_rows(self) -> bool:
         """Whether anybody has a row, known to the environment or not."""
         with self._database.reading() as rows:
             return accounts.has_users(rows)
+
+    def list_refused(self) -> list[Account]:
+        """The accounts whose refresh token Procore refused last."""
+        return [listed.account for listed in self.list_known() if listed.is_refused]
 
     def find_expiry(self, account: Account) -> int | None:
         """When the account's access token ends (seconds, UTC); None where Procore did not say.
@@ -134,9 +134,10 @@ class Roster:
                 "Name one by its Procore id.",
             )
         known = f"Known here: {_list_names(users)}." if users else "No account is known here."
+        choice = "Name one of these, or sign in" if users else "Sign in"
         raise UnknownAccountError(
             f"There is no account {who} in {self.environment}. {known}",
-            f"Name one of these, or sign in: procore-login signin --env {self.environment}",
+            f"{choice}: procore-login signin --env {self.environment}",
         )
 
 
