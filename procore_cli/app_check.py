@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from procore_cli.grants import AppCredentials
@@ -11,6 +12,35 @@ from procore_cli.models import Environment
 if TYPE_CHECKING:
     from procore_cli.procore.oauth import OAuth
     from procore_cli.procore.probe import Probe
+    from procore_cli.settings import Settings
+
+
+def prepare(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Find out what would end an exchange with the login server before it begins; connects to nobody.
+
+    Raises CaFileError, BadUrlError.
+    """
+    from procore_cli.procore.proxies import find_proxy
+    from procore_cli.procore.transport import Transport
+
+    if settings.is_demo:
+        return
+    url = settings.environment.login_url
+    find_proxy(url, environ)
+    with closing(Transport(environ, settings.ca_bundle)) as transport:
+        transport.prepare(url)
+
+
+@contextmanager
+def open_oauth(
+    settings: Settings, environ: Mapping[str, str], trace: Callable[[str], None], clock: Callable[[], float]
+) -> Iterator[OAuth]:
+    """The environment's OAuth server, for one question; `trace` takes a line for each exchange."""
+    from procore_cli.procore.oauth import OAuth
+    from procore_cli.procore.transport import Transport
+
+    with closing(Transport(environ, settings.ca_bundle, trace)) as transport:
+        yield OAuth(transport, settings.environment, clock)
 
 
 def check_app(

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 _KEYS = frozenset({"client_id", "redirect_uri", "company"})
 
 
+def check_removable(settings: Settings) -> None:
+    """Refuse an app that is not the user's. Raises UsageMistakeError."""
+    if settings.is_demo:
+        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
+
+
 def list_signed_in(settings: Settings, teller: Teller) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
     from procore_cli.store.glance import list_known
@@ -38,8 +44,7 @@ def remove_app(settings: Settings, teller: Teller) -> bool:
     """
     from procore_cli.store.config_lock import hold_config
 
-    if settings.is_demo:
-        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
+    check_removable(settings)
     if not settings.folder.exists():
         return _delete_secret(settings, "keyring", teller)
     name = settings.environment.name

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,6 @@ from procore_cli.errors import (
 from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
-    from procore_cli.procore.oauth import OAuth
     from procore_cli.render import Teller
     from procore_cli.settings import Settings
     from procore_cli.store.credentials import ClientSecrets, StoredSecret
@@ -38,7 +37,7 @@ class Draft:
 
     `secret` is a client secret to keep, `standing` one that stays as it is; `moves` says that `secret` lies
     in the store in force until now. They belong to `client_id`, None for the one in force. `source` is where
-    the values came from, `epilogue` what to say at the end.
+    the values came from, `epilogue` what to say at the end. Whoever makes one has read its values.
     """
 
     changes: Changes
@@ -74,6 +73,13 @@ def find_kept(settings: Settings, teller: Teller) -> Kept | None:
     return Kept(stored.client_id, stored.login_origin, stored.secret, stored.environment != name)
 
 
+def prove_keyring(settings: Settings, teller: Teller) -> None:
+    """Make sure that the keyring keeps what it is given. Raises KeyringError."""
+    from procore_cli.world import new_client_secrets
+
+    new_client_secrets(settings, "keyring", teller).prove()
+
+
 def find_standing(settings: Settings, kept: Kept | None, client_id: str) -> str | None:
     """The client secret that an id has already: a variable's, or the kept one if it belongs to it."""
     if settings.client_secret:
@@ -84,14 +90,9 @@ def find_standing(settings: Settings, kept: Kept | None, client_id: str) -> str 
 
 
 def validate(settings: Settings, draft: Draft) -> None:
-    """Refuse what cannot be kept, before anything is sent. Raises UsageMistakeError, BadUrlError."""
-    from procore_cli.urls import read_redirect_uri
-
+    """Refuse what cannot be kept, before anything is sent. Raises UsageMistakeError."""
     if settings.is_demo and (draft.changes.client_id or draft.secret):
         raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
-    if draft.changes.redirect_uri is not None:
-        source = "--redirect-uri" if draft.source == "the options" else draft.source
-        read_redirect_uri(draft.changes.redirect_uri, source)
 
 
 def check(settings: Settings, draft: Draft, teller: Teller) -> None:
@@ -99,7 +100,7 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
 
     Raises RefusedCredentialsError, CaFileError.
     """
-    from procore_cli.app_check import check_app
+    from procore_cli.app_check import check_app, open_oauth
     from procore_cli.procore.probe import Verdict
 
     client_id = draft.changes.client_id or draft.client_id or settings.client_id
@@ -107,10 +108,12 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
     if settings.is_demo or client_id is None or secret is None:
         return
     source = settings.client_id_source if client_id == settings.client_id else draft.source
-    app = AppCredentials(client_id, secret, source)
+    secret_source = _find_secret_source(settings, draft)
+    # One place for both is named once.
+    app = AppCredentials(client_id, secret, source, "" if secret_source == source else secret_source)
     redirect = draft.changes.redirect_uri or settings.redirect_uri.text
     try:
-        with _open_oauth(settings, teller) as oauth:
+        with open_oauth(settings, os.environ, teller.trace, time.time) as oauth:
             probe = check_app(oauth, app, redirect, settings.environment, teller.warn)
     except ProcoreError as error:
         teller.warn(f"{error.message} Client id and client secret were not checked.")
@@ -123,6 +126,13 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
         ) from None
     if probe.verdict is Verdict.ACCEPTED:
         teller.say("Procore knows this app.")
+
+
+def _find_secret_source(settings: Settings, draft: Draft) -> str:
+    if draft.secret and not draft.moves:
+        return draft.source
+    is_variable = settings.client_secret is not None and draft.standing == settings.client_secret
+    return "PROCORE_CLIENT_SECRET" if is_variable else f"the {settings.store} store"
 
 
 def save(settings: Settings, draft: Draft, teller: Teller) -> None:
@@ -150,13 +160,14 @@ def save(settings: Settings, draft: Draft, teller: Teller) -> None:
 def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
     """A secret that is kept for the id in force must not meet another id. Raises ConfigurationError."""
     from procore_cli.config import load_config
-    from procore_cli.settings import config_source
 
     name = settings.environment.name
-    is_of_config = settings.sources["client id"] == config_source(name)
-    if draft.secret is None or draft.changes.client_id or not is_of_config:
+    is_of_variable = draft.client_id is None and settings.client_id_source == "PROCORE_CLIENT_ID"
+    if draft.secret is None or draft.changes.client_id or is_of_variable:
         return
-    if load_config(settings.folder, lambda _: None).app(name).client_id != settings.client_id:
+    config = load_config(settings.folder, lambda _: None)
+    lent = config.app(PRODUCTION.name).client_id if name == MONTHLY.name else None
+    if (config.app(name).client_id or lent) != (draft.client_id or settings.client_id):
         raise ConfigurationError(
             f"{name}: the client id in config.toml was changed meanwhile. Nothing was saved.",
             f"See what is set, then try again: procore-login configure --env {name} --show",
@@ -200,12 +211,3 @@ def _forget_moved(settings: Settings, teller: Teller) -> None:
         new_client_secrets(settings, settings.store, teller).delete()
     except StorageError as error:
         teller.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
-
-
-@contextmanager
-def _open_oauth(settings: Settings, teller: Teller) -> Iterator[OAuth]:
-    from procore_cli.procore.oauth import OAuth
-    from procore_cli.procore.transport import Transport
-
-    with closing(Transport(os.environ, settings.ca_bundle, teller.trace)) as transport:
-        yield OAuth(transport, settings.environment, time.time)

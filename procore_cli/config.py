@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,16 @@ def read_config(document: Mapping[str, Any]) -> Config:
     return Config(environment, store, apps, tuple(unknown))
 
 
-def unknown_environment(name: str, source: str) -> UnknownEnvironmentError:
-    """The error for a name that is no environment's, with the nearest that is one."""
-    near = find_nearest(name, ENVIRONMENTS)
+def unknown_environment(
+    name: str, source: str, known: Iterable[str] = tuple(ENVIRONMENTS)
+) -> UnknownEnvironmentError:
+    """The error for a name that is none of the `known`, with the nearest that is one."""
+    known = list(known)
+    near = find_nearest(name, known)
     guess = f"Did you mean {near}? " if near else ""
     return UnknownEnvironmentError(
         f'There is no environment "{name}" (from {source}).',
-        f"{guess}The environments are {', '.join(ENVIRONMENTS)}.",
+        f"{guess}The environments are {', '.join(known)}.",
     )
 
 

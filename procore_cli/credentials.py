@@ -50,9 +50,10 @@ def check_tokens(settings: Settings, made_for: Binding) -> None:
     if settings.is_demo:
         _check_demo(settings)
     else:
-        _check(what, "client id", made_for.client_id, settings.client_id, settings.client_id_source)
-    _check_url(what, "login URL", made_for.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
-    _check_url(what, "API URL", made_for.api_origin, settings.api_origin, "PROCORE_API_URL")
+        _check_id(what, made_for.client_id, settings)
+    _check_login(what, made_for.login_origin, settings)
+    own, variable = find_origin(ENVIRONMENTS[settings.environment.name].api_url), "PROCORE_API_URL"
+    _check_url(what, "API URL", made_for.api_origin, settings.api_origin, own, variable)
 
 
 def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
@@ -62,11 +63,11 @@ def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
         name = PRODUCTION.name
         stored = secrets.find(name)
     if stored is None:
-        raise _missing(settings, "client secret")
+        raise _missing_secret(settings, secrets)
     what = f"The kept client secret of {name} was"
-    _check(what, "client id", stored.client_id, settings.client_id, settings.client_id_source)
+    _check_id(what, stored.client_id, settings)
     if not fits_login(settings, stored.login_origin, is_lent=name != settings.environment.name):
-        _check_url(what, "login URL", stored.login_origin, settings.login_origin, "PROCORE_LOGIN_URL")
+        _check_login(what, stored.login_origin, settings)
     return stored.secret
 
 
@@ -97,9 +98,26 @@ def _check_demo(settings: Settings) -> None:
             )
 
 
-def _check_url(what: str, noun: str, made_for: str, in_force: str, variable: str) -> None:
-    usual = {find_origin(url) for e in ENVIRONMENTS.values() for url in (e.login_url, e.api_url) if url}
-    if in_force == made_for or in_force not in usual:
+def _check_id(what: str, made_for: str, settings: Settings) -> None:
+    in_force, source, variable = settings.client_id, settings.client_id_source, "PROCORE_CLIENT_ID"
+    if in_force in (None, made_for) or source == variable:
+        _check(what, "client id", made_for, in_force, source)
+        return
+    raise BindingError(
+        f"{what} made for the client id {made_for}, but {in_force} is in force (see {source}; {variable} is"
+        " not set). Nothing was sent.",
+        f"Set {variable} to {made_for} again, or correct {source}; or, if the new client id is right, run"
+        " procore-login configure for it, then procore-login signin.",
+    )
+
+
+def _check_login(what: str, made_for: str, settings: Settings) -> None:
+    own, variable = find_origin(ENVIRONMENTS[settings.environment.name].login_url), "PROCORE_LOGIN_URL"
+    _check_url(what, "login URL", made_for, settings.login_origin, own, variable)
+
+
+def _check_url(what: str, noun: str, made_for: str, in_force: str, own: str, variable: str) -> None:
+    if in_force == made_for or in_force != own:
         _check(what, noun, made_for, in_force, variable)
         return
     raise BindingError(
@@ -118,6 +136,18 @@ def _check(what: str, noun: str, made_for: str, in_force: str | None, setting: s
         " Nothing was sent.",
         f"Correct {setting}; or, if the new {noun} is right, run procore-login configure for it, then"
         " procore-login signin.",
+    )
+
+
+def _missing_secret(settings: Settings, secrets: ClientSecrets) -> MissingCredentialsError:
+    name = settings.environment.name
+    lender = PRODUCTION.name if name == MONTHLY.name else name
+    damaged = next((each for each in dict.fromkeys((name, lender)) if secrets.is_damaged(each)), None)
+    if damaged is None:
+        return _missing(settings, "client secret")
+    return MissingCredentialsError(
+        f"The client secret of {damaged} that the {settings.store} store keeps is damaged.",
+        f"Give it again: procore-login configure --env {damaged} --client-secret-stdin",
     )
 
 

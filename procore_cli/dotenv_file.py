@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from procore_cli.errors import BrokenDotenvError
+from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 
 LARGEST = 1024 * 1024
 STDIN = "-"
@@ -64,16 +64,20 @@ class Dotenv:
     def list_places(self, names: tuple[str, ...]) -> list[str]:
         """The lines that hold a value under any of the names, or a part of one."""
         wanted = set(names)
-        secrets = {line.value for line in self.lines if line.name in wanted and line.value}
-        wanted |= {line.name for line in self.lines if line.name and line.value in secrets}
+        secrets = {line.value.strip() for line in self.lines if line.name in wanted} - {""}
+        found = []
         for line in reversed(self.lines):
-            wanted |= line.refers if line.name in wanted else frozenset()
-        return [line.place for line in self.lines if line.name in wanted and line.value]
+            # The same value under any other name is the same secret.
+            is_set = line.name and line.value and (line.name in wanted or line.value.strip() in secrets)
+            if is_set or (line.name is None and _has_any(line.value, names)):
+                wanted |= line.refers
+                found.append(line.place)
+        return found[::-1]
 
     def find_unread(self, names: tuple[str, ...]) -> Line | None:
         """A line that is no setting, but has one of the names in it."""
         unread = (line for line in self.lines if line.name is None)
-        return next((line for line in unread if any(name in line.value for name in names)), None)
+        return next((line for line in unread if _has_any(line.value, names)), None)
 
     def list_unread(self) -> list[str]:
         """The lines that are no setting and no comment."""
@@ -81,7 +85,7 @@ class Dotenv:
 
 
 def load_dotenv(path: str, environ: Mapping[str, str]) -> Dotenv:
-    """Read a `.env`, or standard input for `-`. Raises BrokenDotenvError."""
+    """Read a `.env`, or standard input for `-`. Raises BrokenDotenvError, UsageMistakeError."""
     source = "standard input" if path == STDIN else path
     try:
         raw, mode = _load_stdin() if path == STDIN else _load_file(Path(path))
@@ -119,6 +123,10 @@ def read_dotenv(text: str, environ: Mapping[str, str]) -> Iterator[Line]:
             yield Line(binding.key, value, first, last, refers)
 
 
+def _has_any(text: str, names: tuple[str, ...]) -> bool:
+    return any(name in text for name in names)
+
+
 def _find_lines(original: str, line: int) -> tuple[int, int]:
     # python-dotenv counts the empty lines before a setting to it.
     lead = original[: len(original) - len(original.lstrip())]
@@ -141,7 +149,9 @@ def _load_file(path: Path) -> tuple[bytes, int | None]:
 
 def _load_stdin() -> tuple[bytes, None]:
     if sys.stdin is None:
-        raise OSError(0, "standard input is closed")
+        raise UsageMistakeError(
+            "Standard input is closed.", "Name the .env file: procore-login configure --import .env"
+        )
     # A test's stdin has no bytes below it.
     stream = getattr(sys.stdin, "buffer", None)
     return (stream.read(LARGEST + 1) if stream else sys.stdin.read(LARGEST + 1).encode()), None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -147,12 +147,14 @@ def open_world(
         yield _new_world(settings, teller, clock, stack)
 
 
-def trace_settings(settings: Settings, asked: Asked, teller: Teller) -> None:
-    """Say for `--debug` what is in force, and where it came from."""
+def trace_settings(
+    settings: Settings, asked: Asked, teller: Teller, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Say for `--debug` what is in force, and where it came from; `environ` are the variables that count."""
     if teller.debug:
         from procore_cli.provenance import describe
 
-        for line in describe(settings, asked, os.environ):
+        for line in describe(settings, asked, environ):
             teller.trace(line)
 
 

@@ -90,7 +90,10 @@ def test_values_that_are_unset_again_are_others_too(
     ):
         former = machine.variables.pop(setting)
         for command in SENDERS:
-            assert_refused(machine.run_here(*command), provider.url, own, setting)
+            result = machine.run_here(*command)
+            assert_refused(result, provider.url, own, setting)
+            assert f"({setting} is not set)" in result.err
+            assert f"Set {setting} to {provider.url} again" in result.err
         machine.variables[setting] = former
 
     assert ways_out == []
@@ -105,7 +108,10 @@ def test_another_app_is_named_with_the_place_that_names_it(machine: Machine, way
     ):
         machine.variables["PROCORE_CLIENT_ID"] = value
         for command in SENDERS:
-            assert_refused(machine.run_here(*command), CLIENT_ID, other, place)
+            result = machine.run_here(*command)
+            assert_refused(result, CLIENT_ID, other, place)
+            assert ("PROCORE_CLIENT_ID is not set" in result.err) is (value == "")
+            assert (f"Set PROCORE_CLIENT_ID to {CLIENT_ID} again" in result.err) is (value == "")
 
     assert ways_out == []
 

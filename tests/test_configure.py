@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,20 @@ from unittest import mock
 import pytest
 
 from procore_cli import app_setup
+from procore_cli.commands.asking import can_ask
 from procore_cli.config import load_config
 from procore_cli.config_edit import Changes
-from procore_cli.errors import BrokenConfigError, BusyError, ConfigurationError, DataFolderError
+from procore_cli.errors import (
+    BrokenConfigError,
+    BusyError,
+    ConfigurationError,
+    DataFolderError,
+    KeyringError,
+)
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, load_settings
 from procore_cli.store.config_lock import hold_config
+from procore_cli.store.credentials import ClientSecrets
 from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
 
@@ -309,6 +318,7 @@ def test_another_store_wants_the_secret_again(machine: Machine, monkeypatch: pyt
 
     assert "stays in the store keyring; give it again" in machine.run_here("configure", "--store", "file").err
     assert "give it again" not in machine.run_here("configure", "--store", "file").err
+    assert "stays in the store file; give it" in machine.run_here("configure", "--unset", "store").err
 
 
 def test_a_variable_of_the_same_value_is_not_named(machine: Machine) -> None:
@@ -391,6 +401,115 @@ def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Mac
     assert kept(machine) == []
 
 
+def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert configure(machine, monkeypatch, "--no-check").code == 0
+    before = kept(machine)
+    failing = [KeyboardInterrupt()]
+    monkeypatch.setattr(ClientSecrets, "save", keep_then_raise(failing))
+    give(monkeypatch, "another secret")
+
+    result = machine.run_here("configure", "--client-secret-stdin", "--no-check")
+
+    assert (result.code, failing) == (130, [])
+    assert kept(machine) == before
+
+
+def test_a_former_secret_that_cannot_be_put_back_does_not_hide_what_went_wrong(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert configure(machine, monkeypatch, "--no-check").code == 0
+    failing = [KeyringError("The first went wrong."), KeyringError("So did the second.")]
+    monkeypatch.setattr(ClientSecrets, "save", keep_then_raise(failing))
+    give(monkeypatch, "another secret")
+
+    result = machine.run_here("configure", "--client-secret-stdin", "--no-check")
+
+    assert result.code == 6
+    assert "Error: production: The first went wrong." in result.err
+    assert "Warning: The client secret from before could not be put back: So did the second." in result.err
+
+
+def keep_then_raise(failing: list[BaseException]) -> Callable[..., None]:
+    """`ClientSecrets.save` that keeps the secret, then fails with the first of `failing`, if there is one."""
+    save = ClientSecrets.save
+
+    def fail(secrets: ClientSecrets, *what: str) -> None:
+        save(secrets, *what)
+        if failing:
+            raise failing.pop(0)
+
+    return fail
+
+
+def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine) -> None:
+    assert machine.run_here("configure", "--client-id", "first").code == 0
+    with mock.patch.dict(os.environ, machine.environ(), clear=True):
+        settings = load_settings(Asked("monthly"), os.environ, lambda _: None)
+        app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Teller(io.StringIO()))
+        assert machine.run_here("configure", "--client-id", "second").code == 0
+
+        with pytest.raises(ConfigurationError, match="changed meanwhile"):
+            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Teller(io.StringIO()))
+
+
+def test_an_id_that_was_answered_is_looked_at_again_though_a_variable_is_in_force(machine: Machine) -> None:
+    assert machine.run_here("configure", "--client-id", "first").code == 0
+    environ = machine.environ() | {"PROCORE_CLIENT_ID": "of a variable"}
+    settings = load_settings(Asked(), environ, lambda _: None)
+    assert machine.run_here("configure", "--client-id", "second").code == 0
+
+    with pytest.raises(ConfigurationError, match="changed meanwhile"):
+        app_setup.save(settings, app_setup.Draft(Changes(), "hush", client_id="first"), Teller())
+
+
+def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine, provider: Provider) -> None:
+    machine.variables |= {"PROCORE_CLIENT_SECRET": CLIENT_SECRET, "TEST_KEYRING_FAULT": "locked"}
+
+    right = machine.run_here("configure", "--client-id", CLIENT_ID)
+    wrong = machine.run_here("configure", "--client-id", "another")
+
+    assert (right.code, wrong.code) == (0, 3), right.err + wrong.err
+    assert [asked.form["client_id"] for asked in provider.checks] == [CLIENT_ID, "another"]
+    assert "could not be found out" not in right.err
+    assert "another" not in config(machine)
+
+
+def test_a_store_that_does_not_answer_keeps_no_id_from_being_saved(machine: Machine) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+
+    result = machine.run_here("configure", "--client-id", "first", "--store", "file")
+
+    assert result.code == 0, result.err
+    assert "Warning: production: whether a client secret is kept could not be found out" in result.err
+    assert 'client_id = "first"' in config(machine)
+
+
+def test_the_demos_app_is_refused_before_anybody_is_asked(machine: Machine) -> None:
+    assert "The demo has its own app." in machine.run_here("configure", "--remove", "--env", "demo").err
+
+
+def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, program = os.openpty()
+    with (
+        os.fdopen(terminal, "rb"),
+        os.fdopen(program) as stdin,
+        os.fdopen(program, "w", closefd=False) as stderr,
+    ):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+        assert can_ask()
+
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        assert not can_ask()
+
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        assert not can_ask()
+
+
 def test_a_new_id_says_that_its_secret_is_missing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     assert configure(machine, monkeypatch, "--no-check").code == 0
 
@@ -405,6 +524,7 @@ def test_a_new_id_says_that_its_secret_is_missing(machine: Machine, monkeypatch:
     "arguments",
     [
         ["--import", "x.env", "--unset", "client-id"],
+        ["--import", "x.env", "--unset", "redirect-uri"],
         ["--client-secret-stdin", "--unset", "client-id"],
         ["--import", ""],
         ["--yes"],
@@ -412,6 +532,7 @@ def test_a_new_id_says_that_its_secret_is_missing(machine: Machine, monkeypatch:
         ["--show", "--no-check"],
         ["--remove", "--yes", "--no-check"],
         ["--remove", "--yes", "--env", "demo"],
+        ["--import", "x.env", "--client-secret-stdin"],
     ],
     ids=" ".join,
 )
@@ -425,8 +546,11 @@ def test_what_means_nothing_together_is_refused(machine: Machine, arguments: lis
 def test_a_closed_stdin_is_no_bug(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
 
-    assert machine.run_here("configure", "--client-id", "x", "--client-secret-stdin").code == 2
-    assert machine.run_here("configure", "--import", "-").code == 3
+    for arguments in (["--client-id", "x", "--client-secret-stdin"], ["--import", "-"]):
+        result = machine.run_here("configure", *arguments)
+
+        assert result.code == 2
+        assert "Standard input is closed." in result.err
 
 
 def test_a_broken_database_does_not_keep_the_credentials(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from procore_cli.commands import portal
 from procore_cli.urls import read_redirect_uri
-from tests.cli import Machine, browser
+from tests.cli import Machine, browser, command
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
-from tests.terminal import Terminal
+from tests.terminal import PATIENCE_S, Terminal
 
 # The space behind a hidden prompt is drawn once the echo is off, and typing makes sense.
 SECRET = "Client secret (hidden): "
@@ -159,7 +163,7 @@ def test_a_keyring_that_is_locked_is_named_before_the_first_question(machine: Ma
 
 def test_refused_credentials_are_asked_for_again(machine: Machine, provider: Provider) -> None:
     answers = [("Client id", CLIENT_ID), (SECRET, "wrong secret"), *REST, ("again? [Y/n]", "")]
-    answers += [("Client id [", ""), (KEPT_SECRET, CLIENT_SECRET)]
+    answers += [("Client id [", ""), ("tries the same again): ", CLIENT_SECRET)]
 
     code, drawn = talk(machine, "configure", "--env", "monthly", answers=answers)
 
@@ -216,7 +220,84 @@ def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine: Machine, number: int) 
 
 def test_an_answer_goes_to_no_pipe(machine: Machine) -> None:
     """Prompts are talk: stdout stays empty for data."""
-    assert machine.run_here("configure").out == ""
+    person, terminal = os.openpty()
+    started = subprocess.Popen(
+        [*command(), "configure", "--no-check"],
+        env={**machine.environ(), "TERM": "dumb"},
+        cwd=machine.home,
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    with started, os.fdopen(person, "r+b", buffering=0) as drawn:
+        for prompt, answer in [("Environment [", ""), *APP, *REST]:
+            text = b""
+            while prompt.encode() not in text:
+                assert select.select([drawn], [], [], PATIENCE_S)[0], text
+                text += drawn.read(1)
+            drawn.write(f"{answer}\n".encode())
+        out, _ = started.communicate(timeout=PATIENCE_S)
+
+    assert (started.returncode, out) == (0, b"")
+
+
+def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine) -> None:
+    machine.run_here("configure", "--client-id", "former")
+    file = machine.data / "config.toml"
+    file.chmod(0o644)
+
+    answers = [("Environment [", ""), ("Client id [", CTRL_C)]
+    _, drawn = talk(machine, "configure", answers=answers)
+
+    assert f"{file} was open to other users (mode 0644)" in "".join(drawn.split("\r\n"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_what_a_file_offers_is_shown_escaped(machine: Machine) -> None:
+    machine.run_here("configure", "--client-id", "former")
+    file = machine.data / "config.toml"
+    file.write_text(file.read_text().replace("former", "a\\u001b[31mb"))
+
+    answers = [("Client id [", CTRL_C)]
+    _, drawn = talk(machine, "configure", "--env", "production", answers=answers)
+
+    assert "[31mb]" in drawn
+    assert "\x1b" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answers"),
+    [
+        (("configure",), []),
+        (("configure", "--env", "sandbox"), []),
+        (("signup",), [("Configure it now?", "y")]),
+    ],
+    ids=["configure", "--env", "signup"],
+)
+def test_a_ca_file_that_cannot_be_read_is_found_out_before_the_first_question(
+    machine: Machine, arguments: tuple[str, ...], answers: list[tuple[str, str]]
+) -> None:
+    machine.variables["REQUESTS_CA_BUNDLE"] = str(machine.home / "missing.pem")
+
+    code, drawn = talk(machine, *arguments, answers=answers)
+
+    assert code == 3, drawn
+    assert "missing.pem" in drawn
+    assert "Environment [" not in drawn
+    assert "Client id" not in drawn
+
+
+def test_a_proxy_that_cannot_be_used_is_found_out_before_the_first_question(machine: Machine) -> None:
+    del machine.variables["PROCORE_LOGIN_URL"]
+    machine.variables["HTTPS_PROXY"] = "socks5://127.0.0.1:9"
+
+    code, drawn = talk(machine, "configure", answers=[])
+
+    assert code == 3, drawn
+    assert "HTTPS_PROXY" in drawn
+    assert "Environment [" not in drawn
 
 
 @pytest.mark.parametrize(

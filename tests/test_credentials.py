@@ -117,6 +117,19 @@ def test_production_at_monthlys_host_does_not_get_productions_secret(world: Worl
         )
 
 
+def test_a_variable_that_names_another_environments_host_is_not_said_to_be_unset(world: World) -> None:
+    world.keep("production", "id", "https://login.example.com")
+    named = "https://login-sandbox.procore.com"
+
+    with pytest.raises(BindingError) as of_variable:
+        world.find("production", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL=named)
+    with pytest.raises(BindingError) as of_none:
+        world.find("production", PROCORE_CLIENT_ID="id")
+
+    assert "(see PROCORE_LOGIN_URL)" in of_variable.value.message
+    assert "(PROCORE_LOGIN_URL is not set)" in of_none.value.message
+
+
 def test_monthlys_own_secret_is_not_lent_from_host_to_host(world: World) -> None:
     world.keep("monthly", "id", "https://login.procore.com")
 

@@ -6,10 +6,12 @@ import io
 import os
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from dotenv import dotenv_values
 
+from procore_cli import urls
 from procore_cli.dotenv_file import CLIENT_SECRET as SECRET_NAMES
 from procore_cli.dotenv_file import Dotenv, read_dotenv
 from tests.cli import Machine, Result
@@ -106,6 +108,42 @@ def test_an_id_alone_is_saved_and_said_so(machine: Machine, provider: Provider) 
     assert result.code == 0
     assert "holds no client secret; only the rest was taken" in result.err
     assert provider.checks == []
+
+
+def test_an_id_alone_says_that_the_kept_secret_is_another_ids(machine: Machine) -> None:
+    assert bring_in(machine, PLAIN).code == 0
+
+    result = bring_in(machine, "CLIENT_ID=another\n")
+
+    assert result.code == 0
+    assert f"Warning: production: the client secret that is kept belongs to the client id {CLIENT_ID}." in (
+        result.err
+    )
+
+
+def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine) -> None:
+    machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
+
+    assert "Procore knows this app." in bring_in(machine, f"CLIENT_ID={CLIENT_ID}\n").err
+    assert bring_in(machine, "CLIENT_ID=another\n").code == 3
+
+
+def test_a_redirect_uri_is_checked_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = mock.Mock(wraps=urls.read_redirect_uri)
+    monkeypatch.setattr(urls, "read_redirect_uri", checked)
+
+    assert bring_in(machine, PLAIN, "--no-check").code == 0
+    (call,) = checked.call_args_list
+    assert call.args[0] == REDIRECT
+    assert call.args[1].endswith(".env, line 3")
+
+
+def test_lines_with_the_secret_under_another_name_are_to_be_deleted(machine: Machine) -> None:
+    text = f"OTHER={CLIENT_SECRET}\n{PLAIN}THIRD='{CLIENT_SECRET} '\nOTHER=1\n"
+
+    result = bring_in(machine, text)
+
+    assert "Delete lines 1, 3 and 5 of .env: they hold the client secret." in say(result, machine)
 
 
 def test_a_secret_alone_belongs_to_the_id_that_is_set(machine: Machine) -> None:
@@ -254,3 +292,26 @@ def test_a_secret_is_not_in_what_a_line_shows() -> None:
     (line,) = read_dotenv("CLIENT_SECRET=hush", {})
 
     assert "hush" not in repr(line)
+
+
+def test_a_line_that_cannot_be_read_may_hold_the_secret_too(machine: Machine) -> None:
+    result = bring_in(machine, PLAIN + 'CLIENT_SECRET="half of it\n', "--no-check")
+
+    assert result.code == 0
+    assert "Delete lines 2 and 4 of .env: they hold the client secret." in say(result, machine)
+
+
+def test_a_secret_whose_only_line_cannot_be_read_is_refused(machine: Machine) -> None:
+    result = bring_in(machine, 'CLIENT_ID=x\nPROCORE_CLIENT_SECRET="half of it\n')
+
+    assert (result.code, kept(machine)) == (3, "")
+    assert ".env, line 2: a client secret is named there, but the line cannot be read." in say(
+        result, machine
+    )
+    assert not (machine.data / "config.toml").exists()
+
+
+def test_what_a_secret_refers_to_is_to_be_deleted_as_well(machine: Machine) -> None:
+    result = bring_in(machine, f"HALF={CLIENT_SECRET}\nCLIENT_ID={CLIENT_ID}\nCLIENT_SECRET=${{HALF}}\n")
+
+    assert "Delete lines 1 and 3 of .env: they hold the client secret." in say(result, machine)

@@ -95,6 +95,7 @@ MAY_IMPORT = {
         "completion_scripts",
         "config_edit",
         "overrides",
+        "app_check",
         "app_removal",
         "app_setup",
         "callback",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from procore_cli.commands import options
 from procore_cli.commands.asking import ask, can_ask
 from procore_cli.commands.explained import ExplainedCommand
 from procore_cli.config_edit import Changes
-from procore_cli.errors import BadUrlError, UsageMistakeError
+from procore_cli.errors import BadUrlError, StorageError, UsageMistakeError
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
@@ -109,12 +110,12 @@ def command(teller: Teller, /, environment: str | None, **given: Any) -> None:
 
 def configure_now(settings: Settings, teller: Teller) -> None:
     """The interview for the environment in force, saved. Raises as `command`, click.Abort at Ctrl-C."""
-    from procore_cli import app_setup
+    from procore_cli.app_check import prepare
     from procore_cli.commands.interview import interview
 
-    draft = interview(settings, teller)
-    app_setup.validate(settings, draft)
-    app_setup.save(settings, draft, teller)
+    # What the check at the end could not do without is found out before anybody types.
+    prepare(settings, os.environ)
+    interview(settings, teller, lambda draft: _apply(settings, draft, teller, may_check=False))
 
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
@@ -162,6 +163,7 @@ def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -
 
 
 def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> None:
+    from procore_cli.app_check import prepare
     from procore_cli.commands.interview import ask_environment, interview
 
     if not can_ask():
@@ -171,15 +173,24 @@ def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> N
             "Pass --client-id ID --client-secret-stdin, and the secret on standard input.",
         )
     if environment is None and not os.environ.get("PROCORE_ENV"):
-        environment = ask_environment(_find_offered(), teller)
+        offered = _find_offered()
+        if may_check:
+            prepare(offered, os.environ)
+        environment = ask_environment(offered.environment.name, teller)
     settings = _load(environment, teller)
-    draft = interview(settings, teller, may_check=may_check)
-    _apply(settings, draft, teller, may_check=False)
+    if may_check:
+        prepare(settings, os.environ)
+    interview(
+        settings,
+        teller,
+        lambda draft: _apply(settings, draft, teller, may_check=False),
+        may_check=may_check,
+    )
     teller.say(f"Now sign up: procore-login signup --env {settings.environment.name}")
 
 
-def _find_offered() -> str:
-    """The environment in force, without a word: it is loaded again once one is chosen."""
+def _find_offered() -> Settings:
+    """The settings in force, without a word: they are loaded again once an environment is chosen."""
     from procore_cli.environments import DEFAULT_REDIRECT_URI
     from procore_cli.folder import looking_only
     from procore_cli.settings import Asked, load_settings
@@ -187,12 +198,15 @@ def _find_offered() -> str:
     # A redirect URI that cannot be used is about to be corrected.
     environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
     with looking_only():
-        return load_settings(Asked(), environ, lambda _: None).environment.name
+        return load_settings(Asked(), environ, lambda _: None)
 
 
 def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Draft:
     from procore_cli.app_setup import Draft
+    from procore_cli.urls import read_redirect_uri
 
+    if given["redirect_uri"] is not None:
+        read_redirect_uri(given["redirect_uri"], "--redirect-uri")
     changes = Changes(
         client_id=given["client_id"],
         redirect_uri=given["redirect_uri"],
@@ -204,7 +218,10 @@ def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Dr
     if given["dotenv"]:
         from procore_cli.commands.importing import read_import
 
-        return read_import(given["dotenv"], changes, teller)
+        draft = read_import(given["dotenv"], changes, teller)
+        if draft.secret is None:
+            draft = replace(draft, standing=_find_standing(settings, draft.changes, teller))
+        return draft
     if given["client_secret_stdin"]:
         return Draft(changes, _read_secret(teller))
     return Draft(changes, standing=_find_standing(settings, changes, teller))
@@ -216,7 +233,13 @@ def _find_standing(settings: Settings, changes: Changes, teller: Teller) -> str 
 
     if changes.client_id is None or settings.is_demo:
         return None
-    kept = app_setup.find_kept(settings, teller)
+    try:
+        kept = None if settings.client_secret else app_setup.find_kept(settings, teller)
+    except StorageError as error:
+        # The id alone needs no store, and another may just be chosen.
+        name = settings.environment.name
+        teller.warn(f"{name}: whether a client secret is kept could not be found out: {error.message}")
+        kept = None
     standing = app_setup.find_standing(settings, kept, changes.client_id)
     if standing is None and kept is not None:
         name = settings.environment.name
@@ -237,7 +260,7 @@ def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool)
 
 
 def _read_secret(teller: Teller) -> str:
-    from procore_cli.commands.interview import LONGEST_SECRET, read_secret
+    from procore_cli.commands.typed import LONGEST_SECRET, read_secret
 
     if sys.stdin is None:
         raise UsageMistakeError("Standard input is closed.", "Pass the client secret on standard input.")

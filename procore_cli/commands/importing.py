@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from procore_cli import dotenv_file as dotenv
 from procore_cli.app_setup import Draft
-from procore_cli.commands.interview import read_client_id, read_company, read_secret
+from procore_cli.commands.typed import read_client_id, read_company, read_secret
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 
 if TYPE_CHECKING:

@@ -11,11 +11,13 @@ from procore_cli import app_setup, overrides
 from procore_cli.app_setup import Draft, Kept
 from procore_cli.commands import portal
 from procore_cli.commands.asking import ask, confirm, explain
+from procore_cli.commands.typed import NONE, read_client_id, read_company, read_secret
 from procore_cli.config import AppConfig
 from procore_cli.config_edit import Changes
 from procore_cli.environments import DEFAULT_REDIRECT_URI, DEMO, ENVIRONMENTS, MONTHLY, PRODUCTION
 from procore_cli.errors import (
     BadUrlError,
+    KeyringError,
     RefusedCredentialsError,
     StorageError,
     UsageMistakeError,
@@ -23,12 +25,13 @@ from procore_cli.errors import (
 from procore_cli.urls import read_redirect_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from procore_cli.render import Teller
     from procore_cli.settings import Settings
 
-LONGEST_SECRET = 4096
 _TYPED = "your answer"
-_NONE = ("-", "none")
+_STORE_VARIABLE = "PROCORE_LOGIN_STORE"
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,13 @@ def ask_environment(offered: str, teller: Teller) -> str:
     return ask(teller, "Environment", _read_environment, offered=default)
 
 
-def interview(settings: Settings, teller: Teller, *, may_check: bool = True) -> Draft:
-    """Ask for everything, until Procore knows the app or the person wants to keep it all the same.
+def interview(
+    settings: Settings, teller: Teller, save: Callable[[Draft], None], *, may_check: bool = True
+) -> None:
+    """Ask for everything, until Procore knows the app or the person wants to keep it all the same; save it.
 
-    Raises RefusedCredentialsError where they do not, click.Abort at Ctrl-C and Ctrl-D.
+    Where `save` raises StorageError, the store is asked for again, and nothing else.
+    Raises RefusedCredentialsError where they keep nothing, click.Abort at Ctrl-C and Ctrl-D.
     """
     name = settings.environment.name
     if settings.is_demo:
@@ -65,33 +71,39 @@ def interview(settings: Settings, teller: Teller, *, may_check: bool = True) -> 
     known = _find_known(settings, teller)
     portal.introduce(name, teller)
     client_id, secret = _ask_app(settings, known, teller)
-    rest = _ask_rest(known, teller)
-    while True:
-        draft = _new_draft(settings, known, client_id, secret, rest)
-        try:
-            if may_check:
-                app_setup.check(settings, draft, teller)
-            return draft
-        except RefusedCredentialsError as error:
-            explain(teller, portal.refused(name))
-            if not confirm("Enter client id and client secret again?", default=True):
-                if confirm("Save them all the same?", default=False):
-                    return draft
-                raise error from None
+    rest = _ask_rest(settings, known, teller)
+    while may_check and not _is_settled(
+        settings, _new_draft(settings, known, client_id, secret, rest), teller
+    ):
         client_id, secret = _ask_app(settings, replace(known, client_id=client_id, secret=secret), teller)
+    while error := _try_saving(save, _new_draft(settings, known, client_id, secret, rest)):
+        if settings.sources["store"] == _STORE_VARIABLE:
+            # Whatever is answered, the variable wins.
+            raise error
+        explain(teller, f"Nothing was saved. {error.message} {error.hint}")
+        offered = "file" if isinstance(error, KeyringError) else rest.store
+        rest = replace(rest, store=_ask_store(settings, known, teller, offered))
 
 
-def read_secret(text: str) -> str:
-    """Check a client secret. Raises UsageMistakeError, which does not repeat it."""
-    secret = text.strip()
-    if not secret:
-        raise UsageMistakeError("The client secret is empty.", "Pass it as one line on standard input.")
-    if len(secret) > LONGEST_SECRET or not secret.isprintable():
-        raise UsageMistakeError(
-            "The client secret is too long, or holds a control character.",
-            "Copy it from the Developer Portal again.",
-        )
-    return secret
+def _try_saving(save: Callable[[Draft], None], draft: Draft) -> StorageError | None:
+    try:
+        save(draft)
+    except StorageError as error:
+        return error
+    return None
+
+
+def _is_settled(settings: Settings, draft: Draft, teller: Teller) -> bool:
+    """Whether the app is to be kept; False to ask for it again. Raises RefusedCredentialsError."""
+    try:
+        app_setup.check(settings, draft, teller)
+    except RefusedCredentialsError:
+        explain(teller, portal.refused(settings.environment.name))
+        if confirm("Enter client id and client secret again?", default=True):
+            return False
+        if not confirm("Save them all the same?", default=False):
+            raise
+    return True
 
 
 def _find_known(settings: Settings, teller: Teller) -> _Known:
@@ -103,13 +115,17 @@ def _find_known(settings: Settings, teller: Teller) -> _Known:
     try:
         return _Known(app, config.store, app_setup.find_kept(settings, teller))
     except StorageError as error:
+        if settings.store == "keyring" and settings.sources["store"] == _STORE_VARIABLE:
+            # No answer could choose another one, and all of them would be lost at the end.
+            hint = f"{error.hint} Or unset {_STORE_VARIABLE}, or set it to file."
+            raise type(error)(error.message, hint) from None
         teller.warn(f"{error.message} {error.hint}")
         return _Known(app, config.store, None, trouble=error if settings.store == "keyring" else None)
 
 
 def _offer_store(known: _Known) -> str:
     """The store in force, unless it is a keyring that cannot be used."""
-    in_force = os.environ.get("PROCORE_LOGIN_STORE") or known.store or "keyring"
+    in_force = os.environ.get(_STORE_VARIABLE) or known.store or "keyring"
     return "file" if in_force == "file" or known.trouble else "keyring"
 
 
@@ -122,12 +138,15 @@ def _ask_app(settings: Settings, known: _Known, teller: Teller) -> tuple[str, st
     if known.kept is not None and not stands:
         explain(teller, f"The client secret that is set belongs to the client id {known.kept.client_id}.")
     label = "Client secret (hidden; set, Enter keeps it)" if stands else "Client secret (hidden)"
+    if typed:
+        # It was refused, and is not saved.
+        label = "Client secret (hidden; Enter tries the same again)"
     read = partial(_read_secret_or_none, may_be_empty=stands)
     secret = ask(teller, label, read, offered="" if stands else None, hidden=True)
     return client_id, secret or typed
 
 
-def _ask_rest(known: _Known, teller: Teller) -> Changes:
+def _ask_rest(settings: Settings, known: _Known, teller: Teller) -> Changes:
     """Redirect URI, company and store."""
     explain(teller, portal.REDIRECT)
     redirect = ask(
@@ -144,10 +163,15 @@ def _ask_rest(known: _Known, teller: Teller) -> Changes:
     )
     company = ask(teller, f"Company id ({hint})", read_company, offered="")
     portal.explain_stores(teller)
-    store = ask(teller, "Store", partial(_read_store, known=known), offered=_offer_store(known))
-    removed = frozenset({"company"} if company in _NONE and kept is not None else ())
+    store = _ask_store(settings, known, teller)
+    removed = frozenset({"company"} if company in NONE and kept is not None else ())
     number = int(company) if company.isdigit() else None
     return Changes(redirect_uri=redirect, company=number, store=store, removed=removed)
+
+
+def _ask_store(settings: Settings, known: _Known, teller: Teller, offered: str | None = None) -> str:
+    read = partial(_read_store, settings=settings, teller=teller)
+    return ask(teller, "Store", read, offered=offered or _offer_store(known))
 
 
 def _offer_redirect(app: AppConfig) -> str:
@@ -187,16 +211,7 @@ def _read_environment(text: str) -> str:
         raise UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
     from procore_cli.config import unknown_environment
 
-    raise unknown_environment(text, _TYPED)
-
-
-def read_client_id(text: str) -> str:
-    """Check a client id. Raises UsageMistakeError."""
-    if not text or len(text) > LONGEST_SECRET or not text.isprintable() or " " in text:
-        raise UsageMistakeError(
-            "This is no client id: it is empty, or holds a space.", "Copy it from the Developer Portal."
-        )
-    return text
+    raise unknown_environment(text, _TYPED, [each for each in ENVIRONMENTS if each != DEMO.name])
 
 
 def _read_secret_or_none(text: str, *, may_be_empty: bool) -> str | None:
@@ -210,18 +225,14 @@ def _read_redirect(text: str, *, teller: Teller) -> str:
     return uri.text
 
 
-def read_company(text: str) -> str:
-    """Check a company's id; "", "none" and "-" pass. Raises UsageMistakeError."""
-    if text.lower() in _NONE:
-        return text.lower()
-    if text and not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
-        raise UsageMistakeError("A company's id is a number, for example 123.", "none, or Enter, for none.")
-    return text
-
-
-def _read_store(text: str, *, known: _Known) -> str:
-    if text.lower() not in ("keyring", "file"):
+def _read_store(text: str, *, settings: Settings, teller: Teller) -> str:
+    store = text.lower()
+    if store not in ("keyring", "file"):
         raise UsageMistakeError("There are two stores:", "keyring and file.")
-    if text.lower() == "keyring" and known.trouble is not None:
-        raise UsageMistakeError(known.trouble.message, "Type file, or Ctrl-C to stop and mend the keyring.")
-    return text.lower()
+    if store == "keyring":
+        try:
+            app_setup.prove_keyring(settings, teller)
+        except StorageError as error:
+            hint = "Type file, or Ctrl-C to stop and mend the keyring."
+            raise UsageMistakeError(error.message, hint) from None
+    return store

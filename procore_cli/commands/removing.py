@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from procore_cli.app_removal import list_signed_in, remove_app
+from procore_cli.app_removal import check_removable, list_signed_in, remove_app
 from procore_cli.commands.asking import can_ask, confirm
 from procore_cli.errors import UsageMistakeError
 
@@ -21,6 +21,7 @@ def remove(settings: Settings, teller: Teller, *, is_agreed: bool) -> None:
 
     Raises UsageMistakeError where nobody can be asked, ConfigurationError, StorageError, click.Abort.
     """
+    check_removable(settings)
     name = settings.environment.name
     if not is_agreed and not can_ask():
         raise UsageMistakeError(

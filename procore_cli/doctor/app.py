@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from procore_cli.doctor.case import PRETEND, Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
-from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.errors import MissingCredentialsError, ProcoreLoginError, StorageError
 from procore_cli.grants import AppCredentials
 
 _NAME = "credentials"
@@ -31,6 +31,13 @@ def check_app(case: Case) -> Iterator[Check]:
         yield (
             unchecked(_NAME, "the keyring cannot be used")
             if "keyring" in case.broken
+            else failed(_NAME, error)
+        )
+    except MissingCredentialsError as error:
+        # What is kept in the data folder may name it.
+        yield (
+            unchecked(_NAME, "the data folder cannot be used")
+            if "data folder" in case.broken
             else failed(_NAME, error)
         )
     except ProcoreLoginError as error:

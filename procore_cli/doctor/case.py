@@ -68,7 +68,8 @@ def open_case(
         # Only what the contract asks of every command is said; the rest is a line of the report.
         loaded = load_in_force(asked, os.environ, lambda text: _tell_url(teller, text))
         teller.environment = loaded.settings.environment.name
-        trace_settings(loaded.settings, asked, teller)
+        heeded = {name: value for name, value in os.environ.items() if name not in loaded.faults}
+        trace_settings(loaded.settings, asked, teller, heeded)
         case = _new_case(loaded, teller, clock, stack, offline)
         if loaded.settings.own_server and not offline:
             _start_demo(case, stack)

@@ -9,8 +9,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from procore_cli.config import CONFIG_NAME
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, warning
+from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import DataFolderError
 from procore_cli.folder import FILE_MODE, FOLDER_MODE
 
@@ -18,6 +20,8 @@ _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024
 # So many are named; one command mends them all.
 _MOST_NAMED = 3
+# What our commands look for in the folder, beside the databases.
+_OURS = (CONFIG_NAME, "secrets", "locks", "demo")
 _MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
 
 
@@ -27,7 +31,7 @@ def check_folder(case: Case) -> Iterator[Check]:
     if not os.path.lexists(folder):
         yield _check_missing(case, folder)
         return
-    wrong = _find_wrong(folder)
+    wrong = _find_wrong(case, folder)
     if wrong:
         case.broken.add("data folder")
         yield failed("data folder", wrong)
@@ -38,6 +42,9 @@ def check_folder(case: Case) -> Iterator[Check]:
     else:
         mode = stat.S_IMODE(folder.stat().st_mode)
         yield fine("data folder", f"{folder} is yours alone (mode 0{mode:o})")
+    strange = [path for path, status in _walk(folder) if _is_strange(case, path, status)]
+    if strange:
+        yield _new_strange(strange)
 
 
 def _check_missing(case: Case, folder: Path) -> Check:
@@ -50,14 +57,14 @@ def _check_missing(case: Case, folder: Path) -> Check:
     return failed("data folder", DataFolderError(f"{why}.", hint))
 
 
-def _find_wrong(folder: Path) -> DataFolderError | None:
+def _find_wrong(case: Case, folder: Path) -> DataFolderError | None:
     """The first thing that no command could mend by itself."""
     try:
         # The data folder itself may be a link of the user's.
         if not stat.S_ISDIR(folder.stat().st_mode):
             return _new_error(folder, "it is not a folder", f"Remove it, or {_MOVE}.")
         for path, status in [(folder, folder.stat()), *_walk(folder)]:
-            wrong = _find_wrong_one(path, status)
+            wrong = None if _is_strange(case, path, status) else _find_wrong_one(path, status)
             if wrong:
                 return wrong
         return _find_lack(folder)
@@ -75,6 +82,25 @@ def _find_wrong_one(path: Path, status: os.stat_result) -> DataFolderError | Non
         hint = f"sudo chown -R {os.geteuid()} {shlex.quote(str(path))} (if it is yours), or {_MOVE}."
         return _new_error(path, what, hint)
     return None
+
+
+def _is_strange(case: Case, path: Path, status: os.stat_result) -> bool:
+    """Whether something is no file, and lies where no command of ours looks for one."""
+    if path == case.settings.folder or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+        return False
+    first = path.relative_to(case.settings.folder).parts[0]
+    is_database = path == case.settings.database or first.startswith(tuple(f"{e}.db" for e in ENVIRONMENTS))
+    return not (is_database or first in _OURS)
+
+
+def _new_strange(found: list[Path]) -> Check:
+    named = ", ".join(map(str, found[:_MOST_NAMED]))
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return warning(
+        "foreign files",
+        f"not procore-login's, and no regular files: {named}{more}. They are not used.",
+        f"If nobody needs them: rm {shlex.join(map(str, found))}",
+    )
 
 
 def _find_lack(folder: Path) -> DataFolderError | None:
@@ -107,7 +133,8 @@ def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 def _list_open(folder: Path) -> Iterator[tuple[Path, int]]:
     for path, status in [(folder, folder.stat()), *_walk(folder)]:
         mode = stat.S_IMODE(status.st_mode)
-        if mode & _TOO_OPEN:
+        is_usual = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+        if is_usual and mode & _TOO_OPEN:
             yield path, mode
 
 

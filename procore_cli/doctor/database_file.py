@@ -30,7 +30,7 @@ def check_database(case: Case) -> Iterator[Check]:
         return
     try:
         if os.path.lexists(path):
-            _check_kind(path)
+            _check_kind(path, is_named=case.settings.named_database is not None)
             words = _look(case)
         else:
             _check_place(path, is_named=case.settings.named_database is not None)
@@ -67,11 +67,24 @@ def has_our_tables(case: Case) -> bool:
         return schema.is_complete(rows.run, str(path))
 
 
-def _check_kind(path: Path) -> None:
-    if not path.is_file():
+def _check_kind(path: Path, *, is_named: bool) -> None:
+    if not path.is_file() or _is_made_up(path):
         kind = "a folder" if path.is_dir() else "not a file"
-        hint = "Move it away, or let PROCORE_LOGIN_DB name an SQLite file."
+        # What a variable names by mistake, such as /dev/null, is not to be moved.
+        hint = "Let PROCORE_LOGIN_DB name an SQLite file."
+        hint = hint if is_named else f"Move it away, or {hint[:1].lower()}{hint[1:]}"
         raise DatabaseError(f"The database {path} cannot be used: it is {kind}.", hint)
+
+
+def _is_made_up(path: Path) -> bool:
+    """Whether the system makes its content up, as below /proc: nothing is in it, and yet it can be read."""
+    try:
+        if path.stat().st_size:
+            return False
+        with path.open("rb") as file:
+            return bool(file.read(1))
+    except OSError:
+        return False
 
 
 def _check_place(path: Path, *, is_named: bool) -> None:

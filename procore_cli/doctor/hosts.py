@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from procore_cli.doctor.case import CONNECT_TIMEOUT_S, PRETEND, Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
 from procore_cli.doctor.trip import Trip
 from procore_cli.environments import ME_PATH, TOKEN_PATH
-from procore_cli.errors import ProcoreLoginError, UnexpectedAnswerError
+from procore_cli.errors import ProcoreLoginError, UnexpectedAnswerError, UnreachableError
 
 if TYPE_CHECKING:
     from procore_cli.procore.answers import Answer
@@ -46,10 +47,22 @@ def _check(case: Case, name: str, url: str) -> Check:
         words, is_sure = _read_token_endpoint(case, answer) if name == _LOGIN else _read_me(case, answer)
     except ProcoreLoginError as error:
         case.broken.add(name)
-        return failed(name, error)
+        return _blame_variable(case, name, failed(name, error))
     detail = f"{urlsplit(url).netloc}: {'; '.join([*steps, words])}"
     hint = f"If signing in fails, check {_VARIABLES[name]} and Procore's status page."
     return fine(name, detail) if is_sure else warning(name, detail, hint)
+
+
+def _blame_variable(case: Case, name: str, check: Check) -> Check:
+    """The failure, with the variable that names the host as the first thing to look at."""
+    variable = _VARIABLES[name]
+    if (
+        not case.environ.get(variable)
+        or variable in check.fix
+        or not isinstance(check.error, UnreachableError)
+    ):
+        return check
+    return replace(check, fix=f"{variable} names this host: correct it, or unset it. {check.fix}")
 
 
 def _find_reason(case: Case, name: str, url: str) -> str:

@@ -10,6 +10,7 @@ from procore_cli.errors import PortTakenError
 
 # A fault of one of these leaves the redirect URI, and so its port, unknown.
 _NAMING = {"PROCORE_REDIRECT_URI", "config"}
+_OURS = "procore-login"
 
 
 def check_port(case: Case) -> Iterator[Check]:
@@ -40,6 +41,11 @@ def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
     from procore_cli.callback.holders import find_port_holder
 
     holder = find_port_holder(port)
+    if holder is not None and holder.pid is not None and holder.name.removesuffix(".exe") == _OURS:
+        return PortTakenError(
+            f"{error.message} Another sign-in waits there (process {holder.pid}).",
+            "Finish it in its browser, or end it with Ctrl-C; then try again.",
+        )
     return PortTakenError(f"{error.message} {holder.describe()}", error.hint) if holder else error
 
 

@@ -6,13 +6,18 @@ Refuses to keep a secret without the client id and the login origin that it belo
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from procore_cli.errors import KeyringError
+from procore_cli.errors import KeyringError, StorageError
 from procore_cli.models import StoreName
 from procore_cli.store.secret_store import Stores
 
 USERNAME = "client-secret"
+_PROOF = "proof"
+# Longer than most client secrets: some keyrings keep the beginning of a value.
+_PROOF_BYTES = 256
 FORMAT = 1
 
 
@@ -51,6 +56,28 @@ class ClientSecrets:
         name = environment or self._environment
         text = self._stores(self._store).load(_new_service(name), USERNAME)
         return None if text is None else _read_text(name, text)
+
+    def is_damaged(self, environment: str | None = None) -> bool:
+        """Whether something is kept for this environment, or the one named, that cannot be read."""
+        name = environment or self._environment
+        text = self._stores(self._store).load(_new_service(name), USERNAME)
+        return text is not None and _read_text(name, text) is None
+
+    def prove(self) -> None:
+        """Write, read back and delete a value that means nothing; the secrets stay as they are."""
+        store, service = self._stores(self._store), _new_service(self._environment)
+        wanted = os.urandom(_PROOF_BYTES).hex()
+        try:
+            store.save(service, _PROOF, wanted)
+            if store.load(service, _PROOF) != wanted:
+                raise KeyringError(
+                    f"The {self._store} store did not keep what it was given.",
+                    "Unlock the keyring, then try again.",
+                )
+        finally:
+            # What went wrong first is the error.
+            with suppress(StorageError):
+                store.delete(service, _PROOF)
 
     def delete(self) -> bool:
         """Remove the environment's secret; False if there was none."""

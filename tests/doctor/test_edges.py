@@ -133,12 +133,12 @@ def test_a_folder_that_cannot_be_looked_at_is_named(
     assert "Permission denied" in report["data folder"].detail
 
 
-def test_a_pipe_in_the_folder_is_named(machine: Machine) -> None:
-    os.mkfifo(machine.data / "odd", 0o600)
+def test_a_pipe_in_the_place_of_our_own_folder_is_named(machine: Machine) -> None:
+    os.mkfifo(machine.data / "locks", 0o600)
 
     report = run_doctor(machine)
 
-    assert "odd cannot be used: it is neither a file nor a folder" in report["data folder"].detail
+    assert "locks cannot be used: it is neither a file nor a folder" in report["data folder"].detail
 
 
 def test_tokens_without_a_refresh_token_say_what_follows(machine: Machine, people: People) -> None:
