@@ -6,7 +6,6 @@ Refuses to open a browser: where a person is needed, an error says so.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from procore_cli import revocation
@@ -76,7 +75,7 @@ def keep_valid(
             raise
         world.teller.warn(f"{error.message} The token from before that is used; Procore may have ended it.")
         # Asked once: each call of a long run would ask, and warn, again.
-        return replace(loaded, is_suspect=False)
+        return loaded._replace(is_suspect=False)
 
 
 def renew(world: World, account: Account, seen: Loaded, *, may_ask: bool = True) -> Loaded:

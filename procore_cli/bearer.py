@@ -163,5 +163,5 @@ class Bearers:
 
     def _pin(self, account: Account) -> None:
         who = str(account.user.procore_id)
-        self._asked = replace(self._asked, account=who)
+        self._asked = self._asked._replace(account=who)
         self._settings = replace(self._settings, account=who)

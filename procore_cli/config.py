@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from procore_cli import folder
 from procore_cli.environments import ENVIRONMENTS
@@ -23,8 +23,7 @@ BOM = "\ufeff"
 APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company": int}
 
 
-@dataclass(frozen=True)
-class AppConfig:
+class AppConfig(NamedTuple):
     """What `[environments.NAME]` says of the app."""
 
     client_id: str | None = None

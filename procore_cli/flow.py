@@ -6,9 +6,8 @@ The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sampl
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli import access, revocation
 from procore_cli.credentials import find_app
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from procore_cli.world import World
 
 
-@dataclass(frozen=True)
-class SignedIn:
+class SignedIn(NamedTuple):
     """What a sign-in ends with; `signed_up` says that the row is new."""
 
     profile: Profile

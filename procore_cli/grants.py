@@ -1,4 +1,4 @@
-"""What Procore grants, to whom and for what, as frozen dataclasses; secret fields never show in a repr.
+"""What Procore grants, to whom and for what, as values that never change; secret fields never show in a repr.
 
 Times are whole seconds since the epoch (UTC).
 """
@@ -6,6 +6,7 @@ Times are whole seconds since the epoch (UTC).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,7 @@ class AppCredentials:
     secret_source: str = ""
 
 
-@dataclass(frozen=True)
-class Binding:
+class Binding(NamedTuple):
     """What a token set was made for; it is sent nowhere else."""
 
     client_id: str

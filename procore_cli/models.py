@@ -1,4 +1,4 @@
-"""The people and places of the program as frozen dataclasses; refuses to do I/O and to hold a secret.
+"""The people and places of the program as values that never change; refuses to do I/O and to hold a secret.
 
 Times are whole seconds since the epoch (UTC) unless a name says otherwise.
 """
@@ -6,13 +6,12 @@ Times are whole seconds since the epoch (UTC) unless a name says otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 StoreName = Literal["keyring", "file"]
 
 
-@dataclass(frozen=True)
-class Environment:
+class Environment(NamedTuple):
     """One of Procore's environments: where its OAuth server and its API are."""
 
     name: str
@@ -21,8 +20,7 @@ class Environment:
     meaning: str = ""
 
 
-@dataclass(frozen=True)
-class Me:
+class Me(NamedTuple):
     """What `/rest/v1.0/me` says; `login` is the e-mail."""
 
     id: int
@@ -30,8 +28,7 @@ class Me:
     name: str | None
 
 
-@dataclass(frozen=True)
-class User:
+class User(NamedTuple):
     """A row of the tutorial's table `users`."""
 
     id: int
@@ -44,8 +41,7 @@ class User:
         return self.email or str(self.procore_id)
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """What the database remembers of a signed-in (or signed-out) person, beside the row."""
 
     user: User

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from procore_cli.config import AppConfig, Config, load_config, unknown_environment
 from procore_cli.environments import (
@@ -105,11 +105,10 @@ class Settings:
 
     def at(self, url: str) -> Settings:
         """These settings with the embedded Procore at `url`."""
-        return replace(self, environment=replace(self.environment, login_url=url, api_url=url))
+        return replace(self, environment=self.environment._replace(login_url=url, api_url=url))
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """What the command's options say, and which of the variables mean something to it.
 
     `source` is what the environment is asked for with.
@@ -223,16 +222,15 @@ def _apply_urls(base: Environment, variables: Mapping[str, str], warn: Callable[
         if not login:
             return base
         login_url = read_base_url(login, "PROCORE_LOGIN_URL")
-        return replace(
-            base, login_url=login_url, api_url=read_base_url(api, "PROCORE_API_URL") if api else login_url
-        )
+        api_url = read_base_url(api, "PROCORE_API_URL") if api else login_url
+        return base._replace(login_url=login_url, api_url=api_url)
     login_url = read_base_url(login, "PROCORE_LOGIN_URL", base.login_url) if login else base.login_url
     api_url = read_base_url(api, "PROCORE_API_URL", base.api_url) if api else base.api_url
     if find_origin(login_url) != find_origin(base.login_url):
         warn(f"{base.name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {base.login_url}.")
     if find_origin(api_url) != find_origin(base.api_url):
         warn(f"{base.name}: calling the API at {api_url} (PROCORE_API_URL), not at {base.api_url}.")
-    return replace(base, login_url=login_url, api_url=api_url)
+    return base._replace(login_url=login_url, api_url=api_url)
 
 
 def _find_client_id(

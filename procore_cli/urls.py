@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from procore_cli.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
@@ -21,8 +21,7 @@ _ON_LOOPBACK = "http://localhost:4568"
 _UNSAFE = frozenset(" \\<>\"'`{}|^") | {chr(c) for c in range(32)} | {"\x7f"}
 
 
-@dataclass(frozen=True)
-class RedirectUri:
+class RedirectUri(NamedTuple):
     """A redirect URI (RFC 6749, section 3.1.2), exactly as it is registered in the portal."""
 
     text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -161,9 +161,9 @@ def test_tokens_of_the_app_and_hosts_in_force_pass(world: World) -> None:
 @pytest.mark.parametrize(
     ("made_for", "setting"),
     [
-        (replace(BOUND, client_id="other"), "PROCORE_CLIENT_ID"),
-        (replace(BOUND, login_origin="https://login.example.com"), "PROCORE_LOGIN_URL"),
-        (replace(BOUND, api_origin="https://api.example.com"), "PROCORE_API_URL"),
+        (BOUND._replace(client_id="other"), "PROCORE_CLIENT_ID"),
+        (BOUND._replace(login_origin="https://login.example.com"), "PROCORE_LOGIN_URL"),
+        (BOUND._replace(api_origin="https://api.example.com"), "PROCORE_API_URL"),
     ],
 )
 def test_tokens_of_another_app_or_host_are_refused_by_name(

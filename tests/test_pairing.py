@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +128,10 @@ FORGED: dict[str, tuple[Any, int]] = {
     "none": (None, 4),
     "a text": ("production", 4),
     "empty": ({}, 4),
-    "an app that is a number": ({**asdict(BINDING), "client_id": 5}, 4),
-    "a host that is null": ({**asdict(BINDING), "login_origin": None}, 4),
+    "an app that is a number": ({**BINDING._asdict(), "client_id": 5}, 4),
+    "a host that is null": ({**BINDING._asdict(), "login_origin": None}, 4),
     "no words": ({"client_id": "", "login_origin": "", "api_origin": ""}, 3),
-    "other hosts": (asdict(BINDING), 3),
+    "other hosts": (BINDING._asdict(), 3),
     "the demo's": ({"client_id": CLIENT_ID, "login_origin": "demo", "api_origin": "demo"}, 3),
 }
 

@@ -76,7 +76,7 @@ def _find_culprit(error: ProcoreLoginError, variables: Mapping[str, str]) -> str
 
 def _load_client_ids(data_folder: Path, report: Callable[[str], None]) -> Config:
     config = load_config(data_folder, report)
-    apps = {name: replace(app, redirect_uri=None) for name, app in config.apps.items()}
+    apps = {name: app._replace(redirect_uri=None) for name, app in config.apps.items()}
     return replace(config, apps=apps, store=None)
 
 

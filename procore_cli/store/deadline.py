@@ -5,16 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 # Short waits, since on Windows Ctrl-C gets through between them only.
 _SLICE_S = 0.1
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """After `notice_s` seconds something is said, after `give_up_s` the call is given up."""
 
     notice_s: float = 2.0

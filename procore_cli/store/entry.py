@@ -5,8 +5,7 @@ Times are whole seconds since the epoch (UTC).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from procore_cli.models import StoreName
 
@@ -14,8 +13,7 @@ EntryKind = Literal["signin", "refresh", "proof"]
 EntryState = Literal["pending", "live", "dead"]
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A line of the list of secret entries; the secret itself lies in the store that it names.
 
     `place`: the data folder whose files hold it; None for a keyring, and where it was never noted.

@@ -5,7 +5,6 @@ Refuses a file that others own or that is a link, and to add to another data fol
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
@@ -108,6 +107,8 @@ def _words(home: Path, why: str) -> tuple[str, str]:
 
 def new_file_name(service: str, username: str) -> str:
     """One safe name for each pair, which a person can tell the environment from."""
+    import hashlib
+
     digest = hashlib.sha256(f"{service}\0{username}".encode()).hexdigest()
     environment = re.sub(r"[^a-z0-9]", "-", service.split("/")[1])
     return f"{environment}-{digest[:32]}"

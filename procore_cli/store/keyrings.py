@@ -1,4 +1,4 @@
-"""The system's keyring, with a time limit on every call; here and in secret_service alone keyring is known.
+"""The system's keyring, with a time limit on every call; here and in direct_reader alone keyring is known.
 
 Refuses backends that merely happen to be installed: the platform's own count, or what the user names.
 """
@@ -10,19 +10,18 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from procore_cli.errors import KeyringError
 from procore_cli.models import StoreName
 from procore_cli.store.deadline import Limits, OutOfTimeError, call_within
+from procore_cli.store.direct_reader import DirectReader, is_keyring_configured
 from procore_cli.store.keyring_faults import (
     is_dismissed,
     new_missing_error,
     new_useless_error,
     translate,
 )
-from procore_cli.store.secret_service import DirectReader, is_keyring_configured
 from procore_cli.store.secret_store import GivenUpError
 from procore_cli.store.session_bus import use_own_bus
 
@@ -166,10 +165,10 @@ def find_lock_state(backend_name: str) -> bool | None:
 
 
 def _ask_whether_locked() -> bool:
-    import secretstorage
+    from procore_cli.store.secret_service import open_service
 
-    with closing(secretstorage.dbus_init()) as connection:
-        return secretstorage.Collection(connection).is_locked()
+    with open_service() as secret_service:
+        return secret_service.is_locked()
 
 
 def _choose_backend() -> Backend:

@@ -5,7 +5,6 @@ Refuses to wait for ever, and never deletes a lock file: a removed one would let
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,6 +104,8 @@ class Locks:
         return filelock.FileLock(path, mode=folder.FILE_MODE, thread_local=False, **_new_options())
 
     def _find_path(self, procore_id: int | None) -> Path:
+        import hashlib
+
         who = "new" if procore_id is None else str(procore_id)
         digest = hashlib.sha256(f"{self._scope}\0{who}".encode("utf-8", "surrogateescape")).hexdigest()
         return folder.open_subfolder(self._find_home(), "locks", self._report) / f"{digest[:32]}.lock"

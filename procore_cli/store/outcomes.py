@@ -1,8 +1,8 @@
-"""What the vault hands back, as frozen dataclasses; refuses to do anything."""
+"""What the vault hands back, as values that never change; refuses to do anything."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet
@@ -10,8 +10,7 @@ from procore_cli.models import Account, User
 from procore_cli.store.entry import Entry
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """An account's tokens, the entry they came from, and the failures counted when it was read.
 
     `is_suspect`: a refresh was interrupted since, so Procore may have taken the access token away.
@@ -23,8 +22,7 @@ class Loaded:
     is_suspect: bool = False
 
 
-@dataclass(frozen=True)
-class SignInSaved:
+class SignInSaved(NamedTuple):
     """What a sign-in changed.
 
     `former` is the account's token set until now, `switched_from` the account that was current, if another.
@@ -36,8 +34,7 @@ class SignInSaved:
     switched_from: Account | None
 
 
-@dataclass(frozen=True)
-class SignedOut:
+class SignedOut(NamedTuple):
     """What a sign-out took out of use.
 
     `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` holds
@@ -49,8 +46,7 @@ class SignedOut:
     unread: StorageError | None = None
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(NamedTuple):
     """A line of the list of accounts; `expires_at` is the live token's end (seconds, UTC).
 
     `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:

@@ -5,7 +5,7 @@ Refuses to hand out a text of which a part is missing, damaged or from another t
 
 from __future__ import annotations
 
-import hashlib
+import binascii
 import re
 
 from procore_cli.errors import KeyringError, StorageError
@@ -15,7 +15,7 @@ from procore_cli.store.secret_store import SecretStore
 PART_CHARS = 1280
 MAX_PARTS = 16
 USERNAME = "token-set"
-_PART = re.compile(r"procore-login ([0-9]{1,2})/([0-9]{1,2}) ([0-9a-f]{64}) (.*)", re.DOTALL | re.ASCII)
+_PART = re.compile(r"procore-login ([0-9]{1,2})/([0-9]{1,2}) ([0-9a-f]{8}) (.*)", re.DOTALL | re.ASCII)
 
 
 def new_service(environment: str, name: str, number: int) -> str:
@@ -90,7 +90,9 @@ def _new_header(number: int, count: int, checksum: str) -> str:
 
 
 def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    # Against damage, not forgery: whoever can write here can compute any checksum. hashlib would load an
+    # OpenSSL at every start, for 3 ms and 3.4 MiB.
+    return f"{binascii.crc32(text.encode('utf-8', 'replace')):08x}"
 
 
 PAYLOAD_CHARS = PART_CHARS - len(_new_header(MAX_PARTS, MAX_PARTS, _checksum("")))

@@ -5,7 +5,7 @@ Refuses to hand out a live token while a refresh is pending: by then it may be s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from procore_cli.models import Account
 from procore_cli.store import accounts, entries, failures
@@ -19,8 +19,7 @@ from procore_cli.store.settle import settle
 READ_ATTEMPTS = 3
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What the database says of an account's tokens at one moment."""
 
     live: Entry | None

@@ -6,7 +6,6 @@ Refuses to send a refresh token twice: Procore spends it at the first call, answ
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from procore_cli.errors import (
     ConfigurationError,
@@ -201,5 +200,5 @@ class Refresh:
             entries.bury_live(rows, self._environment, self._id)
             entries.make_live(rows, written.name, parts, renewed.expires_at)
             accounts.clear_failure(rows, self._environment, self._id)
-        live = replace(written, state="live", parts=parts, expires_at=renewed.expires_at)
+        live = written._replace(state="live", parts=parts, expires_at=renewed.expires_at)
         return Loaded(renewed, live, state.account.failures)

@@ -6,7 +6,6 @@ What comes out of a store is hostile until it is checked: another program may ha
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from procore_cli.grants import Binding, TokenSet
@@ -16,7 +15,14 @@ FORMAT = 1
 
 def new_text(tokens: TokenSet) -> str:
     """The token set as compact ASCII."""
-    return json.dumps({"format": FORMAT, **asdict(tokens)}, separators=(",", ":"))
+    found = {
+        "format": FORMAT,
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "expires_at": tokens.expires_at,
+        "binding": tokens.binding._asdict(),
+    }
+    return json.dumps(found, separators=(",", ":"))
 
 
 def read_text(text: str) -> TokenSet | None:

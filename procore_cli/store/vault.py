@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from procore_cli.errors import StorageError
@@ -55,7 +54,7 @@ class Vault(Roster):
             proof = self._ledger.new_pending("proof", None)
             try:
                 count = self._ledger.write(proof, os.urandom(parts.PAYLOAD_CHARS // 2).hex())
-                self._ledger.delete(replace(proof, parts=count))
+                self._ledger.delete(proof._replace(parts=count))
             except StorageError as error:
                 self._ledger.abandon(proof, error)
                 raise

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,7 +134,7 @@ def test_a_reader_who_waited_for_a_failed_refresh_shares_the_failure(world: Worl
     with pytest.raises(AnswerLostError):
         world.refresh(joe, fail, seen)
     reader.join()
-    assert loaded == [replace(seen, is_suspect=True)]
+    assert loaded == [seen._replace(is_suspect=True)]
 
     def never(_: TokenSet) -> TokenAnswer:
         raise AssertionError("nothing may be sent")

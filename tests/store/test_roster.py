@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from procore_cli.errors import NotSignedInError, UnknownAccountError
@@ -44,7 +42,7 @@ def test_an_unknown_account_among_none_is_refused(world: World) -> None:
 
 def test_an_ambiguous_email_is_refused_with_the_candidates(world: World) -> None:
     world.sign_in(1, JOE)
-    world.sign_in(2, replace(SECOND, login=JOE.login))
+    world.sign_in(2, SECOND._replace(login=JOE.login))
     with pytest.raises(UnknownAccountError, match="more than one") as failure:
         world.new_vault().find_account(JOE.login)
     assert "11111" in failure.value.message
@@ -146,7 +144,7 @@ def test_a_later_row_of_the_same_person_does_not_name_an_account(world: World) -
 
 
 def test_an_email_that_only_unicode_takes_for_the_same_is_found(world: World) -> None:
-    umlaut = world.sign_in(1, replace(JOE, login="JÖRG@example.com"))
+    umlaut = world.sign_in(1, JOE._replace(login="JÖRG@example.com"))
 
     assert world.new_vault().find_account("jörg@example.com") == umlaut
 

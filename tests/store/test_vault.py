@@ -120,7 +120,7 @@ def test_a_token_set_larger_than_windows_takes_in_one_entry_is_kept(either_world
     account = either_world.new_vault().find_account()
     assert account is not None
     assert either_world.load(account).tokens == large
-    assert either_world.count_secrets() == 6
+    assert either_world.count_secrets() == 5
     either_world.sign_in(2)
     assert either_world.count_secrets() == 1
 

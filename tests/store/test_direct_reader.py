@@ -1,0 +1,56 @@
+"""A read of the Secret Service that does without keyring: when it may, and who goes on where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from procore_cli.store.direct_reader import DirectReader, is_keyring_configured
+from tests.memory_keyring import MemoryKeyring
+
+SERVICE = "procore-login/production/0123abcd/1"
+
+
+@pytest.fixture
+def unnamed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Nobody has told keyring anything."""
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
+    return monkeypatch
+
+
+def test_without_a_word_to_keyring_nothing_is_configured(unnamed: pytest.MonkeyPatch) -> None:
+    assert not is_keyring_configured()
+
+
+@pytest.mark.parametrize("name", ["PYTHON_KEYRING_BACKEND", "KEYRING_PROPERTY_PREFERRED_COLLECTION"])
+def test_a_variable_of_keyrings_is_for_keyring(unnamed: pytest.MonkeyPatch, name: str) -> None:
+    unnamed.setenv(name, "anything")
+    assert is_keyring_configured()
+
+
+@pytest.mark.parametrize("root", ["", "elsewhere"], ids=["~/.config", "XDG_CONFIG_HOME"])
+def test_keyringrc_is_for_keyring(unnamed: pytest.MonkeyPatch, own_world: Path, root: str) -> None:
+    if root:
+        unnamed.setenv("XDG_CONFIG_HOME", str(own_world / root))
+    path = own_world / (root or ".config") / "python_keyring" / "keyringrc.cfg"
+    path.parent.mkdir(parents=True)
+    path.write_text("[backend]\n")
+
+    assert is_keyring_configured()
+
+
+def test_where_there_is_no_bus_the_backend_is_asked(keyring_entries: dict[tuple[str, str], str]) -> None:
+    keyring_entries[SERVICE, "token-set"] = "text"
+    assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
+
+
+def test_a_bus_that_is_busy_is_for_the_caller_who_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret_service = pytest.importorskip("procore_cli.store.secret_service")
+
+    def be_busy() -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(secret_service, "open_dbus_connection", be_busy)
+    with pytest.raises(TimeoutError):
+        DirectReader(MemoryKeyring).get_password(SERVICE, "token-set")
