@@ -11,13 +11,16 @@ import shlex
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import procore_cli.callback.browser as callback_browser
 from procore_cli import cli
+from tests import stub_browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 ROOT = Path(__file__).parent.parent
@@ -105,9 +108,10 @@ class Machine:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def run_here(self, *arguments: str) -> Result:
-        """Run a command inside the test's own process, which is faster."""
+        """Run a command inside the test's own process, which is faster; the stub browser too is a thread."""
         out, err = io.StringIO(), io.StringIO()
         with (
+            stub_browser_as_thread(),
             mock.patch.dict(os.environ, self.environ(), clear=True),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
@@ -138,6 +142,31 @@ def command() -> list[str]:
 def browser(*options: str) -> str:
     """A `--browser` command: the stub browser."""
     return shlex.join([sys.executable, str(STUB_BROWSER), *options])
+
+
+@contextlib.contextmanager
+def stub_browser_as_thread() -> Iterator[None]:
+    """Whoever starts `browser()` in here starts a thread, which has ended in the end."""
+    start = callback_browser._start
+    threads: list[threading.Thread] = []
+
+    def start_thread(command: list[str]) -> bool:
+        if command[:2] != [sys.executable, str(STUB_BROWSER)]:
+            return start(command)
+        threads.append(threading.Thread(target=_browse, args=(command[2:],), daemon=True))
+        threads[-1].start()
+        return True
+
+    with mock.patch.object(callback_browser, "_start", start_thread):
+        yield
+    for thread in threads:
+        thread.join()
+
+
+def _browse(arguments: list[str]) -> None:
+    # As with a real browser, an address that does not answer is no trouble of ours.
+    with contextlib.suppress(OSError):
+        stub_browser.main(arguments)
 
 
 def _new_ports() -> Iterator[int]:

@@ -5,49 +5,16 @@ Refuses to hold a test up: the browser is a thread, no process is started.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
-from procore_cli.world import World
-from tests.cli import Machine, Result
+from tests.cli import Machine, Result, browser
 from tests.provider import Answer, Provider, Request
-from tests.stub_browser import Browser
-
-
-class Tab:
-    """A browser that only opens the link, which is all that `tests.provider` asks for."""
-
-    name = "a thread of the test"
-
-    def __init__(self) -> None:
-        self._threads: list[threading.Thread] = []
-
-    def open(self, url: str) -> bool:
-        thread = threading.Thread(target=Browser().open, args=(url,), daemon=True)
-        thread.start()
-        self._threads.append(thread)
-        return True
-
-    def close(self) -> None:
-        for thread in self._threads:
-            thread.join()
 
 
 def sign_in(machine: Machine, *options: str, env: str = "production") -> Result:
     """Sign in, at whatever Procore the machine's variables name."""
-    tab = Tab()
-
-    def find_browser(_: World, _ways: Any) -> Tab:
-        return tab
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(World, "_find_browser", find_browser)
-        result = machine.run_here("signin", "--env", env, "--json", *options)
-    tab.close()
-    return result
+    return machine.run_here("signin", "--env", env, "--json", "--browser", browser("--just-open"), *options)
 
 
 def saying(provider: Provider, **changes: Any) -> Callable[[Request], Answer]:

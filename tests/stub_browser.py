@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import http.cookiejar
 import re
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -85,14 +86,14 @@ class Browser:
         return self.open(consent.action(), consent.fields() | {"decision": "allow" if allow else "deny"})
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--email", default="joecontractor@procore.com")
     parser.add_argument("--deny", action="store_true")
     parser.add_argument("--stay-away-from-home", action="store_true")
     parser.add_argument("--just-open", action="store_true")
     parser.add_argument("link")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     browser = Browser(asked.stay_away_from_home)
     if asked.just_open:
         browser.open(asked.link)
@@ -101,4 +102,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
