@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from procore_cli import folder
@@ -31,13 +31,12 @@ class AppConfig(NamedTuple):
     company: int | None = None
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """The whole of `config.toml`, checked; `unknown` names the keys that the program does not know."""
 
     environment: str | None = None
     store: str | None = None
-    apps: Mapping[str, AppConfig] = field(default_factory=dict)
+    apps: Mapping[str, AppConfig] = MappingProxyType({})
     unknown: tuple[str, ...] = ()
 
     def app(self, environment: str) -> AppConfig:

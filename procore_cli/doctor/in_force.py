@@ -6,7 +6,7 @@ Refuses to guess in place of a broken one: whoever would send something looks at
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from procore_cli.config import Config, load_config
@@ -77,7 +77,7 @@ def _find_culprit(error: ProcoreLoginError, variables: Mapping[str, str]) -> str
 def _load_client_ids(data_folder: Path, report: Callable[[str], None]) -> Config:
     config = load_config(data_folder, report)
     apps = {name: app._replace(redirect_uri=None) for name, app in config.apps.items()}
-    return replace(config, apps=apps, store=None)
+    return config._replace(apps=apps, store=None)
 
 
 def _load_nothing(_data_folder: Path, _report: Callable[[str], None]) -> Config:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
+_MODULE = "keyring.backends.SecretService"
 # What keyring's `_query` asks for in its default scheme.
 _SERVICE, _USERNAME = "service", "username"
 
@@ -22,7 +23,7 @@ class NotOpenError(Exception):
 
 
 class DirectReader:
-    """Stands in for keyring's own backend of the Secret Service, and becomes it for all but a plain read."""
+    """Stands in for keyring's own backend of the Secret Service, and leaves all but a plain read to it."""
 
     def __init__(self, choose: Callable[[], KeyringBackend]) -> None:
         """`choose` makes the backend that does what is not done here, perhaps another one."""
@@ -32,7 +33,7 @@ class DirectReader:
 
     def get_password(self, service: str, username: str) -> str | None:
         """The text, or None if it is not there. Raises what the backend raises."""
-        if self._chosen is None:
+        if self._chosen is None or _is_of_secret_service(self._chosen):
             try:
                 text = _find_text(service, username)
                 self._has_answered = True
@@ -66,6 +67,10 @@ def is_keyring_configured() -> bool:
         return True
     root = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 - it never raises
     return os.path.lexists(Path(root, "python_keyring", "keyringrc.cfg"))
+
+
+def _is_of_secret_service(backend: KeyringBackend) -> bool:
+    return type(backend).__module__ == _MODULE
 
 
 def _new_backend() -> KeyringBackend:

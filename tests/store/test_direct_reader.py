@@ -45,12 +45,25 @@ def test_where_there_is_no_bus_the_backend_is_asked(keyring_entries: dict[tuple[
     assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
 
 
-def test_a_bus_that_is_busy_is_for_the_caller_who_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def busy_bus(monkeypatch: pytest.MonkeyPatch) -> None:
     secret_service = pytest.importorskip("procore_cli.store.secret_service")
 
     def be_busy() -> None:
         raise TimeoutError
 
     monkeypatch.setattr(secret_service, "open_dbus_connection", be_busy)
+
+
+@pytest.mark.usefixtures("busy_bus")
+def test_a_bus_that_is_busy_is_for_the_caller_who_tries_again() -> None:
     with pytest.raises(TimeoutError):
         DirectReader(MemoryKeyring).get_password(SERVICE, "token-set")
+
+
+@pytest.mark.usefixtures("busy_bus", "keyring_entries")
+def test_where_another_backend_was_written_to_the_bus_is_not_asked() -> None:
+    reader = DirectReader(MemoryKeyring)
+    reader.set_password(SERVICE, "token-set", "text")
+
+    assert reader.get_password(SERVICE, "token-set") == "text"

@@ -82,6 +82,13 @@ def test_what_is_written_is_read_by_keyring(desktop: Desktop) -> None:
     assert TheirKeyring().get_password(SERVICE, "token-set") == "text"
 
 
+def test_a_run_that_wrote_reads_back_without_keyring(desktop: Desktop) -> None:
+    store = Keyring(pytest.fail)
+    store.save(SERVICE, "token-set", "text")
+    with mock.patch.object(TheirKeyring, "get_password", side_effect=AssertionError):
+        assert store.load(SERVICE, "token-set") == "text"
+
+
 def test_of_several_items_the_one_is_read_that_keyring_reads(desktop: Desktop) -> None:
     import secretstorage
 
