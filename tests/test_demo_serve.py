@@ -227,11 +227,11 @@ def test_what_cannot_be_used_is_said_before_anything_runs(machine, options, code
 
 
 def test_reset_forgets_the_demo_and_a_new_sign_up_is_new(machine):
-    first = machine.run("signup", "--env", "demo", "--json")
+    first = machine.run_here("signup", "--env", "demo", "--json")
     reset = machine.run_here("demo", "reset")
     whoami = machine.run_here("whoami", "--env", "demo")
     offline = machine.run_here("whoami", "--env", "demo", "--offline")
-    again = machine.run("signup", "--env", "demo", "--json")
+    again = machine.run_here("signup", "--env", "demo", "--json")
 
     assert first.json["signed_up"] is True
     assert (reset.code, reset.out) == (0, "")
@@ -242,7 +242,7 @@ def test_reset_forgets_the_demo_and_a_new_sign_up_is_new(machine):
 
 
 def test_reset_leaves_no_token_here(machine):
-    machine.run("signup", "--env", "demo")
+    machine.run_here("signup", "--env", "demo")
     kept = [*(machine.data / "secrets").iterdir()]
     machine.run_here("demo", "reset")
 
@@ -265,7 +265,7 @@ def test_reset_leaves_other_environments_alone(machine, provider):
     assert sign_in(machine).code == 0
     for name in ("PROCORE_LOGIN_URL", "PROCORE_API_URL"):
         machine.variables.pop(name)
-    machine.run("signup", "--env", "demo")
+    machine.run_here("signup", "--env", "demo")
     machine.run_here("demo", "reset")
     machine.point_at(provider)
 
@@ -274,7 +274,7 @@ def test_reset_leaves_other_environments_alone(machine, provider):
 
 def test_reset_keeps_the_rows_of_a_database_that_environments_share(machine, provider):
     machine.variables["PROCORE_LOGIN_DB"] = str(machine.home / "test.db")
-    machine.run("signup", "--env", "demo")
+    machine.run_here("signup", "--env", "demo")
     machine.point_at(provider)
     assert sign_in(machine).code == 0
     reset = machine.run_here("demo", "reset")
@@ -285,23 +285,23 @@ def test_reset_keeps_the_rows_of_a_database_that_environments_share(machine, pro
 
 
 def test_reset_mends_a_demo_whose_files_are_broken(machine):
-    machine.run("signup", "--env", "demo")
+    machine.run_here("signup", "--env", "demo")
     (machine.data / "demo" / "procore.db").write_bytes(b"not a database" * 100)
     (machine.data / "demo.db").write_bytes(b"not a database" * 100)
 
     assert machine.run_here("demo", "reset").code == 0
-    assert machine.run("signup", "--env", "demo").code == 0
+    assert machine.run_here("signup", "--env", "demo").code == 0
 
 
 def test_reset_says_what_a_keyring_keeps_and_a_later_one_deletes_it(machine):
     machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
-    machine.run("signup", "--env", "demo")
+    machine.run_here("signup", "--env", "demo")
     kept = [*machine.keyring.iterdir()]
     machine.variables["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
-    first = machine.run("demo", "reset")
+    first = machine.run_here("demo", "reset")
     was_kept = (machine.data / "demo.db").exists()
     del machine.variables["PYTHON_KEYRING_BACKEND"]
-    second = machine.run("demo", "reset")
+    second = machine.run_here("demo", "reset")
 
     assert (bool(kept), was_kept) == (True, True)
     assert "could not be deleted" in first.err
@@ -312,16 +312,16 @@ def test_reset_says_what_a_keyring_keeps_and_a_later_one_deletes_it(machine):
 
 def test_reset_keeps_the_list_of_a_keyrings_entries_while_the_data_folder_cannot_be_used(machine):
     machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
-    machine.run("signup", "--env", "demo")
+    machine.run_here("signup", "--env", "demo")
     kept = [*machine.keyring.iterdir()]
     locks = machine.data / "locks"
     locks.rename(machine.data / "aside")
     locks.symlink_to(machine.data / "aside")
-    first = machine.run("demo", "reset")
+    first = machine.run_here("demo", "reset")
     was_kept = (machine.data / "demo.db").exists()
     locks.unlink()
     (machine.data / "aside").rename(locks)
-    second = machine.run("demo", "reset")
+    second = machine.run_here("demo", "reset")
 
     assert (bool(kept), first.code, was_kept) == (True, 6, True)
     assert "symbolic link" in first.err
@@ -330,7 +330,7 @@ def test_reset_keeps_the_list_of_a_keyrings_entries_while_the_data_folder_cannot
 
 
 def test_reset_keeps_a_database_that_another_version_made(machine):
-    machine.run("signup", "--env", "demo")
+    machine.run_here("signup", "--env", "demo")
     with closing(sqlite3.connect(machine.data / "demo.db")) as db, db:
         db.execute("UPDATE procore_login_meta SET value = 9999 WHERE key = 'schema_version'")
     result = machine.run_here("demo", "reset")

@@ -56,9 +56,9 @@ def test_a_newcomer_signs_up_and_stays_signed_in(machine: Machine) -> None:
 
 
 def test_signing_up_twice_signs_in_and_says_so(machine: Machine) -> None:
-    machine.run("signup")
+    machine.run_here("signup")
 
-    again = machine.run("signup", "--json")
+    again = machine.run_here("signup", "--json")
 
     assert (again.code, again.json["signed_up"], again.json["id"]) == (0, False, 1)
     assert "had signed up before" in again.err
@@ -66,7 +66,7 @@ def test_signing_up_twice_signs_in_and_says_so(machine: Machine) -> None:
 
 
 def test_signing_in_unknown_creates_the_row_and_says_so(machine: Machine) -> None:
-    signed_in = machine.run("signin", "--json")
+    signed_in = machine.run_here("signin", "--json")
 
     assert (signed_in.code, signed_in.json["signed_up"]) == (0, True)
     assert "was not known here" in signed_in.err
@@ -95,7 +95,7 @@ def iter_until(stream: Iterator[str], sign: str) -> Iterator[str]:
 
 
 def test_the_link_asks_for_a_code_with_state_and_pkce(machine: Machine) -> None:
-    result = machine.run("signup")
+    result = machine.run_here("signup")
 
     query = parse_qs(urlsplit(link_in(result.err)).query)
     assert set(query) == {
@@ -114,11 +114,11 @@ def test_the_link_asks_for_a_code_with_state_and_pkce(machine: Machine) -> None:
 
 
 def test_a_second_user_becomes_the_current_one(machine: Machine) -> None:
-    machine.run("signup")
+    machine.run_here("signup")
 
-    second = machine.run("signup", "--json", "--browser", browser("--email", "żółć@example.com"))
-    first_again = machine.run("whoami", "--account", "11111", "--json")
-    current = machine.run("whoami", "--json")
+    second = machine.run_here("signup", "--json", "--browser", browser("--email", "żółć@example.com"))
+    first_again = machine.run_here("whoami", "--account", "11111", "--json")
+    current = machine.run_here("whoami", "--json")
 
     assert (second.code, second.json["id"], second.json["email"]) == (0, 2, "żółć@example.com")
     assert "The current account was joecontractor@procore.com" in second.err
@@ -128,33 +128,33 @@ def test_a_second_user_becomes_the_current_one(machine: Machine) -> None:
 
 
 def test_two_refreshes_in_a_row_work(machine: Machine) -> None:
-    machine.run("signup")
+    machine.run_here("signup")
     secrets = [set((machine.data / "secrets").iterdir())]
     for _ in range(2):
-        result = machine.run("refresh", "--json")
+        result = machine.run_here("refresh", "--json")
         assert result.code == 0, result.err
         assert result.json["expires_at"] is not None
         secrets.append(set((machine.data / "secrets").iterdir()))
 
-    assert machine.run("whoami").code == 0
+    assert machine.run_here("whoami").code == 0
     # Each refresh wrote a new entry and left nothing of the former one.
     assert [len(names) for names in secrets] == [1, 1, 1]
     assert len(set.union(*secrets)) == 3
 
 
 def test_a_denied_consent_exits_4_and_stores_nothing(machine: Machine) -> None:
-    denied = machine.run("signup", "--browser", browser("--deny"))
+    denied = machine.run_here("signup", "--browser", browser("--deny"))
 
     assert denied.code == 4
     assert "denied" in denied.err
     assert "Hint:" in denied.err
     assert denied.out == ""
     assert users(machine) == []
-    assert machine.run("whoami").code == 4
+    assert machine.run_here("whoami").code == 4
 
 
 def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) -> None:
-    result = machine.run("signup", "--no-browser", "--timeout", "1")
+    result = machine.run_here("signup", "--no-browser", "--timeout", "1")
 
     assert result.code == 4
     assert machine.redirect_uri in result.err.splitlines()[-1]
@@ -162,13 +162,13 @@ def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) 
 
 
 def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(machine: Machine) -> None:
-    result = machine.run("signup", "--json", "--browser", browser("--stay-away-from-home"))
+    result = machine.run_here("signup", "--json", "--browser", browser("--stay-away-from-home"))
 
     assert (result.code, result.json["procore_id"]) == (0, 11111)
 
 
 def test_a_second_sign_in_right_after_the_first_works(machine: Machine) -> None:
-    assert [machine.run("signin").code for _ in range(3)] == [0, 0, 0]
+    assert [machine.run_here("signin").code for _ in range(3)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_on_either_family_exits_7(
     machine: Machine, family: socket.AddressFamily, address: str
 ) -> None:
     with socket.create_server((address, machine.port), family=family):
-        result = machine.run("signup")
+        result = machine.run_here("signup")
 
     assert result.code == 7
     assert str(machine.port) in result.err
@@ -194,20 +194,20 @@ def test_ctrl_c_while_waiting_exits_130_and_frees_the_port(machine: Machine) -> 
     assert process.returncode == 130
     assert "Traceback" not in err
     assert users(machine) == []
-    assert machine.run("signup").code == 0
+    assert machine.run_here("signup").code == 0
 
 
 def test_signing_in_as_somebody_else_than_asked_keeps_nothing(machine: Machine) -> None:
-    machine.run("signup")
+    machine.run_here("signup")
 
-    wrong = machine.run(
+    wrong = machine.run_here(
         "signin",
         "--account",
         "joecontractor@procore.com",
         "--browser",
         browser("--email", "second@example.com"),
     )
-    right = machine.run("signin", "--account", "JOECONTRACTOR@procore.com")
+    right = machine.run_here("signin", "--account", "JOECONTRACTOR@procore.com")
 
     assert wrong.code == 4
     assert "private window" in wrong.err
@@ -217,15 +217,15 @@ def test_signing_in_as_somebody_else_than_asked_keeps_nothing(machine: Machine) 
 
 def test_nobody_signed_in_exits_4(machine: Machine) -> None:
     for command in (["whoami"], ["whoami", "--offline"], ["refresh"]):
-        result = machine.run(*command)
+        result = machine.run_here(*command)
         assert result.code == 4
         assert "procore-login signin --env demo" in result.err
 
 
 def test_an_unknown_account_exits_2_with_the_candidates(machine: Machine) -> None:
-    machine.run("signup")
+    machine.run_here("signup")
 
-    result = machine.run("whoami", "--account", "nobody@example.com")
+    result = machine.run_here("whoami", "--account", "nobody@example.com")
 
     assert result.code == 2
     assert "joecontractor@procore.com (11111)" in result.err
@@ -234,7 +234,7 @@ def test_an_unknown_account_exits_2_with_the_candidates(machine: Machine) -> Non
 def test_a_demo_that_runs_elsewhere_is_used_and_none_is_started(machine: Machine, tmp_path: Path) -> None:
     with DemoServer(tmp_path / "elsewhere", lambda: 1_800_000_000.0) as server:
         machine.variables["PROCORE_LOGIN_URL"] = server.url
-        result = machine.run("signup", "--json", "--browser", browser())
+        result = machine.run_here("signup", "--json", "--browser", browser())
 
     assert result.code == 0, result.err
     assert result.json["signed_up"] is True
@@ -242,7 +242,7 @@ def test_a_demo_that_runs_elsewhere_is_used_and_none_is_started(machine: Machine
 
 
 def test_the_pretend_tokens_are_kept_in_files_and_the_program_says_so(machine: Machine) -> None:
-    result = machine.run("signup")
+    result = machine.run_here("signup")
 
     assert "The demo's tokens are pretend; they are kept in files" in result.err
     assert list(machine.keyring.iterdir()) == []
@@ -252,7 +252,7 @@ def test_the_pretend_tokens_are_kept_in_files_and_the_program_says_so(machine: M
 def test_the_keyring_is_used_for_the_demo_where_it_is_asked_for(machine: Machine) -> None:
     machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
 
-    result = machine.run("signup")
+    result = machine.run_here("signup")
 
     assert result.code == 0, result.err
     assert len(list(machine.keyring.iterdir())) == 1
@@ -260,7 +260,7 @@ def test_the_keyring_is_used_for_the_demo_where_it_is_asked_for(machine: Machine
 
 
 def test_everything_in_the_data_folder_is_ours_alone(machine: Machine) -> None:
-    machine.run("signup")
+    machine.run_here("signup")
 
     modes = {path.stat().st_mode & 0o777 for path in machine.data.rglob("*") if path.is_file()}
     folders = {path.stat().st_mode & 0o777 for path in machine.data.rglob("*") if path.is_dir()}
