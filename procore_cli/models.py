@@ -5,7 +5,6 @@ Times are whole seconds since the epoch (UTC) unless a name says otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 StoreName = Literal["keyring", "file"]
@@ -51,8 +50,7 @@ class Account(NamedTuple):
     interrupted_at: int | None = None
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """Who is signed in; the keys are the contract's JSON."""
 
     environment: str

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
@@ -169,6 +168,10 @@ def new_console(stream: TextIO) -> Console:
 def _is_unsafe(character: str) -> bool:
     if character in "\n\t":
         return False
+    if character.isascii():
+        return not character.isprintable()
+    import unicodedata
+
     return character in _BIDI_CONTROLS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 

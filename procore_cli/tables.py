@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from procore_cli.errors import OutputError
@@ -38,7 +37,7 @@ def print_profile(profile: Profile, *, as_json: bool, now: float, extra: Mapping
 def profile_json(profile: Profile) -> dict[str, Any]:
     """The profile as the contract's JSON object."""
     expires_at = None if profile.expires_at is None else utc(profile.expires_at)
-    return asdict(profile) | {"expires_at": expires_at}
+    return profile._asdict() | {"expires_at": expires_at}
 
 
 def print_json(value: Mapping[str, Any]) -> None:
