@@ -12,6 +12,7 @@ HEAVY = {
     "asyncio",
     "cryptography",
     "filelock",
+    "hashlib",
     "http.server",
     "importlib.metadata",
     "jeepney",
