@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-_PART = re.compile(r"procore-login (\d+)/(\d+) ([0-9a-f]{64}) (.*)", re.DOTALL)
+_PART = re.compile(r"procore-login (\d+)/(\d+) ([0-9a-f]{8}) (.*)", re.DOTALL)
 
 
 class Drawer(Protocol):
