@@ -24,6 +24,7 @@ from tests import stub_browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 ROOT = Path(__file__).parent.parent
+PATIENCE_S = 60
 STUB_BROWSER = Path(__file__).parent / "stub_browser.py"
 
 
@@ -157,10 +158,13 @@ def stub_browser_as_thread() -> Iterator[None]:
         threads[-1].start()
         return True
 
-    with mock.patch.object(callback_browser, "_start", start_thread):
-        yield
-    for thread in threads:
-        thread.join()
+    try:
+        with mock.patch.object(callback_browser, "_start", start_thread):
+            yield
+    finally:
+        for thread in threads:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
 
 
 def _browse(arguments: list[str]) -> None:

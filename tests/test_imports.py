@@ -139,6 +139,7 @@ HEAVY = {
     "keyring": {"store/keyrings", "store/direct_reader"},
     "cryptography": {"store/secret_service"},
     "jeepney": {"store/secret_service"},
+    "secretstorage": set(),
     "sqlite3": {"store/database", "store/glance", "demo"},
     "http.server": {"callback/listener", "demo"},
     "oauthlib": {"procore/messages", "demo"},

@@ -75,7 +75,7 @@ class SecretService:
         """A new session's path and key."""
         exponent = int.from_bytes(os.urandom(_EXPONENT_BYTES), "big")
         offer = pow(_GENERATOR, exponent, _PRIME).to_bytes(_PRIME_BYTES, "big")
-        # A service that cannot encrypt answers with an error, and none is asked to do without.
+        # A service that cannot encrypt answers with an error: not to be asked to do without by us.
         (_, answer), path = self._call(_SERVICE, "OpenSession", "sv", _ALGORITHM, ("ay", offer))
         shared = pow(int.from_bytes(answer, "big"), exponent, _PRIME).to_bytes(_PRIME_BYTES, "big")
         return path, HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"").derive(shared)

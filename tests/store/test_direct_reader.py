@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from procore_cli.store.direct_reader import DirectReader, is_keyring_configured
 from tests.memory_keyring import MemoryKeyring
+
+if TYPE_CHECKING:
+    from tests.store.secret_service_peer import Service
 
 SERVICE = "procore-login/production/0123abcd/1"
 
@@ -67,3 +71,52 @@ def test_where_another_backend_was_written_to_the_bus_is_not_asked() -> None:
     reader.set_password(SERVICE, "token-set", "text")
 
     assert reader.get_password(SERVICE, "token-set") == "text"
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    """The Secret Service at the other end of the bus, with nothing in it."""
+    pytest.importorskip("jeepney")
+    from procore_cli.store import secret_service
+    from tests.store.secret_service_peer import Service
+
+    service = Service(None)
+    monkeypatch.setattr(secret_service, "open_dbus_connection", lambda: service)
+    return service
+
+
+class OwnBackend:
+    """keyring's backend of the Secret Service, as far as it is told apart; it is not to be read from."""
+
+    __module__ = "keyring.backends.SecretService"
+
+    def set_password(self, *_: str) -> None:
+        pass
+
+
+def test_what_was_written_through_the_service_is_read_back_directly(service: Service) -> None:
+    reader = DirectReader(OwnBackend)
+    reader.set_password(SERVICE, "token-set", "text")
+    service.secret = b"text"
+
+    assert reader.get_password(SERVICE, "token-set") == "text"
+
+
+def test_what_is_nowhere_is_none_without_asking_keyring(service: Service) -> None:
+    assert DirectReader(OwnBackend).get_password(SERVICE, "token-set") is None
+
+
+def test_in_a_locked_collection_keyring_is_asked(
+    service: Service, keyring_entries: dict[tuple[str, str], str]
+) -> None:
+    service.is_locked = True
+    keyring_entries[SERVICE, "token-set"] = "text"
+
+    assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
+
+
+def test_where_the_service_has_answered_nothing_else_is_written_to(service: Service) -> None:
+    reader = DirectReader(pytest.fail)
+    reader.get_password(SERVICE, "token-set")
+
+    assert type(reader.backend).__module__ == "keyring.backends.SecretService"

@@ -2,60 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from itertools import count
-from typing import Any
 
 import pytest
 
 pytest.importorskip("secretstorage")
 
-from jeepney import DBusErrorResponse, HeaderFields, Message, new_error, new_method_return
-from secretstorage.dhcrypto import DH_PRIME_1024, Session
-from secretstorage.util import format_secret
+from jeepney import DBusErrorResponse
 
 from procore_cli.store.secret_service import SecretService
-
-ALGORITHM = "dh-ietf1024-sha256-aes128-cbc-pkcs7"
-ITEM = "/org/freedesktop/secrets/collection/login/1"
-
-
-class Service:
-    """A connection to a service that has one item; it answers as the service itself would."""
-
-    def __init__(self, secret: bytes) -> None:
-        self.secret = secret
-        self.asked: list[tuple[str, tuple[Any, ...]]] = []
-        self.refusal = ""
-        self.wants_zeros = False
-        self.damage: Callable[[bytes], bytes] = bytes
-        self.session = Session()
-        self.session.object_path = "/org/freedesktop/secrets/session/s1"
-
-    def send_and_get_reply(self, message: Message) -> Message:
-        method = message.header.fields[HeaderFields.member]
-        self.asked.append((method, message.body))
-        message.header.serial = len(self.asked)
-        if method == self.refusal:
-            return new_error(message, "org.freedesktop.DBus.Error.NotSupported")
-        signature, body = getattr(self, f"answer_{method}")(*message.body)
-        return new_method_return(message, signature, body)
-
-    def answer_OpenSession(self, algorithm: str, offer: tuple[str, bytes]) -> tuple[str, tuple[Any, ...]]:  # noqa: N802
-        assert algorithm == ALGORITHM
-        offered = int.from_bytes(offer[1], "big")
-        if self.wants_zeros:
-            fits = (n for n in count(2**20) if pow(offered, n, DH_PRIME_1024) < 2**1016)
-            self.session.my_private_key = next(fits)
-            self.session.my_public_key = pow(2, self.session.my_private_key, DH_PRIME_1024)
-        self.session.set_server_public_key(offered)
-        key = self.session.my_public_key.to_bytes(128, "big")
-        return "vo", (("ay", key.lstrip(b"\0")), self.session.object_path)
-
-    def answer_GetSecret(self, session: str) -> tuple[str, tuple[Any, ...]]:  # noqa: N802
-        assert session == self.session.object_path
-        path, vector, encrypted, kind = format_secret(self.session, self.secret, "text/plain")
-        return "(oayays)", ((path, vector, self.damage(encrypted), kind),)
+from tests.store.secret_service_peer import ITEM, Service
 
 
 @pytest.mark.parametrize("secret", [b"", b"x" * 15, b"x" * 16, "é".encode() * 3000])
@@ -85,6 +42,20 @@ def test_no_two_sessions_have_a_key_in_common() -> None:
     assert one != other
 
 
+def test_an_exponent_is_more_than_twice_as_long_as_the_group_is_strong(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = Service(b"")
+    asked: list[int] = []
+    urandom = os.urandom
+    monkeypatch.setattr(os, "urandom", lambda size: asked.append(size) or urandom(size))
+
+    SecretService(service).read(ITEM)
+
+    # The next one is the peer's, for what it encrypts.
+    assert asked[0] >= 32
+
+
 def test_a_service_that_cannot_encrypt_is_not_asked_to_do_without() -> None:
     service = Service(b"text")
     service.refusal = "OpenSession"
@@ -105,11 +76,12 @@ def test_an_error_of_the_service_is_raised() -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda text: text[:-1], lambda text: b"", lambda text: bytes([text[0] ^ 1]) + text[1:] + b"\0" * 16],
+    # The last one makes a padding of 48 out of one of 16.
+    [lambda text: text[:-1], lambda text: b"", lambda text: text[:15] + bytes([text[15] ^ 32]) + text[16:]],
     ids=["cut", "empty", "garbled"],
 )
 def test_a_garbled_secret_is_no_text(damage: Callable[[bytes], bytes]) -> None:
-    service = Service(b"text")
+    service = Service(b"x" * 16)
     service.damage = damage
 
     with pytest.raises(ValueError):  # noqa: PT011 - cryptography's words are its own
