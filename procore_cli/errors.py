@@ -164,6 +164,10 @@ class DataFolderError(StorageError):
     """The data folder or a file in it cannot be used."""
 
 
+class NoThreadError(StorageError):
+    """The system starts no further thread: nothing was sent."""
+
+
 class OutputError(StorageError):
     """Standard output cannot be written."""
 

@@ -6,11 +6,13 @@ Refuses text browsers and shells; it never waits for the program and lets nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from procore_cli.callback.place import has_display, is_wsl
-from procore_cli.errors import UsageMistakeError
+from procore_cli.errors import NoThreadError, UsageMistakeError
+from procore_cli.threads import start
 
 Which = Callable[[str], "str | None"]
 
@@ -190,6 +192,7 @@ def _start(command: list[str]) -> bool:
         )
     except OSError:
         return False
-    # Collects the exit code whenever it comes: no zombie, and nobody waits.
-    threading.Thread(target=child.wait, name="browser", daemon=True).start()
+    # Collects the exit code whenever it comes: no zombie, and nobody waits. One until our end does no harm.
+    with suppress(NoThreadError):
+        start(threading.Thread(target=child.wait, name="browser", daemon=True))
     return True

@@ -24,6 +24,7 @@ from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.callback.request import Request
 from procore_cli.callback.site import Site
 from procore_cli.callback.visits import Visits
+from procore_cli.threads import start
 from procore_cli.urls import RedirectUri
 
 Address = tuple[str, int]
@@ -79,14 +80,17 @@ class Listener:
         self.close()
 
     def start(self) -> None:
-        """Listen from now on. Raises PortTakenError."""
+        """Listen from now on. Raises PortTakenError, NoThreadError."""
         listening = new_listening_sockets(self._port, self._environment)
         # Undone from the last to the first: no new connection, then the old ones, then the port.
         servers = [self._open.enter_context(_Server(each, self._desk)) for each in listening]
         self._open.callback(self._end_connections)
-        for server in servers:
-            threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True).start()
-        self._open.callback(_shut_down, servers)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            for server in servers:
+                start(threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True))
+                self._open.callback(server.shutdown)
+            undo.pop_all()
 
     def succeed(self, home: Home) -> None:
         """Send the browser that waits, and any that comes back later, to `/home`."""
@@ -147,15 +151,6 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: the client has gone, or was too slow, and the terminal need not know."""
-
-
-def _shut_down(servers: list[_Server]) -> None:
-    # Each takes a moment to notice: they do at the same time.
-    ending = [threading.Thread(target=server.shutdown) for server in servers]
-    for each in ending:
-        each.start()
-    for each in ending:
-        each.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from procore_cli.threads import start
 from procore_cli.urls import RedirectUri
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ class Paster:
         self._thread = threading.Thread(target=self._run, name="paste", daemon=True)
 
     def start(self) -> None:
-        """Begin to read."""
-        self._thread.start()
+        """Begin to read. Raises NoThreadError."""
+        start(self._thread)
 
     def stop(self) -> None:
         """End the reading, within a tenth of a second; may be called more than once."""

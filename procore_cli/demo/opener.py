@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from procore_cli.threads import start
+
 
 @dataclass(frozen=True)
 class VisitorOpener:
@@ -17,7 +19,7 @@ class VisitorOpener:
         """Start the visit, without waiting for its end."""
         import threading
 
-        threading.Thread(target=self._visit, args=(url,), name="demo-user", daemon=True).start()
+        start(threading.Thread(target=self._visit, args=(url,), name="demo-user", daemon=True))
         return True
 
     def _visit(self, url: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli.errors import PortTakenError
+from procore_cli.threads import start
 
 if TYPE_CHECKING:
     from procore_cli.demo.calls import Calls
@@ -68,20 +69,20 @@ class DemoServer:
         self._inside: Inside | None = None
 
     def start(self) -> None:
-        """Listen. Raises DataFolderError, DatabaseError, PortTakenError."""
+        """Listen. Raises DataFolderError, DatabaseError, PortTakenError, NoThreadError."""
         http = _new_http_server(self._port)
+        thread = threading.Thread(
+            target=http.serve_forever, args=(_POLL_INTERVAL_S,), name="pretend-procore", daemon=True
+        )
         try:
             inside = self._new_inside()
             http.answer = _new_front(inside, http.server_port, self._clock).answer
+            inside.conditions.begin()
+            start(thread)
         except BaseException:
             http.server_close()
             raise
-        inside.conditions.begin()
-        self._http, self._inside = http, inside
-        self._thread = threading.Thread(
-            target=http.serve_forever, args=(_POLL_INTERVAL_S,), name="pretend-procore", daemon=True
-        )
-        self._thread.start()
+        self._http, self._inside, self._thread = http, inside, thread
 
     @property
     def url(self) -> str:

@@ -6,6 +6,8 @@ import socket
 import threading
 from typing import Any
 
+from procore_cli.threads import start
+
 
 class Progress(threading.local):
     """One thread's exchange: whether its request may have arrived, and how long its answer may take."""
@@ -30,10 +32,13 @@ class Progress(threading.local):
         self.sent = False
 
     def sending(self, sock: Any) -> None:
-        """From here on the request may arrive; the whole answer has to come within a limit that there is."""
-        self.sent = True
+        """From here on the request may arrive; the whole answer has to come within a limit that there is.
+
+        Raises NoThreadError: then nothing is sent.
+        """
         if self._answer_timeout_s is not None:
             self._deadline = _Deadline(sock, self._answer_timeout_s)
+        self.sent = True
 
     def end(self) -> None:
         """The exchange is over, one way or another."""
@@ -77,7 +82,7 @@ class _Deadline:
         self.passed = False
         self._timer = threading.Timer(timeout_s, self._cut)
         self._timer.daemon = True
-        self._timer.start()
+        start(self._timer)
 
     def stop(self) -> None:
         self._timer.cancel()

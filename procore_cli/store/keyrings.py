@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from procore_cli.errors import KeyringError
 from procore_cli.models import StoreName
-from procore_cli.store.deadline import Limits, OutOfTimeError, call_within
+from procore_cli.store.deadline import Caller, Limits, OutOfTimeError, call_within
 from procore_cli.store.direct_reader import DirectReader, is_keyring_configured
 from procore_cli.store.keyring_faults import (
     is_dismissed,
@@ -54,6 +54,7 @@ class Keyring:
         self._tell = tell
         self._limits = limits or Limits()
         self._backend: Backend | None = None
+        self._caller = Caller()
 
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises KeyringError, or GivenUpError if it may still land."""
@@ -73,7 +74,9 @@ class Keyring:
 
     def _call(self, action: str, work: Callable[[Backend], T]) -> T:
         try:
-            outcome = call_within(self._limits, lambda: self._attempt(action, work), self._tell_waiting)
+            outcome = self._caller.call_within(
+                self._limits, lambda: self._attempt(action, work), self._tell_waiting
+            )
         except OutOfTimeError:
             raise GivenUpError(
                 f"The keyring did not {action} within {self._limits.give_up_s:g} seconds; given up.",

@@ -1,0 +1,107 @@
+"""No thread to be had (RLIMIT_NPROC, a pids limit): said in words, nothing sent, nothing pending."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Machine, Result
+from tests.provider import Provider
+from tests.signed_in import assert_ended, last_token, refreshes, sign_in
+
+# What Python says where the system refuses; root is not held to the limit itself. The first may be granted.
+WITHOUT_THREADS = """
+import sys, threading
+
+granted = int(sys.argv.pop(1))
+start = threading.Thread.start
+
+def refuse(self):
+    global granted
+    granted -= 1
+    if granted < 0:
+        raise RuntimeError("can't start new thread")
+    start(self)
+
+threading.Thread.start = refuse
+from procore_cli.__main__ import main
+main()
+"""
+
+
+@pytest.fixture(params=["file", "keyring"])
+def machine(request: pytest.FixtureRequest, tmp_path: Path, provider: Provider) -> Machine:
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": request.param})
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    return machine
+
+
+def run_without_threads(machine: Machine, *arguments: str, granted: int = 0) -> Result:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THREADS, str(granted), *arguments],
+        env=machine.environ(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def states(machine: Machine) -> list[str]:
+    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
+        return [state for (state,) in connection.execute("SELECT state FROM procore_login_entries")]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("refresh",), ("whoami",), ("signin", "--no-browser", "--timeout", "5")]
+)
+def test_no_thread_is_an_error_in_words_and_costs_nothing(
+    machine: Machine, provider: Provider, arguments: tuple[str, ...]
+) -> None:
+    refused = run_without_threads(machine, *arguments)
+
+    assert_ended(refused, 6)
+    assert "Error: production: No thread could be started" in refused.err
+    assert refreshes(provider) == 0
+    assert states(machine) == ["live"]
+    assert machine.run_here("token").code == 0
+
+
+def test_a_thread_that_is_missing_for_the_request_alone_costs_nothing(
+    machine: Machine, provider: Provider
+) -> None:
+    # Over a keyring the first reads the entry in hand.
+    granted = int(machine.variables["PROCORE_LOGIN_STORE"] == "keyring")
+
+    refused = run_without_threads(machine, "refresh", granted=granted)
+
+    assert_ended(refused, 6)
+    assert refreshes(provider) == 0
+    assert states(machine) == ["live"]
+    assert machine.run_here("token").code == 0
+
+
+def test_what_was_sent_for_is_kept_even_if_no_further_thread_is_to_be_had(
+    machine: Machine, provider: Provider
+) -> None:
+    # One watches the time of the request; the one that read the keyring also writes to it.
+    granted = 1 + int(machine.variables["PROCORE_LOGIN_STORE"] == "keyring")
+
+    refreshed = run_without_threads(machine, "refresh", granted=granted)
+
+    assert_ended(refreshed)
+    assert machine.run_here("token").out.strip() == last_token(provider)
+    assert refreshes(provider) == 1
+
+
+@pytest.mark.parametrize("machine", ["file"], indirect=True)
+def test_where_files_hold_the_tokens_a_valid_one_needs_no_thread(machine: Machine) -> None:
+    assert run_without_threads(machine, "token").code == 0
