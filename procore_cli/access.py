@@ -93,7 +93,7 @@ def renew(world: World, account: Account, seen: Loaded, *, may_ask: bool = True)
         revocation.revoke_unused(world, app, tokens.refresh_token, tokens.access_token)
 
     with world.teller.phase("refresh"):
-        renewed = world.vault.refresh(account, exchange, seen, discard, may_ask=may_ask)
+        renewed = world.vault.refresh(account, exchange, seen, discard, world.shield, may_ask=may_ask)
     # They may be another run's, of a sign-in to another app or host.
     check_tokens(world.settings, renewed.tokens.binding)
     return renewed

@@ -36,10 +36,11 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
     """
     from procore_cli import flow
     from procore_cli.logged import TELLER
+    from procore_cli.threads import in_own_thread
     from procore_cli.world import open_world
 
     _check_min_ttl(min_ttl)
-    with open_world(Asked(env, account, source="env="), TELLER) as world:
+    with open_world(Asked(env, account, source="env="), TELLER, shield=in_own_thread) as world:
         return flow.token(world, min_ttl)
 
 
@@ -47,9 +48,10 @@ def current_user(env: str | None = None, *, account: str | None = None) -> Profi
     """Who is signed in, as Procore says now (`procore-login whoami`). Arguments and errors as `get_token`."""
     from procore_cli import flow
     from procore_cli.logged import TELLER
+    from procore_cli.threads import in_own_thread
     from procore_cli.world import open_world
 
-    with open_world(Asked(env, account, source="env="), TELLER) as world:
+    with open_world(Asked(env, account, source="env="), TELLER, shield=in_own_thread) as world:
         return flow.whoami(world)
 
 

@@ -15,6 +15,7 @@ from procore_cli import access, flow
 from procore_cli.errors import ConfigurationError
 from procore_cli.expiry import is_renewal_due
 from procore_cli.settings import Asked, Settings
+from procore_cli.threads import in_own_thread
 from procore_cli.world import open_world
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Bearers:
 
     @contextmanager
     def _open(self) -> Iterator[World]:
-        with open_world(self._asked, self._teller, clock=self._clock) as world:
+        with open_world(self._asked, self._teller, clock=self._clock, shield=in_own_thread) as world:
             changed = self._settings.find_change(world.settings)
             if changed:
                 raise ConfigurationError(

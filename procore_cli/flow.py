@@ -20,6 +20,7 @@ from procore_cli.errors import (
     WrongPersonError,
 )
 from procore_cli.expiry import seconds_left
+from procore_cli.interruption import holding_signals
 from procore_cli.models import Account, Me, Profile
 
 if TYPE_CHECKING:
@@ -65,19 +66,21 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
         world.prepare()
         # 4. The browser brings the authorization code, or a refusal.
         callback = timed("waiting for the browser", reception.wait)
-        with reception.showing_errors():
-            code = messages.read_callback(callback, environment.name)
-            # 5. The code is exchanged for the tokens.
-            exchange = world.oauth.exchange
-            answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)
-            # 6. Who is it?
-            me = timed("question who it is", world.api.me, answer.access_token)
-            _check_person(world, app, answer, me)
-            # 7. The user's row and the tokens, both or neither.
-            tokens = _token_set(world, app, answer)
-            saved = timed("saving", world.vault.save_signin, tokens, me)
-        # 8. The browser goes on to /home, which shows the row.
-        timed("answer to the browser", reception.succeed, Home(saved.user, me, environment.name))
+        with holding_signals(world.teller):
+            with reception.showing_errors():
+                code = messages.read_callback(callback, environment.name)
+                # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
+                exchange = world.oauth.exchange
+                answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)
+                with revocation.ending_unless_kept(world, app, answer):
+                    # 6. Who is it?
+                    me = timed("question who it is", world.api.me, answer.access_token)
+                    _check_person(world, me)
+                    # 7. The user's row and the tokens, both or neither.
+                    tokens = _token_set(world, app, answer)
+                    saved = timed("saving", world.vault.save_signin, tokens, me)
+            # 8. The browser goes on to /home, which shows the row.
+            timed("answer to the browser", reception.succeed, Home(saved.user, me, environment.name))
     if is_new_app:
         _remember(world, app)
     # 9. The tokens that this account had before are of no use to anybody.
@@ -172,12 +175,11 @@ def _check_who(world: World) -> None:
         return
 
 
-def _check_person(world: World, app: AppCredentials, answer: TokenAnswer, me: Me) -> None:
+def _check_person(world: World, me: Me) -> None:
     """`signin --account WHO` keeps nothing of anybody else's."""
     who = world.settings.account
     if who is None or who.casefold() in (me.login.casefold(), str(me.id)):
         return
-    revocation.revoke_unused(world, app, answer.refresh_token, answer.access_token)
     raise WrongPersonError(
         f"The browser is signed in to {world.settings.environment.name} as {me.login}, not as {who};"
         " nothing is kept.",

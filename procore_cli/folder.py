@@ -5,6 +5,7 @@ Refuses to follow links and to use what belongs to somebody else (on Windows the
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -19,6 +20,7 @@ NAME = "procore-login"
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 _TOO_OPEN = 0o077
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HAS_MODES = os.name != "nt"
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -121,20 +123,35 @@ def find_bytes(path: Path, report: Report) -> bytes | None:
             return None
 
 
-def save_bytes(path: Path, data: bytes) -> None:
+def save_bytes(path: Path, data: bytes, draft: Path | None = None) -> None:
     """Replace a file's content in one step: after a crash it holds the former bytes or the new ones.
 
-    Raises DataFolderError.
+    `draft`: what `new_draft` made for it. Raises DataFolderError.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    temporary = draft or _new_draft_path(path)
     with _translated(path):
         try:
-            _create(temporary, data)
+            if draft is None:
+                _create(temporary, data)
+            else:
+                _fill(temporary, data)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
+
+
+def new_draft(path: Path, size: int) -> Path:
+    """A file of `size` bytes on the disk, for `save_bytes` to fill and to rename. Raises DataFolderError."""
+    draft = _new_draft_path(path)
+    with _translated(path):
+        try:
+            _create(draft, bytes(size))
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+    return draft
 
 
 def delete_file(path: Path) -> None:
@@ -171,6 +188,19 @@ def _create(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _fill(path: Path, data: bytes) -> None:
+    # Written over, not anew: the room that it has is what it is for.
+    with os.fdopen(os.open(path, os.O_WRONLY | _NOFOLLOW | _BINARY), "wb") as file:
+        file.write(data)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _new_draft_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.urandom(8).hex()}")
 
 
 def _sync_folder(path: Path) -> None:
@@ -213,6 +243,9 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _FULL:
+            what = f"{path} cannot be written: the disk is full."
+            raise DataFolderError(what, "Make room on it, then try again.") from None
         raise _wrong(path, error.strerror or type(error).__name__) from None
 
 

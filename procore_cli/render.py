@@ -47,6 +47,12 @@ class Teller:
         self._shown_wait = ""
         self._warned: set[str] = set()
 
+    @property
+    def is_on_terminal(self) -> bool:
+        """Whether a person may be reading along."""
+        # Python has no stream at all where the descriptor is closed.
+        return self.stream is not None and self.stream.isatty()
+
     def say(self, text: str) -> None:
         """A line of progress."""
         self._write(one_line(text))
@@ -124,8 +130,9 @@ class Teller:
         self._put(line + "\n")
 
     def _put(self, text: str) -> None:
-        # Talk that cannot be written is lost; what the command does is not.
-        with suppress(OSError, ValueError, AttributeError):
+        # Talk that cannot be written is lost; what the command does is not. (A signal's handler may talk in
+        # the middle of a line: a RuntimeError.)
+        with suppress(OSError, ValueError, AttributeError, RuntimeError):
             self.stream.write(text)
             self.stream.flush()
 

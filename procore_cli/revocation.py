@@ -5,18 +5,24 @@ What could not be revoked is never a secret: the person is told, and where to re
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import ProcoreLoginError, UnreachableError
+from procore_cli.store.deadline import Limits, OutOfTimeError, call_within
 
 if TYPE_CHECKING:
-    from procore_cli.grants import AppCredentials, TokenSet
+    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.store.outcomes import SignInSaved
     from procore_cli.world import World
 
 # Procore's support page "Revoke Access for My Connected Apps".
 BY_HAND = "Revoke it at Procore by hand: My Profile Settings, tab My Connected Apps, Revoke."
+# So long somebody whose sign-in has failed waits for its tokens' end.
+PATIENCE_S = 10
 
 
 def revoke_left(world: World, tokens: TokenSet | None) -> ProcoreLoginError | None:
@@ -55,6 +61,42 @@ def revoke_unused(world: World, app: AppCredentials, *tokens: str | None) -> Non
         _revoke(world, app, *tokens)
     except ProcoreLoginError as error:
         world.teller.warn(f"The tokens that are no longer needed could not be revoked: {error.message}")
+
+
+@contextmanager
+def ending_unless_kept(world: World, app: AppCredentials, answer: TokenAnswer) -> Iterator[None]:
+    """A block that is to keep what a sign-in brought; where it fails, the tokens are revoked first.
+
+    Raises what the block raises, whatever becomes of that.
+    """
+    try:
+        yield
+    except Exception:
+        _end_unkept(world, app, answer)
+        raise
+
+
+def _end_unkept(world: World, app: AppCredentials, answer: TokenAnswer) -> None:
+    limits = Limits(notice_s=PATIENCE_S, give_up_s=PATIENCE_S)
+    try:
+        call_within(
+            limits, lambda: _revoke(world, app, answer.refresh_token, answer.access_token), lambda: None
+        )
+    except OutOfTimeError:
+        why = f"Procore did not say so within {PATIENCE_S} s."
+    except ProcoreLoginError as error:
+        why = error.message
+    else:
+        world.teller.say("The tokens that Procore had given are revoked again; nothing is kept.")
+        return
+    end = "Procore refuses it"
+    if answer.expires_at is not None:
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(answer.expires_at))
+    refreshing = ", the refresh token until somebody ends it" if answer.refresh_token else ""
+    world.teller.warn(
+        "The tokens that Procore had given are not kept, and could not be revoked; they may still live there,"
+        f" the access token until {end}{refreshing}. {BY_HAND} ({why})"
+    )
 
 
 def _revoke(world: World, app: AppCredentials, *tokens: str | None) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.interruption import new_command_shield
 from procore_cli.render import Teller, load_drawing
 from procore_cli.settings import Asked, Settings, load_settings
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from procore_cli.store.opening import Storage
     from procore_cli.store.roster import Roster
     from procore_cli.store.vault import Vault
+    from procore_cli.threads import Shield
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class World:
     settings: Settings
     teller: Teller
     clock: Callable[[], float]
+    shield: Shield
     _storage: Storage
     _closing: ExitStack
 
@@ -130,11 +133,17 @@ class World:
 
 @contextmanager
 def open_world(
-    asked: Asked, teller: Teller, *, online: bool = True, clock: Callable[[], float] = time.time
+    asked: Asked,
+    teller: Teller,
+    *,
+    online: bool = True,
+    clock: Callable[[], float] = time.time,
+    shield: Shield | None = None,
 ) -> Iterator[World]:
     """Load the settings and put the world together; starts the embedded Procore where it is needed.
 
     `online`: the command talks to Procore in any case; else the embedded one starts with the first call.
+    `shield` does what must not be cut off; a command's own holds signals back.
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
     with teller.phase("settings"):
@@ -144,7 +153,7 @@ def open_world(
     with ExitStack() as stack:
         if online:
             settings = _put_online(settings, clock, teller, stack)
-        yield _new_world(settings, teller, clock, stack)
+        yield _new_world(settings, teller, clock, shield or new_command_shield(teller), stack)
 
 
 def trace_settings(
@@ -204,7 +213,9 @@ def new_client_secrets(settings: Settings, store: str, teller: Teller) -> Client
     return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
 
 
-def _new_world(settings: Settings, teller: Teller, clock: Callable[[], float], stack: ExitStack) -> World:
+def _new_world(
+    settings: Settings, teller: Teller, clock: Callable[[], float], shield: Shield, stack: ExitStack
+) -> World:
     from procore_cli.store.opening import open_storage
 
     storage = open_storage(
@@ -216,4 +227,4 @@ def _new_world(settings: Settings, teller: Teller, clock: Callable[[], float], s
         database=settings.database,
         clock=clock,
     )
-    return World(settings, teller, clock, storage, stack)
+    return World(settings, teller, clock, shield, storage, stack)

@@ -63,6 +63,10 @@ class Terminal:
         """Press a key without Enter."""
         os.write(self._fd, key.encode())
 
+    def send(self, number: int) -> None:
+        """Send a signal, as the terminal does to the one that it controls."""
+        self._process.send_signal(number)
+
     def interrupt(self) -> None:
         """What Ctrl-C does at a prompt; the terminal is not the controlling one, and cannot."""
         while not self.drawn.endswith(" "):

@@ -7,7 +7,7 @@ import pytest
 from tests import errors_page
 from tests.error_texts import read_texts
 
-CODES = {"0", "1", "2", "3", "4", "5", "6", "7", "126, 127", "130"}
+CODES = {"0", "1", "2", "3", "4", "5", "6", "7", "126, 127", "130, 143, 129"}
 
 
 def test_the_page_has_the_contracts_exit_codes() -> None:

@@ -26,6 +26,7 @@ FLOOR = {
     "models",
     "nearest",
     "settings",
+    "threads",
     "urls",
 }
 MAY_IMPORT = {
@@ -41,6 +42,8 @@ MAY_IMPORT = {
     "config": {"environments", "errors", "folder", "nearest"},
     "config_edit": {"config", "errors", "folder"},
     "inherited": {"environments"},
+    "threads": {"errors"},
+    "interruption": {"errors", "render", "threads"},
     "dotenv_file": {"errors"},
     "settings": {"config", "environments", "errors", "folder", "grants", "inherited", "models", "urls"},
     "render": {"errors"},
@@ -51,7 +54,7 @@ MAY_IMPORT = {
     "demo": FLOOR,
     "testing": FLOOR | {"demo", "store"},
     "credentials": FLOOR | {"demo", "store", "render"},
-    "world": FLOOR | {"callback", "procore", "provenance", "store", "demo", "render"},
+    "world": FLOOR | {"callback", "interruption", "procore", "provenance", "store", "demo", "render"},
     "app_check": FLOOR | {"procore"},
     "app_setup": {"config_edit", "overrides"}
     | FLOOR
@@ -67,7 +70,17 @@ MAY_IMPORT = {
     "forgetting": {"errors", "folder", "world"},
     "serving": {"demo", "errors", "render", "tables"},
     "flow": FLOOR
-    | {"access", "app_check", "callback", "procore", "revocation", "store", "credentials", "world"},
+    | {
+        "access",
+        "app_check",
+        "callback",
+        "interruption",
+        "procore",
+        "revocation",
+        "store",
+        "credentials",
+        "world",
+    },
     "handover": FLOOR | {"access", "flow", "world"},
     "running": {"errors"},
     "run_token": FLOOR | {"access", "store", "world"},

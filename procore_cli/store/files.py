@@ -25,6 +25,7 @@ class SecretFiles:
         """`home` is the data folder. Touches nothing yet."""
         self._home = home
         self._report = report
+        self._drafts: dict[Path, Path] = {}
 
     @property
     def place(self) -> str | None:
@@ -39,8 +40,13 @@ class SecretFiles:
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises DataFolderError."""
         path = self._find_path(service, username)
-        folder.save_bytes(path, text.encode("utf-8"))
+        folder.save_bytes(path, text.encode("utf-8"), self._drafts.pop(path, None))
         folder.delete_drafts(path)
+
+    def reserve(self, service: str, username: str, size: int) -> None:
+        """Take `size` bytes of the disk for the next `save` under these names. Raises DataFolderError."""
+        path = self._find_path(service, username)
+        self._drafts[path] = folder.new_draft(path, size)
 
     def load(self, service: str, username: str) -> str | None:
         """The text that was kept, or None. Raises DataFolderError."""

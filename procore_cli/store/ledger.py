@@ -6,7 +6,8 @@ The order that makes the steps safe stands in `vault` and `refresh`. Refuses to 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet
@@ -14,7 +15,14 @@ from procore_cli.models import StoreName
 from procore_cli.store import entries, parts, tokens
 from procore_cli.store.database import Database
 from procore_cli.store.entry import Entry, EntryKind
-from procore_cli.store.secret_store import ClosedError, GivenUpError, GoneError, PlacedStore, Stores
+from procore_cli.store.secret_store import (
+    ClosedError,
+    GivenUpError,
+    GoneError,
+    PlacedStore,
+    ReservingStore,
+    Stores,
+)
 
 # A write that was given up may land for so long.
 LANDING_S = 24 * 60 * 60
@@ -67,6 +75,24 @@ class Ledger:
             entries.add(rows, entry)
         return entry
 
+    @contextmanager
+    def reserved(self, entry: Entry, count: int) -> Iterator[None]:
+        """Room for the `count` parts of a secret, where the store can make it, until `write`.
+
+        It is given back where the block fails. Raises StorageError.
+        """
+        store = self._stores(entry.store)
+        if not isinstance(store, ReservingStore):
+            yield
+            return
+        try:
+            parts.reserve(store, self.environment, entry.name, count)
+            yield
+        except BaseException:
+            with suppress(StorageError):
+                parts.delete_text(store, self.environment, entry.name, count)
+            raise
+
     def write(self, entry: Entry, text: str) -> int:
         """Step 2: write the secret and read it back; returns its number of parts. Raises StorageError."""
         return parts.save_text(self._stores(entry.store), self.environment, entry.name, text)
@@ -100,13 +126,19 @@ class Ledger:
         return self.now() + LANDING_S
 
     def abandon(self, entry: Entry, error: StorageError) -> None:
-        """A write failed: the entry is dead, and nothing of it is ever used. Raises DatabaseError."""
+        """A write failed with `error`: the entry is dead, and nothing of it is ever used.
+
+        What cannot be done of that is left to the next run: the error is what matters.
+        """
         may_land = isinstance(error, GivenUpError)
-        with self.database.writing() as rows:
-            entries.make_dead(rows, entry.name, forget_after=self.new_forget_after() if may_land else None)
-        # A closed store would show another prompt, or take another minute to say so.
-        if not isinstance(error, ClosedError):
-            self.delete_dead(entry.procore_id)
+        with suppress(StorageError):
+            with self.database.writing() as rows:
+                entries.make_dead(
+                    rows, entry.name, forget_after=self.new_forget_after() if may_land else None
+                )
+            # A closed store would show another prompt, or take another minute to say so.
+            if not isinstance(error, ClosedError):
+                self.delete_dead(entry.procore_id)
 
     def delete_dead(self, procore_id: int | None) -> None:
         """Step 4: delete the account's dead entries; what cannot be deleted waits. Raises DatabaseError.

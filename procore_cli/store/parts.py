@@ -9,7 +9,7 @@ import binascii
 import re
 
 from procore_cli.errors import KeyringError, StorageError
-from procore_cli.store.secret_store import SecretStore
+from procore_cli.store.secret_store import ReservingStore, SecretStore
 
 # 1,280 UTF-16 units; every text here is ASCII, so one character is one unit.
 PART_CHARS = 1280
@@ -47,6 +47,12 @@ def join_parts(parts: list[str]) -> str | None:
         return text if split_text(text) == parts else None
     except StorageError:
         return None
+
+
+def reserve(store: ReservingStore, environment: str, name: str, count: int) -> None:
+    """Make room for `count` parts that `save_text` will write. Raises StorageError."""
+    for number in range(1, count + 1):
+        store.reserve(new_service(environment, name, number), USERNAME, PART_CHARS)
 
 
 def save_text(store: SecretStore, environment: str, name: str, text: str) -> int:

@@ -6,10 +6,14 @@ Refuses to send a refresh token twice: Procore spends it at the first call, answ
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 from procore_cli.errors import (
     ConfigurationError,
     GrantRefusedError,
+    NoThreadError,
     ProcoreError,
     ProcoreLoginError,
     RefusedCredentialsError,
@@ -28,6 +32,9 @@ from procore_cli.store.reading import READ_ATTEMPTS, State, read_state
 from procore_cli.store.secret_store import GivenUpError
 from procore_cli.store.settle import settle, tidy
 
+if TYPE_CHECKING:
+    from procore_cli.threads import Shield
+
 Exchange = Callable[[TokenSet], TokenAnswer]
 Discard = Callable[[TokenSet], None]
 
@@ -43,20 +50,25 @@ class Refresh:
         self._environment = ledger.environment
         self._seen = seen
 
-    def run(self, exchange: Exchange, may_ask: bool, discard: Discard) -> Loaded:
+    def run(self, exchange: Exchange, may_ask: bool, discard: Discard, shield: Shield) -> Loaded:
         """See `Vault.refresh`."""
+        send = partial(self._send_and_keep, exchange, discard)
         # 1. Wait for the lock, or for what another run brings meanwhile.
-        with self._locks.hold(self._id, leave_when=self._has_outcome) as held:
+        with ExitStack() as lock:
+            held = lock.enter_context(self._locks.hold(self._id, leave_when=self._has_outcome))
             outcome = (
-                self._run_locked(exchange, may_ask, discard) if held else self._find_outcome(is_final=False)
+                self._run_locked(send, may_ask, shield, lock) if held else self._find_outcome(is_final=False)
             )
         if outcome is None:
             # What the other run brought has gone again: only the holder of the lock can tell why.
-            with self._locks.hold(self._id):
-                outcome = self._run_locked(exchange, may_ask, discard)
+            with ExitStack() as lock:
+                lock.enter_context(self._locks.hold(self._id))
+                outcome = self._run_locked(send, may_ask, shield, lock)
         return outcome
 
-    def _run_locked(self, exchange: Exchange, may_ask: bool, discard: Discard) -> Loaded:
+    def _run_locked(
+        self, send: Callable[[ExitStack], Loaded], may_ask: bool, shield: Shield, lock: ExitStack
+    ) -> Loaded:
         # 2. Bring to an end what an earlier run left, and read again.
         settle(self._ledger, self._id)
         outcome = self._find_outcome(is_final=True)
@@ -64,21 +76,31 @@ class Refresh:
             return outcome or self._seen
         if self._seen.tokens.refresh_token is None:
             raise failures.new_unrenewable_error(self._account, self._environment)
-        # 3. Commit the new entry as pending, then send once, with no transaction open.
-        pending = self._ledger.new_pending("refresh", self._id)
-        renewed = self._send(exchange, pending)
-        if isinstance(renewed, Loaded):
-            return renewed
-        # 4. Write and read back.
-        written, parts = self._write(pending, renewed)
-        # 5. In one transaction the new entry counts, and the former one does no more.
-        saved = self._commit(written, parts, renewed)
-        # 6. Delete what is dead.
-        tidy(self._ledger, self._locks, self._id)
-        if saved is None:
-            discard(renewed)
-            raise failures.new_signed_out_error(self._account, self._environment)
-        return saved
+        # Whoever sends holds the lock to the end, even if nobody waits for that any more.
+        kept_lock = lock.pop_all()
+        try:
+            return shield(partial(send, kept_lock))
+        except NoThreadError:
+            kept_lock.close()
+            raise
+
+    def _send_and_keep(self, exchange: Exchange, discard: Discard, lock: ExitStack) -> Loaded:
+        with lock:
+            # 3. Commit the new entry as pending, make room, then send once, with no transaction open.
+            pending = self._ledger.new_pending("refresh", self._id)
+            renewed = self._send(exchange, pending)
+            if isinstance(renewed, Loaded):
+                return renewed
+            # 4. Write and read back.
+            written, parts = self._write(pending, renewed)
+            # 5. In one transaction the new entry counts, and the former one does no more.
+            saved = self._commit(written, parts, renewed)
+            # 6. Delete what is dead.
+            tidy(self._ledger, self._locks, self._id)
+            if saved is None:
+                discard(renewed)
+                raise failures.new_signed_out_error(self._account, self._environment)
+            return saved
 
     def _has_outcome(self) -> bool:
         state = self._read()
@@ -114,7 +136,9 @@ class Refresh:
     def _send(self, exchange: Exchange, pending: Entry) -> TokenSet | Loaded:
         former = self._seen.tokens
         try:
-            answer = exchange(former)
+            # What has to be kept has its place before it comes, whatever fills the disk meanwhile.
+            with self._ledger.reserved(pending, self._seen.entry.parts or 1):
+                answer = exchange(former)
         except GrantRefusedError:
             return self._bury_refused(pending)
         except RefusedCredentialsError as error:
@@ -124,8 +148,9 @@ class Refresh:
             # Nothing was sent: the token is as good as before, but whoever waits need not knock as well.
             self._record(error, pending)
             raise
-        except ConfigurationError:
-            with self._ledger.database.writing() as rows:
+        except (ConfigurationError, StorageError):
+            # Nor was anything sent here, and it is no other run's trouble.
+            with suppress(StorageError), self._ledger.database.writing() as rows:
                 entries.forget(rows, pending.name)
             raise
         except ProcoreError as error:
@@ -137,14 +162,16 @@ class Refresh:
 
     def _bury_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""
-        with self._ledger.database.writing() as rows:
+        state = self._read()
+        error = failures.new_refused_error(state.account, self._environment)
+        # Where it cannot be written down, the refusal is what there is to say all the same.
+        with suppress(StorageError), self._ledger.database.writing() as rows:
             entries.forget(rows, pending.name)
             state = read_state(rows, self._environment, self._account)
-            error = failures.new_refused_error(state.account, self._environment)
-            is_refused = state.live_name == self._seen.entry.name
-            if is_refused:
+            if state.live_name == self._seen.entry.name:
                 entries.make_dead(rows, self._seen.entry.name)
                 self._count(rows, error, is_interrupted=False)
+        is_refused = state.live_name == self._seen.entry.name
         outcome = None if is_refused else self._find_outcome(is_final=True)
         if outcome is not None:
             return outcome
@@ -152,8 +179,11 @@ class Refresh:
         raise error from None
 
     def _record(self, error: ProcoreLoginError, pending: Entry, *, is_interrupted: bool = False) -> None:
-        """Count a failed request, so that waiting runs share it; nothing lies under the pending name."""
-        with self._ledger.database.writing() as rows:
+        """Count a failed request, so that waiting runs share it; nothing lies under the pending name.
+
+        What cannot be recorded is found by the next run, as an interruption.
+        """
+        with suppress(StorageError), self._ledger.database.writing() as rows:
             entries.forget(rows, pending.name)
             self._count(rows, error, is_interrupted=is_interrupted)
 
@@ -167,23 +197,25 @@ class Refresh:
         try:
             return pending, self._ledger.write(pending, text)
         except StorageError as error:
-            # The old refresh token is spent, so these tokens are worth a second name;
-            # a store that does not answer would only take another minute to say so.
-            if isinstance(error, GivenUpError):
-                raise self._count_lost(error) from None
-            second = self._ledger.new_pending("refresh", self._id)
-        try:
-            return second, self._ledger.write(second, text)
-        except StorageError as error:
-            raise self._count_lost(error) from None
+            first = error
+        # A store that does not answer would only take another minute to say so.
+        if not isinstance(first, GivenUpError):
+            # The old refresh token is spent, so these tokens are worth a second name.
+            with suppress(StorageError):
+                second = self._ledger.new_pending("refresh", self._id)
+                return second, self._ledger.write(second, text)
+        raise self._count_lost(first) from None
 
     def _count_lost(self, error: StorageError) -> StorageError:
         # The entry stays pending: if it lands after all, the next run finds it whole.
+        may_land = isinstance(error, GivenUpError)
+        fate = "may not be kept" if may_land else "are lost"
+        again = " If that fails, sign in again:" if may_land else " Then sign in again:"
         lost = type(error)(
-            f"{error.message} Procore had renewed the tokens by then, and the new ones are not kept.",
-            f"{error.hint} Then sign in again: procore-login signin --env {self._environment}",
+            f"{error.message} Procore had renewed the tokens by then, and the new ones {fate}.",
+            f"{error.hint}{again} procore-login signin --env {self._environment}",
         )
-        with self._ledger.database.writing() as rows:
+        with suppress(StorageError), self._ledger.database.writing() as rows:
             self._count(rows, lost, is_interrupted=True)
         return lost
 

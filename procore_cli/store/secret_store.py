@@ -42,6 +42,15 @@ class PlacedStore(Protocol):
         ...
 
 
+@runtime_checkable
+class ReservingStore(SecretStore, Protocol):
+    """A store whose room may run out between a decision to save and the save."""
+
+    def reserve(self, service: str, username: str, size: int) -> None:
+        """Make room for a text of `size` bytes, which the next `save` under the names takes, or `delete`."""
+        ...
+
+
 class Stores(Protocol):
     """Finds a store by its name."""
 

@@ -25,6 +25,7 @@ from procore_cli.store.settle import settle, settle_free, tidy
 
 if TYPE_CHECKING:
     from procore_cli.store.refresh import Discard, Exchange
+    from procore_cli.threads import Shield
 
 
 class Vault(Roster):
@@ -90,7 +91,14 @@ class Vault(Roster):
         return Reading(self._ledger, self._locks, account).run()
 
     def refresh(
-        self, account: Account, exchange: Exchange, seen: Loaded, discard: Discard, *, may_ask: bool = True
+        self,
+        account: Account,
+        exchange: Exchange,
+        seen: Loaded,
+        discard: Discard,
+        shield: Shield,
+        *,
+        may_ask: bool = True,
     ) -> Loaded:
         """Exchange the refresh token, if that is still needed once the account's lock is held.
 
@@ -100,11 +108,11 @@ class Vault(Roster):
         RefreshRefusedError, and: UnreachableError (nothing was sent) leaves the tokens as they were; any
         other ProcoreError (the token may be spent) is recorded as an interruption. Raises
         NotSignedInError after a sign-out; `discard` is called with tokens that came for an account
-        which was signed out meanwhile.
+        which was signed out meanwhile. `shield` does what must not be cut off, from the sending on.
         """
         from procore_cli.store.refresh import Refresh
 
-        return Refresh(self._ledger, self._locks, account, seen).run(exchange, may_ask, discard)
+        return Refresh(self._ledger, self._locks, account, seen).run(exchange, may_ask, discard, shield)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.

@@ -104,7 +104,9 @@ class Home:
         return loaded
 
     def refresh(self, exchange: Callable[[TokenSet], TokenAnswer]) -> Loaded:
-        return self.vault.refresh(self.account(), exchange, self.load(), self.discarded.append)
+        return self.vault.refresh(
+            self.account(), exchange, self.load(), self.discarded.append, lambda work: work()
+        )
 
     def files(self) -> list[Path]:
         folder = self.path / "secrets"

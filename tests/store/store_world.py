@@ -15,7 +15,7 @@ from procore_cli.folder import Report
 from procore_cli.grants import Binding, TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
 from procore_cli.store.database import Database, Rows
-from procore_cli.store.deadline import Limits, _Call
+from procore_cli.store.deadline import Limits, _Worker
 from procore_cli.store.entries import list_in_state
 from procore_cli.store.entry import Entry
 from procore_cli.store.files import SecretFiles
@@ -56,7 +56,8 @@ def finish_left_calls() -> None:
     memory_keyring.RELEASE.set()
     for thread in threading.enumerate():
         # Other daemons are servers that go on for the tests after this one.
-        if isinstance(thread, _Call):
+        if isinstance(thread, _Worker):
+            thread.put(None)
             thread.join()
 
 
@@ -201,7 +202,9 @@ class World:
         exchange: Callable[[TokenSet], TokenAnswer] = lambda _: new_answer(2),
         seen: Loaded | None = None,
     ) -> Loaded:
-        return self.new_vault().refresh(account, exchange, seen or self.load(account), self.discarded.append)
+        return self.new_vault().refresh(
+            account, exchange, seen or self.load(account), self.discarded.append, lambda work: work()
+        )
 
     def list_entries(self, me: Me | None = JOE) -> list[Entry]:
         who = None if me is None else me.id

@@ -66,7 +66,9 @@ def test_a_refresh_through_both_folders_at_once_is_one(tmp_path: Path, database:
     def run(home: Home) -> TokenSet:
         account, seen = home.account(), home.load()
         start.wait()
-        return home.vault.refresh(account, procore.exchange, seen, home.discarded.append).tokens
+        return home.vault.refresh(
+            account, procore.exchange, seen, home.discarded.append, lambda work: work()
+        ).tokens
 
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(run, [one, other] * 3))

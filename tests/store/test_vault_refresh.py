@@ -91,7 +91,7 @@ def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> No
 def test_nothing_is_sent_if_it_is_not_needed_any_more(world: World) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
-    assert world.new_vault().refresh(joe, never, seen, never, may_ask=False) == seen
+    assert world.new_vault().refresh(joe, never, seen, never, never, may_ask=False) == seen
 
 
 def test_tokens_that_another_run_saved_are_taken(world: World) -> None:

@@ -1,0 +1,205 @@
+"""Signals while a code or a refresh token is on its way: the answer is kept, then the process ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import terminal as terminal_module
+from tests.cli import PATIENCE_S, Machine, browser, command
+from tests.kills.strict_provider import StrictProvider
+from tests.provider import Answer, Request, serving
+from tests.signed_in import last_token, sign_in
+from tests.terminal import Terminal
+
+# Whatever the suite was started with (nohup, a job in the background), the command begins with these.
+BEGIN = """
+import os, signal, sys
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    ignored = name in sys.argv[1].split(",")
+    signal.signal(getattr(signal, name), signal.SIG_IGN if ignored else signal.SIG_DFL)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)]
+
+
+class Slow(StrictProvider):
+    """Spends the code or the refresh token at once, and answers when it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_slow = False
+        self.arrived = threading.Event()
+        self.go_on = threading.Event()
+        self.failure: Answer | None = None
+
+    def _token(self, request: Request) -> Answer:
+        answer = super()._token(request)
+        if self.is_slow:
+            self.arrived.set()
+            assert self.go_on.wait(PATIENCE_S)
+        return self.failure or answer
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    with serving(Slow()) as running:
+        yield running
+        running.go_on.set()
+
+
+@pytest.fixture(params=["file", "keyring"])
+def machine(request: pytest.FixtureRequest, tmp_path: Path, slow: Slow) -> Machine:
+    """Joe is signed in."""
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": request.param})
+    machine.point_at(slow)
+    assert sign_in(machine).code == 0
+    return machine
+
+
+@contextmanager
+def sending(
+    machine: Machine, slow: Slow, *arguments: str, ignored: str = ""
+) -> Iterator[subprocess.Popen[str]]:
+    """A command whose request has arrived, and is not answered before the block ends."""
+    slow.is_slow = True
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGIN, ignored, *command(), *arguments],
+        env=machine.environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert slow.arrived.wait(PATIENCE_S)
+    yield process
+    slow.go_on.set()
+    slow.is_slow = False
+
+
+def assert_kept(machine: Machine, slow: Slow) -> None:
+    """The tokens that came last are used, without another request."""
+    asked = slow.count("/oauth/token")
+    token = machine.run_here("token")
+    assert token.code == 0, token.err
+    assert token.out.strip() == last_token(slow)
+    assert slow.is_alive(token.out.strip())
+    assert slow.count("/oauth/token") == asked
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS)
+def test_a_signal_during_a_refresh_waits_until_the_new_tokens_are_kept(
+    machine: Machine, slow: Slow, number: signal.Signals, code: int
+) -> None:
+    with sending(machine, slow, "refresh") as process:
+        process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == code
+    # Nobody is at a terminal, so nobody is told.
+    assert "as soon as the new tokens are kept" not in err
+    assert_kept(machine, slow)
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS)
+def test_a_signal_during_the_exchange_waits_until_the_sign_in_is_kept(
+    machine: Machine, slow: Slow, number: signal.Signals, code: int
+) -> None:
+    with sending(machine, slow, "signin", "--browser", browser("--just-open")) as process:
+        process.send_signal(number)
+    process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == code
+    assert_kept(machine, slow)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_was_ignored_at_the_start_stays_ignored(machine: Machine, slow: Slow, name: str) -> None:
+    with sending(machine, slow, "refresh", "--json", ignored=name) as process:
+        process.send_signal(signal.Signals[name])
+    out, _ = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 0
+    assert out.startswith("{")
+    assert_kept(machine, slow)
+
+
+def test_what_went_wrong_meanwhile_is_told_before_the_signal_ends_the_process(
+    machine: Machine, slow: Slow
+) -> None:
+    slow.failure = Answer(500, {"error": "server_error"})
+    with sending(machine, slow, "refresh") as process:
+        process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == -signal.SIGTERM
+    assert "Error: production: Procore answered 500" in err
+
+
+def test_on_a_terminal_the_first_ctrl_c_is_answered_and_the_second_ends_it(
+    machine: Machine, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal_module, "command", lambda: [sys.executable, "-c", BEGIN, "", *command()])
+    slow.is_slow = True
+    with Terminal(machine, "refresh") as terminal:
+        assert slow.arrived.wait(PATIENCE_S)
+        terminal.send(signal.SIGINT)
+        terminal.read_until("This ends as soon as the new tokens are kept. Ctrl-C again ends it at once")
+        terminal.send(signal.SIGINT)
+        code = terminal.finish()
+    slow.go_on.set()
+    slow.is_slow = False
+    next_one = machine.run_here("token")
+
+    assert code == 130
+    assert next_one.code == 4
+    assert "was interrupted; signing in again mends that" in next_one.err
+    assert sign_in(machine).code == 0
+
+
+PROGRAM = """
+import signal, sys
+from procore_cli import get_token
+
+handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+try:
+    get_token(min_ttl=4)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+"""
+
+
+def test_in_a_python_program_ctrl_c_goes_through_at_once_and_costs_nothing(
+    machine: Machine, slow: Slow
+) -> None:
+    slow.lifetime_s = 3
+    assert machine.run_here("refresh").code == 0
+    slow.lifetime_s = 5400
+    slow.is_slow = True
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEGIN, "", sys.executable, "-c", PROGRAM],
+        env=machine.environ(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert slow.arrived.wait(PATIENCE_S)
+    process.send_signal(signal.SIGINT)
+    # The program goes on while Procore has not answered yet.
+    said = process.stdout.readline()
+    slow.go_on.set()
+    _, err = process.communicate(timeout=PATIENCE_S)
+    slow.is_slow = False
+
+    assert said == "interrupted\n"
+    assert process.returncode == 0, err
+    assert_kept(machine, slow)

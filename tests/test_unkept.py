@@ -1,0 +1,128 @@
+"""A sign-in whose tokens cannot be kept: they are ended at Procore, and the error that mattered is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from procore_cli import revocation
+from tests.cli import PATIENCE_S, Machine
+from tests.provider import Answer, Provider, Request
+from tests.signed_in import assert_ended, sign_in
+
+REVOKED = "The tokens that Procore had given are revoked again; nothing is kept."
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": "file"})
+    machine.point_at(provider)
+    return machine
+
+
+def issued(provider: Provider, kind: str) -> list[str]:
+    return [token for token in provider.issued if token.startswith(f"hush-{kind}-")]
+
+
+def revoked(provider: Provider) -> list[str]:
+    return [request.form["token"] for request in provider.requests if request.path == "/oauth/revoke"]
+
+
+def replace_secrets_by_a_file(machine: Machine) -> None:
+    for path in (machine.data / "secrets").iterdir():
+        path.unlink()
+    (machine.data / "secrets").rmdir()
+    (machine.data / "secrets").touch()
+
+
+def damage_database(machine: Machine) -> None:
+    (machine.data / "production.db").write_bytes(b"no database")
+
+
+@pytest.mark.parametrize(
+    ("me", "code", "said"),
+    [
+        (Answer(500, {"errors": "Sorry"}), 5, "Procore answered 500"),
+        (Answer(401, {"error": "invalid_token"}), 4, "did not accept the access token"),
+        (Answer(200, {"id": "x"}), 5, "a person without a usable id"),
+        (Answer(302, "", {"Location": "https://elsewhere.example/"}), 5, "redirect"),
+    ],
+)
+def test_tokens_of_nobody_known_are_revoked(
+    machine: Machine, provider: Provider, me: Answer, code: int, said: str
+) -> None:
+    provider.script["/rest/v1.0/me"] = lambda _: me
+
+    ended = sign_in(machine)
+
+    assert_ended(ended, code)
+    assert said in ended.err
+    assert REVOKED in ended.err
+    assert set(revoked(provider)) == {*issued(provider, "access"), *issued(provider, "refresh")}
+    assert machine.run_here("token").code == 4
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (replace_secrets_by_a_file, "secrets cannot be used: it is not a folder"),
+        (damage_database, "is not an SQLite database"),
+    ],
+)
+def test_tokens_that_no_store_takes_any_more_are_revoked(
+    machine: Machine, provider: Provider, how: Callable[[Machine], None], said: str
+) -> None:
+    # The store was proved; then, while Procore is asked who it is, it changes.
+    provider.script["/rest/v1.0/me"] = lambda _: how(machine)
+
+    ended = sign_in(machine)
+
+    assert_ended(ended, 6)
+    assert said in ended.err
+    assert REVOKED in ended.err
+    assert set(revoked(provider)) == {*issued(provider, "access"), *issued(provider, "refresh")}
+
+
+@pytest.mark.parametrize("lifetime_s", [5400, None])
+def test_tokens_that_cannot_be_revoked_are_said_to_live(
+    machine: Machine, provider: Provider, lifetime_s: int | None
+) -> None:
+    provider.lifetime_s = lifetime_s
+    provider.script["/rest/v1.0/me"] = lambda _: Answer(500, {"errors": "Sorry"})
+    provider.script["/oauth/revoke"] = lambda _: Answer(503, "")
+
+    ended = sign_in(machine)
+
+    assert_ended(ended, 5)
+    assert REVOKED not in ended.err
+    assert "could not be revoked; they may still live there, the access token until " in ended.err
+    assert ("until Procore refuses it" in ended.err) == (lifetime_s is None)
+    assert "the refresh token until somebody ends it" in ended.err
+    assert "Error: production: Procore answered 500" in ended.err
+
+
+def test_an_end_that_procore_does_not_confirm_is_not_waited_for_long(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocation, "PATIENCE_S", 0.2)
+    go_on = threading.Event()
+
+    def stall(_: Request) -> None:
+        go_on.wait(PATIENCE_S)
+
+    provider.script["/rest/v1.0/me"] = lambda _: Answer(500, {"errors": "Sorry"})
+    provider.script["/oauth/revoke"] = stall
+
+    ended = sign_in(machine)
+    go_on.set()
+
+    assert_ended(ended, 5)
+    assert "Procore did not say so within 0.2 s" in ended.err
+    assert "Error: production: Procore answered 500" in ended.err
+
+
+def test_ten_seconds_are_what_an_end_may_take() -> None:
+    assert revocation.PATIENCE_S == 10
