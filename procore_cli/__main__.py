@@ -1,4 +1,4 @@
-"""Where the program starts, `procore-login` as well as `python -m procore_cli`; knows nothing but Ctrl-C."""
+"""Where the program starts, `procore-login` as well as `python -m procore_cli`; knows how to end."""
 
 import gc
 import sys
@@ -19,6 +19,8 @@ def main() -> None:
         code = cli.run(sys.argv[1:])
     except KeyboardInterrupt:
         code = INTERRUPTED
+    finally:
+        _part_from_broken_streams()
     # Nor has the end of the process to look through it.
     gc.freeze()
     import signal
@@ -29,6 +31,17 @@ def main() -> None:
     # in the end although it was caught, unless another exec has run since.
     exec("")  # noqa: S102 - runs nothing
     sys.exit(code)
+
+
+def _part_from_broken_streams() -> None:
+    """Where the interpreter's own last flush fails, it ends with 120, whatever the code was to be."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            setattr(sys, name, None)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -53,17 +54,28 @@ class _ReaderGoneError(Exception):
     """Whoever read our stdout has gone (`| head`); click would end with 1 for a BrokenPipeError."""
 
 
+@contextmanager
+def _noticing_gone_readers() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise _ReaderGoneError from None
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports one only to run it."""
 
     context_class = Context
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the program's own options, of which --help and --version print. Raises _ReaderGoneError."""
+        with _noticing_gone_readers():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. Raises _ReaderGoneError, and whatever the command does."""
-        try:
+        with _noticing_gone_readers():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise _ReaderGoneError from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a newcomer needs them."""

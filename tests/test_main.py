@@ -7,6 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.cli import Machine, command
+from tests.provider import Provider
+from tests.signed_in import sign_in
+
 STOPPED_WHILE_A_DATACLASS_IS_MADE = """
 import signal
 from procore_cli import __main__, cli
@@ -30,3 +36,47 @@ def test_ctrl_c_inside_an_exec_is_an_exit_code_and_no_death_by_signal(tmp_path: 
     done = subprocess.run(program, cwd=tmp_path, env=environ, timeout=30, check=False)
 
     assert done.returncode == 130
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    """Joe is signed in to production, and each command has something to say on stderr."""
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    assert sign_in(machine).code == 0
+    return machine
+
+
+@pytest.mark.parametrize(
+    "streams", ["2>/dev/full", "2>&-", "2>&1 >/dev/null | true", ">/dev/full 2>/dev/full"]
+)
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("token", 0), ("token --env nowhere", 2), ("whoami --env sandbox", 4), ("exec -- sh -c 'exit 9'", 9)],
+)
+def test_an_exit_code_holds_whatever_stderr_does(
+    machine: Machine, arguments: str, code: int, streams: str
+) -> None:
+    prints = arguments == "token" and streams.startswith(">")
+
+    assert exit_code(machine, arguments, streams) == (6 if prints else code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("token", 0), ("--help", 0), ("--version", 0), ("whoami --env sandbox", 4)]
+)
+def test_an_exit_code_holds_where_nobody_reads_stdout(machine: Machine, arguments: str, code: int) -> None:
+    assert exit_code(machine, arguments, "2>/dev/null | true") == code
+
+
+def exit_code(machine: Machine, arguments: str, streams: str) -> int:
+    """What a command ends with in a shell, its streams redirected; a reader that goes has gone by then."""
+    program = " ".join(command())
+    head, bar, reader = streams.partition("|")
+    # The command waits for a line that comes when the reader has ended.
+    script = f"{program} {arguments} {head}; echo $? >code"
+    if bar:
+        script = f"mkfifo gone; (read _ <gone; {script}) | ({reader}; exec >&- <&-; echo >gone)"
+    (machine.home / "code").unlink(missing_ok=True)
+    subprocess.run(["sh", "-c", script], env=machine.environ(), cwd=machine.home, timeout=60, check=True)
+    return int((machine.home / "code").read_text())
