@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import contention, scale, start_up, throughput
@@ -36,7 +36,7 @@ def main() -> None:
         again = ["dbus-run-session", "--", sys.executable, "-m", "benchmarks.report", *sys.argv[1:]]
         os.execvp(again[0], again)  # noqa: S606 - our own words
     with opening_stand(find_python("3.11")) as stand:
-        drawn = [f"{datetime.now(timezone.utc):%Y-%m-%d}, {describe_machine(stand.python)}."]
+        drawn = [f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine(stand.python)}."]
         _say(drawn[0])
         for table in measure(stand, quick=given.quick):
             drawn.append(table.draw())

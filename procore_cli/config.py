@@ -1,12 +1,11 @@
 """`config.toml` as it is read: every type checked; holds no secret, and is never changed here.
 
-Reading uses tomllib (tomli on Python 3.10); config_edit changes the file.
+Reading uses tomllib; config_edit changes the file.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -111,10 +110,8 @@ def parse(text: str, *, exact: bool = False) -> dict[str, Any]:
 
     Raises BrokenConfigError, with line and column.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    import tomllib
+
     try:
         return tomllib.loads(text.removeprefix(BOM), parse_float=str if exact else float)
     except tomllib.TOMLDecodeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import timezone
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 WAIT_STATUSES = frozenset((429, 503))
@@ -41,6 +41,6 @@ def _find_date(text: str) -> float | None:
     try:
         date = parsedate_to_datetime(text)
         # "-0000" is UTC without a zone to Python.
-        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -5,9 +5,10 @@ Refuses to keep a connection open, to change a file's journal mode, and to write
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from procore_cli import folder
@@ -23,15 +24,18 @@ LOOK_TIMEOUT_S = 2.0
 
 _ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
 _PERMISSIONS = "Check the permissions of the file and its folder, or let PROCORE_LOGIN_DB name another file."
-# Python 3.10 gives no error codes, so the texts of SQLite's own messages have to do.
+# By the beginning of SQLite's name for the error.
 _MEANINGS = {
-    "locked": ("is in use by another program", "Try again, or end the program that uses it."),
-    "readonly": ("cannot be written", _PERMISSIONS),
-    "unable to open": ("cannot be opened", _PERMISSIONS),
-    "not a database": ("is not an SQLite database", _ELSEWHERE),
-    "malformed": ("is damaged", _ELSEWHERE),
-    "disk is full": ("cannot be written: the disk is full", "Make room on it, then try again."),
-    "disk I/O": (
+    ("SQLITE_BUSY", "SQLITE_LOCKED"): (
+        "is in use by another program",
+        "Try again, or end the program that uses it.",
+    ),
+    ("SQLITE_READONLY",): ("cannot be written", _PERMISSIONS),
+    ("SQLITE_CANTOPEN",): ("cannot be opened", _PERMISSIONS),
+    ("SQLITE_NOTADB",): ("is not an SQLite database", _ELSEWHERE),
+    ("SQLITE_CORRUPT",): ("is damaged", _ELSEWHERE),
+    ("SQLITE_FULL",): ("cannot be written: the disk is full", "Make room on it, then try again."),
+    ("SQLITE_IOERR",): (
         "cannot be read or written: disk I/O error",
         "Look at the disk and at limits on file sizes, then try again.",
     ),
@@ -110,7 +114,7 @@ class Database:
     def _open(self, timeout_s: float) -> sqlite3.Connection:
         import sqlite3
 
-        address = f"{self.path.absolute().as_uri()}?mode=rw"
+        address = f"{new_uri(self.path.absolute())}?mode=rw"
         connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
         # Another program may have stored an e-mail that is not UTF-8.
         connection.text_factory = _read_text
@@ -141,13 +145,25 @@ class Database:
         try:
             yield
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
-            raise self._new_error(str(error)) from None
+            raise self._new_error(error) from None
 
-    def _new_error(self, text: str) -> DatabaseError:
-        for sign, (what, hint) in _MEANINGS.items():
-            if sign in text:
+    def _new_error(self, error: Exception) -> DatabaseError:
+        name = getattr(error, "sqlite_errorname", "")
+        for beginnings, (what, hint) in _MEANINGS.items():
+            if name.startswith(beginnings):
                 return DatabaseError(f"The database {self.path} {what}.", hint)
-        return DatabaseError(f"The database {self.path} cannot be used: {text}.", _ELSEWHERE)
+        return DatabaseError(f"The database {self.path} cannot be used: {error}.", _ELSEWHERE)
+
+
+def new_uri(path: PurePath) -> str:
+    """An absolute path as SQLite takes it in a URI, whatever bytes it has.
+
+    Not `as_uri`: since Python 3.14 it loads urllib.request, and SQLite refuses what it makes of a share.
+    """
+    from urllib.parse import quote_from_bytes
+
+    text = path.as_posix()
+    return f"file://{'' if text.startswith('/') else '/'}{quote_from_bytes(os.fsencode(text))}"
 
 
 def _read_text(raw: bytes) -> str:

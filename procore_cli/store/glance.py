@@ -56,13 +56,9 @@ class _Glance(Database):
                 yield migrated
 
     def _connect(self) -> sqlite3.Connection:
-        import sqlite3
-
         if not self.path.is_file():
             raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
-        address = f"{self.path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, timeout=self._timeout_s, isolation_level=None)
-        connection.text_factory = _read_text
+        connection = self._open(self._timeout_s)
         # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
         Rows(connection).run("PRAGMA query_only = ON")
         return connection
@@ -71,7 +67,7 @@ class _Glance(Database):
         import sqlite3
 
         copy = sqlite3.connect(":memory:", isolation_level=None)
-        copy.text_factory = _read_text
+        copy.text_factory = connection.text_factory
         if Rows(connection).run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
             connection.backup(copy)
         return copy
@@ -79,7 +75,3 @@ class _Glance(Database):
 
 def _ignore(_: str) -> None:
     """There is nobody to tell."""
-
-
-def _read_text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace")

@@ -89,7 +89,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     folder = tmp_path_factory.mktemp("tls")
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     day = datetime.timedelta(days=1)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pretend CA")])
@@ -132,7 +132,7 @@ def new_context(tmp_path: Path) -> Callable[..., ssl.SSLContext]:
         chain=False,
     ) -> ssl.SSLContext:
         ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         days = [now + datetime.timedelta(days=day) for day in (from_day, to_day)]
 
         def certificate(subject: str, public_key: Any, signer: Any, is_ca: bool) -> bytes:

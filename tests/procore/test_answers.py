@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_a_lifetime_is_never_negative_and_cut_to_whole_seconds(read_tokens, life
 @pytest.mark.parametrize("lifetime", [b"1e999", b"1e300", b"9" * 4000, b"99999999999999999999"])
 def test_a_huge_lifetime_still_ends_at_a_date(read_tokens, lifetime):
     expires_at = read_tokens(b'{"access_token": "a", "expires_in": ' + lifetime + b"}").expires_at
-    assert datetime.fromtimestamp(expires_at, timezone.utc).year > 2100
+    assert datetime.fromtimestamp(expires_at, UTC).year > 2100
 
 
 def test_tokens_show_in_no_repr(read_tokens):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
@@ -16,6 +17,7 @@ from procore_cli import folder
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
 from procore_cli.store import accounts, entries
+from procore_cli.store.database import new_uri
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
 from tests.store.store_world import JOE, NOW, SECOND, World, run_sql
 
@@ -103,11 +105,26 @@ def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
     assert "cannot be opened" in read_error(tmp_path).message
 
 
-def test_a_name_with_signs_of_a_url_is_just_a_name(tmp_path: Path) -> None:
-    path = tmp_path / "a?mode=memory#%41.db"
+@pytest.mark.parametrize(
+    "name", ["a?mode=memory#%41.db", "with space & \\.db", "größe.db", os.fsdecode(b"gr\xf6\xdfe.db")]
+)
+def test_a_name_with_signs_of_a_url_or_in_any_encoding_is_just_a_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     with new_database(path).writing() as rows:
         accounts.save_user(rows, JOE)
     assert run_sql(path, "SELECT procore_id FROM users") == [(11111,)]
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        (PureWindowsPath(r"C:\Users\joe#1\a.db"), "file:///C%3A/Users/joe%231/a.db"),
+        (PureWindowsPath(r"\\server\share\a.db"), "file:////server/share/a.db"),
+        (PurePosixPath("//one/a.db"), "file:////one/a.db"),
+    ],
+)
+def test_no_part_of_a_path_is_a_server_to_sqlite(path: PurePath, uri: str) -> None:
+    assert new_uri(path) == uri
 
 
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
