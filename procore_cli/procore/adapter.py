@@ -1,4 +1,4 @@
-"""requests' adapter, with our CA and with connections that say how far they are; refuses certifi's CAs."""
+"""requests' adapter: our CA, connections that say how far they are, final answers; refuses certifi's CAs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from procore_cli.procore.trust import new_system_context, read_ca_bundle
 
 if TYPE_CHECKING:
     import ssl
+    from http.client import HTTPResponse
 
     from requests.adapters import HTTPAdapter
+
+# What a server may send before its answer (RFC 9110, section 15.2), and an end to it.
+_MOST_INTERIM_ANSWERS = 100
+_SWITCHING = 101
 
 
 def new_adapter(progress: Progress, ca_bundle: str | None) -> HTTPAdapter:
@@ -20,6 +25,7 @@ def new_adapter(progress: Progress, ca_bundle: str | None) -> HTTPAdapter:
     """
     from requests.adapters import HTTPAdapter
 
+    extras = {"progress": progress, "response_class": _new_response_class()}
     # A CA file that was asked for is read at once; the system's store, only when TLS is spoken.
     contexts = [read_ca_bundle(ca_bundle)] if ca_bundle else []
 
@@ -34,8 +40,7 @@ def new_adapter(progress: Progress, ca_bundle: str | None) -> HTTPAdapter:
         def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
             pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
             if not issubclass(pool.ConnectionCls, Watched):
-                bases = (Watched, pool.ConnectionCls)
-                pool.ConnectionCls = type("WatchedConnection", bases, {"progress": progress})
+                pool.ConnectionCls = type("WatchedConnection", (Watched, pool.ConnectionCls), extras)
             return pool
 
         def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
@@ -49,3 +54,20 @@ def new_adapter(progress: Progress, ca_bundle: str | None) -> HTTPAdapter:
             """Do nothing: requests would add certifi's CAs here, the context has ours."""
 
     return Adapter()
+
+
+def _new_response_class() -> type[HTTPResponse]:
+    from http.client import HTTPException, HTTPResponse, parse_headers
+
+    class FinalResponse(HTTPResponse):
+        """http.client's response, which skips 100 alone; a 103 would stand for the answer and lose it."""
+
+        def _read_status(self) -> tuple[str, int, str]:
+            for _ in range(_MOST_INTERIM_ANSWERS):
+                version, status, reason = super()._read_status()  # type: ignore[misc]
+                if not 100 <= status < 200 or status == _SWITCHING:
+                    return version, status, reason
+                parse_headers(self.fp)
+            raise HTTPException(f"more than {_MOST_INTERIM_ANSWERS} interim answers")
+
+    return FinalResponse

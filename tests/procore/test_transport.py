@@ -19,6 +19,7 @@ from procore_cli.errors import (
     UnreachableError,
 )
 from procore_cli.procore.progress import Progress
+from procore_cli.procore.stream import Call
 from tests.procore import procore_servers as servers
 
 FORM = "refresh_token=s3cret"
@@ -165,6 +166,56 @@ def test_a_form_whose_answer_is_lost_is_never_sent_again(serve, ask, behave, rea
     assert time.monotonic() - started < 3
     assert caught.value.message == f"sandbox: no usable answer from {server.host}: {reason}."
     assert len(server.requests) == server.connections == 1
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+INTERIM = {
+    "103": HINTS,
+    "several": HINTS * 3,
+    "of every kind": b"HTTP/1.1 100 Continue\r\n\r\n" + HINTS + b"HTTP/1.1 102 Processing\r\n\r\n",
+    "unknown": b"HTTP/1.1 199 Odd\r\nContent-Length: 7\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
+@pytest.mark.parametrize("form", [FORM, None])
+def test_what_comes_before_the_final_answer_is_skipped(serve, ask, new_transport, interim, form):
+    server = serve(servers.answering(interim + OK))
+    transport = new_transport()
+    for _ in range(2):
+        answer = ask(server.url, form=form, transport=transport)
+        assert (answer.status, answer.body, "link" in answer.headers) == (200, b'{"ok": true}', False)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
+def test_a_stream_too_begins_with_the_final_answer(serve, new_transport, environment_at, interim):
+    server = serve(servers.answering(interim + OK))
+    with new_transport().open(
+        Call("GET", server.url), environment=environment_at(server.url), bearer="t"
+    ) as stream:
+        assert (stream.status, b"".join(stream.chunks())) == (200, b'{"ok": true}')
+        assert "link" not in stream.headers
+
+
+def test_switching_protocols_is_an_answer(serve, ask):
+    server = serve(servers.answering(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"))
+    assert ask(server.url).status == 101
+
+
+@pytest.mark.parametrize("interim", [HINTS, b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_interim_answers_without_end_are_no_answer(serve, ask, new_transport, environment_at, interim):
+    def flooding(server, connection):
+        servers.read_request(server, connection)
+        while not server.stopping.is_set():
+            connection.sendall(interim * 100)
+
+    server = serve(flooding)
+    with pytest.raises(AnswerLostError, match="the answer is not HTTP"):
+        ask(server.url, form=FORM)
+    assert len(server.requests) == 1
+    with pytest.raises(AnswerLostError, match="the answer is not HTTP"):
+        new_transport().open(Call("DELETE", server.url), environment=environment_at(server.url), bearer="t")
 
 
 def test_a_get_whose_connection_breaks_is_sent_once_more(serve, ask):
