@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from procore_cli.errors import (
     CompanyRefusedError,
@@ -26,6 +27,7 @@ from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
     from procore_cli.outlet import Outlet
+    from procore_cli.procore.items import Count
     from procore_cli.world import World
 
 _AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) can be sent twice."
@@ -47,6 +49,7 @@ def call(
 
     An error answer's body goes to `outlet` too. Raises CompanyRefusedError, and any other of our errors.
     """
+    tally = _Tally(wanted)
     way = _Way(world, RunToken(world), Pauses(world.teller, world.clock, sleep, wanted.max_wait_s))
     seen = {_digest(wanted.call.url)}
     current: Call | None = wanted.call
@@ -59,9 +62,42 @@ def call(
                 if not stream.is_ok:
                     raise way.new_error(current, stream, outlet)
                 # 4. The answer's head and body.
-                outlet.show(stream)
+                outlet.show(stream, tally.begin(stream))
                 # 5. The next page.
                 current = _find_next(world, wanted, current, stream, seen)
+    # 6. Whether all came that the list says it has.
+    if tally.is_short:
+        world.teller.warn(
+            f"{world.settings.environment.name}: the list says that it has {tally.total} items, but"
+            f" {tally.came} came: Procore linked to no further page."
+        )
+
+
+class _Tally:
+    """How many items a list says that it has (`Total`), and how many came."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        pages = parse_qs(urlsplit(wanted.call.url).query).get("page", ["1"])
+        # Who begins later wants less than the whole list.
+        self._is_wanted = wanted.paginate and pages == ["1"]
+        self._lists = self._pages = 0
+        self.came = 0
+        self.total: int | None = None
+
+    def begin(self, stream: Stream) -> Count | None:
+        """What is to be told how many items a page has; None where that would be of no use."""
+        self.total = stream.find_number("total")
+        self._pages += 1
+        return self._add if self._is_wanted and self.total is not None else None
+
+    def _add(self, count: int) -> None:
+        self._lists += 1
+        self.came += count
+
+    @property
+    def is_short(self) -> bool:
+        """Whether every page was a list, and the last one spoke of more than came."""
+        return self.total is not None and self._lists == self._pages and self.came < self.total
 
 
 class _Way:

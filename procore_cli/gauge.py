@@ -42,7 +42,7 @@ class Gauge:
 
 def find_pages(stream: Stream) -> int | None:
     """How many pages there are, from `Total` and `Per-Page`; None where the answer does not say."""
-    total, size = _find_number(stream, "total"), _find_number(stream, "per-page")
+    total, size = stream.find_number("total"), stream.find_number("per-page")
     return -(-total // size) if total is not None and size else None
 
 
@@ -61,8 +61,3 @@ def bytes_text(done: int, length: int | None) -> str:
 def _bar(done: int, whole: int | None) -> str:
     filled = _CELLS * min(done, whole) // whole if whole else 0
     return f"[{'#' * filled}{'.' * (_CELLS - filled)}]"
-
-
-def _find_number(stream: Stream, name: str) -> int | None:
-    text = stream.headers.get(name, "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

@@ -5,17 +5,23 @@ An error's body goes to standard output, whatever the answer would have gone to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from enum import Enum
 from functools import cached_property
-from itertools import chain
+from itertools import chain, tee
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from procore_cli.errors import ProcoreError, ProcoreLoginError, UnexpectedAnswerError, UsageMistakeError
+from procore_cli.errors import (
+    OutputError,
+    ProcoreError,
+    ProcoreLoginError,
+    UnexpectedAnswerError,
+    UsageMistakeError,
+)
 from procore_cli.output_file import OutputFile, dying_cleanly
-from procore_cli.procore.items import read_items, read_values
+from procore_cli.procore.items import Count, read_items, read_values
 from procore_cli.sinks import Screen, Sink, has_stdout, new_stdout_sink
 
 if TYPE_CHECKING:
@@ -76,22 +82,27 @@ class Outlet:
         finally:
             self._closing.__exit__(kind, error, trace)
 
-    def show(self, stream: Stream) -> None:
-        """One answer's head, if that is wanted, and body. Raises UnexpectedAnswerError, OutputError."""
+    def show(self, stream: Stream, count: Count | None = None) -> None:
+        """One answer's head, if that is wanted, and body. Raises UnexpectedAnswerError, OutputError.
+
+        Where `count` is given, it is called with the number of the body's items, if that is a list.
+        """
         self._show_head(stream)
         is_drawn = self._file is None and self._form is not Form.SILENT and isinstance(self._stdout, Screen)
         chunks = stream.chunks() if is_drawn else self._gauge.watch(stream)
-        if self._form is Form.WHOLE:
-            self._sink.write_body(chunks, _type_of(stream))
-        elif self._form is Form.JSONL:
-            for item in _checked(read_items(chunks)):
+        if self._form is Form.JSONL:
+            for item in _checked(read_items(chunks, count or _ignore)):
                 self._sink.write_line(item)
         elif self._form is Form.SLURP:
-            self._show_page(chunks)
+            self._show_page(chunks, count or _ignore)
+        elif self._form is Form.WHOLE and count is None:
+            self._sink.write_body(chunks, _type_of(stream))
+        elif is_drawn:
+            shown, counted = tee(chunks)
+            self._sink.write_body(shown, _type_of(stream))
+            _read_whole(counted, count)
         else:
-            # Read to its end, the connection serves the next page too.
-            for _ in chunks:
-                pass
+            _read_whole(chunks if self._form is Form.SILENT else self._passed_on(chunks), count)
 
     def show_problem(self, stream: Stream) -> bytes:
         """An error's body on standard output as it came; returns its beginning."""
@@ -138,20 +149,25 @@ class Outlet:
         self._stdout.write(("\n" if self._has_head else "").encode() + f"{text}\n".encode("utf-8", "replace"))
         self._has_head = True
 
-    def _show_page(self, chunks: Iterator[bytes]) -> None:
+    def _passed_on(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            try:
+                self._sink.write(chunk)
+            except ValueError:
+                # To who reads the chunks it would mean that they are not JSON.
+                raise OutputError(
+                    "Standard output is closed.", "Run the command with an open standard output."
+                ) from None
+            yield chunk
+
+    def _show_page(self, chunks: Iterator[bytes], count: Count) -> None:
         first = next(chunks, None)
         if first is None:
             return
-
-        def passed_on() -> Iterator[bytes]:
-            for chunk in chain([first], chunks):
-                self._sink.write(chunk)
-                yield chunk
-
         self._sink.write(b"," if self._has_pages else b"[")
         self._has_pages = self._is_inside = True
         # An array of what is not JSON would be none.
-        for _ in _checked(read_values(passed_on())):
+        for _ in _checked(read_values(self._passed_on(chain([first], chunks)), count)):
             pass
         self._is_inside = False
 
@@ -178,6 +194,21 @@ def _checked(items: Iterator[str]) -> Iterator[str]:
         if item is None:
             return
         yield item
+
+
+def _read_whole(chunks: Iterator[bytes], count: Count | None) -> None:
+    """Read a body to its end: the connection serves the next page too."""
+    if count is not None:
+        # What is not JSON has nothing to count.
+        with suppress(ValueError):
+            for _ in read_values(chunks, count):
+                pass
+    for _ in chunks:
+        pass
+
+
+def _ignore(_: int) -> None:
+    """Nobody counts."""
 
 
 def _type_of(stream: Stream) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -17,24 +17,26 @@ _QUOTE = re.compile(r'(?<!\\)(\\*)"')
 # A number may go on where the text that has come so far ends.
 _CUT_NUMBER = re.compile(r"[-+.eE0-9]*\Z")
 _LARGEST_ITEM = 16 * 1024 * 1024
+Count = Callable[[int], object]
 
 
-def read_items(chunks: Iterable[bytes]) -> Iterator[str]:
+def read_items(chunks: Iterable[bytes], count: Count = lambda _: None) -> Iterator[str]:
     """Each item's own JSON on one line; anything that is no list is one item.
 
-    Raises ValueError for what is not JSON in UTF-8.
+    At the end of a list `count` is called with how many items it had. Raises ValueError for what is not JSON
+    in UTF-8.
     """
-    return map(on_one_line, read_values(chunks))
+    return map(on_one_line, read_values(chunks, count))
 
 
-def read_values(chunks: Iterable[bytes]) -> Iterator[str]:
+def read_values(chunks: Iterable[bytes], count: Count = lambda _: None) -> Iterator[str]:
     """As `read_items`, each item with the white space that it came with."""
     text = _Text(chunks)
     first = text.peek()
     if first == "[":
-        yield from _items(text)
+        yield from _items(text, count)
     elif first == "{":
-        yield from _data(text)
+        yield from _data(text, count)
     elif first:
         yield text.value()
     if text.peek():
@@ -68,20 +70,21 @@ def find_text_end(value: str, start: int) -> int:
     return len(value)
 
 
-def _items(text: _Text) -> Iterator[str]:
+def _items(text: _Text, count: Count) -> Iterator[str]:
+    number = 0
     text.take("[")
-    if text.peek() == "]":
-        text.take("]")
-        return
-    while True:
+    if text.peek() != "]":
         yield text.value()
-        if text.peek() != ",":
-            break
+        number = 1
+    while number and text.peek() == ",":
         text.take(",")
+        yield text.value()
+        number += 1
     text.take("]")
+    count(number)
 
 
-def _data(text: _Text) -> Iterator[str]:
+def _data(text: _Text, count: Count) -> Iterator[str]:
     """The items of `data`, or the whole object where that is no list."""
     seen: list[str] = []
     found = False
@@ -96,7 +99,7 @@ def _data(text: _Text) -> Iterator[str]:
         if not found and json.loads(key) == "data" and text.peek() == "[":
             found = True
             seen.clear()
-            yield from _items(text)
+            yield from _items(text, count)
         elif found:
             text.value()
         else:

@@ -70,6 +70,11 @@ class Stream:
         known = text.isascii() and text.isdigit() and "content-encoding" not in self.headers
         return int(text[:18]) if known else None
 
+    def find_number(self, header: str) -> int | None:
+        """What a header says, where that is a whole number; `header` in lower case."""
+        text = self.headers.get(header, "").strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
     def chunks(self) -> Iterator[bytes]:
         """The body. Raises AnswerLostError where it breaks off."""
         raw = self._response.raw

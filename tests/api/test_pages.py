@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -155,3 +156,68 @@ def test_silent_pages_share_a_connection(call: Caller, api: ApiServer) -> None:
 
     assert_ended(call("projects", "--paginate", "--silent"))
     assert len({seen.client for seen in api.requests}) == 1
+
+
+SHORT = (
+    "Warning: production: the list says that it has 6 items, but 3 came: Procore linked to no further page."
+)
+
+
+@pytest.mark.parametrize("form", [(), ("--jsonl",), ("--slurp",), ("--silent",), ("--output", "{folder}/x")])
+@pytest.mark.parametrize("terminal", ["", "out"])
+@pytest.mark.parametrize(
+    ("bodies", "said"),
+    [
+        ([[1, 2], [3], []], [SHORT]),
+        ([{"data": [1, {"data": [2]}]}, {"meta": [0, 0, 0, 0], "data": ["3"]}, {"data": []}], [SHORT]),
+        ([[1, 2], [3, 4], [5, 6]], []),
+        ([[1, 2, 3], [4, 5, 6], [7, 8, 9]], []),
+        # What is no list cannot be counted.
+        ([{"projects": [1]}, {"projects": []}, {"data": {}}], []),
+        ([[1], {"error": 1}, [2]], []),
+    ],
+)
+def test_a_list_that_says_it_has_more_than_came_is_warned_of(
+    call: Caller, api: ApiServer, tmp_path: Path, form: tuple[str, ...], terminal: str, bodies, said
+) -> None:
+    pages(api, *bodies)
+
+    called = call(
+        "projects", "--paginate", *(each.format(folder=tmp_path) for each in form), terminal=terminal
+    )
+
+    assert_ended(called)
+    assert called.said == said
+
+
+@pytest.mark.parametrize("total", [None, "", "many", "-3", "1e3", "57, 57"])
+def test_without_a_total_that_is_a_number_nothing_is_missed(
+    call: Caller, api: ApiServer, total: str | None
+) -> None:
+    api.always([1], **({} if total is None else {"Total": total}))
+
+    called = call("projects", "--paginate")
+
+    assert_ended(called)
+    assert (called.out, called.said) == (b"[1]", [])
+
+
+@pytest.mark.parametrize("path", ["projects?page=2", "projects?per_page=1&page=2"])
+def test_who_asks_for_later_pages_alone_misses_nothing(call: Caller, api: ApiServer, path: str) -> None:
+    api.always([1], Total="57")
+
+    assert call(path, "--paginate").said == []
+    assert call("projects").said == []
+    assert len(call("projects?page=1", "--paginate").said) == 1
+
+
+def test_what_is_not_json_is_passed_on_whole_though_a_total_comes_with_it(
+    call: Caller, api: ApiServer
+) -> None:
+    body = b"id,name\n" * 30_000
+    api.always(body, Total="57")
+
+    called = call("projects", "--paginate")
+
+    assert_ended(called)
+    assert (called.out, called.said) == (body, [])

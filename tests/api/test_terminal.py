@@ -137,7 +137,7 @@ def test_items_are_coloured_on_one_line(call: Caller, api: ApiServer) -> None:
 
 
 def test_progress_is_drawn_on_a_terminal_alone(call: Caller, api: ApiServer) -> None:
-    pages(api, [1], [2])
+    pages(api, [1, 2], [3, 4])
 
     drawn, silent, shown = (
         call("projects", "--paginate", terminal=terminal) for terminal in ("err", "", "out err")
@@ -145,7 +145,7 @@ def test_progress_is_drawn_on_a_terminal_alone(call: Caller, api: ApiServer) -> 
 
     assert "[########################] page 2 of 2" in drawn.err
     assert drawn.err.endswith("\r")
-    assert drawn.out == b"[1][2]"
+    assert drawn.out == b"[1, 2][3, 4]"
     assert "page" not in silent.err
     assert "page" not in shown.err
 
