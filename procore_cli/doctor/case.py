@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from procore_cli.doctor.in_force import InForce, load_in_force
 from procore_cli.errors import ProcoreLoginError
 from procore_cli.folder import looking_only
+from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, Settings
 from procore_cli.world import trace_settings
@@ -83,7 +84,8 @@ def _new_case(
     from procore_cli.store.opening import open_storage
 
     settings = loaded.settings
-    transport = Transport(os.environ, settings.ca_bundle, teller.trace, CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+    limits = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ADDRESS_TIMEOUT_S)
+    transport = Transport(os.environ, settings.ca_bundle, teller.trace, *limits)
     stack.callback(transport.close)
     storage = open_storage(
         settings.folder,

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from procore_cli.doctor.case import CONNECT_TIMEOUT_S, PRETEND, Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
-from procore_cli.doctor.trip import Trip
+from procore_cli.doctor.trip import Found, Trip
 from procore_cli.environments import ME_PATH, TOKEN_PATH
 from procore_cli.errors import ProcoreLoginError, UnexpectedAnswerError, UnreachableError
+from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S
 
 if TYPE_CHECKING:
     from procore_cli.procore.answers import Answer
@@ -21,6 +22,11 @@ _API = "API host"
 _VARIABLES = {_LOGIN: "PROCORE_LOGIN_URL", _API: "PROCORE_API_URL"}
 # Asks for nothing: whatever is an OAuth server says what is missing.
 _EMPTY_FORM = "grant_type=authorization_code"
+
+_SILENT = (
+    "A connection may wait {1:g} s for {0} before another address is tried: ask those who run your network,"
+    " or switch {0} off on this machine."
+)
 
 
 def check_login_host(case: Case) -> Iterator[Check]:
@@ -41,16 +47,20 @@ def _check(case: Case, name: str, url: str) -> Check:
     if case.offline:
         return fine(name, f"{urlsplit(url).netloc or 'the embedded Procore'}: --offline, not asked")
     try:
-        steps = _travel(case, url)
+        found = _travel(case, url)
         answer = _ask(case, name, url)
         _note_time(case, answer)
         words, is_sure = _read_token_endpoint(case, answer) if name == _LOGIN else _read_me(case, answer)
     except ProcoreLoginError as error:
         case.broken.add(name)
         return _blame_variable(case, name, failed(name, error))
-    detail = f"{urlsplit(url).netloc}: {'; '.join([*steps, words])}"
-    hint = f"If signing in fails, check {_VARIABLES[name]} and Procore's status page."
-    return fine(name, detail) if is_sure else warning(name, detail, hint)
+    detail = f"{urlsplit(url).netloc}: {'; '.join([*found.steps, words])}"
+    hints = []
+    if found.silent_family:
+        hints.append(_SILENT.format(found.silent_family, ADDRESS_TIMEOUT_S))
+    if not is_sure:
+        hints.append(f"If signing in fails, check {_VARIABLES[name]} and Procore's status page.")
+    return warning(name, detail, " ".join(hints)) if hints else fine(name, detail)
 
 
 def _blame_variable(case: Case, name: str, check: Check) -> Check:
@@ -75,11 +85,11 @@ def _find_reason(case: Case, name: str, url: str) -> str:
     return f"the {broken} is not in order" if broken and not case.offline and url else ""
 
 
-def _travel(case: Case, url: str) -> list[str]:
+def _travel(case: Case, url: str) -> Found:
     from procore_cli.procore.proxies import find_proxy
 
     proxy = find_proxy(url, case.environ)
-    return Trip(case.name, url, proxy, case.settings.ca_bundle, CONNECT_TIMEOUT_S).go()
+    return Trip(case.name, url, proxy, case.settings.ca_bundle, CONNECT_TIMEOUT_S, ADDRESS_TIMEOUT_S).go()
 
 
 def _ask(case: Case, name: str, url: str) -> Answer:

@@ -7,56 +7,66 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli.errors import ProcoreLoginError, UnreachableError
+from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S, Address, connect, find_addresses
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 _PORTS = {"http": 80, "https": 443}
+_FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What each step of a trip found, in words, and which family of addresses is silent, if one is."""
+
+    steps: list[str]
+    silent_family: str
 
 
 @dataclass(frozen=True)
 class Trip:
-    """From here to a URL's host; `ca_bundle` as `Transport` takes it, `timeout_s` for each step."""
+    """From here to a URL's host; `timeout_s` is for each step, the rest is as `Transport` takes it."""
 
     environment: str
     url: str
     proxy: str | None
     ca_bundle: str | None
     timeout_s: float
+    address_timeout_s: float = ADDRESS_TIMEOUT_S
 
-    def go(self) -> list[str]:
-        """What each step found, in words. Raises UnreachableError, CaFileError."""
+    def go(self) -> Found:
+        """Go there. Raises UnreachableError, CaFileError."""
         target = urlsplit(self.proxy or self.url)
         host, port = target.hostname or "", target.port or _PORTS[target.scheme]
         try:
             addresses = self._resolve(host, port)
             started = time.monotonic()
-            with self._connect(addresses, port) as connection:
+            with connect(addresses, self.timeout_s, self.address_timeout_s) as connection:
                 took_ms = (time.monotonic() - started) * 1000
-                steps = [f"DNS {', '.join(addresses)}", f"TCP port {port} in {took_ms:.0f} ms"]
+                names = dict.fromkeys(str(address.place[0]) for address in addresses)
+                steps = [f"DNS {', '.join(names)}", f"TCP port {port} in {took_ms:.0f} ms"]
+                silent_family = self._find_silent(addresses, connection.family)
+                if silent_family:
+                    steps.append(f"{silent_family} does not answer")
                 if target.scheme == "https":
                     steps.append(self._greet(connection, host))
         except (OSError, ValueError) as error:
             raise self._new_error(error, host) from None
-        return [f"proxy {host}", *steps] if self.proxy else steps
+        return Found([f"proxy {host}", *steps] if self.proxy else steps, silent_family)
 
-    def _resolve(self, host: str, port: int) -> list[str]:
+    def _resolve(self, host: str, port: int) -> list[Address]:
         from procore_cli.store.deadline import Limits, OutOfTimeError, call_within
 
         limits = Limits(self.timeout_s, self.timeout_s)
-
-        def look_up() -> list[str]:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            return list(dict.fromkeys(str(address[4][0]) for address in found))
-
         try:
-            return call_within(limits, look_up, lambda: None)
+            return call_within(limits, lambda: find_addresses(host, port), lambda: None)
         except OutOfTimeError:
             raise UnreachableError(
                 f"{self.environment}: {host} cannot be reached: its name was not resolved within"
@@ -64,15 +74,18 @@ class Trip:
                 _name_hint(host),
             ) from None
 
-    def _connect(self, addresses: list[str], port: int) -> socket.socket:
-        """The first address that answers; all of them together get the time limit."""
-        end = time.monotonic() + self.timeout_s
-        *others, last = addresses
-        for number, address in enumerate(others):
-            share_s = max(0.1, (end - time.monotonic()) / (len(addresses) - number))
-            with suppress(OSError):
-                return socket.create_connection((address, port), share_s)
-        return socket.create_connection((last, port), max(0.1, end - time.monotonic()))
+    def _find_silent(self, addresses: Sequence[Address], family_in_use: int) -> str:
+        """The family of addresses that gives no answer, if there is another one that does; else ""."""
+        others = [address for address in addresses if address.family != family_in_use]
+        try:
+            if others:
+                connect(others, self.address_timeout_s).close()
+        except TimeoutError:
+            return _FAMILIES.get(socket.AddressFamily(others[0].family), "one family")
+        except OSError:
+            # What is refused at once, or what this machine does not have, costs nobody any time.
+            return ""
+        return ""
 
     def _greet(self, connection: socket.socket, host: str) -> str:
         connection.settimeout(self.timeout_s)

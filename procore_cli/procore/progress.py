@@ -6,14 +6,16 @@ import socket
 import threading
 from typing import Any
 
+from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S, connect, find_addresses
 from procore_cli.threads import start
 
 
 class Progress(threading.local):
     """One thread's exchange: whether its request may have arrived, and how long its answer may take."""
 
-    def __init__(self, read_timeout_s: float) -> None:
+    def __init__(self, read_timeout_s: float, address_timeout_s: float = ADDRESS_TIMEOUT_S) -> None:
         self.read_timeout_s = read_timeout_s
+        self.address_timeout_s = address_timeout_s
         self._answer_timeout_s: float | None = read_timeout_s
         self._deadline: _Deadline | None = None
         self.sent = True
@@ -57,11 +59,24 @@ class Watched:
     progress: Progress
     sock: Any
     timeout: Any
+    port: int
+    socket_options: Any
+    _dns_host: str
 
     def connect(self) -> None:
         """Connect, as urllib3 does."""
         self.progress.connecting()
         super().connect()  # type: ignore[misc]
+
+    def _new_conn(self) -> socket.socket:
+        """A connection to the host, or to the proxy; urllib3's own gives each address the whole limit."""
+        addresses = find_addresses(self._dns_host.strip("[]"), self.port)
+        sock = connect(addresses, self.timeout, self.progress.address_timeout_s)
+        # What comes next, TLS or a proxy's answer, has a limit of its own.
+        sock.settimeout(self.timeout)
+        for option in self.socket_options or ():
+            sock.setsockopt(*option)
+        return sock
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request, as urllib3 does."""

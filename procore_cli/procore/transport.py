@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from procore_cli.errors import AnswerLostError, ProcoreLoginError, UnreachableError
 from procore_cli.procore.adapter import new_adapter
 from procore_cli.procore.answers import Answer
+from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S
 from procore_cli.procore.origins import check_destination
 from procore_cli.procore.progress import Progress
 from procore_cli.procore.proxies import find_proxy
@@ -50,7 +51,8 @@ class Transport:
     """Exchanges with Procore, over connections that are kept until `close`.
 
     `environ` holds the proxy variables; `ca_bundle` is REQUESTS_CA_BUNDLE's file or folder, None means the
-    operating system's CA store; `trace` takes a line for each exchange (`--debug`).
+    operating system's CA store; `trace` takes a line for each exchange (`--debug`). `connect_timeout_s` is
+    over all addresses of a host, `address_timeout_s` for each but the last.
     """
 
     def __init__(
@@ -60,13 +62,14 @@ class Transport:
         trace: Callable[[str], None] | None = None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
+        address_timeout_s: float = ADDRESS_TIMEOUT_S,
     ) -> None:
         self._environ = environ
         self._ca_bundle = ca_bundle
         self._trace = trace
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
-        self._progress = Progress(read_timeout_s)
+        self._progress = Progress(read_timeout_s, address_timeout_s)
         self._adapter: HTTPAdapter | None = None
 
     def prepare(self, url: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from procore_cli.doctor import case, hosts
 from procore_cli.doctor.trip import Trip
 from procore_cli.errors import UnreachableError
 from tests.cli import Machine
@@ -92,18 +93,42 @@ def test_the_address_that_answers_is_taken(
 ) -> None:
     server = serve(servers.silent_from_the_start)
     port = int(server.host.partition(":")[2])
-    found = [(None, None, None, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
-    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("127.0.0.2", "127.0.0.1"))
 
-    def look_up(host: str, *rest: Any, **named: Any) -> Any:
-        return found if host == "two.example" else real(host, *rest, **named)
+    found = Trip("production", f"http://many.example:{port}", None, None, 2).go()
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert found.steps[0] == "DNS 127.0.0.2, 127.0.0.1"
+    assert found.steps[1].startswith(f"TCP port {port} in")
+    assert found.silent_family == ""
 
-    steps = Trip("production", f"http://two.example:{port}", None, None, 2).go()
 
-    assert steps[0] == "DNS 127.0.0.2, 127.0.0.1"
-    assert steps[1].startswith(f"TCP port {port} in")
+@pytest.mark.parametrize("order", [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])
+def test_a_family_of_addresses_that_does_not_answer_is_named(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any], order: tuple[str, str]
+) -> None:
+    server = serve(servers.answering(servers.json_http({"errors": "no token"}, "401 No")))
+    port = int(server.host.partition(":")[2])
+    machine.variables["PROCORE_API_URL"] = server.url
+    monkeypatch.setattr(socket, "getaddrinfo", servers.resolving(*order, name="localhost"))
+    for module in (case, hosts):
+        monkeypatch.setattr(module, "ADDRESS_TIMEOUT_S", 0.1)
+
+    with servers.silent_port("::1", port):
+        report = run_doctor(machine)
+
+    assert (report.code, report["API host"].status) == (0, "warning")
+    assert f"DNS {', '.join(order)}; TCP port {port} in" in report["API host"].detail
+    assert "; IPv6 does not answer; the API answers (401" in report["API host"].detail
+    assert "switch IPv6 off on this machine" in report["API host"].fix
+
+
+def test_a_family_that_refuses_at_once_is_no_trouble(
+    monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any]
+) -> None:
+    server = serve(servers.silent_from_the_start)
+    monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("::1", "127.0.0.1", name="localhost"))
+
+    assert Trip("production", server.url, None, None, 2).go().silent_family == ""
 
 
 def test_a_folder_that_cannot_be_made_or_written_says_what_to_do(

@@ -9,9 +9,41 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 TICK_S = 0.02
+
+
+@contextmanager
+def silent_port(host: str, port: int) -> Iterator[None]:
+    """A port that answers nobody, as behind a firewall that drops: its queue of connections is full."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(family))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(0)
+        for _ in range(64):
+            filler = stack.enter_context(socket.socket(family))
+            filler.settimeout(TICK_S * 5)
+            try:
+                filler.connect((host, port))
+            except TimeoutError:
+                break
+        yield
+
+
+def resolving(*addresses: str, name: str = "many.example") -> Callable[..., Any]:
+    """`socket.getaddrinfo` where one name has these addresses, in this order."""
+    real = socket.getaddrinfo
+
+    def look_up(host: str, port: int, *rest: Any, **named: Any) -> Any:
+        hosts = addresses if host == name else [host]
+        return [found for each in hosts for found in real(each, port, *rest, **named)]
+
+    return look_up
 
 
 class Server:
