@@ -100,7 +100,7 @@ class Trip:
     def _new_error(self, error: BaseException, host: str) -> ProcoreLoginError:
         from procore_cli.procore.troubles import Route, unreachable
 
-        found = unreachable(error, Route(self.environment, host, None), self.timeout_s)
+        found = unreachable(error, Route(self.environment, host, None, self.ca_bundle), self.timeout_s)
         where = "the proxy " if self.proxy else ""
         message = found.message.replace(f"{host} cannot", f"{where}{host} cannot", 1)
         hint = _name_hint(host) if isinstance(error, socket.gaierror) else found.hint

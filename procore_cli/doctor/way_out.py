@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from procore_cli.doctor.case import Case
-from procore_cli.doctor.check import Check, failed, fine
+from procore_cli.doctor.check import Check, failed, fine, warning
 from procore_cli.errors import BadUrlError, CaFileError
 
 # OpenSSL's own, which count where the system's CA store is OpenSSL's.
@@ -36,12 +36,19 @@ def check_proxy(case: Case) -> Iterator[Check]:
 
 def check_ca(case: Case) -> Iterator[Check]:
     """The CA file, if one is named, else the operating system's store."""
-    from procore_cli.procore.trust import read_ca_bundle
+    from procore_cli.procore.trust import find_store_faults, read_ca_bundle
 
     path = case.settings.ca_bundle
     if path is None:
         named = [f"{name} is set" for name in _OF_OPENSSL if os.environ.get(name)]
-        yield fine("CA", ", ".join(["the operating system's CA store", *named]))
+        words = ", ".join(["the operating system's CA store", *named])
+        environment = case.settings.environment
+        is_needed = any(url.startswith("https:") for url in (environment.login_url, environment.api_url))
+        faults = find_store_faults(os.environ) if is_needed else []
+        for fault in faults:
+            words = f"{words}; {fault.words}"
+        fixes = " ".join(fault.fix for fault in faults)
+        yield warning("CA", f"{words}.", fixes) if faults else fine("CA", words)
         return
     try:
         count = len(read_ca_bundle(path).get_ca_certs())

@@ -35,6 +35,11 @@ def certificate_words(error: Any) -> str:
     return f"its certificate is not trusted ({getattr(error, 'verify_message', '') or 'no reason given'})"
 
 
+def is_untrusted(error: Any) -> bool:
+    """Whether the one who issued it is not known here."""
+    return getattr(error, "verify_code", 0) in _UNTRUSTED
+
+
 def certificate_hint(error: Any, host: str) -> str:
     """What to do about it; `host` is whose certificate it is."""
     kind = _KINDS.get(getattr(error, "verify_code", 0))

@@ -99,7 +99,7 @@ class Transport:
         """
         check_destination(url, environment, form, bearer)
         proxy = find_proxy(url, self._environ)
-        route = Route(environment.name, _host_of(url), proxy and _host_of(proxy))
+        route = Route(environment.name, _host_of(url), proxy and _host_of(proxy), self._ca_bundle)
         call = Call(method, url, {} if form is None else {"Content-Type": _FORM_TYPE})
         request = new_request(call, _new_auth(bearer))
         if form is not None:
@@ -116,7 +116,7 @@ class Transport:
         """
         check_destination(call.url, environment, None, bearer)
         proxy = find_proxy(call.url, self._environ)
-        route = Route(environment.name, _host_of(call.url), proxy and _host_of(proxy))
+        route = Route(environment.name, _host_of(call.url), proxy and _host_of(proxy), self._ca_bundle)
 
         def begin() -> Stream:
             # A body is opened anew for each attempt.

@@ -15,7 +15,8 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.procore.certificates import certificate_hint, certificate_words
+from procore_cli.procore.certificates import certificate_hint, certificate_words, is_untrusted
+from procore_cli.procore.trust import StoreFault, find_store_faults
 from procore_cli.urls import find_origin
 
 # Foreign libraries wrap an error in an error; deeper than this nothing new turns up.
@@ -34,24 +35,32 @@ _PROXY_HINTS = {
 
 @dataclass(frozen=True)
 class Route:
-    """Where a request goes: the environment's name, the host, and the proxy's host if there is one."""
+    """Where a request goes: the environment's name, the host, and the proxy's host if there is one.
+
+    `ca_bundle` is whose certificates are believed, as for `Transport`.
+    """
 
     environment_name: str
     host: str
     proxy_host: str | None
+    ca_bundle: str | None = None
 
 
 def unreachable(error: BaseException, route: Route, connect_timeout_s: float) -> UnreachableError:
     """The error for a connection that was never made, from what a library raised."""
     reason = trouble_of(error, f"no connection within {connect_timeout_s:g} s")
+    faults = _find_store_faults(error, route)
+    if faults:
+        reason = f"its certificate is not trusted: {' and '.join(fault.words for fault in faults)}"
+    fixes = " ".join(fault.fix for fault in faults)
     tunnel_status = _find_tunnel_status(error)
     if tunnel_status is not None or (route.proxy_host and _is_proxy_trouble(error)):
-        hint = _find_certificate_hint(error, str(route.proxy_host))
+        hint = fixes or _find_certificate_hint(error, str(route.proxy_host))
         return _proxy_refusal(route, tunnel_status, reason, hint)
     otherwise = _NO_NAME_HINT if reason == _NO_NAME else _TRY_AGAIN
     return UnreachableError(
         f"{route.environment_name}: {route.host} cannot be reached: {reason}. Nothing was sent.",
-        _find_certificate_hint(error, route.host) or otherwise,
+        fixes or _find_certificate_hint(error, route.host) or otherwise,
     )
 
 
@@ -119,6 +128,13 @@ def _proxy_refusal(route: Route, status: int | None, reason: str, hint: str = ""
         f"{route.environment_name}: the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
         hint or _PROXY_HINTS.get(status, _PROXY_HINTS[None]),
     )
+
+
+def _find_store_faults(error: BaseException, route: Route) -> list[StoreFault]:
+    """What is wrong with the system's CA store, where that is why a certificate is not trusted."""
+    if route.ca_bundle or not any(is_untrusted(cause) for cause in _causes(error)):
+        return []
+    return find_store_faults(os.environ)
 
 
 def _find_certificate_hint(error: BaseException, host: str) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sqlite3
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,47 @@ def test_tls_that_is_trusted_is_told_with_its_version(
     assert report.code == 0
     assert "TLSv1.3, certificate trusted; the API answers (401 without a token" in report["API host"].detail
     assert report["CA"].detail == f"{tmp_path / 'ca.pem'} (from REQUESTS_CA_BUNDLE), 1 certificate"
+
+
+@pytest.mark.parametrize(("variable", "name"), [("SSL_CERT_FILE", "none.pem"), ("SSL_CERT_DIR", "none")])
+def test_a_variable_of_openssls_that_names_nothing_is_a_warning_and_in_the_hosts_error(
+    machine: Machine,
+    serve: Callable[..., Any],
+    new_context: Callable[..., Any],
+    tmp_path: Path,
+    variable: str,
+    name: str,
+) -> None:
+    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
+    machine.variables |= {"PROCORE_API_URL": server.url, variable: str(tmp_path / name)}
+
+    report = run_doctor(machine)
+
+    wrong = f"{variable} names {tmp_path / name}, which cannot be used (no such file or directory)."
+    assert (report.code, report["CA"].status) == (5, "warning")
+    assert wrong in report["CA"].detail
+    assert report["CA"].fix == f"Correct {variable}, or unset it: unset {variable}"
+    assert f"its certificate is not trusted: {wrong}" in report["API host"].detail
+    assert report["CA"].fix in report["API host"].fix
+
+
+def test_a_machine_without_any_ca_is_warned_of_where_tls_is_spoken(
+    machine: Machine, serve: Callable[..., Any], new_context: Callable[..., Any], monkeypatch: Any
+) -> None:
+    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
+    monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
+    nothing = ssl.get_default_verify_paths()._replace(cafile=None, capath=None)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
+    http_only = run_doctor(machine)
+    machine.variables["PROCORE_API_URL"] = server.url
+
+    report = run_doctor(machine)
+
+    assert http_only["CA"].status == "ok"
+    assert (report.code, report["CA"].status) == (5, "warning")
+    assert "this machine has no CA certificates at all" in report["CA"].detail
+    assert "this machine has no CA certificates at all" in report["API host"].detail
+    assert "ca-certificates" in report["API host"].fix
 
 
 def test_an_api_that_refuses_otherwise_is_a_warning(machine: Machine, provider: Provider) -> None:

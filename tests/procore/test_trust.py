@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import ssl
+from pathlib import Path
+
 import pytest
 
 from procore_cli.errors import AnswerLostError, CaFileError, UnreachableError
 from procore_cli.procore.answers import Answer
+from procore_cli.procore.trust import find_store_faults
 from tests.procore import procore_servers as servers
 
 FORM = "code=s3cret"
@@ -76,6 +81,95 @@ def test_certifis_list_is_never_read(secure, certificates, post, monkeypatch):
     monkeypatch.setattr("certifi.where", lambda: str(certificates.ca_file))
     with pytest.raises(UnreachableError, match="not trusted"):
         post(secure().url)
+
+
+@pytest.fixture
+def no_ca(monkeypatch, tmp_path) -> Path:
+    """A bare container: OpenSSL's folder is there and empty, and no distribution's file is anywhere."""
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    defaults = ssl.get_default_verify_paths()._replace(cafile=None, capath=str(folder))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: defaults)
+    monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    return folder
+
+
+def test_a_machine_without_any_ca_is_told_so(no_ca, secure, post):
+    server = secure()
+    with pytest.raises(UnreachableError) as caught:
+        post(server.url)
+    assert caught.value.message == (
+        f"sandbox: {server.host} cannot be reached: its certificate is not trusted: this machine has no CA"
+        " certificates at all. Nothing was sent."
+    )
+    assert "apt-get install ca-certificates" in caught.value.hint
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+    assert server.requests == []
+
+
+def test_a_proxys_certificate_needs_a_ca_too(no_ca, secure, new_transport, environment_at):
+    proxy, url = secure(), "http://procore.test"
+    with pytest.raises(UnreachableError) as caught:
+        new_transport({"HTTP_PROXY": proxy.url}).request("GET", url, environment=environment_at(url))
+    assert f"the proxy {proxy.host} cannot be used" in caught.value.message
+    assert "this machine has no CA certificates at all" in caught.value.message
+    assert "ca-certificates" in caught.value.hint
+
+
+def test_a_folder_with_a_ca_is_a_store(no_ca, certificates, monkeypatch):
+    # OpenSSL's own file may be there where the tests run.
+    monkeypatch.setenv("SSL_CERT_FILE", str(no_ca / "none"))
+    hashed = no_ca / f"{_openssl_hash(certificates.ca_file)}.0"
+    hashed.symlink_to(certificates.ca_file)
+    assert find_store_faults({}) == []
+    hashed.unlink()
+    hashed.symlink_to("gone.pem")
+    assert [fault.words for fault in find_store_faults({})] == ["this machine has no CA certificates at all"]
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_where_the_system_itself_judges_there_is_no_store_to_look_at(no_ca, monkeypatch, platform):
+    monkeypatch.setattr("sys.platform", platform)
+    assert find_store_faults({"SSL_CERT_FILE": "/nowhere"}) == []
+
+
+WRONG = {
+    "missing file": ("SSL_CERT_FILE", "none.pem", "no such file or directory"),
+    "missing folder": ("SSL_CERT_DIR", "none", "no such file or directory"),
+    "text": ("SSL_CERT_FILE", "text", "it holds no certificate in PEM form"),
+    "a file for a folder": ("SSL_CERT_DIR", "text", "not a directory"),
+}
+
+
+@pytest.mark.parametrize(("variable", "name", "reason"), WRONG.values(), ids=WRONG)
+def test_a_variable_of_openssls_that_names_nothing_is_named(
+    secure, post, monkeypatch, tmp_path, variable, name, reason
+):
+    (tmp_path / "text").write_text("no certificate")
+    monkeypatch.setenv(variable, str(tmp_path / name))
+    with pytest.raises(UnreachableError) as caught:
+        post(secure().url)
+    wrong = f"{variable} names {tmp_path / name}, which cannot be used ({reason})"
+    assert f"its certificate is not trusted: {wrong}. Nothing was sent." in caught.value.message
+    assert caught.value.hint == f"Correct {variable}, or unset it: unset {variable}"
+
+
+def test_a_folder_for_a_file_and_one_folder_of_several_are_named(tmp_path):
+    named = {"SSL_CERT_FILE": str(tmp_path), "SSL_CERT_DIR": f"{tmp_path}{os.pathsep}{tmp_path / 'none'}"}
+    wrong = [fault.words.partition(",")[0] for fault in find_store_faults(named)]
+    assert wrong == [f"SSL_CERT_FILE names {tmp_path}", f"SSL_CERT_DIR names {tmp_path / 'none'}"]
+
+
+def test_a_ca_file_of_ones_own_leaves_openssls_variables_out_of_it(secure, post, monkeypatch):
+    import certifi
+
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    with pytest.raises(UnreachableError) as caught:
+        post(secure().url, ca_bundle=certifi.where())
+    assert UNKNOWN_CA in caught.value.message
+    assert "SSL_CERT_FILE" not in caught.value.message + caught.value.hint
 
 
 def test_a_certificate_for_another_name_is_refused(secure, certificates, post):
