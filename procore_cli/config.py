@@ -13,13 +13,17 @@ from typing import Any, NamedTuple
 
 from procore_cli import folder
 from procore_cli.environments import ENVIRONMENTS
-from procore_cli.errors import BrokenConfigError, UnknownEnvironmentError
+from procore_cli.errors import BrokenConfigError, ConfigurationError, UnknownEnvironmentError
 from procore_cli.nearest import find_nearest
+from procore_cli.urls import is_database_url, without_login
 
 CONFIG_NAME = "config.toml"
 # Some editors on Windows write it, and TOML allows it.
 BOM = "\ufeff"
 APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company": int}
+# Far longer than any client id or secret.
+LONGEST_SECRET = 4096
+_LARGEST_COMPANY = 10**18 - 1
 
 
 class AppConfig(NamedTuple):
@@ -43,6 +47,38 @@ class Config(NamedTuple):
         return self.apps.get(environment, AppConfig())
 
 
+def is_client_id(text: str) -> bool:
+    """Whether a text can be a client id, at whichever door it comes in; its shape is Procore's alone."""
+    return 0 < len(text) <= LONGEST_SECRET and text.isprintable() and " " not in text
+
+
+def is_client_secret(text: str) -> bool:
+    """Whether a text can be a client secret, at whichever door it comes in."""
+    return 0 < len(text) <= LONGEST_SECRET and text.isprintable() and text == text.strip()
+
+
+def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
+    """Refuse what client id, client secret and database cannot be, without showing it.
+
+    The demo has an app of its own. Raises ConfigurationError.
+    """
+    if not is_demo and not is_client_id(variables.get("PROCORE_CLIENT_ID") or "none"):
+        raise ConfigurationError(
+            "PROCORE_CLIENT_ID holds a space or a control character, or is too long.",
+            "Set it to the client id alone, without spaces or line breaks.",
+        )
+    if not is_demo and not is_client_secret(variables.get("PROCORE_CLIENT_SECRET") or "none"):
+        raise ConfigurationError(
+            "PROCORE_CLIENT_SECRET begins or ends with a space, holds a control character, or is too long.",
+            "Set it to the client secret alone, without spaces or line breaks at its ends.",
+        )
+    if is_database_url(variables.get("PROCORE_LOGIN_DB", "")):
+        raise ConfigurationError(
+            "PROCORE_LOGIN_DB is a URL; it must be the path of an SQLite file.",
+            "Set it to a path, such as /home/me/test.db, or unset it.",
+        )
+
+
 def load_config(data_folder: Path, report: Callable[[str], None]) -> Config:
     """Read `config.toml`; a missing one is an empty one. Raises BrokenConfigError, DataFolderError."""
     text = load_text(data_folder, report)
@@ -64,7 +100,8 @@ def read_config(document: Mapping[str, Any]) -> Config:
     store = _find(document, "store", str)
     if store not in (None, "keyring", "file"):
         raise BrokenConfigError(
-            f'{CONFIG_NAME}: store is "{store}".', 'Set store to "keyring" or "file", or remove the line.'
+            f'{CONFIG_NAME}: store is "{without_login(store or "")}".',
+            'Set store to "keyring" or "file", or remove the line.',
         )
     apps: dict[str, AppConfig] = {}
     for name, table in (_find(document, "environments", dict) or {}).items():
@@ -76,8 +113,22 @@ def read_config(document: Mapping[str, Any]) -> Config:
             raise _wrong_type(prefix, dict)
         unknown += [f"{prefix}.{key}" for key in table if key not in APP_KEYS]
         values = {key: _find(table, key, kind, prefix) for key, kind in APP_KEYS.items()}
-        apps[name] = AppConfig(**values)
+        apps[name] = _check_app(AppConfig(**values), prefix)
     return Config(environment, store, apps, tuple(unknown))
+
+
+def _check_app(app: AppConfig, prefix: str) -> AppConfig:
+    if app.client_id is not None and not is_client_id(app.client_id):
+        raise BrokenConfigError(
+            f"{CONFIG_NAME}: {prefix}.client_id holds a space or a control character, or is too long.",
+            "Correct that line; nothing was changed.",
+        )
+    if app.company is not None and not 0 < app.company <= _LARGEST_COMPANY:
+        raise BrokenConfigError(
+            f"{CONFIG_NAME}: {prefix}.company is not the id of a company.",
+            "Correct that line; nothing was changed.",
+        )
+    return app
 
 
 def unknown_environment(
@@ -118,6 +169,15 @@ def parse(text: str, *, exact: bool = False) -> dict[str, Any]:
         what, place = _split_place(str(error))
         raise BrokenConfigError(
             f"{CONFIG_NAME}{place} cannot be read: {what}.", "Correct that line; nothing was changed."
+        ) from None
+    except Exception as error:  # noqa: BLE001 - however it fails, the file is what is broken
+        why = f"no parser takes it ({type(error).__name__})"
+        if isinstance(error, RecursionError):
+            why = "it is nested too deep"
+        elif isinstance(error, ValueError):
+            why = "a number in it has too many digits"
+        raise BrokenConfigError(
+            f"{CONFIG_NAME} cannot be read: {why}.", "Correct it with an editor; nothing was changed."
         ) from None
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from procore_cli.config import AppConfig, Config, load_config, unknown_environment
+from procore_cli.config import AppConfig, Config, check_variables, load_config, unknown_environment
 from procore_cli.environments import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_REDIRECT_URI,
@@ -23,7 +23,7 @@ from procore_cli.errors import ConfigurationError
 from procore_cli.folder import find_folder, new_path
 from procore_cli.inherited import is_handed_over, without_what_exec_set
 from procore_cli.models import Environment, StoreName
-from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
+from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri, without_login
 
 if TYPE_CHECKING:
     from procore_cli.grants import Binding
@@ -153,6 +153,7 @@ def _new_settings(
     warn: Callable[[str], None],
 ) -> Settings:
     demo = base is DEMO
+    check_variables(variables, is_demo=demo)
     environment = _apply_urls(base, variables, warn)
     app = config.app(base.name)
     client_id, client_id_source = _find_client_id(base, variables, config)
@@ -259,7 +260,8 @@ def _find_store(demo: bool, variables: Mapping[str, str], config: Config) -> tup
     )
     if name not in ("keyring", "file"):
         raise ConfigurationError(
-            f'{source} names the store "{name}", which does not exist.', 'Set it to "keyring" or "file".'
+            f'{source} names the store "{without_login(str(name))}", which does not exist.',
+            'Set it to "keyring" or "file".',
         )
     return cast(StoreName, name), source
 

@@ -17,6 +17,11 @@ _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 # urlsplit lets more stand beside brackets, and finds the host in them.
 _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::.*)?")
 _STRICT_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+# Any with slashes, and what names a database without them; some files leave quotes around it.
+_DATABASE_URL = re.compile(
+    r"""[\s"']*(?:[a-z][a-z0-9+.-]+:/{2}|(?:file|jdbc|mysql|postgres(?:ql)?|sqlite3?)(?:\+\w+)?:)""",
+    re.IGNORECASE,
+)
 _ON_LOOPBACK = "http://localhost:4568"
 _UNSAFE = frozenset(" \\<>\"'`{}|^") | {chr(c) for c in range(32)} | {"\x7f"}
 
@@ -74,6 +79,16 @@ def find_origin(url: str) -> str:
     port = _DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     default = _DEFAULT_PORTS.get(parts.scheme) == port
     return f"{parts.scheme}://{host}" if default else f"{parts.scheme}://{host}:{port}"
+
+
+def without_login(text: str) -> str:
+    """What may be a URL, without what may be a password in it, or the code of a sign-in."""
+    return re.split(r"[?#]", text.rpartition("@")[2])[0]
+
+
+def is_database_url(text: str) -> bool:
+    """Whether a text is a URL where the path of a database is wanted."""
+    return _DATABASE_URL.match(text) is not None
 
 
 def is_plain_netloc(netloc: str) -> bool:
@@ -136,8 +151,6 @@ def _split(text: str) -> tuple[SplitResult, int]:
 
 
 def _bad(text: str, source: str, why: _FaultError, good: str) -> BadUrlError:
-    # What may be a password, or the code of a sign-in, is left out.
-    shown = re.split(r"[?#]", text.rpartition("@")[2])[0]
     return BadUrlError(
-        f"The URL from {source} cannot be used: {why} ({shown}).", f"Correct {source}; {good}."
+        f"The URL from {source} cannot be used: {why} ({without_login(text)}).", f"Correct {source}; {good}."
     )

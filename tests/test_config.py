@@ -68,6 +68,16 @@ def test_unknown_keys_are_named_and_do_no_harm(data_folder: Path) -> None:
         ("environments = 1", "environments"),
         ("environment = 1", "environment"),
         ('store = "cloud"', "store"),
+        ("x = " + "[" * 100_000, "cannot be read: it is nested too deep"),
+        ("x = " + "{x = " * 5_000, "cannot be read: it is nested too deep"),
+        ("x = " + "9" * 5_000, "cannot be read: a number in it has too many digits"),
+        ("[environments.sandbox]\ncompany = 0x" + "f" * 5_000, "sandbox.company is not the id"),
+        ("[environments.sandbox]\ncompany = -7", "sandbox.company is not the id"),
+        ('[environments.sandbox]\nclient_id = "a b"', "sandbox.client_id holds a space"),
+        ('[environments.sandbox]\nclient_id = "a\\n"', "sandbox.client_id holds a space"),
+        ("x\0 = 1", "config.toml, line 1, column 2"),
+        ("x = 1\ry = 2", "config.toml, line 1, column 6"),
+        ('x = "\\ud800"', "config.toml, line 1"),
     ],
 )
 def test_a_broken_file_is_named_with_the_place_and_left_untouched(
@@ -82,7 +92,16 @@ def test_a_broken_file_is_named_with_the_place_and_left_untouched(
 
     assert place in caught.value.message
     assert caught.value.exit_code == 3
-    assert path.read_text() == text
+    assert path.read_bytes() == text.encode()
+
+
+def test_a_url_in_the_place_of_a_store_is_not_repeated_with_its_password(data_folder: Path) -> None:
+    write(data_folder, 'store = "postgresql://joe:hush@db.example/x?password=hush"')
+
+    with pytest.raises(BrokenConfigError, match=r'store is "db\.example/x"') as caught:
+        load(data_folder)
+
+    assert "hush" not in caught.value.message
 
 
 def test_a_file_that_is_not_utf_8_is_refused(data_folder: Path) -> None:

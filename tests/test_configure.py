@@ -293,7 +293,7 @@ def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine) -
 
 def test_variables_that_win_are_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.variables |= {
-        "PROCORE_CLIENT_ID": "of the variable",
+        "PROCORE_CLIENT_ID": "of-the-variable",
         "PROCORE_CLIENT_SECRET": "hush-variable",
         "PROCORE_REDIRECT_URI": "http://localhost:9/x",
         "PROCORE_COMPANY_ID": "8",
@@ -456,7 +456,7 @@ def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine
 
 def test_an_id_that_was_answered_is_looked_at_again_though_a_variable_is_in_force(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
-    environ = machine.environ() | {"PROCORE_CLIENT_ID": "of a variable"}
+    environ = machine.environ() | {"PROCORE_CLIENT_ID": "of-a-variable"}
     settings = load_settings(Asked(), environ, lambda _: None)
     assert machine.run_here("configure", "--client-id", "second").code == 0
 
@@ -580,3 +580,11 @@ def test_a_file_that_cannot_be_changed_keeps_its_secret(
 
     assert result.code == 3
     assert kept(machine) == before
+
+
+@pytest.mark.parametrize("given", ["a b", "first ", "fi\nrst", "\udcff"])
+def test_an_id_is_checked_as_an_option_too(machine: Machine, given: str) -> None:
+    result = machine.run_here("configure", "--client-id", given)
+
+    assert (result.code, "This is no client id" in result.err) == (2, True)
+    assert not (machine.data / "config.toml").exists()

@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "urls": {"environments", "errors"},
     "expiry": {"environments", "grants"},
     "folder": {"errors"},
-    "config": {"environments", "errors", "folder", "nearest"},
+    "config": {"environments", "errors", "folder", "nearest", "urls"},
     "config_edit": {"config", "errors", "folder"},
     "inherited": {"environments"},
     "threads": {"errors"},

@@ -116,6 +116,67 @@ def test_a_base_url_that_is_the_environments_own_gets_none(world: World) -> None
     assert world.warnings == []
 
 
+@pytest.mark.parametrize("name", ["PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET"])
+@pytest.mark.parametrize(
+    "value", ["hush ", " hush", "hush\n", "hu\x1bsh", "hush\udcff", "hush\u00a0", " ", "hush" * 2000]
+)
+def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(
+    world: World, name: str, value: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        world.load(**{name: value})
+
+    assert caught.value.exit_code == 3
+    assert "hush" not in caught.value.message + caught.value.hint
+    # The demo has an app of its own, and does not look at them.
+    assert world.load(Asked("demo"), **{name: value}).client_id is None
+
+
+def test_a_secret_may_hold_a_space_inside_as_configure_has_it(world: World) -> None:
+    assert world.load(PROCORE_CLIENT_SECRET="a b").client_secret == "a b"
+    with pytest.raises(ConfigurationError, match="PROCORE_CLIENT_ID"):
+        world.load(PROCORE_CLIENT_ID="a b")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgresql://joe:hush@db.example/x",
+        "postgres://db.example/x?password=hush",
+        '"postgresql://joe:hush@db.example/x"',
+        " POSTGRES://joe:hush@db.example",
+        "postgresql:joe:hush@db.example",
+        "postgresql+psycopg:joe:hush@db.example",
+        "sqlite:///hush.db",
+        "file:hush.db",
+        "file:///hush.db?mode=ro",
+        "https://hush",
+    ],
+)
+def test_a_url_is_no_database_and_not_repeated(world: World, value: str) -> None:
+    with pytest.raises(ConfigurationError, match="PROCORE_LOGIN_DB is a URL") as caught:
+        world.load(PROCORE_LOGIN_DB=value)
+
+    assert caught.value.exit_code == 3
+    assert "hush" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("value", ["test.db", "C:/test.db", "./a://b", "/a/file:b", "files.db"])
+def test_a_path_is_a_database(world: World, value: str) -> None:
+    assert world.load(PROCORE_LOGIN_DB=value).database == Path(value).absolute()
+
+
+@pytest.mark.parametrize(
+    "value", ["redis://joe:hush@cache.example/0", "redis://joe:hu@sh@cache.example/0#hush"]
+)
+def test_a_url_is_no_store_and_not_repeated_with_its_password(world: World, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r'PROCORE_LOGIN_STORE .*"cache\.example/0"') as caught:
+        world.load(PROCORE_LOGIN_STORE=value)
+
+    assert caught.value.exit_code == 3
+    assert "hu" not in caught.value.message + caught.value.hint
+
+
 def test_plain_http_to_another_machine_is_refused(world: World) -> None:
     with pytest.raises(BadUrlError, match="PROCORE_API_URL"):
         world.load(PROCORE_API_URL="http://example.com")

@@ -203,8 +203,11 @@ def _find_offered() -> Settings:
 
 def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Draft:
     from procore_cli.app_setup import Draft
+    from procore_cli.commands.typed import read_client_id
     from procore_cli.urls import read_redirect_uri
 
+    if given["client_id"] is not None:
+        read_client_id(given["client_id"])
     if given["redirect_uri"] is not None:
         read_redirect_uri(given["redirect_uri"], "--redirect-uri")
     changes = Changes(
@@ -260,7 +263,8 @@ def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool)
 
 
 def _read_secret(teller: Teller) -> str:
-    from procore_cli.commands.typed import LONGEST_SECRET, read_secret
+    from procore_cli.commands.typed import read_secret
+    from procore_cli.config import LONGEST_SECRET
 
     if sys.stdin is None:
         raise UsageMistakeError("Standard input is closed.", "Pass the client secret on standard input.")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from procore_cli.config import is_client_id, is_client_secret
 from procore_cli.errors import UsageMistakeError
 
-LONGEST_SECRET = 4096
 # What takes a company out again.
 NONE = ("-", "none")
 
 
 def read_client_id(text: str) -> str:
     """Check a client id. Raises UsageMistakeError."""
-    if not text or len(text) > LONGEST_SECRET or not text.isprintable() or " " in text:
+    if not is_client_id(text):
         raise UsageMistakeError(
             "This is no client id: it is empty, or holds a space.", "Copy it from the Developer Portal."
         )
@@ -23,7 +23,7 @@ def read_secret(text: str) -> str:
     secret = text.strip()
     if not secret:
         raise UsageMistakeError("The client secret is empty.", "Pass it as one line on standard input.")
-    if len(secret) > LONGEST_SECRET or not secret.isprintable():
+    if not is_client_secret(secret):
         raise UsageMistakeError(
             "The client secret is too long, or holds a control character.",
             "Copy it from the Developer Portal again.",

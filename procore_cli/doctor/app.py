@@ -12,7 +12,14 @@ from procore_cli.grants import AppCredentials
 _NAME = "credentials"
 _CLOCK = "clock"
 # Settings whose faults leave it open to whom the secret would go, or which secret it is.
-_GROUNDS = ("config", "PROCORE_LOGIN_URL", "PROCORE_LOGIN_STORE", PRETEND)
+_GROUNDS = (
+    "config",
+    "PROCORE_CLIENT_ID",
+    "PROCORE_CLIENT_SECRET",
+    "PROCORE_LOGIN_URL",
+    "PROCORE_LOGIN_STORE",
+    PRETEND,
+)
 # Requests and clocks take time; what is beyond this is a clock that is wrong.
 _MOST_SKEW_S = 60
 

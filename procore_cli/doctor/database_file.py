@@ -24,6 +24,10 @@ def check_database(case: Case) -> Iterator[Check]:
     """Integrity and schema."""
     path = case.settings.database
     named = " (from PROCORE_LOGIN_DB)" if case.settings.named_database else ""
+    if "PROCORE_LOGIN_DB" in case.in_force.faults:
+        case.broken.add("database")
+        yield unchecked("database", "PROCORE_LOGIN_DB names none")
+        return
     if "data folder" in case.broken and path.parent == case.settings.folder:
         case.broken.add("database")
         yield unchecked("database", "the data folder cannot be used")

@@ -15,6 +15,9 @@ from procore_cli.settings import Asked, LoadConfig, Settings, load_settings
 
 # The variables whose values are checked; an error names the one that it is about.
 _CHECKED = (
+    "PROCORE_CLIENT_ID",
+    "PROCORE_CLIENT_SECRET",
+    "PROCORE_LOGIN_DB",
     "PROCORE_REDIRECT_URI",
     "PROCORE_LOGIN_URL",
     "PROCORE_API_URL",

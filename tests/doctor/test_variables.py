@@ -117,3 +117,26 @@ def test_a_proxy_is_shown_without_its_password(machine: Machine, value: str, wor
 
     assert words in report["variable https_proxy"].detail
     assert "hush" not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROCORE_CLIENT_ID", "joes-hush\n"),
+        ("PROCORE_CLIENT_SECRET", "joes-hush\n"),
+        ("PROCORE_LOGIN_DB", "postgresql://joe:joes-hush@db.example/x"),
+        ("PROCORE_LOGIN_STORE", "postgresql://joe:joes-hush@db.example/x"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_the_one_failure_and_not_shown(
+    machine: Machine, name: str, value: str
+) -> None:
+    machine.variables[name] = value
+
+    result = machine.run_here("doctor", "--json")
+    report = run_doctor(machine)
+
+    assert report.code == 3
+    assert report.named("failed") == [f"variable {name}"]
+    assert "joes-hush" not in result.out + result.err + machine.run_here("whoami", "--debug").err
+    assert list(machine.home.glob("postgresql*")) == []
