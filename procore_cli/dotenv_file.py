@@ -1,6 +1,6 @@
 """An app's values out of a `.env`, as python-dotenv reads it; refuses to change the file.
 
-What a value refers to (`${NAME}`) is looked up as python-dotenv does, but never in a variable of ours.
+What a value refers to (`${NAME}`) is not looked up: a few lines can refer to gigabytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,17 +18,20 @@ from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 
 LARGEST = 1024 * 1024
 STDIN = "-"
-_OURS = "PROCORE_"
 # The names that count, the first that is there wins.
 CLIENT_ID = ("PROCORE_CLIENT_ID", "CLIENT_ID")
 CLIENT_SECRET = ("PROCORE_CLIENT_SECRET", "CLIENT_SECRET")
 REDIRECT_URI = ("PROCORE_REDIRECT_URI", "REDIRECT_URI")
 COMPANY = ("PROCORE_COMPANY_ID",)
+# Tokens are never taken, but they lie there all the same.
+_TOKEN = re.compile(r"PROCORE_(?:\w+_)?TOKEN", re.IGNORECASE)
+_TOKENS = frozenset({"PROCORE_ACCESS_TOKEN", "PROCORE_REFRESH_TOKEN"})
+_REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 
 @dataclass(frozen=True)
 class Line:
-    """What a `.env` sets, and from which of its lines to which; `refers` are the names in its `${NAME}`.
+    """What a `.env` sets, and from which of its lines to which.
 
     `name` is None for one that is no setting; its text is the value then.
     """
@@ -37,12 +40,16 @@ class Line:
     value: str = field(repr=False)
     first: int
     last: int
-    refers: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str:
         """`3`, or `3-5` for a value of several lines."""
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    @property
+    def refers(self) -> bool:
+        """Whether it says where the value stands, and not what it is."""
+        return _REFERENCE.search(self.value) is not None
 
 
 @dataclass(frozen=True)
@@ -61,18 +68,26 @@ class Dotenv:
                 return found[-1]
         return None
 
-    def list_places(self, names: tuple[str, ...]) -> list[str]:
+    def list_holding(self, names: Iterable[str]) -> list[Line]:
         """The lines that hold a value under any of the names, or a part of one."""
         wanted = set(names)
         secrets = {line.value.strip() for line in self.lines if line.name in wanted} - {""}
-        found = []
-        for line in reversed(self.lines):
+        return [
+            line
+            for line in self.lines
             # The same value under any other name is the same secret.
-            is_set = line.name and line.value and (line.name in wanted or line.value.strip() in secrets)
-            if is_set or (line.name is None and _has_any(line.value, names)):
-                wanted |= line.refers
-                found.append(line.place)
-        return found[::-1]
+            if (line.name and line.value and (line.name in wanted or line.value.strip() in secrets))
+            or (line.name is None and _has_any(line.value, wanted))
+        ]
+
+    def list_tokens(self) -> list[Line]:
+        """The lines that hold a token of Procore's, or a part of one."""
+        named = {line.name for line in self.lines if line.name and _TOKEN.fullmatch(line.name)}
+        return self.list_holding(named | _TOKENS)
+
+    def list_set(self) -> list[Line]:
+        """The settings that count: the last of each name."""
+        return list({line.name: line for line in self.lines if line.name is not None}.values())
 
     def find_unread(self, names: tuple[str, ...]) -> Line | None:
         """A line that is no setting, but has one of the names in it."""
@@ -84,7 +99,7 @@ class Dotenv:
         return [line.place for line in self.lines if line.name is None]
 
 
-def load_dotenv(path: str, environ: Mapping[str, str]) -> Dotenv:
+def load_dotenv(path: str) -> Dotenv:
     """Read a `.env`, or standard input for `-`. Raises BrokenDotenvError, UsageMistakeError."""
     source = "standard input" if path == STDIN else path
     try:
@@ -102,28 +117,22 @@ def load_dotenv(path: str, environ: Mapping[str, str]) -> Dotenv:
         ) from None
     if "\0" in text:
         raise _broken(source, "it is not a text file", "Name a .env file.")
-    return Dotenv(source, tuple(read_dotenv(text, environ)), mode)
+    return Dotenv(source, tuple(read_dotenv(text)), mode)
 
 
-def read_dotenv(text: str, environ: Mapping[str, str]) -> Iterator[Line]:
+def read_dotenv(text: str) -> Iterator[Line]:
     """What a `.env` sets, line by line."""
     from dotenv.parser import parse_stream
-    from dotenv.variables import Variable, parse_variables
 
-    known: dict[str, str | None] = {k: v for k, v in environ.items() if not k.startswith(_OURS)}
     for binding in parse_stream(io.StringIO(text, newline="")):
         first, last = _find_lines(binding.original.string, binding.original.line)
         if binding.error:
             yield Line(None, binding.original.string, first, last)
         elif binding.key is not None:
-            atoms = [] if binding.value is None else list(parse_variables(binding.value))
-            value = "".join(atom.resolve(known) for atom in atoms)
-            known[binding.key] = None if binding.value is None else value
-            refers = frozenset(atom.name for atom in atoms if isinstance(atom, Variable))
-            yield Line(binding.key, value, first, last, refers)
+            yield Line(binding.key, binding.value or "", first, last)
 
 
-def _has_any(text: str, names: tuple[str, ...]) -> bool:
+def _has_any(text: str, names: Iterable[str]) -> bool:
     return any(name in text for name in names)
 
 

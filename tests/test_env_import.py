@@ -12,8 +12,7 @@ import pytest
 from dotenv import dotenv_values
 
 from procore_cli import urls
-from procore_cli.dotenv_file import CLIENT_SECRET as SECRET_NAMES
-from procore_cli.dotenv_file import Dotenv, read_dotenv
+from procore_cli.dotenv_file import read_dotenv
 from tests.cli import Machine, Result
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
@@ -56,7 +55,7 @@ def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, prov
 
     assert result.code == 0, result.err
     assert "Procore knows this app." in result.err
-    assert "Delete line 2 of .env: it holds the client secret." in say(result, machine)
+    assert "Delete line 2 (CLIENT_SECRET) of .env: it holds the client secret." in say(result, machine)
     assert (machine.data / "config.toml").read_text() == (
         f'[environments.production]\nclient_id = "{CLIENT_ID}"\nredirect_uri = "{REDIRECT}"\n'
     )
@@ -90,7 +89,10 @@ CLIENT_SECRET=
 
     assert result.code == 0, result.err
     assert "sets PROCORE_CLIENT_ID and CLIENT_ID to different values; the former counts" in result.err
-    assert "Delete lines 3 and 6-7 of .env: they hold the client secret." in say(result, machine)
+    assert (
+        "Delete lines 3 and 6-7 (CLIENT_SECRET, PROCORE_CLIENT_SECRET) of .env: they hold the client secret."
+        in say(result, machine)
+    )
     assert "company = 7" in (machine.data / "config.toml").read_text()
     assert CLIENT_SECRET in kept(machine)
 
@@ -143,7 +145,10 @@ def test_lines_with_the_secret_under_another_name_are_to_be_deleted(machine: Mac
 
     result = bring_in(machine, text)
 
-    assert "Delete lines 1, 3 and 5 of .env: they hold the client secret." in say(result, machine)
+    assert (
+        "Delete lines 1, 3 and 5 (OTHER, CLIENT_SECRET, THIRD) of .env: they hold the client secret."
+        in say(result, machine)
+    )
 
 
 def test_a_secret_alone_belongs_to_the_id_that_is_set(machine: Machine) -> None:
@@ -261,9 +266,9 @@ FILES = [
 
 @pytest.mark.parametrize("text", FILES)
 def test_a_file_is_read_as_python_dotenv_reads_it(text: str) -> None:
-    ours = {line.name: line.value for line in read_dotenv(text, os.environ) if line.name}
+    ours = {line.name: line.value for line in read_dotenv(text) if line.name}
 
-    theirs = dotenv_values(stream=io.StringIO(text, newline=""))
+    theirs = dotenv_values(stream=io.StringIO(text, newline=""), interpolate=False)
     assert ours == {name: value or "" for name, value in theirs.items()}
 
 
@@ -271,25 +276,102 @@ def test_a_file_is_read_as_python_dotenv_reads_it(text: str) -> None:
 def test_a_setting_stands_in_the_lines_that_are_named(text: str) -> None:
     rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
-    for line in read_dotenv(text, {}):
+    for line in read_dotenv(text):
         if line.name:
             assert line.name in rows[line.first - 1]
             own = "\n".join(rows[line.first - 1 : line.last])
-            assert next(read_dotenv(own, {})).name == line.name
+            assert next(read_dotenv(own)).name == line.name
 
 
-def test_a_variable_of_ours_is_never_taken_for_a_value() -> None:
-    environ = {"PROCORE_CLIENT_SECRET": "hush", "HOME": "/home/x"}
-    text = "CLIENT_SECRET=${PROCORE_CLIENT_SECRET}\nA=${HOME}\n"
+def test_lines_that_refer_to_each_other_stay_as_small_as_they_are() -> None:
+    text = "A0=0123456789\n" + "".join(f"A{n + 1}=${{A{n}}}${{A{n}}}\n" for n in range(40))
 
-    secret, home = read_dotenv(text, environ)
+    assert sum(len(line.value) for line in read_dotenv(text)) < len(text)
 
-    assert (secret.value, home.value) == ("", "/home/x")
-    assert Dotenv(".env", (secret, home)).find(SECRET_NAMES) is None
+
+@pytest.mark.parametrize("name", ["CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "PROCORE_COMPANY_ID"])
+def test_what_a_value_refers_to_is_not_looked_up(machine: Machine, name: str) -> None:
+    machine.variables["PROCORE_THEIRS"] = "hush"
+
+    result = bring_in(machine, f"{PLAIN}HALF=hush\n{name}=${{HALF}}${{PROCORE_THEIRS}}\n")
+
+    assert result.code == 3
+    assert f".env, line 5: {name} refers to another name (${{...}}), which is not looked up." in say(
+        result, machine
+    )
+    assert "hush" not in result.err
+    assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
+
+
+def test_tokens_are_not_taken_and_named_to_be_deleted(machine: Machine) -> None:
+    text = (
+        PLAIN
+        + "PROCORE_REFRESH_TOKEN=shy1\nSLACK_TOKEN=x\nPROCORE_JOES_TOKEN=shy2\nSAME=shy1\nPROCORE_TOKEN=\n"
+    )
+
+    result, own = bring_in(machine, text, mode=0o644), bring_in(machine, PLAIN)
+
+    assert result.code == 0, result.err
+    assert (
+        "Delete lines 4, 6 and 7 (PROCORE_REFRESH_TOKEN, PROCORE_JOES_TOKEN, SAME) of .env:"
+        " they hold tokens of Procore's; none was taken." in say(result, machine)
+    )
+    assert "Delete line 2 (CLIENT_SECRET) of .env: it holds the client secret." in say(result, machine)
+    assert "shy" not in result.err + kept(machine)
+    assert "they hold tokens" not in own.err
+
+
+def test_tokens_without_a_secret_are_named_as_well(machine: Machine) -> None:
+    result = bring_in(machine, "CLIENT_ID=x\nPROCORE_ACCESS_TOKEN=hush\n", mode=0o644)
+
+    assert result.code == 0
+    assert (
+        "Delete line 2 (PROCORE_ACCESS_TOKEN) of .env: it holds a token of Procore's; none was taken."
+        in say(result, machine)
+    )
+    assert "can read .env (mode 0644)" in say(result, machine)
+
+
+@pytest.mark.parametrize(
+    ("setting", "environment"),
+    [
+        ("PROCORE_BASE_URL=https://sandbox.procore.com", "sandbox"),
+        ("PROCORE_LOGIN_URL='https://login-sandbox.procore.com/'", "sandbox"),
+        ("PROCORE_API_URL=https://API-monthly.procore.com:443/rest/v1.0", "monthly"),
+        ("PROCORE_OAUTH_BASE_URL=login.procoregov.com", "federal"),
+        ("BASE_URL=https://sandbox.procore.com", "sandbox"),
+    ],
+)
+def test_a_file_of_another_environment_is_refused(machine: Machine, setting: str, environment: str) -> None:
+    path = machine.home / ".env"
+
+    result = bring_in(machine, f"{PLAIN}{setting}\n")
+
+    assert result.code == 3
+    assert f".env, line 4: {setting.partition('=')[0]} is at " in say(result, machine)
+    assert f"which is {environment}, not production. Nothing was saved." in result.err
+    assert f"procore-login configure --env {environment} --import {path}" in result.err
+    assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
+    assert bring_in(machine, f"{PLAIN}{setting}\n", "--no-check", "--env", environment).code == 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "PROCORE_BASE_URL=https://api.procore.com",
+        "PROCORE_SANDBOX_URL=https://sandbox.procore.com\nPROCORE_PROD_URL=https://api.procore.com",
+        "PROCORE_BASE_URL=https://sandbox.procore.com\nPROCORE_BASE_URL=https://api.procore.com",
+        "PROCORE_BASE_URL=https://sandbox.procore.com.example.com",
+        "PROCORE_BASE_URL=http://[",
+        "APP_URL=http://localhost:3000",
+    ],
+)
+def test_a_url_that_speaks_of_no_other_environment_is_no_trouble(machine: Machine, more: str) -> None:
+    assert bring_in(machine, f"{PLAIN}{more}\n").code == 0
 
 
 def test_a_secret_is_not_in_what_a_line_shows() -> None:
-    (line,) = read_dotenv("CLIENT_SECRET=hush", {})
+    (line,) = read_dotenv("CLIENT_SECRET=hush")
 
     assert "hush" not in repr(line)
 
@@ -298,7 +380,9 @@ def test_a_line_that_cannot_be_read_may_hold_the_secret_too(machine: Machine) ->
     result = bring_in(machine, PLAIN + 'CLIENT_SECRET="half of it\n', "--no-check")
 
     assert result.code == 0
-    assert "Delete lines 2 and 4 of .env: they hold the client secret." in say(result, machine)
+    assert "Delete lines 2 and 4 (CLIENT_SECRET) of .env: they hold the client secret." in say(
+        result, machine
+    )
 
 
 def test_a_secret_whose_only_line_cannot_be_read_is_refused(machine: Machine) -> None:
@@ -309,9 +393,3 @@ def test_a_secret_whose_only_line_cannot_be_read_is_refused(machine: Machine) ->
         result, machine
     )
     assert not (machine.data / "config.toml").exists()
-
-
-def test_what_a_secret_refers_to_is_to_be_deleted_as_well(machine: Machine) -> None:
-    result = bring_in(machine, f"HALF={CLIENT_SECRET}\nCLIENT_ID={CLIENT_ID}\nCLIENT_SECRET=${{HALF}}\n")
-
-    assert "Delete lines 1 and 3 of .env: they hold the client secret." in say(result, machine)

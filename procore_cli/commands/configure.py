@@ -221,7 +221,7 @@ def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Dr
     if given["dotenv"]:
         from procore_cli.commands.importing import read_import
 
-        draft = read_import(given["dotenv"], changes, teller)
+        draft = read_import(given["dotenv"], changes, settings.environment, teller)
         if draft.secret is None:
             draft = replace(draft, standing=_find_standing(settings, draft.changes, teller))
         return draft

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import re
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from procore_cli import dotenv_file as dotenv
 from procore_cli.app_setup import Draft
 from procore_cli.commands.typed import read_client_id, read_company, read_secret
+from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 
 if TYPE_CHECKING:
@@ -16,14 +19,19 @@ if TYPE_CHECKING:
 
     from procore_cli.config_edit import Changes
     from procore_cli.dotenv_file import Dotenv, Line
+    from procore_cli.models import Environment
     from procore_cli.render import Teller
 
+# A name that says so itself, such as PROCORE_SANDBOX_URL, is one of several environments'.
+_SAYS_WHICH = re.compile("PROD|" + "|".join(ENVIRONMENTS), re.IGNORECASE)
 
-def read_import(path: str, changes: Changes, teller: Teller) -> Draft:
+
+def read_import(path: str, changes: Changes, environment: Environment, teller: Teller) -> Draft:
     """`changes` with what the file says of the app. Raises BrokenDotenvError, BadUrlError."""
     from procore_cli.urls import read_redirect_uri
 
-    file = dotenv.load_dotenv(path, os.environ)
+    file = dotenv.load_dotenv(path)
+    _refuse_other_environment(file, path, environment)
     found = {
         names: _find(file, names, teller)
         for names in (dotenv.CLIENT_ID, dotenv.CLIENT_SECRET, dotenv.REDIRECT_URI, dotenv.COMPANY)
@@ -31,7 +39,7 @@ def read_import(path: str, changes: Changes, teller: Teller) -> Draft:
     client_id, secret, redirect, company = found.values()
     _refuse_half_a_secret(file, secret)
     _say_what_was_not_read(file, teller)
-    if secret is not None and file.mode is not None:
+    if file.mode is not None and (secret is not None or file.list_tokens()):
         teller.warn(f"Other users of this machine can read {file.source} (mode 0{file.mode:o}).")
     if client_id is None and secret is None:
         raise _nothing_found(file)
@@ -53,6 +61,11 @@ def read_import(path: str, changes: Changes, teller: Teller) -> Draft:
 
 def _find(file: Dotenv, names: tuple[str, ...], teller: Teller) -> Line | None:
     line = file.find(names)
+    if line is not None and line.refers:
+        raise BrokenDotenvError(
+            f"{_place(file, line)}: {line.name} refers to another name (${{...}}), which is not looked up.",
+            f"Write the value itself there, in {file.source}.",
+        )
     each = [file.find((name,)) for name in names]
     for other in each:
         if line is not None and other is not None and other.value != line.value:
@@ -106,14 +119,51 @@ def _nothing_found(file: Dotenv) -> BrokenDotenvError:
 
 def _list_advice(file: Dotenv, path: str, secret: Line | None) -> list[str]:
     """What to say once everything is saved."""
+    said = []
     if secret is None:
-        return [f"{file.source} holds no client secret; only the rest was taken."]
+        said.append(f"{file.source} holds no client secret; only the rest was taken.")
     if path == dotenv.STDIN:
-        return []
-    places = file.list_places(dotenv.CLIENT_SECRET)
-    is_one = len(places) == 1 and "-" not in places[0]
+        return said
+    holding = [] if secret is None else file.list_holding(dotenv.CLIENT_SECRET)
+    told = set(holding)
+    tokens = [line for line in file.list_tokens() if line not in told]
+    if holding:
+        said.append(f"{_delete(file, holding)} the client secret.")
+    if tokens:
+        what = "a token" if len(tokens) == 1 else "tokens"
+        said.append(f"{_delete(file, tokens)} {what} of Procore's; none was taken.")
+    return said
+
+
+def _delete(file: Dotenv, lines: list[Line]) -> str:
+    """`Delete line 2 (CLIENT_SECRET) of .env: it holds`; a line that could not be read has no name."""
+    is_one = len(lines) == 1 and lines[0].first == lines[0].last
+    names = ", ".join(dict.fromkeys(line.name for line in lines if line.name))
+    named = f" ({names})" if names else ""
     what = "it holds" if is_one else "they hold"
-    return [f"Delete {_lines(places)} of {file.source}: {what} the client secret."]
+    return f"Delete {_lines([line.place for line in lines])}{named} of {file.source}: {what}"
+
+
+def _refuse_other_environment(file: Dotenv, path: str, environment: Environment) -> None:
+    """Credentials that belong elsewhere, as a URL beside them says. Raises BrokenDotenvError."""
+    hosts = {_host(url): e.name for e in ENVIRONMENTS.values() for url in (e.login_url, e.api_url) if url}
+    own = {_host(environment.login_url), _host(environment.api_url)}
+    for line in file.list_set():
+        host = _host(line.value.strip())
+        other = hosts.get(host, environment.name)
+        if host not in own and other != environment.name and not _SAYS_WHICH.search(line.name or ""):
+            raise BrokenDotenvError(
+                f"{_place(file, line)}: {line.name} is at {host}, which is {other}, not {environment.name}."
+                " Nothing was saved.",
+                f"Import it there: procore-login configure --env {other} --import {shlex.quote(path)}",
+            )
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url if "://" in url else f"//{url}").hostname
+    except ValueError:
+        return None
 
 
 def _lines(places: list[str]) -> str:
