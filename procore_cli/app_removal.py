@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from procore_cli.config import AppConfig, load_config
 from procore_cli.config_edit import Changes, new_change, save_change
 from procore_cli.errors import StorageError, UsageMistakeError
+from procore_cli.folder import may_exist
 
 if TYPE_CHECKING:
     from procore_cli.render import Teller
@@ -25,7 +26,7 @@ def list_signed_in(settings: Settings, teller: Teller) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
     from procore_cli.store.glance import list_known
 
-    if not settings.database.exists():
+    if not may_exist(settings.database):
         return []
     try:
         known = list_known(
@@ -45,7 +46,7 @@ def remove_app(settings: Settings, teller: Teller) -> bool:
     from procore_cli.store.config_lock import hold_config
 
     check_removable(settings)
-    if not settings.folder.exists():
+    if not may_exist(settings.folder):
         return _delete_secret(settings, "keyring", teller)
     name = settings.environment.name
     with hold_config(settings.folder, teller.warn):

@@ -9,7 +9,7 @@ import os
 from collections import Counter
 
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.folder import looking_only
+from procore_cli.folder import looking_only, may_exist
 from procore_cli.settings import Asked, Settings, load_settings
 
 _SAFE = frozenset("._+-@")
@@ -25,7 +25,7 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
 
     try:
         settings = _load(environment)
-        if not settings.database.exists():
+        if not may_exist(settings.database):
             return []
         is_ours = settings.named_database is None
         known = list_known(settings.database, settings.environment.name, is_ours=is_ours)

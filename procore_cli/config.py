@@ -21,6 +21,7 @@ CONFIG_NAME = "config.toml"
 # Some editors on Windows write it, and TOML allows it.
 BOM = "\ufeff"
 APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company": int}
+STORES = ("keyring", "file")
 # Far longer than any client id or secret.
 LONGEST_SECRET = 4096
 _LARGEST_COMPANY = 10**18 - 1
@@ -58,7 +59,7 @@ def is_client_secret(text: str) -> bool:
 
 
 def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
-    """Refuse what client id, client secret and database cannot be, without showing it.
+    """Refuse what client id, client secret, store and database cannot be; shows nothing that may be secret.
 
     The demo has an app of its own. Raises ConfigurationError.
     """
@@ -71,6 +72,12 @@ def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
         raise ConfigurationError(
             "PROCORE_CLIENT_SECRET begins or ends with a space, holds a control character, or is too long.",
             "Set it to the client secret alone, without spaces or line breaks at its ends.",
+        )
+    store = variables.get("PROCORE_LOGIN_STORE", "keyring")
+    if store not in STORES:
+        raise ConfigurationError(
+            f'PROCORE_LOGIN_STORE names the store "{without_login(store)}", which does not exist.',
+            'Set it to "keyring" or "file".',
         )
     if is_database_url(variables.get("PROCORE_LOGIN_DB", "")):
         raise ConfigurationError(
@@ -98,7 +105,7 @@ def read_config(document: Mapping[str, Any]) -> Config:
     if environment is not None and environment not in ENVIRONMENTS:
         raise unknown_environment(environment, f"{CONFIG_NAME}'s environment")
     store = _find(document, "store", str)
-    if store not in (None, "keyring", "file"):
+    if store not in (None, *STORES):
         raise BrokenConfigError(
             f'{CONFIG_NAME}: store is "{without_login(store or "")}".',
             'Set store to "keyring" or "file", or remove the line.',

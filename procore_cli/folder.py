@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -42,8 +43,11 @@ def looking_only() -> Iterator[None]:
         _LOOKS_ONLY.reset(token)
 
 
-def find_folder(variables: Mapping[str, str]) -> Path:
-    """The data folder, there or not: PROCORE_LOGIN_HOME, or platformdirs' user data folder."""
+def find_folder(variables: Mapping[str, str]) -> Path | None:
+    """The data folder, there or not: PROCORE_LOGIN_HOME, or platformdirs' user data folder.
+
+    None where neither HOME nor the system knows a home folder, as with a random uid in a container.
+    """
     chosen = variables.get("PROCORE_LOGIN_HOME")
     if chosen:
         return new_path(chosen, "PROCORE_LOGIN_HOME")
@@ -54,7 +58,23 @@ def find_folder(variables: Mapping[str, str]) -> Path:
         return Path(base, NAME)
     import platformdirs
 
-    return Path(platformdirs.user_data_dir(NAME, appauthor=False))
+    try:
+        found = platformdirs.user_data_dir(NAME, appauthor=False)
+    except (KeyError, RuntimeError):
+        return None
+    # Older ones leave the ~ in it.
+    return None if found.startswith("~") else Path(found)
+
+
+def require_folder(found: Path | None) -> Path:
+    """What `find_folder` has found. Raises DataFolderError where that is None."""
+    if found is None:
+        raise DataFolderError(
+            "There is no data folder: HOME is not set, and the system knows no home folder of this user.",
+            "Let PROCORE_LOGIN_HOME name a folder that you may write; whoami, token, api and exec need none"
+            " where PROCORE_ACCESS_TOKEN is set.",
+        )
+    return found
 
 
 def new_path(text: str, variable: str) -> Path:
@@ -68,13 +88,24 @@ def new_path(text: str, variable: str) -> Path:
         ) from None
 
 
-def open_folder(path: Path, report: Report) -> Path:
-    """Create the folder if it is missing, check and tighten it; returns it. Raises DataFolderError."""
+def may_exist(path: Path) -> bool:
+    """Whether something is there, or may be: somebody else's folder does not say what is in it."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
+
+
+def open_folder(path: Path, report: Report, top: Path | None = None) -> Path:
+    """Create the folder if it is missing, check and tighten it; returns it. Raises DataFolderError.
+
+    `top` is the data folder that it lies in.
+    """
     with _translated(path):
         status = _make_folder(path)
     if not stat.S_ISDIR(status.st_mode):
         raise _wrong(path, "it is not a folder")
-    _check_owner(path, status)
+    _check_owner(path, status, top or path)
     _tighten(path, status, FOLDER_MODE, report)
     return path
 
@@ -85,12 +116,12 @@ def open_subfolder(home: Path, name: str, report: Report) -> Path:
     # The data folder itself may be a link of the user's; nothing inside it may.
     if path.is_symlink():
         raise _wrong(path, "it is a symbolic link")
-    return open_folder(path, report)
+    return open_folder(path, report, home)
 
 
 def check_file(path: Path, report: Report) -> None:
     """Check that an existing file is a regular one of ours; tightens its mode. Raises DataFolderError."""
-    with _translated(path):
+    with _translated(path, lies_in_ours=True):
         status = path.lstat()
     _check_status(path, status, report)
 
@@ -107,7 +138,7 @@ def new_file(path: Path, data: bytes = b"") -> None:
 def ensure_file(path: Path, report: Report) -> None:
     """Create an empty file unless it is there, then `check_file`. Raises DataFolderError."""
     # Another process may create it at the same moment: then that one is checked.
-    with _translated(path), suppress(FileExistsError):
+    with _translated(path, lies_in_ours=True), suppress(FileExistsError):
         if not os.path.lexists(path):
             _create(path, b"")
     check_file(path, report)
@@ -115,7 +146,7 @@ def ensure_file(path: Path, report: Report) -> None:
 
 def find_bytes(path: Path, report: Report) -> bytes | None:
     """What a file holds after `check_file`, or None if it is missing. Raises DataFolderError."""
-    with _translated(path):
+    with _translated(path, lies_in_ours=True):
         try:
             _check_status(path, path.lstat(), report)
             return _read(path)
@@ -129,7 +160,7 @@ def save_bytes(path: Path, data: bytes, draft: Path | None = None) -> None:
     `draft`: what `new_draft` made for it. Raises DataFolderError.
     """
     temporary = draft or _new_draft_path(path)
-    with _translated(path):
+    with _translated(path, lies_in_ours=True):
         try:
             if draft is None:
                 _create(temporary, data)
@@ -145,7 +176,7 @@ def save_bytes(path: Path, data: bytes, draft: Path | None = None) -> None:
 def new_draft(path: Path, size: int) -> Path:
     """A file of `size` bytes on the disk, for `save_bytes` to fill and to rename. Raises DataFolderError."""
     draft = _new_draft_path(path)
-    with _translated(path):
+    with _translated(path, lies_in_ours=True):
         try:
             _create(draft, bytes(size))
         except BaseException:
@@ -220,13 +251,45 @@ def _check_status(path: Path, status: os.stat_result, report: Report) -> None:
         raise _wrong(path, "it is a symbolic link")
     if not stat.S_ISREG(status.st_mode):
         raise _wrong(path, "it is not a regular file")
-    _check_owner(path, status)
+    _check_owner(path, status, path.parent)
     _tighten(path, status, FILE_MODE, report)
 
 
-def _check_owner(path: Path, status: os.stat_result) -> None:
-    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        raise _wrong(path, f"it belongs to another user (uid {status.st_uid})")
+def _check_owner(path: Path, status: os.stat_result, top: Path) -> None:
+    if is_foreign(status):
+        raise new_owner_error(path, status, top)
+
+
+def is_foreign(status: os.stat_result) -> bool:
+    """Whether something belongs to another user."""
+    return hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+
+
+def new_owner_error(path: Path, status: os.stat_result, top: Path) -> DataFolderError:
+    """The error for what is somebody else's; `top` is the folder to take over with all that is in it."""
+    owner, us = _find_user(status.st_uid), _find_user(os.geteuid())
+    whose = f"uid {status.st_uid}" if owner is None else f"{owner}, uid {status.st_uid}"
+    # Without a name there is no group to go with it.
+    way_out = (
+        f"If it is yours: sudo chown -R {os.geteuid() if us is None else us + ':'} {shlex.quote(str(top))}"
+    )
+    if os.geteuid() == 0:
+        # It would lock out whose folder it is.
+        way_out = f"Run this without sudo, as {owner or whose}"
+    return DataFolderError(
+        f"{path} cannot be used: it belongs to another user ({whose}).",
+        f"{way_out}; or let PROCORE_LOGIN_HOME name another data folder.",
+    )
+
+
+def _find_user(uid: int) -> str | None:
+    """The name of a user; None where the system knows none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
 
 
 def _tighten(path: Path, status: os.stat_result, mode: int, report: Report) -> None:
@@ -239,14 +302,23 @@ def _tighten(path: Path, status: os.stat_result, mode: int, report: Report) -> N
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translated(path: Path, *, lies_in_ours: bool = False) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             what = f"{path} cannot be written: the disk is full."
             raise DataFolderError(what, "Make room on it, then try again.") from None
+        if isinstance(error, PermissionError) and lies_in_ours:
+            # A folder that `sudo` made hides what is in it.
+            _check_owners_of(path)
         raise _wrong(path, error.strerror or type(error).__name__) from None
+
+
+def _check_owners_of(path: Path) -> None:
+    for each in (path.parent, path):
+        with suppress(OSError):
+            _check_owner(each, each.stat(), path.parent)
 
 
 def _wrong(path: Path, why: str) -> DataFolderError:

@@ -25,7 +25,7 @@ def forget_sign_ins(world: World) -> int:
     """
     settings = world.settings
     is_own = settings.named_database is None
-    if not settings.database.exists():
+    if not folder.may_exist(settings.database):
         return 0
     count = 0
     try:

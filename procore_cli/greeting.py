@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from procore_cli import __version__, tables
 from procore_cli.environments import DEMO, ENVIRONMENTS
 from procore_cli.errors import ProcoreLoginError
+from procore_cli.folder import may_exist
 from procore_cli.render import Teller, find_columns, one_line
 from procore_cli.settings import Asked, Settings, load_settings
 from procore_cli.store.outcomes import Listed
@@ -33,11 +34,11 @@ def greet(teller: Teller) -> None:
     )
     try:
         settings = load_settings(Asked(heeds_account=False), os.environ, teller.warn_once)
+        known, troubles = _look(settings)
     except ProcoreLoginError:
-        # With a broken config.toml no command would work but this one.
+        # With a broken config.toml, or without a data folder, no command would work but this one.
         _print_steps([("doctor", "see what is wrong"), ("--help", "all commands")])
         raise
-    known, troubles = _look(settings)
     _print([line for name, accounts in known.items() for line in _describe(name, accounts, time.time())])
     if not known and not troubles:
         _print(["Nobody is signed in."])
@@ -55,9 +56,12 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
     """Whom each environment with a database knows, and which databases cannot be read."""
     known: dict[str, list[Listed]] = {}
     troubles: dict[str, ProcoreLoginError] = {}
+    if settings.home is None and settings.access_token:
+        # It needs no data folder.
+        return known, troubles
     for name in ENVIRONMENTS:
         database = settings.find_database(name)
-        if not os.path.lexists(database):
+        if not (os.path.lexists(database) or may_exist(database)):
             continue
         from procore_cli.store.glance import list_known
 

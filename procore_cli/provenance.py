@@ -23,8 +23,9 @@ def describe(settings: Settings, asked: Asked, environ: Mapping[str, str]) -> It
     yield _line("redirect URI", _without_query(settings.redirect_uri.text), settings.sources["redirect URI"])
     yield _company(settings, heeded)
     yield _line("store", settings.store, settings.sources["store"])
-    yield _line("data folder", str(settings.folder), _source("PROCORE_LOGIN_HOME", present))
-    yield _line("database", str(settings.database), _source("PROCORE_LOGIN_DB", present, "data folder"))
+    yield _line("data folder", str(settings.home or "none"), _source("PROCORE_LOGIN_HOME", present))
+    database = settings.database if settings.named_database or settings.home else "none"
+    yield _line("database", str(database), _source("PROCORE_LOGIN_DB", present, "data folder"))
     own = "the embedded Procore" if settings.is_demo else name
     for what, url, variable in (
         ("login URL", settings.environment.login_url, "PROCORE_LOGIN_URL"),

@@ -20,10 +20,10 @@ from procore_cli.environments import (
     PRODUCTION,
 )
 from procore_cli.errors import ConfigurationError
-from procore_cli.folder import find_folder, new_path
+from procore_cli.folder import find_folder, new_path, require_folder
 from procore_cli.inherited import is_handed_over, without_what_exec_set
 from procore_cli.models import Environment, StoreName
-from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri, without_login
+from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 
 if TYPE_CHECKING:
     from procore_cli.grants import Binding
@@ -44,7 +44,7 @@ class Settings:
     client_id_source: str
     client_secret: str | None = field(repr=False)
     company: int | None
-    folder: Path
+    home: Path | None
     named_database: Path | None
     store: StoreName
     account: str | None
@@ -58,6 +58,11 @@ class Settings:
     def is_demo(self) -> bool:
         """Whether the environment is the embedded Procore."""
         return self.environment.name == DEMO.name
+
+    @property
+    def folder(self) -> Path:
+        """The data folder. Raises DataFolderError where there is none to be had."""
+        return require_folder(self.home)
 
     @property
     def login_origin(self) -> str:
@@ -96,8 +101,8 @@ class Settings:
             ("the login URL", self.environment.login_url),
             ("the API's URL", self.environment.api_url),
             ("the client id", self.client_id),
-            ("the data folder", self.folder),
-            ("the database", self.database),
+            ("the data folder", self.home),
+            ("the database", self.named_database),
             ("the store", self.store),
             ("the account", self.account),
             ("PROCORE_ACCESS_TOKEN", self.access_token),
@@ -131,14 +136,14 @@ def load_settings(
     variables: Mapping[str, str] = {name: value for name, value in environ.items() if value}
     for name in list_unknown(variables):
         warn(f"The variable {name} is not one that this program knows; it is ignored.")
-    data_folder = find_folder(variables)
-    config = load(data_folder, warn)
+    home = find_folder(variables)
+    config = load(home, warn) if home else Config()
     for key in config.unknown:
         warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
     base, source = _find_environment(asked, variables, config)
     variables = without_what_exec_set(base.name, variables)
     try:
-        return _new_settings(asked, variables, config, base, source, data_folder, warn)
+        return _new_settings(asked, variables, config, base, source, home, warn)
     except ConfigurationError as error:
         raise type(error)(f"{base.name}: {error.message}", error.hint) from None
 
@@ -149,7 +154,7 @@ def _new_settings(
     config: Config,
     base: Environment,
     source: str,
-    data_folder: Path,
+    home: Path | None,
     warn: Callable[[str], None],
 ) -> Settings:
     demo = base is DEMO
@@ -170,7 +175,7 @@ def _new_settings(
         client_id_source=client_id_source,
         client_secret=None if demo else variables.get("PROCORE_CLIENT_SECRET"),
         company=_find_company(variables, app),
-        folder=data_folder,
+        home=home,
         named_database=_find_named_database(variables),
         store=store,
         account=asked.account or (variables.get("PROCORE_LOGIN_ACCOUNT") if asked.heeds_account else None),
@@ -258,11 +263,6 @@ def _find_store(demo: bool, variables: Mapping[str, str], config: Config) -> tup
         ("config.toml", config.store),
         ("default", "keyring"),
     )
-    if name not in ("keyring", "file"):
-        raise ConfigurationError(
-            f'{source} names the store "{without_login(str(name))}", which does not exist.',
-            'Set it to "keyring" or "file".',
-        )
     return cast(StoreName, name), source
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.folder import may_exist
 from procore_cli.interruption import new_command_shield
 from procore_cli.render import Teller, load_drawing
 from procore_cli.settings import Asked, Settings, load_settings
@@ -40,8 +41,12 @@ class World:
     teller: Teller
     clock: Callable[[], float]
     shield: Shield
-    _storage: Storage
     _closing: ExitStack
+
+    @cached_property
+    def _storage(self) -> Storage:
+        # Put together where it is needed: a token from elsewhere takes no data folder.
+        return _new_storage(self.settings, self.teller, self.clock)
 
     @property
     def roster(self) -> Roster:
@@ -153,7 +158,7 @@ def open_world(
     with ExitStack() as stack:
         if online:
             settings = _put_online(settings, clock, teller, stack)
-        yield _new_world(settings, teller, clock, shield or new_command_shield(teller), stack)
+        yield World(settings, teller, clock, shield or new_command_shield(teller), stack)
 
 
 def trace_settings(
@@ -185,14 +190,14 @@ def find_known_environments(teller: Teller) -> list[str]:
     settings = load_settings(Asked(heeds_account=False), os.environ, teller.warn_once)
     in_force = settings.environment.name
     others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name, teller)]
-    return [in_force, *others] if settings.database.exists() else others
+    return [in_force, *others] if may_exist(settings.database) else others
 
 
 def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
     from procore_cli.store.opening import open_storage
 
     database = settings.find_database(environment)
-    if not database.exists():
+    if not may_exist(database):
         return False
     storage = open_storage(
         settings.folder, environment, settings.store, tell=teller.say, warn=teller.warn, database=database
@@ -213,12 +218,10 @@ def new_client_secrets(settings: Settings, store: str, teller: Teller) -> Client
     return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
 
 
-def _new_world(
-    settings: Settings, teller: Teller, clock: Callable[[], float], shield: Shield, stack: ExitStack
-) -> World:
+def _new_storage(settings: Settings, teller: Teller, clock: Callable[[], float]) -> Storage:
     from procore_cli.store.opening import open_storage
 
-    storage = open_storage(
+    return open_storage(
         settings.folder,
         settings.environment.name,
         settings.store,
@@ -227,4 +230,3 @@ def _new_world(
         database=settings.database,
         clock=clock,
     )
-    return World(settings, teller, clock, shield, storage, stack)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import platformdirs
 import pytest
+import requests
 
-from procore_cli import folder
+from procore_cli import ProcoreAuth, folder
 from procore_cli.errors import DataFolderError
+from tests.cli import Machine
+from tests.provider import Provider
 
 
 def mode_of(path: Path) -> int:
@@ -95,6 +101,70 @@ def test_a_folder_of_somebody_else_is_refused(
     monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
     with pytest.raises(DataFolderError, match="another user"):
         folder.open_folder(data_folder, said.append)
+
+
+@pytest.mark.parametrize(
+    ("us", "way_out"),
+    [
+        (1, "If it is yours: sudo chown -R us: {};"),
+        (471_147, "If it is yours: sudo chown -R 471147 {};"),
+        # It would lock out whose folder it is.
+        (0, "Run this without sudo, as joe;"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "config.toml", "locks"])
+def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, us: int, way_out: str
+) -> None:
+    (data_folder / "locks").mkdir(mode=0o700)
+    folder.new_file(data_folder / "config.toml")
+    names = {1000: "joe", 1: "us", 0: "root"}
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: mock.Mock(pw_name=names[uid]))
+    monkeypatch.setattr(os, "geteuid", lambda: us)
+    real = (Path.stat, Path.lstat)
+
+    def look(call: Callable[..., os.stat_result], path: Path) -> os.stat_result:
+        values = list(call(path))
+        values[stat.ST_UID] = 1000 if path == data_folder / name else us
+        return os.stat_result(values)
+
+    monkeypatch.setattr(Path, "stat", lambda path, **_: look(real[0], path))
+    monkeypatch.setattr(Path, "lstat", lambda path: look(real[1], path))
+
+    def use() -> None:
+        folder.open_subfolder(data_folder, "locks", print)
+        folder.find_bytes(data_folder / "config.toml", print)
+
+    with pytest.raises(DataFolderError) as caught:
+        use()
+    path = data_folder / name
+    assert caught.value.message == f"{path} cannot be used: it belongs to another user (joe, uid 1000)."
+    assert caught.value.hint.startswith(way_out.format(data_folder))
+    assert caught.value.hint.endswith("or let PROCORE_LOGIN_HOME name another data folder.")
+
+
+def test_what_somebody_elses_folder_hides_is_said_to_be_theirs(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    with pytest.raises(DataFolderError, match=r"config\.toml cannot be used: Permission denied"):
+        folder.find_bytes(data_folder / "config.toml", print)
+    monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
+    with pytest.raises(DataFolderError, match="data cannot be used: it belongs to another user"):
+        folder.find_bytes(data_folder / "config.toml", print)
+
+
+def test_what_may_not_be_looked_at_may_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (folder.may_exist(tmp_path), folder.may_exist(tmp_path / "missing")) == (True, False)
+
+    def refuse(_: Path, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert folder.may_exist(tmp_path / "missing")
 
 
 def test_a_new_file_is_ours_alone_whatever_the_umask(data_folder: Path, no_umask: None) -> None:
@@ -283,3 +353,107 @@ def test_the_usual_folder_is_the_one_that_platformdirs_names(
     found = folder.find_folder(variables)
 
     assert found == Path(platformdirs.user_data_dir("procore-login", appauthor=False))
+
+
+class Homeless(Machine):
+    """A computer whose user has neither HOME nor an entry in the system's list."""
+
+    def environ(self) -> dict[str, str]:
+        taken = ("HOME", "PROCORE_LOGIN_HOME")
+        return {name: value for name, value in super().environ().items() if name not in taken}
+
+
+@pytest.fixture
+def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Homeless:
+    def find(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", find)
+    monkeypatch.chdir(tmp_path)
+    return Homeless(tmp_path / "machine")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("signup", "--env", "demo"),
+        ("whoami",),
+        ("whoami", "--offline"),
+        ("token", "--env", "demo"),
+        ("accounts",),
+        ("signout",),
+        ("switch", "joe"),
+        ("configure", "--show"),
+        ("configure", "--client-id", "x", "--no-check"),
+        ("configure", "--remove", "--yes"),
+        ("demo", "reset"),
+        (),
+    ],
+)
+def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
+    homeless: Homeless, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    result = homeless.run_here(*words)
+
+    assert result.code == 6
+    assert "There is no data folder: HOME is not set" in result.err
+    assert "Hint: Let PROCORE_LOGIN_HOME name a folder" in result.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "machine"]
+
+
+def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless: Homeless) -> None:
+    result = homeless.run_here("doctor", "--offline", "--json")
+    demo = homeless.run_here("doctor", "--json", "--env", "demo")
+
+    assert (result.code, demo.code) == (6, 6)
+    lines = {line["name"]: line for line in result.json["checks"]}
+    assert lines["data folder"]["status"] == "failed"
+    assert "There is no data folder" in lines["data folder"]["detail"]
+    assert lines["config"]["detail"] == "not checked: there is no data folder."
+    assert lines["clock"]["status"] == "ok"
+    assert "unexpectedly" not in result.out + demo.out
+    assert os.devnull not in result.out + demo.out
+
+
+def test_a_token_from_elsewhere_needs_no_home_folder(homeless: Homeless, provider: Provider) -> None:
+    homeless.point_at(provider)
+    answer = provider.tokens()
+    homeless.variables |= {"PROCORE_ACCESS_TOKEN": answer["access_token"]}
+    results = [
+        homeless.run_here(*words)
+        for words in (("token", "--debug"), ("whoami", "--json"), ("api", "/rest/v1.0/me"), ())
+    ]
+
+    assert [result.code for result in results] == [0, 0, 0, 0], results
+    assert results[0].out == f"{answer['access_token']}\n"
+    assert "setting: database = none" in results[0].err
+    assert "PROCORE_ACCESS_TOKEN is set" in results[3].out
+    with mock.patch.dict(os.environ, homeless.environ(), clear=True):
+        request = requests.Request("GET", f"{provider.url}/x").prepare()
+        assert ProcoreAuth()(request).headers["Authorization"] == f"Bearer {answer['access_token']}"
+
+
+@pytest.mark.parametrize(
+    "words", [("whoami", "--offline"), ("accounts",), ("signout", "--all"), ("doctor", "--offline"), ()]
+)
+def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_DB": str(tmp_path / "hidden/deep/x.db")})
+
+    def hide(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def look_or_refuse(path: object, *args: object, **named: object) -> os.stat_result:
+            if "hidden/deep" in str(path):
+                raise PermissionError(13, "Permission denied")
+            return look(path, *args, **named)
+
+        return look_or_refuse
+
+    monkeypatch.setattr(os, "stat", hide(os.stat))
+    monkeypatch.setattr(os, "lstat", hide(os.lstat))
+
+    result = machine.run_here(*words)
+
+    assert result.code == 6
+    assert f"The database {tmp_path}/hidden/deep/x.db cannot be opened." in result.out + result.err
+    assert "bug" not in result.out + result.err

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from procore_cli.doctor.in_force import InForce, load_in_force
+from procore_cli.doctor.in_force import DATA_FOLDER, InForce, load_in_force
 from procore_cli.errors import ProcoreLoginError
 from procore_cli.folder import looking_only
 from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S
@@ -103,6 +103,8 @@ def _start_demo(case: Case, stack: ExitStack) -> None:
     from procore_cli.demo.server import DemoServer
 
     try:
+        if DATA_FOLDER in case.in_force.faults:
+            raise case.in_force.faults[DATA_FOLDER]
         server = stack.enter_context(DemoServer(case.settings.folder, case.clock, case.teller.trace))
     except ProcoreLoginError as error:
         case.in_force = InForce(case.settings, case.in_force.config, {**case.in_force.faults, PRETEND: error})

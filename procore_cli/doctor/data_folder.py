@@ -7,14 +7,16 @@ import shlex
 import shutil
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from procore_cli.config import CONFIG_NAME
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, warning
+from procore_cli.doctor.in_force import DATA_FOLDER
 from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import DataFolderError
-from procore_cli.folder import FILE_MODE, FOLDER_MODE
+from procore_cli.folder import FILE_MODE, FOLDER_MODE, is_foreign, may_exist, new_owner_error
 
 _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024
@@ -28,6 +30,10 @@ _MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
 def check_folder(case: Case) -> Iterator[Check]:
     """Owner, mode, room, and each file below the folder."""
     folder = case.settings.folder
+    if DATA_FOLDER in case.in_force.faults:
+        case.broken.add("data folder")
+        yield failed("data folder", case.in_force.faults[DATA_FOLDER])
+        return
     if not os.path.lexists(folder):
         yield _check_missing(case, folder)
         return
@@ -48,7 +54,7 @@ def check_folder(case: Case) -> Iterator[Check]:
 
 
 def _check_missing(case: Case, folder: Path) -> Check:
-    parent = next((p for p in folder.parents if p.exists()), folder.parent)
+    parent = next((p for p in folder.parents if may_exist(p)), folder.parent)
     if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
         return fine("data folder", f"{folder} is not there yet; it is made when it is needed")
     case.broken.add("data folder")
@@ -63,8 +69,9 @@ def _find_wrong(case: Case, folder: Path) -> DataFolderError | None:
         # The data folder itself may be a link of the user's.
         if not stat.S_ISDIR(folder.stat().st_mode):
             return _new_error(folder, "it is not a folder", f"Remove it, or {_MOVE}.")
-        for path, status in [(folder, folder.stat()), *_walk(folder)]:
-            wrong = None if _is_strange(case, path, status) else _find_wrong_one(path, status)
+        # One by one: what belongs to somebody else may not let us look into it.
+        for path, status in chain([(folder, folder.stat())], _walk(folder)):
+            wrong = None if _is_strange(case, path, status) else _find_wrong_one(path, status, folder)
             if wrong:
                 return wrong
         return _find_lack(folder)
@@ -72,16 +79,12 @@ def _find_wrong(case: Case, folder: Path) -> DataFolderError | None:
         return _new_error(folder, error.strerror or type(error).__name__, f"Make it readable, or {_MOVE}.")
 
 
-def _find_wrong_one(path: Path, status: os.stat_result) -> DataFolderError | None:
+def _find_wrong_one(path: Path, status: os.stat_result, folder: Path) -> DataFolderError | None:
     if stat.S_ISLNK(status.st_mode):
         return _new_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return _new_error(path, "it is neither a file nor a folder", f"Remove it, or {_MOVE}.")
-    if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        what = f"it belongs to another user (uid {status.st_uid}, not {os.geteuid()})"
-        hint = f"sudo chown -R {os.geteuid()} {shlex.quote(str(path))} (if it is yours), or {_MOVE}."
-        return _new_error(path, what, hint)
-    return None
+    return new_owner_error(path, status, folder) if is_foreign(status) else None
 
 
 def _is_strange(case: Case, path: Path, status: os.stat_result) -> bool:

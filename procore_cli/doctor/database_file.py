@@ -39,6 +39,11 @@ def check_database(case: Case) -> Iterator[Check]:
         else:
             _check_place(path, is_named=case.settings.named_database is not None)
             words = "is not there yet; it is made when it is needed"
+    except PermissionError:
+        case.broken.add("database")
+        why = f"The database {path} cannot be opened."
+        yield failed("database", DatabaseError(why, "Check the permissions of the file and its folder."))
+        return
     except StorageError as error:
         case.broken.add("database")
         yield failed("database", error)

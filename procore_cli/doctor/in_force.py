@@ -5,14 +5,17 @@ Refuses to guess in place of a broken one: whoever would send something looks at
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procore_cli.config import Config, load_config
-from procore_cli.errors import ConfigurationError, ProcoreLoginError, StorageError
+from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
+from procore_cli.folder import require_folder
 from procore_cli.settings import Asked, LoadConfig, Settings, load_settings
 
+DATA_FOLDER = "data folder"
 # The variables whose values are checked; an error names the one that it is about.
 _CHECKED = (
     "PROCORE_CLIENT_ID",
@@ -57,7 +60,7 @@ def load_in_force(asked: Asked, environ: Mapping[str, str], warn: Callable[[str]
         while culprit is not None:
             outcome = _attempt(asked, variables, warn, remembering)
             if isinstance(outcome, Settings):
-                return InForce(outcome, remembering.config, faults)
+                return InForce(_with_folder(outcome, faults), remembering.config, faults)
             culprit = _find_culprit(outcome, variables)
             faults.setdefault(culprit or "config", outcome)
             variables.pop(culprit or "", None)
@@ -71,6 +74,16 @@ def _attempt(
         return load_settings(asked, variables, warn, load)
     except (ConfigurationError, StorageError) as error:
         return error
+
+
+def _with_folder(settings: Settings, faults: dict[str, ProcoreLoginError]) -> Settings:
+    """The settings; without a data folder, with one in which there can be nothing, and a fault."""
+    try:
+        require_folder(settings.home)
+    except DataFolderError as error:
+        faults[DATA_FOLDER] = error
+        return replace(settings, home=Path(os.devnull, "none"))
+    return settings
 
 
 def _find_culprit(error: ProcoreLoginError, variables: Mapping[str, str]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
 from procore_cli.doctor.database_file import WRITING
+from procore_cli.doctor.in_force import DATA_FOLDER
 from procore_cli.errors import BusyError, DatabaseError, StorageError
 
 _NAME = "keyring"
@@ -22,6 +23,9 @@ def check_keyring(case: Case) -> Iterator[Check]:
     if "config" in case.in_force.faults and case.settings.sources["store"] == "default":
         case.broken.add(_NAME)
         yield unchecked(_NAME, "config.toml, which may name the store, cannot be read")
+        return
+    if case.settings.store == "file" and DATA_FOLDER in case.in_force.faults:
+        yield unchecked(_NAME, "there is no data folder, in whose files tokens are kept")
         return
     if case.settings.store == "file":
         yield _check_files(case)

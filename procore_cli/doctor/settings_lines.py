@@ -6,10 +6,13 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from procore_cli.config import CONFIG_NAME
 from procore_cli.doctor.case import PRETEND, Case
-from procore_cli.doctor.check import Check, failed, fine, warning
+from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
+from procore_cli.doctor.in_force import DATA_FOLDER
+from procore_cli.folder import is_foreign
 from procore_cli.urls import find_origin
 
 
@@ -27,6 +30,9 @@ def check_environment(case: Case) -> Iterator[Check]:
 
 def check_config(case: Case) -> Iterator[Check]:
     """Whether config.toml can be read, and what it sets."""
+    if DATA_FOLDER in case.in_force.faults:
+        yield unchecked("config", "there is no data folder")
+        return
     error = case.in_force.faults.get("config")
     path = case.settings.folder / CONFIG_NAME
     if error is not None:
@@ -34,7 +40,7 @@ def check_config(case: Case) -> Iterator[Check]:
         # The message names the file alone; whoever mends it has to find it.
         where = "" if str(path) in error.message else f" It is {path}"
         check = replace(failed("config", error), detail=f"{error.message}{where}")
-        is_closed = path.is_file() and not os.access(path, os.R_OK)
+        is_closed = _is_closed(path)
         yield replace(check, fix=f"chmod 600 {shlex.quote(str(path))}") if is_closed else check
         return
     config = case.in_force.config
@@ -49,6 +55,14 @@ def check_config(case: Case) -> Iterator[Check]:
         yield fine("config", f"{path} sets {_list_set(case) or f'nothing for {case.name}'}")
     else:
         yield fine("config", f"{path} is not there; the defaults count")
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether it is a file of ours that we may not read."""
+    try:
+        return path.is_file() and not is_foreign(path.stat()) and not os.access(path, os.R_OK)
+    except PermissionError:
+        return False
 
 
 def _list_set(case: Case) -> str:

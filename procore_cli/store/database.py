@@ -124,11 +124,11 @@ class Database:
         if self._is_ours:
             folder.open_folder(self.path.parent, self._report)
             folder.ensure_file(self.path, self._report)
-        elif not self.path.exists():
+        elif not folder.may_exist(self.path):
             try:
                 folder.new_file(self.path)
             except DataFolderError as error:
-                if not self.path.exists():
+                if not folder.may_exist(self.path):
                     raise DatabaseError(error.message, _PERMISSIONS) from None
 
     def _migrate(self, rows: Rows) -> None:

@@ -6,10 +6,11 @@ Refuses to wait for long: it serves the greeting and the completion of a word.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from procore_cli import folder
 from procore_cli.errors import DatabaseError
 from procore_cli.store import schema
 from procore_cli.store.database import Database, Rows
@@ -26,10 +27,13 @@ _ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name ano
 def list_known(database: Path, environment: str, *, is_ours: bool) -> list[Listed]:
     """Everybody whom the environment knows in an existing file, signed in or not, by id.
 
-    `is_ours`: it lies in the data folder, where no link is followed. Raises DatabaseError.
+    `is_ours`: it lies in the data folder, where no link is followed. Raises DatabaseError, DataFolderError.
     """
     if is_ours and database.is_symlink():
         raise DatabaseError(f"The database {database} is a symbolic link.", _ELSEWHERE)
+    if is_ours:
+        with folder.looking_only():
+            folder.check_file(database, _ignore)
     return Roster(_Glance(database), environment).list_known()
 
 
@@ -56,8 +60,10 @@ class _Glance(Database):
                 yield migrated
 
     def _connect(self) -> sqlite3.Connection:
-        if not self.path.is_file():
-            raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
+        # SQLite itself says what it may not look at.
+        with suppress(PermissionError):
+            if not self.path.is_file():
+                raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
         connection = self._open(self._timeout_s)
         # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
         Rows(connection).run("PRAGMA query_only = ON")

@@ -194,6 +194,9 @@ def _load_named_backend() -> KeyringBackend | None:
     try:
         return core.load_env() if named else core.load_config()
     except Exception as error:  # noqa: BLE001 - importing what is named can raise anything
+        if not is_keyring_configured():
+            # Without a home folder keyring does not find out that there is no keyringrc.cfg.
+            return None
         setting = f"{_VARIABLE} ({named})" if named else "keyring's keyringrc.cfg"
         raise KeyringError(
             f"The keyring that {setting} names cannot be used ({type(error).__name__}).", f"{_name_remedy()}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import sqlite3
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from procore_cli.doctor import data_folder
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
 from tests.procore import procore_servers as servers
@@ -134,17 +136,32 @@ def test_many_files_that_are_too_open_take_one_command(machine: Machine) -> None
     assert report["data folder"].fix == f"chmod -R go= {machine.data}"
 
 
-def test_a_folder_of_another_user_is_named_with_its_uid(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["", "secrets", "config.toml"])
+def test_what_belongs_to_another_user_is_named_with_its_owner(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    uid = os.geteuid()
-    monkeypatch.setattr(os, "geteuid", lambda: uid + 1)
+    (machine.data / "secrets").mkdir(mode=0o700)
+    (machine.data / "config.toml").touch(mode=0o600)
+    owner, real = pwd.getpwuid(os.geteuid()), os.scandir
+
+    def scandir(path: Path) -> Any:
+        if path == machine.data / name:
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(data_folder, "is_foreign", lambda status: os.path.samestat(status, theirs))
+    monkeypatch.setattr(os, "geteuid", lambda: 471_147)
+    theirs = (machine.data / name).stat()
 
     report = run_doctor(machine)
 
     assert report.code == 6
-    assert f"belongs to another user (uid {uid}, not {uid + 1})" in report["data folder"].detail
-    assert f"chown -R {uid + 1} {machine.data}" in report["data folder"].fix
+    assert report["data folder"].detail == (
+        f"{machine.data / name} cannot be used: it belongs to another user"
+        f" ({owner.pw_name}, uid {owner.pw_uid})."
+    )
+    assert f"sudo chown -R 471147 {machine.data};" in report["data folder"].fix
     assert report["database"].detail == "not checked: the data folder cannot be used."
 
 

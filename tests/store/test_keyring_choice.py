@@ -164,6 +164,21 @@ def test_keyrings_slow_discovery_is_never_run(monkeypatch: pytest.MonkeyPatch, n
     assert asked == []
 
 
+def test_without_a_home_folder_there_is_no_keyringrc_and_the_platforms_keyring_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
+    monkeypatch.setattr(keyring.core, "load_config", fail)
+    monkeypatch.setitem(
+        keyrings._PLATFORM_BACKENDS, sys.platform, (FAIL, "tests.memory_keyring.MemoryKeyring")
+    )
+
+    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+
+
 def test_the_platforms_keyring_is_asked_once_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
