@@ -5,6 +5,7 @@ Refuses to hold a secret: that lies in the store that an entry names.
 
 from __future__ import annotations
 
+from procore_cli.errors import DatabaseError
 from procore_cli.store.database import Rows
 from procore_cli.store.entry import Entry, EntryState
 
@@ -73,11 +74,22 @@ def list_unsettled(rows: Rows, environment: str, now: int) -> list[int | None]:
     return [procore_id for (procore_id,) in found]
 
 
-def make_live(rows: Rows, name: str, parts: int, expires_at: int | None) -> None:
-    """The entry is whole and counts from now on."""
+def check_listed(rows: Rows, entry: Entry) -> None:
+    """Make sure that an entry that was listed before a secret was written still is. Raises DatabaseError."""
+    if not rows.run("SELECT 1 FROM procore_login_entries WHERE name = ?", (entry.name,)):
+        raise DatabaseError(
+            "The database was emptied or replaced while new tokens were being saved; they are not in force.",
+            "Put back the database from before; or sign in again:"
+            f" procore-login signin --env {entry.environment}",
+        )
+
+
+def make_live(rows: Rows, entry: Entry, parts: int, expires_at: int | None) -> None:
+    """The entry is whole and counts from now on. Raises DatabaseError where it is not listed any more."""
+    check_listed(rows, entry)
     rows.run(
         "UPDATE procore_login_entries SET state = 'live', parts = ?, expires_at = ? WHERE name = ?",
-        (parts, expires_at, name),
+        (parts, expires_at, entry.name),
     )
 
 

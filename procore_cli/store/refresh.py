@@ -222,6 +222,8 @@ class Refresh:
     def _commit(self, written: Entry, parts: int, renewed: TokenSet) -> Loaded | None:
         """Make the new entry live, or dead with the former one if that was signed out meanwhile."""
         with self._ledger.database.writing() as rows:
+            # Without a live entry the account was signed out, but only where this one is still listed.
+            entries.check_listed(rows, written)
             for entry in entries.list_in_state(rows, self._environment, self._id, "pending"):
                 if entry.name != written.name:
                     entries.make_dead(rows, entry.name, forget_after=self._ledger.new_forget_after())
@@ -230,7 +232,7 @@ class Refresh:
                 entries.make_dead(rows, written.name)
                 return None
             entries.bury_live(rows, self._environment, self._id)
-            entries.make_live(rows, written.name, parts, renewed.expires_at)
+            entries.make_live(rows, written, parts, renewed.expires_at)
             accounts.clear_failure(rows, self._environment, self._id)
         live = written._replace(state="live", parts=parts, expires_at=renewed.expires_at)
         return Loaded(renewed, live, state.account.failures)

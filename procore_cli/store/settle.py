@@ -89,7 +89,7 @@ def _revive(ledger: Ledger, entry: Entry, procore_id: int, text: str) -> None:
             entries.make_dead(rows, entry.name)
             return
         entries.bury_live(rows, ledger.environment, procore_id)
-        entries.make_live(rows, entry.name, len(parts.split_text(text)), expires_at)
+        entries.make_live(rows, entry, len(parts.split_text(text)), expires_at)
         accounts.clear_failure(rows, ledger.environment, procore_id)
 
 

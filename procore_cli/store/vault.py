@@ -173,7 +173,7 @@ class Vault(Roster):
             switched_from = self._read_account(rows, current) if current and is_switch else None
             accounts.save_current(rows, self.environment, user)
             entries.bury_live(rows, self.environment, me.id)
-            entries.make_live(rows, pending.name, count, fresh.expires_at)
+            entries.make_live(rows, pending, count, fresh.expires_at)
         return SignInSaved(user, is_new, former, switched_from)
 
     def _settle_if_free(self, account: Account) -> None:

@@ -10,6 +10,7 @@ import pytest
 from procore_cli.errors import (
     AnswerLostError,
     BindingError,
+    DatabaseError,
     GrantRefusedError,
     KeyringError,
     NotSignedInError,
@@ -23,6 +24,8 @@ from procore_cli.errors import (
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
 from procore_cli.store.deadline import Limits
+from procore_cli.store.entry import Entry
+from procore_cli.store.ledger import Ledger
 from procore_cli.store.outcomes import Loaded
 from tests.store.store_world import (
     JOE,
@@ -33,6 +36,7 @@ from tests.store.store_world import (
     finish_left_calls,
     new_answer,
     new_tokens,
+    run_sql,
 )
 
 SENT = [AnswerLostError, UnexpectedAnswerError, RedirectRefusedError]
@@ -385,3 +389,61 @@ def test_of_two_writes_of_an_interrupted_refresh_the_whole_one_counts(
     assert now_of(world).interrupted_at is None
     assert [entry.state for entry in world.list_entries()] == ["live", "dead"]
     assert len(keyring_entries) == 1
+
+
+@pytest.mark.parametrize("how", ["emptied", "deleted", "rows gone"])
+def test_a_database_that_is_emptied_during_a_refresh_is_named_and_nothing_is_revoked(
+    world: World, how: str
+) -> None:
+    joe = world.sign_in(1)
+    path = world.database.path
+
+    def empty(_: TokenSet) -> TokenAnswer:
+        if how == "rows gone":
+            run_sql(path, "DELETE FROM procore_login_entries")
+        else:
+            path.write_bytes(b"") if how == "emptied" else path.unlink()
+        return new_answer(2)
+
+    with pytest.raises(DatabaseError, match="was emptied or replaced while new tokens") as caught:
+        world.refresh(joe, empty)
+
+    assert "procore-login signin --env production" in caught.value.hint
+    assert world.discarded == []
+    assert run_sql(path, "SELECT * FROM procore_login_entries") == []
+
+
+def test_a_database_that_is_put_back_finds_the_tokens_of_the_refresh_that_it_missed(world: World) -> None:
+    joe = world.sign_in(1)
+    path = world.database.path
+    kept = path.with_name("kept.db")
+
+    def move(_: TokenSet) -> TokenAnswer:
+        path.rename(kept)
+        return new_answer(2)
+
+    with pytest.raises(DatabaseError, match="emptied or replaced"):
+        world.refresh(joe, move)
+    kept.rename(path)
+
+    found = world.new_vault().load(joe)
+    assert found is not None
+    assert found.tokens == new_tokens(2)
+
+
+def test_a_database_that_is_emptied_during_a_sign_in_saves_nothing_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.sign_in(1)
+    write = Ledger.write
+
+    def write_and_empty(ledger: Ledger, entry: Entry, text: str) -> int:
+        count = write(ledger, entry, text)
+        run_sql(world.database.path, "DELETE FROM procore_login_entries", "DELETE FROM users")
+        return count
+
+    monkeypatch.setattr(Ledger, "write", write_and_empty)
+    with pytest.raises(DatabaseError, match="emptied or replaced"):
+        world.new_vault().save_signin(new_tokens(2), JOE)
+
+    assert run_sql(world.database.path, "SELECT * FROM users") == []
