@@ -49,8 +49,8 @@ def remove_app(settings: Settings, teller: Teller) -> bool:
     if not may_exist(settings.folder):
         return _delete_secret(settings, "keyring", teller)
     name = settings.environment.name
-    with hold_config(settings.folder, teller.warn):
-        app = load_config(settings.folder, teller.warn).app(name)
+    with hold_config(settings.folder, teller.warn_once):
+        app = load_config(settings.folder, teller.warn_once).app(name)
         # Found out before anything is gone: a file that cannot be changed.
         change = new_change(settings.folder, name, Changes(removed=_KEYS))
         was_kept = [_delete_secret(settings, store, teller) for store in ("keyring", "file")]

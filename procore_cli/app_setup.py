@@ -142,8 +142,8 @@ def save(settings: Settings, draft: Draft, teller: Teller) -> None:
     from procore_cli.store.config_lock import hold_config
 
     name = settings.environment.name
-    open_folder(settings.folder, teller.warn)
-    with hold_config(settings.folder, teller.warn):
+    open_folder(settings.folder, teller.warn_once)
+    with hold_config(settings.folder, teller.warn_once):
         _check_nobody_was_faster(settings, draft)
         # First the secret: a config.toml that names an app without one would be half a change.
         with _secret_kept(settings, draft, teller):

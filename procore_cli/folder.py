@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from procore_cli.errors import DataFolderError
+from procore_cli.folder_faults import new_modeless_error, new_modeless_warning, new_owner_error
 
 NAME = "procore-login"
 FOLDER_MODE = 0o700
@@ -96,27 +96,28 @@ def may_exist(path: Path) -> bool:
         return True
 
 
-def open_folder(path: Path, report: Report, top: Path | None = None) -> Path:
+def open_folder(path: Path, report: Report, top: Path | None = None, *, for_secrets: bool = False) -> Path:
     """Create the folder if it is missing, check and tighten it; returns it. Raises DataFolderError.
 
-    `top` is the data folder that it lies in.
+    `top` is the data folder that it lies in. One `for_secrets` must not be open to others where it cannot be
+    tightened either; of any other one that is reported.
     """
     with _translated(path):
         status = _make_folder(path)
     if not stat.S_ISDIR(status.st_mode):
         raise _wrong(path, "it is not a folder")
     _check_owner(path, status, top or path)
-    _tighten(path, status, FOLDER_MODE, report)
+    _tighten(path, status, FOLDER_MODE, report, for_secrets)
     return path
 
 
-def open_subfolder(home: Path, name: str, report: Report) -> Path:
+def open_subfolder(home: Path, name: str, report: Report, *, for_secrets: bool = False) -> Path:
     """`open_folder` for the data folder `home` and a folder in it; returns the latter."""
-    path = open_folder(home, report) / name
+    path = open_folder(home, report, for_secrets=for_secrets) / name
     # The data folder itself may be a link of the user's; nothing inside it may.
     if path.is_symlink():
         raise _wrong(path, "it is a symbolic link")
-    return open_folder(path, report, home)
+    return open_folder(path, report, home, for_secrets=for_secrets)
 
 
 def check_file(path: Path, report: Report) -> None:
@@ -144,26 +145,27 @@ def ensure_file(path: Path, report: Report) -> None:
     check_file(path, report)
 
 
-def find_bytes(path: Path, report: Report) -> bytes | None:
+def find_bytes(path: Path, report: Report, *, for_secrets: bool = False) -> bytes | None:
     """What a file holds after `check_file`, or None if it is missing. Raises DataFolderError."""
     with _translated(path, lies_in_ours=True):
         try:
-            _check_status(path, path.lstat(), report)
+            _check_status(path, path.lstat(), report, for_secrets)
             return _read(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
 
-def save_bytes(path: Path, data: bytes, draft: Path | None = None) -> None:
+def save_bytes(path: Path, data: bytes, draft: Path | None = None, *, for_secrets: bool = False) -> None:
     """Replace a file's content in one step: after a crash it holds the former bytes or the new ones.
 
-    `draft`: what `new_draft` made for it. Raises DataFolderError.
+    `draft`: what `new_draft` made for it. Nothing of what is `for_secrets` is written where others could read
+    it. Raises DataFolderError.
     """
     temporary = draft or _new_draft_path(path)
     with _translated(path, lies_in_ours=True):
         try:
             if draft is None:
-                _create(temporary, data)
+                _create(temporary, data, for_secrets)
             else:
                 _fill(temporary, data)
             temporary.replace(path)
@@ -174,11 +176,11 @@ def save_bytes(path: Path, data: bytes, draft: Path | None = None) -> None:
 
 
 def new_draft(path: Path, size: int) -> Path:
-    """A file of `size` bytes on the disk, for `save_bytes` to fill and to rename. Raises DataFolderError."""
+    """A file of `size` bytes on the disk, for `save_bytes` to fill with a secret. Raises DataFolderError."""
     draft = _new_draft_path(path)
     with _translated(path, lies_in_ours=True):
         try:
-            _create(draft, bytes(size))
+            _create(draft, bytes(size), for_secrets=True)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -213,9 +215,28 @@ def _read(path: Path) -> bytes:
         return file.read()
 
 
-def _create(path: Path, data: bytes) -> None:
+def keeps_modes(folder: Path) -> bool:
+    """Whether the folder's file system keeps a mode that is set, found out with a file that is deleted again.
+
+    Raises OSError.
+    """
+    path = folder / f".modes.{os.urandom(8).hex()}"
+    try:
+        _create(path, b"")
+        path.chmod(FOLDER_MODE)
+        return stat.S_IMODE(path.stat().st_mode) == FOLDER_MODE
+    except PermissionError:
+        return False
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _create(path: Path, data: bytes, for_secrets: bool = False) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
     with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if _HAS_MODES and for_secrets and mode & _TOO_OPEN:
+            raise new_modeless_error(path.parent, mode)
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -246,18 +267,18 @@ def _sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _check_status(path: Path, status: os.stat_result, report: Report) -> None:
+def _check_status(path: Path, status: os.stat_result, report: Report, for_secrets: bool = False) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise _wrong(path, "it is a symbolic link")
     if not stat.S_ISREG(status.st_mode):
         raise _wrong(path, "it is not a regular file")
     _check_owner(path, status, path.parent)
-    _tighten(path, status, FILE_MODE, report)
+    _tighten(path, status, FILE_MODE, report, for_secrets)
 
 
 def _check_owner(path: Path, status: os.stat_result, top: Path) -> None:
     if is_foreign(status):
-        raise new_owner_error(path, status, top)
+        raise new_owner_error(path, status.st_uid, top)
 
 
 def is_foreign(status: os.stat_result) -> bool:
@@ -265,40 +286,21 @@ def is_foreign(status: os.stat_result) -> bool:
     return hasattr(os, "geteuid") and status.st_uid != os.geteuid()
 
 
-def new_owner_error(path: Path, status: os.stat_result, top: Path) -> DataFolderError:
-    """The error for what is somebody else's; `top` is the folder to take over with all that is in it."""
-    owner, us = _find_user(status.st_uid), _find_user(os.geteuid())
-    whose = f"uid {status.st_uid}" if owner is None else f"{owner}, uid {status.st_uid}"
-    # Without a name there is no group to go with it.
-    way_out = (
-        f"If it is yours: sudo chown -R {os.geteuid() if us is None else us + ':'} {shlex.quote(str(top))}"
-    )
-    if os.geteuid() == 0:
-        # It would lock out whose folder it is.
-        way_out = f"Run this without sudo, as {owner or whose}"
-    return DataFolderError(
-        f"{path} cannot be used: it belongs to another user ({whose}).",
-        f"{way_out}; or let PROCORE_LOGIN_HOME name another data folder.",
-    )
-
-
-def _find_user(uid: int) -> str | None:
-    """The name of a user; None where the system knows none."""
-    import pwd
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None
-
-
-def _tighten(path: Path, status: os.stat_result, mode: int, report: Report) -> None:
+def _tighten(path: Path, status: os.stat_result, mode: int, report: Report, for_secrets: bool) -> None:
     former = stat.S_IMODE(status.st_mode)
     if not _HAS_MODES or not former & _TOO_OPEN or _LOOKS_ONLY.get():
         return
     with _translated(path):
-        path.chmod(mode)
-    report(f"{path} was open to other users (mode 0{former:o}); its mode is 0{mode:o} now.")
+        # Some file systems refuse it, and some agree and change nothing (WSL's drives, CIFS, bindfs, vfat).
+        with suppress(PermissionError):
+            path.chmod(mode)
+        now = stat.S_IMODE(path.stat().st_mode)
+    if not now & _TOO_OPEN:
+        report(f"{path} was open to other users (mode 0{former:o}); its mode is 0{now:o} now.")
+        return
+    if for_secrets:
+        raise new_modeless_error(path, now)
+    report(new_modeless_warning(path))
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def _start(plan: Plan, ports: Sequence[int], teller: Teller) -> DemoServer:
     server = DemoServer(
         plan.folder,
         time.time,
-        teller.warn,
+        teller.warn_once,
         ports[0],
         seed=plan.seed,
         conditions=plan.conditions,

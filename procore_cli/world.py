@@ -178,7 +178,7 @@ def _put_online(settings: Settings, clock: Callable[[], float], teller: Teller, 
         return settings
     from procore_cli.demo.server import DemoServer
 
-    server = stack.enter_context(DemoServer(settings.folder, clock, teller.warn))
+    server = stack.enter_context(DemoServer(settings.folder, clock, teller.warn_once))
     return settings.at(server.url)
 
 
@@ -200,7 +200,12 @@ def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
     if not may_exist(database):
         return False
     storage = open_storage(
-        settings.folder, environment, settings.store, tell=teller.say, warn=teller.warn, database=database
+        settings.folder,
+        environment,
+        settings.store,
+        tell=teller.say,
+        warn=teller.warn_once,
+        database=database,
     )
     try:
         return storage.roster.is_known()
@@ -214,7 +219,7 @@ def new_client_secrets(settings: Settings, store: str, teller: Teller) -> Client
     from procore_cli.store.credentials import ClientSecrets
     from procore_cli.store.opening import new_stores
 
-    stores = new_stores(settings.folder, teller.say, teller.warn)
+    stores = new_stores(settings.folder, teller.say, teller.warn_once)
     return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
 
 
@@ -226,7 +231,7 @@ def _new_storage(settings: Settings, teller: Teller, clock: Callable[[], float])
         settings.environment.name,
         settings.store,
         tell=teller.say,
-        warn=teller.warn,
+        warn=teller.warn_once,
         database=settings.database,
         clock=clock,
     )

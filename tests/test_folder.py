@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import platformdirs
@@ -17,6 +18,7 @@ import requests
 
 from procore_cli import ProcoreAuth, folder
 from procore_cli.errors import DataFolderError
+from procore_cli.store.files import SecretFiles, new_file_name
 from tests.cli import Machine
 from tests.provider import Provider
 
@@ -457,3 +459,120 @@ def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(
     assert result.code == 6
     assert f"The database {tmp_path}/hidden/deep/x.db cannot be opened." in result.out + result.err
     assert "bug" not in result.out + result.err
+
+
+@pytest.fixture(params=["ignored", "refused"])
+def modeless(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file system gives everything the mode 0755, whatever is asked of it."""
+    chmod, mkdir, opened = os.chmod, Path.mkdir, os.open
+
+    def change(path: Path, mode: int, **_: object) -> None:
+        if request.param == "refused":
+            raise PermissionError(1, "Operation not permitted")
+
+    def make(path: Path, *arguments: Any, **named: Any) -> None:
+        mkdir(path, *arguments, **named)
+        chmod(path, 0o755)
+
+    def create(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
+        descriptor = opened(path, flags, *arguments, **named)
+        if flags & os.O_CREAT:
+            os.fchmod(descriptor, 0o755)
+        return descriptor
+
+    monkeypatch.setattr(Path, "chmod", change)
+    monkeypatch.setattr(Path, "mkdir", make)
+    monkeypatch.setattr(os, "open", create)
+
+
+KEEPS_NO_MODES = "keeps no modes: other users may be able to read the settings"
+
+
+@pytest.mark.usefixtures("modeless")
+def test_a_mode_that_did_not_stick_is_said_to_be_what_it_is(tmp_path: Path, said: list[str]) -> None:
+    path = folder.open_folder(tmp_path / "data", said.append)
+    folder.open_subfolder(path, "locks", said.append)
+    folder.ensure_file(path / "file", said.append)
+    folder.save_bytes(path / "file", b"data")
+
+    assert folder.find_bytes(path / "file", said.append) == b"data"
+    assert mode_of(path / "file") == 0o755
+    # The same line each time, so that a command says it once.
+    (line,) = set(said)
+    assert KEEPS_NO_MODES in line
+
+
+@pytest.mark.usefixtures("modeless")
+def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("something was written"))
+    home = tmp_path / "data"
+    (home / "secrets").mkdir(parents=True)
+    secret = home / "secrets" / new_file_name("procore-login/demo/client-secret", "client-secret")
+    secret.write_text("hush")
+    secrets = SecretFiles(home, said.append)
+
+    for use in (
+        lambda: secrets.save("procore-login/demo/client-secret", "client-secret", "hush2"),
+        lambda: secrets.load("procore-login/demo/client-secret", "client-secret"),
+        lambda: folder.save_bytes(home / "secrets/other", b"hush2", for_secrets=True),
+    ):
+        with pytest.raises(DataFolderError, match=r"Secrets cannot be kept in .* \(0755\)") as caught:
+            use()
+        assert "PROCORE_LOGIN_HOME" in caught.value.hint
+        assert "/etc/wsl.conf" in caught.value.hint
+
+    assert [path.read_text() for path in (home / "secrets").iterdir()] == ["hush"]
+    secrets.delete("procore-login/demo/client-secret", "client-secret")
+    assert list((home / "secrets").iterdir()) == []
+
+
+@pytest.mark.usefixtures("modeless")
+def test_where_modes_do_not_stick_a_command_with_a_keyring_warns_once(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+
+    results = [
+        machine.run_here(*words)
+        for words in (
+            ("configure", "--client-id", "x", "--no-check"),
+            ("whoami", "--offline"),
+            ("configure", "--show"),
+            ("accounts",),
+        )
+    ]
+
+    assert [result.code for result in results] == [0, 4, 0, 0]
+    assert [result.err.count(KEEPS_NO_MODES) for result in results] == [1, 1, 1, 1]
+    assert "mode is" not in "".join(result.err for result in results)
+
+
+@pytest.mark.usefixtures("modeless")
+def test_where_modes_do_not_stick_the_file_store_is_refused_and_nothing_is_sent(
+    tmp_path: Path, provider: Provider
+) -> None:
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": "file"})
+    machine.point_at(provider)
+
+    result = machine.run_here("signup")
+
+    assert result.code == 6
+    assert "Secrets cannot be kept in" in result.err
+    assert (provider.checks, provider.issued) == ([], [])
+
+
+@pytest.mark.usefixtures("modeless")
+@pytest.mark.parametrize(("store", "status"), [("file", "failed"), ("keyring", "warning")])
+def test_doctor_says_where_modes_do_not_stick(tmp_path: Path, store: str, status: str) -> None:
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": store})
+    machine.run_here("configure", "--client-id", "x", "--no-check")
+    before = sorted(machine.data.rglob("*"))
+
+    result = machine.run_here("doctor", "--offline", "--json")
+
+    (line,) = (line for line in result.json["checks"] if line["name"] == "data folder")
+    assert line["status"] == status
+    assert "keeps no modes" in line["detail"]
+    assert "/etc/wsl.conf" in line["fix"]
+    assert [path for path in sorted(machine.data.rglob("*")) if path.name.startswith(".")] == []
+    assert set(before) <= set(machine.data.rglob("*"))

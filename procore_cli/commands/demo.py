@@ -121,7 +121,7 @@ def reset(teller: Teller) -> None:
 
     with open_world(_asked(), teller, online=False) as world:
         count = forget_sign_ins(world)
-        had_state = file.forget(world.settings.folder, teller.warn)
+        had_state = file.forget(world.settings.folder, teller.warn_once)
     if count:
         teller.say(f"demo: forgot {count} signed-in account{'s' if count > 1 else ''}.")
     if had_state:

@@ -16,7 +16,8 @@ from procore_cli.doctor.check import Check, failed, fine, warning
 from procore_cli.doctor.in_force import DATA_FOLDER
 from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import DataFolderError
-from procore_cli.folder import FILE_MODE, FOLDER_MODE, is_foreign, may_exist, new_owner_error
+from procore_cli.folder import FILE_MODE, FOLDER_MODE, is_foreign, keeps_modes, may_exist
+from procore_cli.folder_faults import new_modeless_error, new_modeless_warning, new_owner_error
 
 _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024
@@ -43,7 +44,9 @@ def check_folder(case: Case) -> Iterator[Check]:
         yield failed("data folder", wrong)
         return
     open_ones = list(_list_open(folder)) if os.name != "nt" else []
-    if open_ones:
+    if open_ones and not keeps_modes(folder):
+        yield _new_modeless(case, folder, open_ones[0][1])
+    elif open_ones:
         yield _new_open(folder, open_ones)
     else:
         mode = stat.S_IMODE(folder.stat().st_mode)
@@ -84,7 +87,7 @@ def _find_wrong_one(path: Path, status: os.stat_result, folder: Path) -> DataFol
         return _new_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return _new_error(path, "it is neither a file nor a folder", f"Remove it, or {_MOVE}.")
-    return new_owner_error(path, status, folder) if is_foreign(status) else None
+    return new_owner_error(path, status.st_uid, folder) if is_foreign(status) else None
 
 
 def _is_strange(case: Case, path: Path, status: os.stat_result) -> bool:
@@ -139,6 +142,14 @@ def _list_open(folder: Path) -> Iterator[tuple[Path, int]]:
         is_usual = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
         if is_usual and mode & _TOO_OPEN:
             yield path, mode
+
+
+def _new_modeless(case: Case, folder: Path, mode: int) -> Check:
+    error = new_modeless_error(folder, mode)
+    if case.settings.store == "file":
+        case.broken.add("data folder")
+        return failed("data folder", error)
+    return warning("data folder", new_modeless_warning(folder), error.hint)
 
 
 def _new_open(folder: Path, found: list[tuple[Path, int]]) -> Check:

@@ -15,6 +15,8 @@ from procore_cli.errors import DataFolderError
 from procore_cli.models import StoreName
 from procore_cli.store.secret_store import GoneError
 
+FOLDER = "secrets"
+
 
 class SecretFiles:
     """A `SecretStore` in `<data folder>/secrets/`."""
@@ -40,7 +42,7 @@ class SecretFiles:
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises DataFolderError."""
         path = self._find_path(service, username)
-        folder.save_bytes(path, text.encode("utf-8"), self._drafts.pop(path, None))
+        folder.save_bytes(path, text.encode("utf-8"), self._drafts.pop(path, None), for_secrets=True)
         folder.delete_drafts(path)
 
     def reserve(self, service: str, username: str, size: int) -> None:
@@ -50,20 +52,21 @@ class SecretFiles:
 
     def load(self, service: str, username: str) -> str | None:
         """The text that was kept, or None. Raises DataFolderError."""
-        raw = folder.find_bytes(self._find_path(service, username), self._report)
+        raw = folder.find_bytes(self._find_path(service, username), self._report, for_secrets=True)
         return None if raw is None else raw.decode("utf-8", "replace")
 
     def delete(self, service: str, username: str) -> None:
         """Remove the text; one that is missing is fine. Raises DataFolderError."""
-        path = self._find_path(service, username)
+        # Even from where others could read it: the sooner the better.
+        path = self._find_path(service, username, for_secrets=False)
         folder.delete_file(path)
         folder.delete_drafts(path)
 
-    def _find_path(self, service: str, username: str) -> Path:
-        return self._open_folder() / new_file_name(service, username)
+    def _find_path(self, service: str, username: str, *, for_secrets: bool = True) -> Path:
+        return self._open_folder(for_secrets) / new_file_name(service, username)
 
-    def _open_folder(self) -> Path:
-        return folder.open_subfolder(self._home, "secrets", self._report)
+    def _open_folder(self, for_secrets: bool) -> Path:
+        return folder.open_subfolder(self._home, FOLDER, self._report, for_secrets=for_secrets)
 
 
 class SecretFilesElsewhere(SecretFiles):
@@ -73,9 +76,9 @@ class SecretFilesElsewhere(SecretFiles):
         """Raises DataFolderError: what is new is kept in our own folder."""
         raise _unreachable(self._home, "it is another data folder")
 
-    def _open_folder(self) -> Path:
+    def _open_folder(self, for_secrets: bool) -> Path:
         check_private(self._home, self._home)
-        secrets = self._home / "secrets"
+        secrets = self._home / FOLDER
         if os.path.lexists(secrets):
             check_private(secrets, self._home)
         return secrets

@@ -26,9 +26,9 @@ class Fuse:
         self.tick: Callable[[], None] = lambda: None
 
     def around(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> None:
+        def run(*arguments: Any, **named: Any) -> None:
             self.tick()
-            real(*arguments)
+            real(*arguments, **named)
             self.tick()
 
         return run
