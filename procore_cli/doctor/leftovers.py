@@ -1,8 +1,13 @@
-"""What runs that ended early left behind: refreshes, entries, drafts; deletes none of it."""
+"""What runs that ended early left behind: refreshes, entries, drafts, and token files that no database lists.
+
+Deletes none of it, and revokes nothing: it may belong to a database that is not here.
+"""
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +16,8 @@ from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, fine, unchecked, warning
 from procore_cli.doctor.database_file import has_our_tables
 from procore_cli.doctor.tokens import mask
+from procore_cli.environments import ENVIRONMENTS
+from procore_cli.errors import StorageError
 
 if TYPE_CHECKING:
     from procore_cli.models import Account
@@ -21,6 +28,9 @@ _NAME = "leftovers"
 # What a write in one step is called until it is whole (procore_cli.folder).
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{16}")
 _DRAFT_AGE_S = 60
+_TOKEN_FILE = re.compile(r"[a-z0-9-]+-[0-9a-f]{32}")
+# So many are named.
+_MOST_NAMED = 3
 
 
 def check_refreshes(case: Case) -> Iterator[Check]:
@@ -40,19 +50,72 @@ def check_refreshes(case: Case) -> Iterator[Check]:
 
 
 def check_leftovers(case: Case) -> Iterator[Check]:
-    """Entries that wait to be deleted, and drafts of files."""
+    """Entries that wait to be deleted, drafts of files, and token files that nothing lists."""
     if "database" in case.broken:
         yield unchecked(_NAME, "the database cannot be used")
         return
     words = [*_list_entries(case), *_list_drafts(case)]
-    if not words:
-        yield fine(_NAME, "none")
-        return
-    yield warning(
-        _NAME,
-        f"{', '.join(words)}. They are not used, and do no harm.",
-        "The next sign-in or sign-out deletes the entries that can be reached; remove drafts with rm.",
-    )
+    strays = _list_strays(case)
+    details, fixes = [], []
+    if words:
+        details.append(f"{', '.join(words)}. They are not used, and do no harm.")
+        fixes.append(
+            "The next sign-in or sign-out deletes the entries that can be reached; remove drafts with rm."
+        )
+    if strays:
+        details.append(
+            f"{len(strays)} token {'file' if len(strays) == 1 else 'files'} that no database here lists"
+            f" ({_name(strays)}). Tokens in there may still live at Procore."
+        )
+        fixes.append(
+            "If they are of no other database (PROCORE_LOGIN_DB): revoke the app at Procore (My Profile"
+            f" Settings, tab My Connected Apps), then rm {shlex.join(map(str, strays[:_MOST_NAMED]))}"
+        )
+    yield warning(_NAME, " ".join(details), " ".join(fixes)) if details else fine(_NAME, "none")
+
+
+def _list_strays(case: Case) -> list[Path]:
+    """Token files that no database in the data folder lists, nor the one in force."""
+    from procore_cli.store import credentials
+    from procore_cli.store.files import FOLDER, list_file_names, new_file_name
+
+    home = case.settings.folder
+    # Before the databases: what is written meanwhile is listed by then.
+    found = _find_files(home / FOLDER)
+    listed = {new_file_name(credentials.new_service(e), credentials.USERNAME) for e in ENVIRONMENTS}
+    databases = {case.settings.database, *(home / f"{name}.db" for name in ENVIRONMENTS)}
+    for path in (each for each in databases if found and os.path.lexists(each)):
+        names = _find_names(case, path)
+        listed.update(*(list_file_names(*entry) for entry in names or ()))
+        if names is None:
+            # Whatever it lists is no stray.
+            found = [each for each in found if not each.name.startswith(f"{path.stem}-")]
+    # One that is deleted is taken off the list afterwards.
+    return [path for path in found if path.name not in listed and os.path.lexists(path)]
+
+
+def _find_names(case: Case, path: Path) -> list[tuple[str, str]] | None:
+    """The entries that a database lists, None where it cannot be read."""
+    from procore_cli.store import entries
+    from procore_cli.store.database import Database
+
+    try:
+        with Database(path, case.teller.trace, is_ours=True).looking() as rows:
+            return entries.list_names(rows)
+    except StorageError:
+        return None
+
+
+def _find_files(place: Path) -> list[Path]:
+    try:
+        return sorted(path for path in place.iterdir() if _TOKEN_FILE.fullmatch(path.name))
+    except OSError:
+        return []
+
+
+def _name(paths: list[Path]) -> str:
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return f"{', '.join(map(str, paths[:_MOST_NAMED]))}{more}"
 
 
 def _list_interrupted(case: Case) -> Iterator[str]:

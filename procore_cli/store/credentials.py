@@ -44,7 +44,7 @@ class ClientSecrets:
         """Keep a secret and read it back; the environment's former one is replaced."""
         wanted = StoredSecret(self._environment, client_id, login_origin, secret)
         text = json.dumps([FORMAT, client_id, login_origin, secret])
-        self._stores(self._store).save(_new_service(self._environment), USERNAME, text)
+        self._stores(self._store).save(new_service(self._environment), USERNAME, text)
         if self.find() != wanted:
             raise KeyringError(
                 f"The {self._store} store did not keep the client secret of {self._environment}.",
@@ -54,18 +54,18 @@ class ClientSecrets:
     def find(self, environment: str | None = None) -> StoredSecret | None:
         """The secret of this environment, or of the one named; None if there is none, or it is damaged."""
         name = environment or self._environment
-        text = self._stores(self._store).load(_new_service(name), USERNAME)
+        text = self._stores(self._store).load(new_service(name), USERNAME)
         return None if text is None else _read_text(name, text)
 
     def is_damaged(self, environment: str | None = None) -> bool:
         """Whether something is kept for this environment, or the one named, that cannot be read."""
         name = environment or self._environment
-        text = self._stores(self._store).load(_new_service(name), USERNAME)
+        text = self._stores(self._store).load(new_service(name), USERNAME)
         return text is not None and _read_text(name, text) is None
 
     def prove(self) -> None:
         """Write, read back and delete a value that means nothing; the secrets stay as they are."""
-        store, service = self._stores(self._store), _new_service(self._environment)
+        store, service = self._stores(self._store), new_service(self._environment)
         wanted = os.urandom(_PROOF_BYTES).hex()
         try:
             store.save(service, _PROOF, wanted)
@@ -81,14 +81,15 @@ class ClientSecrets:
 
     def delete(self) -> bool:
         """Remove the environment's secret; False if there was none."""
-        store, service = self._stores(self._store), _new_service(self._environment)
+        store, service = self._stores(self._store), new_service(self._environment)
         if store.load(service, USERNAME) is None:
             return False
         store.delete(service, USERNAME)
         return True
 
 
-def _new_service(environment: str) -> str:
+def new_service(environment: str) -> str:
+    """The keyring service of an environment's client secret."""
     return f"procore-login/{environment}/client-secret"
 
 

@@ -54,6 +54,14 @@ def list_live(rows: Rows, environment: str) -> dict[int | None, Entry]:
     return {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
 
 
+def list_names(rows: Rows) -> list[tuple[str, str]]:
+    """The environment and the name of every entry; none in a file that has no such list."""
+    if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_entries'"):
+        return []
+    found = rows.run("SELECT environment, name FROM procore_login_entries")
+    return [(str(environment), str(name)) for environment, name in found]
+
+
 def is_kept(rows: Rows, name: str) -> bool:
     """Whether something may lie under a name."""
     return bool(rows.run("SELECT 1 FROM procore_login_entries WHERE name = ? AND parts IS NOT 0", (name,)))

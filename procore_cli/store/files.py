@@ -13,6 +13,7 @@ from pathlib import Path
 from procore_cli import folder
 from procore_cli.errors import DataFolderError
 from procore_cli.models import StoreName
+from procore_cli.store import parts
 from procore_cli.store.secret_store import GoneError
 
 FOLDER = "secrets"
@@ -112,6 +113,12 @@ def _words(home: Path, why: str) -> tuple[str, str]:
         f"The data folder {home}, where tokens of this database lie, cannot be used: {why}.",
         "Make it reachable again, or sign in again: procore-login signin",
     )
+
+
+def list_file_names(environment: str, name: str) -> set[str]:
+    """Every file that an entry of that name may lie in."""
+    services = (parts.new_service(environment, name, number) for number in range(1, parts.MAX_PARTS + 1))
+    return {new_file_name(service, parts.USERNAME) for service in services}
 
 
 def new_file_name(service: str, username: str) -> str:

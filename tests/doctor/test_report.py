@@ -220,6 +220,82 @@ def test_leftovers_are_counted(home: Machine) -> None:
     assert "1 entry of former tokens, not deleted yet, 1 draft" in report["leftovers"].detail
 
 
+@pytest.fixture
+def filed(machine: Machine, people: People) -> Machine:
+    """Somebody is signed in to production and to sandbox, and a client secret is kept; all of it in files."""
+    machine.point_at(people)
+    people.sign_in(machine, JOE, store="file")
+    people.sign_in(machine, JOE, "sandbox", store="file")
+    secrets = open_storage(machine.data, "federal", "file", tell=print, warn=print).client_secrets
+    secrets.save("id", "https://login.procoregov.com", "hush")
+    return machine
+
+
+def files_of(machine: Machine, environment: str) -> list[str]:
+    return sorted(str(path) for path in (machine.data / "secrets").glob(f"{environment}-*"))
+
+
+def test_what_some_database_lists_is_no_stray(filed: Machine, tmp_path: Path) -> None:
+    assert run_doctor(filed)["leftovers"].detail == "none"
+
+    (filed.data / DATABASE).rename(tmp_path / "named.db")
+    filed.variables["PROCORE_LOGIN_DB"] = str(tmp_path / "named.db")
+
+    assert run_doctor(filed)["leftovers"].detail == "none"
+    assert run_doctor(filed, "--env", "sandbox")["leftovers"].detail == "none"
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced", "restored"])
+@pytest.mark.parametrize("environment", ["production", "monthly"])
+def test_token_files_that_no_database_lists_are_named_and_left_alone(
+    filed: Machine, people: People, how: str, environment: str
+) -> None:
+    path = filed.data / DATABASE
+    if how == "restored":
+        run_sql(path, "DELETE FROM procore_login_entries")
+    else:
+        path.unlink()
+    if how == "replaced":
+        run_sql(path, "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))")
+        path.chmod(0o600)
+    before = {each: each.read_bytes() for each in filed.data.rglob("*") if each.is_file()}
+    alive = people.count_alive()
+
+    report = run_doctor(filed, "--env", environment, "--offline")
+
+    (stray,) = files_of(filed, "production")
+    assert report["leftovers"].status == "warning"
+    assert report["leftovers"].detail == (
+        f"1 token file that no database here lists ({stray}). Tokens in there may still live at Procore."
+    )
+    assert report["leftovers"].fix.endswith(f"then rm {stray}")
+    # The proof of the keyring is listed in the database in force.
+    before.pop(filed.data / f"{environment}.db", None)
+    assert {each: each.read_bytes() for each in before} == before
+    assert people.count_alive() == alive
+
+
+def test_many_strays_are_counted_and_three_of_them_named(filed: Machine) -> None:
+    for number in range(50):
+        (filed.data / "secrets" / f"federal-{number:032x}").touch(mode=0o600)
+
+    report = run_doctor(filed)
+
+    assert report["leftovers"].detail.startswith("50 token files that no database here lists (")
+    assert " and 47 more). " in report["leftovers"].detail
+    assert report["leftovers"].detail.count("federal-") == report["leftovers"].fix.count("federal-") == 3
+
+
+def test_what_a_database_lists_that_cannot_be_read_is_not_called_a_stray(filed: Machine) -> None:
+    (filed.data / "sandbox.db").write_bytes(b"no database")
+    (filed.data / DATABASE).unlink()
+
+    report = run_doctor(filed)
+
+    assert files_of(filed, "production")[0] in report["leftovers"].detail
+    assert "secrets/sandbox-" not in report["leftovers"].detail
+
+
 def add_entry(machine: Machine, kind: str, state: str, procore_id: int) -> None:
     run_sql(
         machine.data / DATABASE,
