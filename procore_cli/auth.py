@@ -59,11 +59,11 @@ class ProcoreAuth:
     """The `auth=` of requests and httpx: attaches a valid access token, and the company's id if there is one.
 
     Both go to the environment's API origin (scheme, host, port) alone; a request to any other is left as it
-    is. With requests a 401 is answered by one refresh and one repetition, if the body can be sent again.
-    httpx repeats nothing, and where it follows a redirect to another host (follow_redirects=True), it takes
-    the company's id along, though not the token. Keep one for many calls, in many threads and forked
-    processes: the token stays in memory as long as it is valid. It acts for one account, the current one of
-    its first call unless one is named.
+    is, which the logger `procore_cli` says once for each origin. With requests a 401 is answered by one
+    refresh and one repetition, if the body can be sent again. httpx repeats nothing, and where it follows a
+    redirect to another host (follow_redirects=True), it takes the company's id along, though not the token.
+    Keep one for many calls, in many threads and forked processes: the token stays in memory as long as it is
+    valid. It acts for one account, the current one of its first call unless one is named.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class ProcoreAuth:
         settings, bearers = self._open()
         origin = find_origin(settings.environment.api_url)
         if not is_at(str(sent.url), origin):
+            _say_refused(str(sent.url), origin, settings.environment.name)
             return request
         hears_of_401 = hasattr(sent, "register_hook")
         token = bearers.find() if hears_of_401 else bearers.find_checked()
@@ -132,6 +133,19 @@ class ProcoreAuth:
                 " procore-login exec --env demo -- ...",
             )
         return settings, Bearers(self._asked, settings, self._min_ttl_s, TELLER, time.time)
+
+
+def _say_refused(url: str, origin: str, name: str) -> None:
+    """Tell once for each origin why a request carries no token; path and query are nobody's business."""
+    from procore_cli.logged import TELLER
+
+    try:
+        other = find_origin(url)
+    except ValueError:
+        other = "an address that is none"
+    if other == origin:
+        other += " with more than host and port in its address"
+    TELLER.warn_once(f"{name}: a request to {other} carries no token; ProcoreAuth is for {origin} alone.")
 
 
 def _begin_anew_in_child() -> None:

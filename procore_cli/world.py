@@ -82,7 +82,7 @@ class World:
         from procore_cli.procore.api import Api
 
         environment = self._environment
-        return Api(self._transport, environment)
+        return Api(self._transport, environment, self.settings.company)
 
     def prepare(self) -> None:
         """Load what a sign-in needs once the browser is back, so that nobody waits for it then."""

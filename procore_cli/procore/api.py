@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procore_cli.environments import COMPANIES_PATH, ME_PATH
+from procore_cli.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.procore.answers import read_me
+from procore_cli.procore.answers import Answer, read_me
 from procore_cli.urls import is_at
 
 if TYPE_CHECKING:
@@ -17,35 +17,27 @@ if TYPE_CHECKING:
 
 # As many as a page can have.
 _MOST_COMPANIES = 1000
+# Not there, not yours, not like this: any of them may be about the company that a call names.
+_REFUSALS = frozenset((400, 403, 404))
 
 
 class Api:
-    """One environment's API."""
+    """One environment's API; `/me` and the companies are asked for `company`, if there is one."""
 
-    def __init__(self, transport: Transport, environment: Environment) -> None:
+    def __init__(self, transport: Transport, environment: Environment, company: int | None = None) -> None:
         self._transport = transport
         self._environment = environment
+        self._company = company
 
     def me(self, access_token: str) -> Me:
         """Whose token it is. Raises TokenRefusedError for a 401, and what `Transport.request` raises."""
-        answer = self._transport.request(
-            "GET",
-            self._environment.api_url + ME_PATH,
-            environment=self._environment,
-            bearer=access_token,
-        )
-        return read_me(answer, self._environment, (access_token,))
+        return read_me(self._ask(ME_PATH, access_token), self._environment, (access_token,))
 
     def companies(self, access_token: str) -> list[Company]:
         """The companies that the account sees. Raises UnexpectedAnswerError, and as `Transport.request`."""
         from procore_cli.procore.companies import read_companies
 
-        answer = self._transport.request(
-            "GET",
-            f"{self._environment.api_url}{COMPANIES_PATH}?per_page={_MOST_COMPANIES}",
-            environment=self._environment,
-            bearer=access_token,
-        )
+        answer = self._ask(f"{COMPANIES_PATH}?per_page={_MOST_COMPANIES}", access_token)
         return read_companies(answer, self._environment, (access_token,))
 
     def open(self, call: Call, access_token: str) -> Stream:
@@ -71,6 +63,26 @@ class Api:
     def is_own(self, url: str) -> bool:
         """Whether a URL is at the API's origin."""
         return is_at(url, self._environment.api_url)
+
+    def _ask(self, path: str, access_token: str) -> Answer:
+        """The answer for the company; where that is refused, the one without, if a person may have it."""
+        if self._company is None:
+            return self._get(path, access_token, {})
+        answer = self._get(path, access_token, {COMPANY_HEADER: str(self._company)})
+        if answer.status in _REFUSALS:
+            without = self._get(path, access_token, {})
+            # A service account needs a company: then the first refusal says what is wrong.
+            return without if 200 <= without.status < 300 else answer
+        return answer
+
+    def _get(self, path: str, access_token: str, headers: dict[str, str]) -> Answer:
+        return self._transport.request(
+            "GET",
+            self._environment.api_url + path,
+            environment=self._environment,
+            bearer=access_token,
+            headers=headers,
+        )
 
     def _find_redirected(self, call: Call, stream: Stream) -> Call | None:
         from procore_cli.procore.redirects import find_redirected

@@ -90,6 +90,7 @@ class Transport:
         environment: Environment,
         form: str | None = None,
         bearer: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One exchange: a `form` goes to the login origin only, a `bearer` to the API origin only.
 
@@ -100,7 +101,8 @@ class Transport:
         check_destination(url, environment, form, bearer)
         proxy = find_proxy(url, self._environ)
         route = Route(environment.name, _host_of(url), proxy and _host_of(proxy), self._ca_bundle)
-        call = Call(method, url, {} if form is None else {"Content-Type": _FORM_TYPE})
+        form_header = {} if form is None else {"Content-Type": _FORM_TYPE}
+        call = Call(method, url, {**(headers or {}), **form_header})
         request = new_request(call, _new_auth(bearer))
         if form is not None:
             request.prepare_body(form, None)

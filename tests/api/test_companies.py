@@ -11,8 +11,9 @@ import pytest
 from procore_cli.procore.companies import find_company
 from procore_cli.procore.stream import Call
 from tests.api.api_machine import Caller, assert_ended
-from tests.api.api_server import ApiServer, Reply
+from tests.api.api_server import ApiServer, Reply, Seen
 from tests.cli import Machine
+from tests.provider import JOE
 from tests.terminal import Terminal
 
 NOT_CONNECTED = {"errors": ["App is not connected to this company."]}
@@ -148,6 +149,22 @@ def test_the_companies_are_asked_for_with_the_same_token(call: Caller, api: ApiS
     call("projects", "--company", "5")
 
     assert [seen.headers["authorization"] for seen in api.requests] == [f"Bearer {token}"] * 2
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_whoami_is_asked_for_the_company_in_force(call: Caller, api: ApiServer, is_refused: bool) -> None:
+    def play(seen: Seen) -> Reply:
+        named = "procore-company-id" in seen.headers
+        return Reply(403, NOT_CONNECTED) if named and is_refused else Reply(200, JOE)
+
+    api.plays["/rest/v1.0/me"] = play
+    call.machine.variables["PROCORE_COMPANY_ID"] = "22222"
+
+    result = call.machine.run_here("whoami", "--json")
+
+    assert (result.code, result.json["email"], result.json["company"]) == (0, JOE["login"], 22222)
+    named = [seen.headers.get("procore-company-id") for seen in api.requests]
+    assert named == ["22222", None][: 1 + is_refused]
 
 
 def test_as_many_companies_are_asked_for_as_a_page_can_have(call: Caller, api: ApiServer) -> None:

@@ -146,6 +146,54 @@ def test_me_is_asked_at_the_api_host_with_the_bearer(mocked, new_transport):
     assert mocked.calls[0].request.headers["Authorization"] == "Bearer the-token"
 
 
+ASKED_FOR_A_COMPANY = [
+    ("/rest/v1.0/me", {"id": 11111, "login": "joecontractor@procore.com"}, lambda api: api.me("t").id),
+    ("/rest/v1.0/companies", [{"id": 11111, "name": "A"}], lambda api: api.companies("t")[0].id),
+]
+
+
+@pytest.mark.parametrize(("path", "content", "ask"), ASKED_FOR_A_COMPANY)
+@pytest.mark.parametrize(
+    ("company", "statuses", "sent"),
+    [
+        (None, [200], [None]),
+        (22222, [200], ["22222"]),
+        (22222, [400, 200], ["22222", None]),
+        (22222, [403, 200], ["22222", None]),
+        (22222, [404, 200], ["22222", None]),
+    ],
+)
+def test_me_and_the_companies_are_asked_for_the_company_and_once_more_without_it(
+    mocked, new_transport, path, content, ask, company, statuses, sent
+):
+    for status in statuses:
+        answer = content if status == 200 else {"errors": ["App is not connected to this company."]}
+        mocked.get(PRODUCTION.api_url + path, status=status, json=answer)
+
+    assert ask(Api(new_transport(), PRODUCTION, company)) == 11111
+
+    requests = [call.request for call in mocked.calls]
+    assert [request.headers.get("Procore-Company-Id") for request in requests] == sent
+    assert {request.headers["Authorization"] for request in requests} == {"Bearer t"}
+
+
+@pytest.mark.parametrize(("path", "content", "ask"), ASKED_FOR_A_COMPANY)
+@pytest.mark.parametrize(
+    ("company", "statuses", "shown"),
+    [(22222, [403, 400], 403), (None, [403], 403), (22222, [500], 500), (22222, [429], 429)],
+)
+def test_what_a_company_was_refused_for_is_said_where_it_cannot_be_left_out(
+    mocked, new_transport, path, content, ask, company, statuses, shown
+):
+    for status in statuses:
+        mocked.get(PRODUCTION.api_url + path, status=status, json={"errors": f"because {status}"})
+
+    with pytest.raises(UnexpectedAnswerError, match=f"{shown}.* because {shown}|{shown} .because {shown}"):
+        ask(Api(new_transport(), PRODUCTION, company))
+
+    assert len(mocked.calls) == len(statuses)
+
+
 def test_me_tells_a_refused_token_apart(mocked, new_transport):
     mocked.get("https://api.procore.com/rest/v1.0/me", status=401, json={"error": "the-token"})
     with pytest.raises(TokenRefusedError) as caught:

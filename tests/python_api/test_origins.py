@@ -46,6 +46,31 @@ def test_another_origin_gets_nothing(
     assert provider.count("/oauth/token") == 1
 
 
+def test_each_origin_that_gets_no_token_is_logged_once_without_path_and_query(
+    machine: Machine, api: ApiServer, other: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    auth = ProcoreAuth()
+    for url in (
+        f"{other.url}/hush-path?code=hush",
+        other.url,
+        "https://joe:hush@example.com/",
+        "https://[x/",
+    ):
+        auth(requests.Request("GET", url))
+    auth(requests.Request("GET", api.url.replace("//", "//joe:hush@")))
+
+    records = [record for record in caplog.records if "carries no token" in record.getMessage()]
+    said = [(record.name, record.levelname, record.getMessage()) for record in records]
+    assert [(name, level) for name, level, _ in said] == [("procore_cli", "WARNING")] * 4
+    alone = f"carries no token; ProcoreAuth is for {api.url} alone."
+    assert [message for _, _, message in said] == [
+        f"production: a request to {other.url} {alone}",
+        f"production: a request to https://example.com {alone}",
+        f"production: a request to an address that is none {alone}",
+        f"production: a request to {api.url} with more than host and port in its address {alone}",
+    ]
+
+
 @pytest.mark.parametrize("is_refused_first", [False, True])
 def test_a_redirect_elsewhere_takes_neither_token_nor_company_along(
     machine: Machine, provider: Provider, api: ApiServer, other: ApiServer, is_refused_first: bool
