@@ -37,9 +37,9 @@ class ApiCommand(ExplainedCommand):
     cls=ApiCommand,
     variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID", "PROCORE_ACCESS_TOKEN"),
     codes={"4": "somebody has to sign in (again)", "5": "Procore answered with an error, or was not reached"},
-    epilog="Example: procore-login api projects --company 123 --paginate --jsonl",
+    epilog="Example: procore-login api companies/123/projects --company 123 --paginate --jsonl",
 )
-@click.argument("path", shell_complete=options.complete_words("me", "companies", "projects"))
+@click.argument("path", shell_complete=options.complete_words("me", "companies"))
 @click.option(
     "-X",
     "--method",

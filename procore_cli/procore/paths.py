@@ -23,7 +23,7 @@ _PARAMETER = r"\s*;\s*([^\s;,=<>\"]+)(?:\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,
 _LINK = re.compile(rf"\s*(?:,\s*)?<([^<>]*)>((?:{_PARAMETER})*)")
 _PARAMETERS = re.compile(_PARAMETER)
 _LONGEST_LINK = 8 * 1024
-_EXAMPLE = "A good one is /rest/v1.0/companies, or projects for /rest/v1.0/projects."
+_EXAMPLE = "A good one is /rest/v1.0/companies, or companies for short."
 
 
 class _FaultError(ValueError):
