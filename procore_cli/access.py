@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from procore_cli import revocation
+from procore_cli import expiry, revocation
 from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import (
     MissingCredentialsError,
@@ -17,7 +17,6 @@ from procore_cli.errors import (
     TokenRefusedError,
     WrongPersonError,
 )
-from procore_cli.expiry import is_expired, is_renewal_due
 from procore_cli.models import Account, Profile, User
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def keep_valid(
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    is_due = loaded.tokens.access_token == refused or is_renewal_due(
+    is_due = loaded.tokens.access_token == refused or expiry.is_renewal_due(
         loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s
     )
     if not is_due and not loaded.is_suspect:
@@ -105,7 +104,7 @@ def ask_me(world: World, account: Account) -> tuple[Account, Loaded]:
     Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
     """
     loaded = first = load(world, account)
-    if is_expired(first.tokens, world.clock()):
+    if expiry.is_renewal_due(first.tokens, first.entry.created_at, world.clock(), 0):
         loaded = renew(world, account, first)
     try:
         me = world.api.me(loaded.tokens.access_token)
@@ -123,6 +122,15 @@ def ask_me(world: World, account: Account) -> tuple[Account, Loaded]:
             f"Run {sign_in_command(world)}",
         )
     return world.vault.remember(account, me), loaded
+
+
+def find_shown_end(world: World, account: Account) -> int | None:
+    """When the account's access token ends (seconds, UTC), as the database alone tells it to people.
+
+    Raises SignInNeededError if it has none.
+    """
+    live = world.roster.find_live(account)
+    return expiry.find_shown_end(live.expires_at, live.created_at, world.clock())
 
 
 def new_profile(world: World, account: Account, expires_at: int | None) -> Profile:

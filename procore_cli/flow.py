@@ -102,7 +102,7 @@ def whoami(world: World) -> Profile:
 def whoami_offline(world: World) -> Profile:
     """Who is signed in, by the database alone. Raises SignInNeededError."""
     account = access.find_account(world)
-    return access.new_profile(world, account, world.roster.find_expiry(account))
+    return access.new_profile(world, account, access.find_shown_end(world, account))
 
 
 def refresh(world: World) -> Profile:
@@ -147,7 +147,11 @@ def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenS
     from procore_cli.grants import TokenSet
 
     return TokenSet(
-        answer.access_token, answer.refresh_token, answer.expires_at, world.settings.binding(app.client_id)
+        answer.access_token,
+        answer.refresh_token,
+        answer.expires_at,
+        world.settings.binding(app.client_id),
+        answer.lifetime_s,
     )
 
 

@@ -34,13 +34,15 @@ class TokenAnswer:
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     expires_at: int | None
+    lifetime_s: int | None = None
 
 
 @dataclass(frozen=True)
 class TokenSet:
-    """What is kept for an account."""
+    """What is kept for an account; `lifetime_s` is None in what 0.1.0 kept, too."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     expires_at: int | None
     binding: Binding
+    lifetime_s: int | None = None

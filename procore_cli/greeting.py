@@ -94,11 +94,12 @@ def _describe(name: str, accounts: Sequence[Listed], now: float) -> Iterator[str
 def _state(listed: Listed, now: float) -> str:
     if not listed.is_signed_in:
         return "Procore refused its tokens: sign in again" if listed.is_refused else "signed out"
-    if listed.expires_at is None:
+    expires_at = listed.find_shown_end(now)
+    if expires_at is None:
         return "signed in, until Procore refuses the token"
-    if listed.expires_at <= now:
+    if expires_at <= now:
         return "signed in; the token has expired, the next command renews it"
-    return f"signed in, the token is valid for {tables.lifetime(listed.expires_at - now)}"
+    return f"signed in, the token is valid for {tables.lifetime(expires_at - now)}"
 
 
 def _find_steps(settings: Settings, known: Mapping[str, Sequence[Listed]]) -> list[Step]:

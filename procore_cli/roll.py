@@ -91,7 +91,7 @@ def switch(world: World, who: str) -> Profile:
     world.teller.say(
         f"The current account of {world.settings.environment.name} is {account.user.label}{was}."
     )
-    return access.new_profile(world, account, world.roster.find_expiry(account))
+    return access.new_profile(world, account, access.find_shown_end(world, account))
 
 
 def _list(world: World, *, with_strangers: bool) -> list[Listed]:
@@ -104,8 +104,9 @@ def _list(world: World, *, with_strangers: bool) -> list[Listed]:
 
 
 def _new_line(world: World, listed: Listed, problem: ProcoreLoginError | None = None) -> Line:
-    profile = access.new_profile(world, listed.account, listed.expires_at)
-    return Line(profile, world.clock(), listed.is_current, listed.is_signed_in, listed.is_refused, problem)
+    now = world.clock()
+    profile = access.new_profile(world, listed.account, listed.find_shown_end(now))
+    return Line(profile, now, listed.is_current, listed.is_signed_in, listed.is_refused, problem)
 
 
 def _check(world: World, listed: Listed) -> ProcoreLoginError | None:

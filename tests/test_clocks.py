@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli import running
 from procore_cli.tables import utc
 from tests.cli import Machine
 from tests.moments import LIFETIME_S, NOW, YEAR_S, Clock, set_clock
@@ -76,7 +77,50 @@ def test_a_token_that_only_seems_to_live_since_the_clock_went_back_costs_one_ref
 
     assert_ended(asked)
     assert asked.json["expires_at"] == utc(NOW - YEAR_S + LIFETIME_S)
-    assert (refreshes(provider), provider.count("/rest/v1.0/me")) == (1, 3)
+    assert (refreshes(provider), provider.count("/rest/v1.0/me")) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "command", [("token",), ("whoami",), ("api", "me"), ("exec", "--env", "production", "--", "true")]
+)
+@pytest.mark.parametrize("is_corrected_before_the_save", [False, True])
+def test_after_a_sign_in_with_the_clock_six_hours_ahead_every_command_renews_once(
+    tmp_path: Path,
+    provider: Provider,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    is_corrected_before_the_save: bool,
+) -> None:
+    def correct(_: Request) -> None:
+        if is_corrected_before_the_save:
+            clock.now = NOW
+        del provider.script["/rest/v1.0/me"]
+
+    for way_out in ("become", "end_like"):
+        monkeypatch.setattr(running, way_out, lambda *_: None)
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    clock.now = NOW + 6 * 3600
+    provider.script["/rest/v1.0/me"] = correct
+    assert sign_in(machine).code == 0
+    # Half of the token's life later it still is alive, whatever the clock says.
+    clock.now = NOW + LIFETIME_S // 2
+
+    for _ in range(2):
+        assert_ended(machine.run_here(*command))
+
+    assert refreshes(provider) == 1
+    shown = machine.run_here("whoami", "--offline", "--json")
+    assert shown.json["expires_at"] == utc(NOW + LIFETIME_S // 2 + LIFETIME_S)
+
+
+def test_an_end_that_cannot_be_is_shown_as_over(machine: Machine, clock: Clock) -> None:
+    clock.now -= 6 * 3600
+
+    assert f"Token\texpired at {utc(int(clock.now))}" in machine.run_here("whoami", "--offline").out
+    assert machine.run_here("accounts").out.rstrip().endswith("\texpired")
+    assert "token has expired" in machine.run_here("doctor", "--offline").out
 
 
 def test_more_life_than_any_token_has_does_not_loop_after_the_clock_went_back(

@@ -72,19 +72,19 @@ def _check(case: Case, listed: Listed) -> Check:
         return warning(name, f"{who}: its tokens cannot be read: {error.message}", error.hint)
     if tokens is None:
         return warning(name, f"{who}: its tokens are not in the store any more.", f"Sign in again: {again}")
-    return _judge(case, name, who, tokens)
+    return _judge(case, name, who, tokens, listed.issued_at)
 
 
-def _judge(case: Case, name: str, who: str, tokens: TokenSet) -> Check:
+def _judge(case: Case, name: str, who: str, tokens: TokenSet, issued_at: int) -> Check:
     from procore_cli.credentials import check_tokens
-    from procore_cli.expiry import is_expired
+    from procore_cli.expiry import is_renewal_due
     from procore_cli.tables import time_left
 
     try:
         check_tokens(case.settings, tokens.binding)
     except BindingError as error:
         return warning(name, f"{who}: {error.message}", error.hint)
-    is_over = is_expired(tokens, case.clock())
+    is_over = is_renewal_due(tokens, issued_at, case.clock(), 0)
     if is_over and not tokens.refresh_token:
         what = f"{who}: its access token has expired, and Procore gave no refresh token."
         return warning(name, what, f"Sign in again: procore-login signin --env {case.name}")

@@ -60,8 +60,10 @@ def read_token_answer(
     access_token = _read_token(content, "access_token", environment)
     if access_token is None:
         raise _senseless(environment, "no access token")
-    expires_at = _read_expiry(content, environment, now)
-    return TokenAnswer(access_token, _read_token(content, "refresh_token", environment), expires_at)
+    refresh_token = _read_token(content, "refresh_token", environment)
+    lifetime_s = _read_lifetime(content, environment)
+    expires_at = None if lifetime_s is None else int(now) + lifetime_s
+    return TokenAnswer(access_token, refresh_token, expires_at, lifetime_s)
 
 
 def read_me(answer: Answer, environment: Environment, sent: Collection[str] = ()) -> Me:
@@ -168,13 +170,13 @@ def _read_token(content: dict[str, object], key: str, environment: Environment) 
     return token
 
 
-def _read_expiry(content: dict[str, object], environment: Environment, now: float) -> int | None:
+def _read_lifetime(content: dict[str, object], environment: Environment) -> int | None:
     lifetime_s = content.get("expires_in")
     if lifetime_s is None:
         return None
     if isinstance(lifetime_s, bool) or not isinstance(lifetime_s, (int, float)):
         raise _senseless(environment, "an expires_in that is not a number")
-    return int(now) + int(min(max(0, lifetime_s), _LONGEST_LIFETIME_S))
+    return int(min(max(0, lifetime_s), _LONGEST_LIFETIME_S))
 
 
 def find_error_code(body: bytes) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
+from procore_cli.expiry import find_shown_end
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account, User
 from procore_cli.store.entry import Entry
@@ -47,7 +48,7 @@ class SignedOut(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A line of the list of accounts; `expires_at` is the live token's end (seconds, UTC).
+    """A line of the list of accounts; the live token's end and beginning are seconds (UTC).
 
     `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:
     Procore refused its last refresh token.
@@ -59,3 +60,8 @@ class Listed(NamedTuple):
     is_signed_in: bool
     is_refused: bool
     expires_at: int | None
+    issued_at: int
+
+    def find_shown_end(self, now: float) -> int | None:
+        """`expires_at` as people are told it at `now`."""
+        return find_shown_end(self.expires_at, self.issued_at, now)

@@ -158,7 +158,9 @@ class Refresh:
             raise
         # RFC 6749, section 6: without a new refresh token the old one goes on.
         refresh_token = answer.refresh_token or former.refresh_token
-        return TokenSet(answer.access_token, refresh_token, answer.expires_at, former.binding)
+        return TokenSet(
+            answer.access_token, refresh_token, answer.expires_at, former.binding, answer.lifetime_s
+        )
 
     def _bury_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""

@@ -78,11 +78,15 @@ class Roster:
 
         Raises SignInNeededError if it has none.
         """
+        return self.find_live(account).expires_at
+
+    def find_live(self, account: Account) -> Entry:
+        """The entry of the account's tokens. Raises SignInNeededError if it has none."""
         with self._database.reading() as rows:
             live = entries.find_live(rows, self.environment, account.user.procore_id)
         if live is None:
             raise self.new_signed_out_error(account)
-        return live.expires_at
+        return live
 
     def is_known(self) -> bool:
         """Whether the environment remembers anybody in this database."""
@@ -155,6 +159,7 @@ def _new_listed(
         is_signed_in=entry is not None,
         is_refused=entry is None and failures.find_refusal(account) is not None,
         expires_at=entry.expires_at if entry else None,
+        issued_at=entry.created_at if entry else 0,
     )
 
 

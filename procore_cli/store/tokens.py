@@ -20,6 +20,7 @@ def new_text(tokens: TokenSet) -> str:
         "access_token": tokens.access_token,
         "refresh_token": tokens.refresh_token,
         "expires_at": tokens.expires_at,
+        "lifetime_s": tokens.lifetime_s,
         "binding": tokens.binding._asdict(),
     }
     return json.dumps(found, separators=(",", ":"))
@@ -41,6 +42,8 @@ def _read(found: dict[str, Any]) -> TokenSet:
         _checked(found["refresh_token"], str, type(None)),
         _checked(found["expires_at"], int, type(None)),
         Binding(*(_checked(binding[key], str) for key in ("client_id", "login_origin", "api_origin"))),
+        # 0.1.0 did not keep it.
+        _checked(found.get("lifetime_s"), int, type(None)),
     )
 
 

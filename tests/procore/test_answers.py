@@ -45,7 +45,9 @@ def read_tokens(credentials):
 
 
 def test_a_full_token_answer_is_read_and_counted_from_the_local_clock(read_tokens):
-    assert read_tokens(FULL) == TokenAnswer("the-access-token", "the-refresh-token", 1_700_000_000 + 5400)
+    assert read_tokens(FULL) == TokenAnswer(
+        "the-access-token", "the-refresh-token", 1_700_000_000 + 5400, 5400
+    )
 
 
 @pytest.mark.parametrize("token_type", ["Bearer", "BEARER", "bearer", None])

@@ -52,7 +52,7 @@ def form_of(mock: responses.RequestsMock) -> dict[str, str]:
 def test_an_exchange_posts_the_code_with_secret_and_verifier(mocked, oauth, credentials):
     mocked.post(TOKEN_URL, json=TOKENS)
     assert oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64) == TokenAnswer(
-        "new-access", "new-refresh", 1900
+        "new-access", "new-refresh", 1900, 900
     )
     assert form_of(mocked) == {
         "grant_type": "authorization_code",

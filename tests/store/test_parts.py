@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procore_cli.errors import GrantRefusedError, ProcoreError, StorageError
-from procore_cli.grants import TokenSet
+from procore_cli.grants import Binding, TokenSet
 from procore_cli.store import failures, parts, tokens
 from tests.store.store_world import World, new_tokens
 
@@ -96,13 +96,26 @@ def test_each_part_has_a_service_of_its_own_that_names_the_environment() -> None
     assert all(service.startswith("procore-login/sandbox/") for service in services)
 
 
-@pytest.mark.parametrize("expires_at", [None, 1_780_000_000])
+@pytest.mark.parametrize(("expires_at", "lifetime_s"), [(None, None), (1_780_000_000, 5400)])
 @pytest.mark.parametrize("refresh_token", [None, "re\u00e9\ud800fresh"])
-def test_a_token_set_comes_back_as_it_was(expires_at: int | None, refresh_token: str | None) -> None:
-    kept = TokenSet("access", refresh_token, expires_at, new_tokens(1).binding)
+def test_a_token_set_comes_back_as_it_was(
+    expires_at: int | None, lifetime_s: int | None, refresh_token: str | None
+) -> None:
+    kept = TokenSet("access", refresh_token, expires_at, new_tokens(1).binding, lifetime_s)
     text = tokens.new_text(kept)
     assert text.isascii()
     assert tokens.read_text(text) == kept
+
+
+def test_a_token_set_of_the_first_release_has_no_lifetime() -> None:
+    text = (
+        '{"format":1,"access_token":"access","refresh_token":"refresh","expires_at":1780000000,'
+        '"binding":{"client_id":"id","login_origin":"login","api_origin":"api"}}'
+    )
+
+    assert tokens.read_text(text) == TokenSet(
+        "access", "refresh", 1_780_000_000, Binding("id", "login", "api"), None
+    )
 
 
 def _changed(**values: Any) -> str:
@@ -123,6 +136,7 @@ def _changed(**values: Any) -> str:
         _changed(access_token=5),
         _changed(refresh_token=[]),
         _changed(expires_at="soon"),
+        _changed(lifetime_s=True),
         _changed(expires_at=True),
         _changed(expires_at=1.5),
         _changed(binding=None),
