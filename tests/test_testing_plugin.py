@@ -81,11 +81,63 @@ def test_the_plugin_costs_nothing_where_it_is_not_used() -> None:
     assert set(done.stdout.split()) <= {"procore_cli", "procore_cli.testing"}
 
 
-def test_pytest_finds_the_plugin_by_its_entry_point() -> None:
-    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+NAMES = [
+    (),
+    ("-p", "procore-login"),
+    ("-p", "procore_cli.testing"),
+    ("-p", "procore-login", "-p", "procore_cli.testing"),
+    ("-p", "procore_cli.testing", "-p", "procore-login"),
+    ("-p", "no:procore-login", "-p", "procore_cli.testing"),
+]
 
-    place = lines.index("[project.entry-points.pytest11]")
-    assert lines[place + 1] == 'procore-login = "procore_cli.testing"'
+
+def run_installed(folder: Path, options: tuple[str, ...], environ: dict[str, str], conftest: str) -> str:
+    """What pytest says to a test of somebody who has installed the package as pyproject.toml has it."""
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    entry = lines[lines.index("[project.entry-points.pytest11]") + 1].replace('"', "")
+    installed = folder / "procore_login-0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: procore-login\nVersion: 0\n")
+    (installed / "entry_points.txt").write_text(f"[pytest11]\n{entry}\n")
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "test_theirs.py").write_text("def test_it(procore_demo):\n    assert procore_demo.token\n")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PROCORE_", "COV"))}
+    others = [word for name in ("cacheprovider", "xdist", "randomly", "cov") for word in ("-p", f"no:{name}")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-W", "error", *others, *options],
+        cwd=folder,
+        env=kept | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTEST_ADDOPTS": "", **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("conftest", ["", "pytest_plugins = ['procore_cli.testing']"])
+@pytest.mark.parametrize("options", NAMES)
+def test_the_plugin_works_under_each_of_its_names(
+    tmp_path: Path, options: tuple[str, ...], conftest: str
+) -> None:
+    assert "1 passed" in run_installed(tmp_path, options, {}, conftest)
+
+
+@pytest.mark.parametrize("options", NAMES[1:])
+def test_the_plugin_works_under_each_of_its_names_where_none_is_loaded_by_itself(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    environ = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    assert "1 passed" in run_installed(tmp_path, options, environ, "pytest_plugins = ['procore_cli.testing']")
+
+
+def test_the_plugin_can_be_left_out_and_named_in_the_environment(tmp_path: Path) -> None:
+    for name, options, environ, found in (
+        ("out", ("-p", "no:procore-login"), {}, "fixture 'procore_demo' not found"),
+        ("in", (), {"PYTEST_PLUGINS": "procore_cli.testing,procore-login"}, "1 passed"),
+    ):
+        (tmp_path / name).mkdir()
+        assert found in run_installed(tmp_path / name, options, environ, "")
 
 
 def test_a_signed_in_token_calls_the_api(procore_demo: ProcoreDemo) -> None:
