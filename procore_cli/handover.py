@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli import access, flow
@@ -11,6 +13,33 @@ from procore_cli.inherited import new_token_digest, without_what_exec_set
 
 if TYPE_CHECKING:
     from procore_cli.world import World
+
+
+# What Python puts into LC_CTYPE where the locale is C (PEP 538).
+_COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+
+
+def read_callers_environ() -> dict[str, str]:
+    """The variables as the caller left them; to be asked for before this program sets one of its own."""
+    # No program can be started with a variable that has no name.
+    found = {name: value for name, value in os.environ.items() if name}
+    if found.get("LC_CTYPE") in _COERCED:
+        _undo_coercion(found)
+    return found
+
+
+def _undo_coercion(found: dict[str, str]) -> None:
+    try:
+        # Linux remembers what a process began with.
+        block = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return
+    entries = (entry.partition(b"=") for entry in block.split(b"\0"))
+    former = next((value for name, _, value in entries if name == b"LC_CTYPE"), None)
+    if former is not None:
+        found["LC_CTYPE"] = os.fsdecode(former)
+    elif block:
+        del found["LC_CTYPE"]
 
 
 def new_environ(

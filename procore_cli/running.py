@@ -24,6 +24,9 @@ _KEYS = ("SIGINT", "SIGQUIT", "SIGBREAK")
 _OF_CHILD = ("SIGCHLD",)
 # Python ignores these, and what is ignored stays so in the command.
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
+# What reads a script that names no interpreter, and how far a byte is looked for that no text has.
+_SHELL = "/bin/sh"
+_LONGEST_FIRST_LINE = 4096
 
 
 def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
@@ -33,12 +36,16 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """
     if not command[0]:
         raise _new_start_error(command[0], environ, FileNotFoundError())
+    program = _find_program(command[0], environ)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
     former = {number: signal.signal(number, signal.SIG_DFL) for number in _find_signals(_IGNORED_BY_PYTHON)}
     try:
-        os.execvpe(command[0], list(command), environ)  # noqa: S606 - to run what was typed is the purpose
+        try:
+            os.execvpe(program, list(command), environ)  # noqa: S606 - to run what was typed is the purpose
+        except OSError as error:
+            os.execvpe(_SHELL, _find_script(program, command, error), environ)  # noqa: S606
     except OSError as error:
         raise _new_start_error(command[0], environ, error) from None
     finally:
@@ -52,12 +59,13 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
     What is sent to this process goes on to the command, which shares its process group and its terminal.
     Raises CommandNotFoundError, CommandNotRunnableError.
     """
-    from subprocess import Popen
-
+    program = _find_program(command[0], environ)
     with _relaying() as relay:
         try:
-            # What the caller opened for the command stays open, as it does where this process is replaced.
-            child = Popen(_find_program(command), env=environ, close_fds=os.name == "nt")  # noqa: S603
+            try:
+                child = _start(program, command, environ)
+            except OSError as error:
+                child = _start(_SHELL, _find_script(program, command, error), environ)
         except OSError as error:
             raise _new_start_error(command[0], environ, error) from None
         relay.begin(child)
@@ -157,13 +165,41 @@ def _die_of(number: int) -> None:
         os.kill(os.getpid(), number)
 
 
-def _find_program(command: Sequence[str]) -> Sequence[str]:
-    if sys.platform != "win32":
-        return command
-    import shutil
+def _find_program(name: str, environ: Mapping[str, str]) -> str:
+    """The file that a shell would start by that name; the name itself where there is none."""
+    if sys.platform == "win32":
+        import shutil
 
-    # Windows' own search knows of .exe alone.
-    return [shutil.which(command[0]) or command[0], *command[1:]]
+        # Windows' own search knows of .exe alone.
+        return shutil.which(name) or name
+    if os.sep in name:
+        return name
+    # Python's own search passes a script without #! over for what has the same name further on.
+    places = (f"{folder or os.curdir}{os.sep}{name}" for folder in os.get_exec_path(environ))
+    return next((place for place in places if os.access(place, os.X_OK) and Path(place).is_file()), name)
+
+
+def _start(program: str, words: Sequence[str], environ: Mapping[str, str]) -> Popen[bytes]:
+    from subprocess import Popen
+
+    if sys.platform == "win32":
+        return Popen([program, *words[1:]], env=environ)  # noqa: S603
+    # What the caller opened for the command stays open, as it does where this process is replaced.
+    return Popen(words, executable=program, env=environ, close_fds=False)  # noqa: S603
+
+
+def _find_script(program: str, words: Sequence[str], error: OSError) -> list[str]:
+    """The words that start a script without #!, as a shell does; for anything else `error` is raised."""
+    import errno
+
+    if error.errno != errno.ENOEXEC or sys.platform == "win32":
+        raise error
+    with Path(program).open("rb") as file:
+        first_line = file.readline(_LONGEST_FIRST_LINE)
+    if b"\0" in first_line:
+        # No text: a program for another system, say.
+        raise error
+    return [_SHELL, f"./{program}" if program.startswith("-") else program, *words[1:]]
 
 
 def _new_start_error(name: str, environ: Mapping[str, str], error: OSError) -> ProcoreLoginError:
@@ -184,5 +220,5 @@ def _new_start_error(name: str, environ: Mapping[str, str], error: OSError) -> P
         why = (os.strerror(error.errno) if error.errno else "it cannot be started").lower()
     return CommandNotRunnableError(
         f"The command {name} cannot be run: {why}.",
-        "Check that it is a program with permission to run (chmod +x); a script's first line must be #!...",
+        "Check that it is a script or a program for this system, with permission to run (chmod +x).",
     )

@@ -77,7 +77,7 @@ def test_no_shell_reads_the_words(machine: Machine) -> None:
 
 
 def test_what_cannot_be_run_is_126(machine: Machine, tmp_path: Path) -> None:
-    files = {"no-right": "#!/bin/sh", "no-interpreter": "#!/no/such/thing", "no-program": "echo hello"}
+    files = {"no-right": "#!/bin/sh", "no-interpreter": "#!/no/such/thing", "no-program": "\0echo hello"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600 if name == "no-right" else 0o700)
@@ -88,6 +88,20 @@ def test_what_cannot_be_run_is_126(machine: Machine, tmp_path: Path) -> None:
         assert_ended(result, 126)
         assert f"Error: production: The command {path} cannot be run" in result.err
         assert "Hint:" in result.err
+
+
+def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, text in ((first, 'echo "$0" "$PROCORE_ENV" "$@"; exit 7\n'), (second, "#!/bin/sh\nexit 1\n")):
+        folder.mkdir()
+        (folder / "wrapper").write_text(text)
+        (folder / "wrapper").chmod(0o700)
+    machine.variables["PATH"] = f"{first}:{second}:{os.environ['PATH']}"
+
+    for name in ("wrapper", str(first / "wrapper")):
+        result = machine.run("exec", "--", name, "a b", "*")
+        assert_ended(result, 7)
+        assert result.out == f"{first}/wrapper production a b *\n"
 
 
 @pytest.mark.parametrize("name", ["no-such-command", "/no/such/command", "./no-such", ""])

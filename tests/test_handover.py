@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import time
 from pathlib import Path
 from unittest import mock
@@ -11,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from procore_cli import access, flow, world
+from procore_cli.models import Account
 from tests.children import TELL, hand_over, python
 from tests.cli import Machine, command
 from tests.people import SECOND, THIRD, People
@@ -55,6 +58,46 @@ def test_the_command_finds_the_token_and_what_belongs_to_it_but_no_client_secret
         "PROCORE_LOGIN_EXEC": digest(token),
     }
     assert result.json["argv"] == ["-c", "a", "--env", "b"]
+
+
+def test_all_other_variables_are_the_callers_byte_for_byte(machine: Machine) -> None:
+    given = {os.fsencode(name): os.fsencode(value) for name, value in machine.environ().items()}
+    # In the C locale Python sets a variable of its own.
+    for name in (b"LANG", b"LC_ALL", b"LC_CTYPE"):
+        given.pop(name, None)
+    given |= {b"EMPTY": b"", b"\xff name": b"\xfe\n\xc3\xa9", b"PROCORE_COMPANY_ID": b""}
+    for ctype in ({}, {b"LC_CTYPE": b"POSIX"}, {b"LC_CTYPE": b"C.UTF-8"}):
+        words = [*command(), "exec", "--", "env", "-0"]
+        done = subprocess.run(words, env=given | ctype, capture_output=True, check=True, timeout=60)
+        found = dict(entry.split(b"=", 1) for entry in done.stdout.split(b"\0") if entry)
+
+        new = {name for name in found if name not in given | ctype}
+        assert {name: found.get(name) for name in given | ctype if name != b"PROCORE_CLIENT_SECRET"} == {
+            name: value for name, value in (given | ctype).items() if name != b"PROCORE_CLIENT_SECRET"
+        } | {b"PROCORE_API_URL": found[b"PROCORE_API_URL"]}
+        assert new == {
+            b"PROCORE_ACCESS_TOKEN",
+            b"PROCORE_ENV",
+            b"PROCORE_LOGIN_ACCOUNT",
+            b"PROCORE_LOGIN_EXEC",
+        }
+
+
+def test_what_this_program_sets_for_itself_is_not_handed_on(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_account = access.find_account
+
+    def find_and_set(asked: world.World) -> Account:
+        os.environ["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/found"
+        return find_account(asked)
+
+    monkeypatch.setattr(access, "find_account", find_and_set)
+
+    given, _ = hand_over(machine)
+
+    assert given["PROCORE_LOGIN_ACCOUNT"] == str(JOE["id"])
+    assert given.get("DBUS_SESSION_BUS_ADDRESS") == machine.environ().get("DBUS_SESSION_BUS_ADDRESS")
 
 
 def test_without_other_urls_the_commands_of_the_child_have_nothing_to_say_of_urls(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,22 @@ def test_handlers_come_back_where_nothing_could_be_started() -> None:
     with pytest.raises(CommandNotRunnableError):
         run("/")
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("-x", 'echo "$@"; exit 7'), ("empty", ""), ("no-program", "\x7fELF\0\n")):
+        Path(name).write_text(text)
+        Path(name).chmod(0o700)
+    monkeypatch.setenv("PATH", "")
+
+    assert run("-x", "a b") == 7
+    assert capfd.readouterr() == ("a b\n", "")
+    assert run("./empty") == 0
+    with pytest.raises(CommandNotRunnableError, match="exec format error"):
+        run("./no-program")
 
 
 @pytest.mark.parametrize("code", [0, 7, 255])

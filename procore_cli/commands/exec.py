@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -65,8 +64,9 @@ def command(
     from procore_cli.settings import Asked
     from procore_cli.world import open_world
 
+    callers = handover.read_callers_environ()
     with open_world(Asked(environment, account), teller) as world:
-        environ = handover.new_environ(world, os.environ, min_ttl_s, company)
+        environ = handover.new_environ(world, callers, min_ttl_s, company)
         # The embedded Procore lives in this process, and Windows cannot replace one.
         stays = world.settings.own_server or sys.platform == "win32"
         code = running.run(words, environ) if stays else None
