@@ -113,15 +113,14 @@ class World:
         from procore_cli.callback.place import Place, find_place
         from procore_cli.callback.reception import Reception
 
+        inbox = Inbox(is_ours)
         place = find_place(os.environ, sys.platform)
         opener = None if ways.no_browser else self._find_browser(ways)
         if opener is None and not ways.no_browser and self.settings.own_server:
             # It comes back from inside of this process, wherever that runs.
-            opener, place = self._new_visitor(), Place.DESK
+            opener, place = self._new_visitor(inbox.give_up), Place.DESK
         name = self.settings.environment.name
-        return Reception(
-            self.settings.redirect_uri, link, Inbox(is_ours), ways, opener, self.teller, name, place
-        )
+        return Reception(self.settings.redirect_uri, link, inbox, ways, opener, self.teller, name, place)
 
     def _find_browser(self, ways: Ways) -> Opener | None:
         from shutil import which
@@ -130,10 +129,10 @@ class World:
 
         return find_browser(ways.browser, os.environ, sys.platform, which)
 
-    def _new_visitor(self) -> Opener:
+    def _new_visitor(self, give_up: Callable[[Exception], None]) -> Opener:
         from procore_cli.demo.opener import VisitorOpener
 
-        return VisitorOpener(self.teller.warn)
+        return VisitorOpener(give_up)
 
 
 @contextmanager

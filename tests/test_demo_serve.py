@@ -152,7 +152,7 @@ def sign_in_by_visit(machine: Machine):
     from procore_cli.world import World
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(World, "_find_browser", lambda *_: VisitorOpener(print))
+        patch.setattr(World, "_find_browser", lambda *_: VisitorOpener(pytest.fail))
         return machine.run_here("signin", "--json")
 
 

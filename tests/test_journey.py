@@ -15,6 +15,7 @@ import pytest
 from procore_cli.demo.server import DemoServer
 from tests.cli import Machine, browser
 from tests.stub_browser import Browser
+from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -53,6 +54,20 @@ def test_a_newcomer_signs_up_and_stays_signed_in(machine: Machine) -> None:
     assert (offline.code, offline.json) == (0, expected)
     assert "Signed up as joecontractor@procore.com in demo" in signed_up.err
     assert "no browser can be opened" in signed_up.err
+
+
+@pytest.mark.parametrize("redirect_uri", ["https://example.com/callback", "urn:ietf:wg:oauth:2.0:oob"])
+def test_a_demo_user_who_cannot_come_back_ends_the_command_at_once(
+    machine: Machine, redirect_uri: str
+) -> None:
+    machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
+
+    with Terminal(machine, "signup", "--timeout", "3600") as terminal:
+        code = terminal.finish()
+
+    assert code == 5, terminal.drawn
+    assert "The demo user cannot sign in" in terminal.drawn
+    assert "add --no-browser and open the link yourself" in terminal.drawn
 
 
 def test_signing_up_twice_signs_in_and_says_so(machine: Machine) -> None:

@@ -25,6 +25,7 @@ class Inbox:
         self._clock = clock
         self._changed = threading.Condition()
         self._pairs: Pairs | None = None
+        self._why_in_vain: Exception | None = None
         self._outcome: Outcome | None = None
 
     def recognizes(self, pairs: Pairs) -> bool:
@@ -41,11 +42,22 @@ class Inbox:
                 self._changed.notify_all()
         return True
 
+    def give_up(self, error: Exception) -> None:
+        """Nobody will come any more: `wait` raises this, unless the callback is there already."""
+        with self._changed:
+            self._why_in_vain = error
+            self._changed.notify_all()
+
     def wait(self, timeout_s: float) -> Pairs | None:
-        """Wait for the callback and return its parameters, or None after `timeout_s` seconds."""
+        """Wait for the callback and return its parameters, or None after `timeout_s` seconds.
+
+        Raises what `give_up` was told.
+        """
         deadline = self._clock() + timeout_s
         with self._changed:
             while self._pairs is None:
+                if self._why_in_vain is not None:
+                    raise self._why_in_vain
                 remaining_s = deadline - self._clock()
                 if remaining_s <= 0:
                     return None

@@ -10,9 +10,9 @@ from procore_cli.threads import start
 
 @dataclass(frozen=True)
 class VisitorOpener:
-    """Opens links as the demo user, in a thread of its own; `warn` hears of a visit that failed."""
+    """Opens links as the demo user, in a thread of its own; `give_up` hears of a visit that failed."""
 
-    warn: Callable[[str], None]
+    give_up: Callable[[Exception], None]
     name: str = "the demo user, who signs in by itself since no browser can be opened here"
 
     def open(self, url: str) -> bool:
@@ -23,10 +23,9 @@ class VisitorOpener:
         return True
 
     def _visit(self, url: str) -> None:
-        from procore_cli.demo.visitor import visit
-        from procore_cli.errors import ProcoreLoginError
+        from procore_cli.demo.visitor import check_return, visit
 
         try:
-            visit(url)
-        except ProcoreLoginError as error:
-            self.warn(error.message)
+            check_return(visit(url), url)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else waits for this thread
+            self.give_up(error)

@@ -49,6 +49,14 @@ def visit(authorize_url: str, email: str = SAMPLE_EMAIL, *, allow: bool = True) 
     return page
 
 
+def check_return(page: Page, authorize_url: str) -> None:
+    """Whether a visit led back to the program. Raises UnexpectedAnswerError."""
+    if find_origin(page.url) == find_origin(authorize_url):
+        raise _lost(page.url, "does not lead back to the program")
+    if page.status >= 400:
+        raise _lost(page.url, f"answered with status {page.status}")
+
+
 class _Browser:
     """Just enough of one: cookies by host, redirects, forms."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from procore_cli.callback.inbox import Inbox, Pairs
 from procore_cli.callback.outcome import Failure
 
@@ -127,3 +129,13 @@ def test_the_first_outcome_stays() -> None:
     inbox.settle(Failure("Later", "Something else.", "Nothing."))
 
     assert inbox.outcome(0) is first
+
+
+def test_whoever_waits_hears_at_once_that_nobody_will_come() -> None:
+    inbox = new_inbox()
+    threading.Timer(0.05, inbox.give_up, [ValueError("lost")]).start()
+
+    with pytest.raises(ValueError, match="lost"):
+        inbox.wait(60)
+    inbox.offer([("state", "ours")])
+    assert inbox.wait(0) == [("state", "ours")]

@@ -171,10 +171,30 @@ def test_as_an_opener_it_does_not_keep_the_program_waiting(client, site):
 def test_as_an_opener_it_says_what_went_wrong(client, site):
     told = queue.Queue()
     VisitorOpener(told.put).open(authorize_url(client, site, client_id="sesame"))
-    line = told.get(timeout=10)
+    error = told.get(timeout=10)
 
-    assert "answered with status 400" in line
-    assert "sesame" not in line
+    assert isinstance(error, UnexpectedAnswerError)
+    assert "answered with status 400" in error.message
+    assert "sesame" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("status", "redirect_uri", "why"),
+    [
+        (403, "", "callback answered with status 403"),
+        (200, "urn:ietf:wg:oauth:2.0:oob", "does not lead back to the program"),
+    ],
+)
+def test_as_an_opener_it_says_that_it_did_not_come_back(client, site, status, redirect_uri, why):
+    told = queue.Queue()
+    site.script = lambda _: (status, {}, "")
+    url = client.url + client.authorize_target(redirect_uri=redirect_uri or f"{site.url}/callback")
+    VisitorOpener(told.put).open(url)
+    error = told.get(timeout=10)
+
+    assert isinstance(error, UnexpectedAnswerError)
+    assert why in error.message
+    assert "code=" not in error.message
 
 
 def test_a_page_keeps_code_and_address_out_of_its_repr(client, callback):
