@@ -62,6 +62,21 @@ def test_a_wrong_paste_says_why_and_asks_again(machine: Machine, provider: Provi
     assert provider.count("/oauth/token") == 1
 
 
+def test_the_link_itself_and_an_address_that_the_terminal_cut_are_told_apart(
+    machine: Machine, provider: Provider
+) -> None:
+    with Terminal(machine, "signup", "--no-browser") as terminal:
+        address = address_after_consent(provider, terminal)
+        terminal.type(next(line for line in terminal.drawn.split() if "/oauth/authorize?" in line))
+        terminal.read_until("it is the link to open, not where the browser ends")
+        terminal.type(address.replace("?", f"?more={'x' * 5000}&"))
+        terminal.read_until("the terminal cut it at 4095 characters")
+        terminal.type(address)
+        code = terminal.finish()
+
+    assert code == 0, terminal.drawn
+
+
 def test_a_code_from_procores_page_is_enough_for_the_oob_uri(machine: Machine, provider: Provider) -> None:
     machine.variables["PROCORE_REDIRECT_URI"] = OOB
     with Terminal(machine, "signup") as terminal:

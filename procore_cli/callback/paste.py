@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from procore_cli.environments import AUTHORIZE_PATH
 from procore_cli.threads import start
 from procore_cli.urls import RedirectUri
 
@@ -21,6 +22,10 @@ Pairs = list[tuple[str, str]]
 LONGEST_PASTE = 64 * 1024
 # What Linux keeps of a line on a terminal in canonical mode, its newline left out; the rest is dropped.
 CUT_LENGTH = 4095
+# macOS takes nothing beyond these, not even Enter: the person deletes a few before the line ends.
+_CUT_LENGTH_MACOS = 1024
+# What else may have taken room beside a line that was cut.
+_NEAR_CUT = 32
 _POLL_S = 0.05
 _MARKS = ("\x1b[200~", "\x1b[201~")
 _WRAPPING = " \t\r\n<>\"'`\u2018\u2019\u201c\u201d"
@@ -61,7 +66,10 @@ def read_pasted(text: str, redirect: RedirectUri) -> Pairs:
     if redirect.is_oob and "://" not in address and not address.startswith(redirect.text):
         return [("code", _read_code(address))]
     parts = _read_address(address, redirect)
-    return _read_parameters(parts.query or parts.fragment)
+    pairs = _read_parameters(parts.query or parts.fragment)
+    if not (redirect.is_oob or any(name == "state" for name, _ in pairs)):
+        raise PasteError("there is no state in it, so a part of it is missing")
+    return pairs
 
 
 def _read_code(text: str) -> str:
@@ -88,7 +96,11 @@ def _read_address(address: str, redirect: RedirectUri) -> SplitResult:
     if redirect.is_oob:
         return parts
     if found != (scheme, redirect.host, redirect.port, redirect.path) or "@" in parts.netloc:
-        raise PasteError(f"paste the whole address; it begins with {redirect.text}")
+        is_page = "://" in address
+        what = "it is another page's address, perhaps one on the way; " if is_page else ""
+        if is_page and parts.path == AUTHORIZE_PATH:
+            what = "it is the link to open, not where the browser ends; "
+        raise PasteError(f"{what}paste the whole address; it begins with {redirect.text}")
     return parts
 
 
@@ -110,7 +122,7 @@ def _read_parameters(encoded: str) -> Pairs:
     except ValueError:
         raise PasteError("its parameters cannot be read") from None
     if not any(name in ("code", "error") for name, _ in pairs):
-        raise PasteError("there is no code in it")
+        raise PasteError("there is no code in it, so it is not where the browser ended, or a part is missing")
     return pairs
 
 
@@ -175,13 +187,20 @@ class Paster:
             why = "it belongs to another sign-in, or was altered"
         except PasteError as error:
             why = str(error)
+        cut_length = _CUT_LENGTH_MACOS if sys.platform == "darwin" else CUT_LENGTH
+        if cut_length - _NEAR_CUT <= len(line) <= cut_length:
+            why = self._cut_at(cut_length)
         self._tell(f"What was pasted cannot be used: {why}. Paste it again.")
         return False
 
     def _read(self, line: bytes) -> Pairs:
         if len(line) == CUT_LENGTH:
-            raise PasteError(f"the terminal cut it at {CUT_LENGTH} characters")
+            raise PasteError(self._cut_at(CUT_LENGTH))
         return read_pasted(line.decode("utf-8", "replace"), self._redirect)
+
+    def _cut_at(self, length: int) -> str:
+        enough = "the code alone" if self._redirect.is_oob else f"{self._redirect.text}?code=...&state=..."
+        return f"the terminal cut it at {length} characters; {enough} will do"
 
 
 def _keep_from_stopping() -> None:

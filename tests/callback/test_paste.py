@@ -99,6 +99,8 @@ def test_anything_but_an_address_of_the_redirect_uri_is_refused_with_what_is_exp
         ("http://localhost:4567/callback", "no code"),
         ("http://localhost:4567/callback?state=s7ate&Code=c0de", "no code"),
         ("http://localhost:4567/callback?state=s7ate#code=c0de", "no code"),
+        ("http://localhost:4567/callback?code=c0de", "no state"),
+        ("http://localhost:4567/callback#code=c0de&State=s7ate", "no state"),
         ("http://localhost:4567/callback?code=%ff%fe", "cannot be read"),
         ("http://localhost:4567/callback?code=c0de" + "&a=b" * 200, "cannot be read"),
         ("http://localhost:4567/callback?code=" + "c" * LONGEST_PASTE, "too long"),
@@ -109,6 +111,21 @@ def test_what_cannot_be_used_is_refused_with_a_reason_that_repeats_none_of_it(te
         read_pasted(text, REDIRECT)
     assert "c0" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "what"),
+    [
+        ("https://login.procore.com/oauth/authorize?client_id=c0de&state=s7ate", "it is the link to open"),
+        ("http://127.0.0.1:4568/oauth/authorize?code=c0de", "it is the link to open"),
+        ("https://login.procore.com/?code=c0de", "it is another page's address"),
+        ("http://localhost:4567/home?code=c0de", "it is another page's address"),
+        ("c0de", "paste the whole address"),
+    ],
+)
+def test_what_is_not_where_the_browser_ended_is_named(address: str, what: str) -> None:
+    with pytest.raises(PasteError, match=f"^{what}.*it begins with {REDIRECT.text}$"):
+        read_pasted(address, REDIRECT)
 
 
 @pytest.mark.parametrize("text", ["c0de", " 'c0de' ", "c0-_de.~/+=="])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 import time
 import tty
@@ -133,8 +134,30 @@ def test_a_line_that_the_terminal_cut_is_never_used() -> None:
     long = f"{GOOD}&more={'x' * 5000}"
     with pasting() as person:
         person.types(long + "\n")
-        assert f"cut it at {CUT_LENGTH} characters" in person.is_told()
+        enough = "http://localhost:4567/callback?code=...&state=..."
+        assert f"cut it at {CUT_LENGTH} characters; {enough} will do" in person.is_told()
         assert person.offered.empty()
+
+
+def test_a_line_that_was_cut_after_another_one_is_said_to_be_cut() -> None:
+    with pasting() as person:
+        person.types("\n" + f"{GOOD.partition('&')[0]}&more={'x' * 5000}&state=s7ate\n")
+        assert "nothing was pasted" in person.is_told()
+        assert f"cut it at {CUT_LENGTH} characters" in person.is_told()
+
+
+def test_a_line_that_macos_has_cut_is_said_to_be_cut_unless_it_will_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    code = "c" * 970
+    with pasting() as person:
+        person.types(f"http://localhost:4567/callback?code={code}\n")
+        assert "cut it at 1024 characters" in person.is_told()
+        person.types("http://localhost:4567/callback?code=c0de\n")
+        assert "there is no state in it" in person.is_told()
+        person.types(f"http://localhost:4567/callback?code={code}&state=s\n")
+        assert person.offered.get(timeout=PATIENCE_S)[1] == ("state", "s")
 
 
 def test_the_longest_line_that_a_terminal_keeps_is_used() -> None:
