@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from procore_cli.store.roster import Roster
     from procore_cli.store.vault import Vault
     from procore_cli.threads import Shield
+
+
+# Whoever waits for a browser is told soon whether Procore answers at all.
+_REACH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,19 @@ class World:
             # It comes back from inside of this process, wherever that runs.
             opener, place = self._new_visitor(inbox.give_up), Place.DESK
         name = self.settings.environment.name
-        return Reception(self.settings.redirect_uri, link, inbox, ways, opener, self.teller, name, place)
+        reach = None if self.settings.own_server else self._reach
+        return Reception(
+            self.settings.redirect_uri, link, inbox, ways, opener, self.teller, name, place, reach=reach
+        )
+
+    def _reach(self) -> None:
+        """Find out whether the login host answers, beside whatever else is sent. Raises as `OAuth.reach`."""
+        from procore_cli.procore.oauth import OAuth
+        from procore_cli.procore.transport import Transport
+
+        transport = Transport(os.environ, self.settings.ca_bundle, read_timeout_s=_REACH_TIMEOUT_S)
+        with closing(transport):
+            OAuth(transport, self._environment, self.clock).reach()
 
     def _find_browser(self, ways: Ways) -> Opener | None:
         from shutil import which

@@ -36,6 +36,15 @@ class Guidance:
             f" {self.redirect.text}"
         )
 
+    def foreign(self) -> str:
+        """What to do where another user's connection was refused; without a full stop."""
+        way = (
+            "run the container with docker run -it --user $(id -u) --network host"
+            if self.place is Place.CONTAINER
+            else "run the command as the user whose browser it is"
+        )
+        return f"If that was your browser, {way}, or paste the address that it ended on"
+
     def paste(self) -> str:
         """What to paste."""
         if self.redirect.is_oob:
@@ -58,8 +67,8 @@ class Guidance:
         paste = " Or paste its address here." if self.pastes else ""
         return (
             f"This looks like a container: at the end {self._fails_to_load()}, unless the container uses"
-            " the host's network (docker run --network host) or an editor forwards port"
-            f" {self.redirect.port}.{paste}"
+            " the host's network as the user whose browser it is (docker run --user $(id -u) --network host)"
+            f" or an editor forwards port {self.redirect.port}.{paste}"
         )
 
     def _without_display(self) -> str:

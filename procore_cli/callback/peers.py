@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from procore_cli.callback.sock_diag import Owner, find_owner
 from procore_cli.callback.sockets_table import PROC, Row, hex_forms, read_rows
@@ -26,21 +27,28 @@ class Standing(Enum):
     GONE = "nobody's any more: it cannot be told whose it was"
 
 
+class Peer(NamedTuple):
+    """The other end of a connection; `uid` is None where the system does not tell it."""
+
+    standing: Standing
+    uid: int | None = None
+
+
 def judge(
     peer: Address,
     own: Address,
     root: Path = PROC,
     environ: Mapping[str, str] = os.environ,
-) -> Standing:
+) -> Peer:
     """Whose a connection is; `peer` and `own` are the addresses of our accepted socket (host, port)."""
     owner = _find_owner(peer, own, root)
     if owner is None:
-        return Standing.ADMITTED
+        return Peer(Standing.ADMITTED)
     if not owner.inode:
         # Whoever sends and hangs up at once would pass for root otherwise.
-        return Standing.GONE
+        return Peer(Standing.GONE)
     is_admitted = owner.uid in (0, os.geteuid()) or environ.get("SUDO_UID") == str(owner.uid)
-    return Standing.ADMITTED if is_admitted else Standing.FOREIGN
+    return Peer(Standing.ADMITTED if is_admitted else Standing.FOREIGN, owner.uid)
 
 
 def _find_owner(peer: Address, own: Address, root: Path) -> Owner | None:

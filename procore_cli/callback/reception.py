@@ -21,12 +21,14 @@ from procore_cli.callback.listener import Listener
 from procore_cli.callback.outcome import Home
 from procore_cli.callback.paste import Paster, can_paste
 from procore_cli.callback.place import Place
+from procore_cli.callback.question import Question
 from procore_cli.errors import PortTakenError, ProcoreLoginError, SignInNeededError, SignInTimedOutError
 from procore_cli.urls import RedirectUri
 
 HOME_TIMEOUT_S = 2
 SILENCE_S = 30
 _TICK_S = 1
+_MOST_UIDS = 3
 
 
 class Talk(Protocol):
@@ -80,7 +82,9 @@ class Reception:
         environment: str,
         place: Place,
         clock: Callable[[], float] = time.monotonic,
+        reach: Callable[[], None] | None = None,
     ) -> None:
+        """`reach` raises where Procore's login host does not answer; None where that is not in question."""
         self._redirect = redirect
         self._link = link
         self._inbox = inbox
@@ -90,6 +94,8 @@ class Reception:
         self._environment = environment
         self._place = place
         self._clock = clock
+        self._question = Question(reach)
+        self._refused_uids: set[int] = set()
         self._listener: Listener | None = None
         self._paster: Paster | None = None
         self._was_pasted = False
@@ -137,18 +143,15 @@ class Reception:
         timeout_s = self._ways.timeout_s
         hints = [(after_s, hint) for after_s, hint in self._hints() if after_s < timeout_s]
         try:
-            for after_s, hint in [*hints, (timeout_s, "")]:
+            for after_s, hint in [*hints, (timeout_s, None)]:
                 pairs = self._wait_until(started + after_s, deadline=started + timeout_s)
                 if pairs is not None:
                     return pairs
-                if hint:
-                    self._talk.say(f"{hint} {_time_left(timeout_s - after_s)}" if self._paster else hint)
+                if hint is not None:
+                    hint(timeout_s - after_s)
         finally:
             self._talk.show_wait("")
-        raise SignInTimedOutError(
-            f"Nobody came back from {self._environment} within {timeout_s:g} s.",
-            f"{self._guidance().portal()}; then run the command again (--timeout waits longer).",
-        )
+        raise self._new_timeout_error()
 
     def _wait_until(self, moment: float, deadline: float) -> Pairs | None:
         while (remaining_s := moment - (now := self._clock())) > 0:
@@ -158,6 +161,7 @@ class Reception:
             pairs = self._inbox.wait(min(remaining_s, _TICK_S))
             if pairs is not None:
                 return pairs
+            self._tell_of_silence(deadline - now)
         return self._inbox.wait(0)
 
     def succeed(self, home: Home) -> None:
@@ -198,9 +202,11 @@ class Reception:
         return accepted
 
     def _admits(self, peer: tuple[str, int], own: tuple[str, int]) -> bool:
-        standing = peers.judge(peer, own)
+        standing, uid = peers.judge(peer, own)
         if standing is peers.Standing.FOREIGN:
             self._warn_once("Another user of this machine tried to reach this sign-in, and was refused.")
+            if uid is not None:
+                self._refused_uids.add(uid)
         return standing is peers.Standing.ADMITTED
 
     def _tell_of_stray(self) -> None:
@@ -213,13 +219,48 @@ class Reception:
                 self._told.add(line)
                 self._talk.warn(line)
 
-    def _hints(self) -> list[tuple[float, str]]:
-        """What is said while nobody comes, and after how many seconds."""
-        guidance = self._guidance()
+    def _hints(self) -> list[tuple[float, Callable[[float], None]]]:
+        """What is done while nobody comes, and after how many seconds; it is told how many are left."""
         # Whoever comes at once, as most do, need not read about pasting.
         paste_after_s = 1 if self._listener else 0
-        paste = [(paste_after_s, guidance.paste())] if self._paster else []
-        return [*paste, (SILENCE_S, f"{guidance.portal()}.")]
+
+        def paste(left_s: float) -> None:
+            self._say_hint(self._guidance().paste(), left_s)
+
+        def ask(left_s: float) -> None:
+            self._question.begin()
+            self._tell_of_silence(left_s)
+
+        return [*([(paste_after_s, paste)] if self._paster else []), (SILENCE_S, ask)]
+
+    def _tell_of_silence(self, left_s: float) -> None:
+        """Once it is known whether the login host answers, and once alone: what may keep the browser."""
+        if self._question.take_news():
+            trouble = self._question.trouble
+            portal = f"{self._guidance().portal()}."
+            unreached = (
+                trouble and f"{_without_sent(trouble.message)} Still waiting: your browser may reach it."
+            )
+            self._say_hint(unreached or portal, left_s)
+
+    def _say_hint(self, hint: str, left_s: float) -> None:
+        self._talk.say(f"{hint} {_time_left(left_s)}" if self._paster else hint)
+
+    def _new_timeout_error(self) -> SignInTimedOutError:
+        message = f"Nobody came back from {self._environment} within {self._ways.timeout_s:g} s"
+        if self._refused_uids:
+            uids = ", ".join(str(uid) for uid in sorted(self._refused_uids)[:_MOST_UIDS])
+            return SignInTimedOutError(
+                f"{message}; a connection of another user (uid {uids}) was refused meanwhile.",
+                f"{self._guidance().foreign()}.",
+            )
+        if (trouble := self._question.trouble) is not None:
+            reason = _without_sent(trouble.message).removeprefix(f"{self._environment}: ")
+            return SignInTimedOutError(f"{message}: {reason}", trouble.hint)
+        return SignInTimedOutError(
+            f"{message}.",
+            f"{self._guidance().portal()}; then run the command again (--timeout waits longer).",
+        )
 
     def _guidance(self) -> Guidance:
         return Guidance(
@@ -232,6 +273,11 @@ class Reception:
             "Run the command in a terminal; or without --paste, and with a redirect URI such as"
             " http://localhost:4567/callback.",
         )
+
+
+def _without_sent(message: str) -> str:
+    # What the question did or did not send is nothing that the person has asked for.
+    return message.removesuffix(" Nothing was sent.")
 
 
 def _find_terminal() -> int | None:

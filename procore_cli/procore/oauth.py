@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from procore_cli.environments import REVOKE_PATH, TOKEN_PATH
-from procore_cli.errors import GrantRefusedError
+from procore_cli.environments import REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
+from procore_cli.errors import GrantRefusedError, RedirectRefusedError, UnexpectedAnswerError
 from procore_cli.procore.answers import raise_for_refusal, read_token_answer
 from procore_cli.procore.messages import code_body, new_pkce, refresh_body, revoke_body
 
@@ -58,6 +59,15 @@ class OAuth:
         code, verifier = new_impossible_code(), new_pkce().verifier
         answer = self._post(TOKEN_PATH, code_body(credentials, code, redirect_uri, verifier))
         return read_probe(answer, (code, verifier, credentials.client_secret))
+
+    def reach(self) -> None:
+        """Find out whether the server answers at all, whatever it says.
+
+        Raises UnreachableError, AnswerLostError, CaFileError, BadUrlError.
+        """
+        url = self._environment.login_url + TOKEN_INFO_PATH
+        with suppress(RedirectRefusedError, UnexpectedAnswerError):
+            self._transport.request("GET", url, environment=self._environment)
 
     def revoke(self, credentials: AppCredentials, token: str) -> None:
         """Make a token invalid (RFC 7009); an unknown one is no error. Raises as `refresh` does."""

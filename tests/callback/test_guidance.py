@@ -56,7 +56,7 @@ def test_in_wsl_the_browser_of_windows_finds_its_way_back() -> None:
 def test_in_a_container_the_hosts_network_or_a_paste_helps() -> None:
     told = told_at(Place.CONTAINER)
 
-    assert "docker run --network host" in told
+    assert "docker run --user $(id -u) --network host" in told
     assert told.endswith("Or paste its address here.")
     assert "aste" not in told_at(Place.CONTAINER, pastes=False)
 
@@ -65,6 +65,20 @@ def test_in_a_container_the_hosts_network_or_a_paste_helps() -> None:
 @pytest.mark.parametrize("uri", ["https://app.example.com/callback", OOB_REDIRECT_URI])
 def test_nothing_is_said_where_a_page_that_always_loads_ends_the_flow(place: Place, uri: str) -> None:
     assert told_at(place, uri, listens=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "way"),
+    [
+        (Place.CONTAINER, "docker run -it --user $(id -u) --network host"),
+        (Place.DESK, "run the command as the user whose browser it is"),
+    ],
+)
+def test_where_another_user_was_refused_the_way_out_fits_the_place(place: Place, way: str) -> None:
+    guidance = Guidance(read_redirect_uri("http://localhost:4567/callback", "test"), place, True, True)
+
+    assert way in guidance.foreign()
+    assert "paste the address" in guidance.foreign()
 
 
 def test_at_a_desk_nothing_is_said() -> None:

@@ -18,7 +18,7 @@ from tests.callback.socket_stand import HOSTS, MAPPED, NOBODY, V4, V6, connected
 @pytest.mark.parametrize("host", HOSTS)
 def test_our_own_connection_is_known_as_ours(host: str) -> None:
     with connected(host) as connection:
-        assert judge(connection.peer, connection.own) is Standing.ADMITTED
+        assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
 
 
 @pytest.mark.parametrize("dialled", ["127.0.0.1", *(["::ffff:127.0.0.1"] if "::1" in HOSTS else [])])
@@ -26,7 +26,7 @@ def test_a_connection_to_an_ipv4_listener_is_found_whatever_socket_it_came_from(
     with connected("127.0.0.1", dialled) as connection:
         owner = find_owner(connection.peer, connection.own)
         assert owner is None or (owner.uid, owner.inode > 0) == (os.geteuid(), True)
-        assert judge(connection.peer, connection.own) is Standing.ADMITTED
+        assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
 
 
 @pytest.fixture
@@ -42,34 +42,34 @@ def foreign(tmp_path: Path) -> Iterator[tuple[tuple[str, int], tuple[str, int], 
 
 def test_another_users_connection_is_refused(foreign: tuple[tuple[str, int], tuple[str, int], Path]) -> None:
     peer, own, root = foreign
-    assert judge(peer, own, root, {}) is Standing.FOREIGN
-    assert judge(peer, own, root, {"SUDO_UID": "1"}) is Standing.FOREIGN
+    assert judge(peer, own, root, {}) == (Standing.FOREIGN, NOBODY)
+    assert judge(peer, own, root, {"SUDO_UID": "1"}).standing is Standing.FOREIGN
 
 
 def test_the_user_behind_sudo_is_let_in(foreign: tuple[tuple[str, int], tuple[str, int], Path]) -> None:
     peer, own, root = foreign
-    assert judge(peer, own, root, {"SUDO_UID": str(NOBODY)}) is Standing.ADMITTED
+    assert judge(peer, own, root, {"SUDO_UID": str(NOBODY)}).standing is Standing.ADMITTED
 
 
 def test_a_connection_whose_other_end_hung_up_belongs_to_nobody_and_not_to_root() -> None:
     with connected("127.0.0.1") as connection:
         peer = connection.peer
         connection.client.close()
-        assert judge(peer, connection.own) is Standing.GONE
+        assert judge(peer, connection.own).standing is Standing.GONE
 
 
 def test_one_who_only_stopped_sending_is_still_known() -> None:
     with connected("127.0.0.1") as connection:
         connection.client.shutdown(socket.SHUT_WR)
-        assert judge(connection.peer, connection.own) is Standing.ADMITTED
+        assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
 
 
 def test_the_table_knows_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> None:
     with connected("127.0.0.1") as connection:
         peer, own = connection.peer, connection.own
-        said = judge(peer, own)
+        said = judge(peer, own).standing
         monkeypatch.setattr("procore_cli.callback.peers.find_owner", lambda peer, own: None)
-        assert judge(peer, own) is said is Standing.ADMITTED
+        assert judge(peer, own).standing is said is Standing.ADMITTED
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_table_knows_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_every_form_of_an_address_is_recognized(tmp_path: Path, host: str, tcp: str, tcp6: str) -> None:
     root = new_proc(tmp_path / "proc", tcp, tcp6)
-    assert judge((host, 0xD431), (host, 4567), root, {}) is Standing.FOREIGN
+    assert judge((host, 0xD431), (host, 4567), root, {}).standing is Standing.FOREIGN
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_every_form_of_an_address_is_recognized(tmp_path: Path, host: str, tcp: 
 def test_only_the_other_end_of_this_very_connection_counts(tmp_path: Path, other: str) -> None:
     root = new_proc(tmp_path / "proc", other)
     peer, own = ("127.0.0.1", 0xD431), ("127.0.0.1", 4567)
-    assert judge(peer, own, root, {}) is Standing.ADMITTED
+    assert judge(peer, own, root, {}).standing is Standing.ADMITTED
 
 
 def test_a_socket_that_nobody_holds_is_not_roots(tmp_path: Path) -> None:
     root = new_proc(tmp_path / "proc", row(f"{V4}:D431", f"{V4}:11D7", uid=0, inode=0))
-    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is Standing.GONE
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}).standing is Standing.GONE
 
 
 @pytest.mark.parametrize(("uid", "standing"), [(os.geteuid(), Standing.ADMITTED), (NOBODY, Standing.FOREIGN)])
@@ -114,7 +114,7 @@ def test_in_a_table_that_knows_no_inodes_the_uid_counts(tmp_path: Path, uid: int
     theirs = row(f"{V4}:D431", f"{V4}:11D7", uid=uid, inode=0)
     ours = row(f"{V4}:11D7", f"{V4}:D431", uid=os.geteuid(), inode=0)
     root = new_proc(tmp_path / "proc", theirs + ours)
-    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is standing
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}).standing is standing
 
 
 @pytest.mark.parametrize(("uid", "is_let_in"), [(0, True), (1000, True), (1001, False)])
@@ -124,9 +124,9 @@ def test_root_and_we_ourselves_are_let_in_and_others_are_not(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     root = new_proc(tmp_path / "proc", row(f"{V4}:D431", f"{V4}:11D7", uid=uid))
     expected = Standing.ADMITTED if is_let_in else Standing.FOREIGN
-    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) is expected
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}).standing is expected
 
 
 def test_a_system_that_tells_nothing_lets_everybody_in(tmp_path: Path) -> None:
     peer, own = ("127.0.0.1", 0xD431), ("127.0.0.1", 4567)
-    assert judge(peer, own, tmp_path, {}) is Standing.ADMITTED
+    assert judge(peer, own, tmp_path, {}).standing is Standing.ADMITTED

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import socket
 import sys
+import threading
 from collections.abc import Callable
 
 import pytest
 
+from procore_cli.callback import peers
 from procore_cli.callback.inbox import Inbox, Pairs
 from procore_cli.callback.place import Place
 from procore_cli.callback.reception import Reception, Ways
-from procore_cli.errors import SignInNeededError, SignInTimedOutError
+from procore_cli.errors import SignInNeededError, SignInTimedOutError, UnreachableError
 from procore_cli.urls import read_redirect_uri
 from tests.cli import free_port
 
@@ -75,11 +78,12 @@ def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recept
         inbox: Inbox | None = None,
         place: Place = Place.DESK,
         clock: Clock | None = None,
+        reach: Callable[[], None] | None = None,
     ) -> Reception:
         clock = clock or Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
         inbox = inbox or Inbox(lambda _: True, clock)
-        return Reception(redirect, LINK, inbox, ways, opener, talk, "sandbox", place, clock)
+        return Reception(redirect, LINK, inbox, ways, opener, talk, "sandbox", place, clock, reach)
 
     return new_reception
 
@@ -160,14 +164,150 @@ def test_where_a_browser_opens_nothing_is_said_of_the_place(
     assert len(talk.lines) == 2
 
 
+class Watch(Clock):
+    """A second for each look."""
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+class Host:
+    """The login host: it answers, or does not, once it is allowed to."""
+
+    def __init__(self, trouble: Exception | None = None) -> None:
+        self.trouble = trouble
+        self.may_answer = threading.Event()
+        self.asked: list[int] = []
+
+    def __call__(self) -> None:
+        self.asked.append(threading.get_ident())
+        assert self.may_answer.wait(20)
+        if self.trouble is not None:
+            raise self.trouble
+
+
+class Answered(Inbox):
+    """Nobody comes; each look takes a second, and after the 40th the host has answered."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(lambda _: True, Clock())
+        self.host = host
+        self.looks = 0
+
+    def wait(self, timeout_s: float) -> Pairs | None:
+        self.looks += 1
+        if self.looks == 40:
+            self.host.may_answer.set()
+            for thread in threading.enumerate():
+                if thread.name == "reach":
+                    thread.join(20)
+        return super().wait(0)
+
+
+GONE = UnreachableError(
+    "sandbox: login.example.com cannot be reached: connection refused. Nothing was sent.", "Look."
+)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told", "error", "hint"),
+    [
+        (None, "the redirect URI in the portal", "within 300 s.", "the redirect URI in the portal"),
+        (
+            ValueError("a bug"),
+            "the redirect URI in the portal",
+            "within 300 s.",
+            "redirect URI in the portal",
+        ),
+        (
+            GONE,
+            "cannot be reached: connection refused. Still waiting: your browser may reach it.",
+            "within 300 s: login.example.com cannot be reached: connection refused.",
+            "Look.",
+        ),
+    ],
+)
+def test_after_half_a_minute_the_login_host_is_asked_once_before_anything_is_blamed(
+    receive: Callable[..., Reception],
+    talk: Talk,
+    trouble: Exception | None,
+    told: str,
+    error: str,
+    hint: str,
+) -> None:
+    host = Host(trouble)
+    with (
+        receive(inbox=Answered(host), clock=Watch(), reach=host) as reception,
+        pytest.raises(SignInTimedOutError) as caught,
+    ):
+        reception.wait()
+
+    assert len(host.asked) == 1
+    assert threading.get_ident() not in host.asked
+    assert len(talk.lines) == 1
+    assert told in talk.lines[0]
+    assert error in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(
+    receive: Callable[..., Reception], talk: Talk
+) -> None:
+    host = Host()
+    inbox = Answered(host)
+
+    def reach() -> None:
+        inbox.offer([("code", "c"), ("state", "s")])
+        host()
+
+    with receive(inbox=inbox, clock=Watch(), reach=reach) as reception:
+        assert reception.wait() == [("code", "c"), ("state", "s")]
+    host.may_answer.set()
+
+    assert talk.lines == []
+
+
+def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
+    receive: Callable[..., Reception], talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "reach":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    host = Host(GONE)
+    with receive(reach=host) as reception, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
+        reception.wait()
+
+    assert host.asked == []
+    assert "the redirect URI in the portal" in talk.lines[0]
+
+
+def test_whose_connection_was_refused_stands_in_the_timeout(
+    receive: Callable[..., Reception], talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = peers.Peer(peers.Standing.FOREIGN, 1000)
+    monkeypatch.setattr(peers, "judge", lambda *_: foreign)
+    with receive(place=Place.CONTAINER) as reception:
+        port = reception._redirect.port
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", port), 20) as browser:
+                browser.sendall(f"GET /callback?code=c HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+                assert browser.recv(100).startswith(b"HTTP/1.1 403 ")
+        with pytest.raises(SignInTimedOutError) as caught:
+            reception.wait()
+
+    assert "a connection of another user (uid 1000) was refused meanwhile" in caught.value.message
+    assert "docker run -it --user $(id -u) --network host" in caught.value.hint
+    assert "portal" not in caught.value.hint
+    assert talk.lines[0] == "Another user of this machine tried to reach this sign-in, and was refused."
+
+
 def test_where_nobody_can_paste_the_time_left_is_shown(receive: Callable[..., Reception], talk: Talk) -> None:
-    class Watch(Clock):
-        """A second for each look."""
-
-        def __call__(self) -> float:
-            self.now += 1
-            return self.now
-
     inbox = Inbox(lambda _: True, Clock())
     with (
         receive(Ways(timeout_s=65), inbox=inbox, clock=Watch()) as reception,

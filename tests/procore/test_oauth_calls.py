@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from urllib.parse import parse_qsl
 
 import pytest
@@ -15,6 +16,7 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     TokenRefusedError,
     UnexpectedAnswerError,
+    UnreachableError,
 )
 from procore_cli.grants import TokenAnswer
 from procore_cli.models import Me
@@ -133,6 +135,24 @@ def test_a_revocation_that_fails_does_not_repeat_the_token(mocked, oauth, creden
     with pytest.raises(UnexpectedAnswerError) as caught:
         oauth.revoke(credentials, "old-access")
     assert "answered 403 (unauthorized_client: …)" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "answer", [("200 OK", "Server: x"), ("302 Found", "Location: /"), ("503 No", "X: y")]
+)
+def test_whatever_the_login_host_answers_it_is_reached(serve, new_transport, environment_at, answer):
+    status, header = answer
+    server = serve(servers.answering(servers.http(status, b"", header)))
+    assert OAuth(new_transport(), environment_at(server.url), lambda: 0).reach() is None
+    assert server.requests[0].startswith(b"GET /oauth/token/info HTTP/1.1\r\n")
+    assert b"uthorization" not in server.requests[0]
+
+
+def test_a_login_host_that_is_not_there_is_not_reached(new_transport, environment_at):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(UnreachableError, match="connection refused"):
+        OAuth(new_transport(), environment_at(url), lambda: 0).reach()
 
 
 def test_me_is_asked_at_the_api_host_with_the_bearer(mocked, new_transport):
