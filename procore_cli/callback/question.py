@@ -19,7 +19,7 @@ class Question:
         """`reach` raises where the host does not answer; None where that is not in question."""
         self._reach = reach
         self._has_news = False
-        self.trouble: ProcoreLoginError | None = None
+        self.trouble: str | None = None
 
     def begin(self) -> None:
         """Ask; where that is not in question, or no thread is to be had, the host counts as answering."""
@@ -38,7 +38,8 @@ class Question:
         try:
             reach()
         except ProcoreLoginError as error:
-            self.trouble = error
+            # What was or was not sent is nothing that the person has asked for.
+            self.trouble = error.message.removesuffix(" Nothing was sent.")
         except Exception:  # noqa: BLE001, S110 - a bug in here is no reason to end a sign-in
             pass
         finally:

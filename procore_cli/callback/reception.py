@@ -238,10 +238,8 @@ class Reception:
         if self._question.take_news():
             trouble = self._question.trouble
             portal = f"{self._guidance().portal()}."
-            unreached = (
-                trouble and f"{_without_sent(trouble.message)} Still waiting: your browser may reach it."
-            )
-            self._say_hint(unreached or portal, left_s)
+            unreached = f"{trouble} Still waiting: your browser may reach it."
+            self._say_hint(portal if trouble is None else unreached, left_s)
 
     def _say_hint(self, hint: str, left_s: float) -> None:
         self._talk.say(f"{hint} {_time_left(left_s)}" if self._paster else hint)
@@ -255,8 +253,9 @@ class Reception:
                 f"{self._guidance().foreign()}.",
             )
         if (trouble := self._question.trouble) is not None:
-            reason = _without_sent(trouble.message).removeprefix(f"{self._environment}: ")
-            return SignInTimedOutError(f"{message}: {reason}", trouble.hint)
+            reason = trouble.removeprefix(f"{self._environment}: ")
+            doctor = f"See what stands in the way: procore-login doctor --env {self._environment}"
+            return SignInTimedOutError(f"{message}: {reason}", doctor)
         return SignInTimedOutError(
             f"{message}.",
             f"{self._guidance().portal()}; then run the command again (--timeout waits longer).",
@@ -273,11 +272,6 @@ class Reception:
             "Run the command in a terminal; or without --paste, and with a redirect URI such as"
             " http://localhost:4567/callback.",
         )
-
-
-def _without_sent(message: str) -> str:
-    # What the question did or did not send is nothing that the person has asked for.
-    return message.removesuffix(" Nothing was sent.")
 
 
 def _find_terminal() -> int | None:

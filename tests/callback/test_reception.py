@@ -224,7 +224,7 @@ GONE = UnreachableError(
             GONE,
             "cannot be reached: connection refused. Still waiting: your browser may reach it.",
             "within 300 s: login.example.com cannot be reached: connection refused.",
-            "Look.",
+            "procore-login doctor --env sandbox",
         ),
     ],
 )
