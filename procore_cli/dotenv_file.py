@@ -25,7 +25,6 @@ REDIRECT_URI = ("PROCORE_REDIRECT_URI", "REDIRECT_URI")
 COMPANY = ("PROCORE_COMPANY_ID",)
 # Tokens are never taken, but they lie there all the same.
 _TOKEN = re.compile(r"PROCORE_(?:\w+_)?TOKEN", re.IGNORECASE)
-_TOKENS = frozenset({"PROCORE_ACCESS_TOKEN", "PROCORE_REFRESH_TOKEN"})
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 
@@ -83,7 +82,10 @@ class Dotenv:
     def list_tokens(self) -> list[Line]:
         """The lines that hold a token of Procore's, or a part of one."""
         named = {line.name for line in self.lines if line.name and _TOKEN.fullmatch(line.name)}
-        return self.list_holding(named | _TOKENS)
+        held = set(self.list_holding(named))
+        return [
+            line for line in self.lines if line in held or (line.name is None and _TOKEN.search(line.value))
+        ]
 
     def list_set(self) -> list[Line]:
         """The settings that count: the last of each name."""

@@ -321,6 +321,14 @@ def test_tokens_are_not_taken_and_named_to_be_deleted(machine: Machine) -> None:
     assert "they hold tokens" not in own.err
 
 
+def test_a_line_that_cannot_be_read_may_hold_a_token_too(machine: Machine) -> None:
+    result = bring_in(machine, PLAIN + "PROCORE_REFRESH_TOKEN='shy\n", "--no-check")
+
+    assert result.code == 0
+    assert "Delete line 4 of .env: it holds a token of Procore's; none was taken." in say(result, machine)
+    assert "shy" not in result.err
+
+
 def test_tokens_without_a_secret_are_named_as_well(machine: Machine) -> None:
     result = bring_in(machine, "CLIENT_ID=x\nPROCORE_ACCESS_TOKEN=hush\n", mode=0o644)
 
