@@ -9,7 +9,8 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from procore_cli.errors import ProcoreLoginError
+from procore_cli.errors import NoThreadError, ProcoreLoginError
+from procore_cli.threads import start
 
 
 class Question:
@@ -24,8 +25,8 @@ class Question:
     def begin(self) -> None:
         """Ask; where that is not in question, or no thread is to be had, the host counts as answering."""
         if self._reach is not None:
-            with contextlib.suppress(RuntimeError):
-                threading.Thread(target=self._run, args=(self._reach,), name="reach", daemon=True).start()
+            with contextlib.suppress(NoThreadError):
+                start(threading.Thread(target=self._run, args=(self._reach,), name="reach", daemon=True))
                 return
         self._has_news = True
 
