@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
     from procore_cli.models import Profile
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 
 __all__ = [
     "ConfigurationError",
