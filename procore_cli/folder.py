@@ -91,9 +91,13 @@ def new_path(text: str, variable: str) -> Path:
 def may_exist(path: Path) -> bool:
     """Whether something is there, or may be: somebody else's folder does not say what is in it."""
     try:
-        return path.exists()
+        # Path.exists says False of that from Python 3.14 on.
+        path.stat()
     except PermissionError:
         return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def open_folder(path: Path, report: Report, top: Path | None = None, *, for_secrets: bool = False) -> Path:

@@ -165,7 +165,7 @@ def test_what_may_not_be_looked_at_may_exist(tmp_path: Path, monkeypatch: pytest
     def refuse(_: Path, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "exists", refuse)
+    monkeypatch.setattr(Path, "stat", refuse)
     assert folder.may_exist(tmp_path / "missing")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked
 from procore_cli.errors import DatabaseError, StorageError
+from procore_cli.folder import may_exist
 
 if TYPE_CHECKING:
     from procore_cli.store.database import Rows
@@ -36,6 +37,8 @@ def check_database(case: Case) -> Iterator[Check]:
         if os.path.lexists(path):
             _check_kind(path, is_named=case.settings.named_database is not None)
             words = _look(case)
+        elif may_exist(path):
+            raise PermissionError
         else:
             _check_place(path, is_named=case.settings.named_database is not None)
             words = "is not there yet; it is made when it is needed"
@@ -70,7 +73,7 @@ def has_our_tables(case: Case) -> bool:
     from procore_cli.store import schema
 
     path = case.settings.database
-    if not path.exists():
+    if not may_exist(path):
         return False
     with case.storage.database.looking() as rows:
         return schema.is_complete(rows.run, str(path))

@@ -5,8 +5,9 @@ Refuses to wait for long: it serves the greeting and the completion of a word.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,10 +61,15 @@ class _Glance(Database):
                 yield migrated
 
     def _connect(self) -> sqlite3.Connection:
-        # SQLite itself says what it may not look at.
-        with suppress(PermissionError):
-            if not self.path.is_file():
-                raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
+        try:
+            is_file = stat.S_ISREG(self.path.stat().st_mode)
+        except PermissionError:
+            # SQLite itself says what it may not look at.
+            is_file = True
+        except OSError:
+            is_file = False
+        if not is_file:
+            raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
         connection = self._open(self._timeout_s)
         # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
         Rows(connection).run("PRAGMA query_only = ON")
