@@ -84,8 +84,10 @@ def _new_case(
     from procore_cli.store.opening import open_storage
 
     settings = loaded.settings
-    limits = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ADDRESS_TIMEOUT_S)
-    transport = Transport(os.environ, settings.ca_bundle, teller.trace, *limits)
+    limits = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+    transport = Transport(
+        os.environ, settings.ca_bundle, teller.trace, *limits, address_timeout_s=ADDRESS_TIMEOUT_S
+    )
     stack.callback(transport.close)
     storage = open_storage(
         settings.folder,

@@ -62,6 +62,7 @@ class Transport:
         trace: Callable[[str], None] | None = None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
+        *,
         address_timeout_s: float = ADDRESS_TIMEOUT_S,
     ) -> None:
         self._environ = environ
