@@ -21,7 +21,7 @@ from procore_cli.models import Account, Profile, User
 
 if TYPE_CHECKING:
     from procore_cli.grants import TokenAnswer, TokenSet
-    from procore_cli.store.outcomes import Loaded
+    from procore_cli.storage.entries import Loaded
     from procore_cli.world import World
 
 MAX_LABELS = 10
@@ -42,7 +42,7 @@ def load(world: World, account: Account) -> Loaded:
     """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
     loaded = world.teller.timed("tokens out of the store", world.vault.load, account)
     if loaded is None:
-        raise world.vault.new_signed_out_error(account)
+        raise world.vault.new_not_signed_in_error(account)
     check_tokens(world.settings, loaded.tokens.binding)
     return loaded
 

@@ -24,12 +24,12 @@ def check_removable(settings: Settings) -> None:
 
 def list_signed_in(settings: Settings, teller: Teller) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
-    from procore_cli.store.glance import list_known
+    from procore_cli.storage.accounts import list_known_in
 
     if not may_exist(settings.database):
         return []
     try:
-        known = list_known(
+        known = list_known_in(
             settings.database, settings.environment.name, is_ours=settings.named_database is None
         )
     except StorageError as error:
@@ -43,7 +43,7 @@ def remove_app(settings: Settings, teller: Teller) -> bool:
 
     First the secret: without it the rest does no harm. Raises BrokenConfigError, StorageError, BusyError.
     """
-    from procore_cli.store.config_lock import hold_config
+    from procore_cli.storage.locks import hold_config
 
     check_removable(settings)
     if not may_exist(settings.folder):

@@ -28,7 +28,7 @@ from procore_cli.grants import AppCredentials
 if TYPE_CHECKING:
     from procore_cli.render import Teller
     from procore_cli.settings import Settings
-    from procore_cli.store.credentials import ClientSecrets, StoredSecret
+    from procore_cli.storage.files import ClientSecrets, StoredSecret
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def save(settings: Settings, draft: Draft, teller: Teller) -> None:
     """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
     from procore_cli.config_edit import save_config
     from procore_cli.folder import open_folder
-    from procore_cli.store.config_lock import hold_config
+    from procore_cli.storage.locks import hold_config
 
     name = settings.environment.name
     open_folder(settings.folder, teller.warn_once)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from procore_cli.models import Account
     from procore_cli.render import Teller
-    from procore_cli.store.outcomes import Loaded
+    from procore_cli.storage.entries import Loaded
     from procore_cli.world import World
 
 

@@ -21,14 +21,14 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
 
     The e-mail, or the Procore id where the e-mail is shared or a shell could read something into it.
     """
-    from procore_cli.store.glance import list_known
+    from procore_cli.storage.accounts import list_known_in
 
     try:
         settings = _load(environment)
         if not may_exist(settings.database):
             return []
         is_ours = settings.named_database is None
-        known = list_known(settings.database, settings.environment.name, is_ours=is_ours)
+        known = list_known_in(settings.database, settings.environment.name, is_ours=is_ours)
     except (ProcoreLoginError, OSError):
         return []
     users = [listed.account for listed in known]

@@ -15,7 +15,7 @@ from procore_cli.urls import LOOPBACK_HOSTS, find_origin
 
 if TYPE_CHECKING:
     from procore_cli.grants import AppCredentials, Binding
-    from procore_cli.store.credentials import ClientSecrets
+    from procore_cli.storage.files import ClientSecrets
 
 
 def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:

@@ -26,7 +26,7 @@ from procore_cli.models import Account, Me, Profile
 if TYPE_CHECKING:
     from procore_cli.callback.reception import Ways
     from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
-    from procore_cli.store.outcomes import SignInSaved
+    from procore_cli.storage.entries import SignInSaved
     from procore_cli.world import World
 
 

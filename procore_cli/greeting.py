@@ -16,7 +16,7 @@ from procore_cli.errors import ProcoreLoginError
 from procore_cli.folder import may_exist
 from procore_cli.render import Teller, find_columns, one_line
 from procore_cli.settings import Asked, Settings, load_settings
-from procore_cli.store.outcomes import Listed
+from procore_cli.storage.entries import Listed
 
 MAX_ACCOUNTS = 10
 _WIDEST_COLUMNS = 100
@@ -63,10 +63,10 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
         database = settings.find_database(name)
         if not (os.path.lexists(database) or may_exist(database)):
             continue
-        from procore_cli.store.glance import list_known
+        from procore_cli.storage.accounts import list_known_in
 
         try:
-            listed = list_known(database, name, is_ours=settings.named_database is None)
+            listed = list_known_in(database, name, is_ours=settings.named_database is None)
         except ProcoreLoginError as error:
             troubles[name] = error
             if settings.named_database is not None:

@@ -12,7 +12,7 @@ from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageErro
 from procore_cli.models import Account
 
 if TYPE_CHECKING:
-    from procore_cli.store.outcomes import SignedOut
+    from procore_cli.storage.entries import SignedOut
     from procore_cli.world import World
 
 

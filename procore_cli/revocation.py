@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import ProcoreLoginError, UnreachableError
-from procore_cli.store.deadline import Limits, OutOfTimeError, call_within
+from procore_cli.storage.keyring import Limits, OutOfTimeError, call_within
 
 if TYPE_CHECKING:
     from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
-    from procore_cli.store.outcomes import SignInSaved
+    from procore_cli.storage.entries import SignInSaved
     from procore_cli.world import World
 
 # Procore's support page "Revoke Access for My Connected Apps".

@@ -13,7 +13,7 @@ from procore_cli.errors import ProcoreLoginError, SignInNeededError
 from procore_cli.models import Profile
 
 if TYPE_CHECKING:
-    from procore_cli.store.outcomes import Listed
+    from procore_cli.storage.entries import Listed
     from procore_cli.world import World
 
 
@@ -86,7 +86,7 @@ def switch(world: World, who: str) -> Profile:
     """
     account, before = world.roster.find_named(who), world.roster.find_current()
     if not world.roster.switch(account):
-        raise world.roster.new_signed_out_error(account)
+        raise world.roster.new_not_signed_in_error(account)
     was = f" (it was {before.user.label})" if before and before.user != account.user else ""
     world.teller.say(
         f"The current account of {world.settings.environment.name} is {account.user.label}{was}."

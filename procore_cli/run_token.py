@@ -9,7 +9,7 @@ from procore_cli.errors import TokenRefusedError
 
 if TYPE_CHECKING:
     from procore_cli.models import Account
-    from procore_cli.store.outcomes import Loaded
+    from procore_cli.storage.entries import Loaded
     from procore_cli.world import World
 
 # A call that begins is to end before its token does.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from procore_cli.demo.calls import RecordedCall
     from procore_cli.demo.models import DemoUser
     from procore_cli.demo.server import DemoServer, Inside
-    from procore_cli.store.opening import Storage
+    from procore_cli.storage.tokens import Storage
 
 _PREFIX = "PROCORE_"
 _NO_PROXY = ("NO_PROXY", "no_proxy")
@@ -240,7 +240,7 @@ class ProcoreDemo:
         self._open_storage().vault.save_signin(tokens, Me(user.id, user.email, user.name))
 
     def _open_storage(self) -> Storage:
-        from procore_cli.store.opening import open_storage
+        from procore_cli.storage.tokens import open_storage
 
         return open_storage(self._home, "demo", "file", tell=_ignore, warn=_ignore)
 

@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from procore_cli.procore.api import Api
     from procore_cli.procore.oauth import OAuth
     from procore_cli.procore.transport import Transport
-    from procore_cli.store.apps import KnownApps
-    from procore_cli.store.credentials import ClientSecrets
-    from procore_cli.store.opening import Storage
-    from procore_cli.store.roster import Roster
-    from procore_cli.store.vault import Vault
+    from procore_cli.storage.accounts import KnownApps, Roster
+    from procore_cli.storage.files import ClientSecrets
+    from procore_cli.storage.tokens import Storage, Vault
     from procore_cli.threads import Shield
 
 
@@ -209,7 +207,7 @@ def find_known_environments(teller: Teller) -> list[str]:
 
 
 def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
-    from procore_cli.store.opening import open_storage
+    from procore_cli.storage.tokens import open_storage
 
     database = settings.find_database(environment)
     if not may_exist(database):
@@ -231,15 +229,15 @@ def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
 
 def new_client_secrets(settings: Settings, store: str, teller: Teller) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
-    from procore_cli.store.credentials import ClientSecrets
-    from procore_cli.store.opening import new_stores
+    from procore_cli.storage.files import ClientSecrets
+    from procore_cli.storage.tokens import new_stores
 
     stores = new_stores(settings.folder, teller.say, teller.warn_once)
     return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
 
 
 def _new_storage(settings: Settings, teller: Teller, clock: Callable[[], float]) -> Storage:
-    from procore_cli.store.opening import open_storage
+    from procore_cli.storage.tokens import open_storage
 
     return open_storage(
         settings.folder,

@@ -188,7 +188,7 @@ def test_completing_changes_nothing_and_asks_nobody(machine: Machine) -> None:
 
     with (
         mock.patch("socket.socket", side_effect=AssertionError),
-        mock.patch("procore_cli.store.keyrings.Keyring", side_effect=AssertionError),
+        mock.patch("procore_cli.storage.keyring.Keyring", side_effect=AssertionError),
     ):
         complete(machine, "token --account ")
         complete(machine, "switch --env demo ")

@@ -26,8 +26,8 @@ from procore_cli.errors import (
 )
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, load_settings
-from procore_cli.store.config_lock import hold_config
-from procore_cli.store.credentials import ClientSecrets
+from procore_cli.storage.files import ClientSecrets
+from procore_cli.storage.locks import hold_config
 from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
 

@@ -13,8 +13,8 @@ from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.grants import Binding
 from procore_cli.settings import Asked, Settings, load_settings
-from procore_cli.store.credentials import ClientSecrets
-from procore_cli.store.opening import new_stores
+from procore_cli.storage.files import ClientSecrets
+from procore_cli.storage.tokens import new_stores
 
 
 @dataclass

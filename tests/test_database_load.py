@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli.store.database import Database
+from procore_cli.storage.database import Database
 from tests.cli import Machine, Result, browser
 from tests.provider import JOE, Answer, Provider, Request, serving
 from tests.store.databases import new_tutorial_file

@@ -18,7 +18,7 @@ import requests
 
 from procore_cli import ProcoreAuth, folder
 from procore_cli.errors import DataFolderError
-from procore_cli.store.files import SecretFiles, new_file_name
+from procore_cli.storage.files import SecretFiles, new_file_name
 from tests.cli import Machine
 from tests.provider import Provider
 

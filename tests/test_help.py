@@ -79,8 +79,8 @@ def test_alone_it_asks_neither_keyring_nor_network(machine: Machine, people: Peo
 
     with (
         mock.patch("socket.socket", side_effect=AssertionError),
-        mock.patch("procore_cli.store.keyrings.Keyring", side_effect=AssertionError),
-        mock.patch("procore_cli.store.lock.Locks", side_effect=AssertionError),
+        mock.patch("procore_cli.storage.keyring.Keyring", side_effect=AssertionError),
+        mock.patch("procore_cli.storage.locks.Locks", side_effect=AssertionError),
     ):
         result = machine.run_here()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.store import keyrings
+from procore_cli.storage import keyring as keyrings
 from tests.cli import Machine, Result, browser, command
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 

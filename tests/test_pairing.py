@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from procore_cli.store import parts
-from procore_cli.store.credentials import ClientSecrets
-from procore_cli.store.files import SecretFiles
+from procore_cli.storage import files as parts
+from procore_cli.storage.files import ClientSecrets, SecretFiles
 from tests.cli import Machine
 from tests.elsewhere import Elsewhere, watch_ways_out
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.store.database import Database
+from procore_cli.storage.database import Database
 from tests.cli import Machine, browser
 from tests.people import SECOND, THIRD, People
 from tests.provider import JOE, Answer, Request, serving

@@ -13,8 +13,8 @@ from procore_cli import world
 from procore_cli.errors import AnswerLostError
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
-from procore_cli.store.outcomes import Loaded
-from procore_cli.store.refresh import Exchange
+from procore_cli.storage.entries import Loaded
+from procore_cli.storage.refresh import Exchange
 from tests.moments import NOW, YEAR_S
 from tests.store.store_world import World, new_answer
 
@@ -52,10 +52,10 @@ def test_a_clock_that_jumps_while_others_wait_changes_nothing_for_them(
 def test_only_the_clock_of_a_command_knows_the_time_of_day() -> None:
     # Whatever waits counts by time.monotonic, which nobody can set.
     package = Path(world.__file__).parent
-    waiting = [path for wing in ("store", "procore", "callback") for path in (package / wing).rglob("*.py")]
+    waiting = [path for wing in ("storage", "procore", "callback") for path in (package / wing).rglob("*.py")]
     users = {path.name for path in waiting if "time.time" in path.read_text("utf-8")}
 
-    assert users == {"opening.py"}
+    assert users == {"tokens.py"}
 
 
 def outcome(kept: World, who: Account, exchange: Exchange, seen: Loaded) -> object:

@@ -13,7 +13,7 @@ from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.folder import may_exist
 
 if TYPE_CHECKING:
-    from procore_cli.store.database import Rows
+    from procore_cli.storage.database import Rows
 
 WRITING = "database writing"
 _DUPLICATES = """
@@ -70,13 +70,13 @@ def has_our_tables(case: Case) -> bool:
 
     Raises DatabaseError.
     """
-    from procore_cli.store import schema
+    from procore_cli.storage import database
 
     path = case.settings.database
     if not may_exist(path):
         return False
     with case.storage.database.looking() as rows:
-        return schema.is_complete(rows.run, str(path))
+        return database.is_complete(rows.run, str(path))
 
 
 def _check_kind(path: Path, *, is_named: bool) -> None:
@@ -112,13 +112,13 @@ def _new_error(path: Path, why: str) -> DatabaseError:
 
 
 def _look(case: Case) -> str:
-    from procore_cli.store import schema
+    from procore_cli.storage import database
 
     path = str(case.settings.database)
     with case.storage.database.looking() as rows:
         _check_whole(rows, path)
-        is_complete = schema.is_complete(rows.run, path)
-        words = ["is whole", f"schema {schema.VERSION}" if is_complete else "our tables will be added"]
+        is_complete = database.is_complete(rows.run, path)
+        words = ["is whole", f"schema {database.VERSION}" if is_complete else "our tables will be added"]
         words += _list_rows(rows)
     return ", ".join(words)
 

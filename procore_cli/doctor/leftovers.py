@@ -21,7 +21,7 @@ from procore_cli.errors import StorageError
 
 if TYPE_CHECKING:
     from procore_cli.models import Account
-    from procore_cli.store.entry import Entry
+    from procore_cli.storage.entries import Entry
 
 _REFRESH = "interrupted refresh"
 _NAME = "leftovers"
@@ -76,13 +76,13 @@ def check_leftovers(case: Case) -> Iterator[Check]:
 
 def _list_strays(case: Case) -> list[Path]:
     """Token files that no database in the data folder lists, nor the one in force."""
-    from procore_cli.store import credentials
-    from procore_cli.store.files import FOLDER, list_file_names, new_file_name
+    from procore_cli.storage import files
+    from procore_cli.storage.files import FOLDER, list_file_names, new_file_name
 
     home = case.settings.folder
     # Before the databases: what is written meanwhile is listed by then.
     found = _find_files(home / FOLDER)
-    listed = {new_file_name(credentials.new_service(e), credentials.USERNAME) for e in ENVIRONMENTS}
+    listed = {new_file_name(files.new_secret_service(e), files.SECRET_USERNAME) for e in ENVIRONMENTS}
     databases = {case.settings.database, *(home / f"{name}.db" for name in ENVIRONMENTS)}
     for path in (each for each in databases if found and os.path.lexists(each)):
         names = _find_names(case, path)
@@ -96,8 +96,8 @@ def _list_strays(case: Case) -> list[Path]:
 
 def _find_names(case: Case, path: Path) -> list[tuple[str, str]] | None:
     """The entries that a database lists, None where it cannot be read."""
-    from procore_cli.store import entries
-    from procore_cli.store.database import Database
+    from procore_cli.storage import entries
+    from procore_cli.storage.database import Database
 
     try:
         with Database(path, case.teller.trace, is_ours=True).looking() as rows:
@@ -132,7 +132,7 @@ def _list_interrupted(case: Case) -> Iterator[str]:
 
 
 def _list_pending(case: Case, account: Account) -> list[Entry]:
-    from procore_cli.store import entries
+    from procore_cli.storage import entries
 
     with case.storage.database.reading() as rows:
         return entries.list_in_state(rows, case.name, account.user.procore_id, "pending")
@@ -148,7 +148,7 @@ def _is_free(case: Case, account: Account) -> bool:
 
 
 def _list_entries(case: Case) -> Iterator[str]:
-    from procore_cli.store import entries
+    from procore_cli.storage import entries
 
     if not has_our_tables(case):
         return

@@ -30,11 +30,11 @@ def check_keyring(case: Case) -> Iterator[Check]:
     if case.settings.store == "file":
         yield _check_files(case)
         return
-    from procore_cli.store import keyrings
+    from procore_cli.storage import keyring
 
     try:
-        backend = keyrings.Keyring(case.teller.say).find_backend_name()
-        locked = keyrings.find_lock_state(backend)
+        backend = keyring.Keyring(case.teller.say).find_backend_name()
+        locked = keyring.find_lock_state(backend)
     except StorageError as error:
         case.broken.add(_NAME)
         yield failed(_NAME, error)

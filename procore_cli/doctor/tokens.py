@@ -15,8 +15,7 @@ from procore_cli.errors import BindingError, StorageError
 
 if TYPE_CHECKING:
     from procore_cli.grants import TokenSet
-    from procore_cli.store.entry import Entry
-    from procore_cli.store.outcomes import Listed
+    from procore_cli.storage.entries import Entry, Listed
 
 _NAME = "accounts"
 _SHOWN_START = 1
@@ -100,8 +99,8 @@ def _judge(case: Case, name: str, who: str, tokens: TokenSet, issued_at: int) ->
 
 
 def _find_tokens(case: Case, listed: Listed) -> TokenSet | None:
-    from procore_cli.store import entries
-    from procore_cli.store.ledger import Ledger
+    from procore_cli.storage import entries
+    from procore_cli.storage.entries import Ledger
 
     storage, settings = case.storage, case.settings
     with storage.database.reading() as rows:

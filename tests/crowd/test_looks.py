@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.store.lock import LOOK_S, POLL_S, Locks
+from procore_cli.storage.locks import LOOK_S, POLL_S, Locks
 
 
 @dataclass

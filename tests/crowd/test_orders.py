@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.store import tokens
-from procore_cli.store.entry import Entry
-from procore_cli.store.files import new_file_name
-from procore_cli.store.opening import Storage, open_storage
-from procore_cli.store.parts import USERNAME, load_text, new_service
+from procore_cli.storage import entries as tokens
+from procore_cli.storage.entries import Entry
+from procore_cli.storage.files import TOKENS_USERNAME, load_text, new_file_name, new_part_service
+from procore_cli.storage.tokens import Storage, open_storage
 from tests.cli import Machine, browser, free_port
 from tests.crowd.crowd import Crowd, Ended, Job, SlowProvider, assert_sent_once, sign_up
 
@@ -111,15 +110,15 @@ def list_secrets(machine: Machine) -> set[Path]:
 
 def list_paths(machine: Machine, entry: Entry) -> list[Path]:
     """Where the parts of an entry may lie."""
-    services = [new_service("production", entry.name, part) for part in range(1, MOST_PARTS + 1)]
+    services = [new_part_service("production", entry.name, part) for part in range(1, MOST_PARTS + 1)]
     if entry.store == "file":
-        return [machine.data / "secrets" / new_file_name(service, USERNAME) for service in services]
-    names = [sha256(f"{service}\n{USERNAME}".encode()).hexdigest() for service in services]
+        return [machine.data / "secrets" / new_file_name(service, TOKENS_USERNAME) for service in services]
+    names = [sha256(f"{service}\n{TOKENS_USERNAME}".encode()).hexdigest() for service in services]
     return [machine.keyring / f"{name}.entry" for name in names]
 
 
 def read_tokens(storage: Storage, entry: Entry) -> tuple[str, str | None]:
-    found = tokens.read_text(load_text(storage.stores(entry.store), "production", entry.name) or "")
+    found = tokens.read_tokens_text(load_text(storage.stores(entry.store), "production", entry.name) or "")
     assert found is not None
     return found.access_token, found.refresh_token
 

@@ -316,7 +316,7 @@ def test_a_newer_schema_is_named(machine: Machine) -> None:
 def test_a_database_that_another_program_holds_is_named_in_time(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("procore_cli.store.database.LOOK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("procore_cli.storage.database.LOOK_TIMEOUT_S", 0.05)
     assert run_doctor(machine).code == 0
     with closing(sqlite3.connect(machine.data / "production.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -21,11 +21,10 @@ from urllib.parse import urlsplit
 from procore_cli import cli, world
 from procore_cli.callback import browser
 from procore_cli.procore.transport import Transport
-from procore_cli.store import keyrings
-from procore_cli.store.database import Rows
-from procore_cli.store.deadline import Limits
-from procore_cli.store.files import SecretFiles
-from procore_cli.store.keyrings import Keyring
+from procore_cli.storage import keyring as keyrings
+from procore_cli.storage.database import Rows
+from procore_cli.storage.files import SecretFiles
+from procore_cli.storage.keyring import Keyring, Limits
 from tests.kills.steps import reach, watch
 from tests.stub_browser import Browser
 

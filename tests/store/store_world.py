@@ -14,16 +14,12 @@ from procore_cli.errors import GrantRefusedError
 from procore_cli.folder import Report
 from procore_cli.grants import Binding, TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
-from procore_cli.store.database import Database, Rows
-from procore_cli.store.deadline import Limits, _Worker
-from procore_cli.store.entries import list_in_state
-from procore_cli.store.entry import Entry
-from procore_cli.store.files import SecretFiles
-from procore_cli.store.keyrings import Keyring
-from procore_cli.store.lock import Locks
-from procore_cli.store.outcomes import Loaded
-from procore_cli.store.secret_store import SecretStore
-from procore_cli.store.vault import Vault
+from procore_cli.storage.database import Database, Rows
+from procore_cli.storage.entries import Entry, Loaded, list_in_state
+from procore_cli.storage.files import SecretFiles, SecretStore
+from procore_cli.storage.keyring import Keyring, Limits, _Worker
+from procore_cli.storage.locks import Locks
+from procore_cli.storage.tokens import Vault
 from tests import memory_keyring
 
 JOE = Me(11111, "joecontractor@procore.com", "Joe Contractor")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import BusyError, DataFolderError
-from procore_cli.store.lock import LOCK_TIMEOUT_S, Locks
+from procore_cli.storage.locks import LOCK_TIMEOUT_S, Locks
 from tests.store.store_world import World
 
 
@@ -130,7 +130,7 @@ def test_threads_take_turns(world: World) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from procore_cli.store.lock import Locks
+from procore_cli.storage.locks import Locks
 with Locks(lambda: Path(sys.argv[1]), Path(sys.argv[2]), "production", print).hold(11111):
     print("held", flush=True)
     sys.stdin.read()

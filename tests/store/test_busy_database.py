@@ -16,8 +16,8 @@ import pytest
 
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.grants import TokenAnswer, TokenSet
-from procore_cli.store import accounts
-from procore_cli.store.database import Database
+from procore_cli.storage import accounts
+from procore_cli.storage.database import Database
 from tests.store.databases import Home, new_database
 from tests.store.store_world import JOE, new_answer, new_tokens, run_sql
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from procore_cli.errors import KeyringError
-from procore_cli.store.credentials import ClientSecrets, StoredSecret
+from procore_cli.storage.files import ClientSecrets, StoredSecret
 from tests.store.store_world import World
 
 ORIGIN = "https://login.procore.com"

@@ -16,8 +16,8 @@ import pytest
 from procore_cli import folder
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
-from procore_cli.store import accounts, entries
-from procore_cli.store.database import new_uri
+from procore_cli.storage import accounts, entries
+from procore_cli.storage.database import new_uri
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
 from tests.store.store_world import JOE, NOW, SECOND, World, run_sql
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from procore_cli.store.direct_reader import DirectReader, is_keyring_configured
+from procore_cli.storage.keyring import DirectReader, is_keyring_configured
 from tests.memory_keyring import MemoryKeyring
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def test_where_there_is_no_bus_the_backend_is_asked(keyring_entries: dict[tuple[
 
 @pytest.fixture
 def busy_bus(monkeypatch: pytest.MonkeyPatch) -> None:
-    secret_service = pytest.importorskip("procore_cli.store.secret_service")
+    secret_service = pytest.importorskip("procore_cli.storage.secret_service")
 
     def be_busy() -> None:
         raise TimeoutError
@@ -77,7 +77,7 @@ def test_where_another_backend_was_written_to_the_bus_is_not_asked() -> None:
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     """The Secret Service at the other end of the bus, with nothing in it."""
     pytest.importorskip("jeepney")
-    from procore_cli.store import secret_service
+    from procore_cli.storage import secret_service
     from tests.store.secret_service_peer import Service
 
     service = Service(None)

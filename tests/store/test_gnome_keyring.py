@@ -11,11 +11,9 @@ from contextlib import closing
 import pytest
 
 from procore_cli.errors import KeyringError
-from procore_cli.store import keyrings
-from procore_cli.store.deadline import Limits
-from procore_cli.store.keyrings import Keyring
-from procore_cli.store.parts import PART_CHARS
-from procore_cli.store.secret_store import GivenUpError
+from procore_cli.storage import keyring as keyrings
+from procore_cli.storage.files import PART_CHARS, GivenUpError
+from procore_cli.storage.keyring import Keyring, Limits
 from tests.store.gnome_stand import unlock
 from tests.store.store_world import JOE, World, new_tokens
 

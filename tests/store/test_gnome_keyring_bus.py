@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from procore_cli.store import session_bus
+from procore_cli.storage import keyring as session_bus
 from tests.provider import Provider
 from tests.store.gnome_stand import (
     ACTIVATION,

@@ -11,8 +11,8 @@ import keyring.core
 import pytest
 from keyring.backends.SecretService import Keyring as TheirKeyring
 
-from procore_cli.store.keyrings import Keyring
-from procore_cli.store.secret_store import SecretStore
+from procore_cli.storage.files import SecretStore
+from procore_cli.storage.keyring import Keyring
 from tests import loaded
 from tests.provider import Provider
 from tests.signed_in import last_token

@@ -16,8 +16,8 @@ import keyring.core
 import pytest
 
 from procore_cli.errors import KeyringError
-from procore_cli.store import keyrings
-from procore_cli.store.keyrings import Keyring
+from procore_cli.storage import keyring as keyrings
+from procore_cli.storage.keyring import Keyring
 from tests import memory_keyring
 from tests.cli import ROOT, Machine, Result, browser
 from tests.provider import Provider

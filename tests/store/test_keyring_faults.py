@@ -12,11 +12,9 @@ from collections.abc import Callable
 import pytest
 
 from procore_cli.errors import KeyringError
-from procore_cli.store import keyrings
-from procore_cli.store.keyring_faults import translate
-from procore_cli.store.keyrings import Keyring
-from procore_cli.store.parts import PART_CHARS, save_text
-from procore_cli.store.secret_store import ClosedError
+from procore_cli.storage import keyring as keyrings
+from procore_cli.storage.files import PART_CHARS, ClosedError, save_text
+from procore_cli.storage.keyring import Keyring, translate
 from tests.store.platform_keyrings import (
     GLibError,
     install_credentials,

@@ -14,10 +14,10 @@ import pytest
 from keyring.backend import KeyringBackend
 
 from procore_cli.errors import KeyringError
-from procore_cli.store import keyrings, session_bus
-from procore_cli.store.deadline import Limits
-from procore_cli.store.keyrings import Keyring
-from procore_cli.store.secret_store import GivenUpError
+from procore_cli.storage import keyring as keyrings
+from procore_cli.storage import keyring as session_bus
+from procore_cli.storage.files import GivenUpError
+from procore_cli.storage.keyring import Keyring, Limits
 from tests.memory_keyring import MemoryKeyring
 
 SERVICE = "procore-login/production/0123abcd/1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from procore_cli.store.files import SecretFiles
+from procore_cli.storage.files import SecretFiles
 from tests.store.databases import Home
 from tests.store.store_world import SECOND, new_answer, new_tokens
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from procore_cli.store import session_bus
+from procore_cli.storage import keyring as session_bus
 from tests.cli import Machine, browser
 from tests.provider import Provider
 from tests.store.gnome_stand import opening_desktop

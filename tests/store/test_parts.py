@@ -10,7 +10,9 @@ import pytest
 
 from procore_cli.errors import GrantRefusedError, ProcoreError, StorageError
 from procore_cli.grants import Binding, TokenSet
-from procore_cli.store import failures, parts, tokens
+from procore_cli.storage import accounts as failures
+from procore_cli.storage import entries as tokens
+from procore_cli.storage import files as parts
 from tests.store.store_world import World, new_tokens
 
 
@@ -70,7 +72,9 @@ def test_torn_parts_are_never_joined(damage: Callable[[list[str]], list[str]]) -
 def test_a_part_that_claims_hundreds_of_others_is_torn(world: World) -> None:
     store = world.stores("file")
     (part,) = parts.split_text("text")
-    store.save(parts.new_service("production", "name", 1), parts.USERNAME, part.replace("1/1", "1/99"))
+    store.save(
+        parts.new_part_service("production", "name", 1), parts.TOKENS_USERNAME, part.replace("1/1", "1/99")
+    )
     assert parts.load_text(store, "production", "name") is None
 
 
@@ -78,7 +82,7 @@ def test_a_text_of_which_a_part_is_missing_is_torn(world: World) -> None:
     store = world.stores("file")
     assert parts.save_text(store, "production", "name", LONG) == 3
     assert parts.load_text(store, "production", "name") == LONG
-    store.delete(parts.new_service("production", "name", 2), parts.USERNAME)
+    store.delete(parts.new_part_service("production", "name", 2), parts.TOKENS_USERNAME)
     assert parts.load_text(store, "production", "name") is None
 
 
@@ -91,7 +95,7 @@ def test_a_text_of_unknown_size_is_deleted_whole(world: World) -> None:
 
 
 def test_each_part_has_a_service_of_its_own_that_names_the_environment() -> None:
-    services = {parts.new_service("sandbox", "name", number) for number in (1, 2)}
+    services = {parts.new_part_service("sandbox", "name", number) for number in (1, 2)}
     assert len(services) == 2
     assert all(service.startswith("procore-login/sandbox/") for service in services)
 
@@ -102,9 +106,9 @@ def test_a_token_set_comes_back_as_it_was(
     expires_at: int | None, lifetime_s: int | None, refresh_token: str | None
 ) -> None:
     kept = TokenSet("access", refresh_token, expires_at, new_tokens(1).binding, lifetime_s)
-    text = tokens.new_text(kept)
+    text = tokens.new_tokens_text(kept)
     assert text.isascii()
-    assert tokens.read_text(text) == kept
+    assert tokens.read_tokens_text(text) == kept
 
 
 def test_a_token_set_of_the_first_release_has_no_lifetime() -> None:
@@ -113,13 +117,13 @@ def test_a_token_set_of_the_first_release_has_no_lifetime() -> None:
         '"binding":{"client_id":"id","login_origin":"login","api_origin":"api"}}'
     )
 
-    assert tokens.read_text(text) == TokenSet(
+    assert tokens.read_tokens_text(text) == TokenSet(
         "access", "refresh", 1_780_000_000, Binding("id", "login", "api"), None
     )
 
 
 def _changed(**values: Any) -> str:
-    return json.dumps({**json.loads(tokens.new_text(new_tokens(1))), **values})
+    return json.dumps({**json.loads(tokens.new_tokens_text(new_tokens(1))), **values})
 
 
 @pytest.mark.parametrize(
@@ -145,11 +149,13 @@ def _changed(**values: Any) -> str:
     ],
 )
 def test_what_is_not_a_token_set_is_never_read_as_one(text: str) -> None:
-    assert tokens.read_text(text) is None
+    assert tokens.read_tokens_text(text) is None
 
 
 def test_a_recorded_failure_comes_back_as_it_was() -> None:
-    shared = failures.read_text(failures.new_text(GrantRefusedError("What happened.", "What to do.")))
+    shared = failures.read_failure(
+        failures.new_failure_text(GrantRefusedError("What happened.", "What to do."))
+    )
     assert type(shared) is GrantRefusedError
     assert (shared.message, shared.hint) == ("What happened.", "What to do.")
 
@@ -158,4 +164,4 @@ def test_a_recorded_failure_comes_back_as_it_was() -> None:
     "text", [None, "", "5", "[]", '["SystemExit", "a", "b"]', '["annotations", "a", "b"]']
 )
 def test_a_recorded_failure_that_makes_no_sense_is_a_general_one(text: str | None) -> None:
-    assert type(failures.read_text(text)) is ProcoreError
+    assert type(failures.read_failure(text)) is ProcoreError

@@ -24,10 +24,9 @@ from procore_cli.errors import (
 )
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
-from procore_cli.store import failures
-from procore_cli.store.outcomes import Loaded
-from procore_cli.store.parts import USERNAME, new_service
-from procore_cli.store.secret_store import ClosedError, GivenUpError, GoneError
+from procore_cli.storage import accounts as failures
+from procore_cli.storage.entries import Loaded
+from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, GoneError, new_part_service
 from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens
 
 RUNS = 5
@@ -248,7 +247,7 @@ def test_a_waiter_whose_news_is_gone_again_asks_under_the_lock(world: World) -> 
         # While it sleeps, somebody saves new tokens whose entry is gone again when it wakes.
         elsewhere.sign_in(2)
         entry = world.list_entries()[0]
-        world.stores("file").delete(new_service("production", entry.name, 1), USERNAME)
+        world.stores("file").delete(new_part_service("production", entry.name, 1), TOKENS_USERNAME)
         go_on.release()
         # Now it waits for the lock itself, and meanwhile there are newer ones.
         assert waits.acquire(timeout=9)
@@ -275,7 +274,7 @@ def test_a_waiter_leaves_without_the_lock_once_there_is_news(world: World) -> No
 
 @pytest.mark.parametrize("kind", [ClosedError, GivenUpError, GoneError, KeyringError, BusyError])
 def test_a_shared_failure_keeps_its_exit_code(kind: type[ProcoreLoginError]) -> None:
-    shared = failures.read_text(failures.new_text(kind("What happened.", "What to do.")))
+    shared = failures.read_failure(failures.new_failure_text(kind("What happened.", "What to do.")))
     assert (shared.exit_code, shared.message, shared.hint) == (
         kind.exit_code,
         "What happened.",

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError
-from procore_cli.store import accounts, schema
+from procore_cli.storage import accounts
+from procore_cli.storage import database as schema
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error
 from tests.store.store_world import JOE, SECOND, World, run_sql
 

@@ -11,7 +11,7 @@ pytest.importorskip("secretstorage")
 
 from jeepney import DBusErrorResponse
 
-from procore_cli.store.secret_service import SecretService
+from procore_cli.storage.secret_service import SecretService
 from tests.store.secret_service_peer import ITEM, Service
 
 

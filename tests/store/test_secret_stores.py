@@ -7,9 +7,7 @@ import stat
 import pytest
 
 from procore_cli.errors import DataFolderError
-from procore_cli.store.files import new_file_name
-from procore_cli.store.parts import PART_CHARS
-from procore_cli.store.secret_store import SecretStore
+from procore_cli.storage.files import PART_CHARS, SecretStore, new_file_name
 from tests.store.store_world import World
 
 SERVICE = "procore-login/production/0123abcd/1"

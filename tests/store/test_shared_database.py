@@ -13,7 +13,7 @@ import pytest
 
 from procore_cli.errors import DataFolderError
 from procore_cli.grants import TokenSet
-from procore_cli.store import tokens
+from procore_cli.storage import entries as tokens
 from tests.store.databases import Home
 from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql
 
@@ -88,7 +88,7 @@ def test_a_sign_out_with_the_other_folder_deletes_the_file(one: Home, other: Hom
 def test_a_refresh_that_one_folder_left_whole_is_ended_by_the_other(one: Home, other: Home) -> None:
     one.sign_in(1)
     ledger = one.ledger
-    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_text(new_tokens(2)))
+    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_tokens_text(new_tokens(2)))
     assert other.load().tokens == new_tokens(2)
     assert len(one.files()) == 1
 
@@ -96,7 +96,7 @@ def test_a_refresh_that_one_folder_left_whole_is_ended_by_the_other(one: Home, o
 def test_tokens_in_a_folder_that_is_away_are_not_lost(one: Home, other: Home, tmp_path: Path) -> None:
     one.sign_in(1)
     ledger = one.ledger
-    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_text(new_tokens(2)))
+    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_tokens_text(new_tokens(2)))
     one.path.rename(tmp_path / "away")
     with pytest.raises(DataFolderError, match="it is not there") as failure:
         other.load()

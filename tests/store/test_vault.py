@@ -7,10 +7,11 @@ import pytest
 from procore_cli.errors import KeyringError, NotSignedInError
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Me
-from procore_cli.store import entries, parts
-from procore_cli.store.deadline import Limits
-from procore_cli.store.outcomes import SignedOut
-from procore_cli.store.secret_store import SecretStore
+from procore_cli.storage import entries
+from procore_cli.storage import files as parts
+from procore_cli.storage.entries import SignedOut
+from procore_cli.storage.files import SecretStore
+from procore_cli.storage.keyring import Limits
 from tests import memory_keyring
 from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
 
@@ -95,7 +96,7 @@ def test_a_proof_that_was_given_up_is_remembered_for_a_day(
     world.new_vault().prove()
     assert [e.name for e in world.list_entries(None)] == [entry.name]
     # The write lands after all, hours later.
-    keyring_entries[parts.new_service("production", entry.name, 1), parts.USERNAME] = "late"
+    keyring_entries[parts.new_part_service("production", entry.name, 1), parts.TOKENS_USERNAME] = "late"
     world.now = NOW + DAY_S
     world.new_vault().prove()
     assert world.list_entries(None) == []
@@ -258,7 +259,9 @@ def test_a_name_that_waits_for_a_late_write_is_deleted_once_and_again_a_day_late
         assert entries.list_unsettled(rows, "production", NOW + DAY_S - 1) == []
         assert entries.list_unsettled(rows, "production", NOW + DAY_S) == [JOE.id]
     # It lands after all.
-    world.stores("file").save(parts.new_service("production", late.name, 7), parts.USERNAME, "late")
+    world.stores("file").save(
+        parts.new_part_service("production", late.name, 7), parts.TOKENS_USERNAME, "late"
+    )
     world.now += DAY_S
     world.new_vault().clean_free()
     assert deleted == [late.name]
@@ -280,7 +283,9 @@ def test_a_reader_takes_no_lock(world: World) -> None:
 def test_tokens_that_the_store_lost_are_said_to_be_lost(either_world: World) -> None:
     joe = either_world.sign_in(1)
     store = either_world.stores(either_world.store_name)
-    store.delete(parts.new_service("production", either_world.list_entries()[0].name, 1), parts.USERNAME)
+    store.delete(
+        parts.new_part_service("production", either_world.list_entries()[0].name, 1), parts.TOKENS_USERNAME
+    )
     with pytest.raises(NotSignedInError, match=r"not in the (file|keyring) store any more") as failure:
         either_world.load(joe)
     assert "procore-login signin --env production" in failure.value.hint

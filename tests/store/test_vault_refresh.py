@@ -23,10 +23,8 @@ from procore_cli.errors import (
 )
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
-from procore_cli.store.deadline import Limits
-from procore_cli.store.entry import Entry
-from procore_cli.store.ledger import Ledger
-from procore_cli.store.outcomes import Loaded
+from procore_cli.storage.entries import Entry, Ledger, Loaded
+from procore_cli.storage.keyring import Limits
 from tests.store.store_world import (
     JOE,
     NOW,

@@ -1,4 +1,4 @@
-"""One lock an account, across processes and threads, as files in the data folder.
+"""One lock an account, across processes and threads, as files; and one for `config.toml`.
 
 Refuses to wait for ever, and never deletes a lock file: a removed one would let a second holder in.
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from procore_cli import folder
 from procore_cli.errors import BusyError, DataFolderError
+from procore_cli.storage.database import Database, Rows
+from procore_cli.storage.files import check_private
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
 
 LOCK_TIMEOUT_S = 90.0
 POLL_S = 0.05
@@ -154,3 +157,61 @@ def _new_options() -> dict[str, Any]:
     known = inspect.signature(filelock.FileLock.__init__).parameters
     wanted = {"fallback_to_soft": False, "preserve_lock_file": True}
     return {name: value for name, value in wanted.items() if name in known}
+
+
+def find_lock_home(database: Database, home: Path, report: folder.Report) -> Path:
+    """The data folder below which every run locks that names this database; `home` is this run's own.
+
+    Raises DatabaseError, DataFolderError.
+    """
+    with database.reading() as rows:
+        found = _find_usable(rows)
+    if found is None:
+        # Before it is named: others take a folder without locks for none of ours.
+        folder.open_subfolder(home, "locks", report)
+        with database.writing() as rows:
+            found = _find_usable(rows) or _save(rows, home)
+    return found
+
+
+def _find_usable(rows: Rows) -> Path | None:
+    for (text,) in rows.run("SELECT path FROM procore_login_home"):
+        path = Path(str(text))
+        try:
+            check_private(path, path)
+            # Whoever wrote the row may name any folder of ours: only one with locks is a data folder.
+            check_private(path / "locks", path)
+        except DataFolderError:
+            return None
+        return path
+    return None
+
+
+def _save(rows: Rows, home: Path) -> Path:
+    path = str(home.resolve())
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        # No database holds such a path.
+        return home
+    rows.run("DELETE FROM procore_login_home")
+    rows.run("INSERT INTO procore_login_home VALUES (?)", (path,))
+    return home
+
+
+@contextmanager
+def hold_config(home: Path, report: folder.Report, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+    """Wait until no other run changes `config.toml` in the data folder `home`.
+
+    Raises BusyError after the time limit (seconds), DataFolderError.
+    """
+    locks = Locks(lambda: home, home / "config.toml", "config.toml", report, timeout_s=timeout_s)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.hold(None))
+        except BusyError:
+            raise BusyError(
+                f"Another procore-login has been changing config.toml for {timeout_s:g} seconds.",
+                "Wait until it has ended, then try again.",
+            ) from None
+        yield

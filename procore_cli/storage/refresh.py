@@ -22,18 +22,16 @@ from procore_cli.errors import (
 )
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
-from procore_cli.store import accounts, entries, failures, tokens
-from procore_cli.store.database import Rows
-from procore_cli.store.entry import Entry
-from procore_cli.store.ledger import Ledger
-from procore_cli.store.lock import Locks
-from procore_cli.store.outcomes import Loaded
-from procore_cli.store.reading import READ_ATTEMPTS, State, read_state
-from procore_cli.store.secret_store import GivenUpError
-from procore_cli.store.settle import settle, tidy
+from procore_cli.storage import accounts, entries
+from procore_cli.storage.database import Rows
+from procore_cli.storage.entries import Entry, Ledger, Loaded
+from procore_cli.storage.files import GivenUpError
+from procore_cli.storage.locks import Locks
+from procore_cli.storage.recovery import READ_ATTEMPTS, State, read_state, settle, tidy
 
 if TYPE_CHECKING:
     from procore_cli.threads import Shield
+
 
 Exchange = Callable[[TokenSet], TokenAnswer]
 Discard = Callable[[TokenSet], None]
@@ -75,7 +73,7 @@ class Refresh:
         if outcome is not None or not may_ask:
             return outcome or self._seen
         if self._seen.tokens.refresh_token is None:
-            raise failures.new_unrenewable_error(self._account, self._environment)
+            raise accounts.new_unrenewable_error(self._account, self._environment)
         # Whoever sends holds the lock to the end, even if nobody waits for that any more.
         kept_lock = lock.pop_all()
         try:
@@ -99,7 +97,7 @@ class Refresh:
             tidy(self._ledger, self._locks, self._id)
             if saved is None:
                 discard(renewed)
-                raise failures.new_signed_out_error(self._account, self._environment)
+                raise accounts.new_signed_out_error(self._account, self._environment)
             return saved
 
     def _has_outcome(self) -> bool:
@@ -117,16 +115,16 @@ class Refresh:
             is_newer = state.live_name not in {None, self._seen.entry.name}
             is_failed = state.account.failure is not None and state.account.failures > self._seen.failures
             if is_failed and not is_newer:
-                raise failures.read_text(state.account.failure)
+                raise accounts.read_failure(state.account.failure)
             if state.live is None:
-                raise failures.new_signed_out_error(self._account, self._environment)
+                raise accounts.new_signed_out_error(self._account, self._environment)
             if not is_newer:
                 return None
             found = self._ledger.read_tokens(state.live)
             if found is not None:
                 return Loaded(found, state.live, state.account.failures)
             if is_final:
-                raise failures.new_lost_error(self._account, self._environment, state.live.store)
+                raise accounts.new_lost_error(self._account, self._environment, state.live.store)
         return None
 
     def _read(self) -> State:
@@ -165,7 +163,7 @@ class Refresh:
     def _bury_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""
         state = self._read()
-        error = failures.new_refused_error(state.account, self._environment)
+        error = accounts.new_refused_error(state.account, self._environment)
         # Where it cannot be written down, the refusal is what there is to say all the same.
         with suppress(StorageError), self._ledger.database.writing() as rows:
             entries.forget(rows, pending.name)
@@ -190,12 +188,12 @@ class Refresh:
             self._count(rows, error, is_interrupted=is_interrupted)
 
     def _count(self, rows: Rows, error: ProcoreLoginError, *, is_interrupted: bool) -> None:
-        accounts.add_failure(rows, self._environment, self._id, failures.new_text(error))
+        accounts.add_failure(rows, self._environment, self._id, accounts.new_failure_text(error))
         if is_interrupted:
             accounts.save_interruption(rows, self._environment, self._id, self._ledger.now())
 
     def _write(self, pending: Entry, renewed: TokenSet) -> tuple[Entry, int]:
-        text = tokens.new_text(renewed)
+        text = entries.new_tokens_text(renewed)
         try:
             return pending, self._ledger.write(pending, text)
         except StorageError as error:

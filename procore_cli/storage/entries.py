@@ -1,0 +1,434 @@
+"""The list of secret entries and the secrets themselves, step by step, each step on its own.
+
+The order that makes the steps safe stands in `tokens` and `refresh`. Refuses to write an entry twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Literal, NamedTuple
+
+from procore_cli.errors import DatabaseError, StorageError
+from procore_cli.expiry import find_shown_end
+from procore_cli.grants import Binding, TokenSet
+from procore_cli.models import Account, StoreName, User
+from procore_cli.storage import files
+from procore_cli.storage.database import Database, Rows
+from procore_cli.storage.files import (
+    ClosedError,
+    GivenUpError,
+    GoneError,
+    PlacedStore,
+    ReservingStore,
+    Stores,
+)
+
+EntryKind = Literal["signin", "refresh", "proof"]
+EntryState = Literal["pending", "live", "dead"]
+
+
+class Entry(NamedTuple):
+    """A line of the list of secret entries; the secret itself lies in the store that it names.
+
+    `place`: the data folder whose files hold it; None for a keyring, and where it was never noted.
+    """
+
+    name: str
+    store: StoreName
+    environment: str
+    procore_id: int | None
+    kind: EntryKind
+    state: EntryState
+    created_at: int
+    expires_at: int | None = None
+    parts: int | None = None
+    forget_after: int | None = None
+    place: str | None = None
+
+
+class Loaded(NamedTuple):
+    """An account's tokens, the entry they came from, and the failures counted when it was read.
+
+    `is_suspect`: a refresh was interrupted since, so Procore may have taken the access token away.
+    """
+
+    tokens: TokenSet
+    entry: Entry
+    failures: int = 0
+    is_suspect: bool = False
+
+
+class SignInSaved(NamedTuple):
+    """What a sign-in changed.
+
+    `former` is the account's token set until now, `switched_from` the account that was current, if another.
+    """
+
+    user: User
+    is_new: bool
+    former: TokenSet | None
+    switched_from: Account | None
+
+
+class SignedOut(NamedTuple):
+    """What a sign-out took out of use.
+
+    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` holds
+    what is to be deleted, if anything was live.
+    """
+
+    tokens: TokenSet | None
+    entry: Entry | None = None
+    unread: StorageError | None = None
+
+
+class Listed(NamedTuple):
+    """A line of the list of accounts; the live token's end and beginning are seconds (UTC).
+
+    `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:
+    Procore refused its last refresh token.
+    """
+
+    account: Account
+    environments: frozenset[str]
+    is_current: bool
+    is_signed_in: bool
+    is_refused: bool
+    expires_at: int | None
+    issued_at: int
+
+    def find_shown_end(self, now: float) -> int | None:
+        """`expires_at` as people are told it at `now`."""
+        return find_shown_end(self.expires_at, self.issued_at, now)
+
+
+_COLUMNS = (
+    "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after, place"
+)
+# SQLite keeps a value of any type in any column, and the file may be damaged.
+_READ = ", ".join(
+    f"CASE typeof({column}) WHEN 'integer' THEN {column} {'ELSE 0 ' if column == 'created_at' else ''}END"
+    if column in ("created_at", "expires_at", "parts", "forget_after")
+    else column
+    for column in _COLUMNS.split(", ")
+)
+
+
+def add(rows: Rows, entry: Entry) -> None:
+    """Put a new entry on the list."""
+    values = [getattr(entry, column) for column in _COLUMNS.split(", ")]
+    marks = ", ".join("?" * len(values))
+    rows.run(f"INSERT INTO procore_login_entries ({_COLUMNS}) VALUES ({marks})", values)  # noqa: S608
+
+
+def find_live(rows: Rows, environment: str, procore_id: int) -> Entry | None:
+    """The account's live entry."""
+    live = list_in_state(rows, environment, procore_id, "live")
+    return live[-1] if live else None
+
+
+def list_in_state(rows: Rows, environment: str, procore_id: int | None, state: EntryState) -> list[Entry]:
+    """An account's entries in one state, the oldest first; proofs belong to the account None."""
+    found = rows.run(
+        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
+        " WHERE environment = ? AND procore_id IS ? AND state = ? ORDER BY rowid",
+        (environment, procore_id, state),
+    )
+    return [Entry(*values) for values in found]
+
+
+def list_live(rows: Rows, environment: str) -> dict[int | None, Entry]:
+    """Every live entry, by its account."""
+    found = rows.run(
+        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
+        " WHERE environment = ? AND state = 'live' ORDER BY rowid",
+        (environment,),
+    )
+    return {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
+
+
+def list_names(rows: Rows) -> list[tuple[str, str]]:
+    """The environment and the name of every entry; none in a file that has no such list."""
+    if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_entries'"):
+        return []
+    found = rows.run("SELECT environment, name FROM procore_login_entries")
+    return [(str(environment), str(name)) for environment, name in found]
+
+
+def is_kept(rows: Rows, name: str) -> bool:
+    """Whether something may lie under a name."""
+    return bool(rows.run("SELECT 1 FROM procore_login_entries WHERE name = ? AND parts IS NOT 0", (name,)))
+
+
+def has_pending_refresh(rows: Rows, environment: str, procore_id: int) -> bool:
+    """Whether a refresh of the account is under way, or was interrupted."""
+    return any(e.kind == "refresh" for e in list_in_state(rows, environment, procore_id, "pending"))
+
+
+def list_unsettled(rows: Rows, environment: str, now: int) -> list[int | None]:
+    """The accounts that have something to settle or to delete now (seconds, UTC)."""
+    found = rows.run(
+        "SELECT DISTINCT procore_id FROM procore_login_entries WHERE environment = ? AND state <> 'live'"
+        " AND NOT (state = 'dead' AND parts IS 0 AND COALESCE(forget_after, 0) > ?)",
+        (environment, now),
+    )
+    return [procore_id for (procore_id,) in found]
+
+
+def check_listed(rows: Rows, entry: Entry) -> None:
+    """Make sure that an entry that was listed before a secret was written still is. Raises DatabaseError."""
+    if not rows.run("SELECT 1 FROM procore_login_entries WHERE name = ?", (entry.name,)):
+        raise DatabaseError(
+            "The database was emptied or replaced while new tokens were being saved; they are not in force.",
+            "Put back the database from before; or sign in again:"
+            f" procore-login signin --env {entry.environment}",
+        )
+
+
+def make_live(rows: Rows, entry: Entry, parts: int, expires_at: int | None) -> None:
+    """The entry is whole and counts from now on. Raises DatabaseError where it is not listed any more."""
+    check_listed(rows, entry)
+    rows.run(
+        "UPDATE procore_login_entries SET state = 'live', parts = ?, expires_at = ? WHERE name = ?",
+        (parts, expires_at, entry.name),
+    )
+
+
+def make_dead(rows: Rows, name: str, *, forget_after: int | None = None) -> None:
+    """The entry counts no more; `forget_after` (seconds, UTC): what was given up may land until then."""
+    rows.run(
+        "UPDATE procore_login_entries SET state = 'dead', forget_after = ? WHERE name = ?",
+        (forget_after, name),
+    )
+
+
+def bury_live(rows: Rows, environment: str, procore_id: int) -> None:
+    """Every live entry of the account is dead."""
+    for entry in list_in_state(rows, environment, procore_id, "live"):
+        make_dead(rows, entry.name)
+
+
+def mark_deleted(rows: Rows, name: str) -> None:
+    """Nothing lies under a dead name for now, but it stays on the list: a late write may land."""
+    rows.run("UPDATE procore_login_entries SET parts = 0 WHERE name = ?", (name,))
+
+
+def forget(rows: Rows, name: str) -> None:
+    """Take the name off the list: nothing lies under it."""
+    rows.run("DELETE FROM procore_login_entries WHERE name = ?", (name,))
+
+
+FORMAT = 1
+
+
+def new_tokens_text(tokens: TokenSet) -> str:
+    """The token set as compact ASCII."""
+    found = {
+        "format": FORMAT,
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "expires_at": tokens.expires_at,
+        "lifetime_s": tokens.lifetime_s,
+        "binding": tokens.binding._asdict(),
+    }
+    return json.dumps(found, separators=(",", ":"))
+
+
+def read_tokens_text(text: str) -> TokenSet | None:
+    """The token set that `new_text` wrote, or None for anything else."""
+    try:
+        found = json.loads(text)
+        return _read(found) if found.pop("format") == FORMAT else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _read(found: dict[str, Any]) -> TokenSet:
+    binding = found["binding"]
+    return TokenSet(
+        _checked(found["access_token"], str),
+        _checked(found["refresh_token"], str, type(None)),
+        _checked(found["expires_at"], int, type(None)),
+        Binding(*(_checked(binding[key], str) for key in ("client_id", "login_origin", "api_origin"))),
+        # 0.1.0 did not keep it.
+        _checked(found.get("lifetime_s"), int, type(None)),
+    )
+
+
+def _checked(value: Any, *kinds: type) -> Any:
+    # type() and not isinstance(): True is an int to the latter.
+    if type(value) not in kinds:
+        raise TypeError
+    return value
+
+
+# A write that was given up may land for so long.
+LANDING_S = 24 * 60 * 60
+
+
+class Ledger:
+    """The entries of one environment."""
+
+    def __init__(
+        self,
+        database: Database,
+        stores: Stores,
+        store: StoreName,
+        environment: str,
+        clock: Callable[[], float],
+        warn: Callable[[str], None],
+    ) -> None:
+        """`store` takes what is new; `clock` gives seconds (UTC); `warn` hears of what is left for later."""
+        self.database = database
+        self.environment = environment
+        self._stores = stores
+        self._store = store
+        self._clock = clock
+        self._warn = warn
+        self._closed: set[tuple[StoreName, str | None]] = set()
+
+    def now(self) -> int:
+        """Whole seconds (UTC)."""
+        return int(self._clock())
+
+    def open_store(self) -> None:
+        """Make sure that the store in force answers, before anything is listed. Raises StorageError."""
+        files.load_text(self._stores(self._store), self.environment, "nothing")
+
+    def new_pending(self, kind: EntryKind, procore_id: int | None) -> Entry:
+        """Step 1: a new name, committed as pending. Raises DatabaseError."""
+        # What secrets.token_hex does, without the time that its import takes.
+        name = os.urandom(16).hex()
+        entry = Entry(
+            name,
+            self._store,
+            self.environment,
+            procore_id,
+            kind,
+            "pending",
+            self.now(),
+            place=self._find_place(self._store),
+        )
+        with self.database.writing() as rows:
+            add(rows, entry)
+        return entry
+
+    @contextmanager
+    def reserved(self, entry: Entry, count: int) -> Iterator[None]:
+        """Room for the `count` parts of a secret, where the store can make it, until `write`.
+
+        It is given back where the block fails. Raises StorageError.
+        """
+        store = self._stores(entry.store)
+        if not isinstance(store, ReservingStore):
+            yield
+            return
+        try:
+            files.reserve_text(store, self.environment, entry.name, count)
+            yield
+        except BaseException:
+            with suppress(StorageError):
+                files.delete_text(store, self.environment, entry.name, count)
+            raise
+
+    def write(self, entry: Entry, text: str) -> int:
+        """Step 2: write the secret and read it back; returns its number of parts. Raises StorageError."""
+        return files.save_text(self._stores(entry.store), self.environment, entry.name, text)
+
+    def read(self, entry: Entry) -> str | None:
+        """The secret, or None if it is missing or torn. Raises StorageError, GoneError."""
+        text = files.load_text(self._stores(entry.store), self.environment, entry.name)
+        # Our own folder comes first: it may be the one in `place`, moved or copied.
+        if text is None and self._is_elsewhere(entry):
+            text = files.load_text(self._stores(entry.store, entry.place), self.environment, entry.name)
+        return text
+
+    def read_tokens(self, entry: Entry) -> TokenSet | None:
+        """The token set, or None if it is missing, torn or no token set. Raises StorageError."""
+        text = self.read(entry)
+        return None if text is None else read_tokens_text(text)
+
+    def delete(self, entry: Entry) -> None:
+        """Delete the secret, the entry stays on the list. Raises StorageError."""
+        own = self._stores(entry.store)
+        first = files.new_part_service(self.environment, entry.name, 1)
+        # What lies here too is a copy of that folder, which may go on by itself with the other.
+        lies_elsewhere = self._is_elsewhere(entry) and own.load(first, files.TOKENS_USERNAME) is None
+        files.delete_text(own, self.environment, entry.name, entry.parts)
+        if lies_elsewhere:
+            there = self._stores(entry.store, entry.place)
+            files.delete_text(there, self.environment, entry.name, entry.parts)
+
+    def new_forget_after(self) -> int:
+        """Until when (seconds, UTC) a write that is given up now may land."""
+        return self.now() + LANDING_S
+
+    def abandon(self, entry: Entry, error: StorageError) -> None:
+        """A write failed with `error`: the entry is dead, and nothing of it is ever used.
+
+        What cannot be done of that is left to the next run: the error is what matters.
+        """
+        may_land = isinstance(error, GivenUpError)
+        with suppress(StorageError):
+            with self.database.writing() as rows:
+                make_dead(rows, entry.name, forget_after=self.new_forget_after() if may_land else None)
+            # A closed store would show another prompt, or take another minute to say so.
+            if not isinstance(error, ClosedError):
+                self.delete_dead(entry.procore_id)
+
+    def delete_dead(self, procore_id: int | None) -> None:
+        """Step 4: delete the account's dead entries; what cannot be deleted waits. Raises DatabaseError.
+
+        To be called under the account's lock.
+        """
+        with self.database.reading() as rows:
+            dead = list_in_state(rows, self.environment, procore_id, "dead")
+        for entry in dead:
+            is_due = entry.parts != 0 or self._is_past(entry)
+            where = (entry.store, entry.place)
+            if is_due and where not in self._closed and not self._delete_one(entry):
+                # The failure may have taken a whole minute: this run does not ask that store again.
+                self._closed.add(where)
+
+    def _delete_one(self, entry: Entry) -> bool:
+        try:
+            self.delete(entry)
+        except GoneError:
+            self._put_off(entry)
+            return True
+        except StorageError as error:
+            self._warn(
+                f"Former tokens in the {entry.store} store could not be deleted yet: {error.message} "
+                "They are not used any more; a later run tries again."
+            )
+            return False
+        with self.database.writing() as rows:
+            if self._is_past(entry):
+                forget(rows, entry.name)
+            else:
+                mark_deleted(rows, entry.name)
+        return True
+
+    def _put_off(self, entry: Entry) -> None:
+        """The folder that held it has gone: it may come back, as a disk does, but is not waited for long."""
+        with self.database.writing() as rows:
+            if entry.forget_after is None:
+                make_dead(rows, entry.name, forget_after=self.new_forget_after())
+            elif self._is_past(entry):
+                forget(rows, entry.name)
+                return
+            mark_deleted(rows, entry.name)
+
+    def _find_place(self, store: StoreName) -> str | None:
+        own = self._stores(store)
+        return own.place if isinstance(own, PlacedStore) else None
+
+    def _is_elsewhere(self, entry: Entry) -> bool:
+        return entry.place is not None and entry.place != self._find_place(entry.store)
+
+    def _is_past(self, entry: Entry) -> bool:
+        """Whether nothing can land under the name any more."""
+        return entry.forget_after is None or entry.forget_after <= self.now()

@@ -1,0 +1,472 @@
+"""The system's keyring, with a time limit on every call; here alone keyring is known.
+
+Refuses backends that merely happen to be installed: the platform's own count, or what the user names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import stat
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+
+from procore_cli.errors import KeyringError
+from procore_cli.models import StoreName
+from procore_cli.storage.files import ClosedError, GivenUpError
+from procore_cli.threads import Call, start
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+    Backend: TypeAlias = "KeyringBackend | DirectReader"
+
+
+T = TypeVar("T")
+
+
+class Limits(NamedTuple):
+    """After `notice_s` seconds something is said, after `give_up_s` the call is given up."""
+
+    notice_s: float = 2.0
+    give_up_s: float = 60.0
+
+
+class OutOfTimeError(Exception):
+    """The call has not come back in time; it goes on by itself."""
+
+
+class Caller:
+    """Makes calls that may hang, in a thread that is kept from one to the next.
+
+    So nothing that was sent is lost because there is no thread to be had for keeping what came of it.
+    """
+
+    def __init__(self) -> None:
+        self._worker: _Worker | None = None
+
+    def __del__(self) -> None:
+        self._leave_worker()
+
+    def call_within(self, limits: Limits, work: Callable[[], T], notice: Callable[[], None]) -> T:
+        """Return what `work` returns or raise what it raises; `notice` is called once when it is slow.
+
+        Raises OutOfTimeError, NoThreadError.
+        """
+        call = Call(work)
+        self._find_worker().put(call)
+        if not call.wait(limits.notice_s):
+            notice()
+            if not call.wait(limits.give_up_s - limits.notice_s):
+                self._leave_worker()
+                raise OutOfTimeError
+        return call.result()
+
+    def _find_worker(self) -> _Worker:
+        # In a process that was forked it is not alive.
+        if self._worker is None or not self._worker.is_alive():
+            worker = _Worker()
+            start(worker)
+            self._worker = worker
+        return self._worker
+
+    def _leave_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.put(None)
+        self._worker = None
+
+
+class _Worker(threading.Thread):
+    # A daemon: a call that never comes back must not keep the program from ending.
+    def __init__(self) -> None:
+        super().__init__(name="procore-login-store", daemon=True)
+        # What queue.SimpleQueue does, without the time that its import takes.
+        self._calls: deque[Call[Any] | None] = deque()
+        self._waiting = threading.Semaphore(0)
+
+    def put(self, call: Call[Any] | None) -> None:
+        """Make a call once those before it are done; None ends the thread."""
+        self._calls.append(call)
+        self._waiting.release()
+
+    def run(self) -> None:
+        while self._waiting.acquire() and (call := self._calls.popleft()) is not None:
+            call.run()
+            # Whoever asked for it may go meanwhile.
+            del call
+
+
+def call_within(limits: Limits, work: Callable[[], T], notice: Callable[[], None]) -> T:
+    """As `Caller.call_within`, for a single call."""
+    return Caller().call_within(limits, work, notice)
+
+
+VARIABLE = "DBUS_SESSION_BUS_ADDRESS"
+
+
+def use_own_bus(runtime_root: Path = Path("/run/user")) -> None:
+    """Set `DBUS_SESSION_BUS_ADDRESS` if it is not set and the user's own bus is there."""
+    if os.environ.get(VARIABLE) or not sys.platform.startswith("linux"):
+        return
+    path = runtime_root / str(os.getuid()) / "bus"
+    try:
+        status = path.lstat()
+    except OSError:
+        return
+    if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid():
+        os.environ[VARIABLE] = f"unix:path={path}"
+
+
+_FIRST_CHOICE = {
+    "darwin": "Unlock the login keychain",
+    "win32": "Sign in to Windows in a way that has the Credential Manager (not over a network logon)",
+}
+# By name, since the libraries that they are from are not everywhere.
+_DISMISSED = {"KeyringLocked", "PromptDismissedException", "LockedException"}
+_UNREACHABLE = {"InitError", "SecretServiceNotAvailableException", "DBusException"}
+# What the systems' own numbers and names say: macOS' "user cancelled" and "interaction not allowed".
+_DISMISSED_CODES = {-128, -25308, "org.freedesktop.Secret.Error.IsLocked"}
+_UNREACHABLE_CODES = {1312}  # Windows' "no such logon session"
+
+
+def translate(error: Exception, action: str) -> KeyringError:
+    """The error of ours for one of theirs; `action` is what was tried, as "read an entry"."""
+    if is_dismissed(error):
+        return ClosedError(
+            "The keyring is locked, and the prompt to unlock it was dismissed or could not be shown.",
+            _list_choices("Unlock the keyring, then try again"),
+        )
+    name = type(error).__name__
+    # Numbers and D-Bus names alone: a text might repeat what was to be written.
+    codes = _list_codes(error)
+    shown = " ".join([name, *map(str, codes)])
+    is_gone = isinstance(error, (ConnectionError, FileNotFoundError))
+    if is_gone or name in _UNREACHABLE or not _UNREACHABLE_CODES.isdisjoint(codes):
+        return ClosedError(f"The keyring cannot be reached ({shown}).", _list_choices())
+    return KeyringError(f"The keyring failed to {action} ({shown}).", _list_choices())
+
+
+def is_dismissed(error: BaseException) -> bool:
+    """Whether a prompt was dismissed, or the system would not show one."""
+    # A prompt that was to create the keyring is behind an InitError.
+    names = {type(error).__name__, type(error.__cause__).__name__}
+    is_cancelled = "Cancelled by user" in error.args  # KWallet's way to say it
+    return is_cancelled or not (
+        _DISMISSED.isdisjoint(names) and _DISMISSED_CODES.isdisjoint(_list_codes(error))
+    )
+
+
+def _list_codes(error: BaseException) -> list[int | str]:
+    """The system's own numbers, which macOS' backend leaves in the cause, and D-Bus' own name of an error."""
+    found = [*error.args, *getattr(error.__cause__, "args", ())]
+    codes: list[int | str] = [code for code in found if isinstance(code, int)]
+    dbus_name = getattr(error, "name", None)
+    is_dbus = type(error).__name__ == "DBusErrorResponse" and isinstance(dbus_name, str)
+    return [*codes, str(dbus_name)] if is_dbus else codes
+
+
+def new_missing_error() -> KeyringError:
+    """Neither the platform nor the user's configuration has a keyring."""
+    return ClosedError("There is no keyring here that can be used.", _list_choices())
+
+
+def new_useless_error(backend_name: str, remedy: str) -> KeyringError:
+    """The backend that the user named refuses every call."""
+    return ClosedError(
+        f"There is no keyring here that can be used: keyring is configured to use {backend_name}.",
+        _list_choices(remedy),
+    )
+
+
+def _list_choices(first: str | None = None) -> str:
+    first = first or _FIRST_CHOICE.get(
+        sys.platform, "Install and unlock a Secret Service (gnome-keyring or KWallet) in your session"
+    )
+    return (
+        f"{first}; or keep the tokens in files that only you can read: "
+        "`procore-login configure --store file` (cron reads it too); or set PROCORE_ACCESS_TOKEN (CI)."
+    )
+
+
+_MODULE = "keyring.backends.SecretService"
+# What keyring's `_query` asks for in its default scheme.
+_SERVICE, _USERNAME = "service", "username"
+
+
+class NotOpenError(Exception):
+    """Something is locked: keyring has the prompt for that."""
+
+
+class DirectReader:
+    """Stands in for keyring's own backend of the Secret Service, and leaves all but a plain read to it."""
+
+    def __init__(self, choose: Callable[[], KeyringBackend]) -> None:
+        """`choose` makes the backend that does what is not done here, perhaps another one."""
+        self._choose = choose
+        self._chosen: KeyringBackend | None = None
+        self._has_answered = False
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """The text, or None if it is not there. Raises what the backend raises."""
+        if self._chosen is None or _is_of_secret_service(self._chosen):
+            try:
+                text = _find_text(service, username)
+                self._has_answered = True
+                return text
+            except TimeoutError:
+                raise
+            except Exception:  # noqa: BLE001, S110 - whatever it was, keyring knows what to do, or to say
+                pass
+        return self.backend.get_password(service, username)
+
+    def set_password(self, service: str, username: str, text: str) -> None:
+        """As the backend."""
+        self.backend.set_password(service, username, text)
+
+    def delete_password(self, service: str, username: str) -> None:
+        """As the backend."""
+        self.backend.delete_password(service, username)
+
+    @property
+    def backend(self) -> KeyringBackend:
+        """The backend, chosen when it is first needed. Raises KeyringError."""
+        if self._chosen is None:
+            # What has answered is the one, should it be gone now: another is not to be written to instead.
+            self._chosen = _new_backend() if self._has_answered else self._choose()
+        return self._chosen
+
+
+def is_keyring_configured() -> bool:
+    """Whether the user has told keyring anything: then keyring itself has to read it."""
+    if os.environ.get("PYTHON_KEYRING_BACKEND") or any("KEYRING_PROPERTY_" in name for name in os.environ):
+        return True
+    root = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 - it never raises
+    return os.path.lexists(Path(root, "python_keyring", "keyringrc.cfg"))
+
+
+def _is_of_secret_service(backend: KeyringBackend) -> bool:
+    return type(backend).__module__ == _MODULE
+
+
+def _new_backend() -> KeyringBackend:
+    from keyring.backends.SecretService import Keyring
+
+    backend: KeyringBackend = Keyring()  # type: ignore[no-untyped-call]
+    return backend
+
+
+def _find_text(service: str, username: str) -> str | None:
+    from procore_cli.storage.secret_service import open_service
+
+    with open_service() as secret_service:
+        # The default collection: another one is named by KEYRING_PROPERTY_PREFERRED_COLLECTION alone.
+        for path in secret_service.search({_SERVICE: service, _USERNAME: username}):
+            return secret_service.read(path).decode("utf-8")
+        # Some services find nothing in what is locked; and one item of it raises an error of its own.
+        if secret_service.is_locked():
+            raise NotOpenError
+    return None
+
+
+_VARIABLE = "PYTHON_KEYRING_BACKEND"
+_SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
+_UNIX = (_SECRET_SERVICE, "keyring.backends.kwallet.DBusKeyring", "keyring.backends.libsecret.Keyring")
+_PLATFORM_BACKENDS = {
+    "darwin": ("keyring.backends.macOS.Keyring",),
+    "win32": ("keyring.backends.Windows.WinVaultKeyring",),
+}
+_BUS_PATIENCE_S = 0.5
+# Whether the collection is locked is worth a short wait only.
+_LOCK_QUERY = Limits(notice_s=1.0, give_up_s=1.0)
+
+
+class Keyring:
+    """A `SecretStore` in the platform's keyring, or in the one that keyring's own configuration names."""
+
+    name: StoreName = "keyring"
+
+    def __init__(self, tell: Callable[[str], None], limits: Limits | None = None) -> None:
+        """`tell` is told, once a call, that the program waits. The backend is chosen at the first call."""
+        self._tell = tell
+        self._limits = limits or Limits()
+        self._backend: Backend | None = None
+        self._caller = Caller()
+
+    def save(self, service: str, username: str, text: str) -> None:
+        """Keep `text`. Raises KeyringError, or GivenUpError if it may still land."""
+        self._call("write an entry", lambda backend: backend.set_password(service, username, text))
+
+    def load(self, service: str, username: str) -> str | None:
+        """The text that was kept, or None. Raises KeyringError."""
+        return self._call("read an entry", lambda backend: _load(backend, service, username))
+
+    def delete(self, service: str, username: str) -> None:
+        """Remove the text; one that is missing is fine. Raises KeyringError."""
+        self._call("delete an entry", lambda backend: _delete(backend, service, username))
+
+    def find_backend_name(self) -> str:
+        """Which backend is in use, as `module.Class`. Raises KeyringError."""
+        return self._call("open", _find_name)
+
+    def _call(self, action: str, work: Callable[[Backend], T]) -> T:
+        try:
+            outcome = self._caller.call_within(
+                self._limits, lambda: self._attempt(action, work), self._tell_waiting
+            )
+        except OutOfTimeError:
+            raise GivenUpError(
+                f"The keyring did not {action} within {self._limits.give_up_s:g} seconds; given up.",
+                "Unlock it or restart it, then try again.",
+            ) from None
+        # Raised here, not where it was caught: the foreign exception may hold the secret.
+        if isinstance(outcome, KeyringError):
+            raise outcome
+        return outcome
+
+    def _attempt(self, action: str, work: Callable[[Backend], T]) -> T | KeyringError:
+        try:
+            return self._work_once_connected(work)
+        except KeyringError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - backends leak whatever their libraries raise
+            # Nothing but what the user named raises this.
+            if type(error).__name__ == "NoKeyringError" and self._backend is not None:
+                return new_useless_error(_find_name(self._backend), _name_remedy())
+            return translate(error, action)
+
+    def _work_once_connected(self, work: Callable[[Backend], T]) -> T:
+        # jeepney gives a busy bus one second to let us in, and nothing has been asked of it by then.
+        while True:
+            started = time.monotonic()
+            try:
+                if self._backend is None:
+                    self._backend = _choose_backend()
+                return work(self._backend)
+            except TimeoutError:
+                # One that comes at once is something else. The caller leaves after its own time limit.
+                if time.monotonic() - started < _BUS_PATIENCE_S:
+                    raise
+
+    def _tell_waiting(self) -> None:
+        locked = self._backend is not None and _is_secret_service(self._backend) and is_locked()
+        prompt = " to be unlocked: look for its prompt" if locked else ""
+        self._tell(f"Waiting for the keyring{prompt} ...")
+
+
+def _load(backend: Backend, service: str, username: str) -> str | None:
+    try:
+        return backend.get_password(service, username)
+    except Exception as error:
+        # Another process deleted it between the search and the read.
+        if _is_missing(error):
+            return None
+        raise
+
+
+def _delete(backend: Backend, service: str, username: str) -> None:
+    try:
+        backend.delete_password(service, username)
+    except Exception as error:
+        # "Cannot be deleted" and "is not there" are the same exceptions. No prompt is shown twice.
+        is_unclear = _is_missing(error) or type(error).__name__ == "PasswordDeleteError"
+        if not is_unclear or is_dismissed(error) or _load(backend, service, username) is not None:
+            raise
+    else:
+        # KWallet's and libsecret's backends ignore a failed deletion.
+        if _load(backend, service, username) is not None:
+            raise KeyringError("The keyring did not delete an entry.", "Unlock it, then try again.")
+
+
+def _is_missing(error: Exception) -> bool:
+    return type(error).__name__ == "ItemNotFoundException"
+
+
+def _find_name(backend: Backend) -> str:
+    backend = backend.backend if isinstance(backend, DirectReader) else backend
+    return f"{type(backend).__module__}.{type(backend).__name__}"
+
+
+def _is_secret_service(backend: Backend) -> bool:
+    return isinstance(backend, DirectReader) or _find_name(backend) == _SECRET_SERVICE
+
+
+def is_locked() -> bool:
+    """Whether the Secret Service's default collection is locked; asks without a prompt."""
+    try:
+        return call_within(_LOCK_QUERY, _ask_whether_locked, lambda: None)
+    except Exception:  # noqa: BLE001 - it only chooses words
+        return False
+
+
+def find_lock_state(backend_name: str) -> bool | None:
+    """Whether a backend (as `find_backend_name` names it) is locked; None where that cannot be told."""
+    return is_locked() if backend_name == _SECRET_SERVICE else None
+
+
+def _ask_whether_locked() -> bool:
+    from procore_cli.storage.secret_service import open_service
+
+    with open_service() as secret_service:
+        return secret_service.is_locked()
+
+
+def _choose_backend() -> Backend:
+    use_own_bus()
+    first, *_ = _list_platform_names() or [""]
+    if first == _SECRET_SERVICE and not is_keyring_configured():
+        return DirectReader(_load_backend)
+    return _load_backend()
+
+
+def _load_backend() -> KeyringBackend:
+    return _load_named_backend() or _find_platform_backend() or _raise_missing()
+
+
+def _load_named_backend() -> KeyringBackend | None:
+    """What the user chose in keyring's own configuration, accepted whatever it is."""
+    from keyring import core
+
+    named = os.environ.get(_VARIABLE)
+    try:
+        return core.load_env() if named else core.load_config()
+    except Exception as error:  # noqa: BLE001 - importing what is named can raise anything
+        if not is_keyring_configured():
+            # Without a home folder keyring does not find out that there is no keyringrc.cfg.
+            return None
+        setting = f"{_VARIABLE} ({named})" if named else "keyring's keyringrc.cfg"
+        raise KeyringError(
+            f"The keyring that {setting} names cannot be used ({type(error).__name__}).", f"{_name_remedy()}."
+        ) from None
+
+
+def _name_remedy() -> str:
+    is_named = bool(os.environ.get(_VARIABLE))
+    return f"Correct or remove {_VARIABLE if is_named else 'default-keyring in keyringrc.cfg'}"
+
+
+def _list_platform_names() -> tuple[str, ...]:
+    return _PLATFORM_BACKENDS.get(sys.platform, _UNIX)
+
+
+def _find_platform_backend() -> KeyringBackend | None:
+    for name in _list_platform_names():
+        module, _, class_name = name.rpartition(".")
+        try:
+            backend_class: type[KeyringBackend] = getattr(importlib.import_module(module), class_name)
+            # Once, not twice as keyring's own load_keyring would have it: on Linux this asks the bus.
+            if backend_class.priority > 0:
+                return backend_class()
+        except TimeoutError:
+            raise
+        except Exception:  # noqa: BLE001, S112 - it is not there, for one of many reasons
+            continue
+    return None
+
+
+def _raise_missing() -> KeyringBackend:
+    raise new_missing_error()
