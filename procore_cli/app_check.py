@@ -10,8 +10,7 @@ from procore_cli.grants import AppCredentials
 from procore_cli.models import Environment
 
 if TYPE_CHECKING:
-    from procore_cli.procore.oauth import OAuth
-    from procore_cli.procore.probe import Probe
+    from procore_cli.client.oauth import OAuth, Probe
     from procore_cli.settings import Settings
 
 
@@ -20,8 +19,7 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> None:
 
     Raises CaFileError, BadUrlError.
     """
-    from procore_cli.procore.proxies import find_proxy
-    from procore_cli.procore.transport import Transport
+    from procore_cli.client.transport import Transport, find_proxy
 
     if settings.is_demo:
         return
@@ -36,8 +34,8 @@ def open_oauth(
     settings: Settings, environ: Mapping[str, str], trace: Callable[[str], None], clock: Callable[[], float]
 ) -> Iterator[OAuth]:
     """The environment's OAuth server, for one question; `trace` takes a line for each exchange."""
-    from procore_cli.procore.oauth import OAuth
-    from procore_cli.procore.transport import Transport
+    from procore_cli.client.oauth import OAuth
+    from procore_cli.client.transport import Transport
 
     with closing(Transport(environ, settings.ca_bundle, trace)) as transport:
         yield OAuth(transport, settings.environment, clock)
@@ -54,8 +52,8 @@ def check_app(
 
     Raises RefusedCredentialsError, and any ProcoreError where no answer came.
     """
-    from procore_cli.procore.answers import new_refused_credentials
-    from procore_cli.procore.probe import Verdict
+    from procore_cli.client.oauth import Verdict
+    from procore_cli.client.responses import new_refused_credentials
 
     probe = oauth.probe(app, redirect_uri)
     if probe.verdict is Verdict.REFUSED:

@@ -101,7 +101,7 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
     Raises RefusedCredentialsError, CaFileError.
     """
     from procore_cli.app_check import check_app, open_oauth
-    from procore_cli.procore.probe import Verdict
+    from procore_cli.client.oauth import Verdict
 
     client_id = draft.changes.client_id or draft.client_id or settings.client_id
     secret = draft.secret or draft.standing

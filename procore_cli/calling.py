@@ -10,6 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from procore_cli.client.paths import find_next
+from procore_cli.client.request import Call, Stream
+from procore_cli.client.responses import (
+    Company,
+    find_company,
+    is_company_missing,
+    is_not_connected,
+    read_reason,
+)
 from procore_cli.errors import (
     CompanyRefusedError,
     ProcoreError,
@@ -18,16 +27,12 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
 )
 from procore_cli.pauses import Pauses, is_a_pause
-from procore_cli.procore.answers import read_reason
-from procore_cli.procore.companies import Company, find_company, is_company_missing, is_not_connected
-from procore_cli.procore.paths import find_next
-from procore_cli.procore.stream import Call, Stream
 from procore_cli.run_token import RunToken
 from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
+    from procore_cli.client.json_pages import Count
     from procore_cli.outlet import Outlet
-    from procore_cli.procore.items import Count
     from procore_cli.world import World
 
 _AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) can be sent twice."

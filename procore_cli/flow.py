@@ -44,7 +44,7 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
     """
     from procore_cli.app_check import check_app
     from procore_cli.callback.outcome import Home
-    from procore_cli.procore import messages
+    from procore_cli.client import oauth
 
     settings, timed = world.settings, world.teller.timed
     environment, redirect = settings.environment, settings.redirect_uri
@@ -57,9 +57,9 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
     if is_new_app:
         timed("check of the app", check_app, world.oauth, app, redirect.text, environment, world.teller.warn)
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
-    state, pkce = messages.new_state(), messages.new_pkce()
-    link = messages.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
-    is_ours = partial(messages.is_ours, state=state, bare_code=redirect.is_oob)
+    state, pkce = oauth.new_state(), oauth.new_pkce()
+    link = oauth.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
+    is_ours = partial(oauth.is_ours, state=state, bare_code=redirect.is_oob)
     with world.receive(link, is_ours, ways) as reception:
         # 3. The person logs in and consents in the browser.
         reception.invite()
@@ -68,7 +68,7 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
         callback = timed("waiting for the browser", reception.wait)
         with holding_signals(world.teller):
             with reception.showing_errors():
-                code = messages.read_callback(callback, environment.name)
+                code = oauth.read_callback(callback, environment.name)
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
                 exchange = world.oauth.exchange
                 answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from procore_cli.procore.stream import Stream
+from procore_cli.client.request import Stream
 
 if TYPE_CHECKING:
     from procore_cli.render import Teller

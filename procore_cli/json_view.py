@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from procore_cli.procore.items import find_text_end
+from procore_cli.client.json_pages import find_text_end
 
 Piece = tuple[str, str]
 

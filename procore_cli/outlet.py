@@ -13,6 +13,7 @@ from itertools import chain, tee
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from procore_cli.client.json_pages import Count, read_items, read_values
 from procore_cli.errors import (
     OutputError,
     ProcoreError,
@@ -21,12 +22,11 @@ from procore_cli.errors import (
     UsageMistakeError,
 )
 from procore_cli.output_file import OutputFile, dying_cleanly
-from procore_cli.procore.items import Count, read_items, read_values
 from procore_cli.sinks import Screen, Sink, has_stdout, new_stdout_sink
 
 if TYPE_CHECKING:
+    from procore_cli.client.request import Stream
     from procore_cli.gauge import Gauge
-    from procore_cli.procore.stream import Stream
     from procore_cli.sinks import Pipe
 
 # As much of an error's body as its reason can be in.

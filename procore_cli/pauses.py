@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from procore_cli.procore.limits import WAIT_STATUSES, find_wait_s
-from procore_cli.procore.stream import Stream
+from procore_cli.client.limits import WAIT_STATUSES, find_wait_s
+from procore_cli.client.request import Stream
 from procore_cli.render import Teller, is_animated
 
 

@@ -98,7 +98,7 @@ def _access_token(settings: Settings, asked: Asked, present: Mapping[str, str]) 
 
 
 def _proxy(what: str, url: str, environ: Mapping[str, str]) -> str:
-    from procore_cli.procore.proxies import find_proxy
+    from procore_cli.client.transport import find_proxy
 
     if not url:
         return _line(f"proxy for the {what}", "none", "loopback")

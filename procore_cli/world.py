@@ -21,10 +21,10 @@ from procore_cli.settings import Asked, Settings, load_settings
 if TYPE_CHECKING:
     from procore_cli.callback.inbox import Pairs
     from procore_cli.callback.reception import Opener, Reception, Ways
+    from procore_cli.client.api import Api
+    from procore_cli.client.oauth import OAuth
+    from procore_cli.client.transport import Transport
     from procore_cli.models import Environment, StoreName
-    from procore_cli.procore.api import Api
-    from procore_cli.procore.oauth import OAuth
-    from procore_cli.procore.transport import Transport
     from procore_cli.storage.accounts import KnownApps, Roster
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.tokens import Storage, Vault
@@ -73,7 +73,7 @@ class World:
     @cached_property
     def oauth(self) -> OAuth:
         """The environment's OAuth server."""
-        from procore_cli.procore.oauth import OAuth
+        from procore_cli.client.oauth import OAuth
 
         environment = self._environment
         return OAuth(self._transport, environment, self.clock)
@@ -81,7 +81,7 @@ class World:
     @cached_property
     def api(self) -> Api:
         """The environment's API."""
-        from procore_cli.procore.api import Api
+        from procore_cli.client.api import Api
 
         environment = self._environment
         return Api(self._transport, environment, self.settings.company)
@@ -103,7 +103,7 @@ class World:
     @cached_property
     def _transport(self) -> Transport:
         # Made where something is sent: `token` mostly reads alone.
-        from procore_cli.procore.transport import Transport
+        from procore_cli.client.transport import Transport
 
         transport = Transport(os.environ, self.settings.ca_bundle, self.teller.trace)
         self._closing.callback(transport.close)
@@ -129,8 +129,8 @@ class World:
 
     def _reach(self) -> None:
         """Find out whether the login host answers, beside whatever else is sent. Raises as `OAuth.reach`."""
-        from procore_cli.procore.oauth import OAuth
-        from procore_cli.procore.transport import Transport
+        from procore_cli.client.oauth import OAuth
+        from procore_cli.client.transport import Transport
 
         transport = Transport(os.environ, self.settings.ca_bundle, read_timeout_s=_REACH_TIMEOUT_S)
         with closing(transport):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.procore.answers import Answer as ServerAnswer
-from procore_cli.procore.probe import Verdict, find_date, read_probe
+from procore_cli.client.oauth import Verdict, find_date, read_probe
+from procore_cli.client.responses import Answer as ServerAnswer
 from tests.cli import Machine
 from tests.people import SECOND, People
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, serving

@@ -14,9 +14,9 @@ from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.calling import Wanted
+    from procore_cli.client.fields import Field
+    from procore_cli.client.request import Body
     from procore_cli.outlet import Outlet
-    from procore_cli.procore.bodies import Body
-    from procore_cli.procore.fields import Field
     from procore_cli.settings import Settings
 
 _FIELDS = {"raw_fields": False, "fields": True}
@@ -155,9 +155,9 @@ def _new_outlet(teller: Teller, given: dict[str, Any]) -> Outlet:
 
 def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
     from procore_cli.calling import Wanted
-    from procore_cli.procore.fields import add_query
-    from procore_cli.procore.paths import read_url
-    from procore_cli.procore.stream import Call
+    from procore_cli.client.fields import add_query
+    from procore_cli.client.paths import read_url
+    from procore_cli.client.request import Call
 
     url = read_url(given["path"], settings.environment)
     fields, body = _read_fields(given), _read_input(given["input_name"])
@@ -173,8 +173,8 @@ def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
 
 
 def _read_fields(given: dict[str, Any]) -> list[Field]:
-    from procore_cli.procore.bodies import read_text
-    from procore_cli.procore.fields import read_field
+    from procore_cli.client.fields import read_field
+    from procore_cli.client.request import read_text
 
     def read_file(name: str) -> str:
         return read_text(name, _find_stdin())
@@ -185,7 +185,7 @@ def _read_fields(given: dict[str, Any]) -> list[Field]:
 
 
 def _read_input(name: str | None) -> Body | None:
-    from procore_cli.procore.bodies import read_body
+    from procore_cli.client.request import read_body
 
     return None if name is None else read_body(name, _find_stdin())
 
@@ -195,15 +195,15 @@ def _find_stdin() -> BinaryIO | None:
 
 
 def _new_object(fields: list[Field]) -> Body:
-    from procore_cli.procore.bodies import Bytes
-    from procore_cli.procore.fields import new_object
+    from procore_cli.client.fields import new_object
+    from procore_cli.client.request import Bytes
 
     return Bytes(new_object(fields))
 
 
 def _read_headers(given: dict[str, Any], settings: Settings, body: Body | None) -> dict[str, str]:
+    from procore_cli.client.request import read_header
     from procore_cli.environments import COMPANY_HEADER
-    from procore_cli.procore.headers import read_header
 
     company = given["company"] or settings.company
     headers = {"Content-Type": "application/json"} if body is not None else {}

@@ -88,9 +88,8 @@ def _ask(case: Case, app: AppCredentials) -> Check:
         return fine(_NAME, f"{found}; --offline: Procore was not asked")
     if "login host" in case.broken:
         return unchecked(_NAME, f"{found}, but the login host was not reached, or not checked")
-    from procore_cli.procore.answers import new_refused_credentials
-    from procore_cli.procore.oauth import OAuth
-    from procore_cli.procore.probe import Verdict
+    from procore_cli.client.oauth import OAuth, Verdict
+    from procore_cli.client.responses import new_refused_credentials
 
     environment = case.settings.environment
     probe = OAuth(case.transport, environment, case.clock).probe(app, case.settings.redirect_uri.text)

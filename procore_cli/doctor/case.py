@@ -10,16 +10,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from procore_cli.client.connections import ADDRESS_TIMEOUT_S
 from procore_cli.doctor.in_force import DATA_FOLDER, InForce, load_in_force
 from procore_cli.errors import ProcoreLoginError
 from procore_cli.folder import looking_only
-from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S
 from procore_cli.render import Teller
 from procore_cli.settings import Asked, Settings
 from procore_cli.world import trace_settings
 
 if TYPE_CHECKING:
-    from procore_cli.procore.transport import Transport
+    from procore_cli.client.transport import Transport
     from procore_cli.storage.tokens import Storage
 
 # What a demo that cannot be started is called among the faults.
@@ -80,7 +80,7 @@ def open_case(
 def _new_case(
     loaded: InForce, teller: Teller, clock: Callable[[], float], stack: ExitStack, offline: bool
 ) -> Case:
-    from procore_cli.procore.transport import Transport
+    from procore_cli.client.transport import Transport
     from procore_cli.storage.tokens import open_storage
 
     settings = loaded.settings

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from procore_cli.client.connections import ADDRESS_TIMEOUT_S
 from procore_cli.doctor.case import CONNECT_TIMEOUT_S, PRETEND, Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
 from procore_cli.doctor.trip import Found, Trip
 from procore_cli.environments import ME_PATH, TOKEN_PATH
 from procore_cli.errors import ProcoreLoginError, UnexpectedAnswerError, UnreachableError
-from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S
 
 if TYPE_CHECKING:
-    from procore_cli.procore.answers import Answer
+    from procore_cli.client.responses import Answer
 
 _LOGIN = "login host"
 _API = "API host"
@@ -86,7 +86,7 @@ def _find_reason(case: Case, name: str, url: str) -> str:
 
 
 def _travel(case: Case, url: str) -> Found:
-    from procore_cli.procore.proxies import find_proxy
+    from procore_cli.client.transport import find_proxy
 
     proxy = find_proxy(url, case.environ)
     return Trip(case.name, url, proxy, case.settings.ca_bundle, CONNECT_TIMEOUT_S, ADDRESS_TIMEOUT_S).go()
@@ -100,7 +100,7 @@ def _ask(case: Case, name: str, url: str) -> Answer:
 
 
 def _note_time(case: Case, answer: Answer) -> None:
-    from procore_cli.procore.probe import find_date
+    from procore_cli.client.oauth import find_date
 
     theirs = find_date(answer)
     if theirs is not None and case.server_ahead_s is None:
@@ -109,7 +109,7 @@ def _note_time(case: Case, answer: Answer) -> None:
 
 def _read_token_endpoint(case: Case, answer: Answer) -> tuple[str, bool]:
     """What the answer says, in words, and whether it is surely a token endpoint's."""
-    from procore_cli.procore.answers import find_error_code
+    from procore_cli.client.responses import find_error_code
 
     code = find_error_code(answer.body)
     if code and 400 <= answer.status < 500:
@@ -118,7 +118,7 @@ def _read_token_endpoint(case: Case, answer: Answer) -> tuple[str, bool]:
 
 
 def _read_me(case: Case, answer: Answer) -> tuple[str, bool]:
-    from procore_cli.procore.answers import read_reason
+    from procore_cli.client.responses import read_reason
 
     is_json = read_reason(answer.body) not in ("an HTML page", "not JSON", "an empty body")
     if answer.status == 401 and is_json:
@@ -128,7 +128,7 @@ def _read_me(case: Case, answer: Answer) -> tuple[str, bool]:
 
 def _read_odd(case: Case, answer: Answer, name: str) -> str:
     """Words for an answer that may yet be Procore's. Raises UnexpectedAnswerError for one that is not."""
-    from procore_cli.procore.answers import read_reason
+    from procore_cli.client.responses import read_reason
 
     reason = read_reason(answer.body)
     words = f"it answered {answer.status} ({reason})"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Address, connect, find_addresses
 from procore_cli.errors import ProcoreLoginError, UnreachableError
-from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S, Address, connect, find_addresses
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -93,12 +93,12 @@ class Trip:
             return f"{tls.version()}, certificate trusted"
 
     def _new_context(self) -> SSLContext:
-        from procore_cli.procore.trust import new_system_context, read_ca_bundle
+        from procore_cli.client.network_errors import new_system_context, read_ca_bundle
 
         return read_ca_bundle(self.ca_bundle) if self.ca_bundle else new_system_context()
 
     def _new_error(self, error: BaseException, host: str) -> ProcoreLoginError:
-        from procore_cli.procore.troubles import Route, unreachable
+        from procore_cli.client.network_errors import Route, unreachable
 
         found = unreachable(error, Route(self.environment, host, None, self.ca_bundle), self.timeout_s)
         where = "the proxy " if self.proxy else ""

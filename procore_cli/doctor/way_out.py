@@ -16,7 +16,7 @@ _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 def check_proxy(case: Case) -> Iterator[Check]:
     """The proxy for each of the environment's hosts; its user name and password are not shown."""
-    from procore_cli.procore.proxies import find_proxy
+    from procore_cli.client.transport import find_proxy
 
     environment = case.settings.environment
     ways = {}
@@ -36,7 +36,7 @@ def check_proxy(case: Case) -> Iterator[Check]:
 
 def check_ca(case: Case) -> Iterator[Check]:
     """The CA file, if one is named, else the operating system's store."""
-    from procore_cli.procore.trust import find_store_faults, read_ca_bundle
+    from procore_cli.client.network_errors import find_store_faults, read_ca_bundle
 
     path = case.settings.ca_bundle
     if path is None:

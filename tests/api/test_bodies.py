@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli.client.request import LARGEST_KEPT, Bytes, File, Once, read_body, read_text
 from procore_cli.errors import UsageMistakeError
-from procore_cli.procore.bodies import LARGEST_KEPT, Bytes, File, Once, read_body, read_text
 
 
 def test_a_file_is_sent_as_often_as_it_is_asked_for(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from procore_cli.client.fields import add_query, new_object, read_field
 from procore_cli.errors import UsageMistakeError
-from procore_cli.procore.fields import add_query, new_object, read_field
 
 
 def read(*texts: str, typed: bool = True) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procore_cli.procore.items import on_one_line, read_items, read_values
+from procore_cli.client.json_pages import on_one_line, read_items, read_values
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from procore_cli.client.paths import find_next, read_url
 from procore_cli.errors import RedirectRefusedError, UsageMistakeError
 from procore_cli.models import Environment
-from procore_cli.procore.paths import find_next, read_url
 
 API = "127.0.0.1:8080"
 HOST = "127.0.0.1:8081"

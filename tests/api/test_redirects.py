@@ -7,13 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+from procore_cli.client.api import Api, find_redirected
+from procore_cli.client.request import Bytes, Call, Stream
+from procore_cli.client.transport import Transport
 from procore_cli.environments import SANDBOX
 from procore_cli.errors import RedirectRefusedError
-from procore_cli.procore.api import Api
-from procore_cli.procore.bodies import Bytes
-from procore_cli.procore.redirects import find_redirected
-from procore_cli.procore.stream import Call, Stream
-from procore_cli.procore.transport import Transport
 from procore_cli.urls import is_at
 
 API = SANDBOX.api_url

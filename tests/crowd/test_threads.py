@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from procore_cli import flow
+from procore_cli.client.transport import Transport
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.procore.transport import Transport
 from procore_cli.render import Teller
 from procore_cli.settings import Asked
 from procore_cli.world import World, open_world

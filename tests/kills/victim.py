@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from procore_cli import cli, world
 from procore_cli.callback import browser
-from procore_cli.procore.transport import Transport
+from procore_cli.client.transport import Transport
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage.database import Rows
 from procore_cli.storage.files import SecretFiles

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from procore_cli.client.responses import Answer
+from procore_cli.client.transport import Transport
 from procore_cli.grants import AppCredentials
 from procore_cli.models import Environment
-from procore_cli.procore.answers import Answer
-from procore_cli.procore.transport import Transport
 from tests.procore.procore_servers import Behaviour, Server
 
 NewTransport = Callable[..., Transport]

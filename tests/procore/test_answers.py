@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from procore_cli.client.responses import Answer, read_me, read_reason, read_token_answer
 from procore_cli.environments import SANDBOX
 from procore_cli.errors import (
     GrantRefusedError,
@@ -15,7 +16,6 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
 )
 from procore_cli.grants import TokenAnswer
-from procore_cli.procore.answers import Answer, read_me, read_reason, read_token_answer
 
 NOW = 1_700_000_000.9
 FULL = {

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from procore_cli.client.connections import connect, find_addresses
 from procore_cli.errors import UnreachableError
-from procore_cli.procore.connecting import connect, find_addresses
 from tests.procore import procore_servers as servers
 
 FORM = "refresh_token=s3cret"

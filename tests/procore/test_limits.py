@@ -6,8 +6,8 @@ import gzip
 
 import pytest
 
+from procore_cli.client.transport import LARGEST_BODY
 from procore_cli.errors import AnswerLostError, RedirectRefusedError, UnexpectedAnswerError
-from procore_cli.procore.transport import LARGEST_BODY
 from tests.procore import procore_servers as servers
 
 FORM = "refresh_token=s3cret"

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from procore_cli.client.responses import Answer, read_me
 from procore_cli.environments import SANDBOX
 from procore_cli.errors import TokenRefusedError, UnexpectedAnswerError
 from procore_cli.models import Me
-from procore_cli.procore.answers import Answer, read_me
 
 
 def answer_of(content: object, status: int = 200) -> Answer:

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from procore_cli.client import oauth as messages
 from procore_cli.errors import ConsentDeniedError, UnexpectedAnswerError
 from procore_cli.grants import AppCredentials
-from procore_cli.procore import messages
 
 STATE = "s" * 32
 REDIRECT_URI = "http://localhost:4567/callback"

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 import pytest
 import responses
 
+from procore_cli.client.api import Api
+from procore_cli.client.oauth import OAuth
 from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import (
     AnswerLostError,
@@ -20,8 +22,6 @@ from procore_cli.errors import (
 )
 from procore_cli.grants import TokenAnswer
 from procore_cli.models import Me
-from procore_cli.procore.api import Api
-from procore_cli.procore.oauth import OAuth
 from tests.procore import procore_servers as servers
 
 TOKENS = {

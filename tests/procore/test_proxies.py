@@ -7,9 +7,9 @@ import socket
 
 import pytest
 
+from procore_cli.client.request import Call
+from procore_cli.client.transport import find_proxy
 from procore_cli.errors import BadUrlError, UnreachableError
-from procore_cli.procore.proxies import find_proxy
-from procore_cli.procore.stream import Call
 from tests.procore import procore_servers as servers
 
 API = "https://api.procore.com/rest/v1.0/me"

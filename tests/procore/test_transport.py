@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from procore_cli import __version__
+from procore_cli.client.connections import Progress
+from procore_cli.client.request import Call
 from procore_cli.errors import (
     AnswerLostError,
     BadUrlError,
@@ -18,8 +20,6 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnreachableError,
 )
-from procore_cli.procore.progress import Progress
-from procore_cli.procore.stream import Call
 from tests.procore import procore_servers as servers
 
 FORM = "refresh_token=s3cret"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli.client.network_errors import find_store_faults
+from procore_cli.client.responses import Answer
 from procore_cli.errors import AnswerLostError, CaFileError, UnreachableError
-from procore_cli.procore.answers import Answer
-from procore_cli.procore.trust import find_store_faults
 from tests.procore import procore_servers as servers
 
 FORM = "code=s3cret"

@@ -1,23 +1,179 @@
-"""Why an exchange failed, in plain words and as one of our errors; repeats no text that may hold a secret."""
+"""Why an exchange failed, in plain words and as one of our errors; whose certificates are believed.
+
+Repeats no text that may hold a secret. Never certifi's list, and never nobody's.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from procore_cli.errors import (
     AnswerLostError,
+    CaFileError,
     RedirectRefusedError,
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.procore.certificates import certificate_hint, certificate_words, is_untrusted
-from procore_cli.procore.trust import StoreFault, find_store_faults
 from procore_cli.urls import find_origin
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+
+# OpenSSL's numbers (x509_vfy.h).
+_EXPIRED, _EARLY, _ANOTHER_HOST = "expired", "early", "another host"
+_KINDS: Final = {9: _EARLY, 10: _EXPIRED, 62: _ANOTHER_HOST, 64: _ANOTHER_HOST}
+_WORDS: Final = {
+    _EARLY: "its certificate is not valid yet",
+    _EXPIRED: "its certificate has expired",
+    _ANOTHER_HOST: "its certificate is for another host",
+}
+_UNTRUSTED: Final = {
+    2: "it was issued by a CA that this machine does not know",
+    18: "it is self-signed",
+    19: "it was issued by a CA that this machine does not know",
+    20: "it was issued by a CA that this machine does not know",
+    21: "it was issued by a CA that this machine does not know",
+}
+_INSPECTED: Final = (
+    "If your network inspects TLS, ask those who run it for its CA certificate, and set REQUESTS_CA_BUNDLE to"
+    " the file; a file that is set there replaces the system's CAs."
+)
+
+
+def certificate_words(error: Any) -> str:
+    """What an `ssl.SSLCertVerificationError` says, for the middle of a sentence."""
+    code = getattr(error, "verify_code", 0)
+    if code in _KINDS:
+        return _WORDS[_KINDS[code]]
+    if code in _UNTRUSTED:
+        return f"its certificate is not trusted: {_UNTRUSTED[code]}"
+    return f"its certificate is not trusted ({getattr(error, 'verify_message', '') or 'no reason given'})"
+
+
+def is_untrusted(error: Any) -> bool:
+    """Whether the one who issued it is not known here."""
+    return getattr(error, "verify_code", 0) in _UNTRUSTED
+
+
+def certificate_hint(error: Any, host: str) -> str:
+    """What to do about it; `host` is whose certificate it is."""
+    kind = _KINDS.get(getattr(error, "verify_code", 0))
+    if kind in (_EARLY, _EXPIRED):
+        return f"Check the date and time of this machine; if they are right, tell those who run {host}."
+    if kind == _ANOTHER_HOST:
+        return (
+            "Check PROCORE_LOGIN_URL, PROCORE_API_URL and HTTPS_PROXY; a network that asks for a login page"
+            " answers for other hosts too."
+        )
+    return _INSPECTED
+
+
+# As OpenSSL looks for a CA in a folder: by the hash of its name.
+_HASHED = re.compile(r"[0-9a-fA-F]{8}\.[0-9]+")
+
+
+class StoreFault(NamedTuple):
+    """What is wrong with the operating system's CA store, for the middle of a sentence, and what to do."""
+
+    words: str
+    fix: str
+
+
+def new_system_context() -> SSLContext:
+    """A TLS context over the operating system's CA store."""
+    import ssl
+
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def read_ca_bundle(path: str) -> SSLContext:
+    """A TLS context over a PEM file, or a folder of them as OpenSSL hashes it. Raises CaFileError."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if reason := _load(context, path, is_folder=Path(path).is_dir()):
+        raise CaFileError(
+            f"The CA file that REQUESTS_CA_BUNDLE names cannot be used: {path}: {reason}.",
+            "Point REQUESTS_CA_BUNDLE to a file of PEM certificates, or unset it.",
+        )
+    return context
+
+
+def find_store_faults(environ: Mapping[str, str]) -> list[StoreFault]:
+    """Why the system's store may know nobody: it is empty, or `environ` has OpenSSL look elsewhere.
+
+    Only where OpenSSL's store is the system's: macOS and Windows always have one.
+    """
+    if sys.platform in ("darwin", "win32"):
+        return []
+    faults = list(_find_wrong_variables(environ))
+    if _is_store_empty():
+        none = StoreFault(
+            "this machine has no CA certificates at all",
+            "Install them (Debian and Ubuntu: apt-get update && apt-get install ca-certificates; Alpine:"
+            " apk add ca-certificates), or let REQUESTS_CA_BUNDLE name a file of them.",
+        )
+        faults.insert(0, none)
+    return faults
+
+
+def _find_wrong_variables(environ: Mapping[str, str]) -> Iterator[StoreFault]:
+    import ssl
+
+    named = {"SSL_CERT_FILE": [environ.get("SSL_CERT_FILE", "")]}
+    named["SSL_CERT_DIR"] = environ.get("SSL_CERT_DIR", "").split(os.pathsep)
+    for name, paths in named.items():
+        for path in filter(None, paths):
+            # OpenSSL passes over what it cannot read, without a word.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if reason := _load(context, path, is_folder=name == "SSL_CERT_DIR"):
+                words = f"{name} names {path}, which cannot be used ({reason})"
+                yield StoreFault(words, f"Correct {name}, or unset it: unset {name}")
+
+
+def _is_store_empty() -> bool:
+    import ssl
+
+    try:
+        # truststore looks for the store as a connection begins.
+        begun = new_system_context().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+        folder = ssl.get_default_verify_paths().capath
+        # A folder's CAs are read when they are needed.
+        paths = list(Path(folder).iterdir()) if folder else []
+    except OSError:
+        return False
+    is_known = begun.context.cert_store_stats()["x509"] > 0
+    return not is_known and not any(_HASHED.fullmatch(path.name) and path.exists() for path in paths)
+
+
+def _load(context: SSLContext, path: str, *, is_folder: bool) -> str:
+    """Have a file or folder of CAs believed; returns why that cannot be, if so."""
+    import ssl
+
+    try:
+        if is_folder:
+            # OpenSSL says nothing of a folder that it cannot read.
+            next(Path(path).iterdir(), None)
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return "it holds no certificate in PEM form"
+    except (OSError, ValueError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        return os.strerror(number).lower() if number else "it is not a path"
+    return ""
+
 
 # Foreign libraries wrap an error in an error; deeper than this nothing new turns up.
 _MOST_CAUSES = 20

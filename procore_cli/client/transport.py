@@ -10,17 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
-from procore_cli.errors import AnswerLostError, ProcoreLoginError, UnreachableError
-from procore_cli.procore.adapter import new_adapter
-from procore_cli.procore.answers import Answer
-from procore_cli.procore.connecting import ADDRESS_TIMEOUT_S
-from procore_cli.procore.origins import check_destination
-from procore_cli.procore.progress import Progress
-from procore_cli.procore.proxies import find_proxy
-from procore_cli.procore.stream import Call, Stream, new_request
-from procore_cli.procore.trace import exchange_line
-from procore_cli.procore.troubles import (
+from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Progress, new_adapter
+from procore_cli.client.network_errors import (
     Route,
     answer_lost,
     find_proxy_refusal,
@@ -29,13 +22,147 @@ from procore_cli.procore.troubles import (
     trouble_of,
     unreachable,
 )
-from procore_cli.urls import find_origin
+from procore_cli.client.request import Call, Stream, new_request
+from procore_cli.client.responses import Answer
+from procore_cli.errors import (
+    AnswerLostError,
+    BadUrlError,
+    BindingError,
+    ProcoreLoginError,
+    TokenRefusedError,
+    UnreachableError,
+)
+from procore_cli.urls import find_origin, is_at
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
     from requests import PreparedRequest, Response
     from requests.adapters import HTTPAdapter
 
     from procore_cli.models import Environment
+
+
+def check_destination(url: str, environment: Environment, form: str | None, bearer: str | None) -> None:
+    """Refuse what must not go to `url`. Raises BindingError; TokenRefusedError for a bearer that is none."""
+    if form is not None:
+        _check_origin(url, environment.login_url, environment)
+    if bearer is not None:
+        _check_origin(url, environment.api_url, environment)
+        _check_bearer(bearer, environment)
+
+
+def _check_origin(url: str, base_url: str, environment: Environment) -> None:
+    if not is_at(url, base_url):
+        raise BindingError(
+            f"{environment.name}: {find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
+            "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
+        )
+
+
+def _check_bearer(bearer: str, environment: Environment) -> None:
+    # Anything else could end the header and begin another (RFC 6750, section 2.1).
+    if not bearer or not all("!" <= character <= "~" for character in bearer):
+        raise TokenRefusedError(
+            f"{environment.name}: this access token cannot be one (it is empty, or has an odd character).",
+            "If it comes from PROCORE_ACCESS_TOKEN, set that again without spaces and line ends.",
+        )
+
+
+def find_proxy(url: str, environ: Mapping[str, str]) -> str | None:
+    """The proxy's URL for a request to `url`, or None. Raises BadUrlError for one that cannot be used.
+
+    Reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; lower case comes first, empty counts as not set.
+    """
+    target = urlsplit(url)
+    host = target.hostname or ""
+    if _is_loopback(host) or _is_excepted(target, host, _find_value("no_proxy", environ)[1]):
+        return None
+    for name in (f"{target.scheme}_proxy", "all_proxy"):
+        variable, value = _find_value(name, environ)
+        if value:
+            return _read_proxy(value, variable)
+    return None
+
+
+def _find_value(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    variable = name if environ.get(name, "").strip() else name.upper()
+    return variable, environ.get(variable, "").strip()
+
+
+def _read_proxy(value: str, variable: str) -> str:
+    url = value if "://" in value else f"http://{value}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # A password with # or / in it would be taken for the host, and shown as one.
+        usable = usable and "@" not in url.partition("://")[2][len(parts.netloc) :]
+    except ValueError:
+        usable = False
+    if not usable:
+        # The value may hold the proxy's password, so it is not shown.
+        raise BadUrlError(
+            f"The proxy from {variable} cannot be used: it must be http://HOST:PORT or https://HOST:PORT.",
+            f"Correct {variable}, or unset it.",
+        )
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    address = _find_address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _is_excepted(target: SplitResult, host: str, no_proxy: str) -> bool:
+    names = {host, f"{host}:{target.port}"}
+    return any(_fits(names, host, entry.strip().lower()) for entry in no_proxy.split(","))
+
+
+def _fits(names: set[str], host: str, entry: str) -> bool:
+    if entry in ("", "*"):
+        return entry == "*"
+    if "/" in entry:
+        return _is_in_network(host, entry)
+    entry = entry.lstrip(".").strip("[]")
+    return any(name == entry or name.endswith(f".{entry}") for name in names)
+
+
+def _is_in_network(host: str, entry: str) -> bool:
+    from ipaddress import ip_network
+
+    address = _find_address(host)
+    try:
+        return address is not None and address in ip_network(entry, strict=False)
+    except ValueError:
+        return False
+
+
+def _find_address(host: str) -> IPv4Address | IPv6Address | None:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+_SHOWN = ("content-type", "date", "retry-after", "server", "x-request-id")
+_SHOWN_PREFIX = "x-rate-limit-"
+
+
+def exchange_line(method: str, url: str, outcome: str, took_ms: float, headers: Mapping[str, str]) -> str:
+    """One line of printable characters; `outcome` is the status, or the name of what went wrong."""
+    shown = [
+        f"{name}: {value}"
+        for name, value in sorted(headers.items())
+        if name in _SHOWN or name.startswith(_SHOWN_PREFIX)
+    ]
+    return _printable("; ".join([f"{method} {url.partition('?')[0]} {outcome} {took_ms:.0f} ms", *shown]))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
 
 T = TypeVar("T")
 

@@ -1,0 +1,274 @@
+"""Procore's OAuth: link, callback and forms, made over oauthlib; exchange, refresh, revoke, probe.
+
+Each call is one request, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import string
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from procore_cli.client.responses import find_error_code, raise_for_refusal, read_reason, read_token_answer
+from procore_cli.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
+from procore_cli.errors import (
+    ConsentDeniedError,
+    GrantRefusedError,
+    ProcoreLoginError,
+    RedirectRefusedError,
+    UnexpectedAnswerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from oauthlib.oauth2 import WebApplicationClient
+
+    from procore_cli.client.responses import Answer
+    from procore_cli.client.transport import Transport
+    from procore_cli.grants import AppCredentials, TokenAnswer
+    from procore_cli.models import Environment
+
+
+Pairs = list[tuple[str, str]]
+
+# 32 of 62 letters and digits are 190 bits; the contract asks for 128.
+_STATE_LENGTH = 32
+_STATE_ALPHABET = string.ascii_letters + string.digits
+_VERIFIER_LENGTH = 64
+_LONGEST_DESCRIPTION = 300
+
+
+@dataclass(frozen=True)
+class Pkce:
+    """A PKCE verifier and its S256 challenge (RFC 7636, section 4)."""
+
+    verifier: str = field(repr=False)
+    challenge: str
+
+
+def new_state() -> str:
+    """A fresh alphanumeric `state` (RFC 6749, section 10.12)."""
+    return "".join(secrets.choice(_STATE_ALPHABET) for _ in range(_STATE_LENGTH))
+
+
+def new_pkce() -> Pkce:
+    """A fresh PKCE pair; the verifier goes to the token endpoint only."""
+    client = _client("")
+    verifier = client.create_code_verifier(_VERIFIER_LENGTH)
+    return Pkce(verifier, client.create_code_challenge(verifier, "S256"))
+
+
+def authorize_url(login_url: str, client_id: str, redirect_uri: str, state: str, challenge: str) -> str:
+    """The link that a person opens (RFC 6749, section 4.1.1; RFC 7636, section 4.3)."""
+    # oauthlib's own builder refuses plain http, which a pretend Procore on loopback speaks.
+    query = {
+        "client_id": client_id,
+        "response_type": "code",
+        "redirect_uri": redirect_uri,
+        "state": state,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    return f"{login_url}{AUTHORIZE_PATH}?{urlencode(query)}"
+
+
+def is_ours(pairs: Pairs, state: str, *, bare_code: bool = False) -> bool:
+    """Whether a callback's query answers our link: our `state` once, and one `code` or one `error`, not both.
+
+    A doubled or an empty parameter makes it somebody else's (RFC 6749, section 3.1). `bare_code`: what the
+    person copied from a page of Procore's comes without a state.
+    """
+    if bare_code and [name for name, _ in pairs] == ["code"]:
+        return bool(pairs[0][1])
+    if not _is_same(_values(pairs, "state"), state):
+        return False
+    codes, errors = _values(pairs, "code"), _values(pairs, "error")
+    return len(codes) + len(errors) == 1 and all(codes + errors)
+
+
+def read_callback(pairs: Pairs, environment_name: str) -> str:
+    """The authorization code of a callback that `is_ours`.
+
+    Raises ConsentDeniedError for `access_denied`, UnexpectedAnswerError for any other error
+    (RFC 6749, section 4.1.2.1).
+    """
+    errors = _values(pairs, "error")
+    if errors:
+        raise _callback_error(errors[0], _values(pairs, "error_description"), environment_name)
+    return _values(pairs, "code")[0]
+
+
+def code_body(credentials: AppCredentials, code: str, redirect_uri: str, verifier: str) -> str:
+    """The form that exchanges a code (RFC 6749, section 4.1.3; RFC 7636, section 4.5)."""
+    body: str = _client(credentials.client_id).prepare_request_body(
+        code=code,
+        redirect_uri=redirect_uri,
+        code_verifier=verifier,
+        client_secret=credentials.client_secret,
+    )
+    return body
+
+
+def refresh_body(credentials: AppCredentials, refresh_token: str) -> str:
+    """The form that exchanges a refresh token (RFC 6749, section 6)."""
+    body: str = _client(credentials.client_id).prepare_refresh_body(
+        refresh_token=refresh_token,
+        client_id=credentials.client_id,
+        client_secret=credentials.client_secret,
+    )
+    return body
+
+
+def revoke_body(credentials: AppCredentials, token: str) -> str:
+    """The form that revokes a token (RFC 7009, section 2.1)."""
+    # oauthlib insists on https for this one too.
+    return urlencode(
+        {"token": token, "client_id": credentials.client_id, "client_secret": credentials.client_secret}
+    )
+
+
+def _client(client_id: str) -> WebApplicationClient:
+    from oauthlib.oauth2 import WebApplicationClient
+
+    return WebApplicationClient(client_id)
+
+
+def _values(pairs: Pairs, name: str) -> list[str]:
+    return [value for key, value in pairs if key == name]
+
+
+def _is_same(states: list[str], state: str) -> bool:
+    return len(states) == 1 and hmac.compare_digest(
+        states[0].encode("utf-8", "surrogatepass"), state.encode("utf-8", "surrogatepass")
+    )
+
+
+def _callback_error(error: str, descriptions: list[str], environment_name: str) -> ProcoreLoginError:
+    reason = ": ".join([error, *descriptions[:1]])[:_LONGEST_DESCRIPTION]
+    if error == "access_denied":
+        return ConsentDeniedError(
+            f"{environment_name}: the sign-in was denied at Procore ({reason}).",
+            "Run the command again and choose Allow on Procore's page.",
+        )
+    return UnexpectedAnswerError(
+        f"{environment_name}: Procore ended the sign-in with an error ({reason}).",
+        "Try again later; if it happens again, compare the app's settings in the Developer Portal.",
+    )
+
+
+class Verdict(Enum):
+    """What the answer says of client id and client secret."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An answer of the token endpoint; `words` are for people."""
+
+    verdict: Verdict
+    words: str
+
+
+def new_impossible_code() -> str:
+    """An authorization code that no server has given out."""
+    return f"procore-login-check-{new_state()}"
+
+
+def read_probe(answer: Answer, sent: Collection[str] = ()) -> Probe:
+    """What an answer to `new_impossible_code` means (RFC 6749, section 5.2).
+
+    The app is looked at before the code: `invalid_grant` says that it is right. `sent` are secrets that the
+    words may not repeat. Raises nothing.
+    """
+    # A failing server's word is not taken for a verdict.
+    error = find_error_code(answer.body) if 400 <= answer.status < 500 else None
+    verdicts = {"invalid_grant": Verdict.ACCEPTED, "invalid_client": Verdict.REFUSED}
+    verdict = verdicts.get(error or "", Verdict.UNCLEAR)
+    reason = read_reason(answer.body, sent) if verdict is Verdict.UNCLEAR else error
+    return Probe(verdict, f"{answer.status}, {reason}")
+
+
+def find_date(answer: Answer) -> float | None:
+    """What the server's clock says (seconds, UTC), None where it does not say (RFC 9110, section 6.6.1)."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+class OAuth:
+    """One environment's OAuth server; `clock` gives seconds since the epoch (UTC)."""
+
+    def __init__(self, transport: Transport, environment: Environment, clock: Callable[[], float]) -> None:
+        self._transport = transport
+        self._environment = environment
+        self._clock = clock
+
+    def exchange(
+        self, credentials: AppCredentials, code: str, redirect_uri: str, verifier: str
+    ) -> TokenAnswer:
+        """Tokens for an authorization code (RFC 6749, section 4.1.3).
+
+        Raises GrantRefusedError, RefusedCredentialsError, and what `Transport.request` raises.
+        """
+        form = code_body(credentials, code, redirect_uri, verifier)
+        try:
+            return self._tokens(form, credentials, (code, verifier))
+        except GrantRefusedError as error:
+            raise GrantRefusedError(
+                f"{error.message} A code can be used once, within ten minutes, with the redirect URI "
+                f"that it was asked for ({redirect_uri}).",
+                "Run the command again.",
+            ) from None
+
+    def refresh(self, credentials: AppCredentials, refresh_token: str) -> TokenAnswer:
+        """Tokens for a refresh token, which is used up by that (RFC 6749, section 6).
+
+        Raises GrantRefusedError when it is no longer valid, RefusedCredentialsError, and what
+        `Transport.request` raises; only after UnreachableError is the refresh token surely unused.
+        """
+        return self._tokens(refresh_body(credentials, refresh_token), credentials, (refresh_token,))
+
+    def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
+        """Ask whether Procore knows the app, with a code that cannot exist. Raises as `Transport.request`."""
+
+        code, verifier = new_impossible_code(), new_pkce().verifier
+        answer = self._post(TOKEN_PATH, code_body(credentials, code, redirect_uri, verifier))
+        return read_probe(answer, (code, verifier, credentials.client_secret))
+
+    def reach(self) -> None:
+        """Find out whether the server answers at all, whatever it says.
+
+        Raises UnreachableError, AnswerLostError, CaFileError, BadUrlError.
+        """
+        url = self._environment.login_url + TOKEN_INFO_PATH
+        with suppress(RedirectRefusedError, UnexpectedAnswerError):
+            self._transport.request("GET", url, environment=self._environment)
+
+    def revoke(self, credentials: AppCredentials, token: str) -> None:
+        """Make a token invalid (RFC 7009); an unknown one is no error. Raises as `refresh` does."""
+        answer = self._post(REVOKE_PATH, revoke_body(credentials, token))
+        if answer.status >= 400:
+            raise_for_refusal(answer, self._environment, credentials, (token, credentials.client_secret))
+
+    def _tokens(self, form: str, credentials: AppCredentials, sent: tuple[str, ...]) -> TokenAnswer:
+        # The lifetime is counted from before the request: early is safe, late is not.
+        now = self._clock()
+        answer = self._post(TOKEN_PATH, form)
+        secrets = (*sent, credentials.client_secret)
+        return read_token_answer(answer, self._environment, credentials, now, secrets)
+
+    def _post(self, path: str, form: str) -> Answer:
+        url = self._environment.login_url + path
+        return self._transport.request("POST", url, environment=self._environment, form=form)

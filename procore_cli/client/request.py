@@ -1,0 +1,311 @@
+"""One API call as it is sent, with headers and body, and its answer, read as it comes.
+
+Refuses to keep what was read.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from procore_cli import __version__
+from procore_cli.errors import BadUrlError, UsageMistakeError
+from procore_cli.urls import find_origin
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+
+# A token and a field value (RFC 9110, sections 5.6.2 and 5.5), in ASCII.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t -~]*")
+# Who is asked as whom, and where one request ends and the next begins.
+_OURS = frozenset(
+    ("authorization", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization")
+) | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_TOKEN = "The token comes from the account (--account) or PROCORE_ACCESS_TOKEN."
+_LEAVE_OUT = "Leave it out: it follows from the environment (--env), the path and the body."
+
+
+def read_header(text: str) -> tuple[str, str]:
+    """A header's name and value. Raises UsageMistakeError."""
+    name, colon, value = text.partition(":")
+    value = value.strip(" \t")
+    if not colon or not _NAME.fullmatch(name):
+        raise UsageMistakeError("A header is not NAME: VALUE.", "Write -H 'Accept: text/csv'.")
+    if name.lower() in _OURS:
+        is_token = "authorization" in name.lower()
+        raise UsageMistakeError(
+            f"The header {name} is the program's own.", _TOKEN if is_token else _LEAVE_OUT
+        )
+    if not _VALUE.fullmatch(value):
+        raise UsageMistakeError(
+            f"The header {name} has a control character or one beyond ASCII.", "Encode it first."
+        )
+    return name, value
+
+
+# What is no larger is kept, so that it can be sent again.
+LARGEST_KEPT = 1024 * 1024
+_CHUNK = 64 * 1024
+
+
+class Body(Protocol):
+    """Something to send; `length` in bytes, None where nobody knows it before the end."""
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes there are."""
+        ...
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it can be sent from the beginning."""
+        ...
+
+    def open(self) -> Iterable[bytes]:
+        """The bytes, from the beginning."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """A body in memory."""
+
+    data: bytes = field(repr=False)
+    is_repeatable: bool = True
+
+    @property
+    def length(self) -> int:
+        """How many bytes there are."""
+        return len(self.data)
+
+    def open(self) -> Iterable[bytes]:
+        """The bytes, from the beginning."""
+        return [self.data] if self.data else []
+
+
+@dataclass(frozen=True)
+class File:
+    """A regular file, opened anew for each time that it is sent."""
+
+    path: Path
+    length: int
+    is_repeatable: bool = True
+
+    def open(self) -> Iterator[bytes]:
+        """The file's first `length` bytes. Raises UsageMistakeError if it has shrunk or cannot be read."""
+        left = self.length
+        try:
+            with self.path.open("rb") as file:
+                while left and (chunk := file.read(min(left, _CHUNK))):
+                    left -= len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise unreadable(str(self.path), error.strerror) from None
+        if left:
+            raise unreadable(str(self.path), "it became shorter while it was sent")
+
+
+@dataclass
+class Once:
+    """The beginning of a stream, and the stream: what has been sent is gone."""
+
+    beginning: bytes = field(repr=False)
+    rest: BinaryIO = field(repr=False)
+    is_ours: bool
+    length: int | None = None
+    is_repeatable: bool = True
+
+    def open(self) -> Iterator[bytes]:
+        """The bytes, once."""
+        self.is_repeatable = False
+        yield self.beginning
+        while chunk := self.rest.read(_CHUNK):
+            yield chunk
+        if self.is_ours:
+            self.rest.close()
+
+
+def read_body(name: str, stdin: BinaryIO | None) -> Body:
+    """The body for `--input NAME`, `-` being `stdin` (None: closed). Raises UsageMistakeError."""
+    if name == "-":
+        return _read_stream(_check_open(stdin), is_ours=False)
+    path = Path(name)
+    try:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):
+            # Whether it can be read is found out before anything is sent.
+            with path.open("rb"):
+                return File(path, status.st_size)
+        if stat.S_ISDIR(status.st_mode):
+            raise unreadable(name, "it is a folder")
+        return _read_stream(path.open("rb"), is_ours=True)
+    except OSError as error:
+        raise unreadable(name, error.strerror) from None
+    except ValueError:
+        raise unreadable(name, "it is not a path") from None
+
+
+def read_text(name: str, stdin: BinaryIO | None) -> str:
+    """A field's value for `@NAME`, `-` being `stdin` (None: closed). Raises UsageMistakeError."""
+    try:
+        return (_check_open(stdin).read() if name == "-" else Path(name).read_bytes()).decode()
+    except OSError as error:
+        raise unreadable(name, error.strerror) from None
+    except UnicodeDecodeError:
+        raise unreadable(name, "it is not UTF-8 text") from None
+    except ValueError:
+        raise unreadable(name, "it is not a path") from None
+
+
+def unreadable(name: str, why: str | None) -> UsageMistakeError:
+    """The error for a file that cannot be sent."""
+    shown = "Standard input" if name == "-" else name
+    return UsageMistakeError(
+        f"{shown} cannot be read: {(why or 'no reason given').lower()}.", "Name a file that can be read."
+    )
+
+
+def _check_open(stdin: BinaryIO | None) -> BinaryIO:
+    if stdin is None:
+        raise unreadable("-", "it is closed")
+    return stdin
+
+
+def _read_stream(stream: BinaryIO, *, is_ours: bool) -> Body:
+    beginning = bytearray()
+    while len(beginning) <= LARGEST_KEPT:
+        chunk = stream.read(LARGEST_KEPT + 1 - len(beginning))
+        if not chunk:
+            if is_ours:
+                stream.close()
+            return Bytes(bytes(beginning))
+        beginning += chunk
+    return Once(bytes(beginning), stream, is_ours)
+
+
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Call:
+    """What to send; a header of the caller's replaces one of the program's own."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Body | None = None
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it can be sent (again) from the beginning."""
+        return self.body is None or self.body.is_repeatable
+
+
+class Stream:
+    """An answer: its head at once, its body as it is asked for; closes its connection at the end."""
+
+    def __init__(
+        self, response: Response, url: str, translated: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self.url = url
+        self.status = response.status_code
+        self.reason = response.reason or ""
+        self.version = "1.0" if getattr(response.raw, "version", 11) == 10 else "1.1"
+        self.head: list[tuple[str, str]] = list(_lines(response))
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self._response = response
+        self._translated = translated
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether what was asked for was done."""
+        return 200 <= self.status < 300
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes the body has, where the server says so."""
+        text = self.headers.get("content-length", "")
+        known = text.isascii() and text.isdigit() and "content-encoding" not in self.headers
+        return int(text[:18]) if known else None
+
+    def find_number(self, header: str) -> int | None:
+        """What a header says, where that is a whole number; `header` in lower case."""
+        text = self.headers.get(header, "").strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body. Raises AnswerLostError where it breaks off."""
+        raw = self._response.raw
+        while True:
+            # Only reading is translated: what the reader does with a chunk is not the network's trouble.
+            with self._translated():
+                # What has come is passed on, without waiting for more.
+                chunk = raw.read1(CHUNK, decode_content=True)
+            if not chunk:
+                return
+            yield chunk
+
+    def close(self) -> None:
+        """Let the connection go; what was not read is not wanted."""
+        self._response.close()
+
+
+def new_request(call: Call, auth: Callable[[PreparedRequest], PreparedRequest]) -> PreparedRequest:
+    """A call as requests sends it. Raises BadUrlError."""
+    from requests import Request
+
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"procore-login/{__version__}",
+    }
+    theirs = {name.lower() for name in call.headers}
+    headers = {name: value for name, value in headers.items() if name.lower() not in theirs}
+    try:
+        request = Request(call.method, call.url, headers={**headers, **call.headers}, auth=auth).prepare()
+    except ValueError:
+        raise BadUrlError(
+            f"{find_origin(call.url)} is not an address that can be called.",
+            "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
+        ) from None
+    if call.body is not None:
+        _add_body(request, call.body)
+    return request
+
+
+def _add_body(request: PreparedRequest, body: Body) -> None:
+
+    if isinstance(body, Bytes):
+        request.body = body.data
+        request.headers["Content-Length"] = str(body.length)
+        return
+    # An iterable of bytes, whatever it comes from; requests would measure and rewind files by itself.
+    request.body = body.open()  # type: ignore[assignment]
+    request.headers.pop("Content-Length", None)
+    if body.length is None:
+        request.headers["Transfer-Encoding"] = "chunked"
+    else:
+        request.headers["Content-Length"] = str(body.length)
+
+
+def _lines(response: Response) -> Iterator[tuple[str, str]]:
+    headers = getattr(response.raw, "headers", None)
+    # urllib3 keeps apart what came apart.
+    each = getattr(headers, "iteritems", None)
+    yield from each() if each else response.headers.items()
