@@ -24,7 +24,7 @@ from procore_cli.interruption import holding_signals
 from procore_cli.models import Account, Me, Profile
 
 if TYPE_CHECKING:
-    from procore_cli.callback.reception import Ways
+    from procore_cli.callback.receiver import Ways
     from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.storage.entries import SignInSaved
     from procore_cli.world import World
@@ -43,7 +43,7 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
     from procore_cli.app_check import check_app
-    from procore_cli.callback.outcome import Home
+    from procore_cli.callback.pending import Home
     from procore_cli.client import oauth
 
     settings, timed = world.settings, world.teller.timed

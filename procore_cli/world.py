@@ -19,8 +19,8 @@ from procore_cli.render import Teller, load_drawing
 from procore_cli.settings import Asked, Settings, load_settings
 
 if TYPE_CHECKING:
-    from procore_cli.callback.inbox import Pairs
-    from procore_cli.callback.reception import Opener, Reception, Ways
+    from procore_cli.callback.pending import Pairs
+    from procore_cli.callback.receiver import Opener, Reception, Ways
     from procore_cli.client.api import Api
     from procore_cli.client.oauth import OAuth
     from procore_cli.client.transport import Transport
@@ -111,9 +111,9 @@ class World:
 
     def receive(self, link: str, is_ours: Callable[[Pairs], bool], ways: Ways) -> Reception:
         """The way out to the browser and back, for one sign-in."""
-        from procore_cli.callback.inbox import Inbox
-        from procore_cli.callback.place import Place, find_place
-        from procore_cli.callback.reception import Reception
+        from procore_cli.callback.browser import Place, find_place
+        from procore_cli.callback.pending import Inbox
+        from procore_cli.callback.receiver import Reception
 
         inbox = Inbox(is_ours)
         place = find_place(os.environ, sys.platform)

@@ -156,7 +156,7 @@ HEAVY = {
     "jeepney": {"storage/secret_service"},
     "secretstorage": set(),
     "sqlite3": {"storage/database", "demo"},
-    "http.server": {"callback/listener", "demo"},
+    "http.server": {"callback/server", "demo"},
     "oauthlib": {"client/oauth", "demo"},
     "filelock": {"storage/locks"},
     "tomlkit": {"config_edit"},

@@ -59,7 +59,7 @@ MAY_START = {"exec": {"os.exec"}, "signup": {"subprocess.Popen"}}
 AFTER_CALLBACK = """
 import os, sys
 from procore_cli import cli
-from procore_cli.callback.reception import Reception
+from procore_cli.callback.receiver import Reception
 wait = Reception.wait
 def wait_and_look(reception):
     global before

@@ -5,17 +5,104 @@ Knows HTTP, not OAuth: the inbox says whether a callback is ours. Refuses every 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from procore_cli.callback import pages
-from procore_cli.callback.answer import Answer
-from procore_cli.callback.inbox import Inbox, Pairs
-from procore_cli.callback.outcome import Home, Outcome
-from procore_cli.callback.request import Request
-from procore_cli.callback.session import HomeSession
+from procore_cli.callback.pages import CONTENT_SECURITY_POLICY
+from procore_cli.callback.pending import Home, Inbox, Outcome, Pairs
 from procore_cli.urls import RedirectUri
+
+_EVERY_ANSWER = (
+    ("Server", "procore-login"),
+    ("Connection", "close"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, page and further headers; `is_home` marks the page that ends the program's wait."""
+
+    status: HTTPStatus
+    page: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    is_home: bool = False
+
+    def to_bytes(self, headers_only: bool = False) -> bytes:
+        """The answer as it goes over the wire (RFC 9112), without its body if that was asked for."""
+        body = self.page.encode()
+        lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}"]
+        named = (*_EVERY_ANSWER, *self.headers, ("Content-Length", str(len(body))))
+        lines += [f"{name}: {value}" for name, value in named]
+        if body:
+            lines.append("Content-Type: text/html; charset=utf-8")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        return head if headers_only else head + body
+
+
+_PATH = re.compile(r"/[\x21\x22\x24-\x7e]*")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request without its body; header names are in lower case."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+
+    @property
+    def path(self) -> str:
+        """The target up to the question mark, as it was sent."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The target after the question mark."""
+        return self.target.partition("?")[2]
+
+    @property
+    def has_plain_target(self) -> bool:
+        """Whether the target is a path and query (RFC 9112, section 3.2.1), not a URL or a host."""
+        return _PATH.fullmatch(self.target) is not None
+
+    def all_of(self, name: str) -> list[str]:
+        """The values of every header of this (lower-case) name."""
+        return [value for key, value in self.headers if key == name]
+
+
+COOKIE_NAME = "procore_login_session"
+_LIFETIME_S = 60
+
+
+class HomeSession:
+    """A random session and its cookie (RFC 6265)."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_urlsafe(32)
+
+    @property
+    def cookie(self) -> str:
+        """The value of the `Set-Cookie` header."""
+        return f"{COOKIE_NAME}={self._key}; HttpOnly; SameSite=Lax; Path=/home; Max-Age={_LIFETIME_S}"
+
+    def is_in(self, cookie_headers: Iterable[str]) -> bool:
+        """Whether one of the cookies is this session's, compared in constant time."""
+        crumbs = (crumb.strip().partition("=") for header in cookie_headers for crumb in header.split(";"))
+        # localhost's cookies are shared by all ports: another program's may come under our name, and first.
+        return any(self._fits(value) for name, _, value in crumbs if name == COOKIE_NAME)
+
+    def _fits(self, value: str) -> bool:
+        return secrets.compare_digest(value.encode(), self._key.encode())
+
 
 _HTTP_PORT = 80
 

@@ -12,7 +12,7 @@ import click
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.callback.reception import Ways
+    from procore_cli.callback.receiver import Ways
     from procore_cli.errors import MissingCredentialsError
     from procore_cli.flow import SignedIn
     from procore_cli.settings import Asked
@@ -52,7 +52,7 @@ def run(
 ) -> None:
     """Sign in and show the profile; `word` is the command's name."""
     from procore_cli import tables
-    from procore_cli.callback.reception import Ways
+    from procore_cli.callback.receiver import Ways
     from procore_cli.errors import MissingCredentialsError
     from procore_cli.settings import Asked
 

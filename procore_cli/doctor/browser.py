@@ -11,8 +11,7 @@ from procore_cli.doctor.check import Check, fine, warning
 
 def check_browser(case: Case) -> Iterator[Check]:
     """Which program would show the link, and how its answer gets back here."""
-    from procore_cli.callback.browser import find_browser
-    from procore_cli.callback.place import Place, find_place
+    from procore_cli.callback.browser import Place, find_browser, find_place
 
     place = find_place(case.environ, case.platform)
     browser = find_browser(None, case.environ, case.platform, which)
@@ -33,8 +32,8 @@ def check_browser(case: Case) -> Iterator[Check]:
 
 
 def _new_remote(case: Case, is_found: bool) -> Check:
-    from procore_cli.callback.guidance import Guidance
-    from procore_cli.callback.place import find_place
+    from procore_cli.callback.browser import find_place
+    from procore_cli.callback.receiver import Guidance
 
     place = find_place(case.environ, case.platform)
     words = Guidance(case.settings.redirect_uri, place, listens=True, pastes=True)
@@ -44,7 +43,7 @@ def _new_remote(case: Case, is_found: bool) -> Check:
 
 
 def _describe(case: Case) -> str:
-    from procore_cli.callback.place import find_place, has_display, is_wsl
+    from procore_cli.callback.browser import find_place, has_display, is_wsl
 
     signs = [f"place: {find_place(case.environ, case.platform).value}"]
     if case.platform not in ("win32", "darwin"):

@@ -38,7 +38,7 @@ def check_port(case: Case) -> Iterator[Check]:
 
 
 def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
-    from procore_cli.callback.holders import find_port_holder
+    from procore_cli.callback.sockets import find_port_holder
 
     holder = find_port_holder(port)
     if holder is not None and holder.pid is not None and holder.name.removesuffix(".exe") == _OURS:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from procore_cli.callback.sockets_table import PROC, read_rows
+from procore_cli.callback.sockets import PROC, read_rows
 from tests.provider import Answer, Provider, Request
 
 pytestmark = pytest.mark.chromium

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from procore_cli.callback.inbox import Inbox, Pairs
-from procore_cli.callback.listener import Address, Limits, Listener
+from procore_cli.callback.pending import Inbox, Pairs
+from procore_cli.callback.server import Address, Limits, Listener
 from procore_cli.urls import read_redirect_uri
 from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, admit_all, find_free_port, is_ours
 

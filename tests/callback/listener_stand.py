@@ -8,9 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from procore_cli.callback.inbox import Inbox, Pairs
-from procore_cli.callback.listener import Address, Listener
-from procore_cli.callback.outcome import Home
+from procore_cli.callback.pending import Home, Inbox, Pairs
+from procore_cli.callback.server import Address, Listener
 from procore_cli.models import Me, User
 
 AUTHORIZE_URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code&state=ours"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from procore_cli.callback.answer import Answer
+from procore_cli.callback.site import Answer
 
 
 def head_of(raw: bytes) -> list[str]:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from procore_cli.callback.connections import Connections
+from procore_cli.callback.server import Connections
 
 NewPair = Callable[[], tuple[socket.socket, socket.socket]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from procore_cli.callback.guidance import Guidance
-from procore_cli.callback.place import Place
+from procore_cli.callback.browser import Place
+from procore_cli.callback.receiver import Guidance
 from procore_cli.environments import OOB_REDIRECT_URI
 from procore_cli.urls import read_redirect_uri
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from procore_cli.callback.head import BadLineError, HeadReader
+from procore_cli.callback.server import BadLineError, HeadReader
 
 LINE_BYTES = 65537
 NewReader = Callable[..., HeadReader]

@@ -6,8 +6,7 @@ import threading
 
 import pytest
 
-from procore_cli.callback.inbox import Inbox, Pairs
-from procore_cli.callback.outcome import Failure
+from procore_cli.callback.pending import Failure, Inbox, Pairs
 
 
 def is_ours(pairs: Pairs) -> bool:

@@ -6,7 +6,7 @@ import html
 
 import pytest
 
-from procore_cli.callback.listener import Limits
+from procore_cli.callback.server import Limits
 from tests.callback.listener_stand import (
     AUTHORIZE_URL,
     HOME,

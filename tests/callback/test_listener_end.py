@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from procore_cli.callback.inbox import Inbox
-from procore_cli.callback.listener import Listener
+from procore_cli.callback.pending import Inbox
+from procore_cli.callback.server import Listener
 from procore_cli.errors import PortTakenError
 from procore_cli.urls import read_redirect_uri
 from tests.callback.listener_stand import (

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from procore_cli.callback.listener import Limits
+from procore_cli.callback.server import Limits
 from tests.callback.listener_stand import NewStand, Stand, read_all, read_reply
 
 pytestmark = pytest.mark.usefixtures("silence")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from procore_cli.callback.look import STYLE
+from procore_cli.callback.pages import STYLE
 
 
 def _luminance(colour: str) -> float:

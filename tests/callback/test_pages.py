@@ -12,8 +12,8 @@ from http import HTTPStatus
 import pytest
 
 from procore_cli.callback import pages
-from procore_cli.callback.look import CONTENT_SECURITY_POLICY, STYLE
-from procore_cli.callback.outcome import Failure, Home
+from procore_cli.callback.pages import CONTENT_SECURITY_POLICY, STYLE
+from procore_cli.callback.pending import Failure, Home
 from procore_cli.models import Me, User
 
 URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code"

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.callback.peers import Standing, judge
-from procore_cli.callback.sock_diag import find_owner
-from procore_cli.callback.sockets_table import PROC
+from procore_cli.callback.sockets import PROC, Standing, find_owner, judge
 from tests.callback.socket_stand import HOSTS, MAPPED, NOBODY, V4, V6, connected, new_proc, row, words
 
 
@@ -68,7 +66,7 @@ def test_the_table_knows_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -
     with connected("127.0.0.1") as connection:
         peer, own = connection.peer, connection.own
         said = judge(peer, own).standing
-        monkeypatch.setattr("procore_cli.callback.peers.find_owner", lambda peer, own: None)
+        monkeypatch.setattr("procore_cli.callback.sockets.find_owner", lambda peer, own: None)
         assert judge(peer, own).standing is said is Standing.ADMITTED
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.callback.place import Place, find_place
+from procore_cli.callback.browser import Place, find_place
 
 SSH = {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}
 SCREEN = {"DISPLAY": ":0"}

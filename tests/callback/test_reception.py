@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from procore_cli.callback import peers
-from procore_cli.callback.inbox import Inbox, Pairs
-from procore_cli.callback.place import Place
-from procore_cli.callback.reception import Reception, Ways
+from procore_cli.callback import sockets as peers
+from procore_cli.callback.browser import Place
+from procore_cli.callback.pending import Inbox, Pairs
+from procore_cli.callback.receiver import Reception, Ways
 from procore_cli.errors import SignInNeededError, SignInTimedOutError, UnreachableError
 from procore_cli.urls import read_redirect_uri
 from tests.cli import free_port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from procore_cli.callback.request import Request
+from procore_cli.callback.site import Request
 
 
 def test_a_target_is_a_path_and_a_query() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from procore_cli.callback.session import COOKIE_NAME, HomeSession
+from procore_cli.callback.site import COOKIE_NAME, HomeSession
 
 
 def crumb(session: HomeSession) -> str:

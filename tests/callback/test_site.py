@@ -6,9 +6,8 @@ from http import HTTPStatus
 
 import pytest
 
-from procore_cli.callback.inbox import Inbox
-from procore_cli.callback.request import Request
-from procore_cli.callback.site import Site
+from procore_cli.callback.pending import Inbox
+from procore_cli.callback.site import Request, Site
 from procore_cli.urls import read_redirect_uri
 from tests.callback.listener_stand import AUTHORIZE_URL, is_ours
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from procore_cli.callback import sock_diag
-from procore_cli.callback.sock_diag import find_owner
+from procore_cli.callback import sockets as sock_diag
+from procore_cli.callback.sockets import find_owner
 from tests.callback.socket_stand import HOSTS, connected
 
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from procore_cli.callback import visits as visits_module
-from procore_cli.callback.visits import Visits
+from procore_cli.callback import server as visits_module
+from procore_cli.callback.server import Visits
 
 LONG_S = 60
 

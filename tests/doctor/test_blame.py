@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from procore_cli.callback import holders
+from procore_cli.callback import sockets as holders
 from tests.cli import Machine, free_port
 from tests.doctor.report import run_doctor
 from tests.memory_keyring import FolderKeyring

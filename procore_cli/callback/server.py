@@ -6,26 +6,186 @@ Refuses to listen anywhere but on loopback, and to let anything that it is sent 
 from __future__ import annotations
 
 import contextlib
+import io
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from procore_cli.callback.answer import Answer
-from procore_cli.callback.connections import Connections
-from procore_cli.callback.head import BadLineError, HeadReader
-from procore_cli.callback.inbox import Inbox
-from procore_cli.callback.outcome import Failure, Home
+from procore_cli.callback.pending import Failure, Home, Inbox
 from procore_cli.callback.ports import new_listening_sockets
-from procore_cli.callback.request import Request
-from procore_cli.callback.site import Site
-from procore_cli.callback.visits import Visits
+from procore_cli.callback.site import Answer, Request, Site
 from procore_cli.threads import start
 from procore_cli.urls import RedirectUri
+
+_HEADERS_BYTES = 64 * 1024
+_REQUEST_LINE = re.compile(rb"[!-~]+ [!-\xff]+ HTTP/1\.[0-9]\r?\n")
+# No folded value: http.server would show it with its line ends.
+_HEADER_LINE = re.compile(rb"(?:[!-9;-~]+:[^\0\r\n]*)?\r?\n")
+
+
+class BadLineError(Exception):
+    """A line that does not belong into the head of an HTTP/1 request (RFC 9112); shows nothing of it."""
+
+
+class HeadReader(io.BufferedReader):
+    """Takes `timeout_s` seconds at most (TimeoutError); raises ConnectionError when the client hangs up."""
+
+    def __init__(self, connection: socket.socket, timeout_s: float) -> None:
+        super().__init__(_Incoming(connection, time.monotonic() + timeout_s))
+        self.is_of_head_method = False
+        self._began = False
+        self._blank_line = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The request line, then all headers at once, then the blank line.
+
+        http.server counts what it is handed, and stops at a hundred; here 64 KiB are the limit.
+        Raises BadLineError; HTTPException over 64 KiB of headers.
+        """
+        if not self._began:
+            self._began = True
+            return self._read_request_line(size)
+        return self._blank_line or self._read_headers()
+
+    def _read_request_line(self, size: int | None) -> bytes:
+        # A TLS hello is known by its first byte, and has no line end to wait for.
+        if not self.peek(1)[:1].isalpha():
+            raise BadLineError
+        line = super().readline(size)
+        self.is_of_head_method = line.startswith(b"HEAD ")
+        # One that is too long is http.server's to refuse.
+        if len(line) != size and not _REQUEST_LINE.fullmatch(line):
+            raise BadLineError
+        return line
+
+    def _read_headers(self) -> bytes:
+        headers = bytearray()
+        while not self._blank_line:
+            line = super().readline(_HEADERS_BYTES + 1)
+            if len(headers) + len(line) > _HEADERS_BYTES:
+                raise HTTPException
+            if not _HEADER_LINE.fullmatch(line):
+                raise BadLineError
+            if line.strip():
+                headers += line
+            else:
+                self._blank_line = line
+        return bytes(headers) or self._blank_line
+
+
+class _Incoming(io.RawIOBase):
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        remaining_s = self._deadline - time.monotonic()
+        if remaining_s <= 0:
+            raise TimeoutError("too slow")
+        self._connection.settimeout(remaining_s)
+        received = self._connection.recv_into(buffer)
+        if not received:
+            raise ConnectionResetError("hung up before the request was whole")
+        return received
+
+
+# Tabs that were told at the same moment come at the same moment; nobody may notice the wait for the others.
+_OTHERS_S = 0.15
+
+
+class Visits:
+    """How many tabs were sent to `/home`, and how many got it; safe to share by threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._expected = 0
+        self._arrived = 0
+
+    def expect(self) -> None:
+        """A tab is being sent there."""
+        with self._changed:
+            self._expected += 1
+
+    def arrive(self) -> None:
+        """A tab has got it."""
+        with self._changed:
+            self._arrived += 1
+            self._changed.notify_all()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until a tab has got it, for `timeout_s` seconds at most, and a moment for the others.
+
+        Returns whether one did.
+        """
+        with self._changed:
+            came = self._changed.wait_for(lambda: self._arrived > 0, timeout_s)
+            if came:
+                self._changed.wait_for(lambda: self._arrived >= self._expected, _OTHERS_S)
+            return came
+
+
+class Connections:
+    """At most `limit` connections; over it, the oldest one that is not being answered has to go."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._busy: dict[socket.socket, bool] = {}
+
+    def add(self, connection: socket.socket) -> bool:
+        """Count a new connection; False where every other one is being answered."""
+        with self._changed:
+            if len(self._busy) >= self._limit and not self._drop_oldest():
+                return False
+            self._busy[connection] = False
+            return True
+
+    def mark(self, connection: socket.socket, busy: bool) -> None:
+        """Say whether a connection is being answered now."""
+        with self._changed:
+            if connection in self._busy:
+                self._busy[connection] = busy
+                self._changed.notify_all()
+
+    def remove(self, connection: socket.socket) -> None:
+        """Close a connection and forget it."""
+        with self._changed:
+            self._busy.pop(connection, None)
+            connection.close()
+            self._changed.notify_all()
+
+    def end(self, timeout_s: float) -> None:
+        """Let the answers under way be written, then hang up on everybody; two `timeout_s` at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not any(self._busy.values()), timeout_s)
+            for connection in self._busy:
+                _hang_up(connection)
+            self._changed.wait_for(lambda: not self._busy, timeout_s)
+
+    def _drop_oldest(self) -> bool:
+        oldest = next((connection for connection, busy in self._busy.items() if not busy), None)
+        if oldest is None:
+            return False
+        del self._busy[oldest]
+        _hang_up(oldest)
+        return True
+
+
+def _hang_up(connection: socket.socket) -> None:
+    # The thread that reads from it wakes up and closes it.
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
 
 Address = tuple[str, int]
 

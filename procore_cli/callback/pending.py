@@ -1,4 +1,4 @@
-"""Where the callback arrives, from the listener or a paste; knows neither HTTP nor OAuth.
+"""Where the callback arrives, from the listener or a paste, and what the browser is told of it.
 
 The first callback that is ours is kept; refuses to let a later one replace it.
 """
@@ -8,8 +8,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from procore_cli.callback.outcome import Outcome
+from procore_cli.models import Me, User
+
+
+@dataclass(frozen=True)
+class Home:
+    """A sign-in that is saved: the user's row, what `/me` said, and where."""
+
+    row: User
+    me: Me
+    environment: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A sign-in that came to nothing: title, what happened, what to do next."""
+
+    title: str
+    message: str
+    next_step: str
+
+
+Outcome = Home | Failure
+
 
 Pairs = list[tuple[str, str]]
 

@@ -1,4 +1,4 @@
-"""Receives the browser: listener, paste and link together, for one sign-in.
+"""Receives the browser: listener, paste and link together, for one sign-in, and the words about them.
 
 Decides which ways are open on this machine, and refuses to know what the callback means.
 """
@@ -14,16 +14,135 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
-from procore_cli.callback import holders, peers
-from procore_cli.callback.guidance import Guidance
-from procore_cli.callback.inbox import Inbox, Pairs
-from procore_cli.callback.listener import Listener
-from procore_cli.callback.outcome import Home
+from procore_cli.callback import sockets
+from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
-from procore_cli.callback.place import Place
-from procore_cli.callback.question import Question
-from procore_cli.errors import PortTakenError, ProcoreLoginError, SignInNeededError, SignInTimedOutError
+from procore_cli.callback.pending import Home, Inbox, Pairs
+from procore_cli.callback.server import Listener
+from procore_cli.errors import (
+    NoThreadError,
+    PortTakenError,
+    ProcoreLoginError,
+    SignInNeededError,
+    SignInTimedOutError,
+)
+from procore_cli.threads import start
 from procore_cli.urls import RedirectUri
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """The words for one sign-in: where it runs, whether it listens, and whether a paste is possible."""
+
+    redirect: RedirectUri
+    place: Place
+    listens: bool
+    pastes: bool
+
+    def before_link(self, *, is_opened: bool) -> str | None:
+        """What must be known before the link is followed, or None."""
+        if not self.redirect.on_loopback or (is_opened and self.place is not Place.SSH):
+            return None
+        words = {
+            Place.SSH: self._over_ssh,
+            Place.WSL: self._in_wsl,
+            Place.CONTAINER: self._in_container,
+            Place.NO_DISPLAY: self._without_display,
+        }
+        return words[self.place]() if self.place in words else None
+
+    def portal(self) -> str:
+        """What to look at when Procore shows an error page; without a full stop."""
+        return (
+            "If Procore shows an error page, the redirect URI in the portal must be exactly"
+            f" {self.redirect.text}"
+        )
+
+    def foreign(self) -> str:
+        """What to do where another user's connection was refused; without a full stop."""
+        way = (
+            "run the container with docker run -it --user $(id -u) --network host"
+            if self.place is Place.CONTAINER
+            else "run the command as the user whose browser it is"
+        )
+        return f"If that was your browser, {way}, or paste the address that it ended on"
+
+    def paste(self) -> str:
+        """What to paste."""
+        if self.redirect.is_oob:
+            return "Then paste the code that Procore shows here."
+        if self.listens:
+            return "If the page cannot be loaded at the end, paste its address here."
+        return "At the end, paste the address of the page here, even if it cannot be loaded."
+
+    def _over_ssh(self) -> str:
+        return f"You are connected over SSH: at the end {self._fails_to_load()}. {self._paste_or_forward()}"
+
+    def _in_wsl(self) -> str:
+        back = " It finds its way back here by itself." if self.listens else ""
+        return (
+            f"This is WSL: open the link in the browser of Windows.{back}"
+            " With wslu installed, --browser wslview opens it for you."
+        )
+
+    def _in_container(self) -> str:
+        paste = " Or paste its address here." if self.pastes else ""
+        return (
+            f"This looks like a container: at the end {self._fails_to_load()}, unless the container uses"
+            " the host's network as the user whose browser it is (docker run --user $(id -u) --network host)"
+            f" or an editor forwards port {self.redirect.port}.{paste}"
+        )
+
+    def _without_display(self) -> str:
+        return (
+            f"There is no display here: if you open the link on another machine, {self._fails_to_load()}"
+            f" at the end. {self._paste_or_forward()}"
+        )
+
+    def _fails_to_load(self) -> str:
+        return f"the browser will fail to load {self.redirect.text}"
+
+    def _paste_or_forward(self) -> str:
+        port = self.redirect.port
+        forward = f"orward the port first: ssh -L {port}:localhost:{port} ..."
+        if not self.listens:
+            return "Paste its address here."
+        return f"Paste its address here, or f{forward}" if self.pastes else f"F{forward}"
+
+
+class Question:
+    """One sign-in's question; `trouble` is why the host does not answer, None while it is not known to."""
+
+    def __init__(self, reach: Callable[[], None] | None) -> None:
+        """`reach` raises where the host does not answer; None where that is not in question."""
+        self._reach = reach
+        self._has_news = False
+        self.trouble: str | None = None
+
+    def begin(self) -> None:
+        """Ask; where that is not in question, or no thread is to be had, the host counts as answering."""
+        if self._reach is not None:
+            with contextlib.suppress(NoThreadError):
+                start(threading.Thread(target=self._run, args=(self._reach,), name="reach", daemon=True))
+                return
+        self._has_news = True
+
+    def take_news(self) -> bool:
+        """Whether the answer has come since this was asked last."""
+        has_news, self._has_news = self._has_news, False
+        return has_news
+
+    def _run(self, reach: Callable[[], None]) -> None:
+        try:
+            reach()
+        except ProcoreLoginError as error:
+            # What was or was not sent is nothing that the person has asked for.
+            self.trouble = error.message.removesuffix(" Nothing was sent.")
+        except Exception:  # noqa: BLE001, S110 - a bug in here is no reason to end a sign-in
+            pass
+        finally:
+            self._has_news = True
+
 
 HOME_TIMEOUT_S = 2
 SILENCE_S = 30
@@ -202,12 +321,12 @@ class Reception:
         return accepted
 
     def _admits(self, peer: tuple[str, int], own: tuple[str, int]) -> bool:
-        standing, uid = peers.judge(peer, own)
-        if standing is peers.Standing.FOREIGN:
+        standing, uid = sockets.judge(peer, own)
+        if standing is sockets.Standing.FOREIGN:
             self._warn_once("Another user of this machine tried to reach this sign-in, and was refused.")
             if uid is not None:
                 self._refused_uids.add(uid)
-        return standing is peers.Standing.ADMITTED
+        return standing is sockets.Standing.ADMITTED
 
     def _tell_of_stray(self) -> None:
         self._warn_once("Something sent an error that does not belong to this sign-in; still waiting.")
@@ -285,7 +404,7 @@ def _find_terminal() -> int | None:
 
 
 def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
-    holder = holders.find_port_holder(port)
+    holder = sockets.find_port_holder(port)
     return error if holder is None else PortTakenError(f"{error.message} {holder.describe()}", error.hint)
 
 
