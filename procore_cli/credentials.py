@@ -24,7 +24,7 @@ def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
 
     source = settings.client_id_source
     if settings.is_demo:
-        from procore_cli.demo.app import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+        from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
         _check_demo(settings)
         return AppCredentials(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, source)

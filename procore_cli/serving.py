@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.demo.calls import RecordedCall
-    from procore_cli.demo.conditions import Conditions
-    from procore_cli.demo.models import Seed
+    from procore_cli.demo.exchange import RecordedCall
+    from procore_cli.demo.responses import Conditions
+    from procore_cli.demo.seed import Seed
     from procore_cli.demo.server import DemoServer
 
 
@@ -93,7 +93,7 @@ def ending_with_sigterm() -> Iterator[None]:
 def _start(plan: Plan, ports: Sequence[int], teller: Teller) -> DemoServer:
     import time
 
-    from procore_cli.demo.calls import Calls
+    from procore_cli.demo.exchange import Calls
     from procore_cli.demo.server import DemoServer
     from procore_cli.errors import PortTakenError
 

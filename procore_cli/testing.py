@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from procore_cli.demo.calls import RecordedCall
-    from procore_cli.demo.models import DemoUser
+    from procore_cli.demo.exchange import RecordedCall
+    from procore_cli.demo.seed import DemoUser
     from procore_cli.demo.server import DemoServer, Inside
     from procore_cli.storage.tokens import Storage
 
@@ -67,12 +67,7 @@ class ProcoreDemo:
     """
 
     def __init__(self, server: DemoServer, home: Path) -> None:
-        from procore_cli.demo.app import (
-            SAMPLE_COMPANY_ID,
-            SAMPLE_EMAIL,
-            SAMPLE_ID,
-            UNCONNECTED_COMPANY_ID,
-        )
+        from procore_cli.demo.seed import SAMPLE_COMPANY_ID, SAMPLE_EMAIL, SAMPLE_ID, UNCONNECTED_COMPANY_ID
 
         self._inside: Inside = server.inside
         self._home = home
@@ -110,7 +105,7 @@ class ProcoreDemo:
 
         Raises ValueError for what is no e-mail address.
         """
-        from procore_cli.demo.emails import is_email
+        from procore_cli.demo.seed import is_email
 
         if not is_email(email):
             raise ValueError(f"{email!r} is not an e-mail address")
@@ -171,7 +166,7 @@ class ProcoreDemo:
         none. Faults are used up in the order in which they were set. Raises ValueError for other values,
         and for a path with a query, which no call would meet.
         """
-        from procore_cli.demo.faults import Fault, read_target
+        from procore_cli.demo.responses import Fault, read_target
 
         if status is not None and not 400 <= status <= 599:
             raise ValueError(f"the status must be 400 to 599, or None, not {status}")
@@ -182,7 +177,7 @@ class ProcoreDemo:
 
     def set_latency(self, seconds: float, path: str | None = None) -> None:
         """Answer late: everywhere, or at one path (as in `fail`); 0 ends it. Raises ValueError below 0."""
-        from procore_cli.demo.faults import Latency, read_target
+        from procore_cli.demo.responses import Latency, read_target
 
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"the latency must be a number of seconds from 0, not {seconds}")
@@ -194,7 +189,7 @@ class ProcoreDemo:
         Beyond it the answer is 429 with Retry-After; every answer has Procore's X-Rate-Limit headers.
         Each call of this begins a new window. Raises ValueError below 0 calls or a second.
         """
-        from procore_cli.demo.limits import Limit
+        from procore_cli.demo.responses import Limit
 
         if calls is not None and calls < 0:
             raise ValueError(f"the number of calls must be from 0, not {calls}")
@@ -219,7 +214,7 @@ class ProcoreDemo:
 
         Raises ValueError if there is no such company, and for a key that a project has by itself.
         """
-        from procore_cli.demo.models import OWN_KEYS, Project
+        from procore_cli.demo.seed import OWN_KEYS, Project
 
         given = sorted(OWN_KEYS.intersection(fields))
         if given:
@@ -230,7 +225,7 @@ class ProcoreDemo:
         return self._inside.records.save_project(project, int(time.time()))
 
     def _keep(self, user: DemoUser, answer: Mapping[str, Any]) -> None:
-        from procore_cli.demo.app import DEMO_CLIENT_ID
+        from procore_cli.demo.seed import DEMO_CLIENT_ID
         from procore_cli.grants import Binding, TokenSet
         from procore_cli.models import Me
 

@@ -144,7 +144,7 @@ class World:
         return find_browser(ways.browser, os.environ, sys.platform, which)
 
     def _new_visitor(self, give_up: Callable[[Exception], None]) -> Opener:
-        from procore_cli.demo.opener import VisitorOpener
+        from procore_cli.demo.visitor import VisitorOpener
 
         return VisitorOpener(give_up)
 

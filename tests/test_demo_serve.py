@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from procore_cli import serving
-from procore_cli.demo.conditions import Conditions
+from procore_cli.demo.responses import Conditions
 from procore_cli.render import Teller
 from tests.cli import Machine
 from tests.signed_in import sign_in
@@ -148,7 +148,7 @@ def test_other_commands_work_against_it_and_start_no_server_of_their_own(serve, 
 
 def sign_in_by_visit(machine: Machine):
     """Sign in as somebody who follows the pages of the pretend Procore."""
-    from procore_cli.demo.opener import VisitorOpener
+    from procore_cli.demo.visitor import VisitorOpener
     from procore_cli.world import World
 
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ from procore_cli.commands import options
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.demo.conditions import Conditions
+    from procore_cli.demo.responses import Conditions
     from procore_cli.settings import Asked
 
 # The same from run to run where it is free, so that the variables of another terminal stay right.
@@ -115,13 +115,13 @@ def reset(teller: Teller) -> None:
 
     No other environment is touched.
     """
-    from procore_cli.demo import file
+    from procore_cli.demo import state
     from procore_cli.forgetting import forget_sign_ins
     from procore_cli.world import open_world
 
     with open_world(_asked(), teller, online=False) as world:
         count = forget_sign_ins(world)
-        had_state = file.forget(world.settings.folder, teller.warn_once)
+        had_state = state.forget(world.settings.folder, teller.warn_once)
     if count:
         teller.say(f"demo: forgot {count} signed-in account{'s' if count > 1 else ''}.")
     if had_state:
@@ -141,9 +141,7 @@ def _read_conditions(
 ) -> Conditions:
     import time
 
-    from procore_cli.demo.conditions import Conditions
-    from procore_cli.demo.faults import read_fault, read_latency
-    from procore_cli.demo.limits import read_limit
+    from procore_cli.demo.responses import Conditions, read_fault, read_latency, read_limit
     from procore_cli.environments import DEMO_TOKEN_LIFETIME_S
 
     return Conditions(

@@ -1,16 +1,273 @@
-"""What programs call to sign in and to ask who it is: tokens, revocation, `/me`, with Procore's own shapes.
-
-Refuses `/me` without a valid bearer token.
-"""
+"""The pretend Procore's API: `/me`, companies, projects, lists in pages, downloads; Procore's own errors."""
 
 from __future__ import annotations
 
-from procore_cli.demo.app import SAMPLE_EMAIL
-from procore_cli.demo.bearer import CHALLENGE, REALM, new_unauthorized, read_token
-from procore_cli.demo.emails import is_email
-from procore_cli.demo.provider import OAuthBody, Provider
-from procore_cli.demo.state import DemoState
-from procore_cli.demo.wire import Answer, Call, RefusedCallError, new_errors, new_json
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from procore_cli.demo.exchange import (
+    Answer,
+    Call,
+    RefusedCallError,
+    Stream,
+    find_id,
+    is_text,
+    new_errors,
+    new_json,
+)
+from procore_cli.demo.oauth import CHALLENGE, REALM, OAuthBody, Provider, new_unauthorized, read_token
+from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email
+from procore_cli.demo.state import DemoState, Kept, Records
+
+DEFAULT_PER_PAGE: Final = 100
+MAX_PER_PAGE: Final = 1000
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a list; the first is 1."""
+
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        """How many items lie before it."""
+        return (self.number - 1) * self.size
+
+
+def read_page(call: Call) -> Page:
+    """The page that `page` and `per_page` name; a greater size than 1000 counts as 1000.
+
+    Raises RefusedCallError with a 400.
+    """
+    query = dict(parse_qsl(call.query))
+    size = _read_number(query, "per_page", DEFAULT_PER_PAGE)
+    return Page(_read_number(query, "page", 1), min(size, MAX_PER_PAGE))
+
+
+def new_listing(call: Call, page: Page, total: int, items: list[object], *, wrapped: bool = False) -> Answer:
+    """The answer with a page's items; `wrapped`: as REST v2 has them, in `data`."""
+    links = ", ".join(
+        f'<{_new_url(call, page, number)}>; rel="{rel}"' for rel, number in _others(page, total)
+    )
+    headers = [("Total", str(total)), ("Per-Page", str(page.size)), *([("Link", links)] if links else [])]
+    return new_json(200, {"data": items} if wrapped else items, *headers)
+
+
+def _others(page: Page, total: int) -> list[tuple[str, int]]:
+    last = max(1, -(-total // page.size))
+    before = [("first", 1), ("prev", min(page.number - 1, last))] if page.number > 1 else []
+    after = [("next", page.number + 1), ("last", last)] if page.number < last else []
+    return [*after, *before]
+
+
+def _new_url(call: Call, page: Page, number: int) -> str:
+    kept = [(k, v) for k, v in parse_qsl(call.query, keep_blank_values=True) if k not in ("page", "per_page")]
+    query = urlencode([*kept, ("page", number), ("per_page", page.size)])
+    return f"{call.origin}{call.path}?{query}"
+
+
+def _read_number(query: dict[str, str], name: str, default: int) -> int:
+    number = find_id(query[name]) if name in query else default
+    # The offset has to fit into SQLite's 64 bits.
+    if not number or number > 10**12:
+        raise RefusedCallError(new_errors(400, [f"{name} must be a whole number from 1."]))
+    return number
+
+
+FILES_PATH: Final = "/demo/files/"
+STORAGE_PATH: Final = "/demo/storage/"
+_DEFAULT_BYTES: Final = 1024
+_MAX_BYTES: Final = 1 << 40
+_PATTERN: Final = bytes(range(256)) * 256
+_OTHER_NAME: Final = {"127.0.0.1": "localhost"}
+
+
+class Downloads:
+    """The routes; each takes a call and the name of a file, and gives an answer."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+
+    def send(self, call: Call, name: str) -> Answer:
+        """GET /demo/files/NAME?bytes=N: N bytes (1024 if not said), with a bearer token alone."""
+        read_token(self._provider, call)
+        query = dict(parse_qsl(call.query))
+        if "elsewhere" in query:
+            size = query.get("bytes", str(_DEFAULT_BYTES))
+            return Answer(302, headers=(("Location", _new_storage_url(call, name, size)),))
+        return _new_file(query, name)
+
+    def send_stored(self, call: Call, name: str) -> Answer:
+        """GET /demo/storage/NAME: the other origin, which answers 400 to whoever sends it a token."""
+        if call.authorization:
+            why = "Only one way of signing in is allowed: the address carries its signature."
+            raise RefusedCallError(new_errors(400, why))
+        return _new_file(dict(parse_qsl(call.query)), name)
+
+
+def make_chunks(size: int) -> Iterator[bytes]:
+    """The content of every file: the bytes 0 to 255 over and over, `size` of them."""
+    whole, rest = divmod(size, len(_PATTERN))
+    for _ in range(whole):
+        yield _PATTERN
+    yield _PATTERN[:rest]
+
+
+def _new_file(query: dict[str, str], name: str) -> Answer:
+    size = find_id(query.get("bytes", str(_DEFAULT_BYTES)))
+    if size is None or size > _MAX_BYTES:
+        raise RefusedCallError(new_errors(400, [f"bytes must be a whole number up to {_MAX_BYTES}."]))
+    named = ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
+    stream = Stream(size, lambda: make_chunks(size))
+    return Answer(200, "application/octet-stream", headers=(named,), stream=stream)
+
+
+def _new_storage_url(call: Call, name: str, size: str) -> str:
+    parts = urlsplit(call.origin)
+    other = _OTHER_NAME.get(parts.hostname or "", "127.0.0.1")
+    query = urlencode({"bytes": size, "signature": "pretend"})
+    return f"http://{other}:{parts.port}{STORAGE_PATH}{quote(name, safe='')}?{query}"
+
+
+NOT_CONNECTED = "App is not connected to this company."
+_NO_COMPANY = "The Procore-Company-Id header is missing or is not a company's id."
+_NOT_FOUND = "Not found."
+
+
+class Resources:
+    """The routes; each takes a call, with the ids of its path, and gives an answer."""
+
+    def __init__(self, provider: Provider, records: Records, clock: Callable[[], float]) -> None:
+        self._provider = provider
+        self._records = records
+        self._clock = clock
+
+    def list_companies(self, call: Call) -> Answer:
+        """GET /rest/v1.0/companies: connected or not; needs no company header."""
+        read_token(self._provider, call)
+        page = read_page(call)
+        total, found = self._records.list_companies(page.size, page.offset)
+        return new_listing(call, page, total, [_show_company(company) for company in found])
+
+    def show_company(self, call: Call, company_id: int) -> Answer:
+        """GET /rest/v1.0/companies/{id}."""
+        self._enter(call)
+        return new_json(200, _show_company(self._find_company(company_id)))
+
+    def list_projects(self, call: Call) -> Answer:
+        """GET /rest/v1.0/projects: those of the header's company."""
+        return self._list_projects(call, self._enter(call))
+
+    def list_projects_of(self, call: Call, company_id: int) -> Answer:
+        """GET /rest/v1.0/companies/{id}/projects."""
+        self._enter(call)
+        return self._list_projects(call, self._find_company(company_id))
+
+    def list_projects_v2(self, call: Call, company_id: int) -> Answer:
+        """GET /rest/v2.0/companies/{id}/projects: the list stands in `data`."""
+        self._enter(call)
+        return self._list_projects(call, self._find_company(company_id), wrapped=True)
+
+    def show_project(self, call: Call, project_id: int) -> Answer:
+        """GET /rest/v1.0/projects/{id}."""
+        return new_json(200, self._show(self._enter(call), project_id))
+
+    def add_project(self, call: Call) -> Answer:
+        """POST /rest/v1.0/projects: the keys, or as Procore has them `{"project": {…}}`."""
+        company = self._enter(call)
+        fields = _read_fields(call)
+        if "name" not in fields:
+            raise RefusedCallError(new_errors(422, {"name": ["can't be blank"]}))
+        project = Project(None, company.id, fields.pop("name"), fields)
+        project_id = self._records.save_project(project, int(self._clock()))
+        return new_json(201, self._show(company, project_id))
+
+    def change_project(self, call: Call, project_id: int) -> Answer:
+        """PATCH (or PUT) /rest/v1.0/projects/{id}: the keys that are named change."""
+        company = self._enter(call)
+        fields = _read_fields(call)
+        self._records.change_project(company.id, project_id, fields, int(self._clock()))
+        return new_json(200, self._show(company, project_id))
+
+    def delete_project(self, call: Call, project_id: int) -> Answer:
+        """DELETE /rest/v1.0/projects/{id}."""
+        company = self._enter(call)
+        if not self._records.delete_project(company.id, project_id):
+            raise RefusedCallError(new_errors(404, _NOT_FOUND))
+        return Answer(204)
+
+    def _enter(self, call: Call) -> Company:
+        """The header's company, once it is clear that the call may be made there."""
+        read_token(self._provider, call)
+        if call.company_id is None:
+            raise RefusedCallError(new_errors(400, [_NO_COMPANY]))
+        return self._find_company(call.company_id)
+
+    def _find_company(self, company_id: int) -> Company:
+        company = self._records.find_company(company_id)
+        if company is None:
+            raise RefusedCallError(new_errors(404, _NOT_FOUND))
+        if not company.app_installed:
+            raise RefusedCallError(new_errors(403, [NOT_CONNECTED]))
+        return company
+
+    def _list_projects(self, call: Call, company: Company, *, wrapped: bool = False) -> Answer:
+        page = read_page(call)
+        total, found = self._records.list_projects(company.id, page.size, page.offset)
+        items: list[object] = [_show_project(kept, company) for kept in found]
+        return new_listing(call, page, total, items, wrapped=wrapped)
+
+    def _show(self, company: Company, project_id: int) -> Mapping[str, Any]:
+        kept = self._records.find_project(company.id, project_id)
+        if kept is None:
+            raise RefusedCallError(new_errors(404, _NOT_FOUND))
+        return _show_project(kept, company)
+
+
+def _show_company(company: Company) -> Mapping[str, Any]:
+    return {"id": company.id, "name": company.name, "is_active": company.is_active}
+
+
+def _show_project(kept: Kept, company: Company) -> Mapping[str, Any]:
+    project = kept.project
+    own = {
+        "id": project.id,
+        "name": project.name,
+        "company": {"id": company.id, "name": company.name},
+        "created_at": _utc(kept.created_at),
+        "updated_at": _utc(kept.updated_at),
+    }
+    # First for whoever reads it, last so that no other key stands in for one of them.
+    return {**own, "active": True, **project.fields, **own}
+
+
+def _read_fields(call: Call) -> dict[str, Any]:
+    """The keys that a body sets. Raises RefusedCallError with a 400 or a 422."""
+    try:
+        body = json.loads(call.body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict) and isinstance(body.get("project"), dict):
+        body = body["project"]
+    if not isinstance(body, dict):
+        raise RefusedCallError(new_errors(400, ["The body is not a JSON object."]))
+    if not is_text(body.get("name", "unchanged")):
+        raise RefusedCallError(new_errors(422, {"name": ["can't be blank"]}))
+    return {key: value for key, value in body.items() if key not in OWN_KEYS}
+
+
+def _refuse_constant(_: str) -> None:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Api:

@@ -1,14 +1,92 @@
-"""The pretend Procore's pages as text; refuses to let anything from outside in unescaped."""
+"""What a person sees at the pretend Procore: login and consent, whose session it is, and the pages."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable
 from html import escape
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from procore_cli.demo.app import DEMO_APP_NAME, SAMPLE_EMAIL
-from procore_cli.demo.models import DemoUser
-from procore_cli.demo.style import STYLE
+from procore_cli.demo.exchange import Answer, Call, new_page, new_redirect
+from procore_cli.demo.oauth import AuthorizeRefusedError, Provider
+from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL, DemoUser, is_email
+from procore_cli.demo.state import DemoState
 from procore_cli.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
+
+STYLE: Final = """
+:root { color-scheme: light dark; --paper: #eef0ee; --card: #fff; --ink: #1b2420; --soft: #55625b;
+  --line: #cfd6d1; --accent: #1c6048; --on-accent: #fff; --tape: #f2c230; --bad: #a3261b }
+@media (prefers-color-scheme: dark) { :root { --paper: #111613; --card: #1a211d; --ink: #e6ece8;
+  --soft: #9fada5; --line: #35403a; --accent: #6fcfa6; --on-accent: #0b2419; --bad: #ff9d92 } }
+* { box-sizing: border-box }
+body { margin: 0; min-height: 100vh; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif }
+.banner { margin: 0; padding: .6rem 1rem; text-align: center; font-size: .875rem; color: #2b2200;
+  background: var(--tape) }
+main { width: min(26rem, 100% - 2rem); margin: clamp(1.5rem, 9vh, 6rem) auto 2rem; padding: 2rem;
+  background: var(--card); border: 1px solid var(--line); border-radius: 16px;
+  box-shadow: 0 1px 2px #0001, 0 12px 32px #0001 }
+h1 { margin: 0 0 .75rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; text-wrap: balance }
+p { margin: 0 0 1rem }
+.soft { color: var(--soft); font-size: .9375rem }
+.problem { margin: .6rem 0 0; color: var(--bad); font-weight: 600 }
+label { display: block; margin: 1.25rem 0 .375rem; font-weight: 600 }
+input, button { width: 100%; min-height: 3rem; padding: 0 .9rem; border: 1px solid var(--soft);
+  border-radius: 10px; background: transparent; color: inherit; font: inherit }
+button { margin-top: .75rem; cursor: pointer; font-weight: 600 }
+button.main { margin-top: 1.5rem; background: var(--accent); border-color: var(--accent);
+  color: var(--on-accent) }
+button:hover { filter: brightness(1.08) }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
+a { display: inline-block; padding: .25rem 0; color: var(--accent) }
+.who { display: flex; gap: .75rem; align-items: center; margin: 1.25rem 0; padding: .75rem;
+  border: 1px solid var(--line); border-radius: 12px; overflow-wrap: anywhere }
+.who b { flex: none; display: grid; place-items: center; width: 2.5rem; height: 2.5rem;
+  border-radius: 50%; background: var(--accent); color: var(--on-accent) }
+.who span { line-height: 1.35 }
+.who small { display: block; color: var(--soft); font-size: .875rem }
+ul { margin: -.5rem 0 1rem; padding-left: 1.2rem }
+.code { display: block; padding: .9rem; border: 1px dashed var(--soft); border-radius: 10px;
+  font: 1.05rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere; user-select: all }
+footer { margin-top: 1.25rem; text-align: center }
+@media (max-width: 26rem) { main { padding: 1.5rem } }
+"""
+
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none';"
+    " form-action"
+)
+# Where a form's answer may lead. A source of CSP cannot name an IPv6 address, but it can name a scheme.
+_FORM_TARGETS: Final = {
+    ("http", "localhost"): "http://localhost:*",
+    ("http", "127.0.0.1"): "http://127.0.0.1:*",
+    ("http", "::1"): "http:",
+}
+
+
+def new_policy(redirect_uri: str = "") -> str:
+    """The policy of a page; `redirect_uri`, which may be anything, is where its forms may lead in the end.
+
+    Chromium applies form-action to the redirects after a form as well.
+    """
+    return f"{_POLICY} 'self' {_find_form_target(redirect_uri)}".rstrip()
+
+
+def _find_form_target(redirect_uri: str) -> str:
+    # One of our own words: what comes from outside is not written into a header.
+    try:
+        parts = urlsplit(redirect_uri)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    return "https:" if parts.scheme == "https" else _FORM_TARGETS.get((parts.scheme, host), "")
 
 
 def new_login_page(return_to: str, form_token: str, email: str, problem: str) -> str:
@@ -90,3 +168,165 @@ def _new_page(title: str, body: str) -> str:
 </body>
 </html>
 """
+
+
+class Sessions:
+    """Browser sessions by their cookie; safe to use from several threads."""
+
+    def __init__(self, port: int) -> None:
+        # Browsers share cookies between all ports of a host, and several servers may run.
+        self._cookie_name = f"pretend_procore_{port}"
+        self._key = secrets.token_bytes(32)
+        self._user_ids: dict[str, int] = {}
+
+    def read_id(self, cookie_header: str) -> str:
+        """The session id that a Cookie header carries, or a new one."""
+        ids = self._read_ids(cookie_header)
+        known = [session_id for session_id in ids if session_id in self._user_ids]
+        return (known or ids or [secrets.token_urlsafe(32)])[0]
+
+    def find_user_id(self, session_id: str) -> int | None:
+        """Who is logged in there."""
+        return self._user_ids.get(session_id)
+
+    def new_login(self, user_id: int) -> str:
+        """Start a session of its own for somebody who just logged in; returns its id."""
+        session_id = secrets.token_urlsafe(32)
+        self._user_ids[session_id] = user_id
+        return session_id
+
+    def new_cookie(self, session_id: str) -> tuple[str, str]:
+        """The header that keeps a session id in the browser."""
+        return "Set-Cookie", f"{self._cookie_name}={session_id}; HttpOnly; SameSite=Lax; Path=/"
+
+    def new_form_token(self, session_id: str) -> str:
+        """What a form of this session carries, and a form of somebody else's page cannot."""
+        return hmac.new(self._key, session_id.encode(), "sha256").hexdigest()
+
+    def is_form_token(self, session_id: str, token: str) -> bool:
+        """Whether a form came from a page of this session."""
+        return hmac.compare_digest(self.new_form_token(session_id).encode(), token.encode())
+
+    def _read_ids(self, cookie_header: str) -> list[str]:
+        pairs = (pair.strip().partition("=") for pair in cookie_header.split(";"))
+        return [value for name, _, value in pairs if name == self._cookie_name and _is_id(value)]
+
+
+def _is_id(value: str) -> bool:
+    return bool(value) and value.isascii() and value.replace("-", "").replace("_", "").isalnum()
+
+
+LOGIN_PATH = "/login"
+_OWN_AUTHORIZE_PAGE = re.compile(re.escape(AUTHORIZE_PATH) + r"\?[!-~]*")
+_NO_START = "This page has to be reached by a sign-in link of the program."
+_FORGED = "The form is not from this session, or too old. Start again with the program's sign-in link."
+_BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
+
+
+class SignInDesk:
+    """The pages' routes; each takes a call and gives an answer."""
+
+    def __init__(self, provider: Provider, state: DemoState, sessions: Sessions) -> None:
+        self._provider = provider
+        self._state = state
+        self._sessions = sessions
+
+    def show_login(self, call: Call) -> Answer:
+        """GET /login: ask who it is, whether somebody is logged in or not."""
+        return_to = _find_return_address(call)
+        if return_to is None:
+            return new_page(400, new_error_page(_NO_START))
+        return self._new_login_page(200, call, return_to)
+
+    def log_in(self, call: Call) -> Answer:
+        """POST /login: any e-mail will do; it starts a session of its own."""
+        return_to = _find_return_address(call)
+        if return_to is None:
+            return new_page(400, new_error_page(_NO_START))
+        if not self._is_own_form(call):
+            return new_page(403, new_error_page(_FORGED))
+        email = call.form.get("email", "").strip()
+        if not is_email(email):
+            return self._new_login_page(422, call, return_to, problem=_BAD_EMAIL)
+        session_id = self._sessions.new_login(self._state.save_user(email).id)
+        return new_redirect(return_to, self._sessions.new_cookie(session_id))
+
+    def show_consent(self, call: Call) -> Answer:
+        """GET /oauth/authorize (RFC 6749, section 4.1.1)."""
+        try:
+            redirect_uri = self._provider.read_redirect_uri(call.query)
+        except AuthorizeRefusedError as error:
+            return _refuse(error)
+        user = self._find_user(call)
+        if user is None:
+            return new_redirect(_new_login_address(call))
+        form_token = self._sessions.new_form_token(self._sessions.read_id(call.cookie))
+        html = new_consent_page(user, redirect_uri, call.query, _new_login_address(call), form_token)
+        return new_page(200, html, forms_lead_to=redirect_uri)
+
+    def decide(self, call: Call) -> Answer:
+        """POST /oauth/authorize: Allow or Deny."""
+        user = self._find_user(call)
+        if user is None or not self._is_own_form(call):
+            return new_page(403, new_error_page(_FORGED))
+        decisions: dict[str, Callable[[], str]] = {
+            "allow": lambda: self._provider.allow(call.query, user.id),
+            "deny": lambda: self._provider.deny(call.query),
+        }
+        decide = decisions.get(call.form.get("decision", ""))
+        if decide is None:
+            return new_page(400, new_error_page("The form carries neither Allow nor Deny."))
+        try:
+            return _send_back(decide())
+        except AuthorizeRefusedError as error:
+            return _refuse(error)
+
+    def _new_login_page(self, status: int, call: Call, return_to: str, problem: str = "") -> Answer:
+        session_id = self._sessions.read_id(call.cookie)
+        html = new_login_page(
+            return_to=return_to,
+            form_token=self._sessions.new_form_token(session_id),
+            email=call.form.get("email", ""),
+            problem=problem,
+        )
+        cookie = self._sessions.new_cookie(session_id)
+        return new_page(status, html, cookie, forms_lead_to=_find_redirect_uri(return_to))
+
+    def _find_user(self, call: Call) -> DemoUser | None:
+        user_id = self._sessions.find_user_id(self._sessions.read_id(call.cookie))
+        return None if user_id is None else self._state.find_user(user_id)
+
+    def _is_own_form(self, call: Call) -> bool:
+        session_id = self._sessions.read_id(call.cookie)
+        return self._sessions.is_form_token(session_id, call.form.get("form_token", ""))
+
+
+def _find_return_address(call: Call) -> str | None:
+    """Where to go after the login; None unless it is our own authorize page."""
+    address = parse_qs(call.query).get("return_to", [""])[0] or call.form.get("return_to", "")
+    return address if _OWN_AUTHORIZE_PAGE.fullmatch(address) else None
+
+
+def _find_redirect_uri(return_to: str) -> str:
+    """What the authorize page will be asked to redirect to; nobody has checked it yet."""
+    return parse_qs(return_to.partition("?")[2]).get("redirect_uri", [""])[0]
+
+
+def _new_login_address(call: Call) -> str:
+    return f"{LOGIN_PATH}?{urlencode({'return_to': f'{AUTHORIZE_PATH}?{call.query}'})}"
+
+
+def _refuse(error: AuthorizeRefusedError) -> Answer:
+    if error.location is None:
+        return new_page(400, new_error_page(error.why))
+    return _send_back(error.location)
+
+
+def _send_back(location: str) -> Answer:
+    """To the redirect URI; where that is the URN for pasting, show the code instead."""
+    if not location.startswith(OOB_REDIRECT_URI):
+        return new_redirect(location)
+    shown = parse_qs(location.partition("?")[2])
+    if "code" in shown:
+        return new_page(200, new_code_page(shown["code"][0]))
+    return new_page(400, new_error_page(shown.get("error_description", shown["error"])[0]))

@@ -1,17 +1,115 @@
-"""A seed file, read strictly: users, companies, projects as JSON → a `Seed`; refuses what it would ignore."""
+"""What the pretend Procore begins with: its app, people, companies and projects, or those of a seed file."""
 
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from procore_cli.demo.emails import is_email
-from procore_cli.demo.models import OWN_KEYS, Company, Project, Seed, SeedUser
-from procore_cli.demo.schema import SAMPLE, email_key
-from procore_cli.demo.wire import is_text
+from procore_cli.demo.exchange import is_text
 from procore_cli.errors import BrokenSeedError
+
+# Public on purpose: they open nothing but the pretend Procore on this machine.
+DEMO_CLIENT_ID: Final = "pretend-client-id"
+DEMO_CLIENT_SECRET: Final = "pretend-client-secret"
+DEMO_APP_NAME: Final = "procore-login"
+
+SAMPLE_ID: Final = 11111
+SAMPLE_EMAIL: Final = "joecontractor@procore.com"
+SAMPLE_NAME: Final = "Joe Contractor"
+
+SAMPLE_COMPANY_ID: Final = 22222
+# The company in which the app is not installed.
+UNCONNECTED_COMPANY_ID: Final = 44444
+
+SAMPLE_COMPANIES: Final = (
+    (SAMPLE_COMPANY_ID, "Pretend Construction", True),
+    (33333, "Sample Bridges", True),
+    (UNCONNECTED_COMPANY_ID, "Not Connected Builders", False),
+)
+SAMPLE_PROJECTS: Final = (
+    (501, SAMPLE_COMPANY_ID, "Pretend Library"),
+    (502, SAMPLE_COMPANY_ID, "Pretend School"),
+    (503, SAMPLE_COMPANY_ID, "Pretend Station"),
+    (601, 33333, "Sample Footbridge"),
+)
+
+
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+_MAX_CHARACTERS = 254
+
+
+def is_email(text: str) -> bool:
+    """Whether somebody can log in with this."""
+    return len(text) <= _MAX_CHARACTERS and text.isprintable() and bool(_EMAIL.fullmatch(text))
+
+
+# What a project has by itself, beside its name: neither a seed nor a request sets it among the other keys.
+OWN_KEYS: Final = frozenset({"id", "company", "company_id", "created_at", "updated_at"})
+
+
+@dataclass(frozen=True)
+class DemoUser:
+    """Somebody who can log in."""
+
+    id: int
+    email: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company; `app_installed`: whether the app may act in it."""
+
+    id: int
+    name: str
+    is_active: bool = True
+    app_installed: bool = True
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of a company; `id` None: the next free one. `fields` are its other keys, as JSON values."""
+
+    id: int | None
+    company_id: int
+    name: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SeedUser:
+    """Somebody to know from the start; `id` None: the next free one."""
+
+    id: int | None
+    email: str
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What the pretend Procore begins with, beside the sample user."""
+
+    users: tuple[SeedUser, ...]
+    companies: tuple[Company, ...]
+    projects: tuple[Project, ...]
+
+
+SAMPLE: Final = Seed(
+    (),
+    tuple(Company(id_, name, True, installed) for id_, name, installed in SAMPLE_COMPANIES),
+    tuple(Project(id_, company_id, name) for id_, company_id, name in SAMPLE_PROJECTS),
+)
+
+
+def email_key(email: str) -> str:
+    """What two spellings of one e-mail have in common."""
+    return unicodedata.normalize("NFC", email).casefold()
+
 
 _MAX_BYTES: Final = 256 * 1024 * 1024
 _MAX_ID: Final = 10**18 - 1

@@ -5,14 +5,57 @@ Refuses to talk to anything but this machine, and to go on for ever.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from procore_cli.demo.app import SAMPLE_EMAIL
-from procore_cli.demo.forms import Form, find_form
+from procore_cli.demo.seed import SAMPLE_EMAIL
 from procore_cli.errors import UnexpectedAnswerError
+from procore_cli.threads import start
 from procore_cli.urls import LOOPBACK_HOSTS, find_origin
+
+
+@dataclass
+class Form:
+    """A form's address, its fields with the values that they hold, and its named buttons."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict, repr=False)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+def find_form(html: str) -> Form | None:
+    """The first form of a page, if there is one."""
+    reader = _FormReader()
+    reader.feed(html)
+    return reader.form
+
+
+class _FormReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.form: Form | None = None
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form" and self.form is None:
+            self.form, self._inside = Form(values.get("action", "")), True
+        elif self.form is not None and self._inside and "name" in values:
+            self._add(self.form, tag, values)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self._inside = False
+
+    def _add(self, form: Form, tag: str, values: dict[str, str]) -> None:
+        if tag == "input":
+            form.fields[values["name"]] = values.get("value", "")
+        elif tag == "button":
+            form.buttons.append((values["name"], values.get("value", "")))
+
 
 _MAX_HOPS: Final = 12
 _PAGE_MAX_BYTES: Final = 256 * 1024
@@ -133,3 +176,25 @@ def _lost(url: str, why: str) -> UnexpectedAnswerError:
     # The query may hold a code.
     place = url.partition("?")[0]
     return UnexpectedAnswerError(f"The demo user cannot sign in: {place} {why}.", _HINT)
+
+
+@dataclass(frozen=True)
+class VisitorOpener:
+    """Opens links as the demo user, in a thread of its own; `give_up` hears of a visit that failed."""
+
+    give_up: Callable[[Exception], None]
+    name: str = "the demo user, who signs in by itself since no browser can be opened here"
+
+    def open(self, url: str) -> bool:
+        """Start the visit, without waiting for its end."""
+        import threading
+
+        start(threading.Thread(target=self._visit, args=(url,), name="demo-user", daemon=True))
+        return True
+
+    def _visit(self, url: str) -> None:
+
+        try:
+            check_return(visit(url), url)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else waits for this thread
+            self.give_up(error)

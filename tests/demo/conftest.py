@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from procore_cli.demo.app import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.demo.server import DemoServer
 
 REDIRECT_URI = "http://localhost:4567/callback"

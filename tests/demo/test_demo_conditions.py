@@ -8,11 +8,20 @@ from urllib.parse import quote
 
 import pytest
 
-from procore_cli.demo.conditions import Conditions
-from procore_cli.demo.faults import Fault, Latency, Target, read_fault, read_latency
-from procore_cli.demo.limits import HOUR_S, Limit, RateLimit, read_limit
+from procore_cli.demo.exchange import Call
+from procore_cli.demo.responses import (
+    HOUR_S,
+    Conditions,
+    Fault,
+    Latency,
+    Limit,
+    RateLimit,
+    Target,
+    read_fault,
+    read_latency,
+    read_limit,
+)
 from procore_cli.demo.server import DemoServer
-from procore_cli.demo.wire import Call
 from procore_cli.errors import UsageMistakeError
 
 PROJECTS = "/rest/v1.0/projects"
@@ -181,7 +190,7 @@ def test_threads_that_come_at_once_share_one_window(conditions, monkeypatch):
             makers.append(threading.current_thread())
             super().__init__(*values)
 
-    monkeypatch.setattr("procore_cli.demo.conditions.RateLimit", Watched)
+    monkeypatch.setattr("procore_cli.demo.responses.RateLimit", Watched)
     conditions.set_limits([Limit(1)])
     start, passes = threading.Barrier(4), []
 

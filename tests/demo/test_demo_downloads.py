@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from procore_cli.demo.downloads import make_chunks
+from procore_cli.demo.api import make_chunks
 
 
 def fetch(url: str, headers: dict[str, str]) -> tuple[bytes, str]:

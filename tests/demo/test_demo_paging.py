@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from procore_cli.demo.models import Company, Project, Seed
-from procore_cli.demo.schema import sow
+from procore_cli.demo.seed import Company, Project, Seed
+from procore_cli.demo.state import sow
 
 PROJECTS = "/rest/v1.0/projects"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from procore_cli.demo.models import Project
+from procore_cli.demo.seed import Project
 from procore_cli.demo.server import DemoServer
 
 PROJECTS = "/rest/v1.0/projects"

@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from procore_cli.demo.file import forget
-from procore_cli.demo.models import Company, Project, SeedUser
-from procore_cli.demo.seed import load_seed
+from procore_cli.demo.seed import Company, Project, SeedUser, load_seed
 from procore_cli.demo.server import DemoServer
+from procore_cli.demo.state import forget
 from procore_cli.errors import BrokenSeedError
 
 COMPANY = {"id": 7, "name": "Seven"}

@@ -11,9 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from procore_cli.demo.forms import find_form
-from procore_cli.demo.opener import VisitorOpener
-from procore_cli.demo.visitor import visit
+from procore_cli.demo.visitor import VisitorOpener, find_form, visit
 from procore_cli.errors import UnexpectedAnswerError
 
 Script = Callable[[str], tuple[int, dict[str, str], str]]

@@ -1,0 +1,253 @@
+"""What goes over the wire of the pretend Procore: calls as they are taken in, and their answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from email.message import Message
+from io import BufferedIOBase
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+JSON = "application/json; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+_INT64_DIGITS = 19
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request; `query`, `body` and the headers may hold secrets.
+
+    `company` is the Procore-Company-Id header as it came, `origin` the base URL that the client used.
+    """
+
+    query: str = field(default="", repr=False)
+    body: str = field(default="", repr=False)
+    cookie: str = field(default="", repr=False)
+    authorization: str = field(default="", repr=False)
+    method: str = "GET"
+    path: str = ""
+    company: str = ""
+    origin: str = ""
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The body's fields; the last of doubled ones, empty ones left out."""
+        return dict(parse_qsl(self.body))
+
+    @property
+    def company_id(self) -> int | None:
+        """The number in the Procore-Company-Id header; None where there is none."""
+        return find_id(self.company)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A body that is made while it is sent: `size` bytes in all, in pieces."""
+
+    size: int
+    chunks: Callable[[], Iterator[bytes]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, without the headers that every answer has; `dropped`: the connection ends without one."""
+
+    status: int
+    content_type: str = JSON
+    text: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    forms_lead_to: str = ""
+    stream: Stream | None = None
+    dropped: bool = False
+
+
+class RefusedCallError(Exception):
+    """A call that gets another answer than it asked for."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer.status))
+        self.answer = answer
+
+
+def new_json(status: int, value: object, *headers: tuple[str, str]) -> Answer:
+    """An answer for programs."""
+    return Answer(status, JSON, json.dumps(value), headers)
+
+
+def new_errors(status: int, why: object, *headers: tuple[str, str]) -> Answer:
+    """An error as Procore's API words it: `why` is a string, a list, or an object of lists."""
+    return new_json(status, {"errors": why}, *headers)
+
+
+def new_page(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
+    """An answer for people; `forms_lead_to` is the redirect URI at the end of its forms."""
+    return Answer(status, HTML, html, headers, forms_lead_to)
+
+
+def new_redirect(location: str, *headers: tuple[str, str]) -> Answer:
+    """Send the browser on with a GET (RFC 9110, section 15.4.4)."""
+    return Answer(303, HTML, "", (("Location", location), *headers))
+
+
+def is_text(value: object) -> bool:
+    """Whether a JSON value is a text that is neither blank nor half a character (a lone surrogate)."""
+    return isinstance(value, str) and bool(value.strip()) and not _HALF.search(value)
+
+
+def find_id(text: str) -> int | None:
+    """The id that a path or a header spells; None for what cannot be one."""
+    is_number = text.isascii() and text.isdigit() and len(text) < _INT64_DIGITS
+    return int(text) if is_number else None
+
+
+_FORM_MAX_BYTES = 64 * 1024
+_API_MAX_BYTES = 16 * 1024 * 1024
+_SIZE_LINE_MAX_BYTES = 256
+_TRAILER_MAX_LINES = 32
+
+
+def read_body(headers: Message, stream: BufferedIOBase, path: str) -> bytes:
+    """The body of a request for `path`; empty where the headers announce none.
+
+    Raises RefusedCallError; what is left of the body is not read then, so the connection has to end.
+    """
+    max_bytes = _API_MAX_BYTES if path.startswith("/rest/") else _FORM_MAX_BYTES
+    lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
+    if codings:
+        # Both at once, or another coding, is how requests are smuggled.
+        if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
+            raise _refused(400, "Transfer-Encoding cannot be used.")
+        return b"".join(_read_chunks(stream, max_bytes))
+    if not lengths:
+        return b""
+    return stream.read(_read_length(lengths, max_bytes))
+
+
+def _read_length(lengths: list[str], max_bytes: int) -> int:
+    text = lengths[0]
+    if len(lengths) > 1 or not (text.isascii() and text.isdigit()) or len(text) > len(str(max_bytes)):
+        raise _refused(411, "Content-Length is missing or cannot be used.")
+    if int(text) > max_bytes:
+        raise _refused(413, "The body is too long.")
+    return int(text)
+
+
+def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> Iterator[bytes]:
+    total = 0
+    while size := _read_chunk_size(stream):
+        total += size
+        if total > max_bytes:
+            raise _refused(413, "The body is too long.")
+        yield stream.read(size)
+        if stream.readline(_SIZE_LINE_MAX_BYTES).strip():
+            raise _refused(400, "A chunk does not end where it says.")
+    for _ in range(_TRAILER_MAX_LINES):
+        if not stream.readline(_SIZE_LINE_MAX_BYTES).strip():
+            return
+    raise _refused(400, "The trailer is too long.")
+
+
+def _read_chunk_size(stream: BufferedIOBase) -> int:
+    digits = stream.readline(_SIZE_LINE_MAX_BYTES).partition(b";")[0].strip()
+    if not 0 < len(digits) <= 8 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
+        raise _refused(400, "A chunk has no size.")
+    return int(digits, 16)
+
+
+def _refused(status: int, why: str) -> RefusedCallError:
+    return RefusedCallError(new_errors(status, why))
+
+
+CALLS_PATH: Final = "/demo/calls"
+_MAX_CALLS: Final = 10_000
+_MAX_PATH: Final = 2_000
+_HIDDEN: Final = "…"
+# The shortest secret that is issued here, a code or a refresh token, has 43 characters.
+_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
+# What a client wrote into a path that belongs behind it; and before it, in a proxy's form.
+_BEHIND = re.compile(r"(?:[;#?&=]|%(?:3[bdf]|2[36])).*", re.DOTALL | re.IGNORECASE)
+_BEFORE = re.compile(r"[^/]*//[^/]*")
+
+
+@dataclass(frozen=True)
+class RecordedCall:
+    """One request and how it was answered; what may be a secret is shown as `…`.
+
+    `query`: the names of its parameters; `status` None: the connection was ended without an answer;
+    `company`: what the Procore-Company-Id header says; `bearer`: whether it carried a bearer token.
+    """
+
+    method: str
+    path: str
+    query: tuple[str, ...]
+    status: int | None
+    company: int | None
+    bearer: bool
+
+
+class Calls:
+    """The last 10,000 calls, oldest first; safe to use from several threads."""
+
+    def __init__(self, tell: Callable[[RecordedCall], None] = lambda _: None) -> None:
+        """`tell` hears of each call once it is answered."""
+        self._tell = tell
+        self._calls: deque[RecordedCall] = deque(maxlen=_MAX_CALLS)
+        self._total = 0
+        self._lock = threading.Lock()
+
+    def note(self, call: Call, answer: Answer) -> None:
+        """Keep a call."""
+        recorded = RecordedCall(
+            call.method,
+            _new_path(call.path),
+            _new_names(call.query),
+            None if answer.dropped else answer.status,
+            call.company_id,
+            call.authorization.lower().startswith("bearer "),
+        )
+        with self._lock:
+            self._calls.append(recorded)
+            self._total += 1
+        self._tell(recorded)
+
+    def list(self) -> list[RecordedCall]:
+        """The calls so far."""
+        with self._lock:
+            return [*self._calls]
+
+    def clear(self) -> None:
+        """Forget them."""
+        with self._lock:
+            self._calls.clear()
+            self._total = 0
+
+    def show(self, _call: Call) -> Answer:
+        """GET /demo/calls."""
+        with self._lock:
+            total, found = self._total, [*self._calls]
+        return new_json(200, {"total": total, "calls": [asdict(call) for call in found]})
+
+    def empty(self, _call: Call) -> Answer:
+        """DELETE /demo/calls."""
+        self.clear()
+        return Answer(204)
+
+
+def _new_path(path: str) -> str:
+    rooted = path if path.startswith("/") else _BEFORE.sub("", path, count=1)
+    plain = _BEHIND.sub(_HIDDEN, rooted)
+    parts = (_HIDDEN if _SECRET.search(unquote(part)) else part for part in plain.split("/"))
+    return "/".join(parts)[:_MAX_PATH]
+
+
+def _new_names(query: str) -> tuple[str, ...]:
+    names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
+    # A name that holds a = or a ; holds a value too.
+    shown = (_HIDDEN if _SECRET.search(name) or _BEHIND.search(name) else name for name in names)
+    return tuple(dict.fromkeys(shown))
