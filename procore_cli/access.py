@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from procore_cli import expiry, revocation
+from procore_cli import models, revocation
 from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import (
     MissingCredentialsError,
@@ -20,7 +20,7 @@ from procore_cli.errors import (
 from procore_cli.models import Account, Profile, User
 
 if TYPE_CHECKING:
-    from procore_cli.grants import TokenAnswer, TokenSet
+    from procore_cli.models import TokenAnswer, TokenSet
     from procore_cli.storage.entries import Loaded
     from procore_cli.world import World
 
@@ -62,7 +62,7 @@ def keep_valid(
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    is_due = loaded.tokens.access_token == refused or expiry.is_renewal_due(
+    is_due = loaded.tokens.access_token == refused or models.is_renewal_due(
         loaded.tokens, loaded.entry.created_at, world.clock(), min_ttl_s
     )
     if not is_due and not loaded.is_suspect:
@@ -104,7 +104,7 @@ def ask_me(world: World, account: Account) -> tuple[Account, Loaded]:
     Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
     """
     loaded = first = load(world, account)
-    if expiry.is_renewal_due(first.tokens, first.entry.created_at, world.clock(), 0):
+    if models.is_renewal_due(first.tokens, first.entry.created_at, world.clock(), 0):
         loaded = renew(world, account, first)
     try:
         me = world.api.me(loaded.tokens.access_token)
@@ -130,7 +130,7 @@ def find_shown_end(world: World, account: Account) -> int | None:
     Raises SignInNeededError if it has none.
     """
     live = world.roster.find_live(account)
-    return expiry.find_shown_end(live.expires_at, live.created_at, world.clock())
+    return models.find_shown_end(live.expires_at, live.created_at, world.clock())
 
 
 def new_profile(world: World, account: Account, expires_at: int | None) -> Profile:

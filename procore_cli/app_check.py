@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from procore_cli.grants import AppCredentials
-from procore_cli.models import Environment
+from procore_cli.models import AppCredentials, Environment
 
 if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth, Probe
-    from procore_cli.settings import Settings
+    from procore_cli.config.settings import Settings
 
 
 def prepare(settings: Settings, environ: Mapping[str, str]) -> None:

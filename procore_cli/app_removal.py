@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from procore_cli.config import AppConfig, load_config
-from procore_cli.config_edit import Changes, new_change, save_change
+from procore_cli.config.config_file import AppConfig, Changes, load_config, new_change, save_change
+from procore_cli.config.private_files import may_exist
 from procore_cli.errors import StorageError, UsageMistakeError
-from procore_cli.folder import may_exist
 
 if TYPE_CHECKING:
+    from procore_cli.config.settings import Settings
     from procore_cli.render import Teller
-    from procore_cli.settings import Settings
 
 _KEYS = frozenset({"client_id", "redirect_uri", "company"})
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from procore_cli import overrides
-from procore_cli.config_edit import Changes
+from procore_cli.config.config_file import Changes
+from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.credentials import fits_login
-from procore_cli.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import (
     ConfigurationError,
     ProcoreError,
@@ -23,11 +23,11 @@ from procore_cli.errors import (
     StorageError,
     UsageMistakeError,
 )
-from procore_cli.grants import AppCredentials
+from procore_cli.models import AppCredentials
 
 if TYPE_CHECKING:
+    from procore_cli.config.settings import Settings
     from procore_cli.render import Teller
-    from procore_cli.settings import Settings
     from procore_cli.storage.files import ClientSecrets, StoredSecret
 
 
@@ -137,8 +137,8 @@ def _find_secret_source(settings: Settings, draft: Draft) -> str:
 
 def save(settings: Settings, draft: Draft, teller: Teller) -> None:
     """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
-    from procore_cli.config_edit import save_config
-    from procore_cli.folder import open_folder
+    from procore_cli.config.config_file import save_config
+    from procore_cli.config.private_files import open_folder
     from procore_cli.storage.locks import hold_config
 
     name = settings.environment.name
@@ -159,7 +159,7 @@ def save(settings: Settings, draft: Draft, teller: Teller) -> None:
 
 def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
     """A secret that is kept for the id in force must not meet another id. Raises ConfigurationError."""
-    from procore_cli.config import load_config
+    from procore_cli.config.config_file import load_config
 
     name = settings.environment.name
     is_of_variable = draft.client_id is None and settings.client_id_source == "PROCORE_CLIENT_ID"

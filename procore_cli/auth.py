@@ -11,11 +11,11 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from procore_cli.environments import COMPANY_HEADER
+from procore_cli.config.environments import COMPANY_HEADER
+from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.config.urls import find_origin, is_at
 from procore_cli.errors import ConfigurationError, UsageMistakeError
 from procore_cli.models import Profile
-from procore_cli.settings import Asked, Settings, load_settings
-from procore_cli.urls import find_origin, is_at
 
 if TYPE_CHECKING:
     from procore_cli.bearer import Bearers

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from procore_cli import access, flow
+from procore_cli.config.settings import Asked, Settings
 from procore_cli.errors import ConfigurationError
-from procore_cli.expiry import is_renewal_due
-from procore_cli.settings import Asked, Settings
+from procore_cli.models import is_renewal_due
 from procore_cli.threads import in_own_thread
 from procore_cli.world import open_world
 

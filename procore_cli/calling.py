@@ -19,6 +19,7 @@ from procore_cli.client.responses import (
     is_not_connected,
     read_reason,
 )
+from procore_cli.config.urls import find_origin
 from procore_cli.errors import (
     CompanyRefusedError,
     ProcoreError,
@@ -28,7 +29,6 @@ from procore_cli.errors import (
 )
 from procore_cli.pauses import Pauses, is_a_pause
 from procore_cli.run_token import RunToken
-from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
     from procore_cli.client.json_pages import Count

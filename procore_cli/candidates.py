@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 
+from procore_cli.config.private_files import looking_only, may_exist
+from procore_cli.config.settings import Asked, Settings, load_settings
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.folder import looking_only, may_exist
-from procore_cli.settings import Asked, Settings, load_settings
 
 _SAFE = frozenset("._+-@")
 _LONGEST = 60

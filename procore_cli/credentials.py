@@ -8,19 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from procore_cli.environments import ENVIRONMENTS, MONTHLY, PRODUCTION
+from procore_cli.config.environments import ENVIRONMENTS, MONTHLY, PRODUCTION
+from procore_cli.config.settings import Settings
+from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.errors import BindingError, MissingCredentialsError
-from procore_cli.settings import Settings
-from procore_cli.urls import LOOPBACK_HOSTS, find_origin
 
 if TYPE_CHECKING:
-    from procore_cli.grants import AppCredentials, Binding
+    from procore_cli.models import AppCredentials, Binding
     from procore_cli.storage.files import ClientSecrets
 
 
 def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     """The app in force, with its secret. Raises MissingCredentialsError, BindingError, StorageError."""
-    from procore_cli.grants import AppCredentials
+    from procore_cli.models import AppCredentials
 
     source = settings.client_id_source
     if settings.is_demo:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli import access, revocation
 from procore_cli.credentials import find_app
-from procore_cli.environments import EXPIRY_MARGIN_S
 from procore_cli.errors import (
     AmbiguousAccountError,
     StorageError,
@@ -19,13 +18,12 @@ from procore_cli.errors import (
     UnknownAccountError,
     WrongPersonError,
 )
-from procore_cli.expiry import seconds_left
 from procore_cli.interruption import holding_signals
-from procore_cli.models import Account, Me, Profile
+from procore_cli.models import EXPIRY_MARGIN_S, Account, Me, Profile, seconds_left
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import Ways
-    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
+    from procore_cli.models import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.storage.entries import SignInSaved
     from procore_cli.world import World
 
@@ -144,7 +142,7 @@ def _whoami_by_variable(world: World, access_token: str) -> Profile:
 
 
 def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenSet:
-    from procore_cli.grants import TokenSet
+    from procore_cli.models import TokenSet
 
     return TokenSet(
         answer.access_token,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procore_cli import folder
+from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def forget_sign_ins(world: World) -> int:
     """
     settings = world.settings
     is_own = settings.named_database is None
-    if not folder.may_exist(settings.database):
+    if not private_files.may_exist(settings.database):
         return 0
     count = 0
     try:
@@ -64,4 +64,4 @@ def _is_database(path: Path) -> bool:
 
 def _delete_database(path: Path) -> None:
     for ending in ("", "-journal", "-wal", "-shm"):
-        folder.delete_file(path.with_name(path.name + ending))
+        private_files.delete_file(path.with_name(path.name + ending))

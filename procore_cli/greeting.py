@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from procore_cli import __version__, tables
-from procore_cli.environments import DEMO, ENVIRONMENTS
+from procore_cli.config.environments import DEMO, ENVIRONMENTS
+from procore_cli.config.private_files import may_exist
+from procore_cli.config.settings import Asked, Settings, load_settings
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.folder import may_exist
 from procore_cli.render import Teller, find_columns, one_line
-from procore_cli.settings import Asked, Settings, load_settings
 from procore_cli.storage.entries import Listed
 
 MAX_ACCOUNTS = 10

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli import access, flow
-from procore_cli.inherited import new_token_digest, without_what_exec_set
+from procore_cli.config.settings import new_token_digest, without_what_exec_set
 
 if TYPE_CHECKING:
     from procore_cli.world import World

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 
 from procore_cli.catalogue import SYNONYMS
-from procore_cli.environments import ENVIRONMENTS
+from procore_cli.config.environments import ENVIRONMENTS, find_nearest
 from procore_cli.errors import UsageMistakeError
-from procore_cli.nearest import find_nearest
 
 _PROGRAM = "procore-login"
 # They stand on each command, never on the program.

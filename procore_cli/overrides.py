@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from procore_cli.app_setup import Draft
-    from procore_cli.config_edit import Changes
-    from procore_cli.settings import Settings
+    from procore_cli.config.config_file import Changes
+    from procore_cli.config.settings import Settings
 
 # The variables that win over what is kept, by the name of the change.
 _VARIABLES: Mapping[str, str] = {
@@ -22,8 +22,8 @@ _VARIABLES: Mapping[str, str] = {
 
 def list_overrides(settings: Settings, draft: Draft, environ: Mapping[str, str]) -> list[str]:
     """What to warn of: variables that win over what was kept."""
-    from procore_cli.inherited import without_what_exec_set
-    from procore_cli.urls import find_origin
+    from procore_cli.config.settings import without_what_exec_set
+    from procore_cli.config.urls import find_origin
 
     name = settings.environment.name
     given = without_what_exec_set(name, {key: value for key, value in environ.items() if value})

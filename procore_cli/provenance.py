@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from procore_cli.config.settings import Asked, Settings, without_what_exec_set
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.inherited import without_what_exec_set
-from procore_cli.settings import Asked, Settings
 
 _DEFAULT = "default"
 

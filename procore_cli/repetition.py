@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
-from procore_cli.environments import COMPANY_HEADER
-from procore_cli.urls import is_at
+from procore_cli.config.environments import COMPANY_HEADER
+from procore_cli.config.urls import is_at
 
 AUTHORIZATION = "Authorization"
 

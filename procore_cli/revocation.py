@@ -15,7 +15,7 @@ from procore_cli.errors import ProcoreLoginError, UnreachableError
 from procore_cli.storage.keyring import Limits, OutOfTimeError, call_within
 
 if TYPE_CHECKING:
-    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
+    from procore_cli.models import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.storage.entries import SignInSaved
     from procore_cli.world import World
 

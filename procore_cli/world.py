@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from procore_cli.environments import ENVIRONMENTS
+from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.private_files import may_exist
+from procore_cli.config.settings import Asked, Settings, load_settings
 from procore_cli.errors import ProcoreLoginError, StorageError
-from procore_cli.folder import may_exist
 from procore_cli.interruption import new_command_shield
 from procore_cli.render import Teller, load_drawing
-from procore_cli.settings import Asked, Settings, load_settings
 
 if TYPE_CHECKING:
     from procore_cli.callback.pending import Pairs

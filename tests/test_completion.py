@@ -13,7 +13,7 @@ import pytest
 
 from procore_cli import cli
 from procore_cli.cli import COMMANDS
-from procore_cli.environments import ENVIRONMENTS
+from procore_cli.config.environments import ENVIRONMENTS
 from tests.cli import Machine, Result
 from tests.people import SECOND, THIRD, People
 from tests.provider import JOE

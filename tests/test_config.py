@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.config import AppConfig, Config, load_config
-from procore_cli.config_edit import Changes, save_config
+from procore_cli.config.config_file import AppConfig, Changes, Config, load_config, save_config
 from procore_cli.errors import BrokenConfigError, DataFolderError, UnknownEnvironmentError
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from procore_cli import app_setup
 from procore_cli.commands.asking import can_ask
-from procore_cli.config import load_config
-from procore_cli.config_edit import Changes
+from procore_cli.config.config_file import Changes, load_config
+from procore_cli.config.settings import Asked, load_settings
 from procore_cli.errors import (
     BrokenConfigError,
     BusyError,
@@ -25,7 +25,6 @@ from procore_cli.errors import (
     KeyringError,
 )
 from procore_cli.render import Teller
-from procore_cli.settings import Asked, load_settings
 from procore_cli.storage.files import ClientSecrets
 from procore_cli.storage.locks import hold_config
 from tests.cli import Machine, Result, browser
@@ -148,7 +147,7 @@ def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
         raise DataFolderError("The disk is full.")
 
     (machine.data / "config.toml").write_text("")
-    monkeypatch.setattr("procore_cli.config_edit.save_config", fail)
+    monkeypatch.setattr("procore_cli.config.config_file.save_config", fail)
     give(monkeypatch, "another secret")
     full = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
 
@@ -162,7 +161,7 @@ def test_the_first_secret_is_gone_again_if_config_cannot_be_written(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("procore_cli.config_edit.save_config", stop)
+    monkeypatch.setattr("procore_cli.config.config_file.save_config", stop)
     result = configure(machine, monkeypatch)
 
     assert result.code == 130

@@ -16,7 +16,8 @@ import platformdirs
 import pytest
 import requests
 
-from procore_cli import ProcoreAuth, folder
+from procore_cli import ProcoreAuth
+from procore_cli.config import private_files as folder
 from procore_cli.errors import DataFolderError
 from procore_cli.storage.files import SecretFiles, new_file_name
 from tests.cli import Machine

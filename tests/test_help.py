@@ -13,8 +13,7 @@ import pytest
 
 from procore_cli import catalogue
 from procore_cli.cli import COMMANDS
-from procore_cli.environments import ENVIRONMENTS
-from procore_cli.nearest import find_nearest
+from procore_cli.config.environments import ENVIRONMENTS, find_nearest
 from tests.cli import ROOT, Machine
 from tests.people import SECOND, THIRD, People
 from tests.provider import CLIENT_ID, JOE

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from procore_cli import __version__, errors, settings
+from procore_cli import __version__, errors
 from procore_cli.cli import COMMANDS, group
+from procore_cli.config import settings
 from tools import generate, man_page, man_text
 
 ROOT = Path(__file__).parent.parent

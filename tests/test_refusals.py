@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from procore_cli import flow
+from procore_cli.config.settings import Asked
 from procore_cli.models import Profile
 from procore_cli.render import Teller
-from procore_cli.settings import Asked
 from procore_cli.world import open_world
 from tests.cli import Machine, browser
 from tests.provider import Answer, Provider, Request

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli.config.settings import Asked, Settings, load_settings
 from procore_cli.errors import BadUrlError, ConfigurationError, UnknownEnvironmentError
-from procore_cli.grants import Binding
-from procore_cli.settings import Asked, Settings, load_settings
+from procore_cli.models import Binding
 
 
 class World:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from procore_cli.config.urls import find_origin, read_base_url, read_redirect_uri
 from procore_cli.errors import BadUrlError
-from procore_cli.urls import find_origin, read_base_url, read_redirect_uri
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import click
 
 from procore_cli import __version__
 from procore_cli.cli import group
-from procore_cli.environments import ENVIRONMENTS
+from procore_cli.config.environments import ENVIRONMENTS
 from tools import man_text
 
 CHANGELOG: Final = Path(__file__).parent.parent / "CHANGELOG.md"

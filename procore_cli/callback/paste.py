@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from procore_cli.environments import AUTHORIZE_PATH
+from procore_cli.config.environments import AUTHORIZE_PATH
+from procore_cli.config.urls import RedirectUri
 from procore_cli.threads import start
-from procore_cli.urls import RedirectUri
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult

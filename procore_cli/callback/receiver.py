@@ -19,6 +19,7 @@ from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
 from procore_cli.callback.pending import Home, Inbox, Pairs
 from procore_cli.callback.server import Listener
+from procore_cli.config.urls import RedirectUri
 from procore_cli.errors import (
     NoThreadError,
     PortTakenError,
@@ -27,7 +28,6 @@ from procore_cli.errors import (
     SignInTimedOutError,
 )
 from procore_cli.threads import start
-from procore_cli.urls import RedirectUri
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from typing import Any
 from procore_cli.callback.pending import Failure, Home, Inbox
 from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.callback.site import Answer, Request, Site
+from procore_cli.config.urls import RedirectUri
 from procore_cli.threads import start
-from procore_cli.urls import RedirectUri
 
 _HEADERS_BYTES = 64 * 1024
 _REQUEST_LINE = re.compile(rb"[!-~]+ [!-\xff]+ HTTP/1\.[0-9]\r?\n")

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from procore_cli.callback import pages
 from procore_cli.callback.pages import CONTENT_SECURITY_POLICY
 from procore_cli.callback.pending import Home, Inbox, Outcome, Pairs
-from procore_cli.urls import RedirectUri
+from procore_cli.config.urls import RedirectUri
 
 _EVERY_ANSWER = (
     ("Server", "procore-login"),

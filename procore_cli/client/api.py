@@ -8,9 +8,9 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from procore_cli.client.paths import has_dots
 from procore_cli.client.responses import Answer, read_me
-from procore_cli.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
+from procore_cli.config.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
+from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
 from procore_cli.errors import ProcoreLoginError, RedirectRefusedError
-from procore_cli.urls import find_origin, is_at, is_plain_netloc
 
 if TYPE_CHECKING:
     from procore_cli.client.request import Call, Stream

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from procore_cli.config.urls import find_origin
 from procore_cli.errors import (
     AnswerLostError,
     CaFileError,
@@ -21,7 +22,6 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
     from ssl import SSLContext

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from procore_cli.client.responses import find_error_code, raise_for_refusal, read_reason, read_token_answer
-from procore_cli.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
+from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
 from procore_cli.errors import (
     ConsentDeniedError,
     GrantRefusedError,
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from procore_cli.client.responses import Answer
     from procore_cli.client.transport import Transport
-    from procore_cli.grants import AppCredentials, TokenAnswer
-    from procore_cli.models import Environment
+    from procore_cli.models import AppCredentials, Environment, TokenAnswer
 
 
 Pairs = list[tuple[str, str]]

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
 from procore_cli.errors import RedirectRefusedError, UsageMistakeError
 from procore_cli.models import Environment
-from procore_cli.urls import find_origin, is_at, is_plain_netloc
 
 _DEFAULT_PREFIX = "/rest/v1.0/"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from procore_cli import __version__
+from procore_cli.config.urls import find_origin
 from procore_cli.errors import BadUrlError, UsageMistakeError
-from procore_cli.urls import find_origin
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
-from procore_cli.environments import COMPANY_HEADER
+from procore_cli.config.environments import COMPANY_HEADER
 from procore_cli.errors import (
     GrantRefusedError,
     RefusedCredentialsError,
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.grants import AppCredentials, TokenAnswer
-from procore_cli.models import Environment, Me
+from procore_cli.models import AppCredentials, Environment, Me, TokenAnswer
 
 if TYPE_CHECKING:
     from procore_cli.client.request import Call

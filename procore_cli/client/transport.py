@@ -24,6 +24,7 @@ from procore_cli.client.network_errors import (
 )
 from procore_cli.client.request import Call, Stream, new_request
 from procore_cli.client.responses import Answer
+from procore_cli.config.urls import find_origin, is_at
 from procore_cli.errors import (
     AnswerLostError,
     BadUrlError,
@@ -32,7 +33,6 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnreachableError,
 )
-from procore_cli.urls import find_origin, is_at
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address

@@ -56,8 +56,8 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
 
 def _list(teller: Teller, name: str, check: bool, *, with_strangers: bool) -> list[Line] | ProcoreLoginError:
     from procore_cli import roll
+    from procore_cli.config.settings import Asked
     from procore_cli.errors import ProcoreLoginError
-    from procore_cli.settings import Asked
     from procore_cli.world import open_world
 
     listing = roll.check_lines if check else roll.list_lines

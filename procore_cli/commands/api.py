@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from procore_cli.calling import Wanted
     from procore_cli.client.fields import Field
     from procore_cli.client.request import Body
+    from procore_cli.config.settings import Settings
     from procore_cli.outlet import Outlet
-    from procore_cli.settings import Settings
 
 _FIELDS = {"raw_fields": False, "fields": True}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -100,7 +100,7 @@ def command(teller: Teller, /, environment: str | None, account: str | None, **g
     Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
     """
     from procore_cli import calling
-    from procore_cli.settings import Asked
+    from procore_cli.config.settings import Asked
     from procore_cli.world import open_world
 
     _check(given)
@@ -203,7 +203,7 @@ def _new_object(fields: list[Field]) -> Body:
 
 def _read_headers(given: dict[str, Any], settings: Settings, body: Body | None) -> dict[str, str]:
     from procore_cli.client.request import read_header
-    from procore_cli.environments import COMPANY_HEADER
+    from procore_cli.config.environments import COMPANY_HEADER
 
     company = given["company"] or settings.company
     headers = {"Content-Type": "application/json"} if body is not None else {}

@@ -13,9 +13,9 @@ from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import Ways
+    from procore_cli.config.settings import Asked
     from procore_cli.errors import MissingCredentialsError
     from procore_cli.flow import SignedIn
-    from procore_cli.settings import Asked
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,8 +53,8 @@ def run(
     """Sign in and show the profile; `word` is the command's name."""
     from procore_cli import tables
     from procore_cli.callback.receiver import Ways
+    from procore_cli.config.settings import Asked
     from procore_cli.errors import MissingCredentialsError
-    from procore_cli.settings import Asked
 
     ways = Ways(**cast(dict[str, Any], options))
     asked = Asked(environment, account, heeds_account=False, heeds_token=False)
@@ -80,7 +80,7 @@ def _sign_in(asked: Asked, teller: Teller, ways: Ways) -> SignedIn:
 def _configure(asked: Asked, teller: Teller, error: MissingCredentialsError) -> None:
     """Offer to configure where a person can answer, else raise the error."""
     from procore_cli.commands import asking, configure
-    from procore_cli.settings import load_settings
+    from procore_cli.config.settings import load_settings
 
     if not asking.can_ask():
         raise error

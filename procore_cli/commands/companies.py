@@ -69,7 +69,7 @@ def _ask() -> str:
 
 def _keep(world: World, company: int) -> None:
     from procore_cli import app_setup
-    from procore_cli.config_edit import Changes
+    from procore_cli.config.config_file import Changes
 
     app_setup.save(world.settings, app_setup.Draft(Changes(company=company)), world.teller)
     world.teller.say("Run the command again.")

@@ -12,13 +12,13 @@ import click
 from procore_cli.commands import options
 from procore_cli.commands.asking import ask, can_ask
 from procore_cli.commands.explained import ExplainedCommand
-from procore_cli.config_edit import Changes
+from procore_cli.config.config_file import Changes
 from procore_cli.errors import BadUrlError, StorageError, UsageMistakeError
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.app_setup import Draft
-    from procore_cli.settings import Settings
+    from procore_cli.config.settings import Settings
 
 _UNSET = {
     "client-id": "client_id",
@@ -145,8 +145,8 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
 
 def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -> Settings:
     """The settings; unless `is_strict` a bad redirect URI does not stop its own correction."""
-    from procore_cli.environments import DEFAULT_REDIRECT_URI
-    from procore_cli.settings import Asked, load_settings
+    from procore_cli.config.environments import DEFAULT_REDIRECT_URI
+    from procore_cli.config.settings import Asked, load_settings
     from procore_cli.world import trace_settings
 
     asked = Asked(environment)
@@ -191,9 +191,9 @@ def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> N
 
 def _find_offered() -> Settings:
     """The settings in force, without a word: they are loaded again once an environment is chosen."""
-    from procore_cli.environments import DEFAULT_REDIRECT_URI
-    from procore_cli.folder import looking_only
-    from procore_cli.settings import Asked, load_settings
+    from procore_cli.config.environments import DEFAULT_REDIRECT_URI
+    from procore_cli.config.private_files import looking_only
+    from procore_cli.config.settings import Asked, load_settings
 
     # A redirect URI that cannot be used is about to be corrected.
     environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
@@ -204,7 +204,7 @@ def _find_offered() -> Settings:
 def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Draft:
     from procore_cli.app_setup import Draft
     from procore_cli.commands.typed import read_client_id
-    from procore_cli.urls import read_redirect_uri
+    from procore_cli.config.urls import read_redirect_uri
 
     if given["client_id"] is not None:
         read_client_id(given["client_id"])
@@ -264,7 +264,7 @@ def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool)
 
 def _read_secret(teller: Teller) -> str:
     from procore_cli.commands.typed import read_secret
-    from procore_cli.config import LONGEST_SECRET
+    from procore_cli.config.config_file import LONGEST_SECRET
 
     if sys.stdin is None:
         raise UsageMistakeError("Standard input is closed.", "Pass the client secret on standard input.")

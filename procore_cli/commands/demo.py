@@ -10,8 +10,8 @@ from procore_cli.commands import options
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
+    from procore_cli.config.settings import Asked
     from procore_cli.demo.responses import Conditions
-    from procore_cli.settings import Asked
 
 # The same from run to run where it is free, so that the variables of another terminal stay right.
 USUAL_PORT = 4568
@@ -89,8 +89,8 @@ def serve(
     from pathlib import Path
 
     from procore_cli import serving
+    from procore_cli.config.settings import load_settings
     from procore_cli.demo.seed import load_seed
-    from procore_cli.settings import load_settings
 
     plan = serving.Plan(
         load_settings(_asked(), os.environ, teller.warn_once).folder,
@@ -131,7 +131,7 @@ def reset(teller: Teller) -> None:
 
 
 def _asked() -> Asked:
-    from procore_cli.settings import Asked
+    from procore_cli.config.settings import Asked
 
     return Asked("demo", heeds_account=False, heeds_token=False)
 
@@ -141,8 +141,8 @@ def _read_conditions(
 ) -> Conditions:
     import time
 
+    from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
     from procore_cli.demo.responses import Conditions, read_fault, read_latency, read_limit
-    from procore_cli.environments import DEMO_TOKEN_LIFETIME_S
 
     return Conditions(
         time.time,

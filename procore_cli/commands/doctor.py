@@ -32,9 +32,9 @@ def command(teller: Teller, environment: str | None, offline: bool, as_json: boo
     of the first check that failed, and with 0 only if signing in can work.
     """
     from procore_cli import tables
+    from procore_cli.config.settings import Asked
     from procore_cli.doctor.case import open_case
     from procore_cli.doctor.examination import examine
-    from procore_cli.settings import Asked
 
     found: list[Check] = []
     with open_case(Asked(environment, heeds_account=False), teller, offline=offline) as case:

@@ -61,7 +61,7 @@ def command(
     PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
     """
     from procore_cli import handover, running
-    from procore_cli.settings import Asked
+    from procore_cli.config.settings import Asked
     from procore_cli.world import open_world
 
     callers = handover.read_callers_environ()

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from procore_cli import dotenv_file as dotenv
 from procore_cli.app_setup import Draft
 from procore_cli.commands.typed import read_client_id, read_company, read_secret
-from procore_cli.environments import ENVIRONMENTS
+from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from procore_cli.config_edit import Changes
+    from procore_cli.config.config_file import Changes
     from procore_cli.dotenv_file import Dotenv, Line
     from procore_cli.models import Environment
     from procore_cli.render import Teller
@@ -28,7 +28,7 @@ _SAYS_WHICH = re.compile("PROD|" + "|".join(ENVIRONMENTS), re.IGNORECASE)
 
 def read_import(path: str, changes: Changes, environment: Environment, teller: Teller) -> Draft:
     """`changes` with what the file says of the app. Raises BrokenDotenvError, BadUrlError."""
-    from procore_cli.urls import read_redirect_uri
+    from procore_cli.config.urls import read_redirect_uri
 
     file = dotenv.load_dotenv(path)
     _refuse_other_environment(file, path, environment)

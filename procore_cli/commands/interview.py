@@ -12,9 +12,9 @@ from procore_cli.app_setup import Draft, Kept
 from procore_cli.commands import portal
 from procore_cli.commands.asking import ask, confirm, explain
 from procore_cli.commands.typed import NONE, read_client_id, read_company, read_secret
-from procore_cli.config import AppConfig
-from procore_cli.config_edit import Changes
-from procore_cli.environments import DEFAULT_REDIRECT_URI, DEMO, ENVIRONMENTS, MONTHLY, PRODUCTION
+from procore_cli.config.config_file import AppConfig, Changes
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI, DEMO, ENVIRONMENTS, MONTHLY, PRODUCTION
+from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import (
     BadUrlError,
     KeyringError,
@@ -22,13 +22,12 @@ from procore_cli.errors import (
     StorageError,
     UsageMistakeError,
 )
-from procore_cli.urls import read_redirect_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from procore_cli.config.settings import Settings
     from procore_cli.render import Teller
-    from procore_cli.settings import Settings
 
 _TYPED = "your answer"
 _STORE_VARIABLE = "PROCORE_LOGIN_STORE"
@@ -107,7 +106,7 @@ def _is_settled(settings: Settings, draft: Draft, teller: Teller) -> bool:
 
 
 def _find_known(settings: Settings, teller: Teller) -> _Known:
-    from procore_cli.config import load_config
+    from procore_cli.config.config_file import load_config
 
     # What there is to warn of has been said when the settings were loaded.
     config = load_config(settings.folder, lambda _: None)
@@ -209,7 +208,7 @@ def _read_environment(text: str) -> str:
         return name
     if name == DEMO.name:
         raise UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
-    from procore_cli.config import unknown_environment
+    from procore_cli.config.config_file import unknown_environment
 
     raise unknown_environment(text, _TYPED, [each for each in ENVIRONMENTS if each != DEMO.name])
 

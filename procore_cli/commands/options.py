@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from procore_cli.environments import ENVIRONMENTS
+from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:

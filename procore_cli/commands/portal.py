@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli.commands.asking import explain
-from procore_cli.environments import FEDERAL, MONTHLY, PRODUCTION, SANDBOX
+from procore_cli.config.environments import FEDERAL, MONTHLY, PRODUCTION, SANDBOX
 
 if TYPE_CHECKING:
+    from procore_cli.config.urls import RedirectUri
     from procore_cli.render import Teller
-    from procore_cli.urls import RedirectUri
 
 _CREDENTIALS = {
     PRODUCTION.name: "production takes the app's production credentials; the sandbox's are others.",

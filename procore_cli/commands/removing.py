@@ -10,8 +10,8 @@ from procore_cli.commands.asking import can_ask, confirm
 from procore_cli.errors import UsageMistakeError
 
 if TYPE_CHECKING:
+    from procore_cli.config.settings import Settings
     from procore_cli.render import Teller
-    from procore_cli.settings import Settings
 
 _VARIABLES = ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET", "PROCORE_REDIRECT_URI", "PROCORE_COMPANY_ID")
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from procore_cli import tables
 from procore_cli.app_setup import find_kept
-from procore_cli.environments import PRODUCTION
+from procore_cli.config.environments import PRODUCTION
+from procore_cli.config.settings import without_what_exec_set
 from procore_cli.errors import StorageError
-from procore_cli.inherited import without_what_exec_set
 
 if TYPE_CHECKING:
+    from procore_cli.config.settings import Settings
     from procore_cli.render import Teller
-    from procore_cli.settings import Settings
 
 _CONFIG = "config.toml"
 _LABELS = {"redirect_uri": "redirect URI"}

@@ -27,7 +27,7 @@ def command(teller: Teller, environment: str | None, account: str | None, everyo
     The user's row stays, so that signing in again finds it.
     """
     from procore_cli import leaving
-    from procore_cli.settings import Asked
+    from procore_cli.config.settings import Asked
     from procore_cli.world import open_world
 
     if everyone and account is not None:

@@ -26,7 +26,7 @@ def command(teller: Teller, who: str, environment: str | None, as_json: bool) ->
     The other commands use the current account unless --account names another one.
     """
     from procore_cli import roll, tables
-    from procore_cli.settings import Asked
+    from procore_cli.config.settings import Asked
     from procore_cli.world import open_world
 
     with open_world(Asked(environment, heeds_account=False), teller, online=False) as world:

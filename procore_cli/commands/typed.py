@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from procore_cli.config import is_client_id, is_client_secret
+from procore_cli.config.config_file import is_client_id, is_client_secret
 from procore_cli.errors import UsageMistakeError
 
 # What takes a company out again.

@@ -29,7 +29,7 @@ def command(
     Asks Procore with a valid token, refreshing it when needed.
     """
     from procore_cli import flow, tables
-    from procore_cli.settings import Asked
+    from procore_cli.config.settings import Asked
     from procore_cli.world import open_world
 
     asked = Asked(environment, account, heeds_token=not offline)

@@ -29,18 +29,18 @@ from oauthlib.oauth2.rfc6749.errors import (
     OAuth2Error,
 )
 
-from procore_cli.demo.exchange import Answer, Call, RefusedCallError, new_errors
-from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
-from procore_cli.demo.state import DemoState, Grant, IssuedToken
-from procore_cli.environments import (
+from procore_cli.config.environments import (
     AUTHORIZE_PATH,
     CODE_LIFETIME_S,
     DEMO_TOKEN_LIFETIME_S,
     REVOKE_PATH,
     TOKEN_PATH,
 )
+from procore_cli.config.urls import read_redirect_uri
+from procore_cli.demo.exchange import Answer, Call, RefusedCallError, new_errors
+from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+from procore_cli.demo.state import DemoState, Grant, IssuedToken
 from procore_cli.errors import BadUrlError
-from procore_cli.urls import read_redirect_uri
 
 REALM = 'Bearer realm="pretend Procore"'
 CHALLENGE = ("WWW-Authenticate", f'{REALM}, error="invalid_token"')

@@ -12,11 +12,11 @@ from html import escape
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from procore_cli.config.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
 from procore_cli.demo.exchange import Answer, Call, new_page, new_redirect
 from procore_cli.demo.oauth import AuthorizeRefusedError, Provider
 from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL, DemoUser, is_email
 from procore_cli.demo.state import DemoState
-from procore_cli.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
 
 STYLE: Final = """
 :root { color-scheme: light dark; --paper: #eef0ee; --card: #fff; --ink: #1b2420; --soft: #55625b;

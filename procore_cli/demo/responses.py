@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
 from procore_cli.demo.exchange import Answer, Call, new_errors, new_json
-from procore_cli.environments import DEMO_TOKEN_LIFETIME_S
 from procore_cli.errors import UsageMistakeError
 
 DROP: Final = "drop"

@@ -18,6 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from procore_cli.config.environments import (
+    AUTHORIZE_PATH,
+    COMPANIES_PATH,
+    ME_PATH,
+    REVOKE_PATH,
+    TOKEN_INFO_PATH,
+    TOKEN_PATH,
+)
 from procore_cli.demo.api import FILES_PATH, STORAGE_PATH, Api, Downloads, Resources
 from procore_cli.demo.exchange import (
     CALLS_PATH,
@@ -31,14 +39,6 @@ from procore_cli.demo.exchange import (
 )
 from procore_cli.demo.pages import LOGIN_PATH, Sessions, SignInDesk, new_policy
 from procore_cli.demo.responses import Conditions, new_too_many
-from procore_cli.environments import (
-    AUTHORIZE_PATH,
-    COMPANIES_PATH,
-    ME_PATH,
-    REVOKE_PATH,
-    TOKEN_INFO_PATH,
-    TOKEN_PATH,
-)
 from procore_cli.errors import PortTakenError
 from procore_cli.threads import start
 

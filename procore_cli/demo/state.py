@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from procore_cli import folder
+from procore_cli.config import private_files
 from procore_cli.demo.seed import (
     SAMPLE,
     SAMPLE_EMAIL,
@@ -137,8 +137,8 @@ class DemoFile:
             db.execute("COMMIT")
 
     def _prepare(self) -> None:
-        folder.open_subfolder(self._data_folder, _FOLDER, self._tell)
-        folder.ensure_file(self.path, self._tell)
+        private_files.open_subfolder(self._data_folder, _FOLDER, self._tell)
+        private_files.ensure_file(self.path, self._tell)
         with self._connect() as db:
             if is_furnished(db):
                 return
@@ -172,11 +172,11 @@ def forget(data_folder: Path, tell: Callable[[str], None]) -> bool:
     place = data_folder / _FOLDER
     if not place.is_symlink() and not place.exists():
         return False
-    folder.open_subfolder(data_folder, _FOLDER, tell)
+    private_files.open_subfolder(data_folder, _FOLDER, tell)
     path = place / _NAME
     existed = path.is_symlink() or path.exists()
     for name in (_NAME, *(_NAME + ending for ending in _SIDE_FILES)):
-        folder.delete_file(place / name)
+        private_files.delete_file(place / name)
     try:
         place.rmdir()
     except OSError:

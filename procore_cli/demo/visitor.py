@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.demo.seed import SAMPLE_EMAIL
 from procore_cli.errors import UnexpectedAnswerError
 from procore_cli.threads import start
-from procore_cli.urls import LOOPBACK_HOSTS, find_origin
 
 
 @dataclass

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
+from procore_cli.config.private_files import looking_only
+from procore_cli.config.settings import Asked, Settings
 from procore_cli.doctor.in_force import DATA_FOLDER, InForce, load_in_force
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.folder import looking_only
 from procore_cli.render import Teller
-from procore_cli.settings import Asked, Settings
 from procore_cli.world import trace_settings
 
 if TYPE_CHECKING:

@@ -10,14 +10,22 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from procore_cli.config import CONFIG_NAME
+from procore_cli.config.config_file import CONFIG_NAME
+from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.private_files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    is_foreign,
+    keeps_modes,
+    may_exist,
+    new_modeless_error,
+    new_modeless_warning,
+    new_owner_error,
+)
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, warning
 from procore_cli.doctor.in_force import DATA_FOLDER
-from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import DataFolderError
-from procore_cli.folder import FILE_MODE, FOLDER_MODE, is_foreign, keeps_modes, may_exist
-from procore_cli.folder_faults import new_modeless_error, new_modeless_warning, new_owner_error
 
 _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024

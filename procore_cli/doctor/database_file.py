@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from procore_cli.config.private_files import may_exist
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.folder import may_exist
 
 if TYPE_CHECKING:
     from procore_cli.storage.database import Rows

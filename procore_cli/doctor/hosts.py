@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
+from procore_cli.config.environments import ME_PATH, TOKEN_PATH
 from procore_cli.doctor.case import CONNECT_TIMEOUT_S, PRETEND, Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
 from procore_cli.doctor.trip import Found, Trip
-from procore_cli.environments import ME_PATH, TOKEN_PATH
 from procore_cli.errors import ProcoreLoginError, UnexpectedAnswerError, UnreachableError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from procore_cli.config import Config, load_config
+from procore_cli.config.config_file import Config, load_config
+from procore_cli.config.private_files import require_folder
+from procore_cli.config.settings import Asked, LoadConfig, Settings, load_settings
 from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
-from procore_cli.folder import require_folder
-from procore_cli.settings import Asked, LoadConfig, Settings, load_settings
 
 DATA_FOLDER = "data folder"
 # The variables whose values are checked; an error names the one that it is about.

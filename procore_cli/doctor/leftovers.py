@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, fine, unchecked, warning
 from procore_cli.doctor.database_file import has_our_tables
 from procore_cli.doctor.tokens import mask
-from procore_cli.environments import ENVIRONMENTS
 from procore_cli.errors import StorageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _REFRESH = "interrupted refresh"
 _NAME = "leftovers"
-# What a write in one step is called until it is whole (procore_cli.folder).
+# What a write in one step is called until it is whole (procore_cli.config.private_files).
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{16}")
 _DRAFT_AGE_S = 60
 _TOKEN_FILE = re.compile(r"[a-z0-9-]+-[0-9a-f]{32}")

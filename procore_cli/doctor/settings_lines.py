@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from procore_cli.config import CONFIG_NAME
+from procore_cli.config.config_file import CONFIG_NAME
+from procore_cli.config.private_files import is_foreign
+from procore_cli.config.urls import find_origin
 from procore_cli.doctor.case import PRETEND, Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
 from procore_cli.doctor.in_force import DATA_FOLDER
-from procore_cli.folder import is_foreign
-from procore_cli.urls import find_origin
 
 
 def check_environment(case: Case) -> Iterator[Check]:

@@ -14,7 +14,7 @@ from procore_cli.doctor.database_file import has_our_tables
 from procore_cli.errors import BindingError, StorageError
 
 if TYPE_CHECKING:
-    from procore_cli.grants import TokenSet
+    from procore_cli.models import TokenSet
     from procore_cli.storage.entries import Entry, Listed
 
 _NAME = "accounts"
@@ -76,7 +76,7 @@ def _check(case: Case, listed: Listed) -> Check:
 
 def _judge(case: Case, name: str, who: str, tokens: TokenSet, issued_at: int) -> Check:
     from procore_cli.credentials import check_tokens
-    from procore_cli.expiry import is_renewal_due
+    from procore_cli.models import is_renewal_due
     from procore_cli.tables import time_left
 
     try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from procore_cli.config.settings import is_handed_over, list_unknown
+from procore_cli.config.urls import find_origin
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, failed, fine, warning
 from procore_cli.doctor.tokens import mask
 from procore_cli.doctor.way_out import host_and_port
-from procore_cli.inherited import is_handed_over
-from procore_cli.settings import list_unknown
-from procore_cli.urls import find_origin
 
 _PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 _IGNORED_IN_DEMO = ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET")

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from procore_cli import folder
+from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError, DataFolderError
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Database:
     """An environment's SQLite file; usable from several threads, since each transaction connects anew."""
 
     def __init__(
-        self, path: Path, report: folder.Report, *, is_ours: bool, timeout_s: float = BUSY_TIMEOUT_S
+        self, path: Path, report: private_files.Report, *, is_ours: bool, timeout_s: float = BUSY_TIMEOUT_S
     ) -> None:
         """`is_ours`: the file lies in the data folder, whose rules it then obeys. Touches nothing yet."""
         self.path = path
@@ -237,13 +237,13 @@ class Database:
 
     def _ensure_file(self) -> None:
         if self._is_ours:
-            folder.open_folder(self.path.parent, self._report)
-            folder.ensure_file(self.path, self._report)
-        elif not folder.may_exist(self.path):
+            private_files.open_folder(self.path.parent, self._report)
+            private_files.ensure_file(self.path, self._report)
+        elif not private_files.may_exist(self.path):
             try:
-                folder.new_file(self.path)
+                private_files.new_file(self.path)
             except DataFolderError as error:
-                if not folder.may_exist(self.path):
+                if not private_files.may_exist(self.path):
                     raise DatabaseError(error.message, _PERMISSIONS) from None
 
     def _migrate(self, rows: Rows) -> None:
@@ -296,8 +296,8 @@ def open_glance(path: Path, *, is_ours: bool) -> Database:
     if is_ours and path.is_symlink():
         raise DatabaseError(f"The database {path} is a symbolic link.", _ELSEWHERE)
     if is_ours:
-        with folder.looking_only():
-            folder.check_file(path, _ignore)
+        with private_files.looking_only():
+            private_files.check_file(path, _ignore)
     return _Glance(path)
 
 

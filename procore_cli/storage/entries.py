@@ -12,9 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Literal, NamedTuple
 
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.expiry import find_shown_end
-from procore_cli.grants import Binding, TokenSet
-from procore_cli.models import Account, StoreName, User
+from procore_cli.models import Account, Binding, StoreName, TokenSet, User, find_shown_end
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.files import (

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from procore_cli import folder
+from procore_cli.config import private_files
 from procore_cli.errors import DataFolderError, KeyringError, StorageError
 from procore_cli.models import StoreName
 
@@ -182,7 +182,7 @@ class SecretFiles:
 
     name: StoreName = "file"
 
-    def __init__(self, home: Path, report: folder.Report) -> None:
+    def __init__(self, home: Path, report: private_files.Report) -> None:
         """`home` is the data folder. Touches nothing yet."""
         self._home = home
         self._report = report
@@ -201,31 +201,31 @@ class SecretFiles:
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises DataFolderError."""
         path = self._find_path(service, username)
-        folder.save_bytes(path, text.encode("utf-8"), self._drafts.pop(path, None), for_secrets=True)
-        folder.delete_drafts(path)
+        private_files.save_bytes(path, text.encode("utf-8"), self._drafts.pop(path, None), for_secrets=True)
+        private_files.delete_drafts(path)
 
     def reserve(self, service: str, username: str, size: int) -> None:
         """Take `size` bytes of the disk for the next `save` under these names. Raises DataFolderError."""
         path = self._find_path(service, username)
-        self._drafts[path] = folder.new_draft(path, size)
+        self._drafts[path] = private_files.new_draft(path, size)
 
     def load(self, service: str, username: str) -> str | None:
         """The text that was kept, or None. Raises DataFolderError."""
-        raw = folder.find_bytes(self._find_path(service, username), self._report, for_secrets=True)
+        raw = private_files.find_bytes(self._find_path(service, username), self._report, for_secrets=True)
         return None if raw is None else raw.decode("utf-8", "replace")
 
     def delete(self, service: str, username: str) -> None:
         """Remove the text; one that is missing is fine. Raises DataFolderError."""
         # Even from where others could read it: the sooner the better.
         path = self._find_path(service, username, for_secrets=False)
-        folder.delete_file(path)
-        folder.delete_drafts(path)
+        private_files.delete_file(path)
+        private_files.delete_drafts(path)
 
     def _find_path(self, service: str, username: str, *, for_secrets: bool = True) -> Path:
         return self._open_folder(for_secrets) / new_file_name(service, username)
 
     def _open_folder(self, for_secrets: bool) -> Path:
-        return folder.open_subfolder(self._home, FOLDER, self._report, for_secrets=for_secrets)
+        return private_files.open_subfolder(self._home, FOLDER, self._report, for_secrets=for_secrets)
 
 
 class SecretFilesElsewhere(SecretFiles):

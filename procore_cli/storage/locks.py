@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from procore_cli import folder
+from procore_cli.config import private_files
 from procore_cli.errors import BusyError, DataFolderError
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.files import check_private
@@ -34,7 +34,7 @@ class Locks:
         find_home: Callable[[], Path],
         database: Path,
         environment: str,
-        report: folder.Report,
+        report: private_files.Report,
         *,
         timeout_s: float = LOCK_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
@@ -102,16 +102,16 @@ class Locks:
         import filelock
 
         path = self._find_path(procore_id)
-        folder.ensure_file(path, self._report)
+        private_files.ensure_file(path, self._report)
         # A fresh object each time: one that is shared would let two threads in.
-        return filelock.FileLock(path, mode=folder.FILE_MODE, thread_local=False, **_new_options())
+        return filelock.FileLock(path, mode=private_files.FILE_MODE, thread_local=False, **_new_options())
 
     def _find_path(self, procore_id: int | None) -> Path:
         import hashlib
 
         who = "new" if procore_id is None else str(procore_id)
         digest = hashlib.sha256(f"{self._scope}\0{who}".encode("utf-8", "surrogateescape")).hexdigest()
-        return folder.open_subfolder(self._find_home(), "locks", self._report) / f"{digest[:32]}.lock"
+        return private_files.open_subfolder(self._find_home(), "locks", self._report) / f"{digest[:32]}.lock"
 
     def _new_busy_error(self) -> BusyError:
         return BusyError(
@@ -159,7 +159,7 @@ def _new_options() -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in known}
 
 
-def find_lock_home(database: Database, home: Path, report: folder.Report) -> Path:
+def find_lock_home(database: Database, home: Path, report: private_files.Report) -> Path:
     """The data folder below which every run locks that names this database; `home` is this run's own.
 
     Raises DatabaseError, DataFolderError.
@@ -168,7 +168,7 @@ def find_lock_home(database: Database, home: Path, report: folder.Report) -> Pat
         found = _find_usable(rows)
     if found is None:
         # Before it is named: others take a folder without locks for none of ours.
-        folder.open_subfolder(home, "locks", report)
+        private_files.open_subfolder(home, "locks", report)
         with database.writing() as rows:
             found = _find_usable(rows) or _save(rows, home)
     return found
@@ -200,7 +200,9 @@ def _save(rows: Rows, home: Path) -> Path:
 
 
 @contextmanager
-def hold_config(home: Path, report: folder.Report, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+def hold_config(
+    home: Path, report: private_files.Report, timeout_s: float = LOCK_TIMEOUT_S
+) -> Iterator[None]:
     """Wait until no other run changes `config.toml` in the data folder `home`.
 
     Raises BusyError after the time limit (seconds), DataFolderError.

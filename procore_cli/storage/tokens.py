@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli.errors import StorageError
-from procore_cli.grants import TokenSet
-from procore_cli.models import Account, Me, StoreName
+from procore_cli.models import Account, Me, StoreName, TokenSet
 from procore_cli.storage import accounts, entries, files
 from procore_cli.storage.accounts import Roster
 from procore_cli.storage.database import Database

@@ -10,9 +10,9 @@ import pytest
 from procore_cli.client.api import Api, find_redirected
 from procore_cli.client.request import Bytes, Call, Stream
 from procore_cli.client.transport import Transport
-from procore_cli.environments import SANDBOX
+from procore_cli.config.environments import SANDBOX
+from procore_cli.config.urls import is_at
 from procore_cli.errors import RedirectRefusedError
-from procore_cli.urls import is_at
 
 API = SANDBOX.api_url
 CALL = Call("GET", f"{API}/rest/v1.0/files/1", {"Procore-Company-Id": "7"}, Bytes(b"body"))

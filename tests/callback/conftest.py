@@ -10,7 +10,7 @@ import pytest
 
 from procore_cli.callback.pending import Inbox, Pairs
 from procore_cli.callback.server import Address, Limits, Listener
-from procore_cli.urls import read_redirect_uri
+from procore_cli.config.urls import read_redirect_uri
 from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, admit_all, find_free_port, is_ours
 
 SHORT_FAREWELL = Limits(farewell_s=0.5)

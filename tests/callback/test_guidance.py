@@ -6,8 +6,8 @@ import pytest
 
 from procore_cli.callback.browser import Place
 from procore_cli.callback.receiver import Guidance
-from procore_cli.environments import OOB_REDIRECT_URI
-from procore_cli.urls import read_redirect_uri
+from procore_cli.config.environments import OOB_REDIRECT_URI
+from procore_cli.config.urls import read_redirect_uri
 
 FORWARD = "ssh -L 4567:localhost:4567"
 ELSEWHERE = [Place.SSH, Place.WSL, Place.CONTAINER, Place.NO_DISPLAY]

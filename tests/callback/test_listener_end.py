@@ -9,8 +9,8 @@ import pytest
 
 from procore_cli.callback.pending import Inbox
 from procore_cli.callback.server import Listener
+from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import PortTakenError
-from procore_cli.urls import read_redirect_uri
 from tests.callback.listener_stand import (
     AUTHORIZE_URL,
     LOOPBACKS,

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from procore_cli.callback.paste import LONGEST_PASTE, PasteError, read_pasted
-from procore_cli.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
-from procore_cli.urls import read_redirect_uri
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
+from procore_cli.config.urls import read_redirect_uri
 
 REDIRECT = read_redirect_uri(DEFAULT_REDIRECT_URI, "test")
 OOB = read_redirect_uri(OOB_REDIRECT_URI, "test")

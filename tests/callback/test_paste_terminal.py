@@ -65,7 +65,7 @@ report(("was stopped", os.WIFSTOPPED(status)))
 # Reads three times over, then gives up.
 PASTES_IN_BACKGROUND = """
         import threading
-        from procore_cli.urls import read_redirect_uri
+        from procore_cli.config.urls import read_redirect_uri
         enough, rounds, offered = threading.Event(), [], []
         def asked(fd):
             rounds.append(fd)

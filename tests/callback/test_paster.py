@@ -16,8 +16,8 @@ import pytest
 
 from procore_cli.callback import paste
 from procore_cli.callback.paste import CUT_LENGTH, LONGEST_PASTE, Pairs, Paster, can_paste
-from procore_cli.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
-from procore_cli.urls import RedirectUri, read_redirect_uri
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
+from procore_cli.config.urls import RedirectUri, read_redirect_uri
 
 REDIRECT = read_redirect_uri(DEFAULT_REDIRECT_URI, "test")
 OOB = read_redirect_uri(OOB_REDIRECT_URI, "test")

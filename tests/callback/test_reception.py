@@ -14,8 +14,8 @@ from procore_cli.callback import sockets as peers
 from procore_cli.callback.browser import Place
 from procore_cli.callback.pending import Inbox, Pairs
 from procore_cli.callback.receiver import Reception, Ways
+from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import SignInNeededError, SignInTimedOutError, UnreachableError
-from procore_cli.urls import read_redirect_uri
 from tests.cli import free_port
 
 LINK = "https://login.example.com/oauth/authorize?state=x"

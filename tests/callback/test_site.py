@@ -8,7 +8,7 @@ import pytest
 
 from procore_cli.callback.pending import Inbox
 from procore_cli.callback.site import Request, Site
-from procore_cli.urls import read_redirect_uri
+from procore_cli.config.urls import read_redirect_uri
 from tests.callback.listener_stand import AUTHORIZE_URL, is_ours
 
 

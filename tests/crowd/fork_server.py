@@ -19,9 +19,10 @@ from typing import Any
 import filelock
 import requests
 
-from procore_cli import __main__, cli, flow, render, settings, world
+from procore_cli import __main__, cli, flow, render, world
 from procore_cli.client import oauth, transport
 from procore_cli.commands import refresh, token, whoami
+from procore_cli.config import settings
 from procore_cli.storage import files
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage import tokens as opening

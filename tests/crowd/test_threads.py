@@ -16,9 +16,9 @@ import pytest
 
 from procore_cli import flow
 from procore_cli.client.transport import Transport
+from procore_cli.config.settings import Asked
 from procore_cli.errors import ProcoreLoginError
 from procore_cli.render import Teller
-from procore_cli.settings import Asked
 from procore_cli.world import World, open_world
 from tests.cli import Machine
 from tests.crowd.crowd import SlowProvider

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from procore_cli.client.responses import Answer, read_me, read_reason, read_token_answer
-from procore_cli.environments import SANDBOX
+from procore_cli.config.environments import SANDBOX
 from procore_cli.errors import (
     GrantRefusedError,
     ProcoreLoginError,
     RefusedCredentialsError,
     UnexpectedAnswerError,
 )
-from procore_cli.grants import TokenAnswer
+from procore_cli.models import TokenAnswer
 
 NOW = 1_700_000_000.9
 FULL = {

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from procore_cli.client.responses import Answer, read_me
-from procore_cli.environments import SANDBOX
+from procore_cli.config.environments import SANDBOX
 from procore_cli.errors import TokenRefusedError, UnexpectedAnswerError
 from procore_cli.models import Me
 

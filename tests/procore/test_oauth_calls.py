@@ -10,7 +10,7 @@ import responses
 
 from procore_cli.client.api import Api
 from procore_cli.client.oauth import OAuth
-from procore_cli.environments import MONTHLY, PRODUCTION
+from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import (
     AnswerLostError,
     GrantRefusedError,
@@ -20,8 +20,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.grants import TokenAnswer
-from procore_cli.models import Me
+from procore_cli.models import Me, TokenAnswer
 from tests.procore import procore_servers as servers
 
 TOKENS = {

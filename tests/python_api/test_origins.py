@@ -10,7 +10,7 @@ import requests
 from procore_cli import (
     ProcoreAuth,
 )
-from procore_cli.urls import is_at
+from procore_cli.config.urls import is_at
 from tests.api_server import ApiServer
 from tests.cli import Machine
 from tests.provider import Answer, Provider

@@ -10,10 +10,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from procore_cli.config.private_files import Report
 from procore_cli.errors import GrantRefusedError
-from procore_cli.folder import Report
-from procore_cli.grants import Binding, TokenAnswer, TokenSet
-from procore_cli.models import Account, Me, StoreName
+from procore_cli.models import Account, Binding, Me, StoreName, TokenAnswer, TokenSet
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.entries import Entry, Loaded, list_in_state
 from procore_cli.storage.files import SecretFiles, SecretStore

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
-from procore_cli import folder
+from procore_cli.config import private_files as folder
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
 from procore_cli.storage import accounts, entries

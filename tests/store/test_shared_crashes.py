@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli import folder
+from procore_cli.config import private_files as folder
 from procore_cli.errors import RefreshRefusedError
 from procore_cli.storage.database import Database, Rows
 from tests.store.databases import Home

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from procore_cli.errors import KeyringError, NotSignedInError
-from procore_cli.grants import TokenAnswer, TokenSet
-from procore_cli.models import Me
+from procore_cli.models import Me, TokenAnswer, TokenSet
 from procore_cli.storage import entries
 from procore_cli.storage import files as parts
 from procore_cli.storage.entries import SignedOut

@@ -10,8 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from procore_cli.config import AppConfig, Config, check_variables, load_config, unknown_environment
-from procore_cli.environments import (
+from procore_cli.config.config_file import (
+    AppConfig,
+    Config,
+    check_variables,
+    load_config,
+    unknown_environment,
+)
+from procore_cli.config.environments import (
     DEFAULT_ENVIRONMENT,
     DEFAULT_REDIRECT_URI,
     DEMO,
@@ -19,14 +25,45 @@ from procore_cli.environments import (
     MONTHLY,
     PRODUCTION,
 )
+from procore_cli.config.private_files import find_folder, new_path, require_folder
+from procore_cli.config.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 from procore_cli.errors import ConfigurationError
-from procore_cli.folder import find_folder, new_path, require_folder
-from procore_cli.inherited import is_handed_over, without_what_exec_set
 from procore_cli.models import Environment, StoreName
-from procore_cli.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 
 if TYPE_CHECKING:
-    from procore_cli.grants import Binding
+    from procore_cli.models import Binding
+
+
+# They say something of the environment of `exec` alone.
+_OF_ONE_ENVIRONMENT = frozenset({"PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID"})
+_URLS = frozenset({"PROCORE_LOGIN_URL", "PROCORE_API_URL"})
+
+
+def without_what_exec_set(environment: str, variables: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that count for `environment`, where `exec` may have handed over another one's."""
+    home = ENVIRONMENTS.get(variables.get("PROCORE_ENV", ""))
+    if home is None or home.name == environment or not is_handed_over(variables):
+        return variables
+    dropped = set(_OF_ONE_ENVIRONMENT)
+    if home is DEMO:
+        dropped |= _URLS
+    elif variables.get("PROCORE_API_URL") == home.api_url:
+        dropped.add("PROCORE_API_URL")
+    return {name: value for name, value in variables.items() if name not in dropped}
+
+
+def is_handed_over(variables: Mapping[str, str]) -> bool:
+    """Whether PROCORE_ACCESS_TOKEN is from `exec`: the store has it too, and keeps it fresh."""
+    token, handed_over = variables.get("PROCORE_ACCESS_TOKEN"), variables.get("PROCORE_LOGIN_EXEC")
+    return bool(token and handed_over) and new_token_digest(token or "") == (handed_over or "").lower()
+
+
+def new_token_digest(token: str) -> str:
+    """What PROCORE_LOGIN_EXEC says of a token: its SHA-256 in hex."""
+    import hashlib
+
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
 
 LoadConfig = Callable[[Path, Callable[[str], None]], Config]
 
@@ -86,7 +123,7 @@ class Settings:
 
     def binding(self, client_id: str) -> Binding:
         """What a token set that is received now belongs to."""
-        from procore_cli.grants import Binding
+        from procore_cli.models import Binding
 
         return Binding(client_id, self.login_origin, self.api_origin)
 

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from procore_cli.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
 from procore_cli.errors import BadUrlError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -1,0 +1,1 @@
+"""What is in force: environments, settings, `config.toml`, URLs, and files that are ours alone."""
