@@ -20,7 +20,7 @@ from procore_cli.errors import (
 from procore_cli.models import Account, Profile, User
 
 if TYPE_CHECKING:
-    from procore_cli.models import TokenAnswer, TokenSet
+    from procore_cli.grants import TokenAnswer, TokenSet
     from procore_cli.storage.entries import Loaded
     from procore_cli.world import World
 

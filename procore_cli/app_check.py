@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from procore_cli.models import AppCredentials, Environment
+from procore_cli.grants import AppCredentials
+from procore_cli.models import Environment
 
 if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth, Probe

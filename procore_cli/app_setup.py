@@ -23,7 +23,7 @@ from procore_cli.errors import (
     StorageError,
     UsageMistakeError,
 )
-from procore_cli.models import AppCredentials
+from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings

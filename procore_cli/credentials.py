@@ -14,13 +14,13 @@ from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.errors import BindingError, MissingCredentialsError
 
 if TYPE_CHECKING:
-    from procore_cli.models import AppCredentials, Binding
+    from procore_cli.grants import AppCredentials, Binding
     from procore_cli.storage.files import ClientSecrets
 
 
 def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     """The app in force, with its secret. Raises MissingCredentialsError, BindingError, StorageError."""
-    from procore_cli.models import AppCredentials
+    from procore_cli.grants import AppCredentials
 
     source = settings.client_id_source
     if settings.is_demo:

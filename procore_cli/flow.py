@@ -23,7 +23,7 @@ from procore_cli.models import EXPIRY_MARGIN_S, Account, Me, Profile, seconds_le
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import Ways
-    from procore_cli.models import AppCredentials, TokenAnswer, TokenSet
+    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.storage.entries import SignInSaved
     from procore_cli.world import World
 
@@ -142,7 +142,7 @@ def _whoami_by_variable(world: World, access_token: str) -> Profile:
 
 
 def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenSet:
-    from procore_cli.models import TokenSet
+    from procore_cli.grants import TokenSet
 
     return TokenSet(
         answer.access_token,

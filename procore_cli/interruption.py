@@ -13,10 +13,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.threads import Shield
 
 if TYPE_CHECKING:
     from procore_cli.render import Teller
+    from procore_cli.threads import Shield
 
 T = TypeVar("T")
 

@@ -1,12 +1,15 @@
-"""The people, places and tokens of the program as values that never change; refuses to do any I/O.
+"""The people and places of the program, and how long a token lives, as values that never change.
 
-Times are whole seconds since the epoch (UTC) unless a name says otherwise. A secret never shows in a repr.
+Refuses to do I/O, to read a clock and to hold a secret. Times are whole seconds since the epoch (UTC) unless
+a name says otherwise.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from procore_cli.grants import TokenSet
 
 StoreName = Literal["keyring", "file"]
 
@@ -61,45 +64,6 @@ class Profile(NamedTuple):
     name: str | None
     company: int | None
     expires_at: int | None
-
-
-@dataclass(frozen=True)
-class AppCredentials:
-    """The app that signs people in (RFC 6749, section 2.3); the sources say where id and secret came from."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    source: str
-    secret_source: str = ""
-
-
-class Binding(NamedTuple):
-    """What a token set was made for; it is sent nowhere else."""
-
-    client_id: str
-    login_origin: str
-    api_origin: str
-
-
-@dataclass(frozen=True)
-class TokenAnswer:
-    """A token endpoint's successful answer (RFC 6749, section 5.1)."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    expires_at: int | None
-    lifetime_s: int | None = None
-
-
-@dataclass(frozen=True)
-class TokenSet:
-    """What is kept for an account; `lifetime_s` is None in what 0.1.0 kept, too."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    expires_at: int | None
-    binding: Binding
-    lifetime_s: int | None = None
 
 
 # A token this close to its end counts as expired: clocks and requests take time.

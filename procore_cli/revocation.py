@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from procore_cli.credentials import check_tokens, find_app
 from procore_cli.errors import ProcoreLoginError, UnreachableError
-from procore_cli.storage.keyring import Limits, OutOfTimeError, call_within
 
 if TYPE_CHECKING:
-    from procore_cli.models import AppCredentials, TokenAnswer, TokenSet
+    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.storage.entries import SignInSaved
     from procore_cli.world import World
 
@@ -77,6 +76,8 @@ def ending_unless_kept(world: World, app: AppCredentials, answer: TokenAnswer) -
 
 
 def _end_unkept(world: World, app: AppCredentials, answer: TokenAnswer) -> None:
+    from procore_cli.threads import Limits, OutOfTimeError, call_within
+
     limits = Limits(notice_s=PATIENCE_S, give_up_s=PATIENCE_S)
     try:
         call_within(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from procore_cli.demo.exchange import RecordedCall
     from procore_cli.demo.seed import DemoUser
     from procore_cli.demo.server import DemoServer, Inside
-    from procore_cli.storage.tokens import Storage
+    from procore_cli.storage.opening import Storage
 
 _PREFIX = "PROCORE_"
 _NO_PROXY = ("NO_PROXY", "no_proxy")
@@ -226,7 +226,8 @@ class ProcoreDemo:
 
     def _keep(self, user: DemoUser, answer: Mapping[str, Any]) -> None:
         from procore_cli.demo.seed import DEMO_CLIENT_ID
-        from procore_cli.models import Binding, Me, TokenSet
+        from procore_cli.grants import Binding, TokenSet
+        from procore_cli.models import Me
 
         expires_at = answer["created_at"] + answer["expires_in"]
         binding = Binding(DEMO_CLIENT_ID, "demo", "demo")
@@ -234,7 +235,7 @@ class ProcoreDemo:
         self._open_storage().vault.save_signin(tokens, Me(user.id, user.email, user.name))
 
     def _open_storage(self) -> Storage:
-        from procore_cli.storage.tokens import open_storage
+        from procore_cli.storage.opening import open_storage
 
         return open_storage(self._home, "demo", "file", tell=_ignore, warn=_ignore)
 

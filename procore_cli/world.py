@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from procore_cli.models import Environment, StoreName
     from procore_cli.storage.accounts import KnownApps, Roster
     from procore_cli.storage.files import ClientSecrets
-    from procore_cli.storage.tokens import Storage, Vault
+    from procore_cli.storage.opening import Storage
+    from procore_cli.storage.tokens import Vault
     from procore_cli.threads import Shield
 
 
@@ -207,7 +208,7 @@ def find_known_environments(teller: Teller) -> list[str]:
 
 
 def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
-    from procore_cli.storage.tokens import open_storage
+    from procore_cli.storage.opening import open_storage
 
     database = settings.find_database(environment)
     if not may_exist(database):
@@ -230,14 +231,14 @@ def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
 def new_client_secrets(settings: Settings, store: str, teller: Teller) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
     from procore_cli.storage.files import ClientSecrets
-    from procore_cli.storage.tokens import new_stores
+    from procore_cli.storage.opening import new_stores
 
     stores = new_stores(settings.folder, teller.say, teller.warn_once)
     return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
 
 
 def _new_storage(settings: Settings, teller: Teller, clock: Callable[[], float]) -> Storage:
-    from procore_cli.storage.tokens import open_storage
+    from procore_cli.storage.opening import open_storage
 
     return open_storage(
         settings.folder,

@@ -12,9 +12,9 @@ from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.config.settings import Asked, Settings, load_settings
 from procore_cli.credentials import check_tokens, find_app, fits_login
 from procore_cli.errors import BindingError, MissingCredentialsError
-from procore_cli.models import Binding
+from procore_cli.grants import Binding
 from procore_cli.storage.files import ClientSecrets
-from procore_cli.storage.tokens import new_stores
+from procore_cli.storage.opening import new_stores
 
 
 @dataclass

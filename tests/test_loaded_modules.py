@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.storage.tokens import open_storage
+from procore_cli.storage.opening import open_storage
 from tests.cli import Machine, browser
 from tests.loaded import read_report, start
 from tests.people import SECOND, People

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.client.oauth import new_pkce
-from procore_cli.models import AppCredentials, Binding, TokenAnswer, TokenSet
+from procore_cli.grants import AppCredentials, Binding, TokenAnswer, TokenSet
 from procore_cli.storage.files import StoredSecret
 from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_SECRET, Answer, Provider, Request

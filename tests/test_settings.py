@@ -9,7 +9,7 @@ import pytest
 
 from procore_cli.config.settings import Asked, Settings, load_settings
 from procore_cli.errors import BadUrlError, ConfigurationError, UnknownEnvironmentError
-from procore_cli.models import Binding
+from procore_cli.grants import Binding
 
 
 class World:

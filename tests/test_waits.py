@@ -11,7 +11,8 @@ import pytest
 
 from procore_cli import world
 from procore_cli.errors import AnswerLostError
-from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.storage.entries import Loaded
 from procore_cli.storage.refresh import Exchange
 from tests.moments import NOW, YEAR_S
@@ -54,7 +55,7 @@ def test_only_the_clock_of_a_command_knows_the_time_of_day() -> None:
     waiting = [path for wing in ("storage", "client", "callback") for path in (package / wing).rglob("*.py")]
     users = {path.name for path in waiting if "time.time" in path.read_text("utf-8")}
 
-    assert users == {"tokens.py"}
+    assert users == {"opening.py"}
 
 
 def outcome(kept: World, who: Account, exchange: Exchange, seen: Loaded) -> object:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from procore_cli.client.responses import Answer
     from procore_cli.client.transport import Transport
-    from procore_cli.models import AppCredentials, Environment, TokenAnswer
+    from procore_cli.grants import AppCredentials, TokenAnswer
+    from procore_cli.models import Environment
 
 
 Pairs = list[tuple[str, str]]

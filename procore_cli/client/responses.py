@@ -19,7 +19,8 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import AppCredentials, Environment, Me, TokenAnswer
+from procore_cli.grants import AppCredentials, TokenAnswer
+from procore_cli.models import Environment, Me
 
 if TYPE_CHECKING:
     from procore_cli.client.request import Call

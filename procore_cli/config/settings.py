@@ -31,7 +31,7 @@ from procore_cli.errors import ConfigurationError
 from procore_cli.models import Environment, StoreName
 
 if TYPE_CHECKING:
-    from procore_cli.models import Binding
+    from procore_cli.grants import Binding
 
 
 # They say something of the environment of `exec` alone.
@@ -123,7 +123,7 @@ class Settings:
 
     def binding(self, client_id: str) -> Binding:
         """What a token set that is received now belongs to."""
-        from procore_cli.models import Binding
+        from procore_cli.grants import Binding
 
         return Binding(client_id, self.login_origin, self.api_origin)
 

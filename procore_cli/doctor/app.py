@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from procore_cli.doctor.case import PRETEND, Case
 from procore_cli.doctor.check import Check, failed, fine, unchecked, warning
 from procore_cli.errors import MissingCredentialsError, ProcoreLoginError, StorageError
-from procore_cli.models import AppCredentials
+from procore_cli.grants import AppCredentials
 
 _NAME = "credentials"
 _CLOCK = "clock"

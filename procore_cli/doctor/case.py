@@ -20,7 +20,7 @@ from procore_cli.world import trace_settings
 
 if TYPE_CHECKING:
     from procore_cli.client.transport import Transport
-    from procore_cli.storage.tokens import Storage
+    from procore_cli.storage.opening import Storage
 
 # What a demo that cannot be started is called among the faults.
 PRETEND = "pretend Procore"
@@ -81,7 +81,7 @@ def _new_case(
     loaded: InForce, teller: Teller, clock: Callable[[], float], stack: ExitStack, offline: bool
 ) -> Case:
     from procore_cli.client.transport import Transport
-    from procore_cli.storage.tokens import open_storage
+    from procore_cli.storage.opening import open_storage
 
     settings = loaded.settings
     limits = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)

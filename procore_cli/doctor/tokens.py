@@ -14,7 +14,7 @@ from procore_cli.doctor.database_file import has_our_tables
 from procore_cli.errors import BindingError, StorageError
 
 if TYPE_CHECKING:
-    from procore_cli.models import TokenSet
+    from procore_cli.grants import TokenSet
     from procore_cli.storage.entries import Entry, Listed
 
 _NAME = "accounts"

@@ -62,7 +62,7 @@ class Trip:
         return Found([f"proxy {host}", *steps] if self.proxy else steps, silent_family)
 
     def _resolve(self, host: str, port: int) -> list[Address]:
-        from procore_cli.storage.keyring import Limits, OutOfTimeError, call_within
+        from procore_cli.threads import Limits, OutOfTimeError, call_within
 
         limits = Limits(self.timeout_s, self.timeout_s)
         try:

@@ -9,10 +9,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import Account, Binding, StoreName, TokenSet, User, find_shown_end
+from procore_cli.models import Account, StoreName, User, find_shown_end
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.files import (
@@ -23,6 +23,9 @@ from procore_cli.storage.files import (
     ReservingStore,
     Stores,
 )
+
+if TYPE_CHECKING:
+    from procore_cli.grants import TokenSet
 
 EntryKind = Literal["signin", "refresh", "proof"]
 EntryState = Literal["pending", "live", "dead"]
@@ -245,6 +248,9 @@ def read_tokens_text(text: str) -> TokenSet | None:
 
 
 def _read(found: dict[str, Any]) -> TokenSet:
+    # Whoever only looks at the list has no use for it.
+    from procore_cli.grants import Binding, TokenSet
+
     binding = found["binding"]
     return TokenSet(
         _checked(found["access_token"], str),

@@ -20,7 +20,8 @@ from procore_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.storage import accounts, entries
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, Ledger, Loaded

@@ -6,14 +6,12 @@ Refuses to write an entry twice and to use tokens that are not saved; each order
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
-from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli.errors import StorageError
-from procore_cli.models import Account, Me, StoreName, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage import accounts, entries, files
 from procore_cli.storage.accounts import Roster
 from procore_cli.storage.database import Database
@@ -23,8 +21,6 @@ from procore_cli.storage.locks import Locks
 from procore_cli.storage.recovery import Reading, State, read_state, settle, settle_free, tidy
 
 if TYPE_CHECKING:
-    from procore_cli.storage.accounts import KnownApps
-    from procore_cli.storage.files import ClientSecrets, SecretStore
     from procore_cli.storage.refresh import Discard, Exchange
     from procore_cli.threads import Shield
 
@@ -206,104 +202,3 @@ class Vault(Roster):
     def _read_state(self, account: Account) -> State:
         with self._database.reading() as rows:
             return read_state(rows, self.environment, account)
-
-
-Talk = Callable[[str], None]
-
-
-class Storage:
-    """What a command needs of this wing; each part is loaded and made when it is first asked for."""
-
-    def __init__(
-        self,
-        home: Path,
-        environment: str,
-        store: StoreName,
-        path: Path,
-        tell: Talk,
-        warn: Talk,
-        clock: Callable[[], float],
-    ) -> None:
-        """See `open_storage`; `path` is the database."""
-        self.stores: Stores = new_stores(home, tell, warn)
-        self._home = home
-        self._environment = environment
-        self._store: StoreName = store
-        self._database = Database(path, warn, is_ours=path.parent == home.absolute())
-        self._warn = warn
-        self._clock = clock
-
-    @cached_property
-    def roster(self) -> Roster:
-        """Who is known and current: the rows alone."""
-        return Roster(self._database, self._environment)
-
-    @property
-    def database(self) -> Database:
-        """The SQLite file."""
-        return self._database
-
-    @cached_property
-    def locks(self) -> Locks:
-        """The accounts' locks."""
-        from procore_cli.storage.locks import Locks, find_lock_home
-
-        database, home, warn = self._database, self._home, self._warn
-        return Locks(lambda: find_lock_home(database, home, warn), database.path, self._environment, warn)
-
-    @cached_property
-    def vault(self) -> Vault:
-        """The accounts and their tokens."""
-
-        store, environment = self._store, self._environment
-        return Vault(self._database, self.locks, self.stores, store, environment, self._clock, self._warn)
-
-    @cached_property
-    def client_secrets(self) -> ClientSecrets:
-        """The client secrets in the store in force."""
-        from procore_cli.storage.files import ClientSecrets
-
-        return ClientSecrets(self.stores, self._store, self._environment)
-
-    @cached_property
-    def known_apps(self) -> KnownApps:
-        """The apps that somebody has signed in with."""
-        from procore_cli.storage.accounts import KnownApps
-
-        return KnownApps(self._database, self._environment)
-
-
-def open_storage(
-    home: Path,
-    environment: str,
-    store: StoreName,
-    *,
-    tell: Talk,
-    warn: Talk,
-    database: Path | None = None,
-    clock: Callable[[], float] = time.time,
-) -> Storage:
-    """The vault and client secrets of an environment; raises nothing, everything is opened when used.
-
-    `home` is the data folder, `database` another file than `<home>/<environment>.db`; `tell` hears of
-    waiting, `warn` of modes that were tightened and of what could not be deleted; `clock`: seconds, UTC.
-    """
-    own = home / f"{environment}.db"
-    path = (own if database is None else database).absolute()
-    return Storage(home, environment, store, path, tell, warn, clock)
-
-
-def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:
-    """Both stores, each made when it is first asked for."""
-
-    @cache
-    def find_store(name: StoreName, place: str | None = None, /) -> SecretStore:
-        if name == "file":
-            from procore_cli.storage.files import SecretFiles, SecretFilesElsewhere
-
-            return SecretFiles(home, warn) if place is None else SecretFilesElsewhere(Path(place), warn)
-        from procore_cli.storage.keyring import Keyring
-
-        return Keyring(tell)
-
-    return find_store

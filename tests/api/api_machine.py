@@ -12,8 +12,9 @@ from pathlib import Path
 from unittest import mock
 
 from procore_cli import calling, cli
-from procore_cli.models import Binding, Me, TokenSet
-from procore_cli.storage.tokens import open_storage
+from procore_cli.grants import Binding, TokenSet
+from procore_cli.models import Me
+from procore_cli.storage.opening import open_storage
 from tests.api.api_server import ApiServer
 from tests.cli import Machine, Result
 from tests.provider import CLIENT_ID, JOE, Provider

@@ -23,9 +23,8 @@ from procore_cli import __main__, cli, flow, render, world
 from procore_cli.client import oauth, transport
 from procore_cli.commands import refresh, token, whoami
 from procore_cli.config import settings
-from procore_cli.storage import files
+from procore_cli.storage import files, opening
 from procore_cli.storage import keyring as keyrings
-from procore_cli.storage import tokens as opening
 from tests.crowd.turnstile import Turnstile
 
 # Loaded before the fork, so that a hundred imports do not spread the starts over many seconds.

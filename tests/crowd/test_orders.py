@@ -14,7 +14,7 @@ import pytest
 from procore_cli.storage import entries as tokens
 from procore_cli.storage.entries import Entry
 from procore_cli.storage.files import TOKENS_USERNAME, load_text, new_file_name, new_part_service
-from procore_cli.storage.tokens import Storage, open_storage
+from procore_cli.storage.opening import Storage, open_storage
 from tests.cli import Machine, browser, free_port
 from tests.crowd.crowd import Crowd, Ended, Job, SlowProvider, assert_sent_once, sign_up
 

@@ -18,7 +18,7 @@ from procore_cli.doctor import examination
 from procore_cli.doctor.case import Case
 from procore_cli.doctor.check import Check, fine
 from procore_cli.doctor.tokens import mask
-from procore_cli.storage.tokens import open_storage
+from procore_cli.storage.opening import open_storage
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
 from tests.people import JOE, SECOND, People

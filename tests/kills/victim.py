@@ -24,7 +24,8 @@ from procore_cli.client.transport import Transport
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage.database import Rows
 from procore_cli.storage.files import SecretFiles
-from procore_cli.storage.keyring import Keyring, Limits
+from procore_cli.storage.keyring import Keyring
+from procore_cli.threads import Limits
 from tests.kills.steps import reach, watch
 from tests.stub_browser import Browser
 

@@ -15,7 +15,7 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import TokenAnswer
+from procore_cli.grants import TokenAnswer
 
 NOW = 1_700_000_000.9
 FULL = {

@@ -10,7 +10,7 @@ import pytest
 
 from procore_cli.client import oauth as messages
 from procore_cli.errors import ConsentDeniedError, UnexpectedAnswerError
-from procore_cli.models import AppCredentials
+from procore_cli.grants import AppCredentials
 
 STATE = "s" * 32
 REDIRECT_URI = "http://localhost:4567/callback"

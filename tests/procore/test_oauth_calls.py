@@ -20,7 +20,8 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.models import Me, TokenAnswer
+from procore_cli.grants import TokenAnswer
+from procore_cli.models import Me
 from tests.procore import procore_servers as servers
 
 TOKENS = {

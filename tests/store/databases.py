@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError
-from procore_cli.models import Account, Me, StoreName, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.database import Database
 from procore_cli.storage.entries import Ledger, Loaded
-from procore_cli.storage.tokens import Vault, open_storage
+from procore_cli.storage.opening import open_storage
+from procore_cli.storage.tokens import Vault
 from tests.store.store_world import JOE, NOW, new_tokens, run_sql
 
 TUTORIAL = "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"

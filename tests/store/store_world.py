@@ -12,13 +12,15 @@ from pathlib import Path
 
 from procore_cli.config.private_files import Report
 from procore_cli.errors import GrantRefusedError
-from procore_cli.models import Account, Binding, Me, StoreName, TokenAnswer, TokenSet
+from procore_cli.grants import Binding, TokenAnswer, TokenSet
+from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.entries import Entry, Loaded, list_in_state
 from procore_cli.storage.files import SecretFiles, SecretStore
-from procore_cli.storage.keyring import Keyring, Limits, _Worker
+from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.locks import Locks
 from procore_cli.storage.tokens import Vault
+from procore_cli.threads import Limits, _Worker
 from tests import memory_keyring
 
 JOE = Me(11111, "joecontractor@procore.com", "Joe Contractor")

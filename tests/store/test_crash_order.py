@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import RefreshRefusedError
-from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.storage.entries import Loaded
 from tests.store.store_world import JOE, SECOND, Killed, KillSwitch, Procore, World, new_tokens
 

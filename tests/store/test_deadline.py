@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from procore_cli.storage.keyring import Limits, OutOfTimeError, call_within
+from procore_cli.threads import Limits, OutOfTimeError, call_within
 
 SOON = Limits(notice_s=0.02, give_up_s=0.1)
 

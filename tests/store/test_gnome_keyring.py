@@ -13,7 +13,8 @@ import pytest
 from procore_cli.errors import KeyringError
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage.files import PART_CHARS, GivenUpError
-from procore_cli.storage.keyring import Keyring, Limits
+from procore_cli.storage.keyring import Keyring
+from procore_cli.threads import Limits
 from tests.store.gnome_stand import unlock
 from tests.store.store_world import JOE, World, new_tokens
 

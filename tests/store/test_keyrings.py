@@ -17,7 +17,8 @@ from procore_cli.errors import KeyringError
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage import keyring as session_bus
 from procore_cli.storage.files import GivenUpError
-from procore_cli.storage.keyring import Keyring, Limits
+from procore_cli.storage.keyring import Keyring
+from procore_cli.threads import Limits
 from tests.memory_keyring import MemoryKeyring
 
 SERVICE = "procore-login/production/0123abcd/1"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from procore_cli.storage.tokens import open_storage
+from procore_cli.storage.opening import open_storage
 from tests.store.store_world import JOE, NOW, new_tokens, run_sql
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def test_each_store_is_made_once_and_only_when_it_is_asked_for(tmp_path: Path) -
 PROGRAM = """
 import sys
 from pathlib import Path
-from procore_cli.storage.tokens import open_storage
+from procore_cli.storage.opening import open_storage
 from tests.store.store_world import JOE, new_tokens
 
 vault = open_storage(Path(sys.argv[1]), "production", "keyring", tell=print, warn=print).vault

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procore_cli.errors import GrantRefusedError, ProcoreError, StorageError
-from procore_cli.models import Binding, TokenSet
+from procore_cli.grants import Binding, TokenSet
 from procore_cli.storage import accounts as failures
 from procore_cli.storage import entries as tokens
 from procore_cli.storage import files as parts

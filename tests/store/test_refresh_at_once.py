@@ -22,7 +22,8 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.storage import accounts as failures
 from procore_cli.storage.entries import Loaded
 from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, GoneError, new_part_service

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DataFolderError
-from procore_cli.models import TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.storage import entries as tokens
 from tests.store.databases import Home
 from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql

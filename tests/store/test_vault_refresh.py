@@ -21,9 +21,10 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.models import Account
 from procore_cli.storage.entries import Entry, Ledger, Loaded
-from procore_cli.storage.keyring import Limits
+from procore_cli.threads import Limits
 from tests.store.store_world import (
     JOE,
     NOW,
