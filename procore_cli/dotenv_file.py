@@ -24,7 +24,7 @@ CLIENT_SECRET = ("PROCORE_CLIENT_SECRET", "CLIENT_SECRET")
 REDIRECT_URI = ("PROCORE_REDIRECT_URI", "REDIRECT_URI")
 COMPANY = ("PROCORE_COMPANY_ID",)
 # Tokens are never taken, but they lie there all the same.
-_TOKEN = re.compile(r"PROCORE_(?:\w+_)?TOKEN", re.IGNORECASE)
+_TOKEN = re.compile(r"PROCORE_(?:\w+_)?TOKEN|(?<!\w)(?:ACCESS|REFRESH)_TOKEN", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
 
 

@@ -79,10 +79,10 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
                     saved = timed("saving", world.vault.save_signin, tokens, me)
             # 8. The browser goes on to /home, which shows the row.
             timed("answer to the browser", reception.succeed, Home(saved.user, me, environment.name))
+            # 9. The tokens that this account had before are of no use to anybody.
+            timed("end of the former tokens", revocation.revoke_former, world, app, saved, tokens)
     if is_new_app:
         _remember(world, app)
-    # 9. The tokens that this account had before are of no use to anybody.
-    timed("end of the former tokens", revocation.revoke_former, world, app, saved, tokens)
     _say_who_was_current(world, saved)
     return SignedIn(
         access.new_profile(world, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new

@@ -304,16 +304,14 @@ def test_what_a_value_refers_to_is_not_looked_up(machine: Machine, name: str) ->
 
 
 def test_tokens_are_not_taken_and_named_to_be_deleted(machine: Machine) -> None:
-    text = (
-        PLAIN
-        + "PROCORE_REFRESH_TOKEN=shy1\nSLACK_TOKEN=x\nPROCORE_JOES_TOKEN=shy2\nSAME=shy1\nPROCORE_TOKEN=\n"
-    )
+    ours = "PROCORE_REFRESH_TOKEN=shy1\nSLACK_TOKEN=x\nPROCORE_JOES_TOKEN=shy2\n"
+    text = f"{PLAIN}{ours}SAME=shy1\nACCESS_TOKEN=shy3\n"
 
     result, own = bring_in(machine, text, mode=0o644), bring_in(machine, PLAIN)
 
     assert result.code == 0, result.err
     assert (
-        "Delete lines 4, 6 and 7 (PROCORE_REFRESH_TOKEN, PROCORE_JOES_TOKEN, SAME) of .env:"
+        "Delete lines 4, 6, 7 and 8 (PROCORE_REFRESH_TOKEN, PROCORE_JOES_TOKEN, SAME, ACCESS_TOKEN) of .env:"
         " they hold tokens of Procore's; none was taken." in say(result, machine)
     )
     assert "Delete line 2 (CLIENT_SECRET) of .env: it holds the client secret." in say(result, machine)

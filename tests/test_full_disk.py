@@ -59,6 +59,25 @@ def test_new_tokens_have_their_place_before_they_come(
     assert len(list((machine.data / "secrets").iterdir())) == 1
 
 
+def test_a_place_that_is_not_needed_is_given_back(machine: Machine, provider: Provider) -> None:
+    tokens = provider.tokens
+
+    def longer() -> dict[str, Any]:
+        answer = tokens()
+        # A token set of two parts.
+        provider._bearers.add(answer["access_token"] + "x" * 1000)
+        return {**answer, "access_token": answer["access_token"] + "x" * 1000}
+
+    provider.tokens = longer  # type: ignore[method-assign]
+    assert machine.run_here("refresh").code == 0
+    assert len(list((machine.data / "secrets").iterdir())) == 2
+    provider.tokens = tokens  # type: ignore[method-assign]
+
+    assert machine.run_here("refresh").code == 0
+
+    assert len(list((machine.data / "secrets").iterdir())) == 1
+
+
 def test_without_a_place_for_new_tokens_nothing_is_sent(
     machine: Machine, provider: Provider, disk: Disk
 ) -> None:

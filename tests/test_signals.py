@@ -27,6 +27,20 @@ for name in ("SIGINT", "SIGTERM", "SIGHUP"):
     signal.signal(getattr(signal, name), signal.SIG_IGN if ignored else signal.SIG_DFL)
 os.execv(sys.argv[2], sys.argv[2:])
 """
+# The second look at the lock comes only where the first found it taken.
+SAY_AT_LOCK = """
+import sys
+from procore_cli.storage.locks import Locks
+tries, inner = [], Locks._try
+def look(self, lock):
+    tries.append(inner(self, lock))
+    if len(tries) == 1:
+        print("waiting" if not tries[0] else "held", flush=True)
+    return tries[-1]
+Locks._try = look
+from procore_cli.__main__ import main
+main()
+"""
 ENDS = [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)]
 
 
@@ -84,6 +98,22 @@ def sending(
     slow.is_slow = False
 
 
+@contextmanager
+def waiting_at_lock(machine: Machine) -> Iterator[subprocess.Popen[str]]:
+    """A `token` that has found the account's lock taken, and says so once it has tried."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SAY_AT_LOCK, "token"],
+        env=machine.environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    yield process
+    process.communicate(timeout=PATIENCE_S)
+
+
 def assert_kept(machine: Machine, slow: Slow) -> None:
     """The tokens that came last are used, without another request."""
     asked = slow.count("/oauth/token")
@@ -112,11 +142,16 @@ def test_a_signal_during_a_refresh_waits_until_the_new_tokens_are_kept(
 def test_a_signal_during_the_exchange_waits_until_the_sign_in_is_kept(
     machine: Machine, slow: Slow, number: signal.Signals, code: int
 ) -> None:
+    former = last_token(slow)
     with sending(machine, slow, "signin", "--browser", browser("--just-open")) as process:
         process.send_signal(number)
     process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == code
+    # The account's former tokens have ended by then, too.
+    assert former in [
+        request.form.get("token") for request in slow.requests if request.path == "/oauth/revoke"
+    ]
     assert_kept(machine, slow)
 
 
@@ -196,7 +231,12 @@ def test_in_a_python_program_ctrl_c_goes_through_at_once_and_costs_nothing(
     process.send_signal(signal.SIGINT)
     # The program goes on while Procore has not answered yet.
     said = process.stdout.readline()
-    slow.go_on.set()
+    # The lock stays with the thread that sends: nobody else takes its refresh for an interrupted one.
+    with waiting_at_lock(machine) as second:
+        asked = slow.count("/oauth/token")
+        slow.go_on.set()
+        assert second.wait(PATIENCE_S) == 0
+    assert slow.count("/oauth/token") == asked
     _, err = process.communicate(timeout=PATIENCE_S)
     slow.is_slow = False
 

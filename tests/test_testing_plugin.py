@@ -103,8 +103,10 @@ def run_installed(folder: Path, options: tuple[str, ...], environ: dict[str, str
     (folder / "test_theirs.py").write_text("def test_it(procore_demo):\n    assert procore_demo.token\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PROCORE_", "COV"))}
     others = [word for name in ("cacheprovider", "xdist", "randomly", "cov") for word in ("-p", f"no:{name}")]
+    # A folder of its own: in the one for all, another run may be clearing up.
+    own = ("--basetemp", str(folder / "basetemp"))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-W", "error", *others, *options],
+        [sys.executable, "-m", "pytest", "-W", "error", *own, *others, *options],
         cwd=folder,
         env=kept | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTEST_ADDOPTS": "", **environ},
         capture_output=True,

@@ -102,6 +102,46 @@ def test_what_was_sent_for_is_kept_even_if_no_further_thread_is_to_be_had(
     assert refreshes(provider) == 1
 
 
+PROGRAM = """
+import threading
+from procore_cli import StorageError, get_token
+
+start = threading.Thread.start
+def refuse(self):
+    if not self.daemon:
+        raise RuntimeError("can't start new thread")
+    start(self)
+
+threading.Thread.start = refuse
+try:
+    get_token(min_ttl=4)
+except StorageError as error:
+    print(error)
+threading.Thread.start = start
+get_token(min_ttl=4)
+"""
+
+
+def test_in_a_python_program_a_thread_that_is_refused_leaves_the_account_free(
+    machine: Machine, provider: Provider
+) -> None:
+    provider.lifetime_s = 3
+    assert machine.run_here("refresh").code == 0
+    provider.lifetime_s = 5400
+
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=machine.environ(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert done.stdout.startswith("No thread could be started")
+    assert refreshes(provider) == 2
+
+
 @pytest.mark.parametrize("machine", ["file"], indirect=True)
 def test_where_files_hold_the_tokens_a_valid_one_needs_no_thread(machine: Machine) -> None:
     assert run_without_threads(machine, "token").code == 0

@@ -62,6 +62,7 @@ class Guidance:
         """What to do where another user's connection was refused; without a full stop."""
         way = (
             "run the container with docker run -it --user $(id -u) --network host"
+            " -e PROCORE_LOGIN_HOME=/tmp/procore-login"
             if self.place is Place.CONTAINER
             else "run the command as the user whose browser it is"
         )
@@ -89,7 +90,8 @@ class Guidance:
         paste = " Or paste its address here." if self.pastes else ""
         return (
             f"This looks like a container: at the end {self._fails_to_load()}, unless the container uses"
-            " the host's network as the user whose browser it is (docker run --user $(id -u) --network host)"
+            " the host's network as the user whose browser it is (docker run -it"
+            " --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login)"
             f" or an editor forwards port {self.redirect.port}.{paste}"
         )
 

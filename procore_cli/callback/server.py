@@ -303,6 +303,13 @@ class _Server(ThreadingHTTPServer):
             time.sleep(_ACCEPT_PAUSE_S)
             raise
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:
+            # No thread is to be had: then one after the other.
+            self.process_request_thread(request, client_address)
+
     def verify_request(self, request: Any, client_address: Any) -> bool:
         return self.desk.connections.add(request)
 

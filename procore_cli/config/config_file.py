@@ -148,7 +148,7 @@ def unknown_environment(
     near = find_nearest(name, known)
     guess = f"Did you mean {near}? " if near else ""
     return UnknownEnvironmentError(
-        f'There is no environment "{name}" (from {source}).',
+        f'There is no environment "{without_login(name)}" (from {source}).',
         f"{guess}The environments are {', '.join(known)}.",
     )
 

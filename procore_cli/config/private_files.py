@@ -98,7 +98,8 @@ def find_folder(variables: Mapping[str, str]) -> Path | None:
     if chosen:
         return new_path(chosen, "PROCORE_LOGIN_HOME")
     home = variables.get("HOME", "")
-    base = variables.get("XDG_DATA_HOME") or f"{home}/.local/share"
+    # Of "/", which Docker gives somebody without a passwd entry, no "//" is made.
+    base = variables.get("XDG_DATA_HOME") or f"{home.rstrip('/')}/.local/share"
     if sys.platform == "linux" and home.startswith("/") and base.startswith("/"):
         # What platformdirs says of the usual case; loading it takes a tenth of the time of a short command.
         return Path(base, NAME)

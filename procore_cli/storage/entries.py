@@ -335,12 +335,18 @@ class Ledger:
             yield
         except BaseException:
             with suppress(StorageError):
-                files.delete_text(store, self.environment, entry.name, count)
+                store.give_back()
             raise
 
     def write(self, entry: Entry, text: str) -> int:
         """Step 2: write the secret and read it back; returns its number of parts. Raises StorageError."""
-        return files.save_text(self._stores(entry.store), self.environment, entry.name, text)
+        store = self._stores(entry.store)
+        count = files.save_text(store, self.environment, entry.name, text)
+        if isinstance(store, ReservingStore):
+            # What is left there goes with the next save; these tokens are kept.
+            with suppress(StorageError):
+                store.give_back()
+        return count
 
     def read(self, entry: Entry) -> str | None:
         """The secret, or None if it is missing or torn. Raises StorageError, GoneError."""

@@ -57,7 +57,11 @@ class ReservingStore(SecretStore, Protocol):
     """A store whose room may run out between a decision to save and the save."""
 
     def reserve(self, service: str, username: str, size: int) -> None:
-        """Make room for a text of `size` bytes, which the next `save` under the names takes, or `delete`."""
+        """Make room for a text of `size` bytes, which the next `save` under the names takes."""
+        ...
+
+    def give_back(self) -> None:
+        """Nothing more will be saved in the room that was made."""
         ...
 
 
@@ -208,6 +212,11 @@ class SecretFiles:
         """Take `size` bytes of the disk for the next `save` under these names. Raises DataFolderError."""
         path = self._find_path(service, username)
         self._drafts[path] = private_files.new_draft(path, size)
+
+    def give_back(self) -> None:
+        """Delete what `reserve` made and no `save` took. Raises DataFolderError."""
+        while self._drafts:
+            private_files.delete_file(self._drafts.popitem()[1])
 
     def load(self, service: str, username: str) -> str | None:
         """The text that was kept, or None. Raises DataFolderError."""

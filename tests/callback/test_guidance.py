@@ -56,7 +56,7 @@ def test_in_wsl_the_browser_of_windows_finds_its_way_back() -> None:
 def test_in_a_container_the_hosts_network_or_a_paste_helps() -> None:
     told = told_at(Place.CONTAINER)
 
-    assert "docker run --user $(id -u) --network host" in told
+    assert "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login" in told
     assert told.endswith("Or paste its address here.")
     assert "aste" not in told_at(Place.CONTAINER, pastes=False)
 

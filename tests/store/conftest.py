@@ -1,4 +1,4 @@
-"""Machines to run the store wing on: with files, with a keyring in memory, with each in turn."""
+"""Machines to run storage on: with files, with a keyring in memory, with each in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store wing as a command would have it, with what is outside of it replaced: clock, keyring, talk."""
+"""Storage as a command would have it, with what is outside of it replaced: clock, keyring, talk."""
 
 from __future__ import annotations
 
