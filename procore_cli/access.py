@@ -17,7 +17,7 @@ from procore_cli.errors import (
     TokenRefusedError,
     WrongPersonError,
 )
-from procore_cli.models import Account, Profile, User
+from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, seconds_left
 
 if TYPE_CHECKING:
     from procore_cli.grants import TokenAnswer, TokenSet
@@ -187,3 +187,55 @@ def _nobody_is_current(world: World) -> NotSignedInError:
         else ""
     )
     return NotSignedInError(f"Nobody is signed in to {name}.", f"Run {sign_in_command(world)}{otherwise}")
+
+
+def whoami(world: World) -> Profile:
+    """Ask Procore who is signed in, refreshing when needed. Raises NotSignedInError and any other of ours."""
+    if world.settings.access_token:
+        return _whoami_by_variable(world, world.settings.access_token)
+    account, loaded = ask_me(world, find_account(world))
+    return new_profile(world, account, loaded.tokens.expires_at)
+
+
+def whoami_offline(world: World) -> Profile:
+    """Who is signed in, by the database alone. Raises SignInNeededError."""
+    account = find_account(world)
+    return new_profile(world, account, find_shown_end(world, account))
+
+
+def refresh(world: World) -> Profile:
+    """Exchange the refresh token now (RFC 6749, section 6). Raises any of our errors."""
+    account = find_account(world)
+    loaded = renew(world, account, load(world, account))
+    return new_profile(world, account, loaded.tokens.expires_at)
+
+
+def token(world: World, min_ttl_s: int) -> str:
+    """An access token that is valid for `min_ttl_s` seconds, refreshed when needed. Raises any of our errors.
+
+    Where no token of Procore's lives that long, one with half of its life before it will do, with a warning.
+    """
+    if world.settings.access_token:
+        say_token_is_from_elsewhere(world)
+        return world.settings.access_token
+    account = find_account(world)
+    loaded = load_valid(world, account, min_ttl_s)
+    left_s = seconds_left(loaded.tokens, world.clock())
+    wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)
+    if left_s is not None and left_s < wanted_s:
+        world.teller.warn(
+            f"This token is valid for {max(0, left_s)} s, not for {wanted_s} s: no token lives longer."
+        )
+    return loaded.tokens.access_token
+
+
+def _whoami_by_variable(world: World, access_token: str) -> Profile:
+    say_token_is_from_elsewhere(world)
+    try:
+        me = world.api.me(access_token)
+    except TokenRefusedError as error:
+        raise TokenRefusedError(
+            error.message, "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
+        ) from None
+    settings = world.settings
+    return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None)

@@ -34,25 +34,25 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
     Procore id, else the current account. Raises ProcoreLoginError, of which SignInNeededError says that a
     person has to sign in (again).
     """
-    from procore_cli import flow
+    from procore_cli import access
     from procore_cli.logged import TELLER
     from procore_cli.threads import in_own_thread
     from procore_cli.world import open_world
 
     _check_min_ttl(min_ttl)
     with open_world(Asked(env, account, source="env="), TELLER, shield=in_own_thread) as world:
-        return flow.token(world, min_ttl)
+        return access.token(world, min_ttl)
 
 
 def current_user(env: str | None = None, *, account: str | None = None) -> Profile:
     """Who is signed in, as Procore says now (`procore-login whoami`). Arguments and errors as `get_token`."""
-    from procore_cli import flow
+    from procore_cli import access
     from procore_cli.logged import TELLER
     from procore_cli.threads import in_own_thread
     from procore_cli.world import open_world
 
     with open_world(Asked(env, account, source="env="), TELLER, shield=in_own_thread) as world:
-        return flow.whoami(world)
+        return access.whoami(world)
 
 
 class ProcoreAuth:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from procore_cli import access, flow
+from procore_cli import access
 from procore_cli.config.settings import Asked, Settings
 from procore_cli.errors import ConfigurationError
 from procore_cli.models import is_renewal_due
@@ -144,7 +144,7 @@ class Bearers:
     def _fetch(self, refused: str | None) -> Bearer:
         with self._open() as world:
             if world.settings.access_token:
-                return Bearer(flow.token(world, self._min_ttl_s))
+                return Bearer(access.token(world, self._min_ttl_s))
             account = access.find_account(world)
             # From now on it is this one, whichever may become current meanwhile.
             self._pin(account)

@@ -1,4 +1,4 @@
-"""Sign up, sign in, whoami, refresh, token: the order of the steps and nothing else.
+"""Sign up and sign in: the order of the steps and nothing else.
 
 The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sample Application".
 """
@@ -14,12 +14,11 @@ from procore_cli.credentials import find_app
 from procore_cli.errors import (
     AmbiguousAccountError,
     StorageError,
-    TokenRefusedError,
     UnknownAccountError,
     WrongPersonError,
 )
 from procore_cli.interruption import holding_signals
-from procore_cli.models import EXPIRY_MARGIN_S, Account, Me, Profile, seconds_left
+from procore_cli.models import Account, Me, Profile
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import Ways
@@ -87,58 +86,6 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
     return SignedIn(
         access.new_profile(world, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new
     )
-
-
-def whoami(world: World) -> Profile:
-    """Ask Procore who is signed in, refreshing when needed. Raises NotSignedInError and any other of ours."""
-    if world.settings.access_token:
-        return _whoami_by_variable(world, world.settings.access_token)
-    account, loaded = access.ask_me(world, access.find_account(world))
-    return access.new_profile(world, account, loaded.tokens.expires_at)
-
-
-def whoami_offline(world: World) -> Profile:
-    """Who is signed in, by the database alone. Raises SignInNeededError."""
-    account = access.find_account(world)
-    return access.new_profile(world, account, access.find_shown_end(world, account))
-
-
-def refresh(world: World) -> Profile:
-    """Exchange the refresh token now (RFC 6749, section 6). Raises any of our errors."""
-    account = access.find_account(world)
-    loaded = access.renew(world, account, access.load(world, account))
-    return access.new_profile(world, account, loaded.tokens.expires_at)
-
-
-def token(world: World, min_ttl_s: int) -> str:
-    """An access token that is valid for `min_ttl_s` seconds, refreshed when needed. Raises any of our errors.
-
-    Where no token of Procore's lives that long, one with half of its life before it will do, with a warning.
-    """
-    if world.settings.access_token:
-        access.say_token_is_from_elsewhere(world)
-        return world.settings.access_token
-    account = access.find_account(world)
-    loaded = access.load_valid(world, account, min_ttl_s)
-    left_s = seconds_left(loaded.tokens, world.clock())
-    wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)
-    if left_s is not None and left_s < wanted_s:
-        world.teller.warn(
-            f"This token is valid for {max(0, left_s)} s, not for {wanted_s} s: no token lives longer."
-        )
-    return loaded.tokens.access_token
-
-
-def _whoami_by_variable(world: World, access_token: str) -> Profile:
-    access.say_token_is_from_elsewhere(world)
-    try:
-        me = world.api.me(access_token)
-    except TokenRefusedError as error:
-        raise TokenRefusedError(
-            error.message, "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
-        ) from None
-    settings = world.settings
-    return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None)
 
 
 def _token_set(world: World, app: AppCredentials, answer: TokenAnswer) -> TokenSet:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procore_cli import access, flow
+from procore_cli import access
 from procore_cli.config.settings import new_token_digest, without_what_exec_set
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def new_environ(
 ) -> dict[str, str]:
     """The variables of a child that starts now: `environ` with a token valid for `min_ttl_s` seconds.
 
-    `company` goes before the one in force. Raises what `flow.token` raises.
+    `company` goes before the one in force. Raises what `access.token` raises.
     """
     settings = world.settings
     taken_out = ("PROCORE_CLIENT_SECRET", "PROCORE_LOGIN_EXEC")
@@ -66,11 +66,11 @@ def new_environ(
 def _new_token_variables(world: World, min_ttl_s: int) -> dict[str, str]:
     if world.settings.access_token:
         # From elsewhere: whose it is nobody here knows, and the store has no fresher one.
-        return {"PROCORE_ACCESS_TOKEN": flow.token(world, min_ttl_s)}
+        return {"PROCORE_ACCESS_TOKEN": access.token(world, min_ttl_s)}
     who = str(access.find_account(world).user.procore_id)
     # Named, so that token and name are one account's even if another becomes the current one now.
     named = replace(world, settings=replace(world.settings, account=who))
-    token = flow.token(named, min_ttl_s)
+    token = access.token(named, min_ttl_s)
     return {
         "PROCORE_ACCESS_TOKEN": token,
         "PROCORE_LOGIN_ACCOUNT": who,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import flow
+from procore_cli import access
 from procore_cli.config.settings import Asked
 from procore_cli.models import Profile
 from procore_cli.render import Teller
@@ -168,4 +168,4 @@ def test_a_crowd_that_is_refused_at_once_refreshes_once(
 def ask_who() -> Profile:
     """`whoami`, of which many may run in one process."""
     with open_world(Asked(), Teller(io.StringIO())) as world:
-        return flow.whoami(world)
+        return access.whoami(world)

@@ -33,12 +33,12 @@ def command(teller: Teller, environment: str | None, account: str | None, min_tt
 
     It is a secret: whoever has it can act for you until it expires.
     """
-    from procore_cli import flow, tables
+    from procore_cli import access, tables
     from procore_cli.config.settings import Asked
     from procore_cli.world import open_world
 
     with open_world(Asked(environment, account), teller, online=False) as world:
-        token = flow.token(world, min_ttl_s)
+        token = access.token(world, min_ttl_s)
         if world.settings.is_demo:
             teller.say("This token is the pretend Procore's: it works with `demo serve` alone.")
         tables.print_line(token)

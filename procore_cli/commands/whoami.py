@@ -28,11 +28,11 @@ def command(
 
     Asks Procore with a valid token, refreshing it when needed.
     """
-    from procore_cli import flow, tables
+    from procore_cli import access, tables
     from procore_cli.config.settings import Asked
     from procore_cli.world import open_world
 
     asked = Asked(environment, account, heeds_token=not offline)
     with open_world(asked, teller, online=not offline) as world:
-        profile = flow.whoami_offline(world) if offline else flow.whoami(world)
+        profile = access.whoami_offline(world) if offline else access.whoami(world)
         tables.print_profile(profile, as_json=as_json, now=world.clock(), extra={})

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from procore_cli import flow
+from procore_cli import access
 from procore_cli.client.transport import Transport
 from procore_cli.config.settings import Asked
 from procore_cli.errors import ProcoreLoginError
@@ -64,7 +64,7 @@ class Threads:
         def ask(world: World) -> Outcome:
             together.wait()
             try:
-                return 0, flow.token(world, min_ttl_s)
+                return 0, access.token(world, min_ttl_s)
             except ProcoreLoginError as error:
                 return error.exit_code, ""
             finally:
