@@ -34,7 +34,7 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
     Procore id, else the current account. Raises ProcoreLoginError, of which SignInNeededError says that a
     person has to sign in (again).
     """
-    from procore_cli import access
+    from procore_cli.flows import access
     from procore_cli.logged import TELLER
     from procore_cli.threads import in_own_thread
     from procore_cli.world import open_world
@@ -46,7 +46,7 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
 
 def current_user(env: str | None = None, *, account: str | None = None) -> Profile:
     """Who is signed in, as Procore says now (`procore-login whoami`). Arguments and errors as `get_token`."""
-    from procore_cli import access
+    from procore_cli.flows import access
     from procore_cli.logged import TELLER
     from procore_cli.threads import in_own_thread
     from procore_cli.world import open_world

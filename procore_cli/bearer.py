@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from procore_cli import access
 from procore_cli.config.settings import Asked, Settings
 from procore_cli.errors import ConfigurationError
+from procore_cli.flows import access
 from procore_cli.models import is_renewal_due
 from procore_cli.threads import in_own_thread
 from procore_cli.world import open_world

@@ -13,7 +13,6 @@ from unittest import mock
 
 import pytest
 
-from procore_cli import app_setup
 from procore_cli.commands.asking import can_ask
 from procore_cli.config.config_file import Changes, load_config
 from procore_cli.config.settings import Asked, load_settings
@@ -24,6 +23,7 @@ from procore_cli.errors import (
     DataFolderError,
     KeyringError,
 )
+from procore_cli.flows import app_setup
 from procore_cli.render import Teller
 from procore_cli.storage.files import ClientSecrets
 from procore_cli.storage.locks import hold_config
@@ -574,7 +574,7 @@ def test_a_file_that_cannot_be_changed_keeps_its_secret(
     def refuse(*_: object) -> str:
         raise BrokenConfigError("config.toml cannot be changed.", "")
 
-    monkeypatch.setattr("procore_cli.app_removal.new_change", refuse)
+    monkeypatch.setattr("procore_cli.flows.app_setup.new_change", refuse)
     result = machine.run_here("configure", "--remove", "--yes")
 
     assert result.code == 3

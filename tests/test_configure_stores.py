@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from procore_cli import app_setup
 from procore_cli.commands import interview as questions
 from procore_cli.errors import DataFolderError
+from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
 from tests.cli import Machine
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.app_setup import Kept, find_standing
 from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.config.settings import Asked, Settings, load_settings
-from procore_cli.credentials import check_tokens, find_app, fits_login
 from procore_cli.errors import BindingError, MissingCredentialsError
+from procore_cli.flows.app_setup import Kept, find_standing
+from procore_cli.flows.credentials import check_tokens, find_app, fits_login
 from procore_cli.grants import Binding
 from procore_cli.storage.files import ClientSecrets
 from procore_cli.storage.opening import new_stores

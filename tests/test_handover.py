@@ -12,7 +12,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from procore_cli import access, flow, world
+from procore_cli import world
+from procore_cli.flows import access
 from procore_cli.models import Account
 from tests.children import TELL, hand_over, python
 from tests.cli import Machine, command
@@ -315,7 +316,7 @@ def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_on
     }
     with (
         mock.patch.object(access, "find_account", return_value=Mock(user=Mock(procore_id=JOE["id"]))),
-        mock.patch.object(flow, "token", return_value="own-token"),
+        mock.patch.object(access, "token", return_value="own-token"),
     ):
         machine.variables |= demo
         given, _ = hand_over(machine, "--env", "sandbox")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import access
 from procore_cli.config.settings import Asked
+from procore_cli.flows import access
 from procore_cli.models import Profile
 from procore_cli.render import Teller
 from procore_cli.world import open_world

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import running
 from procore_cli.errors import CommandNotRunnableError
+from procore_cli.flows import exec_command as running
 
 USR1_ENDS_IT = "trap 'exit 9' USR1; kill -USR1 $PPID; while :; do sleep 0.05; done"
 

@@ -14,8 +14,8 @@ import pytest
 
 from procore_cli import world
 from procore_cli.config.settings import Asked
+from procore_cli.flows.access import RunToken
 from procore_cli.render import Teller
-from procore_cli.run_token import RunToken
 from tests.cli import Machine, Result, browser
 from tests.provider import JOE, Answer, Provider, Request
 

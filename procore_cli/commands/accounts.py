@@ -12,7 +12,7 @@ from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.errors import ProcoreLoginError
-    from procore_cli.roll import Line
+    from procore_cli.flows.accounts import Line
 
 
 @click.command(
@@ -31,8 +31,9 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
 
     The current account of each is marked with a star.
     """
-    from procore_cli import roll, tables
+    from procore_cli import tables
     from procore_cli.errors import ProcoreLoginError, SignInNeededError
+    from procore_cli.flows import accounts
     from procore_cli.world import find_known_environments
 
     names = [environment] if environment else find_known_environments(teller)
@@ -47,7 +48,7 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
         tables.print_columns(_columns(check), [_cells(line, check) for line in lines])
     elif not check and not troubles:
         teller.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
-    summary = roll.find_summary(lines, environment) if check else None
+    summary = accounts.find_summary(lines, environment) if check else None
     if summary is not None and (isinstance(summary, SignInNeededError) or not troubles):
         raise summary
     if troubles:
@@ -55,12 +56,12 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
 
 
 def _list(teller: Teller, name: str, check: bool, *, with_strangers: bool) -> list[Line] | ProcoreLoginError:
-    from procore_cli import roll
     from procore_cli.config.settings import Asked
     from procore_cli.errors import ProcoreLoginError
+    from procore_cli.flows import accounts
     from procore_cli.world import open_world
 
-    listing = roll.check_lines if check else roll.list_lines
+    listing = accounts.check_lines if check else accounts.list_lines
     try:
         with open_world(Asked(name, heeds_account=False), teller, online=check) as world:
             return listing(world, with_strangers=with_strangers)

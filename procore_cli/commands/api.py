@@ -13,10 +13,10 @@ from procore_cli.errors import CompanyRefusedError, UsageMistakeError
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.calling import Wanted
     from procore_cli.client.fields import Field
     from procore_cli.client.request import Body
     from procore_cli.config.settings import Settings
+    from procore_cli.flows.api_call import Wanted
     from procore_cli.outlet import Outlet
 
 _FIELDS = {"raw_fields": False, "fields": True}
@@ -99,8 +99,8 @@ def command(teller: Teller, /, environment: str | None, account: str | None, **g
     PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
     Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
     """
-    from procore_cli import calling
     from procore_cli.config.settings import Asked
+    from procore_cli.flows import api_call
     from procore_cli.world import open_world
 
     _check(given)
@@ -108,7 +108,7 @@ def command(teller: Teller, /, environment: str | None, account: str | None, **g
         outlet = _new_outlet(teller, given)
         wanted = _read_wanted(world.settings, given)
         try:
-            calling.call(world, wanted, outlet)
+            api_call.call(world, wanted, outlet)
         except CompanyRefusedError as error:
             from procore_cli.commands.companies import show_companies
 
@@ -154,10 +154,10 @@ def _new_outlet(teller: Teller, given: dict[str, Any]) -> Outlet:
 
 
 def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
-    from procore_cli.calling import Wanted
     from procore_cli.client.fields import add_query
     from procore_cli.client.paths import read_url
     from procore_cli.client.request import Call
+    from procore_cli.flows.api_call import Wanted
 
     url = read_url(given["path"], settings.environment)
     fields, body = _read_fields(given), _read_input(given["input_name"])

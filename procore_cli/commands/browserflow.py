@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from procore_cli.callback.receiver import Ways
     from procore_cli.config.settings import Asked
     from procore_cli.errors import MissingCredentialsError
-    from procore_cli.flow import SignedIn
+    from procore_cli.flows.sign_in import SignedIn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,11 +70,11 @@ def run(
 
 
 def _sign_in(asked: Asked, teller: Teller, ways: Ways) -> SignedIn:
-    from procore_cli import flow
+    from procore_cli.flows import sign_in
     from procore_cli.world import open_world
 
     with open_world(asked, teller) as world:
-        return flow.sign_in(world, ways)
+        return sign_in.sign_in(world, ways)
 
 
 def _configure(asked: Asked, teller: Teller, error: MissingCredentialsError) -> None:

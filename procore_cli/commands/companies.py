@@ -68,8 +68,8 @@ def _ask() -> str:
 
 
 def _keep(world: World, company: int) -> None:
-    from procore_cli import app_setup
     from procore_cli.config.config_file import Changes
+    from procore_cli.flows import app_setup
 
     app_setup.save(world.settings, app_setup.Draft(Changes(company=company)), world.teller)
     world.teller.say("Run the command again.")

@@ -17,8 +17,8 @@ from procore_cli.errors import BadUrlError, StorageError, UsageMistakeError
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.app_setup import Draft
     from procore_cli.config.settings import Settings
+    from procore_cli.flows.app_setup import Draft
 
 _UNSET = {
     "client-id": "client_id",
@@ -110,8 +110,8 @@ def command(teller: Teller, /, environment: str | None, **given: Any) -> None:
 
 def configure_now(settings: Settings, teller: Teller) -> None:
     """The interview for the environment in force, saved. Raises as `command`, click.Abort at Ctrl-C."""
-    from procore_cli.app_check import prepare
     from procore_cli.commands.interview import interview
+    from procore_cli.flows.credentials import prepare
 
     # What the check at the end could not do without is found out before anybody types.
     prepare(settings, os.environ)
@@ -163,8 +163,8 @@ def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -
 
 
 def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> None:
-    from procore_cli.app_check import prepare
     from procore_cli.commands.interview import ask_environment, interview
+    from procore_cli.flows.credentials import prepare
 
     if not can_ask():
         name = _load(environment, teller).environment.name
@@ -202,9 +202,9 @@ def _find_offered() -> Settings:
 
 
 def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Draft:
-    from procore_cli.app_setup import Draft
     from procore_cli.commands.typed import read_client_id
     from procore_cli.config.urls import read_redirect_uri
+    from procore_cli.flows.app_setup import Draft
 
     if given["client_id"] is not None:
         read_client_id(given["client_id"])
@@ -232,7 +232,7 @@ def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Dr
 
 def _find_standing(settings: Settings, changes: Changes, teller: Teller) -> str | None:
     """The client secret that a new client id has already; where another id has one, that is told."""
-    from procore_cli import app_setup
+    from procore_cli.flows import app_setup
 
     if changes.client_id is None or settings.is_demo:
         return None
@@ -254,7 +254,7 @@ def _find_standing(settings: Settings, changes: Changes, teller: Teller) -> str 
 
 
 def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool) -> None:
-    from procore_cli import app_setup
+    from procore_cli.flows import app_setup
 
     app_setup.validate(settings, draft)
     if may_check:

@@ -60,16 +60,16 @@ def command(
     It gets PROCORE_ACCESS_TOKEN, PROCORE_API_URL, PROCORE_ENV, PROCORE_LOGIN_ACCOUNT and, if there is one,
     PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
     """
-    from procore_cli import handover, running
     from procore_cli.config.settings import Asked
+    from procore_cli.flows import exec_command
     from procore_cli.world import open_world
 
-    callers = handover.read_callers_environ()
+    callers = exec_command.read_callers_environ()
     with open_world(Asked(environment, account), teller) as world:
-        environ = handover.new_environ(world, callers, min_ttl_s, company)
+        environ = exec_command.new_environ(world, callers, min_ttl_s, company)
         # The embedded Procore lives in this process, and Windows cannot replace one.
         stays = world.settings.own_server or sys.platform == "win32"
-        code = running.run(words, environ) if stays else None
+        code = exec_command.run(words, environ) if stays else None
     if code is None:
-        running.become(words, environ)
-    running.end_like(code)
+        exec_command.become(words, environ)
+    exec_command.end_like(code)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli import dotenv_file as dotenv
-from procore_cli.app_setup import Draft
 from procore_cli.commands.typed import read_client_id, read_company, read_secret
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
+from procore_cli.flows.app_setup import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable

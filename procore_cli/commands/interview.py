@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from procore_cli import app_setup, overrides
-from procore_cli.app_setup import Draft, Kept
 from procore_cli.commands import portal
 from procore_cli.commands.asking import ask, confirm, explain
 from procore_cli.commands.typed import NONE, read_client_id, read_company, read_secret
@@ -22,6 +20,8 @@ from procore_cli.errors import (
     StorageError,
     UsageMistakeError,
 )
+from procore_cli.flows import app_setup
+from procore_cli.flows.app_setup import Draft, Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +197,7 @@ def _new_draft(settings: Settings, known: _Known, client_id: str, secret: str | 
     standing = None if secret else app_setup.find_standing(settings, known.kept, client_id)
     kept = known.kept
     is_own = kept is not None and not kept.is_lent and kept.secret == standing
-    if is_own and overrides.find_store(settings, changes) != settings.store:
+    if is_own and app_setup.find_store(settings, changes) != settings.store:
         return Draft(changes, standing, moves=True, client_id=client_id, source=_TYPED)
     return Draft(changes, secret, standing, client_id=client_id, source=_TYPED)
 

@@ -25,8 +25,9 @@ def command(teller: Teller, environment: str | None, account: str | None, as_jso
 
     The other commands refresh by themselves when they need to.
     """
-    from procore_cli import access, tables
+    from procore_cli import tables
     from procore_cli.config.settings import Asked
+    from procore_cli.flows import access
     from procore_cli.world import open_world
 
     with open_world(Asked(environment, account, heeds_token=False), teller) as world:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from procore_cli.app_removal import check_removable, list_signed_in, remove_app
 from procore_cli.commands.asking import can_ask, confirm
 from procore_cli.errors import UsageMistakeError
+from procore_cli.flows.app_setup import check_removable, list_signed_in, remove_app
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings

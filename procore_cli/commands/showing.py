@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from procore_cli import tables
-from procore_cli.app_setup import find_kept
 from procore_cli.config.environments import PRODUCTION
 from procore_cli.config.settings import without_what_exec_set
 from procore_cli.errors import StorageError
+from procore_cli.flows.app_setup import find_kept
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings

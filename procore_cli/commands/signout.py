@@ -26,8 +26,8 @@ def command(teller: Teller, environment: str | None, account: str | None, everyo
 
     The user's row stays, so that signing in again finds it.
     """
-    from procore_cli import leaving
     from procore_cli.config.settings import Asked
+    from procore_cli.flows import sign_out
     from procore_cli.world import open_world
 
     if everyone and account is not None:
@@ -37,6 +37,6 @@ def command(teller: Teller, environment: str | None, account: str | None, everyo
     asked = Asked(environment, account, heeds_account=not everyone, heeds_token=False)
     with open_world(asked, teller) as world:
         if everyone:
-            leaving.sign_out_all(world)
+            sign_out.sign_out_all(world)
         else:
-            leaving.sign_out(world)
+            sign_out.sign_out(world)

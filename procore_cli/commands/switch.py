@@ -25,10 +25,11 @@ def command(teller: Teller, who: str, environment: str | None, as_json: bool) ->
 
     The other commands use the current account unless --account names another one.
     """
-    from procore_cli import roll, tables
+    from procore_cli import tables
     from procore_cli.config.settings import Asked
+    from procore_cli.flows import accounts
     from procore_cli.world import open_world
 
     with open_world(Asked(environment, heeds_account=False), teller, online=False) as world:
-        profile = roll.switch(world, who)
+        profile = accounts.switch(world, who)
         tables.print_profile(profile, as_json=as_json, now=world.clock(), extra={})

@@ -33,8 +33,9 @@ def command(teller: Teller, environment: str | None, account: str | None, min_tt
 
     It is a secret: whoever has it can act for you until it expires.
     """
-    from procore_cli import access, tables
+    from procore_cli import tables
     from procore_cli.config.settings import Asked
+    from procore_cli.flows import access
     from procore_cli.world import open_world
 
     with open_world(Asked(environment, account), teller, online=False) as world:

@@ -28,8 +28,9 @@ def command(
 
     Asks Procore with a valid token, refreshing it when needed.
     """
-    from procore_cli import access, tables
+    from procore_cli import tables
     from procore_cli.config.settings import Asked
+    from procore_cli.flows import access
     from procore_cli.world import open_world
 
     asked = Asked(environment, account, heeds_token=not offline)

@@ -72,7 +72,7 @@ def check_clock(case: Case) -> Iterator[Check]:
 
 
 def _find_app(case: Case) -> AppCredentials:
-    from procore_cli.credentials import find_app
+    from procore_cli.flows.credentials import find_app
 
     if "keyring" in case.broken and not (case.settings.is_demo or case.settings.client_secret):
         if not case.settings.client_id:

@@ -75,7 +75,7 @@ def _check(case: Case, listed: Listed) -> Check:
 
 
 def _judge(case: Case, name: str, who: str, tokens: TokenSet, issued_at: int) -> Check:
-    from procore_cli.credentials import check_tokens
+    from procore_cli.flows.credentials import check_tokens
     from procore_cli.models import is_renewal_due
     from procore_cli.tables import time_left
 

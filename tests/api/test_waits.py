@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from procore_cli.client.limits import find_wait_s
+from procore_cli.flows.api_call import find_wait_s
 
 NOW = 1_900_000_000.4
 

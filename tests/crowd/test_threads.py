@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from procore_cli import access
 from procore_cli.client.transport import Transport
 from procore_cli.config.settings import Asked
 from procore_cli.errors import ProcoreLoginError
+from procore_cli.flows import access
 from procore_cli.render import Teller
 from procore_cli.world import World, open_world
 from tests.cli import Machine

@@ -12,7 +12,8 @@ from tests.signed_in import refreshes
 # The parent's thread never gets its token, and each lock is held at the moment of the fork.
 PROGRAM = """
 import os, signal, threading, requests
-from procore_cli import ProcoreAuth, access
+from procore_cli import ProcoreAuth
+from procore_cli.flows import access
 
 def call():
     return requests.get(os.environ["PROCORE_API_URL"] + "/x", auth=auth, timeout=20).status_code

@@ -10,14 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from procore_cli import (
-    ConfigurationError,
-    ProcoreAuth,
-    ProcoreError,
-    SignInNeededError,
-    UsageMistakeError,
-    access,
-)
+from procore_cli import ConfigurationError, ProcoreAuth, ProcoreError, SignInNeededError, UsageMistakeError
+from procore_cli.flows import access
 from tests.api_server import ApiServer
 from tests.cli import Machine
 from tests.provider import Answer, Provider

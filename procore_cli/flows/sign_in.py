@@ -9,14 +9,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from procore_cli import access, revocation
-from procore_cli.credentials import find_app
-from procore_cli.errors import (
-    AmbiguousAccountError,
-    StorageError,
-    UnknownAccountError,
-    WrongPersonError,
-)
+from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
+from procore_cli.flows import access
+from procore_cli.flows.credentials import find_app
 from procore_cli.interruption import holding_signals
 from procore_cli.models import Account, Me, Profile
 
@@ -39,9 +34,9 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
 
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
-    from procore_cli.app_check import check_app
     from procore_cli.callback.pending import Home
     from procore_cli.client import oauth
+    from procore_cli.flows.credentials import check_app
 
     settings, timed = world.settings, world.teller.timed
     environment, redirect = settings.environment, settings.redirect_uri
@@ -69,7 +64,7 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
                 exchange = world.oauth.exchange
                 answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)
-                with revocation.ending_unless_kept(world, app, answer):
+                with access.ending_unless_kept(world, app, answer):
                     # 6. Who is it?
                     me = timed("question who it is", world.api.me, answer.access_token)
                     _check_person(world, me)
@@ -79,7 +74,7 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
             # 8. The browser goes on to /home, which shows the row.
             timed("answer to the browser", reception.succeed, Home(saved.user, me, environment.name))
             # 9. The tokens that this account had before are of no use to anybody.
-            timed("end of the former tokens", revocation.revoke_former, world, app, saved, tokens)
+            timed("end of the former tokens", access.revoke_former, world, app, saved, tokens)
     if is_new_app:
         _remember(world, app)
     _say_who_was_current(world, saved)

@@ -5,10 +5,12 @@ Refuses to keep anything because Procore, or the keyring, cannot be reached.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procore_cli import access, revocation
-from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError
+from procore_cli.config import private_files
+from procore_cli.errors import DatabaseError, ProcoreLoginError, SignInNeededError, StorageError
+from procore_cli.flows import access
 from procore_cli.models import Account
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def _sign_out(world: World, account: Account) -> None:
     left = world.vault.sign_out(account)
     try:
         # 2. Procore forgets them, if they are its own and it can be reached.
-        failure = left.unread or revocation.revoke_left(world, left.tokens)
+        failure = left.unread or access.revoke_left(world, left.tokens)
     finally:
         # 3. They are deleted here, revoked or not.
         undeleted = _try_clean(world, account, left)
@@ -93,7 +95,7 @@ def _report(
     who = f"{account.user.label} is signed out of {name}"
     why = failure.message.removeprefix(f"{name}: ") if failure else ""
     unrevoked = f" not revoked, and may still live at Procore. {why}" if failure else ""
-    by_hand = f" {revocation.BY_HAND}" if failure else ""
+    by_hand = f" {access.BY_HAND}" if failure else ""
     if undeleted is not None:
         revoked = unrevoked or " revoked at Procore."
         raise type(undeleted)(
@@ -106,9 +108,7 @@ def _report(
         world.teller.say(f"{who}; Procore had refused its tokens already.")
         return
     if left.tokens is None:
-        world.teller.warn(
-            f"{who}; its tokens were gone already, and could not be revoked. {revocation.BY_HAND}"
-        )
+        world.teller.warn(f"{who}; its tokens were gone already, and could not be revoked. {access.BY_HAND}")
         return
     world.teller.say(f"{who}: the tokens are revoked at Procore and deleted here.")
 
@@ -118,3 +118,56 @@ def _say_who_is_left(world: World) -> None:
     if present and world.vault.find_current() is None:
         labels = access.join_labels(present)
         world.teller.say(f"Still signed in: {labels}. To make one current: {access.switch_command(world)}")
+
+
+# How every SQLite file begins (sqlite.org/fileformat, section 1.3.1).
+_MAGIC = b"SQLite format 3\0"
+
+
+def forget_sign_ins(world: World) -> int:
+    """Delete the tokens and, where the database is the demo's own, its rows; returns how many were signed in.
+
+    A demo's own file that is no database has to go. Raises StorageError for any other trouble.
+    """
+    settings = world.settings
+    is_own = settings.named_database is None
+    if not private_files.may_exist(settings.database):
+        return 0
+    count = 0
+    try:
+        count = _delete_tokens(world)
+        is_clean = not world.vault.has_left()
+    except DatabaseError as error:
+        # One that is in use, or newer than this program, still lists what a keyring holds.
+        if not is_own or _is_database(settings.database):
+            raise
+        world.teller.warn(error.message)
+        is_clean = True
+    if not is_clean:
+        # The list of what is to be deleted stands in the database.
+        world.teller.warn("demo: some tokens could not be deleted yet; a later run tries again.")
+    elif is_own:
+        _delete_database(settings.database)
+    return count
+
+
+def _delete_tokens(world: World) -> int:
+    """Returns how many accounts were signed in."""
+    present = world.vault.list_signed_in()
+    for account in present:
+        world.vault.clean(account, world.vault.sign_out(account).entry)
+    world.vault.clean_free()
+    return len(present)
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return True
+
+
+def _delete_database(path: Path) -> None:
+    for ending in ("", "-journal", "-wal", "-shm"):
+        private_files.delete_file(path.with_name(path.name + ending))

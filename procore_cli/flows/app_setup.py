@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from procore_cli import overrides
-from procore_cli.config.config_file import Changes
+from procore_cli.config.config_file import AppConfig, Changes, load_config, new_change, save_change
 from procore_cli.config.environments import MONTHLY, PRODUCTION
-from procore_cli.credentials import fits_login
+from procore_cli.config.private_files import may_exist
 from procore_cli.errors import (
     ConfigurationError,
     ProcoreError,
@@ -23,12 +22,67 @@ from procore_cli.errors import (
     StorageError,
     UsageMistakeError,
 )
+from procore_cli.flows.credentials import fits_login
 from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
     from procore_cli.render import Teller
     from procore_cli.storage.files import ClientSecrets, StoredSecret
+
+
+# The variables that win over what is kept, by the name of the change.
+_VARIABLES: Mapping[str, str] = {
+    "client_id": "PROCORE_CLIENT_ID",
+    "redirect_uri": "PROCORE_REDIRECT_URI",
+    "company": "PROCORE_COMPANY_ID",
+    "store": "PROCORE_LOGIN_STORE",
+    "default_environment": "PROCORE_ENV",
+}
+
+
+def list_overrides(settings: Settings, draft: Draft, environ: Mapping[str, str]) -> list[str]:
+    """What to warn of: variables that win over what was kept."""
+    from procore_cli.config.settings import without_what_exec_set
+    from procore_cli.config.urls import find_origin
+
+    name = settings.environment.name
+    given = without_what_exec_set(name, {key: value for key, value in environ.items() if value})
+    kept = {key: getattr(draft.changes, key) for key in _VARIABLES}
+    pairs = [(_VARIABLES[key], str(value)) for key, value in kept.items() if value is not None]
+    if draft.secret is not None:
+        pairs.append(("PROCORE_CLIENT_SECRET", draft.secret))
+    winning = [variable for variable, value in pairs if given.get(variable, value) != value]
+    lines = []
+    if winning:
+        names = ", ".join(winning)
+        lines.append(f"{name}: what was saved is not in force while a variable says otherwise: {names}.")
+    if draft.secret is None and _leaves_secret_behind(settings, draft.changes):
+        lines.append(
+            f"{name}: a client secret that was kept before stays in the store {settings.store};"
+            f" give it again: procore-login configure --env {name} --client-secret-stdin"
+        )
+    if draft.secret is not None and given.get("PROCORE_LOGIN_URL"):
+        where = find_origin(settings.environment.login_url)
+        lines.append(
+            f"{name}: the client secret was kept for {where} (PROCORE_LOGIN_URL), and works there alone."
+        )
+    return lines
+
+
+def find_store(settings: Settings, changes: Changes) -> str:
+    """The store that will be in force: a variable wins over what is kept."""
+    if settings.sources["store"] == "PROCORE_LOGIN_STORE":
+        return settings.store
+    if "store" in changes.removed:
+        return "keyring"
+    return changes.store or settings.store
+
+
+def _leaves_secret_behind(settings: Settings, changes: Changes) -> bool:
+    # Not looked for: another store is often chosen because the former one does not answer.
+    is_configured = settings.client_id is not None and not settings.is_demo and not settings.client_secret
+    return is_configured and find_store(settings, changes) != settings.store
 
 
 @dataclass(frozen=True)
@@ -100,8 +154,8 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
 
     Raises RefusedCredentialsError, CaFileError.
     """
-    from procore_cli.app_check import check_app, open_oauth
     from procore_cli.client.oauth import Verdict
+    from procore_cli.flows.credentials import check_app, open_oauth
 
     client_id = draft.changes.client_id or draft.client_id or settings.client_id
     secret = draft.secret or draft.standing
@@ -151,7 +205,7 @@ def save(settings: Settings, draft: Draft, teller: Teller) -> None:
         if draft.moves:
             _forget_moved(settings, teller)
     teller.say(f"Saved for {name}.")
-    for line in overrides.list_overrides(settings, draft, os.environ):
+    for line in list_overrides(settings, draft, os.environ):
         teller.warn(line)
     for line in draft.epilogue:
         teller.say(line)
@@ -177,13 +231,13 @@ def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
 @contextmanager
 def _secret_kept(settings: Settings, draft: Draft, teller: Teller) -> Iterator[None]:
     """The new secret is kept; it is the former one again if what follows fails."""
-    from procore_cli.credentials import save_secret
+    from procore_cli.flows.credentials import save_secret
     from procore_cli.world import new_client_secrets
 
     if draft.secret is None:
         yield
         return
-    secrets = new_client_secrets(settings, overrides.find_store(settings, draft.changes), teller)
+    secrets = new_client_secrets(settings, find_store(settings, draft.changes), teller)
     former = secrets.find()
     try:
         save_secret(settings, secrets, draft.changes.client_id or draft.client_id, draft.secret)
@@ -211,3 +265,66 @@ def _forget_moved(settings: Settings, teller: Teller) -> None:
         new_client_secrets(settings, settings.store, teller).delete()
     except StorageError as error:
         teller.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
+
+
+_KEYS = frozenset({"client_id", "redirect_uri", "company"})
+
+
+def check_removable(settings: Settings) -> None:
+    """Refuse an app that is not the user's. Raises UsageMistakeError."""
+    if settings.is_demo:
+        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
+
+
+def list_signed_in(settings: Settings, teller: Teller) -> list[str]:
+    """What to call those who are signed in; a database that is broken is warned of."""
+    from procore_cli.storage.accounts import list_known_in
+
+    if not may_exist(settings.database):
+        return []
+    try:
+        known = list_known_in(
+            settings.database, settings.environment.name, is_ours=settings.named_database is None
+        )
+    except StorageError as error:
+        teller.warn(f"Who is signed in could not be found out: {error.message}")
+        return []
+    return [listed.account.user.label for listed in known if listed.is_signed_in]
+
+
+def remove_app(settings: Settings, teller: Teller) -> bool:
+    """Remove client secret, client id, redirect URI and company; returns whether there was anything.
+
+    First the secret: without it the rest does no harm. Raises BrokenConfigError, StorageError, BusyError.
+    """
+    from procore_cli.storage.locks import hold_config
+
+    check_removable(settings)
+    if not may_exist(settings.folder):
+        return _delete_secret(settings, "keyring", teller)
+    name = settings.environment.name
+    with hold_config(settings.folder, teller.warn_once):
+        app = load_config(settings.folder, teller.warn_once).app(name)
+        # Found out before anything is gone: a file that cannot be changed.
+        change = new_change(settings.folder, name, Changes(removed=_KEYS))
+        was_kept = [_delete_secret(settings, store, teller) for store in ("keyring", "file")]
+        save_change(settings.folder, change)
+    return any(was_kept) or app != AppConfig()
+
+
+def _delete_secret(settings: Settings, store: str, teller: Teller) -> bool:
+    from procore_cli.world import new_client_secrets
+
+    if store == "file" and not (settings.folder / "secrets").exists():
+        return False
+    try:
+        return new_client_secrets(settings, store, teller).delete()
+    except StorageError as error:
+        if store == settings.store:
+            raise
+        name = settings.environment.name
+        teller.warn(
+            f"{name}: the store {store} could not be looked at, so a client secret may be left there:"
+            f" {error.message}"
+        )
+        return False

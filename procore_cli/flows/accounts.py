@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from procore_cli import access
 from procore_cli.errors import ProcoreLoginError, SignInNeededError
+from procore_cli.flows import access
 from procore_cli.models import Profile
 
 if TYPE_CHECKING:

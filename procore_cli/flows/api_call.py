@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -27,13 +30,103 @@ from procore_cli.errors import (
     RedirectRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.pauses import Pauses, is_a_pause
-from procore_cli.run_token import RunToken
+from procore_cli.flows.access import RunToken
+from procore_cli.render import Teller, is_animated
 
 if TYPE_CHECKING:
     from procore_cli.client.json_pages import Count
     from procore_cli.outlet import Outlet
     from procore_cli.world import World
+
+
+WAIT_STATUSES = frozenset((429, 503))
+# Procore says "now" for a window that ends within the second.
+_SHORTEST_WAIT_S = 1
+_LONGEST_DIGITS = 12
+
+
+def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | None:
+    """Seconds to wait before the call is repeated, at least 1; None where the answer asks for no wait.
+
+    `headers` with names in lower case, `now` in seconds (UTC). Retry-After (RFC 9110, section 10.2.3) comes
+    before X-Rate-Limit-Reset; both are judged by the server's clock where it says what that shows.
+    """
+    if status not in WAIT_STATUSES:
+        return None
+    moment = _find_date(headers.get("date", "")) or now
+    after = headers.get("retry-after", "").strip()
+    wait_s = _find_number(after)
+    if wait_s is None:
+        until = _find_date(after) or _find_number(headers.get("x-rate-limit-reset", "").strip())
+        wait_s = None if until is None else until - moment
+    if wait_s is None:
+        return None
+    # A part of a second more is better than being too early.
+    return max(_SHORTEST_WAIT_S, math.ceil(wait_s))
+
+
+def _find_number(text: str) -> float | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_DIGITS else None
+
+
+def _find_date(text: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+        # "-0000" is UTC without a zone to Python.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+class Pauses:
+    """The pauses of one run: `max_wait_s` is for all those that one call has to make."""
+
+    def __init__(
+        self,
+        teller: Teller,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        max_wait_s: int,
+    ) -> None:
+        self._teller = teller
+        self._clock = clock
+        self._sleep = sleep
+        self._max_wait_s = self._left_s = max_wait_s
+
+    def begin(self) -> None:
+        """Another call: a list of many pages may wait again and again, as its limit begins anew."""
+        self._left_s = self._max_wait_s
+
+    def find_s(self, stream: Stream) -> int | None:
+        """How long to wait before the call is repeated; None where it is not to be."""
+        wait_s = self.find_asked_s(stream)
+        return wait_s if wait_s is not None and wait_s <= self._left_s else None
+
+    def find_asked_s(self, stream: Stream) -> int | None:
+        """How long Procore asks to be left alone, allowed or not."""
+        return find_wait_s(stream.status, stream.headers, self._clock())
+
+    def wait(self, wait_s: int, status: int) -> None:
+        """Wait; a terminal gets a countdown, anything else a line."""
+        self._left_s -= wait_s
+        if not is_animated(self._teller.stream):
+            self._teller.say(f"{_why(status)}: waiting {wait_s} s, as it asks.")
+            self._sleep(wait_s)
+            return
+        for left_s in range(wait_s, 0, -1):
+            self._teller.show_wait(f"{_why(status)}: going on in {left_s} s")
+            self._sleep(1)
+        self._teller.show_wait("")
+
+
+def is_a_pause(status: int) -> bool:
+    """Whether Procore may ask for a pause with this status."""
+    return status in WAIT_STATUSES
+
+
+def _why(status: int) -> str:
+    return "Procore's rate limit is reached (429)" if status == 429 else f"Procore is busy ({status})"
+
 
 _AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) can be sent twice."
 
