@@ -22,7 +22,7 @@ MIB = 1024 * 1024
 # Linux counts a parent's memory as its child's too, so the process asks about itself.
 PROGRAM = """
 import resource, sys
-from procore_cli import cli
+from procore_cli.cli import main as cli
 code = cli.run(sys.argv[1:])
 try:
     with open("/proc/self/status") as status:

@@ -14,9 +14,9 @@ def main() -> None:
     gc.set_threshold(_GARBAGE_THRESHOLD)
     try:
         # Ctrl-C while the program still loads is no reason for a traceback.
-        from procore_cli import cli
+        from procore_cli.cli.main import run
 
-        code = cli.run(sys.argv[1:])
+        code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = INTERRUPTED
     finally:

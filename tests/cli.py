@@ -19,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 import procore_cli.callback.browser as callback_browser
-from procore_cli import cli
+from procore_cli.cli import main as cli
 from tests import stub_browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 

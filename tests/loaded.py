@@ -42,7 +42,7 @@ def write():
     with open(os.environ["TEST_REPORT"], "w") as report:
         report.write(" ".join(sys.modules) + "\\n" + " ".join(started))
 sys.addaudithook(listen)
-from procore_cli import cli
+from procore_cli.cli import main as cli
 try:
     code = cli.run(sys.argv[1:])
 finally:

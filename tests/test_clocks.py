@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli.cli.output import utc
 from procore_cli.flows import exec_command as running
-from procore_cli.tables import utc
 from tests.cli import Machine
 from tests.moments import LIFETIME_S, NOW, YEAR_S, Clock, set_clock
 from tests.provider import Answer, Provider, Request

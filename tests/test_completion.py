@@ -11,8 +11,8 @@ from unittest import mock
 
 import pytest
 
-from procore_cli import cli
-from procore_cli.cli import COMMANDS
+from procore_cli.cli import main as cli
+from procore_cli.cli.main import COMMANDS
 from procore_cli.config.environments import ENVIRONMENTS
 from tests.cli import Machine, Result
 from tests.people import SECOND, THIRD, People

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from procore_cli.commands.asking import can_ask
+from procore_cli.cli.prompts import can_ask
 from procore_cli.config.config_file import Changes, load_config
 from procore_cli.config.settings import Asked, load_settings
 from procore_cli.errors import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli.commands import interview as questions
+from procore_cli.cli.commands import interview as questions
 from procore_cli.errors import DataFolderError
 from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
@@ -21,7 +21,7 @@ def machine(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch)
     machine = Machine(tmp_path / "machine")
     machine.point_at(provider)
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
-    monkeypatch.setattr("procore_cli.commands.configure.can_ask", lambda: True)
+    monkeypatch.setattr("procore_cli.cli.commands.configure.can_ask", lambda: True)
     return machine
 
 
@@ -43,7 +43,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
             assert waiting, f"{label} is asked once too often"
             return waiting.pop(0) or offered or ""
 
-        monkeypatch.setattr("procore_cli.commands.asking._prompt", prompt)
+        monkeypatch.setattr("procore_cli.cli.prompts._prompt", prompt)
         return asked
 
     return prepare

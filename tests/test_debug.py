@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli import __version__
-from procore_cli.cli import COMMANDS
+from procore_cli.cli.main import COMMANDS
 from procore_cli.render import Teller
 from tests.cli import Machine, Result
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider

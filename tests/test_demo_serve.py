@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli import serving
+from procore_cli.cli.commands import demo as serving
 from procore_cli.demo.responses import Conditions
 from procore_cli.render import Teller
 from tests.cli import Machine
@@ -383,7 +383,7 @@ def test_alone_it_shows_its_commands(machine):
 
 def test_showing_help_loads_no_server(machine):
     program = (
-        "import sys; from procore_cli import cli; cli.run(['demo', 'serve', '--help']);"
+        "import sys; from procore_cli.cli import main as cli; cli.run(['demo', 'serve', '--help']);"
         "print(sorted({'sqlite3', 'oauthlib', 'http.server', 'requests'} & set(sys.modules)))"
     )
     environ = {name: value for name, value in machine.environ().items() if "COVERAGE" not in name}

@@ -13,7 +13,7 @@ import pytest
 from procore_cli import __version__
 from procore_cli.callback import pages
 from procore_cli.callback.pending import Failure
-from procore_cli.cli import COMMANDS
+from procore_cli.cli.main import COMMANDS
 from procore_cli.config.environments import ENVIRONMENTS
 from tests import doc_examples, readme_commands
 from tests.cli import Machine, browser

@@ -11,8 +11,8 @@ from unittest import mock
 
 import pytest
 
-from procore_cli import catalogue
-from procore_cli.cli import COMMANDS
+from procore_cli.cli import help as catalogue
+from procore_cli.cli.main import COMMANDS
 from procore_cli.config.environments import ENVIRONMENTS, find_nearest
 from tests.cli import ROOT, Machine
 from tests.people import SECOND, THIRD, People
@@ -251,14 +251,14 @@ def test_help_fits_the_terminal(machine: Machine, arguments: list[str], columns:
 
 def test_help_imports_no_command() -> None:
     program = (
-        "import sys; from procore_cli import cli; cli.run(['--help']);"
+        "import sys; from procore_cli.cli import main as cli; cli.run(['--help']);"
         "print([name for name in sys.modules if name.startswith('procore_cli.')], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True
     )
 
-    assert "procore_cli.catalogue" in done.stderr
+    assert "procore_cli.cli.help" in done.stderr
     for heavy in ("commands", "settings", "greeting", "mistakes", "store", "completing"):
         assert f"procore_cli.{heavy}" not in done.stderr
 

@@ -58,7 +58,7 @@ MAY_START = {"exec": {"os.exec"}, "signup": {"subprocess.Popen"}}
 # Writes what is loaded once the callback has come, and what has not been loaded by then.
 AFTER_CALLBACK = """
 import os, sys
-from procore_cli import cli
+from procore_cli.cli import main as cli
 from procore_cli.callback.receiver import Reception
 wait = Reception.wait
 def wait_and_look(reception):

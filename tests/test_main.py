@@ -15,7 +15,8 @@ from tests.signed_in import sign_in
 
 STOPPED_WHILE_A_DATACLASS_IS_MADE = """
 import signal
-from procore_cli import __main__, cli
+from procore_cli import __main__
+from procore_cli.cli import main as cli
 
 def run(arguments):
     try:

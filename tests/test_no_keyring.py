@@ -187,7 +187,7 @@ def test_a_token_from_elsewhere_is_handed_on_without_network_or_disk(ci: Machine
 
 def test_a_token_from_elsewhere_needs_no_keyring_and_no_database(ci: Machine) -> None:
     script = (
-        "import sys; from procore_cli.cli import run; code = run(['token']); "
+        "import sys; from procore_cli.cli.main import run; code = run(['token']); "
         "print(code, sorted({'keyring', 'sqlite3', 'requests', 'filelock'} & sys.modules.keys()))"
     )
     done = subprocess.run(

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from procore_cli import __version__, errors
-from procore_cli.cli import COMMANDS, group
+from procore_cli.cli.main import COMMANDS, group
 from procore_cli.config import settings
 from tools import generate, man_page, man_text
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from procore_cli import render, tables
+from procore_cli import render
+from procore_cli.cli import output as tables
 from procore_cli.errors import NotSignedInError
 from procore_cli.models import Profile
 

@@ -11,7 +11,10 @@ import click
 import pytest
 from rich.cells import cell_len
 
-from procore_cli import cli, json_view, sinks, tables
+from procore_cli.cli import api_output as json_view
+from procore_cli.cli import api_output as sinks
+from procore_cli.cli import main as cli
+from procore_cli.cli import output as tables
 from procore_cli.errors import NotSignedInError
 from procore_cli.models import Profile
 from procore_cli.render import Teller

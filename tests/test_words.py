@@ -88,7 +88,7 @@ def test_a_text_begins_with_a_capital_or_with_what_is_put_in() -> None:
         if (start := fixed(parts[0])) and start[0].islower() and not start.startswith(_LOWER)
     ]
     # Each of these stands in the middle of another text, or in a line of doctor's.
-    inner = ("doctor/", "flows/sign_out.py", "commands/interview.py")
+    inner = ("cli/doctor/", "flows/sign_out.py", "cli/commands/interview.py")
     assert [line for line in found if not line.startswith(inner)] == []
 
 
@@ -126,7 +126,7 @@ def test_every_error_that_is_made_has_a_hint() -> None:
 
 
 # What others make an error with a hint of; what doctor says of a check that another one spoils.
-HINTS_ELSEWHERE = {"client/responses.py", "doctor/app.py", "commands/importing.py"}
+HINTS_ELSEWHERE = {"client/responses.py", "cli/doctor/app.py", "cli/commands/importing.py"}
 
 
 @pytest.mark.parametrize("message", ["Nobody is signed in.", "/a/sandbox/b.db cannot be used.", "sandboxes."])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from procore_cli.completion_scripts import SCRIPTS
+from procore_cli.cli.completion import SCRIPTS
 from tools.man_page import new_man_page
 
 SHARE: Final = Path(__file__).parent.parent / "share"

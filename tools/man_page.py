@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from procore_cli import __version__
-from procore_cli.cli import group
+from procore_cli.cli.main import group
 from procore_cli.config.environments import ENVIRONMENTS
 from tools import man_text
 

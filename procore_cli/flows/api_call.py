@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from procore_cli.client.paths import find_next
@@ -34,8 +34,9 @@ from procore_cli.flows.access import RunToken
 from procore_cli.render import Teller, is_animated
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from procore_cli.client.json_pages import Count
-    from procore_cli.outlet import Outlet
     from procore_cli.world import World
 
 
@@ -140,8 +141,28 @@ class Wanted:
     max_wait_s: int
 
 
+class Output(Protocol):
+    """Where answers go; as a context it ends what it has begun."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+    def show(self, stream: Stream, count: Count | None = None) -> None:
+        """Write one answer; `count` is told how many items it has, if that is a list."""
+
+    def show_problem(self, stream: Stream) -> bytes:
+        """Write an error's body; returns its beginning."""
+
+    @property
+    def shows_problems(self) -> bool:
+        """Whether an error's body can be read anywhere."""
+
+
 def call(
-    world: World, wanted: Wanted, outlet: Outlet, *, sleep: Callable[[float], None] = time.sleep
+    world: World, wanted: Wanted, outlet: Output, *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Make an API call and hand its answer to `outlet`, page by page where that is wanted.
 
@@ -206,7 +227,7 @@ class _Way:
         self.bearer = bearer
         self._pauses = pauses
 
-    def send(self, call: Call, outlet: Outlet) -> Stream:
+    def send(self, call: Call, outlet: Output) -> Stream:
         """The answer, after as many pauses as are allowed and at most one refresh."""
         is_renewed = False
         self._pauses.begin()
@@ -222,7 +243,7 @@ class _Way:
             stream.close()
             self._pauses.wait(wait_s, stream.status)
 
-    def new_error(self, call: Call, stream: Stream, outlet: Outlet) -> ProcoreLoginError:
+    def new_error(self, call: Call, stream: Stream, outlet: Output) -> ProcoreLoginError:
         """What an error answer means; its body is on its way out first."""
         body = outlet.show_problem(stream)
         name = self.world.settings.environment.name
@@ -253,7 +274,7 @@ class _Way:
         # Another cloud's 401 is not about our token.
         return stream.status == 401 and self.world.api.is_own(stream.url)
 
-    def _renew(self, call: Call, stream: Stream, outlet: Outlet) -> bool:
+    def _renew(self, call: Call, stream: Stream, outlet: Output) -> bool:
         """Whether there is another token to try with; then the answer is done with."""
         try:
             has_another = self.bearer.renew()
@@ -339,7 +360,7 @@ def _digest(url: str) -> bytes:
     return hashlib.blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _hint_of_body(body: bytes, outlet: Outlet) -> str:
+def _hint_of_body(body: bytes, outlet: Output) -> str:
     if not body:
         return "Procore sent nothing beside it; --include shows the headers."
     if not outlet.shows_problems:

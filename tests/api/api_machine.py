@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from procore_cli import cli
+from procore_cli.cli import main as cli
 from procore_cli.flows import api_call as calling
 from procore_cli.grants import Binding, TokenSet
 from procore_cli.models import Me

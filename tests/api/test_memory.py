@@ -14,7 +14,7 @@ LARGEST_MIB = 80
 # What the kernel counts for the parent would count here too, so the process asks about itself.
 PROGRAM = """
 import re, resource, sys
-from procore_cli import cli
+from procore_cli.cli import main as cli
 code = cli.run(sys.argv[1:])
 try:
     kib = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])

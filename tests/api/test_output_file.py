@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from procore_cli.cli.api_file import OutputFile, dying_cleanly
 from procore_cli.errors import OutputError
-from procore_cli.output_file import OutputFile, dying_cleanly
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, pages
 from tests.cli import command

@@ -8,7 +8,8 @@ import re
 import pytest
 from rich.console import Console
 
-from procore_cli import json_view, sinks
+from procore_cli.cli import api_output as json_view
+from procore_cli.cli import api_output as sinks
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, pages
 

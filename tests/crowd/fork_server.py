@@ -19,9 +19,10 @@ from typing import Any
 import filelock
 import requests
 
-from procore_cli import __main__, cli, render, world
+from procore_cli import __main__, render, world
+from procore_cli.cli import main as cli
+from procore_cli.cli.commands import refresh, token, whoami
 from procore_cli.client import oauth, transport
-from procore_cli.commands import refresh, token, whoami
 from procore_cli.config import settings
 from procore_cli.flows import sign_in as flow
 from procore_cli.storage import files, opening

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from procore_cli.doctor import case, hosts
-from procore_cli.doctor.trip import Trip
+from procore_cli.cli.doctor import case, hosts
+from procore_cli.cli.doctor.trip import Trip
 from procore_cli.errors import UnreachableError
 from tests.cli import Machine
 from tests.doctor.report import run_doctor

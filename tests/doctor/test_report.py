@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from procore_cli import tables
-from procore_cli.doctor import examination
-from procore_cli.doctor.case import Case
-from procore_cli.doctor.check import Check, fine
-from procore_cli.doctor.tokens import mask
+from procore_cli.cli import output as tables
+from procore_cli.cli.doctor import examination
+from procore_cli.cli.doctor.case import Case
+from procore_cli.cli.doctor.check import Check, fine
+from procore_cli.cli.doctor.tokens import mask
 from procore_cli.storage.opening import open_storage
 from tests.cli import Machine
 from tests.doctor.report import run_doctor

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from procore_cli import cli, world
+from procore_cli import world
 from procore_cli.callback import browser
+from procore_cli.cli import main as cli
 from procore_cli.client.transport import Transport
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage.database import Rows

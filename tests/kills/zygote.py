@@ -104,7 +104,7 @@ def redirect(streams: dict[str, int]) -> None:
 
 
 def run_command(order: dict[str, Any], steps_to: int) -> int:
-    from procore_cli import cli
+    from procore_cli.cli import main as cli
     from tests.kills import steps, victim
 
     limits = order.get("limits")

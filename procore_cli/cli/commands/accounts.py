@@ -1,0 +1,118 @@
+"""`procore-login accounts`: who is signed in, in every environment; refuses to open a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from procore_cli.cli import options
+from procore_cli.cli.help import ExplainedCommand
+from procore_cli.render import Teller
+
+if TYPE_CHECKING:
+    from procore_cli.errors import ProcoreLoginError
+    from procore_cli.flows.accounts import Line
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_DB"),
+    codes={"4": "with --check: somebody has to sign in (again)"},
+    epilog="Example: procore-login accounts --check, as a monitoring job would",
+)
+@options.environment
+@click.option("--check", is_flag=True, help="Ask Procore about each; exit 4 if somebody has to sign in.")
+@options.as_json
+@options.debug
+@click.pass_obj
+def command(teller: Teller, environment: str | None, check: bool, as_json: bool) -> None:
+    """List who is signed in, in every environment unless --env names one.
+
+    The current account of each is marked with a star.
+    """
+    from procore_cli.cli import output
+    from procore_cli.errors import ProcoreLoginError, SignInNeededError
+    from procore_cli.flows import accounts
+    from procore_cli.world import find_known_environments
+
+    names = [environment] if environment else find_known_environments(teller)
+    # Rows that no environment remembers are listed once.
+    found = [_list(teller, name, check, with_strangers=name == names[0]) for name in names]
+    lines = [line for lines in found if isinstance(lines, list) for line in lines]
+    troubles = [trouble for trouble in found if isinstance(trouble, ProcoreLoginError)]
+    teller.environment = environment or ""
+    if as_json:
+        output.print_json({"accounts": [_json(line, check) for line in lines]})
+    elif lines:
+        output.print_columns(_columns(check), [_cells(line, check) for line in lines])
+    elif not check and not troubles:
+        teller.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
+    summary = accounts.find_summary(lines, environment) if check else None
+    if summary is not None and (isinstance(summary, SignInNeededError) or not troubles):
+        raise summary
+    if troubles:
+        raise troubles[0]
+
+
+def _list(teller: Teller, name: str, check: bool, *, with_strangers: bool) -> list[Line] | ProcoreLoginError:
+    from procore_cli.config.settings import Asked
+    from procore_cli.errors import ProcoreLoginError
+    from procore_cli.flows import accounts
+    from procore_cli.world import open_world
+
+    listing = accounts.check_lines if check else accounts.list_lines
+    try:
+        with open_world(Asked(name, heeds_account=False), teller, online=check) as world:
+            return listing(world, with_strangers=with_strangers)
+    except ProcoreLoginError as error:
+        # What is wrong with one environment must not hide the others.
+        if error.exit_code in (2, 3):
+            raise
+        teller.warn(f"{name}: {error.message}")
+        return error
+
+
+def _json(line: Line, check: bool) -> dict[str, Any]:
+    from procore_cli.cli import output
+
+    checked = {"check": _verdict(line), "problem": line.problem and line.problem.message} if check else {}
+    return {
+        **output.profile_json(line.profile),
+        "current": line.is_current,
+        "signed_in": line.is_signed_in,
+        **checked,
+    }
+
+
+def _columns(check: bool) -> list[str]:
+    return ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
+
+
+def _cells(line: Line, check: bool) -> list[str]:
+    profile = line.profile
+    return [
+        profile.environment,
+        "*" if line.is_current else "",
+        profile.email or "-",
+        str(profile.procore_id),
+        profile.name or "-",
+        _time_left(line),
+        *([_verdict(line)] if check else []),
+    ]
+
+
+def _time_left(line: Line) -> str:
+    from procore_cli.cli import output
+
+    if line.is_signed_in:
+        return output.time_left(line.profile.expires_at, line.seen_at)
+    return "refused" if line.is_refused else "signed out"
+
+
+def _verdict(line: Line) -> str:
+    if line.needs_a_person:
+        return "sign in again"
+    if line.problem is not None:
+        return "failed"
+    return "ok" if line.is_signed_in else "signed out"

@@ -1,0 +1,217 @@
+"""`procore-login api`: a call to Procore's API with the account's token; refuses to open a browser."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from procore_cli.cli import options
+from procore_cli.cli.help import ExplainedCommand
+from procore_cli.errors import CompanyRefusedError, UsageMistakeError
+from procore_cli.render import Teller
+
+if TYPE_CHECKING:
+    from procore_cli.cli.api_output import Outlet
+    from procore_cli.client.fields import Field
+    from procore_cli.client.request import Body
+    from procore_cli.config.settings import Settings
+    from procore_cli.flows.api_call import Wanted
+
+
+_FIELDS = {"raw_fields": False, "fields": True}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class ApiCommand(ExplainedCommand):
+    """A command that knows in which order its fields were typed, which lists of objects depend on."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line. Raises click.UsageError."""
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta[__name__] = [option.name for option in order if option.name in _FIELDS]
+        return super().parse_args(ctx, args)
+
+
+@click.command(
+    cls=ApiCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID", "PROCORE_ACCESS_TOKEN"),
+    codes={"4": "somebody has to sign in (again)", "5": "Procore answered with an error, or was not reached"},
+    epilog="Example: procore-login api companies/123/projects --company 123 --paginate --jsonl",
+)
+@click.argument("path", shell_complete=options.complete_words("me", "companies"))
+@click.option(
+    "-X",
+    "--method",
+    type=click.Choice(_METHODS, case_sensitive=False),
+    metavar="METHOD",
+    shell_complete=options.complete_words(*_METHODS),
+    help="Another than GET, or POST with a body.",
+)
+@click.option(
+    "-f", "--raw-field", "raw_fields", multiple=True, metavar="KEY=VALUE", help="A field that is text."
+)
+@click.option(
+    "-F",
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field that may be a number, true, false, null, or @FILE (@- is standard input).",
+)
+@click.option(
+    "--input",
+    "input_name",
+    metavar="FILE",
+    shell_complete=options.complete_file,
+    help="The body: a file, or - for standard input.",
+)
+@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Another header.")
+@click.option("--company", type=click.IntRange(min=1), metavar="ID", help="The company that the call is for.")
+@click.option("--paginate", is_flag=True, help="Go on to the next page until there is none.")
+@click.option("--slurp", is_flag=True, help="With --paginate: one JSON array of all pages.")
+@click.option("--jsonl", is_flag=True, help="One item a line, of a list or of the list in `data`.")
+@click.option("-i", "--include", is_flag=True, help="Show the status line and the headers first.")
+@click.option("--silent", is_flag=True, help="Print no body.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    shell_complete=options.complete_file,
+    help="Save the body in a file, once it is there whole.",
+)
+@click.option(
+    "--max-wait",
+    "max_wait_s",
+    type=click.IntRange(min=0, max=86400),
+    default=60,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long to wait at most, for one call, when Procore asks for pauses.",
+)
+@options.environment
+@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.debug
+@click.pass_obj
+def command(teller: Teller, /, environment: str | None, account: str | None, **given: Any) -> None:
+    """Call Procore's API and print what it answers.
+
+    PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
+    Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
+    """
+    from procore_cli.config.settings import Asked
+    from procore_cli.flows import api_call
+    from procore_cli.world import open_world
+
+    _check(given)
+    with open_world(Asked(environment, account), teller) as world:
+        outlet = _new_outlet(teller, given)
+        wanted = _read_wanted(world.settings, given)
+        try:
+            api_call.call(world, wanted, outlet)
+        except CompanyRefusedError as error:
+            from procore_cli.cli.commands.companies import show_companies
+
+            show_companies(world, error)
+            raise
+
+
+def _check(given: dict[str, Any]) -> None:
+    """What contradicts itself is found before anything is read or sent."""
+    contradictions = {
+        "--slurp needs --paginate": given["slurp"] and not given["paginate"],
+        "--slurp and --jsonl contradict each other": given["slurp"] and given["jsonl"],
+        "--slurp and --include contradict each other": given["slurp"] and given["include"],
+        "--silent and --output contradict each other": given["silent"] and given["output"],
+        "--silent and --jsonl contradict each other": given["silent"] and given["jsonl"],
+        "--silent and --slurp contradict each other": given["silent"] and given["slurp"],
+        "Only one of --input and -F can read standard input": _count_stdin(given) > 1,
+    }
+    for what, is_so in contradictions.items():
+        if is_so:
+            raise UsageMistakeError(f"{what}.", "See procore-login api --help.")
+
+
+def _count_stdin(given: dict[str, Any]) -> int:
+    names = [given["input_name"], *(_file_of(text) for text in given["fields"])]
+    return names.count("-")
+
+
+def _file_of(field: str) -> str:
+    value = field.partition("=")[2]
+    return value[1:] if value.startswith("@") else ""
+
+
+def _new_outlet(teller: Teller, given: dict[str, Any]) -> Outlet:
+    from procore_cli.cli.api_output import Form, Gauge, Outlet
+
+    forms = {"slurp": Form.SLURP, "jsonl": Form.JSONL, "silent": Form.SILENT}
+    form = next((form for name, form in forms.items() if given[name]), Form.WHOLE)
+    output = None if given["output"] == "-" else given["output"]
+    gauge = Gauge(teller, counts_pages=given["paginate"])
+    return Outlet(gauge, form, include=given["include"], output=output)
+
+
+def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
+    from procore_cli.client.fields import add_query
+    from procore_cli.client.paths import read_url
+    from procore_cli.client.request import Call
+    from procore_cli.flows.api_call import Wanted
+
+    url = read_url(given["path"], settings.environment)
+    fields, body = _read_fields(given), _read_input(given["input_name"])
+    method = given["method"] or ("POST" if fields or body is not None else "GET")
+    if given["paginate"] and method != "GET":
+        raise UsageMistakeError("--paginate follows the pages of a GET alone.", "Use -X GET.")
+    if fields and (body is not None or method in ("GET", "HEAD")):
+        url = add_query(url, fields)
+    elif fields:
+        body = _new_object(fields)
+    call = Call(method, url, _read_headers(given, settings, body), body)
+    return Wanted(call, given["paginate"], given["max_wait_s"])
+
+
+def _read_fields(given: dict[str, Any]) -> list[Field]:
+    from procore_cli.client.fields import read_field
+    from procore_cli.client.request import read_text
+
+    def read_file(name: str) -> str:
+        return read_text(name, _find_stdin())
+
+    texts = {name: iter(given[name]) for name in _FIELDS}
+    order = click.get_current_context().meta[__name__]
+    return [read_field(next(texts[name]), typed=_FIELDS[name], read_file=read_file) for name in order]
+
+
+def _read_input(name: str | None) -> Body | None:
+    from procore_cli.client.request import read_body
+
+    return None if name is None else read_body(name, _find_stdin())
+
+
+def _find_stdin() -> BinaryIO | None:
+    return None if sys.stdin is None else sys.stdin.buffer
+
+
+def _new_object(fields: list[Field]) -> Body:
+    from procore_cli.client.fields import new_object
+    from procore_cli.client.request import Bytes
+
+    return Bytes(new_object(fields))
+
+
+def _read_headers(given: dict[str, Any], settings: Settings, body: Body | None) -> dict[str, str]:
+    from procore_cli.client.request import read_header
+    from procore_cli.config.environments import COMPANY_HEADER
+
+    company = given["company"] or settings.company
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if company is not None:
+        headers[COMPANY_HEADER] = str(company)
+    for name, value in map(read_header, given["headers"]):
+        former = next((known for known in headers if known.lower() == name.lower()), None)
+        if former is not None:
+            del headers[former]
+        headers[name] = value
+    return headers

@@ -1,0 +1,271 @@
+"""`procore-login demo serve` and `demo reset`: the embedded Procore; refuses to touch another environment."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from procore_cli.cli import options
+from procore_cli.render import Teller
+
+if TYPE_CHECKING:
+    from procore_cli.config.settings import Asked
+    from procore_cli.demo.exchange import RecordedCall
+    from procore_cli.demo.responses import Conditions
+    from procore_cli.demo.seed import Seed
+    from procore_cli.demo.server import DemoServer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: over which data folder, with what in it, how it behaves; `is_quiet` lists no requests."""
+
+    folder: Path
+    seed: Seed | None
+    conditions: Conditions
+    is_quiet: bool
+
+
+@contextmanager
+def running(plan: Plan, ports: Sequence[int], teller: Teller) -> Iterator[DemoServer]:
+    """A server at the first of the ports that is to be had. Raises PortTakenError, StorageError."""
+    server = _start(plan, ports, teller)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def print_variables(url: str, *, as_json: bool) -> None:
+    """What another terminal has to set, on stdout, at once."""
+    from procore_cli.cli import output
+
+    variables = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
+    if as_json:
+        output.print_json(variables)
+    else:
+        word = "set" if sys.platform == "win32" else "export"
+        for name, value in variables.items():
+            output.print_line(f"{word} {name}={value}")
+    # Whoever reads a pipe waits for them.
+    sys.stdout.flush()
+
+
+def explain(url: str, teller: Teller) -> None:
+    """What to do next."""
+    teller.say(f"The pretend Procore (demo) runs at {url}. Ctrl-C ends it.")
+    teller.say("Set these variables in another terminal; then, for example: procore-login signup")
+    teller.say(f"A token without a browser: curl -X POST {url}/demo/tokens")
+    teller.say(f"What was called: curl {url}/demo/calls")
+
+
+def wait_for_ever() -> None:
+    """Until a signal."""
+    import time
+
+    while True:
+        time.sleep(3600)
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM: what was asked for is done."""
+
+
+@contextmanager
+def ending_with_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block, and is no failure."""
+    import signal
+
+    def end(*_: object) -> None:
+        raise _TerminatedError
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _TerminatedError:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _start(plan: Plan, ports: Sequence[int], teller: Teller) -> DemoServer:
+    import time
+
+    from procore_cli.demo.exchange import Calls
+    from procore_cli.demo.server import DemoServer
+    from procore_cli.errors import PortTakenError
+
+    calls = Calls() if plan.is_quiet else Calls(_new_log(teller))
+    server = DemoServer(
+        plan.folder,
+        time.time,
+        teller.warn_once,
+        ports[0],
+        seed=plan.seed,
+        conditions=plan.conditions,
+        calls=calls,
+    )
+    try:
+        server.start()
+    except PortTakenError:
+        if len(ports) == 1:
+            raise
+        teller.say(f"Port {ports[0]} is taken: another one is used.")
+        return _start(plan, ports[1:], teller)
+    return server
+
+
+def _new_log(teller: Teller) -> Callable[[RecordedCall], None]:
+    import time
+
+    def log(call: RecordedCall) -> None:
+        status = "dropped" if call.status is None else str(call.status)
+        where = "" if call.company is None else f" (company {call.company})"
+        teller.say(f"{time.strftime('%H:%M:%S')} {status} {call.method} {call.path}{where}")
+
+    return log
+
+
+# The same from run to run where it is free, so that the variables of another terminal stay right.
+USUAL_PORT = 4568
+
+
+@click.group(
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: procore-login demo serve",
+)
+@options.debug
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Run a pretend Procore to test against, or forget its state."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@command.command(
+    short_help="Run the pretend Procore until Ctrl-C.",
+    epilog="Example: procore-login demo serve --rate-limit 20/10s --fail /rest/v1.0/projects=503:2",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    help=f"The port on 127.0.0.1; 0 is any free one. [default: {USUAL_PORT}, else any free one]",
+)
+@click.option(
+    "--seed",
+    metavar="FILE",
+    shell_complete=options.complete_file,
+    help="JSON with users, companies and projects to begin with.",
+)
+@click.option(
+    "--expires-in",
+    "lifetime_s",
+    type=click.IntRange(1, 10**9),
+    metavar="SECONDS",
+    help="How long access tokens live. [default: 5400]",
+)
+@click.option(
+    "--rate-limit",
+    "limits",
+    multiple=True,
+    metavar="N[/TIME]",
+    help="Allow N calls of the API an hour, or for example 20/10s; may be repeated.",
+)
+@click.option(
+    "--fail",
+    "faults",
+    multiple=True,
+    metavar="PATH=STATUS[:COUNT]",
+    help="Answer a path with 400 to 599, or drop the connection (drop); may be repeated.",
+)
+@click.option(
+    "--latency",
+    "latencies",
+    multiple=True,
+    metavar="[PATH=]SECONDS",
+    help="Answer late, everywhere or at a path; may be repeated.",
+)
+@click.option("--quiet", is_flag=True, help="Do not list the requests.")
+@options.as_json
+@options.debug
+@click.pass_obj
+def serve(
+    teller: Teller, /, port: int | None, seed: str | None, quiet: bool, as_json: bool, **behaviour: Any
+) -> None:
+    """Run the pretend Procore until Ctrl-C, and print the variables to set.
+
+    PATH may begin with a method and a space, and end with *. Requests are listed on stderr.
+    """
+    import os
+    from pathlib import Path
+
+    from procore_cli.config.settings import load_settings
+    from procore_cli.demo.seed import load_seed
+
+    plan = Plan(
+        load_settings(_asked(), os.environ, teller.warn_once).folder,
+        load_seed(Path(seed)) if seed else None,
+        _read_conditions(**behaviour),
+        is_quiet=quiet,
+    )
+    ports = (USUAL_PORT, 0) if port is None else (port,)
+    with ending_with_sigterm(), running(plan, ports, teller) as server:
+        print_variables(server.url, as_json=as_json)
+        explain(server.url, teller)
+        wait_for_ever()
+
+
+@command.command(
+    short_help="Forget its state and the demo's sign-ins.", epilog="Example: procore-login demo reset"
+)
+@options.debug
+@click.pass_obj
+def reset(teller: Teller) -> None:
+    """Forget the demo: its sign-ins here, and the pretend Procore's users, projects and tokens.
+
+    No other environment is touched.
+    """
+    from procore_cli.demo import state
+    from procore_cli.flows.sign_out import forget_sign_ins
+    from procore_cli.world import open_world
+
+    with open_world(_asked(), teller, online=False) as world:
+        count = forget_sign_ins(world)
+        had_state = state.forget(world.settings.folder, teller.warn_once)
+    if count:
+        teller.say(f"demo: forgot {count} signed-in account{'s' if count > 1 else ''}.")
+    if had_state:
+        teller.say("demo: forgot the pretend Procore's users, companies, projects and tokens.")
+    if not count and not had_state:
+        teller.say("demo: there was nothing to forget.")
+
+
+def _asked() -> Asked:
+    from procore_cli.config.settings import Asked
+
+    return Asked("demo", heeds_account=False, heeds_token=False)
+
+
+def _read_conditions(
+    lifetime_s: int | None, limits: tuple[str, ...], faults: tuple[str, ...], latencies: tuple[str, ...]
+) -> Conditions:
+    import time
+
+    from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
+    from procore_cli.demo.responses import Conditions, read_fault, read_latency, read_limit
+
+    return Conditions(
+        time.time,
+        lifetime_s=lifetime_s or DEMO_TOKEN_LIFETIME_S,
+        faults=map(read_fault, faults),
+        latencies=map(read_latency, latencies),
+        limits=map(read_limit, limits),
+    )

@@ -1,0 +1,75 @@
+"""`procore-login exec`: a command with an access token in its environment; refuses to open a browser."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from procore_cli.cli import options
+from procore_cli.cli.help import ExplainedCommand
+from procore_cli.render import Teller
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID", "PROCORE_ACCESS_TOKEN"),
+    codes={"126": "COMMAND cannot be started", "127": "COMMAND does not exist"},
+    # What follows the command's name is the command's, options too.
+    context_settings={"allow_interspersed_args": False},
+    options_metavar="[OPTIONS] [--]",
+    epilog="Example: procore-login exec --env sandbox -- python3 sync.py --all",
+)
+@options.environment
+@options.account("Another account than the current one: its e-mail or Procore id.")
+@click.option(
+    "--company",
+    type=click.IntRange(min=1),
+    metavar="ID",
+    help="The company for PROCORE_COMPANY_ID, instead of the configured one.",
+)
+@click.option(
+    "--min-ttl",
+    "min_ttl_s",
+    type=click.IntRange(min=0),
+    default=900,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long the token must be valid at least.",
+)
+@options.debug
+@click.argument(
+    "words",
+    metavar="COMMAND...",
+    nargs=-1,
+    required=True,
+    type=click.UNPROCESSED,
+    shell_complete=options.complete_file,
+)
+@click.pass_obj
+def command(
+    teller: Teller,
+    environment: str | None,
+    account: str | None,
+    company: int | None,
+    min_ttl_s: int,
+    words: tuple[str, ...],
+) -> None:
+    """Run a command with a valid access token in its environment.
+
+    It gets PROCORE_ACCESS_TOKEN, PROCORE_API_URL, PROCORE_ENV, PROCORE_LOGIN_ACCOUNT and, if there is one,
+    PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
+    """
+    from procore_cli.config.settings import Asked
+    from procore_cli.flows import exec_command
+    from procore_cli.world import open_world
+
+    callers = exec_command.read_callers_environ()
+    with open_world(Asked(environment, account), teller) as world:
+        environ = exec_command.new_environ(world, callers, min_ttl_s, company)
+        # The embedded Procore lives in this process, and Windows cannot replace one.
+        stays = world.settings.own_server or sys.platform == "win32"
+        code = exec_command.run(words, environ) if stays else None
+    if code is None:
+        exec_command.become(words, environ)
+    exec_command.end_like(code)

@@ -1,0 +1,175 @@
+"""The data folder and what lies in it: whose, how open, and whether there is room; changes no mode."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import stat
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from procore_cli.cli.doctor.case import Case
+from procore_cli.cli.doctor.check import Check, failed, fine, warning
+from procore_cli.cli.doctor.in_force import DATA_FOLDER
+from procore_cli.config.config_file import CONFIG_NAME
+from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.private_files import (
+    FILE_MODE,
+    FOLDER_MODE,
+    is_foreign,
+    keeps_modes,
+    may_exist,
+    new_modeless_error,
+    new_modeless_warning,
+    new_owner_error,
+)
+from procore_cli.errors import DataFolderError
+
+_TOO_OPEN = 0o077
+_LEAST_FREE = 256 * 1024
+# So many are named; one command mends them all.
+_MOST_NAMED = 3
+# What our commands look for in the folder, beside the databases.
+_OURS = (CONFIG_NAME, "secrets", "locks", "demo")
+_MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
+
+
+def check_folder(case: Case) -> Iterator[Check]:
+    """Owner, mode, room, and each file below the folder."""
+    folder = case.settings.folder
+    if DATA_FOLDER in case.in_force.faults:
+        case.broken.add("data folder")
+        yield failed("data folder", case.in_force.faults[DATA_FOLDER])
+        return
+    if not os.path.lexists(folder):
+        yield _check_missing(case, folder)
+        return
+    wrong = _find_wrong(case, folder)
+    if wrong:
+        case.broken.add("data folder")
+        yield failed("data folder", wrong)
+        return
+    open_ones = list(_list_open(folder)) if os.name != "nt" else []
+    if open_ones and not keeps_modes(folder):
+        yield _new_modeless(case, folder, open_ones[0][1])
+    elif open_ones:
+        yield _new_open(folder, open_ones)
+    else:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        yield fine("data folder", f"{folder} is yours alone (mode 0{mode:o})")
+    strange = [path for path, status in _walk(folder) if _is_strange(case, path, status)]
+    if strange:
+        yield _new_strange(strange)
+
+
+def _check_missing(case: Case, folder: Path) -> Check:
+    parent = next((p for p in folder.parents if may_exist(p)), folder.parent)
+    if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
+        return fine("data folder", f"{folder} is not there yet; it is made when it is needed")
+    case.broken.add("data folder")
+    why = f"{folder} cannot be made: {parent} cannot be written"
+    hint = "Let PROCORE_LOGIN_HOME name a folder that you may write."
+    return failed("data folder", DataFolderError(f"{why}.", hint))
+
+
+def _find_wrong(case: Case, folder: Path) -> DataFolderError | None:
+    """The first thing that no command could mend by itself."""
+    try:
+        # The data folder itself may be a link of the user's.
+        if not stat.S_ISDIR(folder.stat().st_mode):
+            return _new_error(folder, "it is not a folder", f"Remove it, or {_MOVE}.")
+        # One by one: what belongs to somebody else may not let us look into it.
+        for path, status in chain([(folder, folder.stat())], _walk(folder)):
+            wrong = None if _is_strange(case, path, status) else _find_wrong_one(path, status, folder)
+            if wrong:
+                return wrong
+        return _find_lack(folder)
+    except OSError as error:
+        return _new_error(folder, error.strerror or type(error).__name__, f"Make it readable, or {_MOVE}.")
+
+
+def _find_wrong_one(path: Path, status: os.stat_result, folder: Path) -> DataFolderError | None:
+    if stat.S_ISLNK(status.st_mode):
+        return _new_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return _new_error(path, "it is neither a file nor a folder", f"Remove it, or {_MOVE}.")
+    return new_owner_error(path, status.st_uid, folder) if is_foreign(status) else None
+
+
+def _is_strange(case: Case, path: Path, status: os.stat_result) -> bool:
+    """Whether something is no file, and lies where no command of ours looks for one."""
+    if path == case.settings.folder or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+        return False
+    first = path.relative_to(case.settings.folder).parts[0]
+    is_database = path == case.settings.database or first.startswith(tuple(f"{e}.db" for e in ENVIRONMENTS))
+    return not (is_database or first in _OURS)
+
+
+def _new_strange(found: list[Path]) -> Check:
+    named = ", ".join(map(str, found[:_MOST_NAMED]))
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return warning(
+        "foreign files",
+        f"not procore-login's, and no regular files: {named}{more}. They are not used.",
+        f"If nobody needs them: rm {shlex.join(map(str, found))}",
+    )
+
+
+def _find_lack(folder: Path) -> DataFolderError | None:
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        hint = f"chmod u+rwx {shlex.quote(str(folder))}, or {_MOVE}."
+        return _new_error(folder, "it cannot be read and written", hint)
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE:
+        return _new_error(folder, f"its disk is full ({free} bytes left)", "Make room on it, then try again.")
+    return None
+
+
+def _new_error(path: Path, why: str, hint: str) -> DataFolderError:
+    return DataFolderError(f"{path} cannot be used: {why}.", hint)
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Everything below the folder; links are named, not followed."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            # Another procore-login is at work.
+            continue
+        yield Path(entry.path), status
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(Path(entry.path))
+
+
+def _list_open(folder: Path) -> Iterator[tuple[Path, int]]:
+    for path, status in [(folder, folder.stat()), *_walk(folder)]:
+        mode = stat.S_IMODE(status.st_mode)
+        is_usual = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+        if is_usual and mode & _TOO_OPEN:
+            yield path, mode
+
+
+def _new_modeless(case: Case, folder: Path, mode: int) -> Check:
+    error = new_modeless_error(folder, mode)
+    if case.settings.store == "file":
+        case.broken.add("data folder")
+        return failed("data folder", error)
+    return warning("data folder", new_modeless_warning(folder), error.hint)
+
+
+def _new_open(folder: Path, found: list[tuple[Path, int]]) -> Check:
+    named = ", ".join(f"{path} (mode 0{mode:o})" for path, mode in found[:_MOST_NAMED])
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    commands = [
+        f"chmod {FOLDER_MODE if path.is_dir() else FILE_MODE:o} {shlex.quote(str(path))}" for path, _ in found
+    ]
+    if len(found) > _MOST_NAMED:
+        commands = [f"chmod -R go= {shlex.quote(str(folder))}"]
+    return warning(
+        "data folder",
+        f"open to other users: {named}{more}. The next command that uses them closes them.",
+        " && ".join(commands),
+    )

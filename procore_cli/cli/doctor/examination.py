@@ -1,0 +1,81 @@
+"""Every check, in the order in which one relies on another; none of them ends the others."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from procore_cli.cli.doctor.app import check_app, check_clock
+from procore_cli.cli.doctor.browser import check_browser
+from procore_cli.cli.doctor.case import Case
+from procore_cli.cli.doctor.check import Check, failed
+from procore_cli.cli.doctor.data_folder import check_folder
+from procore_cli.cli.doctor.database_file import WRITING, check_database, check_writing
+from procore_cli.cli.doctor.hosts import check_api_host, check_login_host
+from procore_cli.cli.doctor.leftovers import check_leftovers, check_refreshes
+from procore_cli.cli.doctor.port import check_port
+from procore_cli.cli.doctor.secret_place import check_keyring, check_proof
+from procore_cli.cli.doctor.secrets_told import conceal
+from procore_cli.cli.doctor.settings_lines import check_config, check_environment
+from procore_cli.cli.doctor.tokens import check_accounts
+from procore_cli.cli.doctor.variables import check_variables
+from procore_cli.cli.doctor.version import check_version
+from procore_cli.cli.doctor.way_out import check_ca, check_proxy
+from procore_cli.errors import ProcoreLoginError
+
+Step = Callable[[Case], Iterable[Check]]
+
+STEPS: tuple[tuple[str, Step], ...] = (
+    ("version", check_version),
+    ("environment", check_environment),
+    ("data folder", check_folder),
+    ("config", check_config),
+    ("variables", check_variables),
+    ("database", check_database),
+    (WRITING, check_writing),
+    ("keyring", check_keyring),
+    ("keyring proof", check_proof),
+    ("port", check_port),
+    ("browser", check_browser),
+    ("proxy", check_proxy),
+    ("CA", check_ca),
+    ("login host", check_login_host),
+    ("API host", check_api_host),
+    ("credentials", check_app),
+    ("clock", check_clock),
+    ("accounts", check_accounts),
+    ("interrupted refresh", check_refreshes),
+    ("leftovers", check_leftovers),
+)
+
+
+def examine(case: Case, steps: Iterable[tuple[str, Step]] = STEPS) -> Iterator[Check]:
+    """Each check as soon as it is done; raises nothing but what a person's Ctrl-C raises."""
+    for name, step in steps:
+        case.teller.show_wait(f"Checking: {name} ...")
+        found: list[Check] = []
+        try:
+            with case.teller.phase(f"check {name}"):
+                # One by one: what was found before a failure stands.
+                found.extend(step(case))
+        except ProcoreLoginError as error:
+            found.append(failed(name, error))
+        except Exception as error:  # noqa: BLE001 - one check must not hide what the others say
+            found.append(_new_bug(case, name, error))
+        if any(check.status == "failed" for check in found):
+            case.broken.add(name)
+        case.teller.show_wait("")
+        for check in found:
+            yield replace(check, detail=conceal(case, check.detail), fix=conceal(case, check.fix))
+
+
+def _new_bug(case: Case, name: str, error: Exception) -> Check:
+    for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+        case.teller.trace(line)
+    # The text of a foreign exception may hold anything: its class has to do.
+    bug = ProcoreLoginError(
+        f"this check failed unexpectedly ({type(error).__name__}): a bug in procore-login.",
+        "Run doctor again with --debug and report what it prints; it holds no secret.",
+    )
+    return failed(name, bug)

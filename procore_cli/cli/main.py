@@ -1,0 +1,227 @@
+"""The command group, and the one place where an error becomes an exit code; refuses to know what commands do.
+
+Commands are loaded when they are run: the start-up time of one does not pay for the others.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from procore_cli import __version__
+from procore_cli.cli.help import Context, lay_out, list_in_order, write_commands
+from procore_cli.errors import OutputError, ProcoreLoginError
+from procore_cli.render import Teller
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+# Set by the scripts of `completion`; click's own protocol.
+_COMPLETE = "_PROCORE_LOGIN_COMPLETE"
+# What shells say of SIGINT: 128 + 2.
+_INTERRUPTED = 130
+_NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
+
+# Each command's module is procore_cli.cli.commands.NAME; its help line stands here so that --help loads none.
+COMMANDS = {
+    "signup": "Sign up with Procore in the browser.",
+    "signin": "Sign in with Procore in the browser.",
+    "whoami": "Show who is signed in.",
+    "refresh": "Exchange the refresh token for new tokens now.",
+    "token": "Print a valid access token, for scripts.",
+    "api": "Call the API and print what it answers.",
+    "exec": "Run a command with an access token in its environment.",
+    "accounts": "List who is signed in.",
+    "switch": "Make another account the current one.",
+    "signout": "Revoke the tokens and delete them here.",
+    "configure": "Set an environment's client id, secret and redirect URI.",
+    "doctor": "Check the whole path to a sign-in.",
+    "completion": "Print a script that completes this program's words.",
+    "demo": "Run a pretend Procore to test against, or forget its state.",
+}
+
+
+class _ReaderGoneError(Exception):
+    """Whoever read our stdout has gone (`| head`); click would end with 1 for a BrokenPipeError."""
+
+
+@contextmanager
+def _noticing_gone_readers() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise _ReaderGoneError from None
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports one only to run it."""
+
+    context_class = Context
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the program's own options, of which --help and --version print. Raises _ReaderGoneError."""
+        with _noticing_gone_readers():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. Raises _ReaderGoneError, and whatever the command does."""
+        with _noticing_gone_readers():
+            return super().invoke(ctx)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer needs them."""
+        return list_in_order(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command. Returns None for a name that is none of ours."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"procore_cli.cli.commands.{cmd_name}")
+        return lay_out(module.command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed. Raises UsageMistakeError with the nearest one."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from procore_cli.cli.help import unknown_command
+
+            raise unknown_command(args, COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        write_commands(formatter, COMMANDS)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands, or the program's own options, that begin with a word; imports no command."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        names = [name for name in list_in_order(COMMANDS) if name.startswith(incomplete)]
+        return [CompletionItem(name, help=COMMANDS[name]) for name in names]
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    options_metavar="COMMAND [OPTIONS]",
+    subcommand_metavar="",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="All about one command: procore-login COMMAND --help",
+)
+@click.version_option(__version__, "--version", message="procore-login %(version)s", help="Show the version.")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Sign in to Procore from the command line, and stay signed in.
+
+    Try it without an account: procore-login signup --env demo
+    """
+    if ctx.invoked_subcommand is None:
+        from procore_cli.cli.welcome import greet
+
+        greet(ctx.obj)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code (contract, *Exit codes*)."""
+    _escape_what_cannot_be_shown()
+    if os.environ.get(_COMPLETE):
+        from procore_cli.cli.completion import answer
+
+        answer(group, os.environ[_COMPLETE], _COMPLETE)
+        return 0
+    started = time.monotonic()
+    teller = Teller()
+    code = _run(arguments, teller)
+    teller.trace(f"ended with exit code {code} after {(time.monotonic() - started) * 1000:.0f} ms")
+    return code
+
+
+def _run(arguments: Sequence[str], teller: Teller) -> int:
+    try:
+        group.main(
+            list(arguments),
+            prog_name="procore-login",
+            standalone_mode=False,
+            obj=teller,
+        )
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        teller.say("")
+        teller.say("Stopped.")
+        return _INTERRUPTED
+    except click.ClickException as error:
+        from procore_cli.cli.help import read_mistake
+
+        return _end(teller, read_mistake(error, arguments))
+    except ProcoreLoginError as error:
+        return _end(teller, error)
+    except (BrokenPipeError, _ReaderGoneError):
+        _silence_stdout()
+        return 0
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            return _end(teller, _bug(error))
+        _silence_stdout()
+        what = f"Standard output cannot be written: {error.strerror}."
+        return _end(teller, OutputError(what, "Send the output somewhere that takes it."))
+    except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
+        return _end(teller, _bug(error))
+    return 0
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """A name that the terminal's encoding lacks must not end the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _end(teller: Teller, error: ProcoreLoginError) -> int:
+    if teller.debug:
+        _trace_back(teller, error)
+    if not error.is_told:
+        teller.fail(error)
+    return error.exit_code
+
+
+def _trace_back(teller: Teller, error: BaseException) -> None:
+    import traceback
+
+    cause = error.__cause__
+    if cause is not None:
+        _trace_back(teller, cause)
+    for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+        teller.trace(line)
+    # The text of a foreign exception may hold anything, a secret too: its class has to do.
+    teller.trace(
+        f"{type(error).__name__}: {error}" if isinstance(error, ProcoreLoginError) else type(error).__name__
+    )
+
+
+def _bug(error: Exception) -> ProcoreLoginError:
+    # Only the class: the text of a foreign exception may hold anything.
+    bug = ProcoreLoginError(
+        f"This is a bug in procore-login {__version__} ({type(error).__name__}).",
+        "Run the command again with --debug and report what it prints; it holds no secret.",
+    )
+    bug.__cause__ = error
+    return bug
+
+
+def _silence_stdout() -> None:
+    """Whoever read our stdout has gone (`| head`); the interpreter's last flush must not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,173 @@
+"""The options that several commands share, and whose names may complete them.
+
+Each stands on the command, never on the group alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.private_files import looking_only, may_exist
+from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.errors import ProcoreLoginError
+from procore_cli.render import Teller
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+_SAFE = frozenset("._+-@")
+_LONGEST = 60
+
+
+def list_people(environment: str | None) -> list[tuple[str, str]]:
+    """What `--account` may name in an environment (None: the one in force), each with whom it means.
+
+    The e-mail, or the Procore id where the e-mail is shared or a shell could read something into it.
+    """
+    from procore_cli.storage.accounts import list_known_in
+
+    try:
+        settings = _load(environment)
+        if not may_exist(settings.database):
+            return []
+        is_ours = settings.named_database is None
+        known = list_known_in(settings.database, settings.environment.name, is_ours=is_ours)
+    except (ProcoreLoginError, OSError):
+        return []
+    users = [listed.account for listed in known]
+    shared = Counter((account.user.email or "").casefold() for account in users)
+    found = []
+    for account in users:
+        email, number = account.user.email or "", str(account.user.procore_id)
+        is_plain = is_safe(email) and shared[email.casefold()] == 1
+        about = account.name or email
+        found.append((email if is_plain else number, _plain(about)))
+    return found
+
+
+def is_safe(word: str) -> bool:
+    """Whether no shell reads anything but the word itself into it."""
+    return word[:1].isalnum() and all(c.isalnum() or c in _SAFE for c in word)
+
+
+def _load(environment: str | None) -> Settings:
+    # Tightening a mode would have to be told, and there is nobody to tell.
+    with looking_only():
+        return load_settings(Asked(environment, heeds_account=False), os.environ, _ignore)
+
+
+def _plain(text: str) -> str:
+    """A description without what could break the list or its terminal."""
+    return "".join(c if c.isalnum() or c in _SAFE or c == " " else "?" for c in text)[:_LONGEST]
+
+
+def _ignore(_: str) -> None:
+    """There is nobody to tell."""
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def complete_environment(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """The environments that begin with a word."""
+    from click.shell_completion import CompletionItem
+
+    found = [known for known in ENVIRONMENTS.values() if known.name.startswith(incomplete)]
+    return [CompletionItem(known.name, help=known.meaning) for known in found]
+
+
+def complete_account(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """The accounts, of the environment that the line names, that begin with a word."""
+    from click.shell_completion import CompletionItem
+
+    people = list_people(ctx.params.get("environment"))
+    return [CompletionItem(who, help=about) for who, about in people if who.startswith(incomplete)]
+
+
+def complete_file(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Files: the shell knows them."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_words(*words: str) -> Callable[..., list[CompletionItem[str]]]:
+    """Those of some words that begin with what was typed, in either case."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+        from click.shell_completion import CompletionItem
+
+        typed = incomplete.casefold()
+        return [CompletionItem(word) for word in words if word.casefold().startswith(typed)]
+
+    return complete
+
+
+def environment(command: F) -> F:
+    """`--env NAME`: which of Procore's environments."""
+    return click.option(
+        "-e",
+        "--env",
+        "environment",
+        metavar="NAME",
+        callback=refuse_empty,
+        shell_complete=complete_environment,
+        help="production, sandbox, monthly, federal or demo.",
+    )(command)
+
+
+def account(help_text: str) -> Callable[[F], F]:
+    """`--account WHO`: an e-mail or Procore id."""
+    return click.option(
+        "-a",
+        "--account",
+        metavar="WHO",
+        callback=refuse_empty,
+        shell_complete=complete_account,
+        help=help_text,
+    )
+
+
+def as_json(command: F) -> F:
+    """`--json`: one object on one line."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on one line.")(command)
+
+
+def debug(command: F) -> F:
+    """`--debug`: traces and tracebacks on stderr, without a secret in them."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_set_debug,
+        help="Show each step on stderr; no secret is in it.",
+    )(command)
+
+
+def refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """A callback of click's. Raises click.BadParameter for ""."""
+    # It comes from a script's variable that is not set, and must not mean somebody else.
+    if value == "":
+        raise click.BadParameter("it is empty.", param=option)
+    return value
+
+
+def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    teller = ctx.find_root().obj
+    if value and isinstance(teller, Teller):
+        from procore_cli.provenance import describe_program
+
+        teller.debug = True
+        teller.trace(describe_program())

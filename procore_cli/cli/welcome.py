@@ -1,0 +1,163 @@
+"""What `procore-login` alone says: what it is, who is signed in where, and what to type next.
+
+Refuses network, keyring and locks, and makes no file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from procore_cli import __version__
+from procore_cli.cli import output
+from procore_cli.config.environments import DEMO, ENVIRONMENTS
+from procore_cli.config.private_files import may_exist
+from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.errors import ProcoreLoginError
+from procore_cli.render import Teller, find_columns, one_line
+from procore_cli.storage.entries import Listed
+
+MAX_ACCOUNTS = 10
+_WIDEST_COLUMNS = 100
+_NARROW_COLUMNS = 60
+
+# A command, after the program's name, and what it is for.
+Step = tuple[str, str]
+_TRY = ("signup --env demo", "try it, without an account")
+
+
+def greet(teller: Teller) -> None:
+    """Greet on stdout. Raises the first of what is broken, once everything else has been said."""
+    _print(
+        [f"procore-login {__version__}: sign in to Procore from the command line, and stay signed in.", ""]
+    )
+    try:
+        settings = load_settings(Asked(heeds_account=False), os.environ, teller.warn_once)
+        known, troubles = _look(settings)
+    except ProcoreLoginError:
+        # With a broken config.toml, or without a data folder, no command would work but this one.
+        _print_steps([("doctor", "see what is wrong"), ("--help", "all commands")])
+        raise
+    _print([line for name, accounts in known.items() for line in _describe(name, accounts, time.time())])
+    if not known and not troubles:
+        _print(["Nobody is signed in."])
+    if settings.access_token:
+        _print(["PROCORE_ACCESS_TOKEN is set: whoami, token, api and exec use it."])
+    _print([""])
+    _print_steps([*_find_steps(settings, known), ("--help", "all commands")])
+    for name, trouble in list(troubles.items())[1:]:
+        teller.warn(f"{name}: {trouble.message}")
+    for name, trouble in troubles.items():
+        raise type(trouble)(f"{name}: {trouble.message}", trouble.hint)
+
+
+def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, ProcoreLoginError]]:
+    """Whom each environment with a database knows, and which databases cannot be read."""
+    known: dict[str, list[Listed]] = {}
+    troubles: dict[str, ProcoreLoginError] = {}
+    if settings.home is None and settings.access_token:
+        # It needs no data folder.
+        return known, troubles
+    for name in ENVIRONMENTS:
+        database = settings.find_database(name)
+        if not (os.path.lexists(database) or may_exist(database)):
+            continue
+        from procore_cli.storage.accounts import list_known_in
+
+        try:
+            listed = list_known_in(database, name, is_ours=settings.named_database is None)
+        except ProcoreLoginError as error:
+            troubles[name] = error
+            if settings.named_database is not None:
+                # It is the same for all of them.
+                break
+            continue
+        if listed or settings.named_database is None or name == settings.environment.name:
+            known[name] = listed
+    return known, troubles
+
+
+def _describe(name: str, accounts: Sequence[Listed], now: float) -> Iterator[str]:
+    yield f"{name}: {ENVIRONMENTS[name].meaning}"
+    if not accounts:
+        yield "  nobody is signed in"
+    # Whoever is current comes first, so that a long list does not hide it.
+    ordered = sorted(accounts, key=lambda one: (not one.is_current, not one.is_signed_in))
+    for listed in ordered[:MAX_ACCOUNTS]:
+        current = " (current)" if listed.is_current else ""
+        yield f"  {one_line(listed.account.user.label)}{current}: {_state(listed, now)}"
+    if len(ordered) > MAX_ACCOUNTS:
+        yield f"  and {len(ordered) - MAX_ACCOUNTS} more: procore-login accounts --env {name}"
+
+
+def _state(listed: Listed, now: float) -> str:
+    if not listed.is_signed_in:
+        return "Procore refused its tokens: sign in again" if listed.is_refused else "signed out"
+    expires_at = listed.find_shown_end(now)
+    if expires_at is None:
+        return "signed in, until Procore refuses the token"
+    if expires_at <= now:
+        return "signed in; the token has expired, the next command renews it"
+    return f"signed in, the token is valid for {output.lifetime(expires_at - now)}"
+
+
+def _find_steps(settings: Settings, known: Mapping[str, Sequence[Listed]]) -> list[Step]:
+    """What to type next, in the environment in force or, if nobody is there, in another one."""
+    name = settings.environment.name
+    here = known.get(name, ())
+    if settings.access_token or any(one.is_current and one.is_signed_in for one in here):
+        return _steps_of_signed_in("")
+    if here:
+        return _steps_of_known(name, here)
+    elsewhere = [other for other, accounts in known.items() if any(one.is_signed_in for one in accounts)]
+    others = _steps_of_signed_in(f" --env {elsewhere[0]}")[:2] if elsewhere else []
+    if settings.client_id or settings.is_demo:
+        return [(f"signup --env {name}", f"sign in to {name}"), *others]
+    configure = [
+        (f"configure --env {name}", f"enter your app for {name}"),
+        (f"signup --env {name}", "then sign in"),
+    ]
+    return [*others, *([] if DEMO.name in elsewhere else [_TRY]), *configure]
+
+
+def _steps_of_signed_in(option: str) -> list[Step]:
+    return [
+        (f"whoami{option}", "ask Procore who you are"),
+        (f"api companies{option}", "call the API"),
+        (f"token{option}", "an access token, for scripts"),
+    ]
+
+
+def _steps_of_known(name: str, here: Sequence[Listed]) -> list[Step]:
+    signin = (f"signin --env {name}", "sign in again")
+    if any(one.is_signed_in for one in here):
+        return [(f"switch WHO --env {name}", "choose the current account"), signin]
+    return [signin]
+
+
+def _print_steps(steps: Sequence[Step]) -> None:
+    lines = [(f"procore-login {typed}", meaning) for typed, meaning in steps]
+    longest = max(len(typed) for typed, _ in lines)
+    _print(["Next:"])
+    for typed, meaning in lines:
+        is_narrow = find_columns(widest=_WIDEST_COLUMNS) < max(_NARROW_COLUMNS, longest + 32)
+        # What is to be typed is never broken.
+        output.print_line(f"  {typed}" if is_narrow else f"  {typed:<{longest}}   {meaning}")
+        if is_narrow:
+            _print([f"      {meaning}"])
+
+
+def _print(lines: Sequence[str]) -> None:
+    """Lines on stdout, broken between words on a terminal alone."""
+    for line in lines:
+        if sys.stdout is None or not sys.stdout.isatty():
+            output.print_line(line)
+            continue
+        from textwrap import wrap
+
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        width = find_columns(widest=_WIDEST_COLUMNS)
+        for piece in wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]:
+            output.print_line(piece)
