@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from procore_cli import world
+from procore_cli import context as world
 
 NOW = 1_800_000_000
 # What the provider of the tests issues.

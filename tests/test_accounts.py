@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli import world
+from procore_cli import context as world
 from procore_cli.storage.database import Rows
 from tests.cli import Machine, browser
 from tests.people import SECOND, People

@@ -148,8 +148,8 @@ def test_other_commands_work_against_it_and_start_no_server_of_their_own(serve, 
 
 def sign_in_by_visit(machine: Machine):
     """Sign in as somebody who follows the pages of the pretend Procore."""
+    from procore_cli.context import World
     from procore_cli.demo.visitor import VisitorOpener
-    from procore_cli.world import World
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "_find_browser", lambda *_: VisitorOpener(pytest.fail))

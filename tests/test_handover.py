@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from procore_cli import world
+from procore_cli import context as world
 from procore_cli.flows import access
 from procore_cli.models import Account
 from tests.children import TELL, hand_over, python

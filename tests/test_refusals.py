@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from procore_cli.config.settings import Asked
+from procore_cli.context import open_world
 from procore_cli.flows import access
 from procore_cli.models import Profile
 from procore_cli.render import Teller
-from procore_cli.world import open_world
 from tests.cli import Machine, browser
 from tests.provider import Answer, Provider, Request
 from tests.signed_in import assert_ended, last_token, refreshes, saying, sign_in

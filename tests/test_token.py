@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import world
+from procore_cli import context as world
 from procore_cli.config.settings import Asked
 from procore_cli.flows.access import RunToken
 from procore_cli.render import Teller

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import world
+from procore_cli import context as world
 from procore_cli.errors import AnswerLostError
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account

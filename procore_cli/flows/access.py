@@ -26,9 +26,9 @@ from procore_cli.flows.credentials import check_tokens, find_app
 from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, seconds_left
 
 if TYPE_CHECKING:
+    from procore_cli.context import World
     from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.storage.entries import Loaded, SignInSaved
-    from procore_cli.world import World
 
 
 # Procore's support page "Revoke Access for My Connected Apps".

@@ -13,8 +13,8 @@ from procore_cli.flows import access
 from procore_cli.models import Profile
 
 if TYPE_CHECKING:
+    from procore_cli.context import World
     from procore_cli.storage.entries import Listed
-    from procore_cli.world import World
 
 
 @dataclass(frozen=True)

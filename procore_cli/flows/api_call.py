@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from procore_cli.client.json_pages import Count
-    from procore_cli.world import World
+    from procore_cli.context import World
 
 
 WAIT_STATUSES = frozenset((429, 503))

@@ -115,7 +115,7 @@ class Kept:
 
 def find_kept(settings: Settings, teller: Teller) -> Kept | None:
     """The client secret that the store in force keeps for the environment. Raises StorageError."""
-    from procore_cli.world import new_client_secrets
+    from procore_cli.context import new_client_secrets
 
     name = settings.environment.name
     secrets = new_client_secrets(settings, settings.store, teller)
@@ -129,7 +129,7 @@ def find_kept(settings: Settings, teller: Teller) -> Kept | None:
 
 def prove_keyring(settings: Settings, teller: Teller) -> None:
     """Make sure that the keyring keeps what it is given. Raises KeyringError."""
-    from procore_cli.world import new_client_secrets
+    from procore_cli.context import new_client_secrets
 
     new_client_secrets(settings, "keyring", teller).prove()
 
@@ -231,8 +231,8 @@ def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
 @contextmanager
 def _secret_kept(settings: Settings, draft: Draft, teller: Teller) -> Iterator[None]:
     """The new secret is kept; it is the former one again if what follows fails."""
+    from procore_cli.context import new_client_secrets
     from procore_cli.flows.credentials import save_secret
-    from procore_cli.world import new_client_secrets
 
     if draft.secret is None:
         yield
@@ -259,7 +259,7 @@ def _restore(secrets: ClientSecrets, former: StoredSecret | None, teller: Teller
 
 
 def _forget_moved(settings: Settings, teller: Teller) -> None:
-    from procore_cli.world import new_client_secrets
+    from procore_cli.context import new_client_secrets
 
     try:
         new_client_secrets(settings, settings.store, teller).delete()
@@ -313,7 +313,7 @@ def remove_app(settings: Settings, teller: Teller) -> bool:
 
 
 def _delete_secret(settings: Settings, store: str, teller: Teller) -> bool:
-    from procore_cli.world import new_client_secrets
+    from procore_cli.context import new_client_secrets
 
     if store == "file" and not (settings.folder / "secrets").exists():
         return False

@@ -23,7 +23,7 @@ from procore_cli.flows import access
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from procore_cli.world import World
+    from procore_cli.context import World
 
 
 # What Python puts into LC_CTYPE where the locale is C (PEP 538).

@@ -17,9 +17,9 @@ from procore_cli.models import Account, Me, Profile
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import Ways
+    from procore_cli.context import World
     from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
     from procore_cli.storage.entries import SignInSaved
-    from procore_cli.world import World
 
 
 class SignedIn(NamedTuple):

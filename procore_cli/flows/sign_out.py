@@ -14,8 +14,8 @@ from procore_cli.flows import access
 from procore_cli.models import Account
 
 if TYPE_CHECKING:
+    from procore_cli.context import World
     from procore_cli.storage.entries import SignedOut
-    from procore_cli.world import World
 
 
 def sign_out(world: World) -> None:

@@ -19,7 +19,8 @@ from typing import Any
 import filelock
 import requests
 
-from procore_cli import __main__, render, world
+from procore_cli import __main__, render
+from procore_cli import context as world
 from procore_cli.cli import main as cli
 from procore_cli.cli.commands import refresh, token, whoami
 from procore_cli.client import oauth, transport

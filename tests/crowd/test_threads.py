@@ -16,10 +16,10 @@ import pytest
 
 from procore_cli.client.transport import Transport
 from procore_cli.config.settings import Asked
+from procore_cli.context import World, open_world
 from procore_cli.errors import ProcoreLoginError
 from procore_cli.flows import access
 from procore_cli.render import Teller
-from procore_cli.world import World, open_world
 from tests.cli import Machine
 from tests.crowd.crowd import SlowProvider
 from tests.crowd.figures import hand_in

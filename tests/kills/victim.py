@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from procore_cli import world
+from procore_cli import context as world
 from procore_cli.callback import browser
 from procore_cli.cli import main as cli
 from procore_cli.client.transport import Transport

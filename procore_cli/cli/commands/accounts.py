@@ -32,9 +32,9 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
     The current account of each is marked with a star.
     """
     from procore_cli.cli import output
+    from procore_cli.context import find_known_environments
     from procore_cli.errors import ProcoreLoginError, SignInNeededError
     from procore_cli.flows import accounts
-    from procore_cli.world import find_known_environments
 
     names = [environment] if environment else find_known_environments(teller)
     # Rows that no environment remembers are listed once.
@@ -57,9 +57,9 @@ def command(teller: Teller, environment: str | None, check: bool, as_json: bool)
 
 def _list(teller: Teller, name: str, check: bool, *, with_strangers: bool) -> list[Line] | ProcoreLoginError:
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.errors import ProcoreLoginError
     from procore_cli.flows import accounts
-    from procore_cli.world import open_world
 
     listing = accounts.check_lines if check else accounts.list_lines
     try:

@@ -101,8 +101,8 @@ def command(teller: Teller, /, environment: str | None, account: str | None, **g
     Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
     """
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.flows import api_call
-    from procore_cli.world import open_world
 
     _check(given)
     with open_world(Asked(environment, account), teller) as world:

@@ -71,8 +71,8 @@ def run(
 
 
 def _sign_in(asked: Asked, teller: Teller, ways: Ways) -> SignedIn:
+    from procore_cli.context import open_world
     from procore_cli.flows import sign_in
-    from procore_cli.world import open_world
 
     with open_world(asked, teller) as world:
         return sign_in.sign_in(world, ways)

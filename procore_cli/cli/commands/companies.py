@@ -11,7 +11,7 @@ from procore_cli.cli.prompts import can_ask
 from procore_cli.errors import CompanyRefusedError
 
 if TYPE_CHECKING:
-    from procore_cli.world import World
+    from procore_cli.context import World
 
 
 _MOST_LISTED = 20

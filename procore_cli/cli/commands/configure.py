@@ -148,7 +148,7 @@ def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -
     """The settings; unless `is_strict` a bad redirect URI does not stop its own correction."""
     from procore_cli.config.environments import DEFAULT_REDIRECT_URI
     from procore_cli.config.settings import Asked, load_settings
-    from procore_cli.world import trace_settings
+    from procore_cli.context import trace_settings
 
     asked = Asked(environment)
     try:

@@ -233,9 +233,9 @@ def reset(teller: Teller) -> None:
 
     No other environment is touched.
     """
+    from procore_cli.context import open_world
     from procore_cli.demo import state
     from procore_cli.flows.sign_out import forget_sign_ins
-    from procore_cli.world import open_world
 
     with open_world(_asked(), teller, online=False) as world:
         count = forget_sign_ins(world)

@@ -61,8 +61,8 @@ def command(
     PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
     """
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.flows import exec_command
-    from procore_cli.world import open_world
 
     callers = exec_command.read_callers_environ()
     with open_world(Asked(environment, account), teller) as world:

@@ -27,8 +27,8 @@ def command(teller: Teller, environment: str | None, account: str | None, as_jso
     """
     from procore_cli.cli import output
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.flows import access
-    from procore_cli.world import open_world
 
     with open_world(Asked(environment, account, heeds_token=False), teller) as world:
         profile = access.refresh(world)

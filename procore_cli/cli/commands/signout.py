@@ -27,8 +27,8 @@ def command(teller: Teller, environment: str | None, account: str | None, everyo
     The user's row stays, so that signing in again finds it.
     """
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.flows import sign_out
-    from procore_cli.world import open_world
 
     if everyone and account is not None:
         raise UsageMistakeError(

@@ -27,8 +27,8 @@ def command(teller: Teller, who: str, environment: str | None, as_json: bool) ->
     """
     from procore_cli.cli import output
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.flows import accounts
-    from procore_cli.world import open_world
 
     with open_world(Asked(environment, heeds_account=False), teller, online=False) as world:
         profile = accounts.switch(world, who)

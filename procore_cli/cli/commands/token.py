@@ -35,8 +35,8 @@ def command(teller: Teller, environment: str | None, account: str | None, min_tt
     """
     from procore_cli.cli import output
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.flows import access
-    from procore_cli.world import open_world
 
     with open_world(Asked(environment, account), teller, online=False) as world:
         token = access.token(world, min_ttl_s)

@@ -30,8 +30,8 @@ def command(
     """
     from procore_cli.cli import output
     from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
     from procore_cli.flows import access
-    from procore_cli.world import open_world
 
     asked = Asked(environment, account, heeds_token=not offline)
     with open_world(asked, teller, online=not offline) as world:

@@ -14,9 +14,9 @@ from procore_cli.cli.doctor.in_force import DATA_FOLDER, InForce, load_in_force
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
 from procore_cli.config.private_files import looking_only
 from procore_cli.config.settings import Asked, Settings
+from procore_cli.context import trace_settings
 from procore_cli.errors import ProcoreLoginError
 from procore_cli.render import Teller
-from procore_cli.world import trace_settings
 
 if TYPE_CHECKING:
     from procore_cli.client.transport import Transport
