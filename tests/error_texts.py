@@ -90,9 +90,11 @@ class Module:
         self.path = path
         self.tree = ast.parse(path.read_text("utf-8"))
         self.top = Scope(self, self.tree)
-        self.functions = {n.name: Scope(self, n) for n in ast.walk(self.tree) if isinstance(n, _Function)}
+        # Methods of several classes may have one name.
+        scopes = [(n.name, Scope(self, n)) for n in ast.walk(self.tree) if isinstance(n, _Function)]
+        self.functions = dict(scopes)
         self.calls: dict[str, list[tuple[ast.Call, Scope]]] = {}
-        for scope in (self.top, *self.functions.values()):
+        for scope in (self.top, *(scope for _, scope in scopes)):
             for call in scope.own_calls():
                 self.calls.setdefault(_last_name(call.func), []).append((call, scope))
 

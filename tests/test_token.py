@@ -163,7 +163,7 @@ def test_the_demos_token_says_where_it_works(tmp_path: Path) -> None:
 
 def test_the_fast_path_loads_neither_requests_nor_rich_nor_filelock(machine: Machine) -> None:
     script = (
-        "import json, sys; from procore_cli.cli import run; code = run(['token']); "
+        "import json, sys; from procore_cli.cli.main import run; code = run(['token']); "
         "heavy = {'requests', 'urllib3', 'rich', 'filelock', 'oauthlib', 'procore_cli.client.transport'}; "
         "print(json.dumps([code, sorted(heavy & sys.modules.keys())]))"
     )
