@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.cli.commands import portal
+from procore_cli.cli.commands import interview as portal
 from procore_cli.config.urls import read_redirect_uri
 from tests.cli import Machine, browser, command
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 from dotenv import dotenv_values
 
-from procore_cli.cli.dotenv_file import read_dotenv
+from procore_cli.cli.commands.importing import read_dotenv
 from procore_cli.config import urls
 from tests.cli import Machine, Result
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider

@@ -66,7 +66,7 @@ HEAVY = {
     "oauthlib": {"client/oauth", "demo"},
     "filelock": {"storage/locks"},
     "tomlkit": {"config/config_file"},
-    "dotenv": {"cli/dotenv_file"},
+    "dotenv": {"cli/commands/importing"},
     "platformdirs": {"config/private_files"},
 }
 

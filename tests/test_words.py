@@ -126,7 +126,7 @@ def test_every_error_that_is_made_has_a_hint() -> None:
 
 
 # What others make an error with a hint of; what doctor says of a check that another one spoils.
-HINTS_ELSEWHERE = {"client/responses.py", "cli/doctor/app.py", "cli/commands/importing.py"}
+HINTS_ELSEWHERE = {"client/responses.py", "cli/doctor/network.py", "cli/commands/importing.py"}
 
 
 @pytest.mark.parametrize("message", ["Nobody is signed in.", "/a/sandbox/b.db cannot be used.", "sandboxes."])

@@ -32,7 +32,16 @@ _COMPLETE = "_PROCORE_LOGIN_COMPLETE"
 _INTERRUPTED = 130
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
-# Each command's module is procore_cli.cli.commands.NAME; its help line stands here so that --help loads none.
+# Each command is NAME_command in procore_cli.cli.commands.NAME, or in the room of its family.
+_ROOMS = {
+    "signup": "signin",
+    "signout": "signin",
+    "whoami": "tokens",
+    "refresh": "tokens",
+    "token": "tokens",
+    "switch": "accounts",
+}
+# Its help line stands here, so that --help loads none.
 COMMANDS = {
     "signup": "Sign up with Procore in the browser.",
     "signin": "Sign in with Procore in the browser.",
@@ -86,8 +95,8 @@ class LazyGroup(click.Group):
         """Import a command. Returns None for a name that is none of ours."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"procore_cli.cli.commands.{cmd_name}")
-        return lay_out(module.command)
+        module = importlib.import_module(f"procore_cli.cli.commands.{_ROOMS.get(cmd_name, cmd_name)}")
+        return lay_out(getattr(module, f"{cmd_name}_command"))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -22,7 +22,7 @@ import requests
 from procore_cli import __main__, render
 from procore_cli import context as world
 from procore_cli.cli import main as cli
-from procore_cli.cli.commands import refresh, token, whoami
+from procore_cli.cli.commands import tokens
 from procore_cli.client import oauth, transport
 from procore_cli.config import settings
 from procore_cli.flows import sign_in as flow
@@ -31,8 +31,8 @@ from procore_cli.storage import keyring as keyrings
 from tests.crowd.turnstile import Turnstile
 
 # Loaded before the fork, so that a hundred imports do not spread the starts over many seconds.
-LOADED = (cli, filelock, files, flow, keyrings, oauth, opening, refresh, render, requests, settings, token)
-LOADED_TOO = (whoami, world)
+LOADED = (cli, filelock, files, flow, keyrings, oauth, opening, render, requests, settings, tokens)
+LOADED_TOO = (world,)
 # A child that hangs ends by itself, whoever is left to see it.
 LONGEST_S = 120
 # Who waits for the others so long has waited for somebody who will not come.

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli.cli.doctor import data_folder
+from procore_cli.cli.doctor import files as data_folder
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
 from tests.procore import procore_servers as servers

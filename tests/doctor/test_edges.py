@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from procore_cli.cli.doctor import case, hosts
-from procore_cli.cli.doctor.trip import Trip
+from procore_cli.cli.doctor import case
+from procore_cli.cli.doctor import network as hosts
+from procore_cli.cli.doctor.network import Trip
 from procore_cli.errors import UnreachableError
 from tests.cli import Machine
 from tests.doctor.report import run_doctor

@@ -15,9 +15,8 @@ import pytest
 
 from procore_cli.cli import output as tables
 from procore_cli.cli.doctor import examination
-from procore_cli.cli.doctor.case import Case
-from procore_cli.cli.doctor.check import Check, fine
-from procore_cli.cli.doctor.tokens import mask
+from procore_cli.cli.doctor.case import Case, Check, fine
+from procore_cli.cli.doctor.sign_in import mask
 from procore_cli.storage.opening import open_storage
 from tests.cli import Machine
 from tests.doctor.report import run_doctor

@@ -1,4 +1,4 @@
-"""`procore-login accounts`: who is signed in, in every environment; refuses to open a browser."""
+"""`procore-login accounts` and `switch`: who is signed in where, and which account is the current one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.debug
 @click.pass_obj
-def command(teller: Teller, environment: str | None, check: bool, as_json: bool) -> None:
+def accounts_command(teller: Teller, environment: str | None, check: bool, as_json: bool) -> None:
     """List who is signed in, in every environment unless --env names one.
 
     The current account of each is marked with a star.
@@ -116,3 +116,29 @@ def _verdict(line: Line) -> str:
     if line.problem is not None:
         return "failed"
     return "ok" if line.is_signed_in else "signed out"
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV",),
+    codes={"2": "WHO is nobody here, or more than one", "4": "WHO is not signed in"},
+    epilog="Example: procore-login switch joecontractor@procore.com",
+)
+@click.argument("who", shell_complete=options.complete_account)
+@options.environment
+@options.as_json
+@options.debug
+@click.pass_obj
+def switch_command(teller: Teller, who: str, environment: str | None, as_json: bool) -> None:
+    """Make WHO, an e-mail or a Procore id, the current account of an environment.
+
+    The other commands use the current account unless --account names another one.
+    """
+    from procore_cli.cli import output
+    from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
+    from procore_cli.flows import accounts
+
+    with open_world(Asked(environment, heeds_account=False), teller, online=False) as world:
+        profile = accounts.switch(world, who)
+        output.print_profile(profile, as_json=as_json, now=world.clock(), extra={})

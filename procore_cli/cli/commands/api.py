@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -9,6 +10,7 @@ import click
 
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.prompts import can_ask
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
 from procore_cli.render import Teller
 
@@ -17,7 +19,70 @@ if TYPE_CHECKING:
     from procore_cli.client.fields import Field
     from procore_cli.client.request import Body
     from procore_cli.config.settings import Settings
+    from procore_cli.context import World
     from procore_cli.flows.api_call import Wanted
+
+
+_MOST_LISTED = 20
+# Longer than any id, and short enough for int().
+_LONGEST_ID = 19
+
+
+def show_companies(world: World, error: CompanyRefusedError) -> None:
+    """Tell the error, then the companies; at a terminal one of them can be kept for the calls to come.
+
+    Raises click.Abort at Ctrl-C, and what saving raises: ConfigurationError, StorageError.
+    """
+    if not error.companies:
+        return
+    # Whatever becomes of the question, what has happened is said.
+    world.teller.fail(error)
+    error.is_told = True
+    _list(world, error)
+    # The variable would win over what is kept.
+    if can_ask() and not os.environ.get("PROCORE_COMPANY_ID"):
+        _offer(world, {company.id for company in error.companies})
+
+
+def _list(world: World, error: CompanyRefusedError) -> None:
+    say = world.teller.say
+    say(f"The companies of this account in {world.settings.environment.name}:")
+    for company in error.companies[:_MOST_LISTED]:
+        say(f"  {company.id}  {company.name}")
+    if len(error.companies) > _MOST_LISTED:
+        say(f"  and {len(error.companies) - _MOST_LISTED} more: procore-login api companies")
+
+
+def _offer(world: World, ids: set[int]) -> None:
+    answer = _ask()
+    if not answer:
+        return
+    is_number = answer.isascii() and answer.isdigit() and len(answer) <= _LONGEST_ID
+    company = int(answer) if is_number else None
+    if company is None or company not in ids:
+        world.teller.say("That id was not in the list; nothing is kept.")
+        return
+    _keep(world, company)
+
+
+def _ask() -> str:
+    prompt = "Keep one of them for the calls to come? Its id, or Enter for none"
+    try:
+        return str(click.prompt(prompt, default="", show_default=False, err=True)).strip()
+    except click.Abort as stopped:
+        # Click makes one error of two: at Ctrl-D there is no answer, at Ctrl-C the run is over.
+        if not isinstance(stopped.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        return ""
+
+
+def _keep(world: World, company: int) -> None:
+    from procore_cli.config.config_file import Changes
+    from procore_cli.flows import app_setup
+
+    app_setup.save(world.settings, app_setup.Draft(Changes(company=company)), world.teller)
+    world.teller.say("Run the command again.")
 
 
 _FIELDS = {"raw_fields": False, "fields": True}
@@ -94,7 +159,7 @@ class ApiCommand(ExplainedCommand):
 @options.account("Another account than the current one: its e-mail or Procore id.")
 @options.debug
 @click.pass_obj
-def command(teller: Teller, /, environment: str | None, account: str | None, **given: Any) -> None:
+def api_command(teller: Teller, /, environment: str | None, account: str | None, **given: Any) -> None:
     """Call Procore's API and print what it answers.
 
     PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
@@ -111,8 +176,6 @@ def command(teller: Teller, /, environment: str | None, account: str | None, **g
         try:
             api_call.call(world, wanted, outlet)
         except CompanyRefusedError as error:
-            from procore_cli.cli.commands.companies import show_companies
-
             show_companies(world, error)
             raise
 

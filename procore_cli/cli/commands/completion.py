@@ -11,7 +11,7 @@ from procore_cli.cli.help import ExplainedCommand
 @click.command(cls=ExplainedCommand, epilog="Example: procore-login completion bash >> ~/.bashrc")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 @options.debug
-def command(shell: str) -> None:
+def completion_command(shell: str) -> None:
     """Print a script that completes commands, options, environments and accounts in SHELL.
 
     SHELL is bash (3.2 or newer), zsh or fish. To install it, once:

@@ -9,16 +9,129 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from procore_cli.cli import options
+from procore_cli.cli import options, output
 from procore_cli.cli.help import ExplainedCommand
-from procore_cli.cli.prompts import ask, can_ask
+from procore_cli.cli.prompts import ask, can_ask, confirm
 from procore_cli.config.config_file import Changes
+from procore_cli.config.environments import PRODUCTION
+from procore_cli.config.settings import without_what_exec_set
 from procore_cli.errors import BadUrlError, StorageError, UsageMistakeError
+from procore_cli.flows.app_setup import check_removable, find_kept, list_signed_in, remove_app
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
     from procore_cli.flows.app_setup import Draft
+
+
+_CONFIG = "config.toml"
+_LABELS = {"redirect_uri": "redirect URI"}
+
+
+def show(settings: Settings, teller: Teller, *, as_json: bool) -> None:
+    """Print it. Raises StorageError after that, where the client secret's store cannot be read."""
+    failure: StorageError | None = None
+    secret: tuple[str | None, str | None] = (None, None)
+    try:
+        secret = _find_secret(settings, teller)
+    except StorageError as error:
+        failure = error
+    values = {
+        "environment": (settings.environment.name, settings.sources["environment"]),
+        "client_id": (settings.client_id, _client_id_source(settings)),
+        "client_secret": secret,
+        "redirect_uri": (settings.redirect_uri.text, _brief(settings, settings.sources["redirect URI"])),
+        "company": (settings.company, _company_source(settings)),
+        "store": (settings.store, settings.sources["store"]),
+    }
+    if as_json:
+        sources = {key: source for key, (_, source) in values.items()}
+        output.print_json({key: value for key, (value, _) in values.items()} | {"sources": sources})
+    else:
+        unread = "cannot be read" if failure else "not set"
+        _print({**values, "client_secret": (secret[0] or unread, secret[1])})
+    if failure is not None:
+        raise failure
+
+
+def _print(values: dict[str, tuple[object, str | None]]) -> None:
+    rows = [
+        (_LABELS.get(key, key.replace("_", " ")), "not set" if value is None else str(value), source or "")
+        for key, (value, source) in values.items()
+    ]
+    if sys.stdout is not None and sys.stdout.isatty():
+        drawn = [(label, f"{value} ({source})" if source else value) for label, value, source in rows]
+        output.print_table(drawn, title="procore-login configure")
+    else:
+        output.print_columns(["setting", "value", "source"], [list(row) for row in rows])
+
+
+def _find_secret(settings: Settings, teller: Teller) -> tuple[str | None, str | None]:
+    """("set" or None, where it is)."""
+    if settings.is_demo:
+        return "set", settings.client_id_source
+    if settings.client_secret:
+        return "set", "PROCORE_CLIENT_SECRET"
+    kept = find_kept(settings, teller)
+    if kept is None:
+        return None, None
+    where: str = f"{settings.store}, of {PRODUCTION.name}" if kept.is_lent else settings.store
+    if settings.client_id not in (None, kept.client_id):
+        where += f", for the client id {kept.client_id}"
+    return "set", where
+
+
+def _client_id_source(settings: Settings) -> str | None:
+    is_there = settings.client_id is not None or settings.is_demo
+    return _brief(settings, settings.client_id_source) if is_there else None
+
+
+def _company_source(settings: Settings) -> str | None:
+    if settings.company is None:
+        return None
+    variables = without_what_exec_set(settings.environment.name, os.environ)
+    return "PROCORE_COMPANY_ID" if variables.get("PROCORE_COMPANY_ID") else _CONFIG
+
+
+def _brief(settings: Settings, source: str) -> str:
+    """A source without the table's name, which the environment says already, unless it is another's."""
+    return source.removesuffix(f" [environments.{settings.environment.name}]")
+
+
+_VARIABLES = ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET", "PROCORE_REDIRECT_URI", "PROCORE_COMPANY_ID")
+
+
+def remove(settings: Settings, teller: Teller, *, is_agreed: bool) -> None:
+    """Remove client secret, client id, redirect URI and company, once the person agrees.
+
+    Raises UsageMistakeError where nobody can be asked, ConfigurationError, StorageError, click.Abort.
+    """
+    check_removable(settings)
+    name = settings.environment.name
+    if not is_agreed and not can_ask():
+        raise UsageMistakeError(
+            f"Nobody can be asked whether to remove the credentials of {name}: this is not a terminal.",
+            "Pass --yes as well.",
+        )
+    _say_who_is_signed_in(settings, teller)
+    if not is_agreed and not confirm(f"Remove the credentials of {name}?", default=False):
+        teller.say("Nothing was removed.")
+        return
+    is_removed = remove_app(settings, teller)
+    teller.say(f"Removed the credentials of {name}." if is_removed else f"{name} has no credentials here.")
+    left = [variable for variable in _VARIABLES if os.environ.get(variable)]
+    if left:
+        teller.warn(f"{name}: variables that are still set go on to count: {', '.join(left)}.")
+
+
+def _say_who_is_signed_in(settings: Settings, teller: Teller) -> None:
+    name = settings.environment.name
+    people = list_signed_in(settings, teller)
+    if people:
+        teller.warn(
+            f"Still signed in to {name}: {', '.join(people)}. Without the client secret their tokens can be"
+            f" neither refreshed nor revoked; to sign out first: procore-login signout --all --env {name}"
+        )
 
 
 _UNSET = {
@@ -86,7 +199,7 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
 @options.as_json
 @options.debug
 @click.pass_obj
-def command(teller: Teller, /, environment: str | None, **given: Any) -> None:
+def configure_command(teller: Teller, /, environment: str | None, **given: Any) -> None:
     """Set an environment's client id, client secret, redirect URI and company.
 
     Without options it asks for them. Procore is asked whether it knows the app before anything is saved. The
@@ -94,12 +207,8 @@ def command(teller: Teller, /, environment: str | None, **given: Any) -> None:
     """
     _refuse_contradictions(given)
     if given["show"]:
-        from procore_cli.cli.commands.showing import show
-
         show(_load(environment, teller, is_strict=True), teller, as_json=given["as_json"])
     elif given["remove"]:
-        from procore_cli.cli.commands.removing import remove
-
         remove(_load(environment, teller), teller, is_agreed=given["yes"])
     elif not any(given[name] for name in (*_VALUES, "dotenv")):
         _interview(environment, teller, may_check=not given["no_check"])

@@ -143,13 +143,13 @@ USUAL_PORT = 4568
 )
 @options.debug
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def demo_command(ctx: click.Context) -> None:
     """Run a pretend Procore to test against, or forget its state."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
-@command.command(
+@demo_command.command(
     short_help="Run the pretend Procore until Ctrl-C.",
     epilog="Example: procore-login demo serve --rate-limit 20/10s --fail /rest/v1.0/projects=503:2",
 )
@@ -223,7 +223,7 @@ def serve(
         wait_for_ever()
 
 
-@command.command(
+@demo_command.command(
     short_help="Forget its state and the demo's sign-ins.", epilog="Example: procore-login demo reset"
 )
 @options.debug

@@ -11,7 +11,7 @@ from procore_cli.cli.help import ExplainedCommand
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.cli.doctor.check import Check
+    from procore_cli.cli.doctor.case import Check
 
 
 @click.command(
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.debug
 @click.pass_obj
-def command(teller: Teller, environment: str | None, offline: bool, as_json: bool) -> None:
+def doctor_command(teller: Teller, environment: str | None, offline: bool, as_json: bool) -> None:
     """Check the whole path to a sign-in and say what to do.
 
     Refreshes nothing and shows no secret: its report can be pasted into an issue. It ends with the exit code

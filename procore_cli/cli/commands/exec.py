@@ -47,7 +47,7 @@ from procore_cli.render import Teller
     shell_complete=options.complete_file,
 )
 @click.pass_obj
-def command(
+def exec_command(
     teller: Teller,
     environment: str | None,
     account: str | None,

@@ -6,11 +6,19 @@ import os
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from procore_cli.cli.commands import portal
 from procore_cli.cli.prompts import NONE, ask, confirm, explain, read_client_id, read_company, read_secret
 from procore_cli.config.config_file import AppConfig, Changes
-from procore_cli.config.environments import DEFAULT_REDIRECT_URI, DEMO, ENVIRONMENTS, MONTHLY, PRODUCTION
+from procore_cli.config.environments import (
+    DEFAULT_REDIRECT_URI,
+    DEMO,
+    ENVIRONMENTS,
+    FEDERAL,
+    MONTHLY,
+    PRODUCTION,
+    SANDBOX,
+)
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import (
     BadUrlError,
@@ -26,7 +34,69 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procore_cli.config.settings import Settings
+    from procore_cli.config.urls import RedirectUri
     from procore_cli.render import Teller
+
+
+_CREDENTIALS = {
+    PRODUCTION.name: "production takes the app's production credentials; the sandbox's are others.",
+    SANDBOX.name: "sandbox takes the app's sandbox credentials; production's are others.",
+    MONTHLY.name: "monthly takes the app's production credentials; it has none of its own.",
+    FEDERAL.name: "federal takes credentials of its own; those of Procore itself do not work there.",
+}
+_STORES = {
+    "keyring": "the system's own keyring",
+    "file": "files that only you can read, for machines without a keyring",
+}
+REDIRECT = (
+    "The redirect URI must be exactly the portal's: scheme, host, port and path, and a slash at its end only"
+    " if there is one there."
+)
+
+
+def introduce(environment: str, teller: Teller) -> None:
+    """Where the values are found."""
+    explain(
+        teller,
+        "The values are in Procore's Developer Portal, https://developers.procore.com: My Apps, then your"
+        " app, then its OAuth credentials.",
+    )
+    explain(teller, _CREDENTIALS[environment])
+
+
+def explain_stores(teller: Teller) -> None:
+    """Where secrets can be kept."""
+    explain(teller, "Where the tokens and the client secrets of all environments are kept:")
+    for name, meaning in _STORES.items():
+        explain(teller, meaning, first=f"  {name:<9}", indent=" " * 11)
+
+
+def refused(environment: str) -> str:
+    """What refused credentials may mean."""
+    return (
+        f"Procore refused the client id or the client secret (invalid_client). Is {environment} the right"
+        f" environment? {_CREDENTIALS[environment]}"
+    )
+
+
+def advise(uri: RedirectUri) -> list[str]:
+    """What a person should know of a redirect URI that can be used."""
+    if uri.is_oob:
+        return ["Procore will show a code in the browser, to be pasted here."]
+    parts = urlsplit(uri.text)
+    lines = []
+    if not uri.on_loopback:
+        lines.append("It is not on this machine: the address that the browser ends on is to be pasted here.")
+    if uri.on_loopback and uri.host != "localhost":
+        lines.append(
+            f"The portal probably refuses {uri.host}: it takes plain http for localhost alone."
+            " If it does, use localhost in both places."
+        )
+    if uri.on_loopback and parts.port is None:
+        lines.append(f"Without a port it is port {uri.port}, which needs special rights on many systems.")
+    if len(parts.path) > 1 and parts.path.endswith("/"):
+        lines.append("The slash at its end is part of it: the portal must show it too.")
+    return lines
 
 
 _TYPED = "your answer"
@@ -68,7 +138,7 @@ def interview(
     if settings.is_demo:
         raise UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
     known = _find_known(settings, teller)
-    portal.introduce(name, teller)
+    introduce(name, teller)
     client_id, secret = _ask_app(settings, known, teller)
     rest = _ask_rest(settings, known, teller)
     while may_check and not _is_settled(
@@ -97,7 +167,7 @@ def _is_settled(settings: Settings, draft: Draft, teller: Teller) -> bool:
     try:
         app_setup.check(settings, draft, teller)
     except RefusedCredentialsError:
-        explain(teller, portal.refused(settings.environment.name))
+        explain(teller, refused(settings.environment.name))
         if confirm("Enter client id and client secret again?", default=True):
             return False
         if not confirm("Save them all the same?", default=False):
@@ -147,7 +217,7 @@ def _ask_app(settings: Settings, known: _Known, teller: Teller) -> tuple[str, st
 
 def _ask_rest(settings: Settings, known: _Known, teller: Teller) -> Changes:
     """Redirect URI, company and store."""
-    explain(teller, portal.REDIRECT)
+    explain(teller, REDIRECT)
     redirect = ask(
         teller,
         "Redirect URI",
@@ -161,7 +231,7 @@ def _ask_rest(settings: Settings, known: _Known, teller: Teller) -> Changes:
         else f"Enter keeps {kept}, none removes it"
     )
     company = ask(teller, f"Company id ({hint})", read_company, offered="")
-    portal.explain_stores(teller)
+    explain_stores(teller)
     store = _ask_store(settings, known, teller)
     removed = frozenset({"company"} if company in NONE and kept is not None else ())
     number = int(company) if company.isdigit() else None
@@ -219,7 +289,7 @@ def _read_secret_or_none(text: str, *, may_be_empty: bool) -> str | None:
 
 def _read_redirect(text: str, *, teller: Teller) -> str:
     uri = read_redirect_uri(text, _TYPED)
-    for line in portal.advise(uri):
+    for line in advise(uri):
         explain(teller, line, first="  ", indent="  ")
     return uri.text
 

@@ -1,13 +1,130 @@
-"""`procore-login signin`: the browser flow; refuses to decide anything itself."""
+"""`procore-login signup`, `signin` and `signout`: the browser flow, and the end of it."""
 
 from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from procore_cli.cli import options
-from procore_cli.cli.commands import browserflow
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.errors import UsageMistakeError
 from procore_cli.render import Teller
+
+if TYPE_CHECKING:
+    from procore_cli.callback.receiver import Ways
+    from procore_cli.config.settings import Asked
+    from procore_cli.errors import MissingCredentialsError
+    from procore_cli.flows.sign_in import SignedIn
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_TIMEOUT_S = 300
+
+
+def flow_options(command: F) -> F:
+    """`--no-browser`, `--browser`, `--paste`, `--timeout`."""
+    for option in (
+        click.option(
+            "--timeout",
+            "timeout_s",
+            type=click.IntRange(min=1, max=86400),
+            default=DEFAULT_TIMEOUT_S,
+            metavar="SECONDS",
+            show_default=True,
+            help="How long to wait for the browser.",
+        ),
+        click.option("--paste", is_flag=True, help="Do not listen: paste the address the browser ends on."),
+        click.option("--browser", metavar="COMMAND", help="Open the link with this program."),
+        click.option("--no-browser", is_flag=True, help="Print the link and wait; open nothing."),
+    ):
+        command = option(command)
+    return command
+
+
+def run(
+    teller: Teller,
+    word: str,
+    environment: str | None,
+    account: str | None,
+    as_json: bool,
+    options: Mapping[str, object],
+) -> None:
+    """Sign in and show the profile; `word` is the command's name."""
+    from procore_cli.callback.receiver import Ways
+    from procore_cli.cli import output
+    from procore_cli.config.settings import Asked
+    from procore_cli.errors import MissingCredentialsError
+
+    ways = Ways(**cast(dict[str, Any], options))
+    asked = Asked(environment, account, heeds_account=False, heeds_token=False)
+    try:
+        signed_in = _sign_in(asked, teller, ways)
+    except MissingCredentialsError as error:
+        _configure(asked, teller, error)
+        signed_in = _sign_in(asked, teller, ways)
+    teller.say(_outcome(word, signed_in))
+    output.print_profile(
+        signed_in.profile, as_json=as_json, now=time.time(), extra={"signed_up": signed_in.signed_up}
+    )
+
+
+def _sign_in(asked: Asked, teller: Teller, ways: Ways) -> SignedIn:
+    from procore_cli.context import open_world
+    from procore_cli.flows import sign_in
+
+    with open_world(asked, teller) as world:
+        return sign_in.sign_in(world, ways)
+
+
+def _configure(asked: Asked, teller: Teller, error: MissingCredentialsError) -> None:
+    """Offer to configure where a person can answer, else raise the error."""
+    from procore_cli.cli import prompts
+    from procore_cli.cli.commands import configure
+    from procore_cli.config.settings import load_settings
+
+    if not prompts.can_ask():
+        raise error
+    teller.say(error.message)
+    if not prompts.confirm("Configure it now?", default=True):
+        raise error
+    # What there was to warn of has been said.
+    configure.configure_now(load_settings(asked, os.environ, lambda _: None), teller)
+
+
+def _outcome(word: str, signed_in: SignedIn) -> str:
+    who, where = signed_in.profile.email, signed_in.profile.environment
+    if signed_in.signed_up:
+        return f"Signed up as {who} in {where}" + (", who was not known here." if word == "signin" else ".")
+    return f"Signed in as {who} in {where}" + (", who had signed up before." if word == "signup" else ".")
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_CLIENT_ID", "PROCORE_LOGIN_STORE", "BROWSER", "HTTPS_PROXY"),
+    codes={
+        "3": "no app, or one that Procore refuses",
+        "4": "denied, timed out",
+        "7": "the port is taken, and nobody can paste",
+    },
+    epilog="Example: procore-login signup --env sandbox",
+)
+@options.environment
+@flow_options
+@options.as_json
+@options.debug
+@click.pass_obj
+def signup_command(teller: Teller, /, environment: str | None, as_json: bool, **ways: object) -> None:
+    """Sign up with Procore in the browser.
+
+    Creates your row here, keeps your tokens in the keyring, and shows your profile. Somebody who has
+    signed up before is signed in.
+    """
+    run(teller, "signup", environment, None, as_json, ways)
 
 
 @click.command(
@@ -22,15 +139,47 @@ from procore_cli.render import Teller
 )
 @options.environment
 @options.account("Save only if this e-mail or Procore id signs in.")
-@browserflow.flow_options
+@flow_options
 @options.as_json
 @options.debug
 @click.pass_obj
-def command(
+def signin_command(
     teller: Teller, /, environment: str | None, account: str | None, as_json: bool, **ways: object
 ) -> None:
     """Sign in with Procore in the browser.
 
     Somebody who has never signed up here gets a row, as in signup.
     """
-    browserflow.run(teller, "signin", environment, account, as_json, ways)
+    run(teller, "signin", environment, account, as_json, ways)
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT"),
+    codes={"5": "deleted here, but Procore was not reached: the tokens may still live there"},
+    epilog="Example: procore-login signout --env sandbox --all",
+)
+@options.environment
+@options.account("Another account than the current one: its e-mail or Procore id.")
+@click.option("--all", "everyone", is_flag=True, help="Sign out every account of the environment.")
+@options.debug
+@click.pass_obj
+def signout_command(teller: Teller, environment: str | None, account: str | None, everyone: bool) -> None:
+    """Revoke the tokens at Procore, and delete them here.
+
+    The user's row stays, so that signing in again finds it.
+    """
+    from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
+    from procore_cli.flows import sign_out
+
+    if everyone and account is not None:
+        raise UsageMistakeError(
+            "--all and --account exclude each other.", "See procore-login signout --help."
+        )
+    asked = Asked(environment, account, heeds_account=not everyone, heeds_token=False)
+    with open_world(asked, teller) as world:
+        if everyone:
+            sign_out.sign_out_all(world)
+        else:
+            sign_out.sign_out(world)

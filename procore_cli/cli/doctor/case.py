@@ -1,4 +1,4 @@
-"""What the checks of one run share, put together once; refuses to judge any of it."""
+"""What the checks of `doctor` share: what is in force, a check's words, and the order of the checks."""
 
 from __future__ import annotations
 
@@ -7,20 +7,166 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 
-from procore_cli.cli.doctor.in_force import DATA_FOLDER, InForce, load_in_force
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
-from procore_cli.config.private_files import looking_only
-from procore_cli.config.settings import Asked, Settings
+from procore_cli.config.config_file import Config, load_config
+from procore_cli.config.private_files import looking_only, require_folder
+from procore_cli.config.settings import Asked, LoadConfig, Settings, load_settings
 from procore_cli.context import trace_settings
-from procore_cli.errors import ProcoreLoginError
+from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
 from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.client.transport import Transport
     from procore_cli.storage.opening import Storage
+
+
+Status = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A line of the report; `fix` is what to type or where to look, `error` why it failed."""
+
+    name: str
+    status: Status
+    detail: str
+    fix: str = ""
+    error: ProcoreLoginError | None = None
+
+
+def fine(name: str, detail: str) -> Check:
+    """All is as it should be."""
+    return Check(name, "ok", detail)
+
+
+def warning(name: str, detail: str, fix: str) -> Check:
+    """Signing in can work, but a person should know of this."""
+    return Check(name, "warning", detail, fix)
+
+
+def failed(name: str, error: ProcoreLoginError) -> Check:
+    """Signing in cannot work."""
+    return Check(name, "failed", error.message, error.hint, error)
+
+
+def unchecked(name: str, why: str) -> Check:
+    """Another check's failure makes this one impossible; that one says what to do."""
+    return Check(name, "warning", f"not checked: {why}.", "Mend that first, then run doctor again.")
+
+
+_SECRETS = ("PROCORE_CLIENT_SECRET", "PROCORE_ACCESS_TOKEN")
+_MAY_HOLD_LOGIN = ("PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_REDIRECT_URI")
+# Shorter ones are part of ordinary words.
+_SHORTEST = 4
+_INSTEAD = "[not shown]"
+
+
+def conceal(case: Case, text: str) -> str:
+    """The text without the values of secret variables, and without the user part of their URLs."""
+    for secret in _list_secrets(case):
+        if len(secret) >= _SHORTEST:
+            text = text.replace(secret, _INSTEAD)
+    return text
+
+
+def _list_secrets(case: Case) -> Iterator[str]:
+    for name in _SECRETS:
+        yield case.environ.get(name, "")
+    for name, value in case.environ.items():
+        if name in _MAY_HOLD_LOGIN or name.lower().endswith("_proxy"):
+            login, at, _ = value.rpartition("@")
+            _, _, password = login.rpartition("/")[2].partition(":")
+            yield from (password, unquote(password)) if at else ()
+
+
+DATA_FOLDER = "data folder"
+# The variables whose values are checked; an error names the one that it is about.
+_CHECKED = (
+    "PROCORE_CLIENT_ID",
+    "PROCORE_CLIENT_SECRET",
+    "PROCORE_LOGIN_DB",
+    "PROCORE_REDIRECT_URI",
+    "PROCORE_LOGIN_URL",
+    "PROCORE_API_URL",
+    "PROCORE_LOGIN_STORE",
+    "PROCORE_COMPANY_ID",
+    "PROCORE_ACCESS_TOKEN",
+)
+
+
+@dataclass(frozen=True)
+class InForce:
+    """The settings that could be read, what config.toml says, and each fault by the name of its setting."""
+
+    settings: Settings
+    config: Config
+    faults: Mapping[str, ProcoreLoginError]
+
+
+class _Remembering:
+    """Loads config.toml, and keeps what it says."""
+
+    def __init__(self, load: LoadConfig) -> None:
+        self.config = Config()
+        self._load = load
+
+    def __call__(self, data_folder: Path, report: Callable[[str], None]) -> Config:
+        self.config = self._load(data_folder, report)
+        return self.config
+
+
+def load_in_force(asked: Asked, environ: Mapping[str, str], warn: Callable[[str], None]) -> InForce:
+    """Load the settings, one fault after another left out. Raises UnknownEnvironmentError (2)."""
+    variables, faults = dict(environ), dict[str, ProcoreLoginError]()
+    for load in (load_config, _load_client_ids, _load_nothing):
+        remembering = _Remembering(load)
+        culprit: str | None = ""
+        while culprit is not None:
+            outcome = _attempt(asked, variables, warn, remembering)
+            if isinstance(outcome, Settings):
+                return InForce(_with_folder(outcome, faults), remembering.config, faults)
+            culprit = _find_culprit(outcome, variables)
+            faults.setdefault(culprit or "config", outcome)
+            variables.pop(culprit or "", None)
+    raise next(iter(faults.values()))
+
+
+def _attempt(
+    asked: Asked, variables: Mapping[str, str], warn: Callable[[str], None], load: LoadConfig
+) -> Settings | ProcoreLoginError:
+    try:
+        return load_settings(asked, variables, warn, load)
+    except (ConfigurationError, StorageError) as error:
+        return error
+
+
+def _with_folder(settings: Settings, faults: dict[str, ProcoreLoginError]) -> Settings:
+    """The settings; without a data folder, with one in which there can be nothing, and a fault."""
+    try:
+        require_folder(settings.home)
+    except DataFolderError as error:
+        faults[DATA_FOLDER] = error
+        return replace(settings, home=Path(os.devnull, "none"))
+    return settings
+
+
+def _find_culprit(error: ProcoreLoginError, variables: Mapping[str, str]) -> str | None:
+    return next((name for name in _CHECKED if variables.get(name) and name in error.message), None)
+
+
+def _load_client_ids(data_folder: Path, report: Callable[[str], None]) -> Config:
+    config = load_config(data_folder, report)
+    apps = {name: app._replace(redirect_uri=None) for name, app in config.apps.items()}
+    return config._replace(apps=apps, store=None)
+
+
+def _load_nothing(_data_folder: Path, _report: Callable[[str], None]) -> Config:
+    return Config()
 
 
 # What a demo that cannot be started is called among the faults.

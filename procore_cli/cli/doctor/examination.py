@@ -6,22 +6,26 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from procore_cli.cli.doctor.app import check_app, check_clock
-from procore_cli.cli.doctor.browser import check_browser
-from procore_cli.cli.doctor.case import Case
-from procore_cli.cli.doctor.check import Check, failed
-from procore_cli.cli.doctor.data_folder import check_folder
-from procore_cli.cli.doctor.database_file import WRITING, check_database, check_writing
-from procore_cli.cli.doctor.hosts import check_api_host, check_login_host
-from procore_cli.cli.doctor.leftovers import check_leftovers, check_refreshes
-from procore_cli.cli.doctor.port import check_port
-from procore_cli.cli.doctor.secret_place import check_keyring, check_proof
-from procore_cli.cli.doctor.secrets_told import conceal
-from procore_cli.cli.doctor.settings_lines import check_config, check_environment
-from procore_cli.cli.doctor.tokens import check_accounts
-from procore_cli.cli.doctor.variables import check_variables
-from procore_cli.cli.doctor.version import check_version
-from procore_cli.cli.doctor.way_out import check_ca, check_proxy
+from procore_cli.cli.doctor.case import Case, Check, conceal, failed
+from procore_cli.cli.doctor.files import WRITING, check_database, check_folder, check_writing
+from procore_cli.cli.doctor.network import (
+    check_api_host,
+    check_app,
+    check_ca,
+    check_clock,
+    check_login_host,
+    check_proxy,
+)
+from procore_cli.cli.doctor.settings import check_config, check_environment, check_variables, check_version
+from procore_cli.cli.doctor.sign_in import (
+    check_accounts,
+    check_browser,
+    check_keyring,
+    check_leftovers,
+    check_port,
+    check_proof,
+    check_refreshes,
+)
 from procore_cli.errors import ProcoreLoginError
 
 Step = Callable[[Case], Iterable[Check]]

@@ -1,15 +1,34 @@
-"""The variables that are set, what each does and what it wins over; shows no value that may be secret."""
+"""The version, the variables and `config.toml`."""
 
 from __future__ import annotations
 
+import os
+import platform
+import shlex
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 
-from procore_cli.cli.doctor.case import Case
-from procore_cli.cli.doctor.check import Check, failed, fine, warning
-from procore_cli.cli.doctor.tokens import mask
-from procore_cli.cli.doctor.way_out import host_and_port
+import procore_cli
+from procore_cli.cli.doctor.case import DATA_FOLDER, PRETEND, Case, Check, failed, fine, unchecked, warning
+from procore_cli.cli.doctor.network import host_and_port
+from procore_cli.cli.doctor.sign_in import mask
+from procore_cli.config.config_file import CONFIG_NAME
+from procore_cli.config.private_files import is_foreign
 from procore_cli.config.settings import is_handed_over, list_unknown
 from procore_cli.config.urls import find_origin
+
+
+def check_version(_case: Case) -> Iterator[Check]:
+    """The versions, and where the program is installed."""
+    place = Path(procore_cli.__file__).parent
+    yield fine(
+        "version",
+        f"procore-login {procore_cli.__version__} in {place}; Python {platform.python_version()}"
+        f" ({sys.executable}); {platform.system()} {platform.release()} {platform.machine()}",
+    )
+
 
 _PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 _IGNORED_IN_DEMO = ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET")
@@ -130,3 +149,65 @@ _KNOWN: Mapping[str, Describe] = {
     "REQUESTS_CA_BUNDLE": lambda case, _: f"{case.settings.ca_bundle}; wins over the system's CA store",
     "BROWSER": lambda _case, _value: "set: it names the browser",
 }
+
+
+def check_environment(case: Case) -> Iterator[Check]:
+    """Which environment is looked at, and who says so."""
+    environment, source = case.settings.environment, case.settings.sources["environment"]
+    hosts = [find_origin(url) for url in (environment.login_url, environment.api_url) if url]
+    where = " and ".join(dict.fromkeys(hosts)) or "an embedded server, started when it is needed"
+    by = "by default" if source == "default" else f"from {source}"
+    yield fine("environment", f"{environment.name} ({by}): {environment.meaning}; {where}")
+    fault = case.in_force.faults.get(PRETEND)
+    if fault is not None:
+        yield failed(PRETEND, fault)
+
+
+def check_config(case: Case) -> Iterator[Check]:
+    """Whether config.toml can be read, and what it sets."""
+    if DATA_FOLDER in case.in_force.faults:
+        yield unchecked("config", "there is no data folder")
+        return
+    error = case.in_force.faults.get("config")
+    path = case.settings.folder / CONFIG_NAME
+    if error is not None:
+        case.broken.add("config")
+        # The message names the file alone; whoever mends it has to find it.
+        where = "" if str(path) in error.message else f" It is {path}"
+        check = replace(failed("config", error), detail=f"{error.message}{where}")
+        is_closed = _is_closed(path)
+        yield replace(check, fix=f"chmod 600 {shlex.quote(str(path))}") if is_closed else check
+        return
+    config = case.in_force.config
+    if config.unknown:
+        yield warning(
+            "config",
+            f"{path} has keys that this program does not know: {', '.join(config.unknown)}."
+            " They are kept and ignored.",
+            f"Correct or remove them in {path}",
+        )
+    elif path.is_file():
+        yield fine("config", f"{path} sets {_list_set(case) or f'nothing for {case.name}'}")
+    else:
+        yield fine("config", f"{path} is not there; the defaults count")
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether it is a file of ours that we may not read."""
+    try:
+        return path.is_file() and not is_foreign(path.stat()) and not os.access(path, os.R_OK)
+    except PermissionError:
+        return False
+
+
+def _list_set(case: Case) -> str:
+    config = case.in_force.config
+    app = config.app(case.name)
+    values = {
+        "the default environment": config.environment,
+        "the store": config.store,
+        "the client id": app.client_id,
+        "the redirect URI": app.redirect_uri,
+        "the company": app.company,
+    }
+    return ", ".join(name for name, value in values.items() if value)

@@ -1,0 +1,101 @@
+"""`procore-login whoami`, `refresh` and `token`: who is signed in, and a valid token; opens no browser."""
+
+from __future__ import annotations
+
+import click
+
+from procore_cli.cli import options
+from procore_cli.cli.help import ExplainedCommand
+from procore_cli.render import Teller
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_ACCESS_TOKEN"),
+    codes={"4": "somebody has to sign in (again)"},
+    epilog="Example: procore-login whoami --offline --json",
+)
+@options.environment
+@options.account("Another account than the current one: its e-mail or Procore id.")
+@click.option("--offline", is_flag=True, help="Read the database alone: no network, no keyring.")
+@options.as_json
+@options.debug
+@click.pass_obj
+def whoami_command(
+    teller: Teller, environment: str | None, account: str | None, offline: bool, as_json: bool
+) -> None:
+    """Show who is signed in.
+
+    Asks Procore with a valid token, refreshing it when needed.
+    """
+    from procore_cli.cli import output
+    from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
+    from procore_cli.flows import access
+
+    asked = Asked(environment, account, heeds_token=not offline)
+    with open_world(asked, teller, online=not offline) as world:
+        profile = access.whoami_offline(world) if offline else access.whoami(world)
+        output.print_profile(profile, as_json=as_json, now=world.clock(), extra={})
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT"),
+    codes={"4": "Procore refused the refresh token: sign in again"},
+    epilog="Example: procore-login refresh --env sandbox",
+)
+@options.environment
+@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.as_json
+@options.debug
+@click.pass_obj
+def refresh_command(teller: Teller, environment: str | None, account: str | None, as_json: bool) -> None:
+    """Exchange the refresh token for new tokens now.
+
+    The other commands refresh by themselves when they need to.
+    """
+    from procore_cli.cli import output
+    from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
+    from procore_cli.flows import access
+
+    with open_world(Asked(environment, account, heeds_token=False), teller) as world:
+        profile = access.refresh(world)
+        output.print_profile(profile, as_json=as_json, now=world.clock(), extra={})
+
+
+@click.command(
+    cls=ExplainedCommand,
+    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_ACCESS_TOKEN"),
+    codes={"4": "somebody has to sign in (again)", "5": "Procore or the network failed"},
+    epilog='Example: procore-login token, as in curl -H "Authorization: Bearer $(procore-login token)" ...',
+)
+@options.environment
+@options.account("Another account than the current one: its e-mail or Procore id.")
+@click.option(
+    "--min-ttl",
+    "min_ttl_s",
+    type=click.IntRange(min=0),
+    default=60,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long the token must be valid at least.",
+)
+@options.debug
+@click.pass_obj
+def token_command(teller: Teller, environment: str | None, account: str | None, min_ttl_s: int) -> None:
+    """Print an access token, refreshing it when needed, and nothing else.
+
+    It is a secret: whoever has it can act for you until it expires.
+    """
+    from procore_cli.cli import output
+    from procore_cli.config.settings import Asked
+    from procore_cli.context import open_world
+    from procore_cli.flows import access
+
+    with open_world(Asked(environment, account), teller, online=False) as world:
+        token = access.token(world, min_ttl_s)
+        if world.settings.is_demo:
+            teller.say("This token is the pretend Procore's: it works with `demo serve` alone.")
+        output.print_line(token)
