@@ -7,12 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from tests.hostile.attacks import ATTACKS, fill_in, is_the_real_thing
 from tests.hostile.waiting import STRAY_ERROR, SignIn
 
 EXAMPLES = 2000
+# What hypothesis draws depends on every constant of the package: these answers are not left to chance.
+HOME = b"GET /home HTTP/1.1\r\nHost: localhost:@port@\r\n\r\n"
+LONG_TARGET = b"GET /callback?code=" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost:@port@\r\n\r\n"
+LONG_HEAD = b"GET / HTTP/1.1\r\nHost: localhost:@port@\r\nCookie: " + b"x" * 70_000 + b"\r\n\r\n"
 MAY_GROW_KIB = 30 * 1024
 pytestmark = pytest.mark.fuzz
 
@@ -41,6 +45,9 @@ def test_two_thousand_odd_requests_change_nothing(sign_in: SignIn) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(ATTACKS)
+    @example(HOME)
+    @example(LONG_TARGET)
+    @example(LONG_HEAD)
     def attack(piece: bytes) -> None:
         raw = fill_in(piece, sign_in.state, sign_in.port)
         if is_the_real_thing(raw, sign_in.state):
