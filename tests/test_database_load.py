@@ -281,7 +281,7 @@ def test_nothing_is_lost_if_the_file_can_only_be_read(machine: Machine, provider
         "def connect(address, **options):\n"
         "    return real(address.replace('mode=rw', 'mode=ro'), **options)\n"
         "sqlite3.connect = connect\n"
-        "from procore_cli.cli import run; sys.exit(run(sys.argv[1:]))"
+        "from procore_cli.cli.main import run; sys.exit(run(sys.argv[1:]))"
     )
     for command, code in ((("token",), 0), (("whoami", "--offline"), 0), (("refresh",), 6), (SIGN_UP, 6)):
         ran = subprocess.run(
