@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
 from procore_cli.flows import access
-from procore_cli.flows.credentials import find_app
+from procore_cli.flows.credentials import check_app, find_app
 from procore_cli.interruption import holding_signals
 from procore_cli.models import Account, Me, Profile
 
@@ -36,7 +36,6 @@ def sign_in(world: World, ways: Ways) -> SignedIn:
     """
     from procore_cli.callback.pending import Home
     from procore_cli.client import oauth
-    from procore_cli.flows.credentials import check_app
 
     settings, timed = world.settings, world.teller.timed
     environment, redirect = settings.environment, settings.redirect_uri

@@ -22,7 +22,7 @@ Talk = Callable[[str], None]
 
 
 class Storage:
-    """What a command needs of this wing; each part is loaded and made when it is first asked for."""
+    """What a command needs of storage; each part is loaded and made when it is first asked for."""
 
     def __init__(
         self,
