@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
 from procore_cli.config.environments import COMPANY_HEADER
-from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.config.urls import find_origin, is_at
-from procore_cli.context import open_world
+from procore_cli.context import open_context
 from procore_cli.errors import ConfigurationError, UsageMistakeError
 from procore_cli.flows import access
 from procore_cli.models import Profile, is_renewal_due
@@ -27,9 +27,9 @@ from procore_cli.threads import in_own_thread
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from procore_cli.context import World
+    from procore_cli.console import Console
+    from procore_cli.context import Context
     from procore_cli.models import Account
-    from procore_cli.render import Teller
     from procore_cli.storage.entries import Loaded
 
 
@@ -134,13 +134,18 @@ class Bearers:
     """One account's tokens: the account that was current at the first call, unless one is named."""
 
     def __init__(
-        self, asked: Asked, settings: Settings, min_ttl_s: int, teller: Teller, clock: Callable[[], float]
+        self,
+        overrides: Overrides,
+        settings: Settings,
+        min_ttl_s: int,
+        console: Console,
+        clock: Callable[[], float],
     ) -> None:
         """`settings` are what is in force; tokens of others are never given. `clock`: seconds, UTC."""
-        self._asked = asked
+        self._overrides = overrides
         self._settings = settings
         self._min_ttl_s = min_ttl_s
-        self._teller = teller
+        self._console = console
         self._clock = clock
         self._lock = threading.Lock()
         self._bearer: Bearer | None = None
@@ -177,8 +182,8 @@ class Bearers:
         return self.find()
 
     def _is_replaced(self, loaded: Loaded) -> bool:
-        with self._open() as world:
-            return world.vault.find_expiry(access.find_account(world)) != loaded.tokens.expires_at
+        with self._open() as context:
+            return context.tokens.find_expiry(access.find_account(context)) != loaded.tokens.expires_at
 
     def _find_in_hand(self, refused: str | None) -> Bearer | None:
         bearer = self._bearer
@@ -228,29 +233,29 @@ class Bearers:
         own.cancel()
 
     def _fetch(self, refused: str | None) -> Bearer:
-        with self._open() as world:
-            if world.settings.access_token:
-                return Bearer(access.token(world, self._min_ttl_s))
-            account = access.find_account(world)
+        with self._open() as context:
+            if context.settings.access_token:
+                return Bearer(access.token(context, self._min_ttl_s))
+            account = access.find_account(context)
             # From now on it is this one, whichever may become current meanwhile.
             self._pin(account)
-            loaded = access.load_valid(world, account, self._min_ttl_s, refused=refused)
+            loaded = access.load_valid(context, account, self._min_ttl_s, refused=refused)
             return Bearer(loaded.tokens.access_token, loaded)
 
     @contextmanager
-    def _open(self) -> Iterator[World]:
-        with open_world(self._asked, self._teller, clock=self._clock, shield=in_own_thread) as world:
-            changed = self._settings.find_change(world.settings)
+    def _open(self) -> Iterator[Context]:
+        with open_context(self._overrides, self._console, clock=self._clock, shield=in_own_thread) as context:
+            changed = self._settings.find_change(context.settings)
             if changed:
                 raise ConfigurationError(
                     f"{self._settings.environment.name}: {changed} has changed since the first call.",
                     "Make a new ProcoreAuth.",
                 )
-            yield world
+            yield context
 
     def _pin(self, account: Account) -> None:
         who = str(account.user.procore_id)
-        self._asked = self._asked._replace(account=who)
+        self._overrides = self._overrides._replace(account=who)
         self._settings = replace(self._settings, account=who)
 
 
@@ -268,25 +273,25 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
     Procore id, else the current account. Raises ProcoreLoginError, of which SignInNeededError says that a
     person has to sign in (again).
     """
-    from procore_cli.context import open_world
+    from procore_cli.context import open_context
     from procore_cli.flows import access
-    from procore_cli.logged import TELLER
+    from procore_cli.logged import LOG_CONSOLE
     from procore_cli.threads import in_own_thread
 
     _check_min_ttl(min_ttl)
-    with open_world(Asked(env, account, source="env="), TELLER, shield=in_own_thread) as world:
-        return access.token(world, min_ttl)
+    with open_context(Overrides(env, account, source="env="), LOG_CONSOLE, shield=in_own_thread) as context:
+        return access.token(context, min_ttl)
 
 
 def current_user(env: str | None = None, *, account: str | None = None) -> Profile:
     """Who is signed in, as Procore says now (`procore-login whoami`). Arguments and errors as `get_token`."""
-    from procore_cli.context import open_world
+    from procore_cli.context import open_context
     from procore_cli.flows import access
-    from procore_cli.logged import TELLER
+    from procore_cli.logged import LOG_CONSOLE
     from procore_cli.threads import in_own_thread
 
-    with open_world(Asked(env, account, source="env="), TELLER, shield=in_own_thread) as world:
-        return access.whoami(world)
+    with open_context(Overrides(env, account, source="env="), LOG_CONSOLE, shield=in_own_thread) as context:
+        return access.whoami(context)
 
 
 class ProcoreAuth:
@@ -315,7 +320,7 @@ class ProcoreAuth:
         if company is not None and (type(company) is not int or company < 1):
             raise UsageMistakeError("The company is not a number.", "Give its id, for example company=123.")
         _check_min_ttl(min_ttl)
-        self._asked = Asked(env, account, source="env=")
+        self._overrides = Overrides(env, account, source="env=")
         self._company = company
         self._min_ttl_s = min_ttl
         self._lock = threading.Lock()
@@ -353,21 +358,21 @@ class ProcoreAuth:
             self._opened[1].begin_anew()
 
     def _new_opened(self) -> tuple[Settings, Bearers]:
-        from procore_cli.logged import TELLER
+        from procore_cli.logged import LOG_CONSOLE
 
-        settings = load_settings(self._asked, os.environ, TELLER.warn_once)
+        settings = load_settings(self._overrides, os.environ, LOG_CONSOLE.warn_once)
         if settings.own_server:
             raise ConfigurationError(
                 "demo: there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
                 "Run procore-login demo serve and set the variables that it prints, or run your program by"
                 " procore-login exec --env demo -- ...",
             )
-        return settings, Bearers(self._asked, settings, self._min_ttl_s, TELLER, time.time)
+        return settings, Bearers(self._overrides, settings, self._min_ttl_s, LOG_CONSOLE, time.time)
 
 
 def _say_refused(url: str, origin: str, name: str) -> None:
     """Tell once for each origin why a request carries no token; path and query are nobody's business."""
-    from procore_cli.logged import TELLER
+    from procore_cli.logged import LOG_CONSOLE
 
     try:
         other = find_origin(url)
@@ -375,7 +380,9 @@ def _say_refused(url: str, origin: str, name: str) -> None:
         other = "an address that is none"
     if other == origin:
         other += " with more than host and port in its address"
-    TELLER.warn_once(f"{name}: a request to {other} carries no token; ProcoreAuth is for {origin} alone.")
+    LOG_CONSOLE.warn_once(
+        f"{name}: a request to {other} carries no token; ProcoreAuth is for {origin} alone."
+    )
 
 
 def _begin_anew_in_child() -> None:

@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, cast
 
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import may_exist
-from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.console import Console, load_drawing
 from procore_cli.errors import ProcoreLoginError, StorageError
 from procore_cli.interruption import new_command_shield
-from procore_cli.render import Teller, load_drawing
 
 if TYPE_CHECKING:
     from procore_cli.callback.pending import Pairs
-    from procore_cli.callback.receiver import Opener, Reception, Ways
+    from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Opener
     from procore_cli.client.api import Api
     from procore_cli.client.oauth import OAuth
     from procore_cli.client.transport import Transport
     from procore_cli.models import Environment, StoreName
-    from procore_cli.storage.accounts import KnownApps, Roster
+    from procore_cli.storage.accounts import AccountStore, KnownApps
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import Storage
-    from procore_cli.storage.tokens import Vault
+    from procore_cli.storage.tokens import TokenStore
     from procore_cli.threads import Shield
 
 
@@ -37,11 +37,11 @@ _REACH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
-class World:
+class Context:
     """Everything outside of a command that the flow uses."""
 
     settings: Settings
-    teller: Teller
+    console: Console
     clock: Callable[[], float]
     shield: Shield
     _closing: ExitStack
@@ -49,17 +49,17 @@ class World:
     @cached_property
     def _storage(self) -> Storage:
         # Put together where it is needed: a token from elsewhere takes no data folder.
-        return _new_storage(self.settings, self.teller, self.clock)
+        return _new_storage(self.settings, self.console, self.clock)
 
     @property
-    def roster(self) -> Roster:
+    def accounts(self) -> AccountStore:
         """Who is known and current; loads nothing that keeps secrets."""
-        return self._storage.roster
+        return self._storage.accounts
 
     @property
-    def vault(self) -> Vault:
+    def tokens(self) -> TokenStore:
         """The accounts and their tokens."""
-        return self._storage.vault
+        return self._storage.tokens
 
     @property
     def client_secrets(self) -> ClientSecrets:
@@ -99,33 +99,43 @@ class World:
     @cached_property
     def _environment(self) -> Environment:
         """Where things are sent; starts the embedded Procore if that is it and nobody has done so."""
-        return _put_online(self.settings, self.clock, self.teller, self._closing).environment
+        return _put_online(self.settings, self.clock, self.console, self._closing).environment
 
     @cached_property
     def _transport(self) -> Transport:
         # Made where something is sent: `token` mostly reads alone.
         from procore_cli.client.transport import Transport
 
-        transport = Transport(os.environ, self.settings.ca_bundle, self.teller.trace)
+        transport = Transport(os.environ, self.settings.ca_bundle, self.console.trace)
         self._closing.callback(transport.close)
         return transport
 
-    def receive(self, link: str, is_ours: Callable[[Pairs], bool], ways: Ways) -> Reception:
+    def receive(
+        self, link: str, is_ours: Callable[[Pairs], bool], browser_options: BrowserOptions
+    ) -> CallbackReceiver:
         """The way out to the browser and back, for one sign-in."""
         from procore_cli.callback.browser import Place, find_place
-        from procore_cli.callback.pending import Inbox
-        from procore_cli.callback.receiver import Reception
+        from procore_cli.callback.pending import PendingCallback
+        from procore_cli.callback.receiver import CallbackReceiver
 
-        inbox = Inbox(is_ours)
+        pending = PendingCallback(is_ours)
         place = find_place(os.environ, sys.platform)
-        opener = None if ways.no_browser else self._find_browser(ways)
-        if opener is None and not ways.no_browser and self.settings.own_server:
+        opener = None if browser_options.no_browser else self._find_browser(browser_options)
+        if opener is None and not browser_options.no_browser and self.settings.own_server:
             # It comes back from inside of this process, wherever that runs.
-            opener, place = self._new_visitor(inbox.give_up), Place.DESK
+            opener, place = self._new_visitor(pending.give_up), Place.DESK
         name = self.settings.environment.name
         reach = None if self.settings.own_server else self._reach
-        return Reception(
-            self.settings.redirect_uri, link, inbox, ways, opener, self.teller, name, place, reach=reach
+        return CallbackReceiver(
+            self.settings.redirect_uri,
+            link,
+            pending,
+            browser_options,
+            opener,
+            self.console,
+            name,
+            place,
+            reach=reach,
         )
 
     def _reach(self) -> None:
@@ -137,12 +147,12 @@ class World:
         with closing(transport):
             OAuth(transport, self._environment, self.clock).reach()
 
-    def _find_browser(self, ways: Ways) -> Opener | None:
+    def _find_browser(self, browser_options: BrowserOptions) -> Opener | None:
         from shutil import which
 
         from procore_cli.callback.browser import find_browser
 
-        return find_browser(ways.browser, os.environ, sys.platform, which)
+        return find_browser(browser_options.browser, os.environ, sys.platform, which)
 
     def _new_visitor(self, give_up: Callable[[Exception], None]) -> Opener:
         from procore_cli.demo.visitor import VisitorOpener
@@ -151,63 +161,65 @@ class World:
 
 
 @contextmanager
-def open_world(
-    asked: Asked,
-    teller: Teller,
+def open_context(
+    overrides: Overrides,
+    console: Console,
     *,
     online: bool = True,
     clock: Callable[[], float] = time.time,
     shield: Shield | None = None,
-) -> Iterator[World]:
+) -> Iterator[Context]:
     """Load the settings and put the world together; starts the embedded Procore where it is needed.
 
     `online`: the command talks to Procore in any case; else the embedded one starts with the first call.
     `shield` does what must not be cut off; a command's own holds signals back.
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
-    with teller.phase("settings"):
-        settings = load_settings(asked, os.environ, teller.warn_once)
-    teller.environment = settings.environment.name
-    trace_settings(settings, asked, teller)
+    with console.phase("settings"):
+        settings = load_settings(overrides, os.environ, console.warn_once)
+    console.environment = settings.environment.name
+    trace_settings(settings, overrides, console)
     with ExitStack() as stack:
         if online:
-            settings = _put_online(settings, clock, teller, stack)
-        yield World(settings, teller, clock, shield or new_command_shield(teller), stack)
+            settings = _put_online(settings, clock, console, stack)
+        yield Context(settings, console, clock, shield or new_command_shield(console), stack)
 
 
 def trace_settings(
-    settings: Settings, asked: Asked, teller: Teller, environ: Mapping[str, str] = os.environ
+    settings: Settings, overrides: Overrides, console: Console, environ: Mapping[str, str] = os.environ
 ) -> None:
     """Say for `--debug` what is in force, and where it came from; `environ` are the variables that count."""
-    if teller.debug:
+    if console.debug:
         from procore_cli.provenance import describe
 
-        for line in describe(settings, asked, environ):
-            teller.trace(line)
+        for line in describe(settings, overrides, environ):
+            console.trace(line)
 
 
-def _put_online(settings: Settings, clock: Callable[[], float], teller: Teller, stack: ExitStack) -> Settings:
+def _put_online(
+    settings: Settings, clock: Callable[[], float], console: Console, stack: ExitStack
+) -> Settings:
     """The settings with the embedded Procore's address, if that is what is meant; starts it then."""
     if not settings.own_server or settings.environment.login_url:
         return settings
     from procore_cli.demo.server import DemoServer
 
-    server = stack.enter_context(DemoServer(settings.folder, clock, teller.warn_once))
+    server = stack.enter_context(DemoServer(settings.folder, clock, console.warn_once))
     return settings.at(server.url)
 
 
-def find_known_environments(teller: Teller) -> list[str]:
+def find_known_environments(console: Console) -> list[str]:
     """The environments that have a database here: the one in force first, others if they have an account.
 
-    Raises as `open_world`.
+    Raises as `open_context`.
     """
-    settings = load_settings(Asked(heeds_account=False), os.environ, teller.warn_once)
+    settings = load_settings(Overrides(heeds_account=False), os.environ, console.warn_once)
     in_force = settings.environment.name
-    others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name, teller)]
+    others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name, console)]
     return [in_force, *others] if may_exist(settings.database) else others
 
 
-def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
+def _has_accounts(settings: Settings, environment: str, console: Console) -> bool:
     from procore_cli.storage.opening import open_storage
 
     database = settings.find_database(environment)
@@ -217,35 +229,35 @@ def _has_accounts(settings: Settings, environment: str, teller: Teller) -> bool:
         settings.folder,
         environment,
         settings.store,
-        tell=teller.say,
-        warn=teller.warn_once,
+        tell=console.say,
+        warn=console.warn_once,
         database=database,
     )
     try:
-        return storage.roster.is_known()
+        return storage.accounts.is_known()
     except StorageError:
         # What is wrong with it is told when it is opened.
         return True
 
 
-def new_client_secrets(settings: Settings, store: str, teller: Teller) -> ClientSecrets:
+def new_client_secrets(settings: Settings, store: str, console: Console) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import new_stores
 
-    stores = new_stores(settings.folder, teller.say, teller.warn_once)
+    stores = new_stores(settings.folder, console.say, console.warn_once)
     return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
 
 
-def _new_storage(settings: Settings, teller: Teller, clock: Callable[[], float]) -> Storage:
+def _new_storage(settings: Settings, console: Console, clock: Callable[[], float]) -> Storage:
     from procore_cli.storage.opening import open_storage
 
     return open_storage(
         settings.folder,
         settings.environment.name,
         settings.store,
-        tell=teller.say,
-        warn=teller.warn_once,
+        tell=console.say,
+        warn=console.warn_once,
         database=settings.database,
         clock=clock,
     )

@@ -1,7 +1,7 @@
 """Every error that the program shows, each with its exit code; refuses to print anything itself.
 
 The message says what happened, the hint what to type or where to look. Neither may carry a secret.
-Text from outside is escaped where it is shown (render), not here.
+Text from outside is escaped where it is shown (console), not here.
 """
 
 from __future__ import annotations

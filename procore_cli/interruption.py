@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from procore_cli.errors import ProcoreLoginError
 
 if TYPE_CHECKING:
-    from procore_cli.render import Teller
+    from procore_cli.console import Console
     from procore_cli.threads import Shield
 
 T = TypeVar("T")
@@ -24,18 +24,18 @@ _HELD = ("SIGINT", "SIGTERM", "SIGHUP")
 _FIRST_WORD = "This ends as soon as the new tokens are kept. Ctrl-C again ends it at once, and may lose them."
 
 
-def new_command_shield(teller: Teller) -> Shield:
+def new_command_shield(console: Console) -> Shield:
     """The shield of the command line: this process ends when it has kept what it was sent."""
 
     def shield(work: Callable[[], T], /) -> T:
-        with holding_signals(teller):
+        with holding_signals(console):
             return work()
 
     return shield
 
 
 @contextmanager
-def holding_signals(teller: Teller) -> Iterator[None]:
+def holding_signals(console: Console) -> Iterator[None]:
     """Within it the first SIGINT, SIGTERM or SIGHUP waits for its end, and then does what it always does.
 
     On a terminal the person is told so; a second Ctrl-C is let through. What is ignored stays ignored.
@@ -46,8 +46,8 @@ def holding_signals(teller: Teller) -> Iterator[None]:
         if number == signal.SIGINT and number in held:
             raise KeyboardInterrupt
         held.append(number)
-        if len(held) == 1 and teller.is_on_terminal:
-            teller.say(_FIRST_WORD)
+        if len(held) == 1 and console.is_on_terminal:
+            console.say(_FIRST_WORD)
 
     formers = {number: signal.signal(number, hold) for number in _list_heeded()}
     try:
@@ -55,7 +55,7 @@ def holding_signals(teller: Teller) -> Iterator[None]:
     except ProcoreLoginError as error:
         if held:
             # The signal ends the process before anybody else could tell.
-            teller.fail(error)
+            console.fail(error)
         raise
     finally:
         for number, former in formers.items():

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 
+from procore_cli.console import Console, one_line
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.render import Teller, one_line
 
 _logger = logging.getLogger("procore_cli")
 
 
-class LogTeller(Teller):
+class LogConsole(Console):
     """Talks to a program's log; what it has said once it does not say again."""
 
     def say(self, text: str) -> None:
@@ -39,4 +39,4 @@ class LogTeller(Teller):
 
 
 # One for the program, so that a loop hears a thing once.
-TELLER = LogTeller()
+LOG_CONSOLE = LogConsole()

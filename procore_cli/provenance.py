@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from procore_cli.config.settings import Asked, Settings, without_what_exec_set
+from procore_cli.config.settings import Overrides, Settings, without_what_exec_set
 from procore_cli.errors import ProcoreLoginError
 
 _DEFAULT = "default"
 
 
-def describe(settings: Settings, asked: Asked, environ: Mapping[str, str]) -> Iterator[str]:
+def describe(settings: Settings, overrides: Overrides, environ: Mapping[str, str]) -> Iterator[str]:
     """A line for each setting: its name, what is in force, and who says so."""
     name = settings.environment.name
     present = {key: value for key, value in environ.items() if value}
@@ -33,8 +33,8 @@ def describe(settings: Settings, asked: Asked, environ: Mapping[str, str]) -> It
         is_heeded = not settings.own_server and variable in heeded
         yield _line(what, url or "not started yet", variable if is_heeded else own)
         yield _proxy(what, url, environ)
-    yield _account(settings, asked)
-    yield _line("access token", *_access_token(settings, asked, present))
+    yield _account(settings, overrides)
+    yield _line("access token", *_access_token(settings, overrides, present))
     yield _line("CA", settings.ca_bundle or "the system's store", _source("REQUESTS_CA_BUNDLE", present))
     ignored = sorted(present.keys() - heeded.keys())
     if ignored:
@@ -81,18 +81,18 @@ def _company(settings: Settings, heeded: Mapping[str, str]) -> str:
     return _line("company", str(settings.company), _source("PROCORE_COMPANY_ID", heeded, config))
 
 
-def _account(settings: Settings, asked: Asked) -> str:
+def _account(settings: Settings, overrides: Overrides) -> str:
     if settings.account is None:
         return _line("account", "the current one", _DEFAULT)
-    return _line("account", settings.account, "--account" if asked.account else "PROCORE_LOGIN_ACCOUNT")
+    return _line("account", settings.account, "--account" if overrides.account else "PROCORE_LOGIN_ACCOUNT")
 
 
-def _access_token(settings: Settings, asked: Asked, present: Mapping[str, str]) -> tuple[str, str]:
+def _access_token(settings: Settings, overrides: Overrides, present: Mapping[str, str]) -> tuple[str, str]:
     if settings.access_token:
         return "set", "PROCORE_ACCESS_TOKEN"
     if "PROCORE_ACCESS_TOKEN" not in present:
         return "the account's own", f"the {settings.store} store"
-    reason = "--account wins over it" if asked.account and asked.heeds_token else "not used here"
+    reason = "--account wins over it" if overrides.account and overrides.heeds_token else "not used here"
     return "the account's own", f"the {settings.store} store; PROCORE_ACCESS_TOKEN is set, {reason}"
 
 

@@ -125,10 +125,10 @@ class ProcoreDemo:
 
     def sign_out(self) -> None:
         """Delete the tokens of everybody here, and revoke them: whoever needs one has to sign in again."""
-        vault = self._open_storage().vault
-        for line in vault.list_accounts():
-            vault.sign_out(line.account)
-            vault.clean(line.account)
+        tokens = self._open_storage().tokens
+        for line in tokens.list_accounts():
+            tokens.sign_out(line.account)
+            tokens.clean(line.account)
         self.revoke_tokens()
 
     def expire_tokens(self) -> None:
@@ -232,7 +232,7 @@ class ProcoreDemo:
         expires_at = answer["created_at"] + answer["expires_in"]
         binding = Binding(DEMO_CLIENT_ID, "demo", "demo")
         tokens = TokenSet(answer["access_token"], answer["refresh_token"], expires_at, binding)
-        self._open_storage().vault.save_signin(tokens, Me(user.id, user.email, user.name))
+        self._open_storage().tokens.save_signin(tokens, Me(user.id, user.email, user.name))
 
     def _open_storage(self) -> Storage:
         from procore_cli.storage.opening import open_storage

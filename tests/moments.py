@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from procore_cli import context as world
+from procore_cli import context
 
 NOW = 1_800_000_000
 # What the provider of the tests issues.
@@ -29,6 +29,6 @@ class Clock:
 def set_clock(patch: pytest.MonkeyPatch) -> Clock:
     """A clock that stands at NOW until the test moves it."""
     clock = Clock()
-    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     patch.setitem(defaults, "clock", clock)
     return clock

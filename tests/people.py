@@ -46,7 +46,7 @@ class People(Provider):
                 warn=print,
                 database=Path(database) if database else None,
             )
-            storage.vault.save_signin(fresh, Me(**person))
+            storage.tokens.save_signin(fresh, Me(**person))
 
     def refuse_person(self, person: Any) -> None:
         """No refresh token of the person's is accepted any more."""

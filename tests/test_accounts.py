@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli import context as world
+from procore_cli import context
 from procore_cli.storage.database import Rows
 from tests.cli import Machine, browser
 from tests.people import SECOND, People
@@ -149,7 +149,7 @@ def test_a_signed_out_account_stays_on_the_list(machine: Machine) -> None:
 
 
 def test_an_expired_token_is_no_problem(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     monkeypatch.setitem(defaults, "clock", lambda: time.time() + 9000)
 
     assert machine.run_here("accounts").out.count("\texpired\n") == 2

@@ -15,7 +15,8 @@ import pytest
 
 from procore_cli.cli.prompts import can_ask
 from procore_cli.config.config_file import Changes, load_config
-from procore_cli.config.settings import Asked, load_settings
+from procore_cli.config.settings import Overrides, load_settings
+from procore_cli.console import Console
 from procore_cli.errors import (
     BrokenConfigError,
     BusyError,
@@ -24,7 +25,6 @@ from procore_cli.errors import (
     KeyringError,
 )
 from procore_cli.flows import app_setup
-from procore_cli.render import Teller
 from procore_cli.storage.files import ClientSecrets
 from procore_cli.storage.locks import hold_config
 from tests.cli import Machine, Result, browser
@@ -340,8 +340,8 @@ def test_runs_at_once_lose_no_change_of_each_other(machine: Machine, rounds: int
 
 def keep_company(folder: Path, company: int, environment: str) -> None:
     environ = {"PROCORE_LOGIN_HOME": str(folder), "PROCORE_ENV": environment}
-    settings = load_settings(Asked(), environ, lambda _: None)
-    app_setup.save(settings, app_setup.Draft(Changes(company=company)), Teller(io.StringIO()))
+    settings = load_settings(Overrides(), environ, lambda _: None)
+    app_setup.save(settings, app_setup.Draft(Changes(company=company)), Console(io.StringIO()))
 
 
 def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> None:
@@ -391,11 +391,11 @@ def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
 def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Asked(), os.environ, lambda _: None)
+        settings = load_settings(Overrides(), os.environ, lambda _: None)
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Teller())
+            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console())
 
     assert kept(machine) == []
 
@@ -445,22 +445,22 @@ def keep_then_raise(failing: list[BaseException]) -> Callable[..., None]:
 def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Asked("monthly"), os.environ, lambda _: None)
-        app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Teller(io.StringIO()))
+        settings = load_settings(Overrides("monthly"), os.environ, lambda _: None)
+        app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console(io.StringIO()))
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Teller(io.StringIO()))
+            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console(io.StringIO()))
 
 
 def test_an_id_that_was_answered_is_looked_at_again_though_a_variable_is_in_force(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
     environ = machine.environ() | {"PROCORE_CLIENT_ID": "of-a-variable"}
-    settings = load_settings(Asked(), environ, lambda _: None)
+    settings = load_settings(Overrides(), environ, lambda _: None)
     assert machine.run_here("configure", "--client-id", "second").code == 0
 
     with pytest.raises(ConfigurationError, match="changed meanwhile"):
-        app_setup.save(settings, app_setup.Draft(Changes(), "hush", client_id="first"), Teller())
+        app_setup.save(settings, app_setup.Draft(Changes(), "hush", client_id="first"), Console())
 
 
 def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine, provider: Provider) -> None:

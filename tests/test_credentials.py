@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.config.environments import MONTHLY, PRODUCTION
-from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.flows.app_setup import Kept, find_standing
 from procore_cli.flows.credentials import check_tokens, find_app, fits_login
@@ -25,7 +25,7 @@ class World:
 
     def settings(self, environment: str, **variables: str) -> Settings:
         environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
-        return load_settings(Asked(environment), environ, lambda _: None)
+        return load_settings(Overrides(environment), environ, lambda _: None)
 
     def secrets(self, environment: str) -> ClientSecrets:
         stores = new_stores(self.folder, lambda _: None, lambda _: None)
@@ -238,7 +238,7 @@ def test_productions_secret_is_lent_to_the_monthly_sandboxs_own_host_alone(
     tmp_path: Path, login_url: str, fits: bool
 ) -> None:
     environ = {"PROCORE_LOGIN_HOME": str(tmp_path), "PROCORE_LOGIN_URL": login_url}
-    settings = load_settings(Asked("monthly"), environ, lambda _: None)
+    settings = load_settings(Overrides("monthly"), environ, lambda _: None)
     kept = Kept("client", PRODUCTION.login_url, "hush", is_lent=True)
 
     assert fits_login(settings, PRODUCTION.login_url, is_lent=True) is fits

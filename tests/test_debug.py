@@ -10,7 +10,7 @@ import pytest
 
 from procore_cli import __version__
 from procore_cli.cli.main import COMMANDS
-from procore_cli.render import Teller
+from procore_cli.console import Console
 from tests.cli import Machine, Result
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
 from tests.signed_in import sign_in
@@ -196,7 +196,7 @@ def test_without_the_option_nothing_of_it_is_said_or_measured(
 ) -> None:
     sign_in(machine)
     monkeypatch.setattr("procore_cli.provenance.describe", None)
-    monkeypatch.setattr(Teller, "_timed", None)
+    monkeypatch.setattr(Console, "_timed", None)
 
     result = machine.run_here("whoami")
 
@@ -206,10 +206,10 @@ def test_without_the_option_nothing_of_it_is_said_or_measured(
 
 def test_a_trace_cannot_forge_a_line() -> None:
     stream = io.StringIO()
-    teller = Teller(stream)
-    teller.debug = True
+    console = Console(stream)
+    console.debug = True
 
-    teller.trace("a\nError: b\x1b[2J")
+    console.trace("a\nError: b\x1b[2J")
 
     assert stream.getvalue() == "debug: a\\nError: b\\x1b[2J\n"
 

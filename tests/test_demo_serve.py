@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 
 from procore_cli.cli.commands import demo as serving
+from procore_cli.console import Console
 from procore_cli.demo.responses import Conditions
-from procore_cli.render import Teller
 from tests.cli import Machine
 from tests.signed_in import sign_in
 
@@ -148,11 +148,11 @@ def test_other_commands_work_against_it_and_start_no_server_of_their_own(serve, 
 
 def sign_in_by_visit(machine: Machine):
     """Sign in as somebody who follows the pages of the pretend Procore."""
-    from procore_cli.context import World
+    from procore_cli.context import Context
     from procore_cli.demo.visitor import VisitorOpener
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(World, "_find_browser", lambda *_: VisitorOpener(pytest.fail))
+        patch.setattr(Context, "_find_browser", lambda *_: VisitorOpener(pytest.fail))
         return machine.run_here("signin", "--json")
 
 
@@ -367,7 +367,7 @@ def test_where_the_usual_port_is_taken_another_one_is_used(machine, capsys):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         plan = serving.Plan(machine.data, None, Conditions(time.time), is_quiet=True)
         taken = holder.getsockname()[1]
-        with serving.running(plan, (taken, 0), Teller()) as server:
+        with serving.running(plan, (taken, 0), Console()) as server:
             assert not server.url.endswith(f":{taken}")
 
     assert f"Port {taken} is taken" in capsys.readouterr().err

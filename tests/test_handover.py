@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from procore_cli import context as world
+from procore_cli import context
 from procore_cli.flows import access
 from procore_cli.models import Account
 from tests.children import TELL, hand_over, python
@@ -33,7 +33,7 @@ def machine(tmp_path: Path, provider: Provider) -> Machine:
 
 
 def pass_time(later: pytest.MonkeyPatch, seconds: float) -> None:
-    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     later.setitem(defaults, "clock", lambda: time.time() + seconds)
 
 
@@ -89,7 +89,7 @@ def test_what_this_program_sets_for_itself_is_not_handed_on(
 ) -> None:
     find_account = access.find_account
 
-    def find_and_set(asked: world.World) -> Account:
+    def find_and_set(asked: context.Context) -> Account:
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/found"
         return find_account(asked)
 

@@ -22,17 +22,17 @@ MAY_IMPORT = {
     "models": {"grants"},
     "config": {"errors", "grants", "models"},
     "threads": {"errors"},
-    "interruption": {"errors", "render", "threads"},
-    "render": {"errors"},
+    "interruption": {"errors", "console", "threads"},
+    "console": {"errors"},
     "callback": FLOOR,
     "client": FLOOR,
     "storage": FLOOR,
     "demo": FLOOR,
     "testing": FLOOR | {"demo", "storage"},
-    "flows": FLOOR | {"callback", "client", "demo", "interruption", "render", "storage", "context"},
-    "context": FLOOR | {"callback", "interruption", "client", "provenance", "storage", "demo", "render"},
-    "logged": {"errors", "render"},
-    "auth": FLOOR | {"context", "flows", "logged", "render", "storage"},
+    "flows": FLOOR | {"callback", "client", "demo", "interruption", "console", "storage", "context"},
+    "context": FLOOR | {"callback", "interruption", "client", "provenance", "storage", "demo", "console"},
+    "logged": {"errors", "console"},
+    "auth": FLOOR | {"context", "flows", "logged", "console", "storage"},
     "provenance": FLOOR | {"client"},
     "cli": FLOOR
     | {
@@ -44,7 +44,7 @@ MAY_IMPORT = {
         "flows",
         "interruption",
         "provenance",
-        "render",
+        "console",
         "storage",
     }
     | {"context"},
@@ -53,7 +53,7 @@ MAY_IMPORT = {
 }
 HEAVY = {
     "click": {"cli"},
-    "rich": {"cli/api_output", "cli/output", "render"},
+    "rich": {"cli/api_output", "cli/output", "console"},
     "requests": {"client/connections", "client/request", "client/transport"},
     "urllib3": {"client/network_errors", "client/transport"},
     "truststore": {"client/network_errors"},

@@ -59,13 +59,13 @@ MAY_START = {"exec": {"os.exec"}, "signup": {"subprocess.Popen"}}
 AFTER_CALLBACK = """
 import os, sys
 from procore_cli.cli import main as cli
-from procore_cli.callback.receiver import Reception
-wait = Reception.wait
+from procore_cli.callback.receiver import CallbackReceiver
+wait = CallbackReceiver.wait
 def wait_and_look(reception):
     global before
     before = set(sys.modules)
     return wait(reception)
-Reception.wait = wait_and_look
+CallbackReceiver.wait = wait_and_look
 code = cli.run(sys.argv[1:])
 with open(os.environ["TEST_REPORT"], "w") as report:
     report.write(" ".join(set(sys.modules) - before))

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.config.settings import Asked
-from procore_cli.context import open_world
+from procore_cli.config.settings import Overrides
+from procore_cli.console import Console
+from procore_cli.context import open_context
 from procore_cli.flows import access
 from procore_cli.models import Profile
-from procore_cli.render import Teller
 from tests.cli import Machine, browser
 from tests.provider import Answer, Provider, Request
 from tests.signed_in import assert_ended, last_token, refreshes, saying, sign_in
@@ -167,5 +167,5 @@ def test_a_crowd_that_is_refused_at_once_refreshes_once(
 
 def ask_who() -> Profile:
     """`whoami`, of which many may run in one process."""
-    with open_world(Asked(), Teller(io.StringIO())) as world:
+    with open_context(Overrides(), Console(io.StringIO())) as world:
         return access.whoami(world)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.errors import BadUrlError, ConfigurationError, UnknownEnvironmentError
 from procore_cli.grants import Binding
 
@@ -24,7 +24,7 @@ class World:
         path.write_text(text)
         path.chmod(0o600)
 
-    def load(self, asked: Asked = Asked(), **variables: str) -> Settings:  # noqa: B008 - frozen
+    def load(self, asked: Overrides = Overrides(), **variables: str) -> Settings:  # noqa: B008 - frozen
         environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
         return load_settings(asked, environ, self.warnings.append)
 
@@ -54,7 +54,7 @@ def test_option_beats_variable_beats_config_beats_default(world: World) -> None:
 
     assert world.load().environment.name == "federal"
     assert world.load(PROCORE_ENV="monthly").environment.name == "monthly"
-    assert world.load(Asked("sandbox"), PROCORE_ENV="monthly").environment.name == "sandbox"
+    assert world.load(Overrides("sandbox"), PROCORE_ENV="monthly").environment.name == "sandbox"
 
 
 def test_a_variable_that_is_empty_is_not_set(world: World) -> None:
@@ -67,8 +67,8 @@ def test_a_variable_that_is_empty_is_not_set(world: World) -> None:
     assert world.warnings == []
 
 
-@pytest.mark.parametrize("asked", [Asked("sandbx"), Asked()])
-def test_an_unknown_environment_exits_2_wherever_it_is_named(world: World, asked: Asked) -> None:
+@pytest.mark.parametrize("asked", [Overrides("sandbx"), Overrides()])
+def test_an_unknown_environment_exits_2_wherever_it_is_named(world: World, asked: Overrides) -> None:
     with pytest.raises(UnknownEnvironmentError, match="sandbx") as caught:
         world.load(asked, PROCORE_ENV="sandbx")
 
@@ -94,8 +94,8 @@ def test_variables_win_over_config_for_the_app(world: World) -> None:
 def test_monthly_takes_productions_client_id(world: World) -> None:
     world.configure('[environments.production]\nclient_id = "shared"')
 
-    assert world.load(Asked("monthly")).client_id == "shared"
-    assert world.load(Asked("sandbox")).client_id is None
+    assert world.load(Overrides("monthly")).client_id == "shared"
+    assert world.load(Overrides("sandbox")).client_id is None
 
 
 def test_each_base_url_that_differs_gets_a_line(world: World) -> None:
@@ -129,7 +129,7 @@ def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(
     assert caught.value.exit_code == 3
     assert "hush" not in caught.value.message + caught.value.hint
     # The demo has an app of its own, and does not look at them.
-    assert world.load(Asked("demo"), **{name: value}).client_id is None
+    assert world.load(Overrides("demo"), **{name: value}).client_id is None
 
 
 def test_a_secret_may_hold_a_space_inside_as_configure_has_it(world: World) -> None:
@@ -184,7 +184,7 @@ def test_plain_http_to_another_machine_is_refused(world: World) -> None:
 
 def test_the_demo_ignores_the_app_of_other_environments(world: World) -> None:
     settings = world.load(
-        Asked("demo"),
+        Overrides("demo"),
         PROCORE_CLIENT_ID="x",
         PROCORE_CLIENT_SECRET="y",
         PROCORE_API_URL="https://api.example.com",
@@ -199,9 +199,9 @@ def test_the_demo_ignores_the_app_of_other_environments(world: World) -> None:
 
 
 def test_the_demo_with_a_login_url_starts_no_server(world: World) -> None:
-    alone = world.load(Asked("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5")
+    alone = world.load(Overrides("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5")
     both = world.load(
-        Asked("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5", PROCORE_API_URL="http://127.0.0.1:6"
+        Overrides("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5", PROCORE_API_URL="http://127.0.0.1:6"
     )
 
     assert not alone.own_server
@@ -213,8 +213,8 @@ def test_the_demo_with_a_login_url_starts_no_server(world: World) -> None:
 def test_the_demo_keeps_its_pretend_tokens_in_files_unless_asked(world: World) -> None:
     world.configure('store = "keyring"')
 
-    assert world.load(Asked("demo")).store == "file"
-    assert world.load(Asked("demo"), PROCORE_LOGIN_STORE="keyring").store == "keyring"
+    assert world.load(Overrides("demo")).store == "file"
+    assert world.load(Overrides("demo"), PROCORE_LOGIN_STORE="keyring").store == "keyring"
     assert world.load(PROCORE_LOGIN_STORE="file").store == "file"
 
 
@@ -254,7 +254,7 @@ def test_unknown_keys_of_config_are_named(world: World) -> None:
 
 def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
     settings = world.load(
-        Asked(heeds_account=False, heeds_token=False), PROCORE_LOGIN_ACCOUNT="x", PROCORE_ACCESS_TOKEN="t"
+        Overrides(heeds_account=False, heeds_token=False), PROCORE_LOGIN_ACCOUNT="x", PROCORE_ACCESS_TOKEN="t"
     )
 
     assert (settings.account, settings.access_token) == (None, None)
@@ -265,7 +265,7 @@ def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
 def test_the_account_option_wins_over_the_token_but_the_variable_does_not(world: World) -> None:
     variables = {"PROCORE_ACCESS_TOKEN": "t", "PROCORE_LOGIN_ACCOUNT": "variable"}
 
-    by_option = world.load(Asked(account="option"), **variables)
+    by_option = world.load(Overrides(account="option"), **variables)
     by_variable = world.load(**variables)
 
     assert (by_option.account, by_option.access_token) == ("option", None)
@@ -287,7 +287,7 @@ def test_another_database_file_is_used_where_it_is(world: World, tmp_path: Path)
 
 
 def test_without_a_variable_the_data_folder_is_the_users(own_world: Path) -> None:
-    settings = load_settings(Asked(), {}, lambda _: None)
+    settings = load_settings(Overrides(), {}, lambda _: None)
 
     assert settings.folder.name == "procore-login"
     assert own_world in settings.folder.parents

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import context as world
-from procore_cli.config.settings import Asked
+from procore_cli import context
+from procore_cli.config.settings import Overrides
+from procore_cli.console import Console
 from procore_cli.flows.access import RunToken
-from procore_cli.render import Teller
 from tests.cli import Machine, Result, browser
 from tests.provider import JOE, Answer, Provider, Request
 
@@ -38,7 +38,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def pass_time(later: pytest.MonkeyPatch, seconds: float) -> None:
-    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     later.setitem(defaults, "clock", lambda: time.time() + seconds)
 
 
@@ -244,7 +244,7 @@ def test_a_run_of_many_calls_tries_once_to_clear_an_interruption_up(
         monkeypatch.setenv(name, value)
     heard = io.StringIO()
 
-    with world.open_world(Asked(), Teller(heard)) as opened:
+    with context.open_context(Overrides(), Console(heard)) as opened:
         token = RunToken(opened)
         read = [token.read() for _ in range(3)]
 

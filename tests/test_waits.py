@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import context as world
+from procore_cli import context
 from procore_cli.errors import AnswerLostError
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
@@ -51,7 +51,7 @@ def test_a_clock_that_jumps_while_others_wait_changes_nothing_for_them(
 
 def test_only_the_clock_of_a_command_knows_the_time_of_day() -> None:
     # Whatever waits counts by time.monotonic, which nobody can set.
-    package = Path(world.__file__).parent
+    package = Path(context.__file__).parent
     waiting = [path for wing in ("storage", "client", "callback") for path in (package / wing).rglob("*.py")]
     users = {path.name for path in waiting if "time.time" in path.read_text("utf-8")}
 

@@ -15,9 +15,9 @@ from procore_cli.cli import api_output as json_view
 from procore_cli.cli import api_output as sinks
 from procore_cli.cli import main as cli
 from procore_cli.cli import output as tables
+from procore_cli.console import Console
 from procore_cli.errors import NotSignedInError
 from procore_cli.models import Profile
-from procore_cli.render import Teller
 
 WIDTHS = [40, 80, 200]
 LEGACY = ["ascii", "cp1252", "cp437", "cp932"]
@@ -123,10 +123,10 @@ def test_an_old_windows_console_gets_a_frame_that_its_fonts_have(monkeypatch: py
 
 def test_errors_and_warnings_are_one_line_each_whatever_the_encoding(width: int, encoding: str) -> None:
     terminal = Terminal(encoding)
-    teller = Teller(terminal)
+    console = Console(terminal)
     for name in NAMES.values():
-        teller.warn(f"{name} is signed out.")
-        teller.fail(
+        console.warn(f"{name} is signed out.")
+        console.fail(
             NotSignedInError(f"{name} is not signed in to demo.", "Run procore-login signin --env demo")
         )
 
@@ -136,7 +136,7 @@ def test_errors_and_warnings_are_one_line_each_whatever_the_encoding(width: int,
 
 def test_the_line_that_is_drawn_over_stays_on_one_row(width: int, encoding: str) -> None:
     terminal = Terminal(encoding)
-    Teller(terminal).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
+    Console(terminal).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
 
     assert len(terminal.lines[-1]) < width
 

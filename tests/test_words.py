@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.render import Teller
 from tests.error_texts import Text, error_classes, read_modules, read_texts
 
 # What each thing is not called, and where the word is another's: Procore's page, a column, a system's term.
@@ -134,7 +134,7 @@ def test_an_error_that_does_not_name_its_environment_gets_its_name(message: str)
     import io
 
     stream = io.StringIO()
-    teller = Teller(stream)
-    teller.environment = "sandbox"
-    teller.fail(ProcoreLoginError(message, "Look."))
+    console = Console(stream)
+    console.environment = "sandbox"
+    console.fail(ProcoreLoginError(message, "Look."))
     assert stream.getvalue() == f"Error: sandbox: {message}\nHint: Look.\n"

@@ -40,7 +40,7 @@ Pairs = list[tuple[str, str]]
 _WAKE_S = 0.2
 
 
-class Inbox:
+class PendingCallback:
     """One sign-in's callback on its way in, and its outcome on the way back; safe to share by threads."""
 
     def __init__(self, is_ours: Callable[[Pairs], bool], clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,7 +87,7 @@ class Inbox:
                 self._changed.wait(min(remaining_s, _WAKE_S))
             return self._pairs
 
-    def settle(self, outcome: Outcome) -> None:
+    def recover(self, outcome: Outcome) -> None:
         """Say how the sign-in ended; the first outcome stays."""
         with self._changed:
             if self._outcome is None:
@@ -95,7 +95,7 @@ class Inbox:
                 self._changed.notify_all()
 
     def outcome(self, timeout_s: float) -> Outcome | None:
-        """Wait for `settle` and return what it was told, or None after `timeout_s` seconds."""
+        """Wait for `recover` and return what it was told, or None after `timeout_s` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._outcome is not None, timeout_s)
             return self._outcome

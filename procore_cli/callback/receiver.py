@@ -17,7 +17,7 @@ from typing import Protocol
 from procore_cli.callback import sockets
 from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
-from procore_cli.callback.pending import Home, Inbox, Pairs
+from procore_cli.callback.pending import Home, Pairs, PendingCallback
 from procore_cli.callback.server import Listener
 from procore_cli.config.urls import RedirectUri
 from procore_cli.errors import (
@@ -180,7 +180,7 @@ class Opener(Protocol):
 
 
 @dataclass(frozen=True)
-class Ways:
+class BrowserOptions:
     """What the person asked for: how to show the link, how to bring the answer back, how long to wait."""
 
     timeout_s: float = 300
@@ -189,15 +189,15 @@ class Ways:
     no_browser: bool = False
 
 
-class Reception:
+class CallbackReceiver:
     """One sign-in's way out to the browser and back; a context manager that frees the port at its end."""
 
     def __init__(
         self,
         redirect: RedirectUri,
         link: str,
-        inbox: Inbox,
-        ways: Ways,
+        pending: PendingCallback,
+        browser_options: BrowserOptions,
         opener: Opener | None,
         talk: Talk,
         environment: str,
@@ -208,8 +208,8 @@ class Reception:
         """`reach` raises where Procore's login host does not answer; None where that is not in question."""
         self._redirect = redirect
         self._link = link
-        self._inbox = inbox
-        self._ways = ways
+        self._pending = pending
+        self._browser_options = browser_options
         self._opener = opener
         self._talk = talk
         self._environment = environment
@@ -224,12 +224,12 @@ class Reception:
         self._telling = threading.Lock()
         self._open = contextlib.ExitStack()
 
-    def __enter__(self) -> Reception:
+    def __enter__(self) -> CallbackReceiver:
         """Open every way back before the browser opens. Raises PortTakenError, SignInNeededError."""
         with contextlib.ExitStack() as undo:
             undo.callback(self._open.close)
             terminal = _find_terminal()
-            if self._redirect.on_loopback and not self._ways.paste:
+            if self._redirect.on_loopback and not self._browser_options.paste:
                 self._listen(may_paste=terminal is not None)
             if terminal is not None:
                 self._paster = Paster(terminal, self._redirect, self._offer_pasted, self._talk.say)
@@ -261,7 +261,7 @@ class Reception:
     def wait(self) -> Pairs:
         """Wait for the callback and return its parameters. Raises SignInTimedOutError."""
         started = self._clock()
-        timeout_s = self._ways.timeout_s
+        timeout_s = self._browser_options.timeout_s
         hints = [(after_s, hint) for after_s, hint in self._hints() if after_s < timeout_s]
         try:
             for after_s, hint in [*hints, (timeout_s, None)]:
@@ -279,11 +279,11 @@ class Reception:
             # While a paste is possible nothing moves: what is drawn would get between what is typed.
             if self._paster is None:
                 self._talk.show_wait(f"Waiting for the browser. {_time_left(deadline - now)}")
-            pairs = self._inbox.wait(min(remaining_s, _TICK_S))
+            pairs = self._pending.wait(min(remaining_s, _TICK_S))
             if pairs is not None:
                 return pairs
             self._tell_of_silence(deadline - now)
-        return self._inbox.wait(0)
+        return self._pending.wait(0)
 
     def succeed(self, home: Home) -> None:
         """Send the browser on to `/home`, and give it the time to get there."""
@@ -305,7 +305,7 @@ class Reception:
 
     def _listen(self, *, may_paste: bool) -> None:
         listener = Listener(
-            self._redirect, self._link, self._inbox, self._admits, self._environment, self._tell_of_stray
+            self._redirect, self._link, self._pending, self._admits, self._environment, self._tell_of_stray
         )
         try:
             listener.start()
@@ -318,7 +318,7 @@ class Reception:
             self._listener = self._open.enter_context(listener)
 
     def _offer_pasted(self, pairs: Pairs) -> bool:
-        accepted = self._inbox.offer(pairs)
+        accepted = self._pending.offer(pairs)
         self._was_pasted = self._was_pasted or accepted
         return accepted
 
@@ -366,7 +366,7 @@ class Reception:
         self._talk.say(f"{hint} {_time_left(left_s)}" if self._paster else hint)
 
     def _new_timeout_error(self) -> SignInTimedOutError:
-        message = f"Nobody came back from {self._environment} within {self._ways.timeout_s:g} s"
+        message = f"Nobody came back from {self._environment} within {self._browser_options.timeout_s:g} s"
         if self._refused_uids:
             uids = ", ".join(str(uid) for uid in sorted(self._refused_uids)[:_MOST_UIDS])
             return SignInTimedOutError(

@@ -18,7 +18,7 @@ from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from procore_cli.callback.pending import Failure, Home, Inbox
+from procore_cli.callback.pending import Failure, Home, PendingCallback
 from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.callback.site import Answer, Request, Site
 from procore_cli.config.urls import RedirectUri
@@ -220,7 +220,7 @@ class Listener:
         self,
         redirect: RedirectUri,
         authorize_url: str,
-        inbox: Inbox,
+        pending: PendingCallback,
         admits: Callable[[Address, Address], bool],
         environment: str,
         stray_error: Callable[[], None],
@@ -228,8 +228,8 @@ class Listener:
     ) -> None:
         self._port = redirect.port
         self._environment = environment
-        self._inbox = inbox
-        site = Site(redirect, authorize_url, inbox, environment, stray_error, limits.outcome_s)
+        self._pending = pending
+        site = Site(redirect, authorize_url, pending, environment, stray_error, limits.outcome_s)
         self._desk = _Desk(site, admits, limits, Connections(limits.connections))
         self._open = contextlib.ExitStack()
 
@@ -254,11 +254,11 @@ class Listener:
 
     def succeed(self, home: Home) -> None:
         """Send the browser that waits, and any that comes back later, to `/home`."""
-        self._inbox.settle(home)
+        self._pending.recover(home)
 
     def fail(self, title: str, message: str, next_step: str) -> None:
         """Tell the browser that waits, and any that comes back later, that the sign-in failed."""
-        self._inbox.settle(Failure(title, message, next_step))
+        self._pending.recover(Failure(title, message, next_step))
 
     def wait_for_home(self, timeout_s: float) -> bool:
         """Wait until a tab has got `/home`, for `timeout_s` seconds at most, and a moment for other tabs."""
@@ -269,7 +269,7 @@ class Listener:
         self._open.close()
 
     def _end_connections(self) -> None:
-        self._inbox.settle(_NOBODY_WAITS)
+        self._pending.recover(_NOBODY_WAITS)
         self._desk.connections.end(self._desk.limits.farewell_s)
 
 

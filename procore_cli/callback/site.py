@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from procore_cli.callback import pages
 from procore_cli.callback.pages import CONTENT_SECURITY_POLICY
-from procore_cli.callback.pending import Home, Inbox, Outcome, Pairs
+from procore_cli.callback.pending import Home, Outcome, Pairs, PendingCallback
 from procore_cli.config.urls import RedirectUri
 
 _EVERY_ANSWER = (
@@ -114,7 +114,7 @@ class Site:
         self,
         redirect: RedirectUri,
         authorize_url: str,
-        inbox: Inbox,
+        pending: PendingCallback,
         environment: str,
         stray_error: Callable[[], None],
         outcome_timeout_s: float,
@@ -122,7 +122,7 @@ class Site:
         self._callback_path = redirect.path
         self._hosts = _own_hosts(redirect.port)
         self._authorize_url = authorize_url
-        self._inbox = inbox
+        self._pending = pending
         self._environment = environment
         self._stray_error = stray_error
         self._outcome_timeout_s = outcome_timeout_s
@@ -150,14 +150,14 @@ class Site:
         pairs = parse_qsl(request.query, keep_blank_values=True)
         if request.method == "HEAD":
             return self._preview(pairs)
-        if self._inbox.offer(pairs):
-            return self._told(self._inbox.outcome(self._outcome_timeout_s))
+        if self._pending.offer(pairs):
+            return self._told(self._pending.outcome(self._outcome_timeout_s))
         if any(name == "error" for name, _ in pairs):
             self._stray_error()
         return self._stray()
 
     def _preview(self, pairs: Pairs) -> Answer:
-        return Answer(HTTPStatus.OK) if self._inbox.recognizes(pairs) else self._stray()
+        return Answer(HTTPStatus.OK) if self._pending.recognizes(pairs) else self._stray()
 
     def _bare_callback(self, request: Request) -> Answer:
         if request.path == pages.HOME_PATH and self._session.is_in(request.all_of("cookie")):
@@ -180,7 +180,7 @@ class Site:
         return Answer(HTTPStatus.OK, page)
 
     def _home(self, request: Request) -> Answer:
-        home = self._inbox.outcome(0)
+        home = self._pending.outcome(0)
         if not isinstance(home, Home) or not self._session.is_in(request.all_of("cookie")):
             return self.refuse(HTTPStatus.FORBIDDEN)
         return Answer(HTTPStatus.OK, pages.home_page(home), is_home=True)

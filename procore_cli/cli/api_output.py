@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from procore_cli.cli.api_file import OutputFile, dying_cleanly
 from procore_cli.client.json_pages import Count, find_text_end, read_items, read_values
 from procore_cli.client.request import Stream
+from procore_cli.console import is_colourful, new_rich_console, shown
 from procore_cli.errors import (
     OutputError,
     ProcoreError,
@@ -27,10 +28,9 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UsageMistakeError,
 )
-from procore_cli.render import is_colourful, new_console, shown
 
 if TYPE_CHECKING:
-    from procore_cli.render import Teller
+    from procore_cli.console import Console
 
 
 Piece = tuple[str, str]
@@ -99,8 +99,8 @@ _CELLS = 24
 class Gauge:
     """Draws one line on stderr in place: bytes of `Content-Length`, or pages of `Total`."""
 
-    def __init__(self, teller: Teller, *, counts_pages: bool) -> None:
-        self._teller = teller
+    def __init__(self, console: Console, *, counts_pages: bool) -> None:
+        self._console = console
         self._counts_pages = counts_pages
         self._pages = 0
 
@@ -108,18 +108,18 @@ class Gauge:
         """The answer's chunks, counted on their way."""
         self._pages += 1
         if self._counts_pages:
-            self._teller.show_wait(pages_text(self._pages, find_pages(stream)))
+            self._console.show_wait(pages_text(self._pages, find_pages(stream)))
             yield from stream.chunks()
             return
         done = 0
         for chunk in stream.chunks():
             done += len(chunk)
-            self._teller.show_wait(bytes_text(done, stream.length))
+            self._console.show_wait(bytes_text(done, stream.length))
             yield chunk
 
     def end(self) -> None:
         """Wipe what was drawn."""
-        self._teller.show_wait("")
+        self._console.show_wait("")
 
 
 def find_pages(stream: Stream) -> int | None:
@@ -200,7 +200,7 @@ class Screen:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._console: Any = new_console(stream) if is_colourful(stream) else None
+        self._rich: Any = new_rich_console(stream) if is_colourful(stream) else None
         self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
 
     def write(self, data: bytes) -> None:
@@ -235,7 +235,7 @@ class Screen:
         # A print takes rich as long as hundreds of lines.
         while batch := list(islice(lines, _LINES_AT_ONCE)):
             pieces = [piece for line in batch for piece in (*line, _LINE_BREAK)]
-            if self._console is None:
+            if self._rich is None:
                 self._put("".join(shown(text) for text, _ in pieces))
             else:
                 self._colour(pieces)
@@ -243,9 +243,9 @@ class Screen:
     def _colour(self, pieces: list[Piece]) -> None:
         from rich.segment import Segment, Segments
 
-        styles = {style: self._console.get_style(style) if style else None for _, style in pieces}
+        styles = {style: self._rich.get_style(style) if style else None for _, style in pieces}
         segments = Segments(Segment(shown(text), styles[style]) for text, style in pieces)
-        self._console.print(segments, soft_wrap=True, highlight=False, end="")
+        self._rich.print(segments, soft_wrap=True, highlight=False, end="")
 
     def _put(self, text: str) -> None:
         self._stream.write(text)
@@ -286,7 +286,7 @@ class Form(Enum):
     SILENT = "silent"
 
 
-class Outlet:
+class ResponseWriter:
     """The way out for one run's answers; as a context it keeps a file only where all went well."""
 
     def __init__(self, gauge: Gauge, form: Form, *, include: bool, output: str | None) -> None:
@@ -300,7 +300,7 @@ class Outlet:
         self._is_ended = False
         self._has_head = False
 
-    def __enter__(self) -> Outlet:
+    def __enter__(self) -> ResponseWriter:
         if self._include or (self._file is None and self._form is not Form.SILENT):
             # Where it is closed, nothing is sent.
             self._stdout  # noqa: B018

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import click
 
 from procore_cli.config.environments import ENVIRONMENTS, find_nearest
+from procore_cli.console import find_columns
 from procore_cli.errors import UsageMistakeError
-from procore_cli.render import find_columns
 
 # A section's title and its commands, each with one thing to type.
 SECTIONS: Mapping[str, Mapping[str, str]] = {
@@ -146,7 +146,7 @@ def _in_words(meaning: str) -> str:
     return re.sub(r"\bx>=(\d+)\]", r"\1 or more]", meaning)
 
 
-class Context(click.Context):
+class HelpContext(click.Context):
     """What makes click use it."""
 
     def make_formatter(self) -> click.HelpFormatter:
@@ -158,7 +158,7 @@ def lay_out(command: click.Command) -> click.Command:
     """The command, and those in it, with help that fits."""
     inner = command.commands.values() if isinstance(command, click.Group) else ()
     for one in (command, *inner):
-        one.context_class = Context
+        one.context_class = HelpContext
     return command
 
 

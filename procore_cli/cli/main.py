@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from procore_cli import __version__
-from procore_cli.cli.help import Context, lay_out, list_in_order, write_commands
+from procore_cli.cli.help import HelpContext, lay_out, list_in_order, write_commands
+from procore_cli.console import Console
 from procore_cli.errors import OutputError, ProcoreLoginError
-from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -75,7 +75,7 @@ def _noticing_gone_readers() -> Iterator[None]:
 class LazyGroup(click.Group):
     """A group that knows its commands' names and imports one only to run it."""
 
-    context_class = Context
+    context_class = HelpContext
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the program's own options, of which --help and --version print. Raises _ReaderGoneError."""
@@ -152,43 +152,43 @@ def run(arguments: Sequence[str]) -> int:
         answer(group, os.environ[_COMPLETE], _COMPLETE)
         return 0
     started = time.monotonic()
-    teller = Teller()
-    code = _run(arguments, teller)
-    teller.trace(f"ended with exit code {code} after {(time.monotonic() - started) * 1000:.0f} ms")
+    console = Console()
+    code = _run(arguments, console)
+    console.trace(f"ended with exit code {code} after {(time.monotonic() - started) * 1000:.0f} ms")
     return code
 
 
-def _run(arguments: Sequence[str], teller: Teller) -> int:
+def _run(arguments: Sequence[str], console: Console) -> int:
     try:
         group.main(
             list(arguments),
             prog_name="procore-login",
             standalone_mode=False,
-            obj=teller,
+            obj=console,
         )
         if sys.stdout is not None:
             sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
-        teller.say("")
-        teller.say("Stopped.")
+        console.say("")
+        console.say("Stopped.")
         return _INTERRUPTED
     except click.ClickException as error:
         from procore_cli.cli.help import read_mistake
 
-        return _end(teller, read_mistake(error, arguments))
+        return _end(console, read_mistake(error, arguments))
     except ProcoreLoginError as error:
-        return _end(teller, error)
+        return _end(console, error)
     except (BrokenPipeError, _ReaderGoneError):
         _silence_stdout()
         return 0
     except OSError as error:
         if error.errno not in _NOT_WRITABLE:
-            return _end(teller, _bug(error))
+            return _end(console, _bug(error))
         _silence_stdout()
         what = f"Standard output cannot be written: {error.strerror}."
-        return _end(teller, OutputError(what, "Send the output somewhere that takes it."))
+        return _end(console, OutputError(what, "Send the output somewhere that takes it."))
     except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
-        return _end(teller, _bug(error))
+        return _end(console, _bug(error))
     return 0
 
 
@@ -199,24 +199,24 @@ def _escape_what_cannot_be_shown() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _end(teller: Teller, error: ProcoreLoginError) -> int:
-    if teller.debug:
-        _trace_back(teller, error)
+def _end(console: Console, error: ProcoreLoginError) -> int:
+    if console.debug:
+        _trace_back(console, error)
     if not error.is_told:
-        teller.fail(error)
+        console.fail(error)
     return error.exit_code
 
 
-def _trace_back(teller: Teller, error: BaseException) -> None:
+def _trace_back(console: Console, error: BaseException) -> None:
     import traceback
 
     cause = error.__cause__
     if cause is not None:
-        _trace_back(teller, cause)
+        _trace_back(console, cause)
     for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
-        teller.trace(line)
+        console.trace(line)
     # The text of a foreign exception may hold anything, a secret too: its class has to do.
-    teller.trace(
+    console.trace(
         f"{type(error).__name__}: {error}" if isinstance(error, ProcoreLoginError) else type(error).__name__
     )
 

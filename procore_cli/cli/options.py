@@ -14,9 +14,9 @@ import click
 
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import looking_only, may_exist
-from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -60,7 +60,7 @@ def is_safe(word: str) -> bool:
 def _load(environment: str | None) -> Settings:
     # Tightening a mode would have to be told, and there is nobody to tell.
     with looking_only():
-        return load_settings(Asked(environment, heeds_account=False), os.environ, _ignore)
+        return load_settings(Overrides(environment, heeds_account=False), os.environ, _ignore)
 
 
 def _plain(text: str) -> str:
@@ -165,9 +165,9 @@ def refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None
 
 
 def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
-    teller = ctx.find_root().obj
-    if value and isinstance(teller, Teller):
+    console = ctx.find_root().obj
+    if value and isinstance(console, Console):
         from procore_cli.provenance import describe_program
 
-        teller.debug = True
-        teller.trace(describe_program())
+        console.debug = True
+        console.trace(describe_program())

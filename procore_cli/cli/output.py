@@ -10,9 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from procore_cli.console import new_rich_console, shown
 from procore_cli.errors import OutputError
 from procore_cli.models import Profile
-from procore_cli.render import new_console, shown
 
 _UNBOUNDED = 10_000
 _NARROWEST = 20
@@ -84,7 +84,7 @@ def print_check(status: str, name: str, detail: str, fix: str) -> None:
 
     from rich.text import Text
 
-    console = new_console(sys.stdout)
+    console = new_rich_console(sys.stdout)
     mark, style = _MARKS[status]
     mark = mark if _can_show(mark) else _PLAIN_MARKS[status]
     indent = " " * (len(mark) + 1)
@@ -173,7 +173,7 @@ def _draw(rows: list[tuple[str, str]], title: str) -> None:
     grid.add_column(overflow="fold")
     for label, value in rows:
         grid.add_row(label, Text(_drawable(value)))
-    console, head = new_console(sys.stdout), Text(_drawable(title))
+    console, head = new_rich_console(sys.stdout), Text(_drawable(title))
     least = console.measure(grid, options=console.options.update(max_width=_UNBOUNDED)).minimum
     if least <= console.width < least + _FRAME:
         # Without the frame no word has to be broken.
@@ -191,7 +191,7 @@ def _draw_columns(names: list[str], rows: list[list[str]]) -> None:
         table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(_drawable(cell)) for cell in row))
-    console = new_console(sys.stdout)
+    console = new_rich_console(sys.stdout)
     if console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width:
         console.print(table)
         return

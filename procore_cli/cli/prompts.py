@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from procore_cli.config.config_file import is_client_id, is_client_secret
+from procore_cli.console import find_columns, one_line
 from procore_cli.errors import ProcoreLoginError, UsageMistakeError
-from procore_cli.render import find_columns, one_line
 
 if TYPE_CHECKING:
-    from procore_cli.render import Teller
+    from procore_cli.console import Console
 
 
 # What takes a company out again.
@@ -74,7 +74,7 @@ def can_ask() -> bool:
         return True
 
 
-def explain(teller: Teller, text: str, *, first: str = "", indent: str = "") -> None:
+def explain(console: Console, text: str, *, first: str = "", indent: str = "") -> None:
     """A paragraph in the terminal's width; `first` goes before its first line, `indent` before the others."""
     lines = textwrap.wrap(
         text,
@@ -85,11 +85,11 @@ def explain(teller: Teller, text: str, *, first: str = "", indent: str = "") -> 
         break_on_hyphens=False,
     )
     for line in lines:
-        teller.say(line)
+        console.say(line)
 
 
 def ask(
-    teller: Teller,
+    console: Console,
     label: str,
     read: Callable[[str], T],
     *,
@@ -105,7 +105,7 @@ def ask(
         try:
             return read(text.strip())
         except ProcoreLoginError as error:
-            explain(teller, f"{error.message} {error.hint}", first="  ", indent="  ")
+            explain(console, f"{error.message} {error.hint}", first="  ", indent="  ")
 
 
 def confirm(question: str, *, default: bool) -> bool:

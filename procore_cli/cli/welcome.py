@@ -14,9 +14,9 @@ from procore_cli import __version__
 from procore_cli.cli import output
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.private_files import may_exist
-from procore_cli.config.settings import Asked, Settings, load_settings
+from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.console import Console, find_columns, one_line
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.render import Teller, find_columns, one_line
 from procore_cli.storage.entries import Listed
 
 MAX_ACCOUNTS = 10
@@ -28,13 +28,13 @@ Step = tuple[str, str]
 _TRY = ("signup --env demo", "try it, without an account")
 
 
-def greet(teller: Teller) -> None:
+def greet(console: Console) -> None:
     """Greet on stdout. Raises the first of what is broken, once everything else has been said."""
     _print(
         [f"procore-login {__version__}: sign in to Procore from the command line, and stay signed in.", ""]
     )
     try:
-        settings = load_settings(Asked(heeds_account=False), os.environ, teller.warn_once)
+        settings = load_settings(Overrides(heeds_account=False), os.environ, console.warn_once)
         known, troubles = _look(settings)
     except ProcoreLoginError:
         # With a broken config.toml, or without a data folder, no command would work but this one.
@@ -48,7 +48,7 @@ def greet(teller: Teller) -> None:
     _print([""])
     _print_steps([*_find_steps(settings, known), ("--help", "all commands")])
     for name, trouble in list(troubles.items())[1:]:
-        teller.warn(f"{name}: {trouble.message}")
+        console.warn(f"{name}: {trouble.message}")
     for name, trouble in troubles.items():
         raise type(trouble)(f"{name}: {trouble.message}", trouble.hint)
 

@@ -150,7 +150,7 @@ class Settings:
         return replace(self, environment=self.environment._replace(login_url=url, api_url=url))
 
 
-class Asked(NamedTuple):
+class Overrides(NamedTuple):
     """What the command's options say, and which of the variables mean something to it.
 
     `source` is what the environment is asked for with.
@@ -164,7 +164,10 @@ class Asked(NamedTuple):
 
 
 def load_settings(
-    asked: Asked, environ: Mapping[str, str], warn: Callable[[str], None], load: LoadConfig = load_config
+    overrides: Overrides,
+    environ: Mapping[str, str],
+    warn: Callable[[str], None],
+    load: LoadConfig = load_config,
 ) -> Settings:
     """Find out what is in force; `warn` gets each thing that a person should know of, `load` reads the file.
 
@@ -177,16 +180,16 @@ def load_settings(
     config = load(home, warn) if home else Config()
     for key in config.unknown:
         warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
-    base, source = _find_environment(asked, variables, config)
+    base, source = _find_environment(overrides, variables, config)
     variables = without_what_exec_set(base.name, variables)
     try:
-        return _new_settings(asked, variables, config, base, source, home, warn)
+        return _new_settings(overrides, variables, config, base, source, home, warn)
     except ConfigurationError as error:
         raise type(error)(f"{base.name}: {error.message}", error.hint) from None
 
 
 def _new_settings(
-    asked: Asked,
+    overrides: Overrides,
     variables: Mapping[str, str],
     config: Config,
     base: Environment,
@@ -215,8 +218,9 @@ def _new_settings(
         home=home,
         named_database=_find_named_database(variables),
         store=store,
-        account=asked.account or (variables.get("PROCORE_LOGIN_ACCOUNT") if asked.heeds_account else None),
-        access_token=_find_access_token(asked, variables, warn),
+        account=overrides.account
+        or (variables.get("PROCORE_LOGIN_ACCOUNT") if overrides.heeds_account else None),
+        access_token=_find_access_token(overrides, variables, warn),
         ca_bundle=variables.get("REQUESTS_CA_BUNDLE"),
         in_exec="PROCORE_LOGIN_EXEC" in variables,
         own_server=demo and "PROCORE_LOGIN_URL" not in variables,
@@ -247,9 +251,11 @@ def list_unknown(variables: Mapping[str, str]) -> list[str]:
     return [name for name in sorted(variables) if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES]
 
 
-def _find_environment(asked: Asked, variables: Mapping[str, str], config: Config) -> tuple[Environment, str]:
+def _find_environment(
+    overrides: Overrides, variables: Mapping[str, str], config: Config
+) -> tuple[Environment, str]:
     name, source = _first(
-        (asked.source, asked.environment),
+        (overrides.source, overrides.environment),
         ("PROCORE_ENV", variables.get("PROCORE_ENV")),
         ("config.toml", config.environment),
         ("default", DEFAULT_ENVIRONMENT),
@@ -319,13 +325,15 @@ def _find_named_database(variables: Mapping[str, str]) -> Path | None:
     return new_path(chosen, "PROCORE_LOGIN_DB") if chosen else None
 
 
-def _find_access_token(asked: Asked, variables: Mapping[str, str], warn: Callable[[str], None]) -> str | None:
+def _find_access_token(
+    overrides: Overrides, variables: Mapping[str, str], warn: Callable[[str], None]
+) -> str | None:
     token = variables.get("PROCORE_ACCESS_TOKEN")
     if not token or is_handed_over(variables):
         return None
-    if not asked.heeds_token:
+    if not overrides.heeds_token:
         warn("PROCORE_ACCESS_TOKEN is set; this command does not use it.")
-    if not asked.heeds_token or asked.account:
+    if not overrides.heeds_token or overrides.account:
         return None
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise ConfigurationError(

@@ -13,7 +13,7 @@ from procore_cli.flows import access
 from procore_cli.models import Profile
 
 if TYPE_CHECKING:
-    from procore_cli.context import World
+    from procore_cli.context import Context
     from procore_cli.storage.entries import Listed
 
 
@@ -37,25 +37,25 @@ class Line:
         return isinstance(self.problem, SignInNeededError)
 
 
-def list_lines(world: World, *, with_strangers: bool) -> list[Line]:
+def list_lines(context: Context, *, with_strangers: bool) -> list[Line]:
     """The environment's accounts, signed in or not; `with_strangers`: rows that no environment knows, too.
 
     Raises DatabaseError, DataFolderError. Touches neither network nor keyring.
     """
-    return [_new_line(world, listed) for listed in _list(world, with_strangers=with_strangers)]
+    return [_new_line(context, listed) for listed in _list(context, with_strangers=with_strangers)]
 
 
-def check_lines(world: World, *, with_strangers: bool) -> list[Line]:
+def check_lines(context: Context, *, with_strangers: bool) -> list[Line]:
     """As `list_lines`, once Procore has been asked about each account that is signed in, or was refused."""
     problems = {
-        listed.account.user.procore_id: _check(world, listed)
-        for listed in _list(world, with_strangers=with_strangers)
+        listed.account.user.procore_id: _check(context, listed)
+        for listed in _list(context, with_strangers=with_strangers)
         if listed.is_signed_in or listed.is_refused
     }
     # Listed anew: a refresh changes the time left, and a refusal ends it.
     return [
-        _new_line(world, listed, problems.get(listed.account.user.procore_id))
-        for listed in _list(world, with_strangers=with_strangers)
+        _new_line(context, listed, problems.get(listed.account.user.procore_id))
+        for listed in _list(context, with_strangers=with_strangers)
     ]
 
 
@@ -79,41 +79,43 @@ def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginErro
     return next((line.problem for line in lines if line.problem is not None), None)
 
 
-def switch(world: World, who: str) -> Profile:
+def switch(context: Context, who: str) -> Profile:
     """Make `who` (an e-mail or a Procore id) the current account.
 
     Raises UnknownAccountError, SignInNeededError if it is not signed in, DatabaseError.
     """
-    account, before = world.roster.find_named(who), world.roster.find_current()
-    if not world.roster.switch(account):
-        raise world.roster.new_not_signed_in_error(account)
+    account, before = context.accounts.find_named(who), context.accounts.find_current()
+    if not context.accounts.switch(account):
+        raise context.accounts.new_not_signed_in_error(account)
     was = f" (it was {before.user.label})" if before and before.user != account.user else ""
-    world.teller.say(
-        f"The current account of {world.settings.environment.name} is {account.user.label}{was}."
+    context.console.say(
+        f"The current account of {context.settings.environment.name} is {account.user.label}{was}."
     )
-    return access.new_profile(world, account, access.find_shown_end(world, account))
+    return access.new_profile(context, account, access.find_shown_end(context, account))
 
 
-def _list(world: World, *, with_strangers: bool) -> list[Listed]:
-    name = world.settings.environment.name
+def _list(context: Context, *, with_strangers: bool) -> list[Listed]:
+    name = context.settings.environment.name
     return [
         listed
-        for listed in world.roster.list_accounts()
+        for listed in context.accounts.list_accounts()
         if name in listed.environments or (with_strangers and not listed.environments)
     ]
 
 
-def _new_line(world: World, listed: Listed, problem: ProcoreLoginError | None = None) -> Line:
-    now = world.clock()
-    profile = access.new_profile(world, listed.account, listed.find_shown_end(now))
+def _new_line(context: Context, listed: Listed, problem: ProcoreLoginError | None = None) -> Line:
+    now = context.clock()
+    profile = access.new_profile(context, listed.account, listed.find_shown_end(now))
     return Line(profile, now, listed.is_current, listed.is_signed_in, listed.is_refused, problem)
 
 
-def _check(world: World, listed: Listed) -> ProcoreLoginError | None:
+def _check(context: Context, listed: Listed) -> ProcoreLoginError | None:
     try:
-        access.ask_me(world, listed.account)
+        access.ask_me(context, listed.account)
     except ProcoreLoginError as error:
-        name = world.settings.environment.name
-        world.teller.warn(f"{name}, {listed.account.user.label}: {error.message.removeprefix(f'{name}: ')}")
+        name = context.settings.environment.name
+        context.console.warn(
+            f"{name}, {listed.account.user.label}: {error.message.removeprefix(f'{name}: ')}"
+        )
         return error
     return None

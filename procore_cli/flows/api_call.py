@@ -23,6 +23,7 @@ from procore_cli.client.responses import (
     read_reason,
 )
 from procore_cli.config.urls import find_origin
+from procore_cli.console import Console, is_animated
 from procore_cli.errors import (
     CompanyRefusedError,
     ProcoreError,
@@ -31,13 +32,12 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
 )
 from procore_cli.flows.access import RunToken
-from procore_cli.render import Teller, is_animated
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from procore_cli.client.json_pages import Count
-    from procore_cli.context import World
+    from procore_cli.context import Context
 
 
 WAIT_STATUSES = frozenset((429, 503))
@@ -84,12 +84,12 @@ class Pauses:
 
     def __init__(
         self,
-        teller: Teller,
+        console: Console,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         max_wait_s: int,
     ) -> None:
-        self._teller = teller
+        self._console = console
         self._clock = clock
         self._sleep = sleep
         self._max_wait_s = self._left_s = max_wait_s
@@ -110,14 +110,14 @@ class Pauses:
     def wait(self, wait_s: int, status: int) -> None:
         """Wait; a terminal gets a countdown, anything else a line."""
         self._left_s -= wait_s
-        if not is_animated(self._teller.stream):
-            self._teller.say(f"{_why(status)}: waiting {wait_s} s, as it asks.")
+        if not is_animated(self._console.stream):
+            self._console.say(f"{_why(status)}: waiting {wait_s} s, as it asks.")
             self._sleep(wait_s)
             return
         for left_s in range(wait_s, 0, -1):
-            self._teller.show_wait(f"{_why(status)}: going on in {left_s} s")
+            self._console.show_wait(f"{_why(status)}: going on in {left_s} s")
             self._sleep(1)
-        self._teller.show_wait("")
+        self._console.show_wait("")
 
 
 def is_a_pause(status: int) -> bool:
@@ -162,32 +162,32 @@ class Output(Protocol):
 
 
 def call(
-    world: World, wanted: Wanted, outlet: Output, *, sleep: Callable[[float], None] = time.sleep
+    context: Context, wanted: Wanted, output: Output, *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Make an API call and hand its answer to `outlet`, page by page where that is wanted.
+    """Make an API call and hand its answer to `output`, page by page where that is wanted.
 
-    An error answer's body goes to `outlet` too. Raises CompanyRefusedError, and any other of our errors.
+    An error answer's body goes to `output` too. Raises CompanyRefusedError, and any other of our errors.
     """
     tally = _Tally(wanted)
-    way = _Way(world, RunToken(world), Pauses(world.teller, world.clock, sleep, wanted.max_wait_s))
+    way = _Way(context, RunToken(context), Pauses(context.console, context.clock, sleep, wanted.max_wait_s))
     seen = {_digest(wanted.call.url)}
     current: Call | None = wanted.call
     # 1. The file that the answer goes to, if there is one: a folder that is not there costs no call.
-    with outlet:
+    with output:
         while current is not None:
             # 2. The token, and the call; after a pause, or with a new token, again.
-            with way.send(current, outlet) as stream:
+            with way.send(current, output) as stream:
                 # 3. An error's body, and what it means.
                 if not stream.is_ok:
-                    raise way.new_error(current, stream, outlet)
+                    raise way.new_error(current, stream, output)
                 # 4. The answer's head and body.
-                outlet.show(stream, tally.begin(stream))
+                output.show(stream, tally.begin(stream))
                 # 5. The next page.
-                current = _find_next(world, wanted, current, stream, seen)
+                current = _find_next(context, wanted, current, stream, seen)
     # 6. Whether all came that the list says it has.
     if tally.is_short:
-        world.teller.warn(
-            f"{world.settings.environment.name}: the list says that it has {tally.total} items, but"
+        context.console.warn(
+            f"{context.settings.environment.name}: the list says that it has {tally.total} items, but"
             f" {tally.came} came: Procore linked to no further page."
         )
 
@@ -222,20 +222,20 @@ class _Tally:
 class _Way:
     """The way to the API, with what it takes to try again."""
 
-    def __init__(self, world: World, bearer: RunToken, pauses: Pauses) -> None:
-        self.world = world
+    def __init__(self, context: Context, bearer: RunToken, pauses: Pauses) -> None:
+        self.context = context
         self.bearer = bearer
         self._pauses = pauses
 
-    def send(self, call: Call, outlet: Output) -> Stream:
+    def send(self, call: Call, output: Output) -> Stream:
         """The answer, after as many pauses as are allowed and at most one refresh."""
         is_renewed = False
         self._pauses.begin()
         while True:
-            stream = self.world.api.open(call, self.bearer.read())
+            stream = self.context.api.open(call, self.bearer.read())
             if self._is_token_refused(stream) and not is_renewed:
                 is_renewed = True
-                if self._renew(call, stream, outlet):
+                if self._renew(call, stream, output):
                     continue
             wait_s = self._pauses.find_s(stream)
             if wait_s is None or not call.is_repeatable:
@@ -243,12 +243,12 @@ class _Way:
             stream.close()
             self._pauses.wait(wait_s, stream.status)
 
-    def new_error(self, call: Call, stream: Stream, outlet: Output) -> ProcoreLoginError:
+    def new_error(self, call: Call, stream: Stream, output: Output) -> ProcoreLoginError:
         """What an error answer means; its body is on its way out first."""
-        body = outlet.show_problem(stream)
-        name = self.world.settings.environment.name
+        body = output.show_problem(stream)
+        name = self.context.settings.environment.name
         reason = read_reason(body, self.bearer.secrets()) if call.method != "HEAD" else "no body"
-        if not self.world.api.is_own(stream.url):
+        if not self.context.api.is_own(stream.url):
             return UnexpectedAnswerError(
                 f"{name}: {find_origin(stream.url)}, where Procore redirected to, answered {stream.status}"
                 f" ({reason}).",
@@ -267,29 +267,29 @@ class _Way:
             return self._new_company_error(stream.status, reason, company)
         return UnexpectedAnswerError(
             f"{name}: Procore answered {stream.status} ({reason}).",
-            self._new_hint(call, stream, _hint_of_body(body, outlet)),
+            self._new_hint(call, stream, _hint_of_body(body, output)),
         )
 
     def _is_token_refused(self, stream: Stream) -> bool:
         # Another cloud's 401 is not about our token.
-        return stream.status == 401 and self.world.api.is_own(stream.url)
+        return stream.status == 401 and self.context.api.is_own(stream.url)
 
-    def _renew(self, call: Call, stream: Stream, outlet: Output) -> bool:
+    def _renew(self, call: Call, stream: Stream, output: Output) -> bool:
         """Whether there is another token to try with; then the answer is done with."""
         try:
             has_another = self.bearer.renew()
         except ProcoreLoginError:
-            outlet.show_problem(stream)
+            output.show_problem(stream)
             stream.close()
             raise
         if not has_another:
             return False
         if not call.is_repeatable:
-            outlet.show_problem(stream)
+            output.show_problem(stream)
             stream.close()
             raise ProcoreError(
-                f"{self.world.settings.environment.name}: Procore answered 401; the token is renewed now, but"
-                " the body came from a stream and cannot be sent again.",
+                f"{self.context.settings.environment.name}: Procore answered 401; the token is renewed now,"
+                " but the body came from a stream and cannot be sent again.",
                 _AGAIN_WITH_A_FILE,
             )
         stream.close()
@@ -312,7 +312,7 @@ class _Way:
         return about_body
 
     def _new_company_error(self, status: int, reason: str, company: str | None) -> CompanyRefusedError:
-        name = self.world.settings.environment.name
+        name = self.context.settings.environment.name
         if company is not None:
             return CompanyRefusedError(
                 f"{name}: Procore answered {status} ({reason}). The app is not installed in company"
@@ -329,18 +329,20 @@ class _Way:
     def _find_companies(self) -> tuple[Company, ...]:
         # They are a help beside the error; where they cannot be had, the error is enough.
         with suppress(ProcoreLoginError):
-            return tuple(self.world.api.companies(self.bearer.read()))
+            return tuple(self.context.api.companies(self.bearer.read()))
         return ()
 
 
-def _find_next(world: World, wanted: Wanted, current: Call, stream: Stream, seen: set[bytes]) -> Call | None:
+def _find_next(
+    context: Context, wanted: Wanted, current: Call, stream: Stream, seen: set[bytes]
+) -> Call | None:
     if not wanted.paginate:
         return None
-    environment = world.settings.environment
+    environment = context.settings.environment
     url = find_next(stream.headers.get("link", ""), stream.url, environment)
     if url is None:
         return None
-    if not world.api.is_own(stream.url):
+    if not context.api.is_own(stream.url):
         raise RedirectRefusedError(
             f"{environment.name}: the link to the next page was not followed: it comes from"
             f" {find_origin(stream.url)}.",
@@ -360,9 +362,9 @@ def _digest(url: str) -> bytes:
     return hashlib.blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _hint_of_body(body: bytes, outlet: Output) -> str:
+def _hint_of_body(body: bytes, output: Output) -> str:
     if not body:
         return "Procore sent nothing beside it; --include shows the headers."
-    if not outlet.shows_problems:
+    if not output.shows_problems:
         return "Run it without --silent to see all that Procore says."
     return "The body on standard output says what Procore did not like."

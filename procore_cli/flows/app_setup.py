@@ -27,7 +27,7 @@ from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
-    from procore_cli.render import Teller
+    from procore_cli.console import Console
     from procore_cli.storage.files import ClientSecrets, StoredSecret
 
 
@@ -113,12 +113,12 @@ class Kept:
     is_lent: bool = False
 
 
-def find_kept(settings: Settings, teller: Teller) -> Kept | None:
+def find_kept(settings: Settings, console: Console) -> Kept | None:
     """The client secret that the store in force keeps for the environment. Raises StorageError."""
     from procore_cli.context import new_client_secrets
 
     name = settings.environment.name
-    secrets = new_client_secrets(settings, settings.store, teller)
+    secrets = new_client_secrets(settings, settings.store, console)
     stored = secrets.find()
     if stored is None and name == MONTHLY.name:
         stored = secrets.find(PRODUCTION.name)
@@ -127,11 +127,11 @@ def find_kept(settings: Settings, teller: Teller) -> Kept | None:
     return Kept(stored.client_id, stored.login_origin, stored.secret, stored.environment != name)
 
 
-def prove_keyring(settings: Settings, teller: Teller) -> None:
+def prove_keyring(settings: Settings, console: Console) -> None:
     """Make sure that the keyring keeps what it is given. Raises KeyringError."""
     from procore_cli.context import new_client_secrets
 
-    new_client_secrets(settings, "keyring", teller).prove()
+    new_client_secrets(settings, "keyring", console).prove()
 
 
 def find_standing(settings: Settings, kept: Kept | None, client_id: str) -> str | None:
@@ -149,7 +149,7 @@ def validate(settings: Settings, draft: Draft) -> None:
         raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
 
 
-def check(settings: Settings, draft: Draft, teller: Teller) -> None:
+def check(settings: Settings, draft: Draft, console: Console) -> None:
     """Ask Procore whether it knows the app, where id and secret are known; where it cannot be asked, warn.
 
     Raises RefusedCredentialsError, CaFileError.
@@ -167,10 +167,10 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
     app = AppCredentials(client_id, secret, source, "" if secret_source == source else secret_source)
     redirect = draft.changes.redirect_uri or settings.redirect_uri.text
     try:
-        with open_oauth(settings, os.environ, teller.trace, time.time) as oauth:
-            probe = check_app(oauth, app, redirect, settings.environment, teller.warn)
+        with open_oauth(settings, os.environ, console.trace, time.time) as oauth:
+            probe = check_app(oauth, app, redirect, settings.environment, console.warn)
     except ProcoreError as error:
-        teller.warn(f"{error.message} Client id and client secret were not checked.")
+        console.warn(f"{error.message} Client id and client secret were not checked.")
         return
     except RefusedCredentialsError as error:
         raise RefusedCredentialsError(
@@ -179,7 +179,7 @@ def check(settings: Settings, draft: Draft, teller: Teller) -> None:
             " --no-check saves them without asking.",
         ) from None
     if probe.verdict is Verdict.ACCEPTED:
-        teller.say("Procore knows this app.")
+        console.say("Procore knows this app.")
 
 
 def _find_secret_source(settings: Settings, draft: Draft) -> str:
@@ -189,26 +189,26 @@ def _find_secret_source(settings: Settings, draft: Draft) -> str:
     return "PROCORE_CLIENT_SECRET" if is_variable else f"the {settings.store} store"
 
 
-def save(settings: Settings, draft: Draft, teller: Teller) -> None:
+def save(settings: Settings, draft: Draft, console: Console) -> None:
     """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
     from procore_cli.config.config_file import save_config
     from procore_cli.config.private_files import open_folder
     from procore_cli.storage.locks import hold_config
 
     name = settings.environment.name
-    open_folder(settings.folder, teller.warn_once)
-    with hold_config(settings.folder, teller.warn_once):
+    open_folder(settings.folder, console.warn_once)
+    with hold_config(settings.folder, console.warn_once):
         _check_nobody_was_faster(settings, draft)
         # First the secret: a config.toml that names an app without one would be half a change.
-        with _secret_kept(settings, draft, teller):
+        with _secret_kept(settings, draft, console):
             save_config(settings.folder, name, draft.changes)
         if draft.moves:
-            _forget_moved(settings, teller)
-    teller.say(f"Saved for {name}.")
+            _forget_moved(settings, console)
+    console.say(f"Saved for {name}.")
     for line in list_overrides(settings, draft, os.environ):
-        teller.warn(line)
+        console.warn(line)
     for line in draft.epilogue:
-        teller.say(line)
+        console.say(line)
 
 
 def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
@@ -229,7 +229,7 @@ def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
 
 
 @contextmanager
-def _secret_kept(settings: Settings, draft: Draft, teller: Teller) -> Iterator[None]:
+def _secret_kept(settings: Settings, draft: Draft, console: Console) -> Iterator[None]:
     """The new secret is kept; it is the former one again if what follows fails."""
     from procore_cli.context import new_client_secrets
     from procore_cli.flows.credentials import save_secret
@@ -237,17 +237,17 @@ def _secret_kept(settings: Settings, draft: Draft, teller: Teller) -> Iterator[N
     if draft.secret is None:
         yield
         return
-    secrets = new_client_secrets(settings, find_store(settings, draft.changes), teller)
+    secrets = new_client_secrets(settings, find_store(settings, draft.changes), console)
     former = secrets.find()
     try:
         save_secret(settings, secrets, draft.changes.client_id or draft.client_id, draft.secret)
         yield
     except BaseException:
-        _restore(secrets, former, teller)
+        _restore(secrets, former, console)
         raise
 
 
-def _restore(secrets: ClientSecrets, former: StoredSecret | None, teller: Teller) -> None:
+def _restore(secrets: ClientSecrets, former: StoredSecret | None, console: Console) -> None:
     try:
         if former is None:
             secrets.delete()
@@ -255,16 +255,16 @@ def _restore(secrets: ClientSecrets, former: StoredSecret | None, teller: Teller
             secrets.save(former.client_id, former.login_origin, former.secret)
     except StorageError as error:
         # What went wrong first is the error; this may only be its echo.
-        teller.warn(f"The client secret from before could not be put back: {error.message}")
+        console.warn(f"The client secret from before could not be put back: {error.message}")
 
 
-def _forget_moved(settings: Settings, teller: Teller) -> None:
+def _forget_moved(settings: Settings, console: Console) -> None:
     from procore_cli.context import new_client_secrets
 
     try:
-        new_client_secrets(settings, settings.store, teller).delete()
+        new_client_secrets(settings, settings.store, console).delete()
     except StorageError as error:
-        teller.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
+        console.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
 
 
 _KEYS = frozenset({"client_id", "redirect_uri", "company"})
@@ -276,7 +276,7 @@ def check_removable(settings: Settings) -> None:
         raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
 
 
-def list_signed_in(settings: Settings, teller: Teller) -> list[str]:
+def list_signed_in(settings: Settings, console: Console) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
     from procore_cli.storage.accounts import list_known_in
 
@@ -287,12 +287,12 @@ def list_signed_in(settings: Settings, teller: Teller) -> list[str]:
             settings.database, settings.environment.name, is_ours=settings.named_database is None
         )
     except StorageError as error:
-        teller.warn(f"Who is signed in could not be found out: {error.message}")
+        console.warn(f"Who is signed in could not be found out: {error.message}")
         return []
     return [listed.account.user.label for listed in known if listed.is_signed_in]
 
 
-def remove_app(settings: Settings, teller: Teller) -> bool:
+def remove_app(settings: Settings, console: Console) -> bool:
     """Remove client secret, client id, redirect URI and company; returns whether there was anything.
 
     First the secret: without it the rest does no harm. Raises BrokenConfigError, StorageError, BusyError.
@@ -301,29 +301,29 @@ def remove_app(settings: Settings, teller: Teller) -> bool:
 
     check_removable(settings)
     if not may_exist(settings.folder):
-        return _delete_secret(settings, "keyring", teller)
+        return _delete_secret(settings, "keyring", console)
     name = settings.environment.name
-    with hold_config(settings.folder, teller.warn_once):
-        app = load_config(settings.folder, teller.warn_once).app(name)
+    with hold_config(settings.folder, console.warn_once):
+        app = load_config(settings.folder, console.warn_once).app(name)
         # Found out before anything is gone: a file that cannot be changed.
         change = new_change(settings.folder, name, Changes(removed=_KEYS))
-        was_kept = [_delete_secret(settings, store, teller) for store in ("keyring", "file")]
+        was_kept = [_delete_secret(settings, store, console) for store in ("keyring", "file")]
         save_change(settings.folder, change)
     return any(was_kept) or app != AppConfig()
 
 
-def _delete_secret(settings: Settings, store: str, teller: Teller) -> bool:
+def _delete_secret(settings: Settings, store: str, console: Console) -> bool:
     from procore_cli.context import new_client_secrets
 
     if store == "file" and not (settings.folder / "secrets").exists():
         return False
     try:
-        return new_client_secrets(settings, store, teller).delete()
+        return new_client_secrets(settings, store, console).delete()
     except StorageError as error:
         if store == settings.store:
             raise
         name = settings.environment.name
-        teller.warn(
+        console.warn(
             f"{name}: the store {store} could not be looked at, so a client secret may be left there:"
             f" {error.message}"
         )

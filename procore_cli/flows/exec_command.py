@@ -23,7 +23,7 @@ from procore_cli.flows import access
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from procore_cli.context import World
+    from procore_cli.context import Context
 
 
 # What Python puts into LC_CTYPE where the locale is C (PEP 538).
@@ -54,13 +54,13 @@ def _undo_coercion(found: dict[str, str]) -> None:
 
 
 def new_environ(
-    world: World, environ: Mapping[str, str], min_ttl_s: int, company: int | None
+    context: Context, environ: Mapping[str, str], min_ttl_s: int, company: int | None
 ) -> dict[str, str]:
     """The variables of a child that starts now: `environ` with a token valid for `min_ttl_s` seconds.
 
     `company` goes before the one in force. Raises what `access.token` raises.
     """
-    settings = world.settings
+    settings = context.settings
     taken_out = ("PROCORE_CLIENT_SECRET", "PROCORE_LOGIN_EXEC")
     # In an exec in an exec, what the outer one says of another environment would be believed of this one.
     kept = without_what_exec_set(settings.environment.name, environ)
@@ -71,16 +71,16 @@ def new_environ(
     company = company or settings.company
     if company is not None:
         given["PROCORE_COMPANY_ID"] = str(company)
-    return given | _new_token_variables(world, min_ttl_s)
+    return given | _new_token_variables(context, min_ttl_s)
 
 
-def _new_token_variables(world: World, min_ttl_s: int) -> dict[str, str]:
-    if world.settings.access_token:
+def _new_token_variables(context: Context, min_ttl_s: int) -> dict[str, str]:
+    if context.settings.access_token:
         # From elsewhere: whose it is nobody here knows, and the store has no fresher one.
-        return {"PROCORE_ACCESS_TOKEN": access.token(world, min_ttl_s)}
-    who = str(access.find_account(world).user.procore_id)
+        return {"PROCORE_ACCESS_TOKEN": access.token(context, min_ttl_s)}
+    who = str(access.find_account(context).user.procore_id)
     # Named, so that token and name are one account's even if another becomes the current one now.
-    named = replace(world, settings=replace(world.settings, account=who))
+    named = replace(context, settings=replace(context.settings, account=who))
     token = access.token(named, min_ttl_s)
     return {
         "PROCORE_ACCESS_TOKEN": token,

@@ -14,67 +14,67 @@ from procore_cli.flows import access
 from procore_cli.models import Account
 
 if TYPE_CHECKING:
-    from procore_cli.context import World
+    from procore_cli.context import Context
     from procore_cli.storage.entries import SignedOut
 
 
-def sign_out(world: World) -> None:
+def sign_out(context: Context) -> None:
     """Sign one account out, the current one unless another is asked for.
 
     Whatever fails, the account counts as signed out here; the error says what else was done.
     Raises SignInNeededError if it was not signed in, and any other of our errors.
     """
     try:
-        account = access.find_account(world)
-        if account not in world.vault.list_refused():
-            world.vault.find_expiry(account)
+        account = access.find_account(context)
+        if account not in context.tokens.list_refused():
+            context.tokens.find_expiry(account)
     except SignInNeededError:
         # An earlier sign-out may have left what it could not delete.
-        world.vault.clean_free()
+        context.tokens.clean_free()
         raise
-    _sign_out(world, account)
-    _say_who_is_left(world)
+    _sign_out(context, account)
+    _say_who_is_left(context)
 
 
-def sign_out_all(world: World) -> None:
+def sign_out_all(context: Context) -> None:
     """Sign every account of the environment out, those whose tokens were refused too.
 
     Raises what went wrong first, once all have been tried.
     """
-    present = world.vault.list_signed_in() + world.vault.list_refused()
+    present = context.tokens.list_signed_in() + context.tokens.list_refused()
     if not present:
-        world.teller.say(f"Nobody is signed in to {world.settings.environment.name}.")
-    failures = [failure for account in present if (failure := _try_sign_out(world, account))]
-    world.vault.clean_free()
+        context.console.say(f"Nobody is signed in to {context.settings.environment.name}.")
+    failures = [failure for account in present if (failure := _try_sign_out(context, account))]
+    context.tokens.clean_free()
     for failure in failures[1:]:
-        world.teller.warn(f"{failure.message} {failure.hint}")
+        context.console.warn(f"{failure.message} {failure.hint}")
     if failures:
         raise failures[0]
 
 
-def _try_sign_out(world: World, account: Account) -> ProcoreLoginError | None:
+def _try_sign_out(context: Context, account: Account) -> ProcoreLoginError | None:
     try:
-        _sign_out(world, account)
+        _sign_out(context, account)
     except ProcoreLoginError as error:
         return error
     return None
 
 
-def _sign_out(world: World, account: Account) -> None:
+def _sign_out(context: Context, account: Account) -> None:
     # 1. From here on nothing here uses the tokens.
-    left = world.vault.sign_out(account)
+    left = context.tokens.sign_out(account)
     try:
         # 2. Procore forgets them, if they are its own and it can be reached.
-        failure = left.unread or access.revoke_left(world, left.tokens)
+        failure = left.unread or access.revoke_left(context, left.tokens)
     finally:
         # 3. They are deleted here, revoked or not.
-        undeleted = _try_clean(world, account, left)
-    _report(world, account, left, failure, undeleted)
+        undeleted = _try_clean(context, account, left)
+    _report(context, account, left, failure, undeleted)
 
 
-def _try_clean(world: World, account: Account, left: SignedOut) -> ProcoreLoginError | None:
+def _try_clean(context: Context, account: Account, left: SignedOut) -> ProcoreLoginError | None:
     try:
-        is_deleted = world.vault.clean(account, left.entry)
+        is_deleted = context.tokens.clean(account, left.entry)
     except ProcoreLoginError as error:
         return error
     if is_deleted:
@@ -84,14 +84,14 @@ def _try_clean(world: World, account: Account, left: SignedOut) -> ProcoreLoginE
 
 
 def _report(
-    world: World,
+    context: Context,
     account: Account,
     left: SignedOut,
     failure: ProcoreLoginError | None,
     undeleted: ProcoreLoginError | None,
 ) -> None:
     """Say which of the two happened, and raise if it was not both."""
-    name = world.settings.environment.name
+    name = context.settings.environment.name
     who = f"{account.user.label} is signed out of {name}"
     why = failure.message.removeprefix(f"{name}: ") if failure else ""
     unrevoked = f" not revoked, and may still live at Procore. {why}" if failure else ""
@@ -105,58 +105,62 @@ def _report(
     if failure is not None:
         raise type(failure)(f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip())
     if left.entry is None:
-        world.teller.say(f"{who}; Procore had refused its tokens already.")
+        context.console.say(f"{who}; Procore had refused its tokens already.")
         return
     if left.tokens is None:
-        world.teller.warn(f"{who}; its tokens were gone already, and could not be revoked. {access.BY_HAND}")
+        context.console.warn(
+            f"{who}; its tokens were gone already, and could not be revoked. {access.BY_HAND}"
+        )
         return
-    world.teller.say(f"{who}: the tokens are revoked at Procore and deleted here.")
+    context.console.say(f"{who}: the tokens are revoked at Procore and deleted here.")
 
 
-def _say_who_is_left(world: World) -> None:
-    present = world.vault.list_signed_in()
-    if present and world.vault.find_current() is None:
+def _say_who_is_left(context: Context) -> None:
+    present = context.tokens.list_signed_in()
+    if present and context.tokens.find_current() is None:
         labels = access.join_labels(present)
-        world.teller.say(f"Still signed in: {labels}. To make one current: {access.switch_command(world)}")
+        context.console.say(
+            f"Still signed in: {labels}. To make one current: {access.switch_command(context)}"
+        )
 
 
 # How every SQLite file begins (sqlite.org/fileformat, section 1.3.1).
 _MAGIC = b"SQLite format 3\0"
 
 
-def forget_sign_ins(world: World) -> int:
+def forget_sign_ins(context: Context) -> int:
     """Delete the tokens and, where the database is the demo's own, its rows; returns how many were signed in.
 
     A demo's own file that is no database has to go. Raises StorageError for any other trouble.
     """
-    settings = world.settings
+    settings = context.settings
     is_own = settings.named_database is None
     if not private_files.may_exist(settings.database):
         return 0
     count = 0
     try:
-        count = _delete_tokens(world)
-        is_clean = not world.vault.has_left()
+        count = _delete_tokens(context)
+        is_clean = not context.tokens.has_left()
     except DatabaseError as error:
         # One that is in use, or newer than this program, still lists what a keyring holds.
         if not is_own or _is_database(settings.database):
             raise
-        world.teller.warn(error.message)
+        context.console.warn(error.message)
         is_clean = True
     if not is_clean:
         # The list of what is to be deleted stands in the database.
-        world.teller.warn("demo: some tokens could not be deleted yet; a later run tries again.")
+        context.console.warn("demo: some tokens could not be deleted yet; a later run tries again.")
     elif is_own:
         _delete_database(settings.database)
     return count
 
 
-def _delete_tokens(world: World) -> int:
+def _delete_tokens(context: Context) -> int:
     """Returns how many accounts were signed in."""
-    present = world.vault.list_signed_in()
+    present = context.tokens.list_signed_in()
     for account in present:
-        world.vault.clean(account, world.vault.sign_out(account).entry)
-    world.vault.clean_free()
+        context.tokens.clean(account, context.tokens.sign_out(account).entry)
+    context.tokens.clean_free()
     return len(present)
 
 

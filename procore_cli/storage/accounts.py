@@ -270,7 +270,7 @@ def _find_class(name: object) -> type[ProcoreLoginError]:
 MAX_CANDIDATES = 10
 
 
-class Roster:
+class AccountStore:
     """The accounts of one environment. Every method raises DatabaseError and DataFolderError."""
 
     def __init__(self, database: Database, environment: str) -> None:
@@ -449,6 +449,6 @@ class KnownApps:
 def list_known_in(path: Path, environment: str, *, is_ours: bool) -> list[Listed]:
     """Everybody whom the environment knows in an existing file, without changing a byte of it.
 
-    As `Roster.list_known` and `open_glance`.
+    As `AccountStore.list_known` and `open_glance`.
     """
-    return Roster(open_glance(path, is_ours=is_ours), environment).list_known()
+    return AccountStore(open_glance(path, is_ours=is_ours), environment).list_known()

@@ -169,7 +169,7 @@ def has_pending_refresh(rows: Rows, environment: str, procore_id: int) -> bool:
     return any(e.kind == "refresh" for e in list_in_state(rows, environment, procore_id, "pending"))
 
 
-def list_unsettled(rows: Rows, environment: str, now: int) -> list[int | None]:
+def list_unfinished(rows: Rows, environment: str, now: int) -> list[int | None]:
     """The accounts that have something to settle or to delete now (seconds, UTC)."""
     found = rows.run(
         "SELECT DISTINCT procore_id FROM procore_login_entries WHERE environment = ? AND state <> 'live'"
@@ -273,7 +273,7 @@ def _checked(value: Any, *kinds: type) -> Any:
 LANDING_S = 24 * 60 * 60
 
 
-class Ledger:
+class EntryStore:
     """The entries of one environment."""
 
     def __init__(

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli.models import StoreName
-from procore_cli.storage.accounts import Roster
+from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
 
 if TYPE_CHECKING:
     from procore_cli.storage.accounts import KnownApps
     from procore_cli.storage.files import ClientSecrets, SecretStore, Stores
     from procore_cli.storage.locks import Locks
-    from procore_cli.storage.tokens import Vault
+    from procore_cli.storage.tokens import TokenStore
 
 Talk = Callable[[str], None]
 
@@ -44,9 +44,9 @@ class Storage:
         self._clock = clock
 
     @cached_property
-    def roster(self) -> Roster:
+    def accounts(self) -> AccountStore:
         """Who is known and current: the rows alone."""
-        return Roster(self._database, self._environment)
+        return AccountStore(self._database, self._environment)
 
     @property
     def database(self) -> Database:
@@ -62,13 +62,15 @@ class Storage:
         return Locks(lambda: find_lock_home(database, home, warn), database.path, self._environment, warn)
 
     @cached_property
-    def vault(self) -> Vault:
+    def tokens(self) -> TokenStore:
         """The accounts and their tokens."""
         # Not at the top: what only looks at the rows starts 3 ms sooner without it.
-        from procore_cli.storage.tokens import Vault
+        from procore_cli.storage.tokens import TokenStore
 
         store, environment = self._store, self._environment
-        return Vault(self._database, self.locks, self.stores, store, environment, self._clock, self._warn)
+        return TokenStore(
+            self._database, self.locks, self.stores, store, environment, self._clock, self._warn
+        )
 
     @cached_property
     def client_secrets(self) -> ClientSecrets:
@@ -95,7 +97,7 @@ def open_storage(
     database: Path | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Storage:
-    """The vault and client secrets of an environment; raises nothing, everything is opened when used.
+    """The accounts, tokens and client secrets of an environment; all is opened when it is used.
 
     `home` is the data folder, `database` another file than `<home>/<environment>.db`; `tell` hears of
     waiting, `warn` of modes that were tightened and of what could not be deleted; `clock`: seconds, UTC.

@@ -12,60 +12,60 @@ from procore_cli.errors import StorageError
 from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, files
 from procore_cli.storage.database import Rows
-from procore_cli.storage.entries import Entry, Ledger, Loaded
+from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import GoneError
 from procore_cli.storage.locks import Locks
 
 
-def settle(ledger: Ledger, procore_id: int | None, *, lenient: bool = False) -> None:
+def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> None:
     """Settle and delete what is left of an account (None: proofs); to be called under its lock.
 
     `lenient`: a store that cannot be read counts as one that holds nothing, for a sign-in that replaces all.
     Raises StorageError.
     """
-    with ledger.database.reading() as rows:
-        pending = entries.list_in_state(rows, ledger.environment, procore_id, "pending")
+    with entry_store.database.reading() as rows:
+        pending = entries.list_in_state(rows, entry_store.environment, procore_id, "pending")
     is_mended = False
     # A refresh that had to write twice left two entries: the newest whole one counts.
     for entry in reversed(pending):
-        text = None if is_mended else _find_refreshed(ledger, entry, lenient=lenient)
+        text = None if is_mended else _find_refreshed(entry_store, entry, lenient=lenient)
         if procore_id is not None and text is not None:
-            _revive(ledger, entry, procore_id, text)
+            _revive(entry_store, entry, procore_id, text)
             is_mended = True
         else:
-            _bury(ledger, entry, is_lost=not is_mended)
-    ledger.delete_dead(procore_id)
+            _bury(entry_store, entry, is_lost=not is_mended)
+    entry_store.delete_dead(procore_id)
 
 
-def tidy(ledger: Ledger, locks: Locks, procore_id: int) -> None:
+def tidy(entry_store: EntryStore, locks: Locks, procore_id: int) -> None:
     """Step 4 after a save: delete what is dead, here and at other accounts; to be called under the lock.
 
     The save has succeeded, so whatever cannot be tidied waits for another run.
     """
     with suppress(StorageError):
-        ledger.delete_dead(procore_id)
-        settle_free(ledger, locks)
+        entry_store.delete_dead(procore_id)
+        recover_free(entry_store, locks)
 
 
-def settle_free(ledger: Ledger, locks: Locks) -> None:
+def recover_free(entry_store: EntryStore, locks: Locks) -> None:
     """Settle every account whose lock is free. Raises DatabaseError, DataFolderError."""
-    with ledger.database.reading() as rows:
-        unsettled = entries.list_unsettled(rows, ledger.environment, ledger.now())
-    for procore_id in unsettled:
+    with entry_store.database.reading() as rows:
+        unfinished = entries.list_unfinished(rows, entry_store.environment, entry_store.now())
+    for procore_id in unfinished:
         # Whoever uses that account next is told what is wrong with it.
         with suppress(StorageError), locks.try_hold(procore_id) as held:
             if held:
-                settle(ledger, procore_id)
+                recover(entry_store, procore_id)
 
 
-def _find_refreshed(ledger: Ledger, entry: Entry, *, lenient: bool) -> str | None:
+def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> str | None:
     if entry.kind != "refresh":
         return None
     try:
-        text = ledger.read(entry)
+        text = entry_store.read(entry)
     except GoneError:
         # Tokens that lie here say that the data folder was moved, and this write with it, if it was made.
-        if lenient or _has_tokens(ledger, entry):
+        if lenient or _has_tokens(entry_store, entry):
             return None
         raise
     except StorageError:
@@ -75,32 +75,32 @@ def _find_refreshed(ledger: Ledger, entry: Entry, *, lenient: bool) -> str | Non
     return text if text is not None and entries.read_tokens_text(text) is not None else None
 
 
-def _has_tokens(ledger: Ledger, entry: Entry) -> bool:
-    with ledger.database.reading() as rows:
-        live = entries.list_in_state(rows, ledger.environment, entry.procore_id, "live")
-    return any(ledger.read_tokens(other) is not None for other in live)
+def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
+    with entry_store.database.reading() as rows:
+        live = entries.list_in_state(rows, entry_store.environment, entry.procore_id, "live")
+    return any(entry_store.read_tokens(other) is not None for other in live)
 
 
-def _revive(ledger: Ledger, entry: Entry, procore_id: int, text: str) -> None:
+def _revive(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
     found = entries.read_tokens_text(text)
     expires_at = found.expires_at if found else None
-    with ledger.database.writing() as rows:
+    with entry_store.database.writing() as rows:
         # Without a live entry the account was signed out meanwhile, which stands.
-        is_signed_in = entries.find_live(rows, ledger.environment, procore_id) is not None
+        is_signed_in = entries.find_live(rows, entry_store.environment, procore_id) is not None
         if not is_signed_in:
             entries.make_dead(rows, entry.name)
             return
-        entries.bury_live(rows, ledger.environment, procore_id)
+        entries.bury_live(rows, entry_store.environment, procore_id)
         entries.make_live(rows, entry, len(files.split_text(text)), expires_at)
-        accounts.clear_failure(rows, ledger.environment, procore_id)
+        accounts.clear_failure(rows, entry_store.environment, procore_id)
 
 
-def _bury(ledger: Ledger, entry: Entry, *, is_lost: bool) -> None:
-    with ledger.database.writing() as rows:
-        entries.make_dead(rows, entry.name, forget_after=ledger.new_forget_after())
+def _bury(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
+    with entry_store.database.writing() as rows:
+        entries.make_dead(rows, entry.name, forget_after=entry_store.new_forget_after())
         if is_lost and entry.kind == "refresh" and entry.procore_id is not None:
             # The refresh token may be spent, and its successor did not get here.
-            accounts.save_interruption(rows, ledger.environment, entry.procore_id, entry.created_at)
+            accounts.save_interruption(rows, entry_store.environment, entry.procore_id, entry.created_at)
 
 
 READ_ATTEMPTS = 3
@@ -131,15 +131,15 @@ def read_state(rows: Rows, environment: str, account: Account) -> State:
 class Reading:
     """One run's reading of one account."""
 
-    def __init__(self, ledger: Ledger, locks: Locks, account: Account) -> None:
-        self._ledger = ledger
+    def __init__(self, entry_store: EntryStore, locks: Locks, account: Account) -> None:
+        self._entry_store = entry_store
         self._locks = locks
         self._account = account
         self._id = account.user.procore_id
         self._first = self._read()
 
     def run(self) -> Loaded | None:
-        """See `Vault.load`."""
+        """See `TokenStore.load`."""
         state = self._first
         for _ in range(READ_ATTEMPTS):
             if state.is_refreshing:
@@ -158,17 +158,17 @@ class Reading:
             return self._run_locked()
 
     def _run_locked(self) -> Loaded | None:
-        settle(self._ledger, self._id)
+        recover(self._entry_store, self._id)
         state = self._read()
         if state.live is None:
             return None
         found = self._find_tokens(state, state.live)
         if found is None:
-            raise accounts.new_lost_error(self._account, self._ledger.environment, state.live.store)
+            raise accounts.new_lost_error(self._account, self._entry_store.environment, state.live.store)
         return found
 
     def _find_tokens(self, state: State, live: Entry) -> Loaded | None:
-        tokens = self._ledger.read_tokens(live)
+        tokens = self._entry_store.read_tokens(live)
         # A failure that came while this run waited is for it too, unless newer tokens followed.
         seen = self._first if live.name == self._first.live_name else state
         is_suspect = state.account.interrupted_at is not None
@@ -178,5 +178,5 @@ class Reading:
         return not self._read().is_refreshing
 
     def _read(self) -> State:
-        with self._ledger.database.reading() as rows:
-            return read_state(rows, self._ledger.environment, self._account)
+        with self._entry_store.database.reading() as rows:
+            return read_state(rows, self._entry_store.environment, self._account)

@@ -24,10 +24,10 @@ from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
 from procore_cli.storage import accounts, entries
 from procore_cli.storage.database import Rows
-from procore_cli.storage.entries import Entry, Ledger, Loaded
+from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.locks import Locks
-from procore_cli.storage.recovery import READ_ATTEMPTS, State, read_state, settle, tidy
+from procore_cli.storage.recovery import READ_ATTEMPTS, State, read_state, recover, tidy
 
 if TYPE_CHECKING:
     from procore_cli.threads import Shield
@@ -40,16 +40,16 @@ Discard = Callable[[TokenSet], None]
 class Refresh:
     """One account's refresh, by a run that has read `seen` before."""
 
-    def __init__(self, ledger: Ledger, locks: Locks, account: Account, seen: Loaded) -> None:
-        self._ledger = ledger
+    def __init__(self, entry_store: EntryStore, locks: Locks, account: Account, seen: Loaded) -> None:
+        self._entry_store = entry_store
         self._locks = locks
         self._account = account
         self._id = account.user.procore_id
-        self._environment = ledger.environment
+        self._environment = entry_store.environment
         self._seen = seen
 
     def run(self, exchange: Exchange, may_ask: bool, discard: Discard, shield: Shield) -> Loaded:
-        """See `Vault.refresh`."""
+        """See `TokenStore.refresh`."""
         send = partial(self._send_and_keep, exchange, discard)
         # 1. Wait for the lock, or for what another run brings meanwhile.
         with ExitStack() as lock:
@@ -68,7 +68,7 @@ class Refresh:
         self, send: Callable[[ExitStack], Loaded], may_ask: bool, shield: Shield, lock: ExitStack
     ) -> Loaded:
         # 2. Bring to an end what an earlier run left, and read again.
-        settle(self._ledger, self._id)
+        recover(self._entry_store, self._id)
         outcome = self._find_outcome(is_final=True)
         if outcome is not None or not may_ask:
             return outcome or self._seen
@@ -85,7 +85,7 @@ class Refresh:
     def _send_and_keep(self, exchange: Exchange, discard: Discard, lock: ExitStack) -> Loaded:
         with lock:
             # 3. Commit the new entry as pending, make room, then send once, with no transaction open.
-            pending = self._ledger.new_pending("refresh", self._id)
+            pending = self._entry_store.new_pending("refresh", self._id)
             renewed = self._send(exchange, pending)
             if isinstance(renewed, Loaded):
                 return renewed
@@ -94,7 +94,7 @@ class Refresh:
             # 5. In one transaction the new entry counts, and the former one does no more.
             saved = self._commit(written, parts, renewed)
             # 6. Delete what is dead.
-            tidy(self._ledger, self._locks, self._id)
+            tidy(self._entry_store, self._locks, self._id)
             if saved is None:
                 discard(renewed)
                 raise accounts.new_signed_out_error(self._account, self._environment)
@@ -120,7 +120,7 @@ class Refresh:
                 raise accounts.new_signed_out_error(self._account, self._environment)
             if not is_newer:
                 return None
-            found = self._ledger.read_tokens(state.live)
+            found = self._entry_store.read_tokens(state.live)
             if found is not None:
                 return Loaded(found, state.live, state.account.failures)
             if is_final:
@@ -128,14 +128,14 @@ class Refresh:
         return None
 
     def _read(self) -> State:
-        with self._ledger.database.reading() as rows:
+        with self._entry_store.database.reading() as rows:
             return read_state(rows, self._environment, self._account)
 
     def _send(self, exchange: Exchange, pending: Entry) -> TokenSet | Loaded:
         former = self._seen.tokens
         try:
             # What has to be kept has its place before it comes, whatever fills the disk meanwhile.
-            with self._ledger.reserved(pending, self._seen.entry.parts or 1):
+            with self._entry_store.reserved(pending, self._seen.entry.parts or 1):
                 answer = exchange(former)
         except GrantRefusedError:
             return self._bury_refused(pending)
@@ -148,7 +148,7 @@ class Refresh:
             raise
         except (ConfigurationError, StorageError):
             # Nor was anything sent here, and it is no other run's trouble.
-            with suppress(StorageError), self._ledger.database.writing() as rows:
+            with suppress(StorageError), self._entry_store.database.writing() as rows:
                 entries.forget(rows, pending.name)
             raise
         except ProcoreError as error:
@@ -165,7 +165,7 @@ class Refresh:
         state = self._read()
         error = accounts.new_refused_error(state.account, self._environment)
         # Where it cannot be written down, the refusal is what there is to say all the same.
-        with suppress(StorageError), self._ledger.database.writing() as rows:
+        with suppress(StorageError), self._entry_store.database.writing() as rows:
             entries.forget(rows, pending.name)
             state = read_state(rows, self._environment, self._account)
             if state.live_name == self._seen.entry.name:
@@ -175,7 +175,7 @@ class Refresh:
         outcome = None if is_refused else self._find_outcome(is_final=True)
         if outcome is not None:
             return outcome
-        tidy(self._ledger, self._locks, self._id)
+        tidy(self._entry_store, self._locks, self._id)
         raise error from None
 
     def _record(self, error: ProcoreLoginError, pending: Entry, *, is_interrupted: bool = False) -> None:
@@ -183,27 +183,27 @@ class Refresh:
 
         What cannot be recorded is found by the next run, as an interruption.
         """
-        with suppress(StorageError), self._ledger.database.writing() as rows:
+        with suppress(StorageError), self._entry_store.database.writing() as rows:
             entries.forget(rows, pending.name)
             self._count(rows, error, is_interrupted=is_interrupted)
 
     def _count(self, rows: Rows, error: ProcoreLoginError, *, is_interrupted: bool) -> None:
         accounts.add_failure(rows, self._environment, self._id, accounts.new_failure_text(error))
         if is_interrupted:
-            accounts.save_interruption(rows, self._environment, self._id, self._ledger.now())
+            accounts.save_interruption(rows, self._environment, self._id, self._entry_store.now())
 
     def _write(self, pending: Entry, renewed: TokenSet) -> tuple[Entry, int]:
         text = entries.new_tokens_text(renewed)
         try:
-            return pending, self._ledger.write(pending, text)
+            return pending, self._entry_store.write(pending, text)
         except StorageError as error:
             first = error
         # A store that does not answer would only take another minute to say so.
         if not isinstance(first, GivenUpError):
             # The old refresh token is spent, so these tokens are worth a second name.
             with suppress(StorageError):
-                second = self._ledger.new_pending("refresh", self._id)
-                return second, self._ledger.write(second, text)
+                second = self._entry_store.new_pending("refresh", self._id)
+                return second, self._entry_store.write(second, text)
         raise self._count_lost(first) from None
 
     def _count_lost(self, error: StorageError) -> StorageError:
@@ -215,18 +215,18 @@ class Refresh:
             f"{error.message} Procore had renewed the tokens by then, and the new ones {fate}.",
             f"{error.hint}{again} procore-login signin --env {self._environment}",
         )
-        with suppress(StorageError), self._ledger.database.writing() as rows:
+        with suppress(StorageError), self._entry_store.database.writing() as rows:
             self._count(rows, lost, is_interrupted=True)
         return lost
 
     def _commit(self, written: Entry, parts: int, renewed: TokenSet) -> Loaded | None:
         """Make the new entry live, or dead with the former one if that was signed out meanwhile."""
-        with self._ledger.database.writing() as rows:
+        with self._entry_store.database.writing() as rows:
             # Without a live entry the account was signed out, but only where this one is still listed.
             entries.check_listed(rows, written)
             for entry in entries.list_in_state(rows, self._environment, self._id, "pending"):
                 if entry.name != written.name:
-                    entries.make_dead(rows, entry.name, forget_after=self._ledger.new_forget_after())
+                    entries.make_dead(rows, entry.name, forget_after=self._entry_store.new_forget_after())
             state = read_state(rows, self._environment, self._account)
             if state.live_name != self._seen.entry.name:
                 entries.make_dead(rows, written.name)

@@ -13,19 +13,19 @@ from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage import accounts, entries, files
-from procore_cli.storage.accounts import Roster
+from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
-from procore_cli.storage.entries import Entry, Ledger, Loaded, SignedOut, SignInSaved
+from procore_cli.storage.entries import Entry, EntryStore, Loaded, SignedOut, SignInSaved
 from procore_cli.storage.files import Stores
 from procore_cli.storage.locks import Locks
-from procore_cli.storage.recovery import Reading, State, read_state, settle, settle_free, tidy
+from procore_cli.storage.recovery import Reading, State, read_state, recover, recover_free, tidy
 
 if TYPE_CHECKING:
     from procore_cli.storage.refresh import Discard, Exchange
     from procore_cli.threads import Shield
 
 
-class Vault(Roster):
+class TokenStore(AccountStore):
     """The accounts of one environment and their tokens. Every method raises StorageError, most BusyError."""
 
     def __init__(
@@ -42,19 +42,19 @@ class Vault(Roster):
         super().__init__(database, environment)
         self._locks = locks
         self._warn = warn
-        self._ledger = Ledger(database, stores, store, environment, clock, warn)
+        self._entry_store = EntryStore(database, stores, store, environment, clock, warn)
 
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""
-        self._ledger.open_store()
+        self._entry_store.open_store()
         with self._locks.hold(None):
-            settle(self._ledger, None)
-            proof = self._ledger.new_pending("proof", None)
+            recover(self._entry_store, None)
+            proof = self._entry_store.new_pending("proof", None)
             try:
-                count = self._ledger.write(proof, os.urandom(files.PAYLOAD_CHARS // 2).hex())
-                self._ledger.delete(proof._replace(parts=count))
+                count = self._entry_store.write(proof, os.urandom(files.PAYLOAD_CHARS // 2).hex())
+                self._entry_store.delete(proof._replace(parts=count))
             except StorageError as error:
-                self._ledger.abandon(proof, error)
+                self._entry_store.abandon(proof, error)
                 raise
             with self._database.writing() as rows:
                 entries.forget(rows, proof.name)
@@ -63,20 +63,20 @@ class Vault(Roster):
         """Save a sign-in whole or not at all: tokens, row, name and session."""
         with self._locks.hold(me.id):
             # 0. Bring to an end what an earlier run left; its tokens are about to be replaced.
-            settle(self._ledger, me.id, lenient=True)
+            recover(self._entry_store, me.id, lenient=True)
             former = self._find_former(me.id)
             # 1. Commit the new entry as pending.
-            pending = self._ledger.new_pending("signin", me.id)
+            pending = self._entry_store.new_pending("signin", me.id)
             # 2. Write it and read it back.
             try:
-                count = self._ledger.write(pending, entries.new_tokens_text(fresh))
+                count = self._entry_store.write(pending, entries.new_tokens_text(fresh))
             except StorageError as error:
-                self._ledger.abandon(pending, error)
+                self._entry_store.abandon(pending, error)
                 raise
             # 3. In one transaction it counts, and the former one does no more.
             saved = self._commit_signin(pending, count, fresh, me, former)
             # 4. Delete what is dead.
-            tidy(self._ledger, self._locks, me.id)
+            tidy(self._entry_store, self._locks, me.id)
             return saved
 
     def load(self, account: Account) -> Loaded | None:
@@ -85,7 +85,7 @@ class Vault(Roster):
         Needs no lock unless a refresh is pending: the tokens that are live until then may be spent.
         Raises NotSignedInError if the store has lost them.
         """
-        return Reading(self._ledger, self._locks, account).run()
+        return Reading(self._entry_store, self._locks, account).run()
 
     def refresh(
         self,
@@ -109,7 +109,7 @@ class Vault(Roster):
         """
         from procore_cli.storage.refresh import Refresh
 
-        return Refresh(self._ledger, self._locks, account, seen).run(exchange, may_ask, discard, shield)
+        return Refresh(self._entry_store, self._locks, account, seen).run(exchange, may_ask, discard, shield)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -117,11 +117,11 @@ class Vault(Roster):
         Needs no lock: a refresh under way finds out when it saves. The row stays; if the account was
         current, nobody is.
         """
-        self._settle_if_free(account)
+        self._recover_if_free(account)
         while True:
             state = self._read_state(account)
             try:
-                found = None if state.live is None else self._ledger.read_tokens(state.live)
+                found = None if state.live is None else self._entry_store.read_tokens(state.live)
             except StorageError as error:
                 self._commit_signout(account, None)
                 return SignedOut(None, state.live, error)
@@ -136,23 +136,23 @@ class Vault(Roster):
         procore_id = account.user.procore_id
         with self._locks.hold(procore_id, leave_when=lambda: self._is_deleted(left)) as held:
             if held:
-                settle(self._ledger, procore_id, lenient=True)
+                recover(self._entry_store, procore_id, lenient=True)
         return self._is_deleted(left)
 
     def has_left(self) -> bool:
         """Whether something of the environment waits to be deleted."""
         with self._database.reading() as rows:
-            return bool(entries.list_unsettled(rows, self.environment, self._ledger.now()))
+            return bool(entries.list_unfinished(rows, self.environment, self._entry_store.now()))
 
     def clean_free(self) -> None:
         """Settle and delete at every account whose lock is free."""
-        settle_free(self._ledger, self._locks)
+        recover_free(self._entry_store, self._locks)
 
     def _find_former(self, procore_id: int) -> TokenSet | None:
         with self._database.reading() as rows:
             live = entries.find_live(rows, self.environment, procore_id)
         try:
-            return None if live is None else self._ledger.read_tokens(live)
+            return None if live is None else self._entry_store.read_tokens(live)
         except StorageError as error:
             # It may lie in a store that is not there any more; a sign-in must work all the same.
             self._warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")
@@ -173,12 +173,12 @@ class Vault(Roster):
             entries.make_live(rows, pending, count, fresh.expires_at)
         return SignInSaved(user, is_new, former, switched_from)
 
-    def _settle_if_free(self, account: Account) -> None:
+    def _recover_if_free(self, account: Account) -> None:
         # A refresh that was interrupted may have left newer tokens than the live ones.
         if self._read_state(account).is_refreshing:
             with self._locks.try_hold(account.user.procore_id) as held:
                 if held:
-                    settle(self._ledger, account.user.procore_id, lenient=True)
+                    recover(self._entry_store, account.user.procore_id, lenient=True)
 
     def _commit_signout(self, account: Account, seen: State | None) -> bool:
         """Nothing of the account is live any more; False if that is not what was `seen` (None: anything)."""

@@ -82,7 +82,7 @@ class Caller:
         tokens = TokenSet(answer["access_token"], answer["refresh_token"], expires_at, binding)
         with mock.patch.dict(os.environ, self.machine.environ(), clear=True):
             storage = open_storage(self.machine.data, "production", "keyring", tell=print, warn=print)
-            storage.vault.save_signin(tokens, Me(**JOE))
+            storage.tokens.save_signin(tokens, Me(**JOE))
         return tokens.access_token
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from procore_cli.callback.pending import Inbox, Pairs
+from procore_cli.callback.pending import Pairs, PendingCallback
 from procore_cli.callback.server import Address, Limits, Listener
 from procore_cli.config.urls import read_redirect_uri
 from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, admit_all, find_free_port, is_ours
@@ -30,7 +30,7 @@ def new_stand() -> Iterator[NewStand]:
         ) -> Stand:
             port = port or find_free_port()
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
-            inbox = Inbox(judge)
+            inbox = PendingCallback(judge)
             strays: list[str] = []
             listener = Listener(
                 redirect, AUTHORIZE_URL, inbox, admits, "production", lambda: strays.append("error"), limits

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from procore_cli.callback.pending import Home, Inbox, Pairs
+from procore_cli.callback.pending import Home, Pairs, PendingCallback
 from procore_cli.callback.server import Address, Listener
 from procore_cli.models import Me, User
 
@@ -79,7 +79,7 @@ class Stand:
     """A running listener, and its client."""
 
     port: int
-    inbox: Inbox
+    inbox: PendingCallback
     listener: Listener
     strays: list[str]
     pool: ThreadPoolExecutor = field(repr=False)

@@ -6,15 +6,15 @@ import threading
 
 import pytest
 
-from procore_cli.callback.pending import Failure, Inbox, Pairs
+from procore_cli.callback.pending import Failure, Pairs, PendingCallback
 
 
 def is_ours(pairs: Pairs) -> bool:
     return ("state", "ours") in pairs
 
 
-def new_inbox() -> Inbox:
-    return Inbox(is_ours)
+def new_inbox() -> PendingCallback:
+    return PendingCallback(is_ours)
 
 
 class LeapingClock:
@@ -76,7 +76,7 @@ def test_recognizing_a_callback_does_not_take_it() -> None:
 
 def test_waiting_ends_when_the_clock_says_so() -> None:
     clock = LeapingClock()
-    inbox = Inbox(is_ours, clock)
+    inbox = PendingCallback(is_ours, clock)
 
     assert inbox.wait(90) is None
 
@@ -113,7 +113,7 @@ def test_everybody_who_waits_hears_the_same_outcome() -> None:
         thread.start()
     outcome = Failure("Denied", "Procore said no.", "Ask for access.")
 
-    inbox.settle(outcome)
+    inbox.recover(outcome)
 
     for thread in waiting:
         thread.join(5)
@@ -124,8 +124,8 @@ def test_the_first_outcome_stays() -> None:
     inbox = new_inbox()
     first = Failure("Denied", "Procore said no.", "Ask for access.")
 
-    inbox.settle(first)
-    inbox.settle(Failure("Later", "Something else.", "Nothing."))
+    inbox.recover(first)
+    inbox.recover(Failure("Later", "Something else.", "Nothing."))
 
     assert inbox.outcome(0) is first
 

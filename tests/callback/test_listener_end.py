@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from procore_cli.callback.pending import Inbox
+from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.server import Listener
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import PortTakenError
@@ -54,7 +54,7 @@ def test_a_failure_reaches_the_browser_even_when_the_listener_is_closed_at_once(
 
 def test_closing_twice_or_before_the_start_does_no_harm() -> None:
     port = find_free_port()
-    inbox = Inbox(lambda pairs: True)
+    inbox = PendingCallback(lambda pairs: True)
     redirect = read_redirect_uri(f"http://localhost:{port}/callback", "the test")
     listener = Listener(redirect, AUTHORIZE_URL, inbox, lambda peer, own: True, "demo", lambda: None)
     listener.close()

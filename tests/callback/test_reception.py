@@ -12,8 +12,8 @@ import pytest
 
 from procore_cli.callback import sockets as peers
 from procore_cli.callback.browser import Place
-from procore_cli.callback.pending import Inbox, Pairs
-from procore_cli.callback.receiver import Reception, Ways
+from procore_cli.callback.pending import Pairs, PendingCallback
+from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import SignInNeededError, SignInTimedOutError, UnreachableError
 from tests.cli import free_port
@@ -68,27 +68,27 @@ def talk() -> Talk:
 
 
 @pytest.fixture
-def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reception]:
+def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CallbackReceiver]:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
     def new_reception(
-        ways: Ways = Ways(),  # noqa: B008 - frozen
+        ways: BrowserOptions = BrowserOptions(),  # noqa: B008 - frozen
         opener: Opener | None = None,
         redirect_uri: str = "",
-        inbox: Inbox | None = None,
+        inbox: PendingCallback | None = None,
         place: Place = Place.DESK,
         clock: Clock | None = None,
         reach: Callable[[], None] | None = None,
-    ) -> Reception:
+    ) -> CallbackReceiver:
         clock = clock or Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
-        inbox = inbox or Inbox(lambda _: True, clock)
-        return Reception(redirect, LINK, inbox, ways, opener, talk, "sandbox", place, clock, reach)
+        inbox = inbox or PendingCallback(lambda _: True, clock)
+        return CallbackReceiver(redirect, LINK, inbox, ways, opener, talk, "sandbox", place, clock, reach)
 
     return new_reception
 
 
-def test_the_link_is_opened_and_shown_too(receive: Callable[..., Reception], talk: Talk) -> None:
+def test_the_link_is_opened_and_shown_too(receive: Callable[..., CallbackReceiver], talk: Talk) -> None:
     opener = Opener()
     with receive(opener=opener) as reception:
         reception.invite()
@@ -100,7 +100,7 @@ def test_the_link_is_opened_and_shown_too(receive: Callable[..., Reception], tal
 
 @pytest.mark.parametrize("opener", [None, Opener(works=False)])
 def test_where_nothing_opens_the_person_is_asked_to(
-    receive: Callable[..., Reception], talk: Talk, opener: Opener | None
+    receive: Callable[..., CallbackReceiver], talk: Talk, opener: Opener | None
 ) -> None:
     with receive(opener=opener) as reception:
         reception.invite()
@@ -109,7 +109,7 @@ def test_where_nothing_opens_the_person_is_asked_to(
 
 
 def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
-    receive: Callable[..., Reception], talk: Talk
+    receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
     with receive() as reception, pytest.raises(SignInTimedOutError) as caught:
         reception.wait()
@@ -120,23 +120,25 @@ def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
     assert "--timeout" in caught.value.hint
 
 
-def test_a_short_wait_ends_without_that_line(receive: Callable[..., Reception], talk: Talk) -> None:
-    with receive(Ways(timeout_s=20)) as reception, pytest.raises(SignInTimedOutError, match="20 s"):
+def test_a_short_wait_ends_without_that_line(receive: Callable[..., CallbackReceiver], talk: Talk) -> None:
+    with receive(BrowserOptions(timeout_s=20)) as reception, pytest.raises(SignInTimedOutError, match="20 s"):
         reception.wait()
 
     assert talk.lines == []
 
 
-def test_what_arrives_is_handed_over(receive: Callable[..., Reception]) -> None:
+def test_what_arrives_is_handed_over(receive: Callable[..., CallbackReceiver]) -> None:
     pairs: Pairs = [("code", "c"), ("state", "s")]
-    inbox = Inbox(lambda _: True)
+    inbox = PendingCallback(lambda _: True)
     with receive(inbox=inbox) as reception:
         inbox.offer(pairs)
 
         assert reception.wait() == pairs
 
 
-def test_over_ssh_the_hint_comes_before_the_link(receive: Callable[..., Reception], talk: Talk) -> None:
+def test_over_ssh_the_hint_comes_before_the_link(
+    receive: Callable[..., CallbackReceiver], talk: Talk
+) -> None:
     with receive(place=Place.SSH) as reception:
         reception.invite()
 
@@ -145,10 +147,10 @@ def test_over_ssh_the_hint_comes_before_the_link(receive: Callable[..., Receptio
 
 
 @pytest.mark.parametrize(
-    "way", [{"ways": Ways(paste=True)}, {"redirect_uri": "https://app.example.com/back"}]
+    "way", [{"ways": BrowserOptions(paste=True)}, {"redirect_uri": "https://app.example.com/back"}]
 )
 def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
-    receive: Callable[..., Reception], way: dict[str, object]
+    receive: Callable[..., CallbackReceiver], way: dict[str, object]
 ) -> None:
     with pytest.raises(SignInNeededError, match="terminal"), receive(**way):
         pass
@@ -156,7 +158,7 @@ def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
 
 @pytest.mark.parametrize("place", [Place.WSL, Place.CONTAINER, Place.NO_DISPLAY])
 def test_where_a_browser_opens_nothing_is_said_of_the_place(
-    receive: Callable[..., Reception], talk: Talk, place: Place
+    receive: Callable[..., CallbackReceiver], talk: Talk, place: Place
 ) -> None:
     with receive(opener=Opener(), place=place) as reception:
         reception.invite()
@@ -187,7 +189,7 @@ class Host:
             raise self.trouble
 
 
-class Answered(Inbox):
+class Answered(PendingCallback):
     """Nobody comes; each look takes a second, and after the 40th the host has answered."""
 
     def __init__(self, host: Host) -> None:
@@ -229,7 +231,7 @@ GONE = UnreachableError(
     ],
 )
 def test_after_half_a_minute_the_login_host_is_asked_once_before_anything_is_blamed(
-    receive: Callable[..., Reception],
+    receive: Callable[..., CallbackReceiver],
     talk: Talk,
     trouble: Exception | None,
     told: str,
@@ -252,7 +254,7 @@ def test_after_half_a_minute_the_login_host_is_asked_once_before_anything_is_bla
 
 
 def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(
-    receive: Callable[..., Reception], talk: Talk
+    receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
     host = Host()
     inbox = Answered(host)
@@ -269,7 +271,7 @@ def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(
 
 
 def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
-    receive: Callable[..., Reception], talk: Talk, monkeypatch: pytest.MonkeyPatch
+    receive: Callable[..., CallbackReceiver], talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = threading.Thread.start
 
@@ -288,7 +290,7 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
 
 
 def test_whose_connection_was_refused_stands_in_the_timeout(
-    receive: Callable[..., Reception], talk: Talk, monkeypatch: pytest.MonkeyPatch
+    receive: Callable[..., CallbackReceiver], talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     foreign = peers.Peer(peers.Standing.FOREIGN, 1000)
     monkeypatch.setattr(peers, "judge", lambda *_: foreign)
@@ -307,10 +309,12 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
     assert talk.lines[0] == "Another user of this machine tried to reach this sign-in, and was refused."
 
 
-def test_where_nobody_can_paste_the_time_left_is_shown(receive: Callable[..., Reception], talk: Talk) -> None:
-    inbox = Inbox(lambda _: True, Clock())
+def test_where_nobody_can_paste_the_time_left_is_shown(
+    receive: Callable[..., CallbackReceiver], talk: Talk
+) -> None:
+    inbox = PendingCallback(lambda _: True, Clock())
     with (
-        receive(Ways(timeout_s=65), inbox=inbox, clock=Watch()) as reception,
+        receive(BrowserOptions(timeout_s=65), inbox=inbox, clock=Watch()) as reception,
         pytest.raises(SignInTimedOutError),
     ):
         reception.wait()

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from procore_cli.callback.pending import Inbox
+from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.site import Request, Site
 from procore_cli.config.urls import read_redirect_uri
 from tests.callback.listener_stand import AUTHORIZE_URL, is_ours
@@ -16,7 +16,9 @@ from tests.callback.listener_stand import AUTHORIZE_URL, is_ours
 def site() -> Site:
     """The pages of a sign-in whose redirect URI is the bare host."""
     redirect = read_redirect_uri("http://localhost", "the test")
-    return Site(redirect, AUTHORIZE_URL, Inbox(is_ours), "production", lambda: None, outcome_timeout_s=0)
+    return Site(
+        redirect, AUTHORIZE_URL, PendingCallback(is_ours), "production", lambda: None, outcome_timeout_s=0
+    )
 
 
 @pytest.mark.parametrize(

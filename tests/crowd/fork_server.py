@@ -19,8 +19,7 @@ from typing import Any
 import filelock
 import requests
 
-from procore_cli import __main__, render
-from procore_cli import context as world
+from procore_cli import __main__, console, context
 from procore_cli.cli import main as cli
 from procore_cli.cli.commands import tokens
 from procore_cli.client import oauth, transport
@@ -31,8 +30,8 @@ from procore_cli.storage import keyring as keyrings
 from tests.crowd.turnstile import Turnstile
 
 # Loaded before the fork, so that a hundred imports do not spread the starts over many seconds.
-LOADED = (cli, filelock, files, flow, keyrings, oauth, opening, render, requests, settings, tokens)
-LOADED_TOO = (world,)
+LOADED = (cli, filelock, files, flow, keyrings, oauth, opening, console, requests, settings, tokens)
+LOADED_TOO = (context,)
 # A child that hangs ends by itself, whoever is left to see it.
 LONGEST_S = 120
 # Who waits for the others so long has waited for somebody who will not come.

@@ -74,7 +74,7 @@ def look(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> End:
     for name, value in machine.environ().items():
         monkeypatch.setenv(name, value)
     storage = new_storage(machine)
-    accounts = storage.vault.list_accounts()
+    accounts = storage.tokens.list_accounts()
     current = [line.account for line in accounts if line.is_current]
     entries = list_entries(machine)
     return End(

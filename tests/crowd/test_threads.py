@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from procore_cli.client.transport import Transport
-from procore_cli.config.settings import Asked
-from procore_cli.context import World, open_world
+from procore_cli.config.settings import Overrides
+from procore_cli.console import Console
+from procore_cli.context import Context, open_context
 from procore_cli.errors import ProcoreLoginError
 from procore_cli.flows import access
-from procore_cli.render import Teller
 from tests.cli import Machine
 from tests.crowd.crowd import SlowProvider
 from tests.crowd.figures import hand_in
@@ -38,7 +38,7 @@ Outcome = tuple[int, str]
 
 @dataclass
 class Threads:
-    """Asks for a token in many threads, which share one world or have one each.
+    """Asks for a token in many threads, which share one context or have one each.
 
     All are at the lock before its holder goes on, and it keeps the lock until all the others have ended.
     """
@@ -61,24 +61,24 @@ class Threads:
         """What they ended with."""
         together = threading.Barrier(RUNS)
 
-        def ask(world: World) -> Outcome:
+        def ask(context: Context) -> Outcome:
             together.wait()
             try:
-                return 0, access.token(world, min_ttl_s)
+                return 0, access.token(context, min_ttl_s)
             except ProcoreLoginError as error:
                 return error.exit_code, ""
             finally:
                 self._enders.release()
 
         def ask_alone(_: int) -> Outcome:
-            with new_world() as world:
-                return ask(world)
+            with new_context() as context:
+                return ask(context)
 
         with ThreadPoolExecutor(RUNS) as pool:
             if not self.shares:
                 return Counter(pool.map(ask_alone, range(RUNS)))
-            with new_world() as world:
-                return Counter(pool.map(ask, [world] * RUNS))
+            with new_context() as context:
+                return Counter(pool.map(ask, [context] * RUNS))
 
     def _wait_for(self, others: threading.Semaphore, count: int) -> None:
         for _ in range(count):
@@ -89,11 +89,11 @@ class Threads:
         self.last_waiter_at = time.monotonic()
 
 
-def new_world() -> AbstractContextManager[World]:
-    return open_world(Asked(), Teller(io.StringIO()))
+def new_context() -> AbstractContextManager[Context]:
+    return open_context(Overrides(), Console(io.StringIO()))
 
 
-@pytest.fixture(params=[True, False], ids=["one-world", "a-world-each"])
+@pytest.fixture(params=[True, False], ids=["one-context", "a-context-each"])
 def threads(machine: Machine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Threads:
     for name, value in machine.environ().items():
         monkeypatch.setenv(name, value)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from procore_cli.cli.doctor import case
+from procore_cli.cli.doctor import context
 from procore_cli.cli.doctor import network as hosts
-from procore_cli.cli.doctor.network import Trip
+from procore_cli.cli.doctor.network import ConnectionProbe
 from procore_cli.errors import UnreachableError
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
@@ -127,7 +127,7 @@ def test_a_name_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     with pytest.raises(UnreachableError, match="its name was not resolved within"):
-        Trip("production", "https://slow.example", None, None, 0.05).go()
+        ConnectionProbe("production", "https://slow.example", None, None, 0.05).go()
     release.set()
 
 
@@ -138,7 +138,7 @@ def test_the_address_that_answers_is_taken(
     port = int(server.host.partition(":")[2])
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("127.0.0.2", "127.0.0.1"))
 
-    found = Trip("production", f"http://many.example:{port}", None, None, 2).go()
+    found = ConnectionProbe("production", f"http://many.example:{port}", None, None, 2).go()
 
     assert found.steps[0] == "DNS 127.0.0.2, 127.0.0.1"
     assert found.steps[1].startswith(f"TCP port {port} in")
@@ -153,7 +153,7 @@ def test_a_family_of_addresses_that_does_not_answer_is_named(
     port = int(server.host.partition(":")[2])
     machine.variables["PROCORE_API_URL"] = server.url
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving(*order, name="localhost"))
-    for module in (case, hosts):
+    for module in (context, hosts):
         monkeypatch.setattr(module, "ADDRESS_TIMEOUT_S", 0.1)
 
     with servers.silent_port("::1", port):
@@ -171,7 +171,7 @@ def test_a_family_that_refuses_at_once_is_no_trouble(
     server = serve(servers.silent_from_the_start)
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("::1", "127.0.0.1", name="localhost"))
 
-    assert Trip("production", server.url, None, None, 2).go().silent_family == ""
+    assert ConnectionProbe("production", server.url, None, None, 2).go().silent_family == ""
 
 
 def test_a_folder_that_cannot_be_made_or_written_says_what_to_do(

@@ -15,7 +15,7 @@ import pytest
 
 from procore_cli.cli import output as tables
 from procore_cli.cli.doctor import examination
-from procore_cli.cli.doctor.case import Case, Check, fine
+from procore_cli.cli.doctor.context import Check, DoctorContext, fine
 from procore_cli.cli.doctor.sign_in import mask
 from procore_cli.storage.opening import open_storage
 from tests.cli import Machine
@@ -355,7 +355,7 @@ def test_a_check_that_fails_unexpectedly_hides_no_other(
 ) -> None:
     secret = "hush" + "-inside"
 
-    def break_down(_: Case) -> Iterator[Check]:
+    def break_down(_: DoctorContext) -> Iterator[Check]:
         yield fine("first", "found before")
         raise KeyError(secret)
 
@@ -371,7 +371,7 @@ def test_a_check_that_fails_unexpectedly_hides_no_other(
 
 
 def test_ctrl_c_ends_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: Case) -> Iterator[Check]:
+    def interrupt(_: DoctorContext) -> Iterator[Check]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(examination.examine, "__defaults__", ((("slow", interrupt),),))

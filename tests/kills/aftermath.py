@@ -30,7 +30,7 @@ class Aftermath:
     def check_next(self) -> str:
         """The next command."""
         scene = self._scene
-        scene.provider.settle()
+        scene.provider.recover()
         expected = self._find_expected()
         self._expect_end(scene.run("token"), expected)
         if expected != WORKED:

@@ -50,7 +50,7 @@ class StrictProvider(Provider):
         """Make those tokens alive, and no others."""
         self._alive, self._bearers = set(state[0]), set(state[1])
 
-    def settle(self) -> None:
+    def recover(self) -> None:
         """Wait until every request that was sent has been answered, even if its sender is dead."""
         target = urlsplit(self.url)
         # Connections are accepted in their order: after this one all the earlier ones have a thread.

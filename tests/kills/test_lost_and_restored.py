@@ -42,7 +42,7 @@ def count_sign_ins(scene: Scene, first: str = "whoami", *, is_stale: bool = Fals
 
     `is_stale`: `token`, which asks nobody, prints one that Procore has ended; then only `whoami` finds out.
     """
-    scene.provider.settle()
+    scene.provider.recover()
     begun = scene.run(first)
     if first == "token" and is_stale:
         assert begun.code == 0, show(begun)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from procore_cli import context as world
+from procore_cli import context
 from procore_cli.callback import browser
 from procore_cli.cli import main as cli
 from procore_cli.client.transport import Transport
@@ -144,7 +144,7 @@ def prepare(later_s: float = 0.0, limits: tuple[float, float] | None = None) -> 
     watch_stores()
     watch_requests()
     browse_here()
-    defaults = world.open_world.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     defaults["clock"] = lambda: time.time() + later_s
     if limits is not None:
         keyrings.Limits = functools.partial(Limits, *limits)  # type: ignore[misc, assignment]

@@ -14,9 +14,9 @@ from procore_cli.errors import DatabaseError
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.database import Database
-from procore_cli.storage.entries import Ledger, Loaded
+from procore_cli.storage.entries import EntryStore, Loaded
 from procore_cli.storage.opening import open_storage
-from procore_cli.storage.tokens import Vault
+from procore_cli.storage.tokens import TokenStore
 from tests.store.store_world import JOE, NOW, new_tokens, run_sql
 
 TUTORIAL = "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
@@ -70,7 +70,7 @@ class Home:
     discarded: list[TokenSet] = field(default_factory=list)
 
     @property
-    def vault(self) -> Vault:
+    def vault(self) -> TokenStore:
         say = self.said.append
         return open_storage(
             self.path,
@@ -80,11 +80,11 @@ class Home:
             warn=say,
             database=self.database,
             clock=lambda: self.now,
-        ).vault
+        ).tokens
 
     @property
-    def ledger(self) -> Ledger:
-        return self.vault._ledger
+    def ledger(self) -> EntryStore:
+        return self.vault._entry_store
 
     def sign_in(self, number: int, me: Me = JOE) -> Account:
         vault = self.vault

@@ -19,7 +19,7 @@ from procore_cli.storage.entries import Entry, Loaded, list_in_state
 from procore_cli.storage.files import SecretFiles, SecretStore
 from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.locks import Locks
-from procore_cli.storage.tokens import Vault
+from procore_cli.storage.tokens import TokenStore
 from procore_cli.threads import Limits, _Worker
 from tests import memory_keyring
 
@@ -170,8 +170,8 @@ class World:
             return TickingStore(SecretFiles(self.home, self.said.append), lambda: self.tick())
         return TickingStore(Keyring(self.said.append, self.limits), lambda: self.tick())
 
-    def new_vault(self) -> Vault:
-        return Vault(
+    def new_vault(self) -> TokenStore:
+        return TokenStore(
             self.database,
             self.locks,
             self.stores,

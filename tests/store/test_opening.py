@@ -24,7 +24,7 @@ def test_the_database_of_an_environment_lies_in_the_data_folder(tmp_path: Path) 
     said: list[str] = []
     home = tmp_path / "data"
     storage = open_storage(home, "sandbox", "file", tell=said.append, warn=said.append, clock=lambda: NOW)
-    storage.vault.save_signin(new_tokens(1), JOE)
+    storage.tokens.save_signin(new_tokens(1), JOE)
     storage.client_secrets.save("client-id", "https://login-sandbox.procore.com", "secret")
     assert sorted(path.name for path in home.iterdir()) == ["locks", "sandbox.db", "secrets"]
     assert [path.stat().st_mode & 0o77 for path in home.rglob("*")] == [0] * len(list(home.rglob("*")))
@@ -36,7 +36,7 @@ def test_another_database_is_used_as_it_is(tmp_path: Path) -> None:
     run_sql(path, "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))")
     path.chmod(0o644)
     storage = open_storage(tmp_path / "data", "production", "file", tell=print, warn=print, database=path)
-    storage.vault.save_signin(new_tokens(1), JOE)
+    storage.tokens.save_signin(new_tokens(1), JOE)
     assert path.stat().st_mode & 0o777 == 0o644
     assert run_sql(path, "SELECT id, procore_id, email FROM users") == [(1, 11111, JOE.login)]
 
@@ -53,7 +53,7 @@ from pathlib import Path
 from procore_cli.storage.opening import open_storage
 from tests.store.store_world import JOE, new_tokens
 
-vault = open_storage(Path(sys.argv[1]), "production", "keyring", tell=print, warn=print).vault
+vault = open_storage(Path(sys.argv[1]), "production", "keyring", tell=print, warn=print).tokens
 if sys.argv[2] == "save":
     vault.prove()
     vault.save_signin(new_tokens(1), JOE)

@@ -23,7 +23,7 @@ from procore_cli.errors import (
 )
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
-from procore_cli.storage.entries import Entry, Ledger, Loaded
+from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.threads import Limits
 from tests.store.store_world import (
     JOE,
@@ -433,14 +433,14 @@ def test_a_database_that_is_emptied_during_a_sign_in_saves_nothing_of_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.sign_in(1)
-    write = Ledger.write
+    write = EntryStore.write
 
-    def write_and_empty(ledger: Ledger, entry: Entry, text: str) -> int:
+    def write_and_empty(ledger: EntryStore, entry: Entry, text: str) -> int:
         count = write(ledger, entry, text)
         run_sql(world.database.path, "DELETE FROM procore_login_entries", "DELETE FROM users")
         return count
 
-    monkeypatch.setattr(Ledger, "write", write_and_empty)
+    monkeypatch.setattr(EntryStore, "write", write_and_empty)
     with pytest.raises(DatabaseError, match="emptied or replaced"):
         world.new_vault().save_signin(new_tokens(2), JOE)
 

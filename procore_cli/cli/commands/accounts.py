@@ -8,7 +8,7 @@ import click
 
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
-from procore_cli.render import Teller
+from procore_cli.console import Console
 
 if TYPE_CHECKING:
     from procore_cli.errors import ProcoreLoginError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.debug
 @click.pass_obj
-def accounts_command(teller: Teller, environment: str | None, check: bool, as_json: bool) -> None:
+def accounts_command(console: Console, environment: str | None, check: bool, as_json: bool) -> None:
     """List who is signed in, in every environment unless --env names one.
 
     The current account of each is marked with a star.
@@ -36,18 +36,18 @@ def accounts_command(teller: Teller, environment: str | None, check: bool, as_js
     from procore_cli.errors import ProcoreLoginError, SignInNeededError
     from procore_cli.flows import accounts
 
-    names = [environment] if environment else find_known_environments(teller)
+    names = [environment] if environment else find_known_environments(console)
     # Rows that no environment remembers are listed once.
-    found = [_list(teller, name, check, with_strangers=name == names[0]) for name in names]
+    found = [_list(console, name, check, with_strangers=name == names[0]) for name in names]
     lines = [line for lines in found if isinstance(lines, list) for line in lines]
     troubles = [trouble for trouble in found if isinstance(trouble, ProcoreLoginError)]
-    teller.environment = environment or ""
+    console.environment = environment or ""
     if as_json:
         output.print_json({"accounts": [_json(line, check) for line in lines]})
     elif lines:
         output.print_columns(_columns(check), [_cells(line, check) for line in lines])
     elif not check and not troubles:
-        teller.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
+        console.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
     summary = accounts.find_summary(lines, environment) if check else None
     if summary is not None and (isinstance(summary, SignInNeededError) or not troubles):
         raise summary
@@ -55,21 +55,23 @@ def accounts_command(teller: Teller, environment: str | None, check: bool, as_js
         raise troubles[0]
 
 
-def _list(teller: Teller, name: str, check: bool, *, with_strangers: bool) -> list[Line] | ProcoreLoginError:
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+def _list(
+    console: Console, name: str, check: bool, *, with_strangers: bool
+) -> list[Line] | ProcoreLoginError:
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.errors import ProcoreLoginError
     from procore_cli.flows import accounts
 
     listing = accounts.check_lines if check else accounts.list_lines
     try:
-        with open_world(Asked(name, heeds_account=False), teller, online=check) as world:
-            return listing(world, with_strangers=with_strangers)
+        with open_context(Overrides(name, heeds_account=False), console, online=check) as context:
+            return listing(context, with_strangers=with_strangers)
     except ProcoreLoginError as error:
         # What is wrong with one environment must not hide the others.
         if error.exit_code in (2, 3):
             raise
-        teller.warn(f"{name}: {error.message}")
+        console.warn(f"{name}: {error.message}")
         return error
 
 
@@ -129,16 +131,16 @@ def _verdict(line: Line) -> str:
 @options.as_json
 @options.debug
 @click.pass_obj
-def switch_command(teller: Teller, who: str, environment: str | None, as_json: bool) -> None:
+def switch_command(console: Console, who: str, environment: str | None, as_json: bool) -> None:
     """Make WHO, an e-mail or a Procore id, the current account of an environment.
 
     The other commands use the current account unless --account names another one.
     """
     from procore_cli.cli import output
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.flows import accounts
 
-    with open_world(Asked(environment, heeds_account=False), teller, online=False) as world:
-        profile = accounts.switch(world, who)
-        output.print_profile(profile, as_json=as_json, now=world.clock(), extra={})
+    with open_context(Overrides(environment, heeds_account=False), console, online=False) as context:
+        profile = accounts.switch(context, who)
+        output.print_profile(profile, as_json=as_json, now=context.clock(), extra={})

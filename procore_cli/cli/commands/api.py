@@ -11,15 +11,15 @@ import click
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
 from procore_cli.cli.prompts import can_ask
+from procore_cli.console import Console
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
-from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.cli.api_output import Outlet
+    from procore_cli.cli.api_output import ResponseWriter
     from procore_cli.client.fields import Field
     from procore_cli.client.request import Body
     from procore_cli.config.settings import Settings
-    from procore_cli.context import World
+    from procore_cli.context import Context
     from procore_cli.flows.api_call import Wanted
 
 
@@ -28,7 +28,7 @@ _MOST_LISTED = 20
 _LONGEST_ID = 19
 
 
-def show_companies(world: World, error: CompanyRefusedError) -> None:
+def show_companies(context: Context, error: CompanyRefusedError) -> None:
     """Tell the error, then the companies; at a terminal one of them can be kept for the calls to come.
 
     Raises click.Abort at Ctrl-C, and what saving raises: ConfigurationError, StorageError.
@@ -36,33 +36,33 @@ def show_companies(world: World, error: CompanyRefusedError) -> None:
     if not error.companies:
         return
     # Whatever becomes of the question, what has happened is said.
-    world.teller.fail(error)
+    context.console.fail(error)
     error.is_told = True
-    _list(world, error)
+    _list(context, error)
     # The variable would win over what is kept.
     if can_ask() and not os.environ.get("PROCORE_COMPANY_ID"):
-        _offer(world, {company.id for company in error.companies})
+        _offer(context, {company.id for company in error.companies})
 
 
-def _list(world: World, error: CompanyRefusedError) -> None:
-    say = world.teller.say
-    say(f"The companies of this account in {world.settings.environment.name}:")
+def _list(context: Context, error: CompanyRefusedError) -> None:
+    say = context.console.say
+    say(f"The companies of this account in {context.settings.environment.name}:")
     for company in error.companies[:_MOST_LISTED]:
         say(f"  {company.id}  {company.name}")
     if len(error.companies) > _MOST_LISTED:
         say(f"  and {len(error.companies) - _MOST_LISTED} more: procore-login api companies")
 
 
-def _offer(world: World, ids: set[int]) -> None:
+def _offer(context: Context, ids: set[int]) -> None:
     answer = _ask()
     if not answer:
         return
     is_number = answer.isascii() and answer.isdigit() and len(answer) <= _LONGEST_ID
     company = int(answer) if is_number else None
     if company is None or company not in ids:
-        world.teller.say("That id was not in the list; nothing is kept.")
+        context.console.say("That id was not in the list; nothing is kept.")
         return
-    _keep(world, company)
+    _keep(context, company)
 
 
 def _ask() -> str:
@@ -77,12 +77,12 @@ def _ask() -> str:
         return ""
 
 
-def _keep(world: World, company: int) -> None:
+def _keep(context: Context, company: int) -> None:
     from procore_cli.config.config_file import Changes
     from procore_cli.flows import app_setup
 
-    app_setup.save(world.settings, app_setup.Draft(Changes(company=company)), world.teller)
-    world.teller.say("Run the command again.")
+    app_setup.save(context.settings, app_setup.Draft(Changes(company=company)), context.console)
+    context.console.say("Run the command again.")
 
 
 _FIELDS = {"raw_fields": False, "fields": True}
@@ -159,24 +159,24 @@ class ApiCommand(ExplainedCommand):
 @options.account("Another account than the current one: its e-mail or Procore id.")
 @options.debug
 @click.pass_obj
-def api_command(teller: Teller, /, environment: str | None, account: str | None, **given: Any) -> None:
+def api_command(console: Console, /, environment: str | None, account: str | None, **given: Any) -> None:
     """Call Procore's API and print what it answers.
 
     PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
     Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
     """
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.flows import api_call
 
     _check(given)
-    with open_world(Asked(environment, account), teller) as world:
-        outlet = _new_outlet(teller, given)
-        wanted = _read_wanted(world.settings, given)
+    with open_context(Overrides(environment, account), console) as context:
+        output = _new_writer(console, given)
+        wanted = _read_wanted(context.settings, given)
         try:
-            api_call.call(world, wanted, outlet)
+            api_call.call(context, wanted, output)
         except CompanyRefusedError as error:
-            show_companies(world, error)
+            show_companies(context, error)
             raise
 
 
@@ -206,14 +206,14 @@ def _file_of(field: str) -> str:
     return value[1:] if value.startswith("@") else ""
 
 
-def _new_outlet(teller: Teller, given: dict[str, Any]) -> Outlet:
-    from procore_cli.cli.api_output import Form, Gauge, Outlet
+def _new_writer(console: Console, given: dict[str, Any]) -> ResponseWriter:
+    from procore_cli.cli.api_output import Form, Gauge, ResponseWriter
 
     forms = {"slurp": Form.SLURP, "jsonl": Form.JSONL, "silent": Form.SILENT}
     form = next((form for name, form in forms.items() if given[name]), Form.WHOLE)
     output = None if given["output"] == "-" else given["output"]
-    gauge = Gauge(teller, counts_pages=given["paginate"])
-    return Outlet(gauge, form, include=given["include"], output=output)
+    gauge = Gauge(console, counts_pages=given["paginate"])
+    return ResponseWriter(gauge, form, include=given["include"], output=output)
 
 
 def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:

@@ -15,9 +15,9 @@ from procore_cli.cli.prompts import ask, can_ask, confirm
 from procore_cli.config.config_file import Changes
 from procore_cli.config.environments import PRODUCTION
 from procore_cli.config.settings import without_what_exec_set
+from procore_cli.console import Console
 from procore_cli.errors import BadUrlError, StorageError, UsageMistakeError
 from procore_cli.flows.app_setup import check_removable, find_kept, list_signed_in, remove_app
-from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
@@ -28,12 +28,12 @@ _CONFIG = "config.toml"
 _LABELS = {"redirect_uri": "redirect URI"}
 
 
-def show(settings: Settings, teller: Teller, *, as_json: bool) -> None:
+def show(settings: Settings, console: Console, *, as_json: bool) -> None:
     """Print it. Raises StorageError after that, where the client secret's store cannot be read."""
     failure: StorageError | None = None
     secret: tuple[str | None, str | None] = (None, None)
     try:
-        secret = _find_secret(settings, teller)
+        secret = _find_secret(settings, console)
     except StorageError as error:
         failure = error
     values = {
@@ -66,13 +66,13 @@ def _print(values: dict[str, tuple[object, str | None]]) -> None:
         output.print_columns(["setting", "value", "source"], [list(row) for row in rows])
 
 
-def _find_secret(settings: Settings, teller: Teller) -> tuple[str | None, str | None]:
+def _find_secret(settings: Settings, console: Console) -> tuple[str | None, str | None]:
     """("set" or None, where it is)."""
     if settings.is_demo:
         return "set", settings.client_id_source
     if settings.client_secret:
         return "set", "PROCORE_CLIENT_SECRET"
-    kept = find_kept(settings, teller)
+    kept = find_kept(settings, console)
     if kept is None:
         return None, None
     where: str = f"{settings.store}, of {PRODUCTION.name}" if kept.is_lent else settings.store
@@ -101,7 +101,7 @@ def _brief(settings: Settings, source: str) -> str:
 _VARIABLES = ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET", "PROCORE_REDIRECT_URI", "PROCORE_COMPANY_ID")
 
 
-def remove(settings: Settings, teller: Teller, *, is_agreed: bool) -> None:
+def remove(settings: Settings, console: Console, *, is_agreed: bool) -> None:
     """Remove client secret, client id, redirect URI and company, once the person agrees.
 
     Raises UsageMistakeError where nobody can be asked, ConfigurationError, StorageError, click.Abort.
@@ -113,22 +113,22 @@ def remove(settings: Settings, teller: Teller, *, is_agreed: bool) -> None:
             f"Nobody can be asked whether to remove the credentials of {name}: this is not a terminal.",
             "Pass --yes as well.",
         )
-    _say_who_is_signed_in(settings, teller)
+    _say_who_is_signed_in(settings, console)
     if not is_agreed and not confirm(f"Remove the credentials of {name}?", default=False):
-        teller.say("Nothing was removed.")
+        console.say("Nothing was removed.")
         return
-    is_removed = remove_app(settings, teller)
-    teller.say(f"Removed the credentials of {name}." if is_removed else f"{name} has no credentials here.")
+    is_removed = remove_app(settings, console)
+    console.say(f"Removed the credentials of {name}." if is_removed else f"{name} has no credentials here.")
     left = [variable for variable in _VARIABLES if os.environ.get(variable)]
     if left:
-        teller.warn(f"{name}: variables that are still set go on to count: {', '.join(left)}.")
+        console.warn(f"{name}: variables that are still set go on to count: {', '.join(left)}.")
 
 
-def _say_who_is_signed_in(settings: Settings, teller: Teller) -> None:
+def _say_who_is_signed_in(settings: Settings, console: Console) -> None:
     name = settings.environment.name
-    people = list_signed_in(settings, teller)
+    people = list_signed_in(settings, console)
     if people:
-        teller.warn(
+        console.warn(
             f"Still signed in to {name}: {', '.join(people)}. Without the client secret their tokens can be"
             f" neither refreshed nor revoked; to sign out first: procore-login signout --all --env {name}"
         )
@@ -199,7 +199,7 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
 @options.as_json
 @options.debug
 @click.pass_obj
-def configure_command(teller: Teller, /, environment: str | None, **given: Any) -> None:
+def configure_command(console: Console, /, environment: str | None, **given: Any) -> None:
     """Set an environment's client id, client secret, redirect URI and company.
 
     Without options it asks for them. Procore is asked whether it knows the app before anything is saved. The
@@ -207,25 +207,25 @@ def configure_command(teller: Teller, /, environment: str | None, **given: Any) 
     """
     _refuse_contradictions(given)
     if given["show"]:
-        show(_load(environment, teller, is_strict=True), teller, as_json=given["as_json"])
+        show(_load(environment, console, is_strict=True), console, as_json=given["as_json"])
     elif given["remove"]:
-        remove(_load(environment, teller), teller, is_agreed=given["yes"])
+        remove(_load(environment, console), console, is_agreed=given["yes"])
     elif not any(given[name] for name in (*_VALUES, "dotenv")):
-        _interview(environment, teller, may_check=not given["no_check"])
+        _interview(environment, console, may_check=not given["no_check"])
     else:
         is_strict = not (given["redirect_uri"] or given["unset"] or given["dotenv"])
-        settings = _load(environment, teller, is_strict=is_strict)
-        _apply(settings, _read_draft(settings, given, teller), teller, may_check=not given["no_check"])
+        settings = _load(environment, console, is_strict=is_strict)
+        _apply(settings, _read_draft(settings, given, console), console, may_check=not given["no_check"])
 
 
-def configure_now(settings: Settings, teller: Teller) -> None:
+def configure_now(settings: Settings, console: Console) -> None:
     """The interview for the environment in force, saved. Raises as `command`, click.Abort at Ctrl-C."""
     from procore_cli.cli.commands.interview import interview
     from procore_cli.flows.credentials import prepare
 
     # What the check at the end could not do without is found out before anybody types.
     prepare(settings, os.environ)
-    interview(settings, teller, lambda draft: _apply(settings, draft, teller, may_check=False))
+    interview(settings, console, lambda draft: _apply(settings, draft, console, may_check=False))
 
 
 def _refuse_contradictions(given: dict[str, Any]) -> None:
@@ -253,31 +253,31 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
         )
 
 
-def _load(environment: str | None, teller: Teller, *, is_strict: bool = False) -> Settings:
+def _load(environment: str | None, console: Console, *, is_strict: bool = False) -> Settings:
     """The settings; unless `is_strict` a bad redirect URI does not stop its own correction."""
     from procore_cli.config.environments import DEFAULT_REDIRECT_URI
-    from procore_cli.config.settings import Asked, load_settings
+    from procore_cli.config.settings import Overrides, load_settings
     from procore_cli.context import trace_settings
 
-    asked = Asked(environment)
+    overrides = Overrides(environment)
     try:
-        settings = load_settings(asked, os.environ, teller.warn_once)
+        settings = load_settings(overrides, os.environ, console.warn_once)
     except BadUrlError:
         if is_strict:
             raise
         environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
-        settings = load_settings(asked, environ, teller.warn_once)
-    teller.environment = settings.environment.name
-    trace_settings(settings, asked, teller)
+        settings = load_settings(overrides, environ, console.warn_once)
+    console.environment = settings.environment.name
+    trace_settings(settings, overrides, console)
     return settings
 
 
-def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> None:
+def _interview(environment: str | None, console: Console, *, may_check: bool) -> None:
     from procore_cli.cli.commands.interview import ask_environment, interview
     from procore_cli.flows.credentials import prepare
 
     if not can_ask():
-        name = _load(environment, teller).environment.name
+        name = _load(environment, console).environment.name
         raise UsageMistakeError(
             f"Nobody can be asked for the client id of {name}: this is not a terminal.",
             "Pass --client-id ID --client-secret-stdin, and the secret on standard input.",
@@ -286,32 +286,32 @@ def _interview(environment: str | None, teller: Teller, *, may_check: bool) -> N
         offered = _find_offered()
         if may_check:
             prepare(offered, os.environ)
-        environment = ask_environment(offered.environment.name, teller)
-    settings = _load(environment, teller)
+        environment = ask_environment(offered.environment.name, console)
+    settings = _load(environment, console)
     if may_check:
         prepare(settings, os.environ)
     interview(
         settings,
-        teller,
-        lambda draft: _apply(settings, draft, teller, may_check=False),
+        console,
+        lambda draft: _apply(settings, draft, console, may_check=False),
         may_check=may_check,
     )
-    teller.say(f"Now sign up: procore-login signup --env {settings.environment.name}")
+    console.say(f"Now sign up: procore-login signup --env {settings.environment.name}")
 
 
 def _find_offered() -> Settings:
     """The settings in force, without a word: they are loaded again once an environment is chosen."""
     from procore_cli.config.environments import DEFAULT_REDIRECT_URI
     from procore_cli.config.private_files import looking_only
-    from procore_cli.config.settings import Asked, load_settings
+    from procore_cli.config.settings import Overrides, load_settings
 
     # A redirect URI that cannot be used is about to be corrected.
     environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
     with looking_only():
-        return load_settings(Asked(), environ, lambda _: None)
+        return load_settings(Overrides(), environ, lambda _: None)
 
 
-def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Draft:
+def _read_draft(settings: Settings, given: dict[str, Any], console: Console) -> Draft:
     from procore_cli.cli.prompts import read_client_id
     from procore_cli.config.urls import read_redirect_uri
     from procore_cli.flows.app_setup import Draft
@@ -331,53 +331,53 @@ def _read_draft(settings: Settings, given: dict[str, Any], teller: Teller) -> Dr
     if given["dotenv"]:
         from procore_cli.cli.commands.importing import read_import
 
-        draft = read_import(given["dotenv"], changes, settings.environment, teller)
+        draft = read_import(given["dotenv"], changes, settings.environment, console)
         if draft.secret is None:
-            draft = replace(draft, standing=_find_standing(settings, draft.changes, teller))
+            draft = replace(draft, standing=_find_standing(settings, draft.changes, console))
         return draft
     if given["client_secret_stdin"]:
-        return Draft(changes, _read_secret(teller))
-    return Draft(changes, standing=_find_standing(settings, changes, teller))
+        return Draft(changes, _read_secret(console))
+    return Draft(changes, standing=_find_standing(settings, changes, console))
 
 
-def _find_standing(settings: Settings, changes: Changes, teller: Teller) -> str | None:
+def _find_standing(settings: Settings, changes: Changes, console: Console) -> str | None:
     """The client secret that a new client id has already; where another id has one, that is told."""
     from procore_cli.flows import app_setup
 
     if changes.client_id is None or settings.is_demo:
         return None
     try:
-        kept = None if settings.client_secret else app_setup.find_kept(settings, teller)
+        kept = None if settings.client_secret else app_setup.find_kept(settings, console)
     except StorageError as error:
         # The id alone needs no store, and another may just be chosen.
         name = settings.environment.name
-        teller.warn(f"{name}: whether a client secret is kept could not be found out: {error.message}")
+        console.warn(f"{name}: whether a client secret is kept could not be found out: {error.message}")
         kept = None
     standing = app_setup.find_standing(settings, kept, changes.client_id)
     if standing is None and kept is not None:
         name = settings.environment.name
-        teller.warn(
+        console.warn(
             f"{name}: the client secret that is kept belongs to the client id {kept.client_id}. Give the new"
             f" one: procore-login configure --env {name} --client-secret-stdin"
         )
     return standing
 
 
-def _apply(settings: Settings, draft: Draft, teller: Teller, *, may_check: bool) -> None:
+def _apply(settings: Settings, draft: Draft, console: Console, *, may_check: bool) -> None:
     from procore_cli.flows import app_setup
 
     app_setup.validate(settings, draft)
     if may_check:
-        app_setup.check(settings, draft, teller)
-    app_setup.save(settings, draft, teller)
+        app_setup.check(settings, draft, console)
+    app_setup.save(settings, draft, console)
 
 
-def _read_secret(teller: Teller) -> str:
+def _read_secret(console: Console) -> str:
     from procore_cli.cli.prompts import read_secret
     from procore_cli.config.config_file import LONGEST_SECRET
 
     if sys.stdin is None:
         raise UsageMistakeError("Standard input is closed.", "Pass the client secret on standard input.")
     if sys.stdin.isatty():
-        return ask(teller, "Client secret (hidden)", read_secret, hidden=True)
+        return ask(console, "Client secret (hidden)", read_secret, hidden=True)
     return read_secret(sys.stdin.read(LONGEST_SECRET + 2))

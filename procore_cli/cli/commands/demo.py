@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from procore_cli.cli import options
-from procore_cli.render import Teller
+from procore_cli.console import Console
 
 if TYPE_CHECKING:
-    from procore_cli.config.settings import Asked
+    from procore_cli.config.settings import Overrides
     from procore_cli.demo.exchange import RecordedCall
     from procore_cli.demo.responses import Conditions
     from procore_cli.demo.seed import Seed
@@ -33,9 +33,9 @@ class Plan:
 
 
 @contextmanager
-def running(plan: Plan, ports: Sequence[int], teller: Teller) -> Iterator[DemoServer]:
+def running(plan: Plan, ports: Sequence[int], console: Console) -> Iterator[DemoServer]:
     """A server at the first of the ports that is to be had. Raises PortTakenError, StorageError."""
-    server = _start(plan, ports, teller)
+    server = _start(plan, ports, console)
     try:
         yield server
     finally:
@@ -57,12 +57,12 @@ def print_variables(url: str, *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def explain(url: str, teller: Teller) -> None:
+def explain(url: str, console: Console) -> None:
     """What to do next."""
-    teller.say(f"The pretend Procore (demo) runs at {url}. Ctrl-C ends it.")
-    teller.say("Set these variables in another terminal; then, for example: procore-login signup")
-    teller.say(f"A token without a browser: curl -X POST {url}/demo/tokens")
-    teller.say(f"What was called: curl {url}/demo/calls")
+    console.say(f"The pretend Procore (demo) runs at {url}. Ctrl-C ends it.")
+    console.say("Set these variables in another terminal; then, for example: procore-login signup")
+    console.say(f"A token without a browser: curl -X POST {url}/demo/tokens")
+    console.say(f"What was called: curl {url}/demo/calls")
 
 
 def wait_for_ever() -> None:
@@ -94,18 +94,18 @@ def ending_with_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, former)
 
 
-def _start(plan: Plan, ports: Sequence[int], teller: Teller) -> DemoServer:
+def _start(plan: Plan, ports: Sequence[int], console: Console) -> DemoServer:
     import time
 
     from procore_cli.demo.exchange import Calls
     from procore_cli.demo.server import DemoServer
     from procore_cli.errors import PortTakenError
 
-    calls = Calls() if plan.is_quiet else Calls(_new_log(teller))
+    calls = Calls() if plan.is_quiet else Calls(_new_log(console))
     server = DemoServer(
         plan.folder,
         time.time,
-        teller.warn_once,
+        console.warn_once,
         ports[0],
         seed=plan.seed,
         conditions=plan.conditions,
@@ -116,18 +116,18 @@ def _start(plan: Plan, ports: Sequence[int], teller: Teller) -> DemoServer:
     except PortTakenError:
         if len(ports) == 1:
             raise
-        teller.say(f"Port {ports[0]} is taken: another one is used.")
-        return _start(plan, ports[1:], teller)
+        console.say(f"Port {ports[0]} is taken: another one is used.")
+        return _start(plan, ports[1:], console)
     return server
 
 
-def _new_log(teller: Teller) -> Callable[[RecordedCall], None]:
+def _new_log(console: Console) -> Callable[[RecordedCall], None]:
     import time
 
     def log(call: RecordedCall) -> None:
         status = "dropped" if call.status is None else str(call.status)
         where = "" if call.company is None else f" (company {call.company})"
-        teller.say(f"{time.strftime('%H:%M:%S')} {status} {call.method} {call.path}{where}")
+        console.say(f"{time.strftime('%H:%M:%S')} {status} {call.method} {call.path}{where}")
 
     return log
 
@@ -198,7 +198,7 @@ def demo_command(ctx: click.Context) -> None:
 @options.debug
 @click.pass_obj
 def serve(
-    teller: Teller, /, port: int | None, seed: str | None, quiet: bool, as_json: bool, **behaviour: Any
+    console: Console, /, port: int | None, seed: str | None, quiet: bool, as_json: bool, **behaviour: Any
 ) -> None:
     """Run the pretend Procore until Ctrl-C, and print the variables to set.
 
@@ -211,15 +211,15 @@ def serve(
     from procore_cli.demo.seed import load_seed
 
     plan = Plan(
-        load_settings(_asked(), os.environ, teller.warn_once).folder,
+        load_settings(_overrides(), os.environ, console.warn_once).folder,
         load_seed(Path(seed)) if seed else None,
         _read_conditions(**behaviour),
         is_quiet=quiet,
     )
     ports = (USUAL_PORT, 0) if port is None else (port,)
-    with ending_with_sigterm(), running(plan, ports, teller) as server:
+    with ending_with_sigterm(), running(plan, ports, console) as server:
         print_variables(server.url, as_json=as_json)
-        explain(server.url, teller)
+        explain(server.url, console)
         wait_for_ever()
 
 
@@ -228,30 +228,30 @@ def serve(
 )
 @options.debug
 @click.pass_obj
-def reset(teller: Teller) -> None:
+def reset(console: Console) -> None:
     """Forget the demo: its sign-ins here, and the pretend Procore's users, projects and tokens.
 
     No other environment is touched.
     """
-    from procore_cli.context import open_world
+    from procore_cli.context import open_context
     from procore_cli.demo import state
     from procore_cli.flows.sign_out import forget_sign_ins
 
-    with open_world(_asked(), teller, online=False) as world:
-        count = forget_sign_ins(world)
-        had_state = state.forget(world.settings.folder, teller.warn_once)
+    with open_context(_overrides(), console, online=False) as context:
+        count = forget_sign_ins(context)
+        had_state = state.forget(context.settings.folder, console.warn_once)
     if count:
-        teller.say(f"demo: forgot {count} signed-in account{'s' if count > 1 else ''}.")
+        console.say(f"demo: forgot {count} signed-in account{'s' if count > 1 else ''}.")
     if had_state:
-        teller.say("demo: forgot the pretend Procore's users, companies, projects and tokens.")
+        console.say("demo: forgot the pretend Procore's users, companies, projects and tokens.")
     if not count and not had_state:
-        teller.say("demo: there was nothing to forget.")
+        console.say("demo: there was nothing to forget.")
 
 
-def _asked() -> Asked:
-    from procore_cli.config.settings import Asked
+def _overrides() -> Overrides:
+    from procore_cli.config.settings import Overrides
 
-    return Asked("demo", heeds_account=False, heeds_token=False)
+    return Overrides("demo", heeds_account=False, heeds_token=False)
 
 
 def _read_conditions(

@@ -8,7 +8,7 @@ import click
 
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
-from procore_cli.render import Teller
+from procore_cli.console import Console
 
 
 @click.command(
@@ -48,7 +48,7 @@ from procore_cli.render import Teller
 )
 @click.pass_obj
 def exec_command(
-    teller: Teller,
+    console: Console,
     environment: str | None,
     account: str | None,
     company: int | None,
@@ -60,15 +60,15 @@ def exec_command(
     It gets PROCORE_ACCESS_TOKEN, PROCORE_API_URL, PROCORE_ENV, PROCORE_LOGIN_ACCOUNT and, if there is one,
     PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
     """
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.flows import exec_command
 
     callers = exec_command.read_callers_environ()
-    with open_world(Asked(environment, account), teller) as world:
-        environ = exec_command.new_environ(world, callers, min_ttl_s, company)
+    with open_context(Overrides(environment, account), console) as context:
+        environ = exec_command.new_environ(context, callers, min_ttl_s, company)
         # The embedded Procore lives in this process, and Windows cannot replace one.
-        stays = world.settings.own_server or sys.platform == "win32"
+        stays = context.settings.own_server or sys.platform == "win32"
         code = exec_command.run(words, environ) if stays else None
     if code is None:
         exec_command.become(words, environ)

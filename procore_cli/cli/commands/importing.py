@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from procore_cli.config.config_file import Changes
+    from procore_cli.console import Console
     from procore_cli.models import Environment
-    from procore_cli.render import Teller
 
 
 LARGEST = 1024 * 1024
@@ -187,18 +187,20 @@ def _broken(source: str, why: str, hint: str) -> BrokenDotenvError:
 _SAYS_WHICH = re.compile("PROD|" + "|".join(ENVIRONMENTS), re.IGNORECASE)
 
 
-def read_import(path: str, changes: Changes, environment: Environment, teller: Teller) -> Draft:
+def read_import(path: str, changes: Changes, environment: Environment, console: Console) -> Draft:
     """`changes` with what the file says of the app. Raises BrokenDotenvError, BadUrlError."""
     from procore_cli.config.urls import read_redirect_uri
 
     file = load_dotenv(path)
     _refuse_other_environment(file, path, environment)
-    found = {names: _find(file, names, teller) for names in (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, COMPANY)}
+    found = {
+        names: _find(file, names, console) for names in (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, COMPANY)
+    }
     client_id, secret, redirect, company = found.values()
     _refuse_half_a_secret(file, secret)
-    _say_what_was_not_read(file, teller)
+    _say_what_was_not_read(file, console)
     if file.mode is not None and (secret is not None or file.list_tokens()):
-        teller.warn(f"Other users of this machine can read {file.source} (mode 0{file.mode:o}).")
+        console.warn(f"Other users of this machine can read {file.source} (mode 0{file.mode:o}).")
     if client_id is None and secret is None:
         raise _nothing_found(file)
     if redirect is not None:
@@ -217,7 +219,7 @@ def read_import(path: str, changes: Changes, environment: Environment, teller: T
     )
 
 
-def _find(file: Dotenv, names: tuple[str, ...], teller: Teller) -> Line | None:
+def _find(file: Dotenv, names: tuple[str, ...], console: Console) -> Line | None:
     line = file.find(names)
     if line is not None and line.refers:
         raise BrokenDotenvError(
@@ -227,7 +229,7 @@ def _find(file: Dotenv, names: tuple[str, ...], teller: Teller) -> Line | None:
     each = [file.find((name,)) for name in names]
     for other in each:
         if line is not None and other is not None and other.value != line.value:
-            teller.warn(
+            console.warn(
                 f"{file.source} sets {line.name} and {other.name} to different values; the former counts."
             )
     return line
@@ -262,10 +264,10 @@ def _refuse_half_a_secret(file: Dotenv, secret: Line | None) -> None:
         )
 
 
-def _say_what_was_not_read(file: Dotenv, teller: Teller) -> None:
+def _say_what_was_not_read(file: Dotenv, console: Console) -> None:
     unread = file.list_unread()
     if unread:
-        teller.warn(f"{file.source}: {_lines(unread)} could not be read; nothing was taken from there.")
+        console.warn(f"{file.source}: {_lines(unread)} could not be read; nothing was taken from there.")
 
 
 def _nothing_found(file: Dotenv) -> BrokenDotenvError:

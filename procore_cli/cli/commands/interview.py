@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from procore_cli.config.settings import Settings
     from procore_cli.config.urls import RedirectUri
-    from procore_cli.render import Teller
+    from procore_cli.console import Console
 
 
 _CREDENTIALS = {
@@ -54,21 +54,21 @@ REDIRECT = (
 )
 
 
-def introduce(environment: str, teller: Teller) -> None:
+def introduce(environment: str, console: Console) -> None:
     """Where the values are found."""
     explain(
-        teller,
+        console,
         "The values are in Procore's Developer Portal, https://developers.procore.com: My Apps, then your"
         " app, then its OAuth credentials.",
     )
-    explain(teller, _CREDENTIALS[environment])
+    explain(console, _CREDENTIALS[environment])
 
 
-def explain_stores(teller: Teller) -> None:
+def explain_stores(console: Console) -> None:
     """Where secrets can be kept."""
-    explain(teller, "Where the tokens and the client secrets of all environments are kept:")
+    explain(console, "Where the tokens and the client secrets of all environments are kept:")
     for name, meaning in _STORES.items():
-        explain(teller, meaning, first=f"  {name:<9}", indent=" " * 11)
+        explain(console, meaning, first=f"  {name:<9}", indent=" " * 11)
 
 
 def refused(environment: str) -> str:
@@ -116,18 +116,18 @@ class _Known:
     trouble: StorageError | None = None
 
 
-def ask_environment(offered: str, teller: Teller) -> str:
+def ask_environment(offered: str, console: Console) -> str:
     """Which of Procore's environments; returns its name."""
     choices = {name: e for name, e in ENVIRONMENTS.items() if e is not DEMO}
-    explain(teller, "Which environment of Procore is it for?")
+    explain(console, "Which environment of Procore is it for?")
     for name, environment in choices.items():
-        explain(teller, environment.meaning, first=f"  {name:<12}", indent=" " * 14)
+        explain(console, environment.meaning, first=f"  {name:<12}", indent=" " * 14)
     default = offered if offered in choices else PRODUCTION.name
-    return ask(teller, "Environment", _read_environment, offered=default)
+    return ask(console, "Environment", _read_environment, offered=default)
 
 
 def interview(
-    settings: Settings, teller: Teller, save: Callable[[Draft], None], *, may_check: bool = True
+    settings: Settings, console: Console, save: Callable[[Draft], None], *, may_check: bool = True
 ) -> None:
     """Ask for everything, until Procore knows the app or the person wants to keep it all the same; save it.
 
@@ -137,21 +137,21 @@ def interview(
     name = settings.environment.name
     if settings.is_demo:
         raise UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
-    known = _find_known(settings, teller)
-    introduce(name, teller)
-    client_id, secret = _ask_app(settings, known, teller)
-    rest = _ask_rest(settings, known, teller)
+    known = _find_known(settings, console)
+    introduce(name, console)
+    client_id, secret = _ask_app(settings, known, console)
+    rest = _ask_rest(settings, known, console)
     while may_check and not _is_settled(
-        settings, _new_draft(settings, known, client_id, secret, rest), teller
+        settings, _new_draft(settings, known, client_id, secret, rest), console
     ):
-        client_id, secret = _ask_app(settings, replace(known, client_id=client_id, secret=secret), teller)
+        client_id, secret = _ask_app(settings, replace(known, client_id=client_id, secret=secret), console)
     while error := _try_saving(save, _new_draft(settings, known, client_id, secret, rest)):
         if settings.sources["store"] == _STORE_VARIABLE:
             # Whatever is answered, the variable wins.
             raise error
-        explain(teller, f"Nothing was saved. {error.message} {error.hint}")
+        explain(console, f"Nothing was saved. {error.message} {error.hint}")
         offered = "file" if isinstance(error, KeyringError) else rest.store
-        rest = replace(rest, store=_ask_store(settings, known, teller, offered))
+        rest = replace(rest, store=_ask_store(settings, known, console, offered))
 
 
 def _try_saving(save: Callable[[Draft], None], draft: Draft) -> StorageError | None:
@@ -162,12 +162,12 @@ def _try_saving(save: Callable[[Draft], None], draft: Draft) -> StorageError | N
     return None
 
 
-def _is_settled(settings: Settings, draft: Draft, teller: Teller) -> bool:
+def _is_settled(settings: Settings, draft: Draft, console: Console) -> bool:
     """Whether the app is to be kept; False to ask for it again. Raises RefusedCredentialsError."""
     try:
-        app_setup.check(settings, draft, teller)
+        app_setup.check(settings, draft, console)
     except RefusedCredentialsError:
-        explain(teller, refused(settings.environment.name))
+        explain(console, refused(settings.environment.name))
         if confirm("Enter client id and client secret again?", default=True):
             return False
         if not confirm("Save them all the same?", default=False):
@@ -175,20 +175,20 @@ def _is_settled(settings: Settings, draft: Draft, teller: Teller) -> bool:
     return True
 
 
-def _find_known(settings: Settings, teller: Teller) -> _Known:
+def _find_known(settings: Settings, console: Console) -> _Known:
     from procore_cli.config.config_file import load_config
 
     # What there is to warn of has been said when the settings were loaded.
     config = load_config(settings.folder, lambda _: None)
     app = config.app(settings.environment.name)
     try:
-        return _Known(app, config.store, app_setup.find_kept(settings, teller))
+        return _Known(app, config.store, app_setup.find_kept(settings, console))
     except StorageError as error:
         if settings.store == "keyring" and settings.sources["store"] == _STORE_VARIABLE:
             # No answer could choose another one, and all of them would be lost at the end.
             hint = f"{error.hint} Or unset {_STORE_VARIABLE}, or set it to file."
             raise type(error)(error.message, hint) from None
-        teller.warn(f"{error.message} {error.hint}")
+        console.warn(f"{error.message} {error.hint}")
         return _Known(app, config.store, None, trouble=error if settings.store == "keyring" else None)
 
 
@@ -198,30 +198,30 @@ def _offer_store(known: _Known) -> str:
     return "file" if in_force == "file" or known.trouble else "keyring"
 
 
-def _ask_app(settings: Settings, known: _Known, teller: Teller) -> tuple[str, str | None]:
+def _ask_app(settings: Settings, known: _Known, console: Console) -> tuple[str, str | None]:
     """The client id, and the client secret if one was typed now or before."""
     offered = known.client_id or known.app.client_id or settings.client_id
-    client_id = ask(teller, "Client id", read_client_id, offered=offered)
+    client_id = ask(console, "Client id", read_client_id, offered=offered)
     typed = known.secret if client_id == known.client_id else None
     stands = bool(typed or app_setup.find_standing(settings, known.kept, client_id))
     if known.kept is not None and not stands:
-        explain(teller, f"The client secret that is set belongs to the client id {known.kept.client_id}.")
+        explain(console, f"The client secret that is set belongs to the client id {known.kept.client_id}.")
     label = "Client secret (hidden; set, Enter keeps it)" if stands else "Client secret (hidden)"
     if typed:
         # It was refused, and is not saved.
         label = "Client secret (hidden; Enter tries the same again)"
     read = partial(_read_secret_or_none, may_be_empty=stands)
-    secret = ask(teller, label, read, offered="" if stands else None, hidden=True)
+    secret = ask(console, label, read, offered="" if stands else None, hidden=True)
     return client_id, secret or typed
 
 
-def _ask_rest(settings: Settings, known: _Known, teller: Teller) -> Changes:
+def _ask_rest(settings: Settings, known: _Known, console: Console) -> Changes:
     """Redirect URI, company and store."""
-    explain(teller, REDIRECT)
+    explain(console, REDIRECT)
     redirect = ask(
-        teller,
+        console,
         "Redirect URI",
-        partial(_read_redirect, teller=teller),
+        partial(_read_redirect, console=console),
         offered=_offer_redirect(known.app),
     )
     kept = known.app.company
@@ -230,17 +230,17 @@ def _ask_rest(settings: Settings, known: _Known, teller: Teller) -> Changes:
         if kept is None
         else f"Enter keeps {kept}, none removes it"
     )
-    company = ask(teller, f"Company id ({hint})", read_company, offered="")
-    explain_stores(teller)
-    store = _ask_store(settings, known, teller)
+    company = ask(console, f"Company id ({hint})", read_company, offered="")
+    explain_stores(console)
+    store = _ask_store(settings, known, console)
     removed = frozenset({"company"} if company in NONE and kept is not None else ())
     number = int(company) if company.isdigit() else None
     return Changes(redirect_uri=redirect, company=number, store=store, removed=removed)
 
 
-def _ask_store(settings: Settings, known: _Known, teller: Teller, offered: str | None = None) -> str:
-    read = partial(_read_store, settings=settings, teller=teller)
-    return ask(teller, "Store", read, offered=offered or _offer_store(known))
+def _ask_store(settings: Settings, known: _Known, console: Console, offered: str | None = None) -> str:
+    read = partial(_read_store, settings=settings, console=console)
+    return ask(console, "Store", read, offered=offered or _offer_store(known))
 
 
 def _offer_redirect(app: AppConfig) -> str:
@@ -287,20 +287,20 @@ def _read_secret_or_none(text: str, *, may_be_empty: bool) -> str | None:
     return None if may_be_empty and not text else read_secret(text)
 
 
-def _read_redirect(text: str, *, teller: Teller) -> str:
+def _read_redirect(text: str, *, console: Console) -> str:
     uri = read_redirect_uri(text, _TYPED)
     for line in advise(uri):
-        explain(teller, line, first="  ", indent="  ")
+        explain(console, line, first="  ", indent="  ")
     return uri.text
 
 
-def _read_store(text: str, *, settings: Settings, teller: Teller) -> str:
+def _read_store(text: str, *, settings: Settings, console: Console) -> str:
     store = text.lower()
     if store not in ("keyring", "file"):
         raise UsageMistakeError("There are two stores:", "keyring and file.")
     if store == "keyring":
         try:
-            app_setup.prove_keyring(settings, teller)
+            app_setup.prove_keyring(settings, console)
         except StorageError as error:
             hint = "Type file, or Ctrl-C to stop and mend the keyring."
             raise UsageMistakeError(error.message, hint) from None

@@ -11,12 +11,12 @@ import click
 
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.console import Console
 from procore_cli.errors import UsageMistakeError
-from procore_cli.render import Teller
 
 if TYPE_CHECKING:
-    from procore_cli.callback.receiver import Ways
-    from procore_cli.config.settings import Asked
+    from procore_cli.callback.receiver import BrowserOptions
+    from procore_cli.config.settings import Overrides
     from procore_cli.errors import MissingCredentialsError
     from procore_cli.flows.sign_in import SignedIn
 
@@ -47,7 +47,7 @@ def flow_options(command: F) -> F:
 
 
 def run(
-    teller: Teller,
+    console: Console,
     word: str,
     environment: str | None,
     account: str | None,
@@ -55,33 +55,33 @@ def run(
     options: Mapping[str, object],
 ) -> None:
     """Sign in and show the profile; `word` is the command's name."""
-    from procore_cli.callback.receiver import Ways
+    from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.cli import output
-    from procore_cli.config.settings import Asked
+    from procore_cli.config.settings import Overrides
     from procore_cli.errors import MissingCredentialsError
 
-    ways = Ways(**cast(dict[str, Any], options))
-    asked = Asked(environment, account, heeds_account=False, heeds_token=False)
+    browser_options = BrowserOptions(**cast(dict[str, Any], options))
+    overrides = Overrides(environment, account, heeds_account=False, heeds_token=False)
     try:
-        signed_in = _sign_in(asked, teller, ways)
+        signed_in = _sign_in(overrides, console, browser_options)
     except MissingCredentialsError as error:
-        _configure(asked, teller, error)
-        signed_in = _sign_in(asked, teller, ways)
-    teller.say(_outcome(word, signed_in))
+        _configure(overrides, console, error)
+        signed_in = _sign_in(overrides, console, browser_options)
+    console.say(_outcome(word, signed_in))
     output.print_profile(
         signed_in.profile, as_json=as_json, now=time.time(), extra={"signed_up": signed_in.signed_up}
     )
 
 
-def _sign_in(asked: Asked, teller: Teller, ways: Ways) -> SignedIn:
-    from procore_cli.context import open_world
+def _sign_in(overrides: Overrides, console: Console, browser_options: BrowserOptions) -> SignedIn:
+    from procore_cli.context import open_context
     from procore_cli.flows import sign_in
 
-    with open_world(asked, teller) as world:
-        return sign_in.sign_in(world, ways)
+    with open_context(overrides, console) as context:
+        return sign_in.sign_in(context, browser_options)
 
 
-def _configure(asked: Asked, teller: Teller, error: MissingCredentialsError) -> None:
+def _configure(overrides: Overrides, console: Console, error: MissingCredentialsError) -> None:
     """Offer to configure where a person can answer, else raise the error."""
     from procore_cli.cli import prompts
     from procore_cli.cli.commands import configure
@@ -89,11 +89,11 @@ def _configure(asked: Asked, teller: Teller, error: MissingCredentialsError) -> 
 
     if not prompts.can_ask():
         raise error
-    teller.say(error.message)
+    console.say(error.message)
     if not prompts.confirm("Configure it now?", default=True):
         raise error
     # What there was to warn of has been said.
-    configure.configure_now(load_settings(asked, os.environ, lambda _: None), teller)
+    configure.configure_now(load_settings(overrides, os.environ, lambda _: None), console)
 
 
 def _outcome(word: str, signed_in: SignedIn) -> str:
@@ -118,13 +118,15 @@ def _outcome(word: str, signed_in: SignedIn) -> str:
 @options.as_json
 @options.debug
 @click.pass_obj
-def signup_command(teller: Teller, /, environment: str | None, as_json: bool, **ways: object) -> None:
+def signup_command(
+    console: Console, /, environment: str | None, as_json: bool, **browser_options: object
+) -> None:
     """Sign up with Procore in the browser.
 
     Creates your row here, keeps your tokens in the keyring, and shows your profile. Somebody who has
     signed up before is signed in.
     """
-    run(teller, "signup", environment, None, as_json, ways)
+    run(console, "signup", environment, None, as_json, browser_options)
 
 
 @click.command(
@@ -144,13 +146,18 @@ def signup_command(teller: Teller, /, environment: str | None, as_json: bool, **
 @options.debug
 @click.pass_obj
 def signin_command(
-    teller: Teller, /, environment: str | None, account: str | None, as_json: bool, **ways: object
+    console: Console,
+    /,
+    environment: str | None,
+    account: str | None,
+    as_json: bool,
+    **browser_options: object,
 ) -> None:
     """Sign in with Procore in the browser.
 
     Somebody who has never signed up here gets a row, as in signup.
     """
-    run(teller, "signin", environment, account, as_json, ways)
+    run(console, "signin", environment, account, as_json, browser_options)
 
 
 @click.command(
@@ -164,22 +171,22 @@ def signin_command(
 @click.option("--all", "everyone", is_flag=True, help="Sign out every account of the environment.")
 @options.debug
 @click.pass_obj
-def signout_command(teller: Teller, environment: str | None, account: str | None, everyone: bool) -> None:
+def signout_command(console: Console, environment: str | None, account: str | None, everyone: bool) -> None:
     """Revoke the tokens at Procore, and delete them here.
 
     The user's row stays, so that signing in again finds it.
     """
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.flows import sign_out
 
     if everyone and account is not None:
         raise UsageMistakeError(
             "--all and --account exclude each other.", "See procore-login signout --help."
         )
-    asked = Asked(environment, account, heeds_account=not everyone, heeds_token=False)
-    with open_world(asked, teller) as world:
+    overrides = Overrides(environment, account, heeds_account=not everyone, heeds_token=False)
+    with open_context(overrides, console) as context:
         if everyone:
-            sign_out.sign_out_all(world)
+            sign_out.sign_out_all(context)
         else:
-            sign_out.sign_out(world)
+            sign_out.sign_out(context)

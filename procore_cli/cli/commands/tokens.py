@@ -6,7 +6,7 @@ import click
 
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
-from procore_cli.render import Teller
+from procore_cli.console import Console
 
 
 @click.command(
@@ -22,21 +22,21 @@ from procore_cli.render import Teller
 @options.debug
 @click.pass_obj
 def whoami_command(
-    teller: Teller, environment: str | None, account: str | None, offline: bool, as_json: bool
+    console: Console, environment: str | None, account: str | None, offline: bool, as_json: bool
 ) -> None:
     """Show who is signed in.
 
     Asks Procore with a valid token, refreshing it when needed.
     """
     from procore_cli.cli import output
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.flows import access
 
-    asked = Asked(environment, account, heeds_token=not offline)
-    with open_world(asked, teller, online=not offline) as world:
-        profile = access.whoami_offline(world) if offline else access.whoami(world)
-        output.print_profile(profile, as_json=as_json, now=world.clock(), extra={})
+    overrides = Overrides(environment, account, heeds_token=not offline)
+    with open_context(overrides, console, online=not offline) as context:
+        profile = access.whoami_offline(context) if offline else access.whoami(context)
+        output.print_profile(profile, as_json=as_json, now=context.clock(), extra={})
 
 
 @click.command(
@@ -50,19 +50,19 @@ def whoami_command(
 @options.as_json
 @options.debug
 @click.pass_obj
-def refresh_command(teller: Teller, environment: str | None, account: str | None, as_json: bool) -> None:
+def refresh_command(console: Console, environment: str | None, account: str | None, as_json: bool) -> None:
     """Exchange the refresh token for new tokens now.
 
     The other commands refresh by themselves when they need to.
     """
     from procore_cli.cli import output
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.flows import access
 
-    with open_world(Asked(environment, account, heeds_token=False), teller) as world:
-        profile = access.refresh(world)
-        output.print_profile(profile, as_json=as_json, now=world.clock(), extra={})
+    with open_context(Overrides(environment, account, heeds_token=False), console) as context:
+        profile = access.refresh(context)
+        output.print_profile(profile, as_json=as_json, now=context.clock(), extra={})
 
 
 @click.command(
@@ -84,18 +84,18 @@ def refresh_command(teller: Teller, environment: str | None, account: str | None
 )
 @options.debug
 @click.pass_obj
-def token_command(teller: Teller, environment: str | None, account: str | None, min_ttl_s: int) -> None:
+def token_command(console: Console, environment: str | None, account: str | None, min_ttl_s: int) -> None:
     """Print an access token, refreshing it when needed, and nothing else.
 
     It is a secret: whoever has it can act for you until it expires.
     """
     from procore_cli.cli import output
-    from procore_cli.config.settings import Asked
-    from procore_cli.context import open_world
+    from procore_cli.config.settings import Overrides
+    from procore_cli.context import open_context
     from procore_cli.flows import access
 
-    with open_world(Asked(environment, account), teller, online=False) as world:
-        token = access.token(world, min_ttl_s)
-        if world.settings.is_demo:
-            teller.say("This token is the pretend Procore's: it works with `demo serve` alone.")
+    with open_context(Overrides(environment, account), console, online=False) as context:
+        token = access.token(context, min_ttl_s)
+        if context.settings.is_demo:
+            console.say("This token is the pretend Procore's: it works with `demo serve` alone.")
         output.print_line(token)

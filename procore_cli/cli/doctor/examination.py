@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from procore_cli.cli.doctor.case import Case, Check, conceal, failed
+from procore_cli.cli.doctor.context import Check, DoctorContext, conceal, failed
 from procore_cli.cli.doctor.files import WRITING, check_database, check_folder, check_writing
 from procore_cli.cli.doctor.network import (
     check_api_host,
@@ -28,7 +28,7 @@ from procore_cli.cli.doctor.sign_in import (
 )
 from procore_cli.errors import ProcoreLoginError
 
-Step = Callable[[Case], Iterable[Check]]
+Step = Callable[[DoctorContext], Iterable[Check]]
 
 STEPS: tuple[tuple[str, Step], ...] = (
     ("version", check_version),
@@ -54,29 +54,29 @@ STEPS: tuple[tuple[str, Step], ...] = (
 )
 
 
-def examine(case: Case, steps: Iterable[tuple[str, Step]] = STEPS) -> Iterator[Check]:
+def examine(context: DoctorContext, steps: Iterable[tuple[str, Step]] = STEPS) -> Iterator[Check]:
     """Each check as soon as it is done; raises nothing but what a person's Ctrl-C raises."""
     for name, step in steps:
-        case.teller.show_wait(f"Checking: {name} ...")
+        context.console.show_wait(f"Checking: {name} ...")
         found: list[Check] = []
         try:
-            with case.teller.phase(f"check {name}"):
+            with context.console.phase(f"check {name}"):
                 # One by one: what was found before a failure stands.
-                found.extend(step(case))
+                found.extend(step(context))
         except ProcoreLoginError as error:
             found.append(failed(name, error))
         except Exception as error:  # noqa: BLE001 - one check must not hide what the others say
-            found.append(_new_bug(case, name, error))
+            found.append(_new_bug(context, name, error))
         if any(check.status == "failed" for check in found):
-            case.broken.add(name)
-        case.teller.show_wait("")
+            context.broken.add(name)
+        context.console.show_wait("")
         for check in found:
-            yield replace(check, detail=conceal(case, check.detail), fix=conceal(case, check.fix))
+            yield replace(check, detail=conceal(context, check.detail), fix=conceal(context, check.fix))
 
 
-def _new_bug(case: Case, name: str, error: Exception) -> Check:
+def _new_bug(context: DoctorContext, name: str, error: Exception) -> Check:
     for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
-        case.teller.trace(line)
+        context.console.trace(line)
     # The text of a foreign exception may hold anything: its class has to do.
     bug = ProcoreLoginError(
         f"this check failed unexpectedly ({type(error).__name__}): a bug in procore-login.",

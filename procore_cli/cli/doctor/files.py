@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from procore_cli.cli.doctor.case import DATA_FOLDER, Case, Check, failed, fine, unchecked, warning
+from procore_cli.cli.doctor.context import DATA_FOLDER, Check, DoctorContext, failed, fine, unchecked, warning
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import (
@@ -39,45 +39,45 @@ _OURS = (CONFIG_NAME, "secrets", "locks", "demo")
 _MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
 
 
-def check_folder(case: Case) -> Iterator[Check]:
+def check_folder(context: DoctorContext) -> Iterator[Check]:
     """Owner, mode, room, and each file below the folder."""
-    folder = case.settings.folder
-    if DATA_FOLDER in case.in_force.faults:
-        case.broken.add("data folder")
-        yield failed("data folder", case.in_force.faults[DATA_FOLDER])
+    folder = context.settings.folder
+    if DATA_FOLDER in context.in_force.faults:
+        context.broken.add("data folder")
+        yield failed("data folder", context.in_force.faults[DATA_FOLDER])
         return
     if not os.path.lexists(folder):
-        yield _check_missing(case, folder)
+        yield _check_missing(context, folder)
         return
-    wrong = _find_wrong(case, folder)
+    wrong = _find_wrong(context, folder)
     if wrong:
-        case.broken.add("data folder")
+        context.broken.add("data folder")
         yield failed("data folder", wrong)
         return
     open_ones = list(_list_open(folder)) if os.name != "nt" else []
     if open_ones and not keeps_modes(folder):
-        yield _new_modeless(case, folder, open_ones[0][1])
+        yield _new_modeless(context, folder, open_ones[0][1])
     elif open_ones:
         yield _new_open(folder, open_ones)
     else:
         mode = stat.S_IMODE(folder.stat().st_mode)
         yield fine("data folder", f"{folder} is yours alone (mode 0{mode:o})")
-    strange = [path for path, status in _walk(folder) if _is_strange(case, path, status)]
+    strange = [path for path, status in _walk(folder) if _is_strange(context, path, status)]
     if strange:
         yield _new_strange(strange)
 
 
-def _check_missing(case: Case, folder: Path) -> Check:
+def _check_missing(context: DoctorContext, folder: Path) -> Check:
     parent = next((p for p in folder.parents if may_exist(p)), folder.parent)
     if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
         return fine("data folder", f"{folder} is not there yet; it is made when it is needed")
-    case.broken.add("data folder")
+    context.broken.add("data folder")
     why = f"{folder} cannot be made: {parent} cannot be written"
     hint = "Let PROCORE_LOGIN_HOME name a folder that you may write."
     return failed("data folder", DataFolderError(f"{why}.", hint))
 
 
-def _find_wrong(case: Case, folder: Path) -> DataFolderError | None:
+def _find_wrong(context: DoctorContext, folder: Path) -> DataFolderError | None:
     """The first thing that no command could mend by itself."""
     try:
         # The data folder itself may be a link of the user's.
@@ -85,7 +85,7 @@ def _find_wrong(case: Case, folder: Path) -> DataFolderError | None:
             return _new_folder_error(folder, "it is not a folder", f"Remove it, or {_MOVE}.")
         # One by one: what belongs to somebody else may not let us look into it.
         for path, status in chain([(folder, folder.stat())], _walk(folder)):
-            wrong = None if _is_strange(case, path, status) else _find_wrong_one(path, status, folder)
+            wrong = None if _is_strange(context, path, status) else _find_wrong_one(path, status, folder)
             if wrong:
                 return wrong
         return _find_lack(folder)
@@ -103,12 +103,14 @@ def _find_wrong_one(path: Path, status: os.stat_result, folder: Path) -> DataFol
     return new_owner_error(path, status.st_uid, folder) if is_foreign(status) else None
 
 
-def _is_strange(case: Case, path: Path, status: os.stat_result) -> bool:
+def _is_strange(context: DoctorContext, path: Path, status: os.stat_result) -> bool:
     """Whether something is no file, and lies where no command of ours looks for one."""
-    if path == case.settings.folder or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+    if path == context.settings.folder or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
         return False
-    first = path.relative_to(case.settings.folder).parts[0]
-    is_database = path == case.settings.database or first.startswith(tuple(f"{e}.db" for e in ENVIRONMENTS))
+    first = path.relative_to(context.settings.folder).parts[0]
+    is_database = path == context.settings.database or first.startswith(
+        tuple(f"{e}.db" for e in ENVIRONMENTS)
+    )
     return not (is_database or first in _OURS)
 
 
@@ -159,10 +161,10 @@ def _list_open(folder: Path) -> Iterator[tuple[Path, int]]:
             yield path, mode
 
 
-def _new_modeless(case: Case, folder: Path, mode: int) -> Check:
+def _new_modeless(context: DoctorContext, folder: Path, mode: int) -> Check:
     error = new_modeless_error(folder, mode)
-    if case.settings.store == "file":
-        case.broken.add("data folder")
+    if context.settings.store == "file":
+        context.broken.add("data folder")
         return failed("data folder", error)
     return warning("data folder", new_modeless_warning(folder), error.hint)
 
@@ -188,61 +190,61 @@ _DUPLICATES = """
     GROUP BY procore_id HAVING COUNT(*) > 1)"""
 
 
-def check_database(case: Case) -> Iterator[Check]:
+def check_database(context: DoctorContext) -> Iterator[Check]:
     """Integrity and schema."""
-    path = case.settings.database
-    named = " (from PROCORE_LOGIN_DB)" if case.settings.named_database else ""
-    if "PROCORE_LOGIN_DB" in case.in_force.faults:
-        case.broken.add("database")
+    path = context.settings.database
+    named = " (from PROCORE_LOGIN_DB)" if context.settings.named_database else ""
+    if "PROCORE_LOGIN_DB" in context.in_force.faults:
+        context.broken.add("database")
         yield unchecked("database", "PROCORE_LOGIN_DB names none")
         return
-    if "data folder" in case.broken and path.parent == case.settings.folder:
-        case.broken.add("database")
+    if "data folder" in context.broken and path.parent == context.settings.folder:
+        context.broken.add("database")
         yield unchecked("database", "the data folder cannot be used")
         return
     try:
         if os.path.lexists(path):
-            _check_kind(path, is_named=case.settings.named_database is not None)
-            words = _look(case)
+            _check_kind(path, is_named=context.settings.named_database is not None)
+            words = _look(context)
         elif may_exist(path):
             raise PermissionError
         else:
-            _check_place(path, is_named=case.settings.named_database is not None)
+            _check_place(path, is_named=context.settings.named_database is not None)
             words = "is not there yet; it is made when it is needed"
     except PermissionError:
-        case.broken.add("database")
+        context.broken.add("database")
         why = f"The database {path} cannot be opened."
         yield failed("database", DatabaseError(why, "Check the permissions of the file and its folder."))
         return
     except StorageError as error:
-        case.broken.add("database")
+        context.broken.add("database")
         yield failed("database", error)
         return
     yield fine("database", f"{path}{named} {words}")
 
 
-def check_writing(case: Case) -> Iterator[Check]:
+def check_writing(context: DoctorContext) -> Iterator[Check]:
     """A line only where the file can be read alone: the checks to come then still look at it."""
-    if "database" in case.broken or not case.settings.database.exists():
+    if "database" in context.broken or not context.settings.database.exists():
         return
     try:
-        case.storage.database.try_writing()
+        context.storage.database.try_writing()
     except StorageError as error:
-        case.broken.add(WRITING)
+        context.broken.add(WRITING)
         yield failed(WRITING, error)
 
 
-def has_our_tables(case: Case) -> bool:
+def has_our_tables(context: DoctorContext) -> bool:
     """Whether accounts can be read from the file as it is; before its first use it has none.
 
     Raises DatabaseError.
     """
     from procore_cli.storage import database
 
-    path = case.settings.database
+    path = context.settings.database
     if not may_exist(path):
         return False
-    with case.storage.database.looking() as rows:
+    with context.storage.database.looking() as rows:
         return database.is_complete(rows.run, str(path))
 
 
@@ -278,11 +280,11 @@ def _new_database_error(path: Path, why: str) -> DatabaseError:
     return DatabaseError(f"The database {path} cannot be made: {why}.", hint)
 
 
-def _look(case: Case) -> str:
+def _look(context: DoctorContext) -> str:
     from procore_cli.storage import database
 
-    path = str(case.settings.database)
-    with case.storage.database.looking() as rows:
+    path = str(context.settings.database)
+    with context.storage.database.looking() as rows:
         _check_whole(rows, path)
         is_complete = database.is_complete(rows.run, path)
         words = ["is whole", f"schema {database.VERSION}" if is_complete else "our tables will be added"]

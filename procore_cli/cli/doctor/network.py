@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from procore_cli.cli.doctor.case import (
+from procore_cli.cli.doctor.context import (
     CONNECT_TIMEOUT_S,
     PRETEND,
-    Case,
     Check,
+    DoctorContext,
     failed,
     fine,
     unchecked,
@@ -43,35 +43,35 @@ if TYPE_CHECKING:
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def check_proxy(case: Case) -> Iterator[Check]:
+def check_proxy(context: DoctorContext) -> Iterator[Check]:
     """The proxy for each of the environment's hosts; its user name and password are not shown."""
     from procore_cli.client.transport import find_proxy
 
-    environment = case.settings.environment
-    ways = {}
+    environment = context.settings.environment
+    browser_options = {}
     try:
         for noun, url in (("login host", environment.login_url), ("API host", environment.api_url)):
-            proxy = find_proxy(url, case.environ) if url else None
-            ways[noun] = f"through {host_and_port(proxy)}" if proxy else "directly"
+            proxy = find_proxy(url, context.environ) if url else None
+            browser_options[noun] = f"through {host_and_port(proxy)}" if proxy else "directly"
     except BadUrlError as error:
-        case.broken.add("proxy")
+        context.broken.add("proxy")
         yield failed("proxy", error)
         return
-    if len(set(ways.values())) == 1:
-        yield fine("proxy", f"requests go {ways['login host']}")
+    if len(set(browser_options.values())) == 1:
+        yield fine("proxy", f"requests go {browser_options['login host']}")
     else:
-        yield fine("proxy", ", ".join(f"{noun}: {way}" for noun, way in ways.items()))
+        yield fine("proxy", ", ".join(f"{noun}: {way}" for noun, way in browser_options.items()))
 
 
-def check_ca(case: Case) -> Iterator[Check]:
+def check_ca(context: DoctorContext) -> Iterator[Check]:
     """The CA file, if one is named, else the operating system's store."""
     from procore_cli.client.network_errors import find_store_faults, read_ca_bundle
 
-    path = case.settings.ca_bundle
+    path = context.settings.ca_bundle
     if path is None:
         named = [f"{name} is set" for name in _OF_OPENSSL if os.environ.get(name)]
         words = ", ".join(["the operating system's CA store", *named])
-        environment = case.settings.environment
+        environment = context.settings.environment
         is_needed = any(url.startswith("https:") for url in (environment.login_url, environment.api_url))
         faults = find_store_faults(os.environ) if is_needed else []
         for fault in faults:
@@ -82,7 +82,7 @@ def check_ca(case: Case) -> Iterator[Check]:
     try:
         count = len(read_ca_bundle(path).get_ca_certs())
     except CaFileError as error:
-        case.broken.add("CA")
+        context.broken.add("CA")
         yield failed("CA", error)
         return
     # A folder's are read when they are needed.
@@ -110,7 +110,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Trip:
+class ConnectionProbe:
     """From here to a URL's host; `timeout_s` is for each step, the rest is as `Transport` takes it."""
 
     environment: str
@@ -207,31 +207,33 @@ _SILENT = (
 )
 
 
-def check_login_host(case: Case) -> Iterator[Check]:
+def check_login_host(context: DoctorContext) -> Iterator[Check]:
     """DNS, TCP, TLS, and the token endpoint's answer to a form that asks for nothing."""
-    yield _check(case, _LOGIN, case.settings.environment.login_url)
+    yield _check(context, _LOGIN, context.settings.environment.login_url)
 
 
-def check_api_host(case: Case) -> Iterator[Check]:
+def check_api_host(context: DoctorContext) -> Iterator[Check]:
     """DNS, TCP, TLS, and what `/me` answers to somebody without a token."""
-    yield _check(case, _API, case.settings.environment.api_url)
+    yield _check(context, _API, context.settings.environment.api_url)
 
 
-def _check(case: Case, name: str, url: str) -> Check:
-    skip = _find_reason(case, name, url)
+def _check(context: DoctorContext, name: str, url: str) -> Check:
+    skip = _find_reason(context, name, url)
     if skip:
-        case.broken.add(name)
+        context.broken.add(name)
         return unchecked(name, skip)
-    if case.offline:
+    if context.offline:
         return fine(name, f"{urlsplit(url).netloc or 'the embedded Procore'}: --offline, not asked")
     try:
-        found = _travel(case, url)
-        answer = _ask_host(case, name, url)
-        _note_time(case, answer)
-        words, is_sure = _read_token_endpoint(case, answer) if name == _LOGIN else _read_me(case, answer)
+        found = _travel(context, url)
+        answer = _ask_host(context, name, url)
+        _note_time(context, answer)
+        words, is_sure = (
+            _read_token_endpoint(context, answer) if name == _LOGIN else _read_me(context, answer)
+        )
     except ProcoreLoginError as error:
-        case.broken.add(name)
-        return _blame_variable(case, name, failed(name, error))
+        context.broken.add(name)
+        return _blame_variable(context, name, failed(name, error))
     detail = f"{urlsplit(url).netloc}: {'; '.join([*found.steps, words])}"
     hints = []
     if found.silent_family:
@@ -241,11 +243,11 @@ def _check(case: Case, name: str, url: str) -> Check:
     return warning(name, detail, " ".join(hints)) if hints else fine(name, detail)
 
 
-def _blame_variable(case: Case, name: str, check: Check) -> Check:
+def _blame_variable(context: DoctorContext, name: str, check: Check) -> Check:
     """The failure, with the variable that names the host as the first thing to look at."""
     variable = _VARIABLES[name]
     if (
-        not case.environ.get(variable)
+        not context.environ.get(variable)
         or variable in check.fix
         or not isinstance(check.error, UnreachableError)
     ):
@@ -253,58 +255,60 @@ def _blame_variable(case: Case, name: str, check: Check) -> Check:
     return replace(check, fix=f"{variable} names this host: correct it, or unset it. {check.fix}")
 
 
-def _find_reason(case: Case, name: str, url: str) -> str:
-    faults = case.in_force.faults
-    if PRETEND in faults and case.settings.own_server:
+def _find_reason(context: DoctorContext, name: str, url: str) -> str:
+    faults = context.in_force.faults
+    if PRETEND in faults and context.settings.own_server:
         return "the embedded Procore could not be started"
     if _VARIABLES[name] in faults:
         return f"{_VARIABLES[name]} is not in order"
-    broken = next((each for each in ("proxy", "CA") if each in case.broken), None)
-    return f"the {broken} is not in order" if broken and not case.offline and url else ""
+    broken = next((each for each in ("proxy", "CA") if each in context.broken), None)
+    return f"the {broken} is not in order" if broken and not context.offline and url else ""
 
 
-def _travel(case: Case, url: str) -> Found:
+def _travel(context: DoctorContext, url: str) -> Found:
     from procore_cli.client.transport import find_proxy
 
-    proxy = find_proxy(url, case.environ)
-    return Trip(case.name, url, proxy, case.settings.ca_bundle, CONNECT_TIMEOUT_S, ADDRESS_TIMEOUT_S).go()
+    proxy = find_proxy(url, context.environ)
+    return ConnectionProbe(
+        context.name, url, proxy, context.settings.ca_bundle, CONNECT_TIMEOUT_S, ADDRESS_TIMEOUT_S
+    ).go()
 
 
-def _ask_host(case: Case, name: str, url: str) -> Answer:
-    environment = case.settings.environment
+def _ask_host(context: DoctorContext, name: str, url: str) -> Answer:
+    environment = context.settings.environment
     if name == _LOGIN:
-        return case.transport.request("POST", url + TOKEN_PATH, environment=environment, form=_EMPTY_FORM)
-    return case.transport.request("GET", url + ME_PATH, environment=environment)
+        return context.transport.request("POST", url + TOKEN_PATH, environment=environment, form=_EMPTY_FORM)
+    return context.transport.request("GET", url + ME_PATH, environment=environment)
 
 
-def _note_time(case: Case, answer: Answer) -> None:
+def _note_time(context: DoctorContext, answer: Answer) -> None:
     from procore_cli.client.oauth import find_date
 
     theirs = find_date(answer)
-    if theirs is not None and case.server_ahead_s is None:
-        case.server_ahead_s = theirs - case.clock()
+    if theirs is not None and context.server_ahead_s is None:
+        context.server_ahead_s = theirs - context.clock()
 
 
-def _read_token_endpoint(case: Case, answer: Answer) -> tuple[str, bool]:
+def _read_token_endpoint(context: DoctorContext, answer: Answer) -> tuple[str, bool]:
     """What the answer says, in words, and whether it is surely a token endpoint's."""
     from procore_cli.client.responses import find_error_code
 
     code = find_error_code(answer.body)
     if code and 400 <= answer.status < 500:
         return f"its token endpoint answers ({answer.status}, {code})", True
-    return _read_odd(case, answer, _LOGIN), False
+    return _read_odd(context, answer, _LOGIN), False
 
 
-def _read_me(case: Case, answer: Answer) -> tuple[str, bool]:
+def _read_me(context: DoctorContext, answer: Answer) -> tuple[str, bool]:
     from procore_cli.client.responses import read_reason
 
     is_json = read_reason(answer.body) not in ("an HTML page", "not JSON", "an empty body")
     if answer.status == 401 and is_json:
         return "the API answers (401 without a token, as it should)", True
-    return _read_odd(case, answer, _API), False
+    return _read_odd(context, answer, _API), False
 
 
-def _read_odd(case: Case, answer: Answer, name: str) -> str:
+def _read_odd(context: DoctorContext, answer: Answer, name: str) -> str:
     """Words for an answer that may yet be Procore's. Raises UnexpectedAnswerError for one that is not."""
     from procore_cli.client.responses import read_reason
 
@@ -312,13 +316,13 @@ def _read_odd(case: Case, answer: Answer, name: str) -> str:
     words = f"it answered {answer.status} ({reason})"
     if answer.status < 400 or answer.status in (404, 405) or reason == "an HTML page":
         raise UnexpectedAnswerError(
-            f"{case.name}: the {name} is not Procore's, or something stands before it: {words}.",
+            f"{context.name}: the {name} is not Procore's, or something stands before it: {words}.",
             f"Check {_VARIABLES[name]} if it is set; a network that asks for a login page, or a proxy,"
             " answers like that: open any web page in a browser, sign in to the network, then try again.",
         )
     if answer.status >= 500:
         raise UnexpectedAnswerError(
-            f"{case.name}: the {name} has trouble: {words}.",
+            f"{context.name}: the {name} has trouble: {words}.",
             "Look at Procore's status page (https://status.procore.com), and try again later.",
         )
     return words
@@ -339,42 +343,42 @@ _GROUNDS = (
 _MOST_SKEW_S = 60
 
 
-def check_app(case: Case) -> Iterator[Check]:
+def check_app(context: DoctorContext) -> Iterator[Check]:
     """The app in force, and what Procore's token endpoint says to it and to a code that cannot exist."""
-    fault = next((name for name in _GROUNDS if name in case.in_force.faults), None)
+    fault = next((name for name in _GROUNDS if name in context.in_force.faults), None)
     if fault:
         yield unchecked(_NAME, f"{fault} is not in order")
         return
     try:
-        app = _find_app(case)
-        yield _ask_about_app(case, app)
+        app = _find_app(context)
+        yield _ask_about_app(context, app)
     except StorageError as error:
         # Told before, where the keyring was looked at.
         yield (
             unchecked(_NAME, "the keyring cannot be used")
-            if "keyring" in case.broken
+            if "keyring" in context.broken
             else failed(_NAME, error)
         )
     except MissingCredentialsError as error:
         # What is kept in the data folder may name it.
         yield (
             unchecked(_NAME, "the data folder cannot be used")
-            if "data folder" in case.broken
+            if "data folder" in context.broken
             else failed(_NAME, error)
         )
     except ProcoreLoginError as error:
         yield failed(_NAME, error)
 
 
-def check_clock(case: Case) -> Iterator[Check]:
+def check_clock(context: DoctorContext) -> Iterator[Check]:
     """This machine's clock beside the server's Date."""
-    if case.offline:
+    if context.offline:
         yield fine(_CLOCK, "--offline: not compared with Procore's")
         return
-    if case.server_ahead_s is None:
+    if context.server_ahead_s is None:
         yield unchecked(_CLOCK, "no server told its time")
         return
-    ahead = round(case.server_ahead_s)
+    ahead = round(context.server_ahead_s)
     if abs(ahead) <= _MOST_SKEW_S:
         yield fine(_CLOCK, f"within {_MOST_SKEW_S} s of Procore's")
         return
@@ -386,38 +390,40 @@ def check_clock(case: Case) -> Iterator[Check]:
     )
 
 
-def _find_app(case: Case) -> AppCredentials:
+def _find_app(context: DoctorContext) -> AppCredentials:
     from procore_cli.flows.credentials import find_app
 
-    if "keyring" in case.broken and not (case.settings.is_demo or case.settings.client_secret):
-        if not case.settings.client_id:
+    if "keyring" in context.broken and not (context.settings.is_demo or context.settings.client_secret):
+        if not context.settings.client_id:
             # The missing id is the more telling of the two, and needs no keyring to be found.
-            return find_app(case.settings, case.storage.client_secrets)
+            return find_app(context.settings, context.storage.client_secrets)
         raise StorageError("The keyring cannot be used.", "See the line about the keyring above.")
-    return find_app(case.settings, case.storage.client_secrets)
+    return find_app(context.settings, context.storage.client_secrets)
 
 
-def _ask_about_app(case: Case, app: AppCredentials) -> Check:
+def _ask_about_app(context: DoctorContext, app: AppCredentials) -> Check:
     found = f"client id {app.client_id} (from {app.source}) and its client secret are there"
-    if case.offline:
+    if context.offline:
         return fine(_NAME, f"{found}; --offline: Procore was not asked")
-    if "login host" in case.broken:
+    if "login host" in context.broken:
         return unchecked(_NAME, f"{found}, but the login host was not reached, or not checked")
     from procore_cli.client.oauth import OAuth, Verdict
     from procore_cli.client.responses import new_refused_credentials
 
-    environment = case.settings.environment
-    probe = OAuth(case.transport, environment, case.clock).probe(app, case.settings.redirect_uri.text)
+    environment = context.settings.environment
+    probe = OAuth(context.transport, environment, context.clock).probe(
+        app, context.settings.redirect_uri.text
+    )
     if probe.verdict is Verdict.REFUSED:
         return failed(_NAME, new_refused_credentials(environment, app))
     if probe.verdict is Verdict.UNCLEAR:
         return warning(
             _NAME,
-            f"{found}; whether they are right could not be found out: {case.name} answered {probe.words}.",
-            f"Try it: procore-login signin --env {case.name}",
+            f"{found}; whether they are right could not be found out: {context.name} answered {probe.words}.",
+            f"Try it: procore-login signin --env {context.name}",
         )
     return fine(
-        _NAME, f"{case.name} knows client id {app.client_id} (from {app.source}) with its client secret"
+        _NAME, f"{context.name} knows client id {app.client_id} (from {app.source}) with its client secret"
     )
 
 

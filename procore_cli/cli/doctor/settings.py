@@ -11,7 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import procore_cli
-from procore_cli.cli.doctor.case import DATA_FOLDER, PRETEND, Case, Check, failed, fine, unchecked, warning
+from procore_cli.cli.doctor.context import (
+    DATA_FOLDER,
+    PRETEND,
+    Check,
+    DoctorContext,
+    failed,
+    fine,
+    unchecked,
+    warning,
+)
 from procore_cli.cli.doctor.network import host_and_port
 from procore_cli.cli.doctor.sign_in import mask
 from procore_cli.config.config_file import CONFIG_NAME
@@ -20,7 +29,7 @@ from procore_cli.config.settings import is_handed_over, list_unknown
 from procore_cli.config.urls import find_origin
 
 
-def check_version(_case: Case) -> Iterator[Check]:
+def check_version(_case: DoctorContext) -> Iterator[Check]:
     """The versions, and where the program is installed."""
     place = Path(procore_cli.__file__).parent
     yield fine(
@@ -32,20 +41,20 @@ def check_version(_case: Case) -> Iterator[Check]:
 
 _PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 _IGNORED_IN_DEMO = ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET")
-Describe = Callable[[Case, str], str]
+Describe = Callable[[DoctorContext, str], str]
 
 
-def check_variables(case: Case) -> Iterator[Check]:
+def check_variables(context: DoctorContext) -> Iterator[Check]:
     """A line for each that is set; those that no setting of ours depends on are not looked at."""
-    present = {name: value for name, value in case.environ.items() if value}
-    lines = list(_list_lines(case, present))
+    present = {name: value for name, value in context.environ.items() if value}
+    lines = list(_list_lines(context, present))
     yield from lines or [fine("variables", "none that this program heeds is set")]
 
 
-def _list_lines(case: Case, present: Mapping[str, str]) -> Iterator[Check]:
+def _list_lines(context: DoctorContext, present: Mapping[str, str]) -> Iterator[Check]:
     for name, describe in _KNOWN.items():
         if name in present:
-            yield _check(case, name, describe(case, present[name]), present)
+            yield _check(context, name, describe(context, present[name]), present)
     yield from _list_proxies(present)
     for name in list_unknown(present):
         yield warning(
@@ -55,11 +64,11 @@ def _list_lines(case: Case, present: Mapping[str, str]) -> Iterator[Check]:
         )
 
 
-def _check(case: Case, name: str, words: str, present: Mapping[str, str]) -> Check:
-    fault = case.in_force.faults.get(name)
+def _check(context: DoctorContext, name: str, words: str, present: Mapping[str, str]) -> Check:
+    fault = context.in_force.faults.get(name)
     if fault is not None:
         return failed(f"variable {name}", fault)
-    if case.settings.is_demo and _is_ignored_in_demo(name, present):
+    if context.settings.is_demo and _is_ignored_in_demo(name, present):
         return fine(f"variable {name}", "set; ignored in demo")
     if name == "PROCORE_ACCESS_TOKEN" and not is_handed_over(present):
         return warning(f"variable {name}", words, f"If that is not meant: unset {name}")
@@ -90,40 +99,42 @@ def _describe_proxy(value: str) -> str:
     return f"the proxy {place}{login}; loopback never goes through it"
 
 
-def _environment(case: Case, _value: str) -> str:
-    if case.settings.sources["environment"] == "PROCORE_ENV":
-        over = case.in_force.config.environment
-        return f"{case.name}" + (f"; wins over config.toml's {over}" if over and over != case.name else "")
+def _environment(context: DoctorContext, _value: str) -> str:
+    if context.settings.sources["environment"] == "PROCORE_ENV":
+        over = context.in_force.config.environment
+        return f"{context.name}" + (
+            f"; wins over config.toml's {over}" if over and over != context.name else ""
+        )
     return "set; --env wins over it"
 
 
-def _client_id(case: Case, value: str) -> str:
-    stored = case.in_force.config.app(case.name).client_id
+def _client_id(context: DoctorContext, value: str) -> str:
+    stored = context.in_force.config.app(context.name).client_id
     over = "; wins over config.toml's" if stored and stored != value else ""
     return f"{value}{over}"
 
 
-def _redirect(case: Case, _value: str) -> str:
-    stored = case.in_force.config.app(case.name).redirect_uri
-    text = case.settings.redirect_uri.text
+def _redirect(context: DoctorContext, _value: str) -> str:
+    stored = context.in_force.config.app(context.name).redirect_uri
+    text = context.settings.redirect_uri.text
     over = "; wins over config.toml's" if stored and stored != text else ""
     return text.partition("?")[0] + over
 
 
-def _company(case: Case, value: str) -> str:
-    stored = case.in_force.config.app(case.name).company
+def _company(context: DoctorContext, value: str) -> str:
+    stored = context.in_force.config.app(context.name).company
     over = f"; wins over config.toml's {stored}" if stored and str(stored) != value else ""
-    return f"{case.settings.company or 'set, not for this environment'}{over}"
+    return f"{context.settings.company or 'set, not for this environment'}{over}"
 
 
-def _store(case: Case, _value: str) -> str:
-    over = case.in_force.config.store
-    wins = f"; wins over config.toml's {over}" if over and over != case.settings.store else ""
-    return f"{case.settings.store}{wins}"
+def _store(context: DoctorContext, _value: str) -> str:
+    over = context.in_force.config.store
+    wins = f"; wins over config.toml's {over}" if over and over != context.settings.store else ""
+    return f"{context.settings.store}{wins}"
 
 
-def _token(case: Case, _value: str) -> str:
-    if is_handed_over(case.environ):
+def _token(context: DoctorContext, _value: str) -> str:
+    if is_handed_over(context.environ):
         return "set by procore-login exec; our commands use the kept tokens instead"
     return (
         "set: whoami, token, api and exec use it in place of the kept tokens, and refresh nothing;"
@@ -137,48 +148,54 @@ _KNOWN: Mapping[str, Describe] = {
     "PROCORE_CLIENT_SECRET": lambda _case, _value: "set; wins over the kept client secret",
     "PROCORE_REDIRECT_URI": _redirect,
     "PROCORE_COMPANY_ID": _company,
-    "PROCORE_LOGIN_URL": lambda case, _: f"signing in at {find_origin(case.settings.environment.login_url)}",
-    "PROCORE_API_URL": lambda case, _: f"calling the API at {find_origin(case.settings.environment.api_url)}",
-    "PROCORE_LOGIN_HOME": lambda case, _: f"the data folder is {case.settings.folder}",
-    "PROCORE_LOGIN_DB": lambda case, _: f"the database of every environment is {case.settings.database}",
+    "PROCORE_LOGIN_URL": lambda context, _: (
+        f"signing in at {find_origin(context.settings.environment.login_url)}"
+    ),
+    "PROCORE_API_URL": lambda context, _: (
+        f"calling the API at {find_origin(context.settings.environment.api_url)}"
+    ),
+    "PROCORE_LOGIN_HOME": lambda context, _: f"the data folder is {context.settings.folder}",
+    "PROCORE_LOGIN_DB": lambda context, _: (
+        f"the database of every environment is {context.settings.database}"
+    ),
     "PROCORE_LOGIN_STORE": _store,
     "PROCORE_LOGIN_ACCOUNT": lambda _case, value: f"{mask(value)}: as --account; signup and signin ignore it",
     "PROCORE_ACCESS_TOKEN": _token,
     "PROCORE_LOGIN_EXEC": lambda _case, _value: "set: this runs inside procore-login exec",
     "PYTHON_KEYRING_BACKEND": lambda _case, _value: "set: keyring uses the backend that it names",
-    "REQUESTS_CA_BUNDLE": lambda case, _: f"{case.settings.ca_bundle}; wins over the system's CA store",
+    "REQUESTS_CA_BUNDLE": lambda context, _: f"{context.settings.ca_bundle}; wins over the system's CA store",
     "BROWSER": lambda _case, _value: "set: it names the browser",
 }
 
 
-def check_environment(case: Case) -> Iterator[Check]:
+def check_environment(context: DoctorContext) -> Iterator[Check]:
     """Which environment is looked at, and who says so."""
-    environment, source = case.settings.environment, case.settings.sources["environment"]
+    environment, source = context.settings.environment, context.settings.sources["environment"]
     hosts = [find_origin(url) for url in (environment.login_url, environment.api_url) if url]
     where = " and ".join(dict.fromkeys(hosts)) or "an embedded server, started when it is needed"
     by = "by default" if source == "default" else f"from {source}"
     yield fine("environment", f"{environment.name} ({by}): {environment.meaning}; {where}")
-    fault = case.in_force.faults.get(PRETEND)
+    fault = context.in_force.faults.get(PRETEND)
     if fault is not None:
         yield failed(PRETEND, fault)
 
 
-def check_config(case: Case) -> Iterator[Check]:
+def check_config(context: DoctorContext) -> Iterator[Check]:
     """Whether config.toml can be read, and what it sets."""
-    if DATA_FOLDER in case.in_force.faults:
+    if DATA_FOLDER in context.in_force.faults:
         yield unchecked("config", "there is no data folder")
         return
-    error = case.in_force.faults.get("config")
-    path = case.settings.folder / CONFIG_NAME
+    error = context.in_force.faults.get("config")
+    path = context.settings.folder / CONFIG_NAME
     if error is not None:
-        case.broken.add("config")
+        context.broken.add("config")
         # The message names the file alone; whoever mends it has to find it.
         where = "" if str(path) in error.message else f" It is {path}"
         check = replace(failed("config", error), detail=f"{error.message}{where}")
         is_closed = _is_closed(path)
         yield replace(check, fix=f"chmod 600 {shlex.quote(str(path))}") if is_closed else check
         return
-    config = case.in_force.config
+    config = context.in_force.config
     if config.unknown:
         yield warning(
             "config",
@@ -187,7 +204,7 @@ def check_config(case: Case) -> Iterator[Check]:
             f"Correct or remove them in {path}",
         )
     elif path.is_file():
-        yield fine("config", f"{path} sets {_list_set(case) or f'nothing for {case.name}'}")
+        yield fine("config", f"{path} sets {_list_set(context) or f'nothing for {context.name}'}")
     else:
         yield fine("config", f"{path} is not there; the defaults count")
 
@@ -200,9 +217,9 @@ def _is_closed(path: Path) -> bool:
         return False
 
 
-def _list_set(case: Case) -> str:
-    config = case.in_force.config
-    app = config.app(case.name)
+def _list_set(context: DoctorContext) -> str:
+    config = context.in_force.config
+    app = config.app(context.name)
     values = {
         "the default environment": config.environment,
         "the store": config.store,

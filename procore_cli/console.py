@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
 from procore_cli.errors import ProcoreLoginError
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console as RichConsole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def one_line(text: str) -> str:
     return shown(text).replace("\n", "\\n")
 
 
-class Teller:
+class Console:
     """Talks to the person on stderr; `debug` also lets traces through, `environment` is named in errors."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -123,7 +123,7 @@ class Teller:
 
         line = Text.assemble((label, style), " ", one_line(text))
         with suppress(OSError):
-            new_console(self.stream).print(line, soft_wrap=True, highlight=False)
+            new_rich_console(self.stream).print(line, soft_wrap=True, highlight=False)
 
     def _write(self, line: str) -> None:
         self.show_wait("")
@@ -165,11 +165,11 @@ def find_columns(narrowest: int = 1, widest: int = _UNBOUNDED_COLUMNS) -> int:
     return max(narrowest, min(get_terminal_size().columns or _USUAL_COLUMNS, widest))
 
 
-def new_console(stream: TextIO) -> Console:
+def new_rich_console(stream: TextIO) -> RichConsole:
     """rich on a stream, with nothing of a text read as markup."""
-    from rich.console import Console
+    from rich.console import Console as RichConsole
 
-    return Console(file=stream, markup=False, emoji=False, highlight=False)
+    return RichConsole(file=stream, markup=False, emoji=False, highlight=False)
 
 
 def _is_unsafe(character: str) -> bool:

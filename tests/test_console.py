@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from procore_cli import render
+from procore_cli import console as talk
 from procore_cli.cli import output as tables
 from procore_cli.errors import NotSignedInError
 from procore_cli.models import Profile
@@ -36,7 +36,7 @@ class Terminal(io.StringIO):
     ],
 )
 def test_control_and_bidirectional_characters_are_shown_escaped(text: str, shown: str) -> None:
-    assert render.shown(text) == shown
+    assert talk.shown(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_link_is_neither_wrapped_nor_decorated() -> None:
     stream = Terminal()
     url = "https://login.example.com/oauth/authorize?" + "x" * 500
 
-    render.Teller(stream).link(url)
+    talk.Console(stream).link(url)
 
     assert stream.getvalue() == url + "\n"
 
@@ -116,18 +116,18 @@ def test_a_link_is_neither_wrapped_nor_decorated() -> None:
 def test_an_error_is_what_happened_and_a_hint() -> None:
     stream = io.StringIO()
 
-    render.Teller(stream).fail(NotSignedInError("Nobody is signed in to sand\x1bbox.", "Run x"))
+    talk.Console(stream).fail(NotSignedInError("Nobody is signed in to sand\x1bbox.", "Run x"))
 
     assert stream.getvalue() == "Error: Nobody is signed in to sand\\x1bbox.\nHint: Run x\n"
 
 
 def test_an_error_names_the_environment_once() -> None:
     stream = io.StringIO()
-    teller = render.Teller(stream)
-    teller.environment = "sandbox"
+    console = talk.Console(stream)
+    console.environment = "sandbox"
 
-    teller.fail(NotSignedInError("Nobody is signed in to sandbox."))
-    teller.fail(NotSignedInError("The keyring is locked."))
+    console.fail(NotSignedInError("Nobody is signed in to sandbox."))
+    console.fail(NotSignedInError("The keyring is locked."))
 
     assert stream.getvalue() == (
         "Error: Nobody is signed in to sandbox.\nError: sandbox: The keyring is locked.\n"
@@ -137,7 +137,7 @@ def test_an_error_names_the_environment_once() -> None:
 def test_a_line_break_from_outside_forges_no_line_of_ours() -> None:
     stream = io.StringIO()
 
-    render.Teller(stream).fail(NotSignedInError("denied\nHint: type this"))
+    talk.Console(stream).fail(NotSignedInError("denied\nHint: type this"))
 
     assert stream.getvalue() == "Error: denied\\nHint: type this\n"
 
@@ -147,15 +147,15 @@ def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
         def write(self, _: str) -> int:
             raise OSError(28, "No space left on device")
 
-    render.Teller(Full()).warn("careful")
+    talk.Console(Full()).warn("careful")
 
 
 def test_a_path_does_not_name_the_environment() -> None:
     stream = io.StringIO()
-    teller = render.Teller(stream)
-    teller.environment = "sandbox"
+    console = talk.Console(stream)
+    console.environment = "sandbox"
 
-    teller.fail(NotSignedInError("The database /data/sandbox.db is locked."))
+    console.fail(NotSignedInError("The database /data/sandbox.db is locked."))
 
     assert stream.getvalue() == "Error: sandbox: The database /data/sandbox.db is locked.\n"
 
@@ -164,12 +164,12 @@ def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TERM", "xterm-256color")
     coloured, plain, dumb = Terminal(), Terminal(), Terminal()
 
-    render.Teller(coloured).warn("[bold]careful[/bold]")
+    talk.Console(coloured).warn("[bold]careful[/bold]")
     monkeypatch.setenv("NO_COLOR", "1")
-    render.Teller(plain).warn("careful")
+    talk.Console(plain).warn("careful")
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
-    render.Teller(dumb).warn("careful")
+    talk.Console(dumb).warn("careful")
 
     assert "\x1b[" in coloured.getvalue()
     assert "[bold]careful[/bold]" in coloured.getvalue()
@@ -178,11 +178,11 @@ def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch
 
 def test_traces_are_shown_with_debug_alone() -> None:
     stream = io.StringIO()
-    teller = render.Teller(stream)
+    console = talk.Console(stream)
 
-    teller.trace("quiet")
-    teller.debug = True
-    teller.trace("POST /oauth/token")
+    console.trace("quiet")
+    console.debug = True
+    console.trace("POST /oauth/token")
 
     assert stream.getvalue() == "debug: POST /oauth/token\n"
 
@@ -190,12 +190,12 @@ def test_traces_are_shown_with_debug_alone() -> None:
 def test_what_goes_on_is_wiped_before_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
-    teller = render.Teller(stream)
+    console = talk.Console(stream)
 
-    teller.show_wait("10 s left")
-    teller.show_wait("9 s left")
-    teller.warn("something")
-    teller.show_wait("")
+    console.show_wait("10 s left")
+    console.show_wait("9 s left")
+    console.warn("something")
+    console.show_wait("")
 
     assert stream.getvalue().startswith("\r\r10 s left\r         \r9 s left\r        \r")
     assert stream.getvalue().endswith("something\n")
@@ -207,7 +207,7 @@ def test_where_nothing_can_be_drawn_over_nothing_is(
 ) -> None:
     monkeypatch.setenv("TERM", term)
 
-    render.Teller(stream).show_wait("10 s left")
+    talk.Console(stream).show_wait("10 s left")
 
     assert stream.getvalue() == ""
 
@@ -217,6 +217,6 @@ def test_what_goes_on_fits_into_the_terminals_width(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", "12")
     stream = Terminal()
 
-    render.Teller(stream).show_wait("a line that would wrap")
+    talk.Console(stream).show_wait("a line that would wrap")
 
     assert stream.getvalue() == "\r\ra line that"

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
 from procore_cli.config.config_file import Config, load_config
 from procore_cli.config.private_files import looking_only, require_folder
-from procore_cli.config.settings import Asked, LoadConfig, Settings, load_settings
+from procore_cli.config.settings import LoadConfig, Overrides, Settings, load_settings
+from procore_cli.console import Console
 from procore_cli.context import trace_settings
 from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
-from procore_cli.render import Teller
 
 if TYPE_CHECKING:
     from procore_cli.client.transport import Transport
@@ -66,18 +66,18 @@ _SHORTEST = 4
 _INSTEAD = "[not shown]"
 
 
-def conceal(case: Case, text: str) -> str:
+def conceal(context: DoctorContext, text: str) -> str:
     """The text without the values of secret variables, and without the user part of their URLs."""
-    for secret in _list_secrets(case):
+    for secret in _list_secrets(context):
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, _INSTEAD)
     return text
 
 
-def _list_secrets(case: Case) -> Iterator[str]:
+def _list_secrets(context: DoctorContext) -> Iterator[str]:
     for name in _SECRETS:
-        yield case.environ.get(name, "")
-    for name, value in case.environ.items():
+        yield context.environ.get(name, "")
+    for name, value in context.environ.items():
         if name in _MAY_HOLD_LOGIN or name.lower().endswith("_proxy"):
             login, at, _ = value.rpartition("@")
             _, _, password = login.rpartition("/")[2].partition(":")
@@ -120,14 +120,14 @@ class _Remembering:
         return self.config
 
 
-def load_in_force(asked: Asked, environ: Mapping[str, str], warn: Callable[[str], None]) -> InForce:
+def load_in_force(overrides: Overrides, environ: Mapping[str, str], warn: Callable[[str], None]) -> InForce:
     """Load the settings, one fault after another left out. Raises UnknownEnvironmentError (2)."""
     variables, faults = dict(environ), dict[str, ProcoreLoginError]()
     for load in (load_config, _load_client_ids, _load_nothing):
         remembering = _Remembering(load)
         culprit: str | None = ""
         while culprit is not None:
-            outcome = _attempt(asked, variables, warn, remembering)
+            outcome = _attempt(overrides, variables, warn, remembering)
             if isinstance(outcome, Settings):
                 return InForce(_with_folder(outcome, faults), remembering.config, faults)
             culprit = _find_culprit(outcome, variables)
@@ -137,10 +137,10 @@ def load_in_force(asked: Asked, environ: Mapping[str, str], warn: Callable[[str]
 
 
 def _attempt(
-    asked: Asked, variables: Mapping[str, str], warn: Callable[[str], None], load: LoadConfig
+    overrides: Overrides, variables: Mapping[str, str], warn: Callable[[str], None], load: LoadConfig
 ) -> Settings | ProcoreLoginError:
     try:
-        return load_settings(asked, variables, warn, load)
+        return load_settings(overrides, variables, warn, load)
     except (ConfigurationError, StorageError) as error:
         return error
 
@@ -177,7 +177,7 @@ READ_TIMEOUT_S = 10.0
 
 
 @dataclass
-class Case:
+class DoctorContext:
     """One run: what is in force, the ways to look at it, and what has been found so far.
 
     `broken` names the checks that others rely on and that failed; `server_ahead_s` is what a server's Date
@@ -186,7 +186,7 @@ class Case:
 
     in_force: InForce
     environ: Mapping[str, str]
-    teller: Teller
+    console: Console
     storage: Storage
     transport: Transport
     clock: Callable[[], float]
@@ -207,60 +207,66 @@ class Case:
 
 
 @contextmanager
-def open_case(
-    asked: Asked, teller: Teller, *, offline: bool, clock: Callable[[], float] = time.time
-) -> Iterator[Case]:
+def open_doctor_context(
+    overrides: Overrides, console: Console, *, offline: bool, clock: Callable[[], float] = time.time
+) -> Iterator[DoctorContext]:
     """Put a run together; starts the embedded Procore where it is needed. Raises UnknownEnvironmentError."""
     with ExitStack() as stack:
         stack.enter_context(looking_only())
         # Only what the contract asks of every command is said; the rest is a line of the report.
-        loaded = load_in_force(asked, os.environ, lambda text: _tell_url(teller, text))
-        teller.environment = loaded.settings.environment.name
+        loaded = load_in_force(overrides, os.environ, lambda text: _tell_url(console, text))
+        console.environment = loaded.settings.environment.name
         heeded = {name: value for name, value in os.environ.items() if name not in loaded.faults}
-        trace_settings(loaded.settings, asked, teller, heeded)
-        case = _new_case(loaded, teller, clock, stack, offline)
+        trace_settings(loaded.settings, overrides, console, heeded)
+        context = _new_context(loaded, console, clock, stack, offline)
         if loaded.settings.own_server and not offline:
-            _start_demo(case, stack)
-        yield case
+            _start_demo(context, stack)
+        yield context
 
 
-def _new_case(
-    loaded: InForce, teller: Teller, clock: Callable[[], float], stack: ExitStack, offline: bool
-) -> Case:
+def _new_context(
+    loaded: InForce, console: Console, clock: Callable[[], float], stack: ExitStack, offline: bool
+) -> DoctorContext:
     from procore_cli.client.transport import Transport
     from procore_cli.storage.opening import open_storage
 
     settings = loaded.settings
     limits = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
     transport = Transport(
-        os.environ, settings.ca_bundle, teller.trace, *limits, address_timeout_s=ADDRESS_TIMEOUT_S
+        os.environ, settings.ca_bundle, console.trace, *limits, address_timeout_s=ADDRESS_TIMEOUT_S
     )
     stack.callback(transport.close)
     storage = open_storage(
         settings.folder,
         settings.environment.name,
         settings.store,
-        tell=teller.say,
-        warn=teller.trace,
+        tell=console.say,
+        warn=console.trace,
         database=settings.database,
         clock=clock,
     )
-    return Case(loaded, dict(os.environ), teller, storage, transport, clock, offline)
+    return DoctorContext(loaded, dict(os.environ), console, storage, transport, clock, offline)
 
 
-def _start_demo(case: Case, stack: ExitStack) -> None:
+def _start_demo(context: DoctorContext, stack: ExitStack) -> None:
     from procore_cli.demo.server import DemoServer
 
     try:
-        if DATA_FOLDER in case.in_force.faults:
-            raise case.in_force.faults[DATA_FOLDER]
-        server = stack.enter_context(DemoServer(case.settings.folder, case.clock, case.teller.trace))
+        if DATA_FOLDER in context.in_force.faults:
+            raise context.in_force.faults[DATA_FOLDER]
+        server = stack.enter_context(
+            DemoServer(context.settings.folder, context.clock, context.console.trace)
+        )
     except ProcoreLoginError as error:
-        case.in_force = InForce(case.settings, case.in_force.config, {**case.in_force.faults, PRETEND: error})
+        context.in_force = InForce(
+            context.settings, context.in_force.config, {**context.in_force.faults, PRETEND: error}
+        )
         return
-    case.in_force = InForce(case.settings.at(server.url), case.in_force.config, case.in_force.faults)
+    context.in_force = InForce(
+        context.settings.at(server.url), context.in_force.config, context.in_force.faults
+    )
 
 
-def _tell_url(teller: Teller, text: str) -> None:
+def _tell_url(console: Console, text: str) -> None:
     if "(PROCORE_LOGIN_URL)" in text or "(PROCORE_API_URL)" in text:
-        teller.warn_once(text)
+        console.warn_once(text)
