@@ -275,7 +275,7 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
     """
     from procore_cli.context import open_context
     from procore_cli.flows import access
-    from procore_cli.logged import LOG_CONSOLE
+    from procore_cli.log import LOG_CONSOLE
     from procore_cli.threads import in_own_thread
 
     _check_min_ttl(min_ttl)
@@ -287,7 +287,7 @@ def current_user(env: str | None = None, *, account: str | None = None) -> Profi
     """Who is signed in, as Procore says now (`procore-login whoami`). Arguments and errors as `get_token`."""
     from procore_cli.context import open_context
     from procore_cli.flows import access
-    from procore_cli.logged import LOG_CONSOLE
+    from procore_cli.log import LOG_CONSOLE
     from procore_cli.threads import in_own_thread
 
     with open_context(Overrides(env, account, source="env="), LOG_CONSOLE, shield=in_own_thread) as context:
@@ -358,7 +358,7 @@ class ProcoreAuth:
             self._opened[1].begin_anew()
 
     def _new_opened(self) -> tuple[Settings, Bearers]:
-        from procore_cli.logged import LOG_CONSOLE
+        from procore_cli.log import LOG_CONSOLE
 
         settings = load_settings(self._overrides, os.environ, LOG_CONSOLE.warn_once)
         if settings.own_server:
@@ -372,7 +372,7 @@ class ProcoreAuth:
 
 def _say_refused(url: str, origin: str, name: str) -> None:
     """Tell once for each origin why a request carries no token; path and query are nobody's business."""
-    from procore_cli.logged import LOG_CONSOLE
+    from procore_cli.log import LOG_CONSOLE
 
     try:
         other = find_origin(url)

@@ -15,12 +15,12 @@ PACKAGE = Path(__file__).parent.parent / "procore_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room may import the rooms that are named for it, and itself.
-FLOOR = {"config", "errors", "grants", "models", "threads"}
+FLOOR = {"config", "console", "errors", "grants", "log", "models", "threads"}
 MAY_IMPORT = {
     "errors": set(),
     "grants": set(),
     "models": {"grants"},
-    "config": {"errors", "grants", "models"},
+    "config": {"console", "errors", "grants", "log", "models"},
     "threads": {"errors"},
     "interruption": {"errors", "console", "threads"},
     "console": {"errors"},
@@ -31,8 +31,8 @@ MAY_IMPORT = {
     "testing": FLOOR | {"demo", "storage"},
     "flows": FLOOR | {"callback", "client", "demo", "interruption", "console", "storage", "context"},
     "context": FLOOR | {"callback", "interruption", "client", "provenance", "storage", "demo", "console"},
-    "logged": {"errors", "console"},
-    "auth": FLOOR | {"context", "flows", "logged", "console", "storage"},
+    "log": {"console", "errors"},
+    "auth": FLOOR | {"context", "flows", "log", "console", "storage"},
     "provenance": FLOOR | {"client"},
     "cli": FLOOR
     | {

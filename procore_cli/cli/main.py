@@ -21,6 +21,7 @@ from procore_cli import __version__
 from procore_cli.cli.help import HelpContext, lay_out, list_in_order, write_commands
 from procore_cli.console import Console
 from procore_cli.errors import OutputError, ProcoreLoginError
+from procore_cli.log import heard_by
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -153,7 +154,8 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     started = time.monotonic()
     console = Console()
-    code = _run(arguments, console)
+    with heard_by(console):
+        code = _run(arguments, console)
     console.trace(f"ended with exit code {code} after {(time.monotonic() - started) * 1000:.0f} ms")
     return code
 

@@ -10,7 +10,7 @@ import requests
 
 from procore_cli import (
     ProcoreAuth,
-    logged,
+    log,
 )
 from tests.api_server import Call
 from tests.cli import Machine
@@ -20,7 +20,7 @@ PATH = "/rest/v1.0/projects"
 
 
 def live_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logged.LOG_CONSOLE, "_warned", set())
+    monkeypatch.setattr(log.LOG_CONSOLE, "_warned", set())
     for name, value in machine.environ().items():
         monkeypatch.setenv(name, value)
 

@@ -24,7 +24,7 @@ from procore_cli import (
     current_user,
     errors,
     get_token,
-    logged,
+    log,
 )
 from tests.cli import ROOT, Machine
 from tests.people import SECOND, THIRD, People
@@ -168,8 +168,8 @@ def test_a_token_from_elsewhere_is_handed_on_and_the_log_says_so_once(
 
 
 def test_what_comes_from_outside_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    logged.LogConsole().warn("one\ntwo \x1b[31m")
-    logged.LogConsole().trace("not heard")
+    log.LogConsole().warn("one\ntwo \x1b[31m")
+    log.LogConsole().trace("not heard")
 
     assert caplog.messages == ["one\\ntwo \\x1b[31m"]
 
