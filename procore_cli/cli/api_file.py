@@ -54,9 +54,9 @@ class OutputFile:
         for chunk in chunks:
             self.write(chunk)
 
-    def write_line(self, text: str) -> None:
-        """Write one JSON value on a line of its own."""
-        self.write(text.encode() + b"\n")
+    def write_lines(self, values: list[str]) -> None:
+        """Write JSON values, each on a line of its own."""
+        self.write("".join(f"{value}\n" for value in values).encode())
 
     def keep(self) -> None:
         """The file is whole: give it its name. Raises OutputError."""

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from enum import Enum
 from functools import cached_property
-from itertools import chain, islice, tee
+from itertools import chain, islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from procore_cli.cli.api_file import OutputFile, dying_cleanly
-from procore_cli.client.json_pages import Count, find_text_end, read_items, read_values
+from procore_cli.client.json_pages import on_one_line, read_items, read_tokens
 from procore_cli.client.request import Stream
 from procore_cli.console import is_colourful, new_rich_console, shown
 from procore_cli.errors import (
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 Piece = tuple[str, str]
 
-# Of a text in quotes, where it begins.
-_TOKEN = re.compile(r'"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
 _INDENT = "  "
 _OPENING = ("[", "{")
 _CLOSING = ("]", "}")
@@ -71,16 +68,9 @@ def read_lines(text: str) -> Iterator[list[Piece]]:
 
 def read_one_line(text: str) -> list[Piece]:
     """A text on one line as pieces of (text, rich's style), with nothing added."""
-    tokens = list(_tokens(text))
+    tokens = read_tokens(text)
     followers = [*tokens[1:], ""]
     return [(token, _style(token, after)) for token, after in zip(tokens, followers, strict=True)]
-
-
-def _tokens(text: str) -> Iterator[str]:
-    at = 0
-    while match := _TOKEN.search(text, at):
-        at = find_text_end(text, match.start()) if match[0] == '"' else match.end()
-        yield text[match.start() : at]
 
 
 def _style(token: str, following: str) -> str:
@@ -163,8 +153,8 @@ class Sink(Protocol):
         """Pass a whole body on as it comes."""
         ...
 
-    def write_line(self, text: str) -> None:
-        """Pass one JSON value on, on a line of its own."""
+    def write_lines(self, values: list[str]) -> None:
+        """Pass JSON values on, each on a line of its own."""
         ...
 
 
@@ -190,9 +180,9 @@ class Pipe:
         for chunk in chunks:
             self.write(chunk)
 
-    def write_line(self, text: str) -> None:
-        """Pass one JSON value on, on a line of its own."""
-        self.write(text.encode() + b"\n")
+    def write_lines(self, values: list[str]) -> None:
+        """Pass JSON values on, each on a line of its own."""
+        self.write("".join(f"{value}\n" for value in values).encode())
 
 
 class Screen:
@@ -227,9 +217,9 @@ class Screen:
             # Else the prompt would stand in the answer's last line.
             self._put("\n")
 
-    def write_line(self, text: str) -> None:
-        """Show one JSON value on a line of its own."""
-        self._draw(iter([read_one_line(text)]))
+    def write_lines(self, values: list[str]) -> None:
+        """Show JSON values, each on a line of its own."""
+        self._draw(map(read_one_line, values))
 
     def _draw(self, lines: Iterator[list[Piece]]) -> None:
         # A print takes rich as long as hundreds of lines.
@@ -296,7 +286,6 @@ class ResponseWriter:
         self._file = OutputFile(output) if output is not None else None
         self._closing = ExitStack()
         self._has_pages = False
-        self._is_inside = False
         self._is_ended = False
         self._has_head = False
 
@@ -326,27 +315,24 @@ class ResponseWriter:
         finally:
             self._closing.__exit__(kind, error, trace)
 
-    def show(self, stream: Stream, count: Count | None = None) -> None:
-        """One answer's head, if that is wanted, and body. Raises UnexpectedAnswerError, OutputError.
+    def show(self, stream: Stream, *, counts: bool = False) -> int | None:
+        """One answer's head, if that is wanted, and body; how many items it has, if that is asked and a list.
 
-        Where `count` is given, it is called with the number of the body's items, if that is a list.
+        Raises UnexpectedAnswerError, OutputError.
         """
         self._show_head(stream)
         is_drawn = self._file is None and self._form is not Form.SILENT and isinstance(self._stdout, Screen)
         chunks = stream.chunks() if is_drawn else self._gauge.watch(stream)
-        if self._form is Form.JSONL:
-            for item in _checked(read_items(chunks, count or _ignore)):
-                self._sink.write_line(item)
-        elif self._form is Form.SLURP:
-            self._show_page(chunks, count or _ignore)
-        elif self._form is Form.WHOLE and count is None:
+        page = bytearray()
+        if counts or self._form in (Form.SLURP, Form.JSONL):
+            chunks = _kept(chunks, page)
+        if self._form is Form.WHOLE:
             self._sink.write_body(chunks, _type_of(stream))
-        elif is_drawn:
-            shown, counted = tee(chunks)
-            self._sink.write_body(shown, _type_of(stream))
-            _read_whole(counted, count)
         else:
-            _read_whole(chunks if self._form is Form.SILENT else self._passed_on(chunks), count)
+            # To its end: the connection serves the next page too.
+            for _ in chunks:
+                pass
+        return self._take_apart(bytes(page))
 
     def show_problem(self, stream: Stream) -> bytes:
         """An error's body on standard output as it came; returns its beginning."""
@@ -393,32 +379,27 @@ class ResponseWriter:
         self._stdout.write(("\n" if self._has_head else "").encode() + f"{text}\n".encode("utf-8", "replace"))
         self._has_head = True
 
-    def _passed_on(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            try:
-                self._sink.write(chunk)
-            except ValueError:
-                # To who reads the chunks it would mean that they are not JSON.
-                raise OutputError(
-                    "Standard output is closed.", "Run the command with an open standard output."
-                ) from None
-            yield chunk
-
-    def _show_page(self, chunks: Iterator[bytes], count: Count) -> None:
-        first = next(chunks, None)
-        if first is None:
-            return
-        self._sink.write(b"," if self._has_pages else b"[")
-        self._has_pages = self._is_inside = True
-        # An array of what is not JSON would be none.
-        for _ in _checked(read_values(self._passed_on(chain([first], chunks)), count)):
-            pass
-        self._is_inside = False
+    def _take_apart(self, page: bytes) -> int | None:
+        try:
+            items, is_list = read_items(page)
+        except ValueError:
+            if self._form in (Form.WHOLE, Form.SILENT):
+                # What is not JSON has nothing to count.
+                return None
+            raise UnexpectedAnswerError(
+                "The answer is not JSON.", "Call it without --jsonl and --slurp, and see what comes."
+            ) from None
+        if self._form is Form.JSONL:
+            self._sink.write_lines([on_one_line(item) for item in items])
+        elif self._form is Form.SLURP and page.strip():
+            self._sink.write((b"," if self._has_pages else b"[") + page)
+            self._has_pages = True
+        return len(items) if is_list else None
 
     def _end_array(self, *, even_empty: bool = False) -> None:
         if self._form is not Form.SLURP or not (self._has_pages or even_empty):
             return
-        if self._is_inside or self._is_ended:
+        if self._is_ended:
             return
         self._sink.write(b"]" if self._has_pages else b"[]")
         if isinstance(self._sink, Screen):
@@ -426,33 +407,11 @@ class ResponseWriter:
         self._is_ended = True
 
 
-def _checked(items: Iterator[str]) -> Iterator[str]:
-    while True:
-        try:
-            item = next(items, None)
-        except ValueError:
-            raise UnexpectedAnswerError(
-                "The answer is not JSON, or holds an item that is too large.",
-                "Call it without --jsonl and --slurp, and see what comes.",
-            ) from None
-        if item is None:
-            return
-        yield item
-
-
-def _read_whole(chunks: Iterator[bytes], count: Count | None) -> None:
-    """Read a body to its end: the connection serves the next page too."""
-    if count is not None:
-        # What is not JSON has nothing to count.
-        with suppress(ValueError):
-            for _ in read_values(chunks, count):
-                pass
-    for _ in chunks:
-        pass
-
-
-def _ignore(_: int) -> None:
-    """Nobody counts."""
+def _kept(chunks: Iterator[bytes], page: bytearray) -> Iterator[bytes]:
+    """The chunks, added to `page` on their way."""
+    for chunk in chunks:
+        page += chunk
+        yield chunk
 
 
 def _type_of(stream: Stream) -> str:

@@ -36,7 +36,6 @@ from procore_cli.flows.access import RunToken
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from procore_cli.client.json_pages import Count
     from procore_cli.context import Context
 
 
@@ -140,6 +139,12 @@ class Wanted:
     paginate: bool
     max_wait_s: int
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether the whole list is wanted: who begins at a later page wants less."""
+        pages = parse_qs(urlsplit(self.call.url).query).get("page", ["1"])
+        return self.paginate and pages == ["1"]
+
 
 class Output(Protocol):
     """Where answers go; as a context it ends what it has begun."""
@@ -150,8 +155,8 @@ class Output(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
 
-    def show(self, stream: Stream, count: Count | None = None) -> None:
-        """Write one answer; `count` is told how many items it has, if that is a list."""
+    def show(self, stream: Stream, *, counts: bool = False) -> int | None:
+        """Write one answer; returns how many items it has, if that `counts` and it is a list."""
 
     def show_problem(self, stream: Stream) -> bytes:
         """Write an error's body; returns its beginning."""
@@ -168,10 +173,10 @@ def call(
 
     An error answer's body goes to `output` too. Raises CompanyRefusedError, and any other of our errors.
     """
-    tally = _Tally(wanted)
     way = _Way(context, RunToken(context), Pauses(context.console, context.clock, sleep, wanted.max_wait_s))
     seen = {_digest(wanted.call.url)}
     current: Call | None = wanted.call
+    came, total = 0 if wanted.is_for_all else None, None
     # 1. The file that the answer goes to, if there is one: a folder that is not there costs no call.
     with output:
         while current is not None:
@@ -180,43 +185,18 @@ def call(
                 # 3. An error's body, and what it means.
                 if not stream.is_ok:
                     raise way.new_error(current, stream, output)
-                # 4. The answer's head and body.
-                output.show(stream, tally.begin(stream))
+                # 4. The answer's head and body. What is no list, or names no total, cannot be counted.
+                total = stream.find_number("total")
+                items = output.show(stream, counts=came is not None and total is not None)
+                came = None if came is None or items is None else came + items
                 # 5. The next page.
                 current = _find_next(context, wanted, current, stream, seen)
     # 6. Whether all came that the list says it has.
-    if tally.is_short:
+    if came is not None and total is not None and came < total:
         context.console.warn(
-            f"{context.settings.environment.name}: the list says that it has {tally.total} items, but"
-            f" {tally.came} came: Procore linked to no further page."
+            f"{context.settings.environment.name}: the list says that it has {total} items, but"
+            f" {came} came: Procore linked to no further page."
         )
-
-
-class _Tally:
-    """How many items a list says that it has (`Total`), and how many came."""
-
-    def __init__(self, wanted: Wanted) -> None:
-        pages = parse_qs(urlsplit(wanted.call.url).query).get("page", ["1"])
-        # Who begins later wants less than the whole list.
-        self._is_wanted = wanted.paginate and pages == ["1"]
-        self._lists = self._pages = 0
-        self.came = 0
-        self.total: int | None = None
-
-    def begin(self, stream: Stream) -> Count | None:
-        """What is to be told how many items a page has; None where that would be of no use."""
-        self.total = stream.find_number("total")
-        self._pages += 1
-        return self._add if self._is_wanted and self.total is not None else None
-
-    def _add(self, count: int) -> None:
-        self._lists += 1
-        self.came += count
-
-    @property
-    def is_short(self) -> bool:
-        """Whether every page was a list, and the last one spoke of more than came."""
-        return self.total is not None and self._lists == self._pages and self.came < self.total
 
 
 class _Way:
