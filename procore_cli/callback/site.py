@@ -13,18 +13,11 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from procore_cli.callback import pages
-from procore_cli.callback.pages import CONTENT_SECURITY_POLICY
 from procore_cli.callback.pending import Home, Outcome, Pairs, PendingCallback
 from procore_cli.config.urls import RedirectUri
+from procore_cli.webpage import security_headers
 
-_EVERY_ANSWER = (
-    ("Server", "procore-login"),
-    ("Connection", "close"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-)
+_EVERY_ANSWER = (("Server", "procore-login"), ("Connection", "close"))
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,8 @@ class Answer:
         """The answer as it goes over the wire (RFC 9112), without its body if that was asked for."""
         body = self.page.encode()
         lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}"]
-        named = (*_EVERY_ANSWER, *self.headers, ("Content-Length", str(len(body))))
+        safe = security_headers(script=pages.CARRY_SCRIPT)
+        named = (*_EVERY_ANSWER, *safe, *self.headers, ("Content-Length", str(len(body))))
         lines += [f"{name}: {value}" for name, value in named]
         if body:
             lines.append("Content-Type: text/html; charset=utf-8")

@@ -85,7 +85,7 @@ def new_errors(status: int, why: object, *headers: tuple[str, str]) -> Answer:
     return new_json(status, {"errors": why}, *headers)
 
 
-def new_page(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
+def new_html(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
     """An answer for people; `forms_lead_to` is the redirect URI at the end of its forms."""
     return Answer(status, HTML, html, headers, forms_lead_to)
 

@@ -37,7 +37,7 @@ from procore_cli.demo.exchange import (
     new_errors,
     read_body,
 )
-from procore_cli.demo.pages import LOGIN_PATH, Sessions, SignInDesk, new_policy
+from procore_cli.demo.pages import LOGIN_PATH, Sessions, SignInDesk, new_headers
 from procore_cli.demo.responses import Conditions, new_too_many
 from procore_cli.errors import PortTakenError
 from procore_cli.threads import start
@@ -158,11 +158,6 @@ HOST = "127.0.0.1"
 _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _IDLE_TIMEOUT_S = 60
 _CLOSING_TIMEOUT_S = 2
-_SECURITY_HEADERS = (
-    ("Cache-Control", "no-store"),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
-)
 
 
 class DemoHttpServer(ThreadingHTTPServer):
@@ -309,8 +304,7 @@ class DemoHandler(BaseHTTPRequestHandler):
             size = answer.stream.size if answer.stream else len(data)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(size))
-        policy = ("Content-Security-Policy", new_policy(answer.forms_lead_to))
-        for name, value in (policy, *_SECURITY_HEADERS, *answer.headers):
+        for name, value in (*new_headers(answer.forms_lead_to), *answer.headers):
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
