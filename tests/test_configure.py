@@ -101,8 +101,6 @@ def test_one_value_is_changed_and_the_others_stay(machine: Machine) -> None:
         (("--show", "--client-id", "x"), "", 2),
         (("--remove", "--store", "file"), "", 2),
         (("--remove",), "", 2),
-        (("--unset", "company", "--company", "5"), "", 2),
-        (("--unset", "everything"), "", 2),
         (("--import", ".env", "--client-id", "x"), "", 2),
         (("--import", ".env", "--remove"), "", 2),
         (("--store", "cloud"), "", 2),
@@ -252,7 +250,6 @@ def test_without_a_network_the_values_are_saved_with_a_warning(
         ("--store", "file"),
         ("--redirect-uri", "http://localhost:9/"),
         ("--default",),
-        ("--unset", "company"),
         ("--client-id", "another"),
     ],
 )
@@ -265,18 +262,6 @@ def test_other_values_are_saved_without_the_network(
 
     assert result.code == 0, result.err
     assert provider.checks == provider.requests == []
-
-
-def test_a_value_is_taken_out_again(machine: Machine) -> None:
-    machine.run_here("configure", "--client-id", "first", "--company", "7", "--default", "--store", "file")
-
-    machine.run_here("configure", "--unset", "company", "--unset", "default", "--unset", "store")
-
-    assert config(machine) == '[environments.production]\nclient_id = "first"\n'
-
-
-def test_an_empty_value_is_refused_with_the_way_to_take_it_out(machine: Machine) -> None:
-    assert "--unset client-id" in machine.run_here("configure", "--client-id", "").err
 
 
 def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine) -> None:
@@ -317,7 +302,7 @@ def test_another_store_wants_the_secret_again(machine: Machine, monkeypatch: pyt
 
     assert "stays in the store keyring; give it again" in machine.run_here("configure", "--store", "file").err
     assert "give it again" not in machine.run_here("configure", "--store", "file").err
-    assert "stays in the store file; give it" in machine.run_here("configure", "--unset", "store").err
+    assert "stays in the store file; give it" in machine.run_here("configure", "--store", "keyring").err
 
 
 def test_a_variable_of_the_same_value_is_not_named(machine: Machine) -> None:
@@ -360,16 +345,6 @@ def test_the_demo_is_never_asked_about(machine: Machine) -> None:
 
     assert result.code == 0
     assert "knows" not in result.err
-
-
-def test_without_its_line_the_store_is_the_keyring(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert machine.run_here("configure", "--store", "file").code == 0
-
-    result = configure(machine, monkeypatch, "--unset", "store", "--no-check")
-
-    assert result.code == 0, result.err
-    assert machine.run_here("configure", "--show", "--json").json["sources"]["client_secret"] == "keyring"
-    assert not list((machine.data / "secrets").glob("*"))
 
 
 def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
@@ -522,9 +497,6 @@ def test_a_new_id_says_that_its_secret_is_missing(machine: Machine, monkeypatch:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--import", "x.env", "--unset", "client-id"],
-        ["--import", "x.env", "--unset", "redirect-uri"],
-        ["--client-secret-stdin", "--unset", "client-id"],
         ["--import", ""],
         ["--yes"],
         ["--json"],

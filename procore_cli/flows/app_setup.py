@@ -74,8 +74,6 @@ def find_store(settings: Settings, changes: Changes) -> str:
     """The store that will be in force: a variable wins over what is kept."""
     if settings.sources["store"] == "PROCORE_LOGIN_STORE":
         return settings.store
-    if "store" in changes.removed:
-        return "keyring"
     return changes.store or settings.store
 
 

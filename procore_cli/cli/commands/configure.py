@@ -129,31 +129,17 @@ def _say_who_is_signed_in(settings: Settings, console: Console) -> None:
         )
 
 
-_UNSET = {
-    "client-id": "client_id",
-    "redirect-uri": "redirect_uri",
-    "company": "company",
-    "store": "store",
-    "default": "environment",
-}
-_VALUES = ("client_id", "client_secret_stdin", "redirect_uri", "company", "store", "default", "unset")
+_VALUES = ("client_id", "client_secret_stdin", "redirect_uri", "company", "store", "default")
 # What each of these says by itself, and a second way to say it would contradict.
 _ALONE = {
     "show": (*_VALUES, "dotenv", "remove"),
     "remove": (*_VALUES, "dotenv"),
-    "dotenv": ("client_id", "client_secret_stdin", "redirect_uri", "unset"),
+    "dotenv": ("client_id", "client_secret_stdin", "redirect_uri"),
     "no_check": ("show", "remove"),
 }
 # What means nothing without the other.
 _NEEDS = {"yes": "remove", "as_json": "show"}
 _OPTIONS = {"dotenv": "import", "as_json": "json"}
-
-
-def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not value.strip():
-        name = option.opts[0].lstrip("-")
-        raise click.BadParameter(f"it is empty; to take the value out: --unset {name}", param=option)
-    return value
 
 
 @click.command(
@@ -164,13 +150,16 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
 )
 @options.environment
 @click.option(
-    "--client-id", metavar="ID", callback=_refuse_empty, help="The app's client id in the Developer Portal."
+    "--client-id",
+    metavar="ID",
+    callback=options.refuse_empty,
+    help="The app's client id in the Developer Portal.",
 )
 @click.option("--client-secret-stdin", is_flag=True, help="Read the client secret from standard input.")
 @click.option(
     "--redirect-uri",
     metavar="URI",
-    callback=_refuse_empty,
+    callback=options.refuse_empty,
     help="Exactly as it is registered in the Developer Portal.",
 )
 @click.option(
@@ -178,7 +167,6 @@ def _refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | Non
 )
 @click.option("--store", type=click.Choice(["keyring", "file"]), help="Where tokens and secrets are kept.")
 @click.option("--default", is_flag=True, help="Use this environment when none is named.")
-@click.option("--unset", type=click.Choice(list(_UNSET)), multiple=True, help="Take a value out again.")
 @click.option(
     "--import",
     "dotenv",
@@ -208,7 +196,7 @@ def configure_command(console: Console, /, environment: str | None, **given: Any
     elif not any(given[name] for name in (*_VALUES, "dotenv")):
         _interview(environment, console, may_check=not given["no_check"])
     else:
-        is_strict = not (given["redirect_uri"] or given["unset"] or given["dotenv"])
+        is_strict = not (given["redirect_uri"] or given["dotenv"])
         settings = _load(environment, console, is_strict=is_strict)
         _apply(settings, _read_draft(settings, given, console), console, may_check=not given["no_check"])
 
@@ -237,15 +225,6 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
             raise UsageMistakeError(
                 f"--{option} means something with --{needed} alone.", "See procore-login configure --help."
             )
-    if given["client_secret_stdin"] and "client-id" in given["unset"]:
-        raise UsageMistakeError(
-            "--unset client-id and --client-secret-stdin exclude each other.", "Leave one of them out."
-        )
-    twice = next((name for name in given["unset"] if given[name.replace("-", "_")]), None)
-    if twice:
-        raise UsageMistakeError(
-            f"--unset {twice} and --{twice} exclude each other.", "Leave one of them out."
-        )
 
 
 def _load(environment: str | None, console: Console, *, is_strict: bool = False) -> Settings:
@@ -318,7 +297,6 @@ def _read_draft(settings: Settings, given: dict[str, Any], console: Console) -> 
         company=given["company"],
         store=given["store"],
         default_environment=settings.environment.name if given["default"] else None,
-        removed=frozenset(_UNSET[name] for name in given["unset"]),
     )
     if given["dotenv"]:
         from procore_cli.cli.commands.importing import read_import
