@@ -301,7 +301,7 @@ def _read_draft(settings: Settings, given: dict[str, Any], console: Console) -> 
     if given["dotenv"]:
         from procore_cli.cli.commands.importing import read_import
 
-        draft = read_import(given["dotenv"], changes, settings.environment, console)
+        draft = read_import(given["dotenv"], changes, settings.environment)
         if draft.secret is None:
             draft = replace(draft, standing=_find_standing(settings, draft.changes, console))
         return draft
