@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from procore_cli.console import shown
-
 Header = tuple[str, str]
+
+# Control characters but tab and newline, what turns the direction of text, lone surrogates.
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 # The shape is our own; a trademark of Procore's is not in it.
 _ICON: Final = (
@@ -37,7 +41,7 @@ def new_page(title: str, body: str, look: str, script: str = "") -> str:
 
 def escaped(text: str) -> str:
     """Text from outside as a page may show it, between tags and in the value of an attribute."""
-    return html.escape(shown(text))
+    return html.escape(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 @cache

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "threads": {"errors"},
     "interruption": {"errors", "console", "threads"},
     "console": {"errors"},
-    "webpage": {"console"},
+    "webpage": set(),
     "callback": FLOOR | {"webpage"},
     "client": FLOOR,
     "storage": FLOOR,

@@ -52,7 +52,7 @@ def test_the_stylesheet_fetches_nothing() -> None:
 
 
 def test_text_from_outside_is_neither_markup_nor_a_hidden_character() -> None:
-    assert escaped("<b>\"'&\u202e\x1b") == r"&lt;b&gt;&quot;&#x27;&amp;\u202e\x1b"
+    assert escaped("<b>\"'&\u202e\x1b") == r"&lt;b&gt;&quot;&#x27;&amp;\u202e\u001b"
 
 
 def test_a_policy_begins_with_nothing_and_names_a_script_only_where_there_is_one() -> None:

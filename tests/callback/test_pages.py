@@ -166,7 +166,7 @@ def test_control_and_direction_characters_are_shown_not_used() -> None:
     page = pages.home_page(Home(User(1, 2, f"a{hidden}b"), Me(2, "c", f"Joe{hidden}!"), "demo"))
 
     assert not set(hidden) & set(page)
-    assert r"Joe\x00\x1b\x7f\x9b\u061c\u200e\u202e\u2066\u2028\ud800!" in page
+    assert r"Joe\u0000\u001b\u007f\u009b\u061c\u200e\u202e\u2066\u2028\ud800!" in page
     page.encode()
 
 
