@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from procore_cli.callback.pending import Pairs
 from procore_cli.config.environments import AUTHORIZE_PATH
 from procore_cli.config.urls import RedirectUri
+from procore_cli.console import Console
 from procore_cli.threads import start
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
-
-Pairs = list[tuple[str, str]]
 
 LONGEST_PASTE = 64 * 1024
 # What Linux keeps of a line on a terminal in canonical mode, its newline left out; the rest is dropped.
@@ -130,18 +130,18 @@ class Paster:
     """A thread that reads lines from a terminal until a pasted address is accepted, or until it is stopped.
 
     `fd` must have passed `can_paste`. `offer` takes the parameters and says whether they belong to this
-    sign-in; `tell` shows a line to the person.
+    sign-in.
     """
 
     def __init__(
-        self, fd: int, redirect: RedirectUri, offer: Callable[[Pairs], bool], tell: Callable[[str], None]
+        self, fd: int, redirect: RedirectUri, offer: Callable[[Pairs], bool], console: Console
     ) -> None:
         import threading
 
         self._fd = fd
         self._redirect = redirect
         self._offer = offer
-        self._tell = tell
+        self._console = console
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="paste", daemon=True)
 
@@ -190,7 +190,7 @@ class Paster:
         cut_length = _CUT_LENGTH_MACOS if sys.platform == "darwin" else CUT_LENGTH
         if cut_length - _NEAR_CUT <= len(line) <= cut_length:
             why = self._cut_at(cut_length)
-        self._tell(f"What was pasted cannot be used: {why}. Paste it again.")
+        self._console.say(f"What was pasted cannot be used: {why}. Paste it again.")
         return False
 
     def _read(self, line: bytes) -> Pairs:

@@ -11,14 +11,15 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from procore_cli.callback.pending import Failure, Home, PendingCallback
+from procore_cli import log
+from procore_cli.callback import sockets
+from procore_cli.callback.pending import Failure, PendingCallback
 from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.callback.site import Answer, Request, Site
 from procore_cli.config.urls import RedirectUri
@@ -99,41 +100,6 @@ class _Incoming(io.RawIOBase):
         return received
 
 
-# Tabs that were told at the same moment come at the same moment; nobody may notice the wait for the others.
-_OTHERS_S = 0.15
-
-
-class Visits:
-    """How many tabs were sent to `/home`, and how many got it; safe to share by threads."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._expected = 0
-        self._arrived = 0
-
-    def expect(self) -> None:
-        """A tab is being sent there."""
-        with self._changed:
-            self._expected += 1
-
-    def arrive(self) -> None:
-        """A tab has got it."""
-        with self._changed:
-            self._arrived += 1
-            self._changed.notify_all()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until a tab has got it, for `timeout_s` seconds at most, and a moment for the others.
-
-        Returns whether one did.
-        """
-        with self._changed:
-            came = self._changed.wait_for(lambda: self._arrived > 0, timeout_s)
-            if came:
-                self._changed.wait_for(lambda: self._arrived >= self._expected, _OTHERS_S)
-            return came
-
-
 class Connections:
     """At most `limit` connections; over it, the oldest one that is not being answered has to go."""
 
@@ -187,8 +153,6 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-Address = tuple[str, int]
-
 _POLL_S = 0.02
 _ACCEPT_PAUSE_S = 0.05
 _CHUNK_BYTES = 16 * 1024
@@ -212,8 +176,7 @@ class Limits:
 class Listener:
     """Waits on 127.0.0.1 and ::1 for one sign-in's callback, and tells the browser how it ended.
 
-    `admits(peer, own)` says whether the other end of a connection may talk to us; `stray_error` is called
-    each time an `error` arrives that is not ours. Both are called from threads of the listener.
+    `refused_uids` are the users of this machine whose connections were refused.
     """
 
     def __init__(
@@ -221,16 +184,16 @@ class Listener:
         redirect: RedirectUri,
         authorize_url: str,
         pending: PendingCallback,
-        admits: Callable[[Address, Address], bool],
         environment: str,
-        stray_error: Callable[[], None],
         limits: Limits = Limits(),
     ) -> None:
+        self.pending = pending
+        self.site = Site(redirect, authorize_url, pending, environment, limits.outcome_s)
+        self.limits = limits
+        self.connections = Connections(limits.connections)
+        self.refused_uids: set[int] = set()
         self._port = redirect.port
         self._environment = environment
-        self._pending = pending
-        site = Site(redirect, authorize_url, pending, environment, stray_error, limits.outcome_s)
-        self._desk = _Desk(site, admits, limits, Connections(limits.connections))
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Listener:
@@ -243,7 +206,7 @@ class Listener:
         """Listen from now on. Raises PortTakenError, NoThreadError."""
         listening = new_listening_sockets(self._port, self._environment)
         # Undone from the last to the first: no new connection, then the old ones, then the port.
-        servers = [self._open.enter_context(_Server(each, self._desk)) for each in listening]
+        servers = [self._open.enter_context(_Server(each, self)) for each in listening]
         self._open.callback(self._end_connections)
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
@@ -252,36 +215,22 @@ class Listener:
                 self._open.callback(server.shutdown)
             undo.pop_all()
 
-    def succeed(self, home: Home) -> None:
-        """Send the browser that waits, and any that comes back later, to `/home`."""
-        self._pending.recover(home)
-
-    def fail(self, title: str, message: str, next_step: str) -> None:
-        """Tell the browser that waits, and any that comes back later, that the sign-in failed."""
-        self._pending.recover(Failure(title, message, next_step))
-
-    def wait_for_home(self, timeout_s: float) -> bool:
-        """Wait until a tab has got `/home`, for `timeout_s` seconds at most, and a moment for other tabs."""
-        return self._desk.visits.wait(timeout_s)
-
     def close(self) -> None:
         """Let the answers under way be written, then free the port; a tab that still waits is told so."""
         self._open.close()
 
+    def admits(self, peer: sockets.Address, own: sockets.Address) -> bool:
+        """Whether the other end of a connection may talk to us."""
+        standing, uid = sockets.judge(peer, own)
+        if standing is sockets.Standing.FOREIGN:
+            log.warn("Another user of this machine tried to reach this sign-in, and was refused.")
+            if uid is not None:
+                self.refused_uids.add(uid)
+        return standing is sockets.Standing.ADMITTED
+
     def _end_connections(self) -> None:
-        self._pending.recover(_NOBODY_WAITS)
-        self._desk.connections.end(self._desk.limits.farewell_s)
-
-
-@dataclass(frozen=True)
-class _Desk:
-    """What the servers of both loopback addresses have in common."""
-
-    site: Site
-    admits: Callable[[Address, Address], bool]
-    limits: Limits
-    connections: Connections
-    visits: Visits = field(default_factory=Visits)
+        self.pending.finish(_NOBODY_WAITS)
+        self.connections.end(self.limits.farewell_s)
 
 
 class _Server(ThreadingHTTPServer):
@@ -289,11 +238,11 @@ class _Server(ThreadingHTTPServer):
 
     block_on_close = False
 
-    def __init__(self, listening: socket.socket, desk: _Desk) -> None:
+    def __init__(self, listening: socket.socket, listener: Listener) -> None:
         super().__init__(listening.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
-        self.desk = desk
+        self.listener = listener
 
     def get_request(self) -> tuple[socket.socket, Any]:
         try:
@@ -311,10 +260,10 @@ class _Server(ThreadingHTTPServer):
             self.process_request_thread(request, client_address)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        return self.desk.connections.add(request)
+        return self.listener.connections.add(request)
 
     def close_request(self, request: Any) -> None:
-        self.desk.connections.remove(request)
+        self.listener.connections.remove(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: the client has gone, or was too slow, and the terminal need not know."""
@@ -329,13 +278,13 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.rfile.close()
-        self.desk = self.server.desk
-        self.rfile = HeadReader(self.connection, self.desk.limits.request_s)
+        self.listener = self.server.listener
+        self.rfile = HeadReader(self.connection, self.listener.limits.request_s)
 
     def handle(self) -> None:
         # Whose it is comes first: nobody can tell any more once the other end is closed.
         own = self.connection.getsockname()[:2]
-        self._is_admitted = self.desk.admits(self.client_address[:2], own)
+        self._is_admitted = self.listener.admits(self.client_address[:2], own)
         # Raises where it was reset before: then nobody could tell.
         self.connection.getpeername()
         try:
@@ -345,7 +294,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a page or a callback; nobody hangs up on the browser meanwhile."""
-        self.desk.connections.mark(self.connection, busy=True)
+        self.listener.connections.mark(self.connection, busy=True)
         self._send(self._answer())
 
     do_HEAD = do_GET  # noqa: N815
@@ -354,31 +303,31 @@ class _Handler(BaseHTTPRequestHandler):
         """What http.server refuses, with our page and headers and without its words."""
         # It knows no method but those that have a `do_` here.
         status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
-        self._send(self.desk.site.refuse(status if self._is_admitted else HTTPStatus.FORBIDDEN))
+        self._send(self.listener.site.refuse(status if self._is_admitted else HTTPStatus.FORBIDDEN))
 
     def log_message(self, *_: Any) -> None:
         """Nothing: a request may hold a code, and the terminal belongs to the person."""
 
     def _answer(self) -> Answer:
         if not self._is_admitted:
-            return self.desk.site.refuse(HTTPStatus.FORBIDDEN)
+            return self.listener.site.refuse(HTTPStatus.FORBIDDEN)
         # `self.path` is not what was sent where that begins with `//`.
         target = self.requestline.split(" ")[1]
         headers = tuple((name.lower(), value.strip(" \t")) for name, value in self.headers.items())
         try:
-            return self.desk.site.answer(Request(self.command, target, headers))
+            return self.listener.site.answer(Request(self.command, target, headers))
         except Exception:  # noqa: BLE001 - a traceback on the terminal could hold what the client sent
-            return self.desk.site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return self.listener.site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _send(self, answer: Answer) -> None:
         headers_only = self.rfile.is_of_head_method
-        self.connection.settimeout(self.desk.limits.request_s)
+        self.connection.settimeout(self.listener.limits.request_s)
         if answer.status == HTTPStatus.SEE_OTHER and self._is_somebody_there():
-            self.desk.visits.expect()
+            self.listener.pending.send_home()
         self.wfile.write(answer.to_bytes(headers_only))
         if answer.is_home and not headers_only:
-            self.desk.visits.arrive()
-        self.desk.connections.mark(self.connection, busy=False)
+            self.listener.pending.come_home()
+        self.listener.connections.mark(self.connection, busy=False)
         self._take_leave()
 
     def _is_somebody_there(self) -> bool:
@@ -391,12 +340,12 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             return False
         finally:
-            self.connection.settimeout(self.desk.limits.request_s)
+            self.connection.settimeout(self.listener.limits.request_s)
 
     def _take_leave(self) -> None:
         # Closing with bytes unread (a body, a head too long) is a reset, and the answer would be lost.
         self.connection.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + self.desk.limits.farewell_s
+        deadline = time.monotonic() + self.listener.limits.farewell_s
         while (remaining_s := deadline - time.monotonic()) > 0:
             self.connection.settimeout(remaining_s)
             if not self.connection.recv(_CHUNK_BYTES):

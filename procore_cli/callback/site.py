@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
+from procore_cli import log
 from procore_cli.callback import pages
 from procore_cli.callback.pending import Home, Outcome, Pairs, PendingCallback
 from procore_cli.config.urls import RedirectUri
@@ -110,7 +111,6 @@ class Site:
         authorize_url: str,
         pending: PendingCallback,
         environment: str,
-        stray_error: Callable[[], None],
         outcome_timeout_s: float,
     ) -> None:
         self._callback_path = redirect.path
@@ -118,7 +118,6 @@ class Site:
         self._authorize_url = authorize_url
         self._pending = pending
         self._environment = environment
-        self._stray_error = stray_error
         self._outcome_timeout_s = outcome_timeout_s
         self._session = HomeSession()
 
@@ -147,7 +146,7 @@ class Site:
         if self._pending.offer(pairs):
             return self._told(self._pending.outcome(self._outcome_timeout_s))
         if any(name == "error" for name, _ in pairs):
-            self._stray_error()
+            log.warn("Something sent an error that does not belong to this sign-in; still waiting.")
         return self._stray()
 
     def _preview(self, pairs: Pairs) -> Answer:
