@@ -52,7 +52,7 @@ MAY_IMPORT = {
 }
 HEAVY = {
     "click": {"cli"},
-    "rich": {"cli/api_output", "cli/output", "console"},
+    "rich": {"cli/api_response", "cli/output", "console"},
     "requests": {"client/connections", "client/request", "client/transport"},
     "urllib3": {"client/network_errors", "client/transport"},
     "truststore": {"client/network_errors"},

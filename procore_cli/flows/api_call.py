@@ -34,8 +34,6 @@ from procore_cli.errors import (
 from procore_cli.flows.access import RunToken
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from procore_cli.context import Context
 
 
@@ -147,13 +145,7 @@ class Wanted:
 
 
 class Output(Protocol):
-    """Where answers go; as a context it ends what it has begun."""
-
-    def __enter__(self) -> object: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
+    """Where answers go."""
 
     def show(self, stream: Stream, *, counts: bool = False) -> int | None:
         """Write one answer; returns how many items it has, if that `counts` and it is a list."""
@@ -177,21 +169,19 @@ def call(
     seen = {_digest(wanted.call.url)}
     current: Call | None = wanted.call
     came, total = 0 if wanted.is_for_all else None, None
-    # 1. The file that the answer goes to, if there is one: a folder that is not there costs no call.
-    with output:
-        while current is not None:
-            # 2. The token, and the call; after a pause, or with a new token, again.
-            with way.send(current, output) as stream:
-                # 3. An error's body, and what it means.
-                if not stream.is_ok:
-                    raise way.new_error(current, stream, output)
-                # 4. The answer's head and body. What is no list, or names no total, cannot be counted.
-                total = stream.find_number("total")
-                items = output.show(stream, counts=came is not None and total is not None)
-                came = None if came is None or items is None else came + items
-                # 5. The next page.
-                current = _find_next(context, wanted, current, stream, seen)
-    # 6. Whether all came that the list says it has.
+    while current is not None:
+        # 1. The token, and the call; after a pause, or with a new token, again.
+        with way.send(current, output) as stream:
+            # 2. An error's body, and what it means.
+            if not stream.is_ok:
+                raise way.new_error(current, stream, output)
+            # 3. The answer's head and body. What is no list, or names no total, cannot be counted.
+            total = stream.find_number("total")
+            items = output.show(stream, counts=came is not None and total is not None)
+            came = None if came is None or items is None else came + items
+            # 4. The next page.
+            current = _find_next(context, wanted, current, stream, seen)
+    # 5. Whether all came that the list says it has.
     if came is not None and total is not None and came < total:
         context.console.warn(
             f"{context.settings.environment.name}: the list says that it has {total} items, but"
