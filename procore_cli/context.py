@@ -108,7 +108,7 @@ class Context:
         # Made where something is sent: `token` mostly reads alone.
         from procore_cli.client.transport import Transport
 
-        transport = Transport(os.environ, self.settings.ca_bundle, self.console.trace)
+        transport = Transport(self.settings.ca_bundle, self.console.trace)
         self._closing.callback(transport.close)
         return transport
 
@@ -145,7 +145,7 @@ class Context:
         from procore_cli.client.oauth import OAuth
         from procore_cli.client.transport import Transport
 
-        transport = Transport(os.environ, self.settings.ca_bundle, read_timeout_s=_REACH_TIMEOUT_S)
+        transport = Transport(self.settings.ca_bundle, read_timeout_s=_REACH_TIMEOUT_S)
         with closing(transport):
             OAuth(transport, self._environment, self.clock).reach()
 

@@ -54,7 +54,7 @@ HEAVY = {
     "click": {"cli"},
     "rich": {"cli/api_response", "cli/output", "console"},
     "requests": {"client/connections", "client/request", "client/transport"},
-    "urllib3": {"client/network_errors", "client/transport"},
+    "urllib3": {"client/network_errors", "client/responses", "client/transport"},
     "truststore": {"client/network_errors"},
     "keyring": {"storage/keyring"},
     "cryptography": {"storage/secret_service"},

@@ -6,9 +6,11 @@ No error text holds a whole body, nor anything that was sent.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
@@ -231,6 +233,42 @@ def _senseless(environment: Environment, what: str) -> UnexpectedAnswerError:
         f"{environment.name}: Procore's answer makes no sense: {what}.",
         "Check PROCORE_LOGIN_URL and PROCORE_API_URL if they are set; otherwise try again later.",
     )
+
+
+WAIT_STATUSES = frozenset((429, 503))
+# Procore says "now" for a window that ends within the second.
+_SHORTEST_WAIT_S = 1
+_LONGEST_DIGITS = 12
+
+
+def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | None:
+    """Seconds to wait before the call is repeated, at least 1; None where the answer asks for no wait.
+
+    `headers` with names in lower case, `now` in seconds (UTC). Retry-After (RFC 9110, section 10.2.3) comes
+    before X-Rate-Limit-Reset, which is judged by the server's clock where that shows.
+    """
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
+    if status not in WAIT_STATUSES:
+        return None
+    try:
+        wait_s = Retry().parse_retry_after(headers.get("retry-after", ""))
+    except (InvalidHeader, ValueError, OverflowError):
+        reset = headers.get("x-rate-limit-reset", "").strip()
+        if not (reset.isascii() and reset.isdigit() and len(reset) <= _LONGEST_DIGITS):
+            return None
+        wait_s = int(reset) - (find_date(headers) or now)
+    # A part of a second more is better than being too early.
+    return max(_SHORTEST_WAIT_S, math.ceil(wait_s))
+
+
+def find_date(headers: Mapping[str, str]) -> float | None:
+    """What the server's clock says (seconds, UTC), None where it does not say (RFC 9110, section 6.6.1)."""
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
+        return None
 
 
 _NOT_CONNECTED = "not connected to this company"

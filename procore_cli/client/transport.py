@@ -5,12 +5,13 @@ Follows no redirect, reads no `~/.netrc`, keeps no cookie, repeats nothing that 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Progress, new_adapter
 from procore_cli.client.network_errors import (
@@ -24,7 +25,7 @@ from procore_cli.client.network_errors import (
 )
 from procore_cli.client.request import Call, Stream, new_request
 from procore_cli.client.responses import Answer
-from procore_cli.config.urls import find_origin, is_at
+from procore_cli.config.urls import find_origin, is_at, is_loopback
 from procore_cli.errors import (
     AnswerLostError,
     BadUrlError,
@@ -35,8 +36,6 @@ from procore_cli.errors import (
 )
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-
     from requests import PreparedRequest, Response
     from requests.adapters import HTTPAdapter
 
@@ -69,25 +68,20 @@ def _check_bearer(bearer: str, environment: Environment) -> None:
         )
 
 
-def find_proxy(url: str, environ: Mapping[str, str]) -> str | None:
+def find_proxy(url: str) -> str | None:
     """The proxy's URL for a request to `url`, or None. Raises BadUrlError for one that cannot be used.
 
     Reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; lower case comes first, empty counts as not set.
     """
+    from requests.utils import should_bypass_proxies
+
     target = urlsplit(url)
-    host = target.hostname or ""
-    if _is_loopback(host) or _is_excepted(target, host, _find_value("no_proxy", environ)[1]):
+    # Not by getproxies, for which an empty one in lower case hides the other one.
+    names = (name for base in (f"{target.scheme}_proxy", "all_proxy") for name in (base, base.upper()))
+    variable = next((name for name in names if os.environ.get(name, "").strip()), None)
+    if variable is None or is_loopback(target.hostname or "") or should_bypass_proxies(url, no_proxy=None):
         return None
-    for name in (f"{target.scheme}_proxy", "all_proxy"):
-        variable, value = _find_value(name, environ)
-        if value:
-            return _read_proxy(value, variable)
-    return None
-
-
-def _find_value(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    variable = name if environ.get(name, "").strip() else name.upper()
-    return variable, environ.get(variable, "").strip()
+    return _read_proxy(os.environ[variable].strip(), variable)
 
 
 def _read_proxy(value: str, variable: str) -> str:
@@ -106,44 +100,6 @@ def _read_proxy(value: str, variable: str) -> str:
             f"Correct {variable}, or unset it.",
         )
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    address = _find_address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
-
-
-def _is_excepted(target: SplitResult, host: str, no_proxy: str) -> bool:
-    names = {host, f"{host}:{target.port}"}
-    return any(_fits(names, host, entry.strip().lower()) for entry in no_proxy.split(","))
-
-
-def _fits(names: set[str], host: str, entry: str) -> bool:
-    if entry in ("", "*"):
-        return entry == "*"
-    if "/" in entry:
-        return _is_in_network(host, entry)
-    entry = entry.lstrip(".").strip("[]")
-    return any(name == entry or name.endswith(f".{entry}") for name in names)
-
-
-def _is_in_network(host: str, entry: str) -> bool:
-    from ipaddress import ip_network
-
-    address = _find_address(host)
-    try:
-        return address is not None and address in ip_network(entry, strict=False)
-    except ValueError:
-        return False
-
-
-def _find_address(host: str) -> IPv4Address | IPv6Address | None:
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
 
 
 _SHOWN = ("content-type", "date", "retry-after", "server", "x-request-id")
@@ -177,14 +133,13 @@ _CHUNK = 16 * 1024
 class Transport:
     """Exchanges with Procore, over connections that are kept until `close`.
 
-    `environ` holds the proxy variables; `ca_bundle` is REQUESTS_CA_BUNDLE's file or folder, None means the
-    operating system's CA store; `trace` takes a line for each exchange (`--debug`). `connect_timeout_s` is
-    over all addresses of a host, `address_timeout_s` for each but the last.
+    `ca_bundle` is REQUESTS_CA_BUNDLE's file or folder, None means the operating system's CA store; `trace`
+    takes a line for each exchange (`--debug`). `connect_timeout_s` is over all addresses of a host,
+    `address_timeout_s` for each but the last.
     """
 
     def __init__(
         self,
-        environ: Mapping[str, str],
         ca_bundle: str | None = None,
         trace: Callable[[str], None] | None = None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
@@ -192,7 +147,6 @@ class Transport:
         *,
         address_timeout_s: float = ADDRESS_TIMEOUT_S,
     ) -> None:
-        self._environ = environ
         self._ca_bundle = ca_bundle
         self._trace = trace
         self._connect_timeout_s = connect_timeout_s
@@ -227,7 +181,7 @@ class Transport:
         large, TokenRefusedError for a bearer that is none, CaFileError, BadUrlError (`url` or a proxy).
         """
         check_destination(url, environment, form, bearer)
-        proxy = find_proxy(url, self._environ)
+        proxy = find_proxy(url)
         route = Route(environment.name, _host_of(url), proxy and _host_of(proxy), self._ca_bundle)
         form_header = {} if form is None else {"Content-Type": _FORM_TYPE}
         call = Call(method, url, {**(headers or {}), **form_header})
@@ -245,7 +199,7 @@ class Transport:
         The time limit is for each wait, not for the whole. Raises as `request` does; a redirect is an answer.
         """
         check_destination(call.url, environment, None, bearer)
-        proxy = find_proxy(call.url, self._environ)
+        proxy = find_proxy(call.url)
         route = Route(environment.name, _host_of(call.url), proxy and _host_of(proxy), self._ca_bundle)
 
         def begin() -> Stream:

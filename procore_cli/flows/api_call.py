@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from procore_cli.client.paths import find_next
 from procore_cli.client.request import Call, Stream
 from procore_cli.client.responses import (
+    WAIT_STATUSES,
     Company,
     find_company,
+    find_wait_s,
     is_company_missing,
     is_not_connected,
     read_reason,
@@ -35,45 +34,6 @@ from procore_cli.flows.access import RunToken
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-
-
-WAIT_STATUSES = frozenset((429, 503))
-# Procore says "now" for a window that ends within the second.
-_SHORTEST_WAIT_S = 1
-_LONGEST_DIGITS = 12
-
-
-def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | None:
-    """Seconds to wait before the call is repeated, at least 1; None where the answer asks for no wait.
-
-    `headers` with names in lower case, `now` in seconds (UTC). Retry-After (RFC 9110, section 10.2.3) comes
-    before X-Rate-Limit-Reset; both are judged by the server's clock where it says what that shows.
-    """
-    if status not in WAIT_STATUSES:
-        return None
-    moment = _find_date(headers.get("date", "")) or now
-    after = headers.get("retry-after", "").strip()
-    wait_s = _find_number(after)
-    if wait_s is None:
-        until = _find_date(after) or _find_number(headers.get("x-rate-limit-reset", "").strip())
-        wait_s = None if until is None else until - moment
-    if wait_s is None:
-        return None
-    # A part of a second more is better than being too early.
-    return max(_SHORTEST_WAIT_S, math.ceil(wait_s))
-
-
-def _find_number(text: str) -> float | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_DIGITS else None
-
-
-def _find_date(text: str) -> float | None:
-    try:
-        date = parsedate_to_datetime(text)
-        # "-0000" is UTC without a zone to Python.
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 class Pauses:
@@ -115,11 +75,6 @@ class Pauses:
             self._console.show_wait(f"{_why(status)}: going on in {left_s} s")
             self._sleep(1)
         self._console.show_wait("")
-
-
-def is_a_pause(status: int) -> bool:
-    """Whether Procore may ask for a pause with this status."""
-    return status in WAIT_STATUSES
 
 
 def _why(status: int) -> str:
@@ -266,7 +221,7 @@ class _Way:
         return True
 
     def _new_hint(self, call: Call, stream: Stream, about_body: str) -> str:
-        if is_a_pause(stream.status):
+        if stream.status in WAIT_STATUSES:
             asked_s = self._pauses.find_asked_s(stream)
             if asked_s is None:
                 return "Try again later; Procore's status page says whether it has trouble."

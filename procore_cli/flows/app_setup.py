@@ -165,7 +165,7 @@ def check(settings: Settings, draft: Draft, console: Console) -> None:
     app = AppCredentials(client_id, secret, source, "" if secret_source == source else secret_source)
     redirect = draft.changes.redirect_uri or settings.redirect_uri.text
     try:
-        with open_oauth(settings, os.environ, console.trace, time.time) as oauth:
+        with open_oauth(settings, console.trace, time.time) as oauth:
             probe = check_app(oauth, app, redirect, settings.environment, console.warn)
     except ProcoreError as error:
         console.warn(f"{error.message} Client id and client secret were not checked.")

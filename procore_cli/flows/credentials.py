@@ -5,7 +5,7 @@ Whatever is stored records the client id and the origins that it was made for (c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -171,7 +171,7 @@ def _missing(settings: Settings, what: str) -> MissingCredentialsError:
     )
 
 
-def prepare(settings: Settings, environ: Mapping[str, str]) -> None:
+def prepare(settings: Settings) -> None:
     """Find out what would end an exchange with the login server before it begins; connects to nobody.
 
     Raises CaFileError, BadUrlError.
@@ -181,20 +181,20 @@ def prepare(settings: Settings, environ: Mapping[str, str]) -> None:
     if settings.is_demo:
         return
     url = settings.environment.login_url
-    find_proxy(url, environ)
-    with closing(Transport(environ, settings.ca_bundle)) as transport:
+    find_proxy(url)
+    with closing(Transport(settings.ca_bundle)) as transport:
         transport.prepare(url)
 
 
 @contextmanager
 def open_oauth(
-    settings: Settings, environ: Mapping[str, str], trace: Callable[[str], None], clock: Callable[[], float]
+    settings: Settings, trace: Callable[[str], None], clock: Callable[[], float]
 ) -> Iterator[OAuth]:
     """The environment's OAuth server, for one question; `trace` takes a line for each exchange."""
     from procore_cli.client.oauth import OAuth
     from procore_cli.client.transport import Transport
 
-    with closing(Transport(environ, settings.ca_bundle, trace)) as transport:
+    with closing(Transport(settings.ca_bundle, trace)) as transport:
         yield OAuth(transport, settings.environment, clock)
 
 

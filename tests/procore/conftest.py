@@ -27,11 +27,13 @@ def credentials() -> AppCredentials:
 
 
 @pytest.fixture
-def new_transport() -> Iterator[NewTransport]:
+def new_transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[NewTransport]:
     made: list[Transport] = []
 
     def new(environ: dict[str, str] | None = None, **options: Any) -> Transport:
-        made.append(Transport(environ or {}, **{"connect_timeout_s": 5, "read_timeout_s": 5, **options}))
+        for name, value in (environ or {}).items():
+            monkeypatch.setenv(name, value)
+        made.append(Transport(**{"connect_timeout_s": 5, "read_timeout_s": 5, **options}))
         return made[-1]
 
     yield new

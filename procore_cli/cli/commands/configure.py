@@ -207,7 +207,7 @@ def configure_now(settings: Settings, console: Console) -> None:
     from procore_cli.flows.credentials import prepare
 
     # What the check at the end could not do without is found out before anybody types.
-    prepare(settings, os.environ)
+    prepare(settings)
     interview(settings, console, lambda draft: _apply(settings, draft, console, may_check=False))
 
 
@@ -259,11 +259,11 @@ def _interview(environment: str | None, console: Console, *, may_check: bool) ->
     if environment is None and not os.environ.get("PROCORE_ENV"):
         offered = _find_offered()
         if may_check:
-            prepare(offered, os.environ)
+            prepare(offered)
         environment = ask_environment(offered.environment.name, console)
     settings = _load(environment, console)
     if may_check:
-        prepare(settings, os.environ)
+        prepare(settings)
     interview(
         settings,
         console,

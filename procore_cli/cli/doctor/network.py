@@ -51,7 +51,7 @@ def check_proxy(context: DoctorContext) -> Iterator[Check]:
     browser_options = {}
     try:
         for noun, url in (("login host", environment.login_url), ("API host", environment.api_url)):
-            proxy = find_proxy(url, context.environ) if url else None
+            proxy = find_proxy(url) if url else None
             browser_options[noun] = f"through {host_and_port(proxy)}" if proxy else "directly"
     except BadUrlError as error:
         context.broken.add("proxy")
@@ -268,7 +268,7 @@ def _find_reason(context: DoctorContext, name: str, url: str) -> str:
 def _travel(context: DoctorContext, url: str) -> Found:
     from procore_cli.client.transport import find_proxy
 
-    proxy = find_proxy(url, context.environ)
+    proxy = find_proxy(url)
     return ConnectionProbe(
         context.name, url, proxy, context.settings.ca_bundle, CONNECT_TIMEOUT_S, ADDRESS_TIMEOUT_S
     ).go()
@@ -282,9 +282,9 @@ def _ask_host(context: DoctorContext, name: str, url: str) -> Answer:
 
 
 def _note_time(context: DoctorContext, answer: Answer) -> None:
-    from procore_cli.client.oauth import find_date
+    from procore_cli.client.responses import find_date
 
-    theirs = find_date(answer)
+    theirs = find_date(answer.headers)
     if theirs is not None and context.server_ahead_s is None:
         context.server_ahead_s = theirs - context.clock()
 
