@@ -208,7 +208,7 @@ def _describe_proxy(url: str, environ: Mapping[str, str]) -> str:
     if not url:
         return "= none (from loopback)"
     try:
-        proxy = find_proxy(url, environ)
+        proxy = find_proxy(url)
     except BadUrlError as error:
         return f"cannot be used: {error.message}"
     if proxy is None:
