@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from procore_cli import log
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
@@ -177,14 +178,22 @@ def open_context(
     `shield` does what must not be cut off; a command's own holds signals back.
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
-    with console.phase("settings"):
-        settings = load_settings(overrides, os.environ)
-    console.environment = settings.environment.name
-    trace_settings(settings, console)
+    settings = load_command_settings(overrides, console)
     with ExitStack() as stack:
         if online:
             settings = _put_online(settings, clock, console, stack)
         yield Context(settings, console, clock, shield or new_command_shield(console), stack)
+
+
+def load_command_settings(
+    overrides: Overrides, console: Console, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """The settings of a command, whose errors name the environment then. Raises as `load_settings`."""
+    with console.phase("settings"):
+        settings = load_settings(overrides, environ)
+    console.environment = settings.environment.name
+    trace_settings(settings, console)
+    return settings
 
 
 def trace_settings(settings: Settings, console: Console, environ: Mapping[str, str] = os.environ) -> None:
@@ -263,13 +272,12 @@ def _has_accounts(settings: Settings, environment: str, console: Console) -> boo
         return True
 
 
-def new_client_secrets(settings: Settings, store: str, console: Console) -> ClientSecrets:
+def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import new_stores
 
-    stores = new_stores(settings.folder, console.say, console.warn_once)
-    return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
+    return ClientSecrets(new_stores(settings.folder, log.say, log.warn), store, settings.environment.name)
 
 
 def _new_storage(settings: Settings, console: Console, clock: Callable[[], float]) -> Storage:

@@ -14,9 +14,8 @@ from unittest import mock
 import pytest
 
 from procore_cli.cli.prompts import can_ask
-from procore_cli.config.config_file import Changes, load_config
+from procore_cli.config.config_file import load_config
 from procore_cli.config.settings import Overrides, load_settings
-from procore_cli.console import Console
 from procore_cli.errors import (
     BrokenConfigError,
     BusyError,
@@ -145,7 +144,7 @@ def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
         raise DataFolderError("The disk is full.")
 
     (machine.data / "config.toml").write_text("")
-    monkeypatch.setattr("procore_cli.config.config_file.save_config", fail)
+    monkeypatch.setattr("procore_cli.flows.app_setup.save_values", fail)
     give(monkeypatch, "another secret")
     full = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
 
@@ -159,7 +158,7 @@ def test_the_first_secret_is_gone_again_if_config_cannot_be_written(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("procore_cli.config.config_file.save_config", stop)
+    monkeypatch.setattr("procore_cli.flows.app_setup.save_values", stop)
     result = configure(machine, monkeypatch)
 
     assert result.code == 130
@@ -326,7 +325,7 @@ def test_runs_at_once_lose_no_change_of_each_other(machine: Machine, rounds: int
 def keep_company(folder: Path, company: int, environment: str) -> None:
     environ = {"PROCORE_LOGIN_HOME": str(folder), "PROCORE_ENV": environment}
     settings = load_settings(Overrides(), environ)
-    app_setup.save(settings, app_setup.Draft(Changes(company=company)), Console(io.StringIO()))
+    app_setup.save(settings, app_setup.AppSetup(company=company))
 
 
 def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> None:
@@ -370,7 +369,7 @@ def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Mac
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console())
+            app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
 
     assert kept(machine) == []
 
@@ -421,21 +420,24 @@ def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine
     assert machine.run_here("configure", "--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
         settings = load_settings(Overrides("monthly"), os.environ)
-        app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console(io.StringIO()))
+        app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console(io.StringIO()))
+            app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
 
 
-def test_an_id_that_was_answered_is_looked_at_again_though_a_variable_is_in_force(machine: Machine) -> None:
+def test_an_id_and_its_secret_are_kept_together_whatever_another_run_has_set(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
-    environ = machine.environ() | {"PROCORE_CLIENT_ID": "of-a-variable"}
-    settings = load_settings(Overrides(), environ)
-    assert machine.run_here("configure", "--client-id", "second").code == 0
+    with mock.patch.dict(os.environ, machine.environ(), clear=True):
+        settings = load_settings(Overrides(), os.environ | {"PROCORE_CLIENT_ID": "of-a-variable"})
+        assert machine.run_here("configure", "--client-id", "second").code == 0
 
-    with pytest.raises(ConfigurationError, match="changed meanwhile"):
-        app_setup.save(settings, app_setup.Draft(Changes(), "hush", client_id="first"), Console())
+        app_setup.save(settings, app_setup.AppSetup("first", "hush"))
+
+    assert 'client_id = "first"' in config(machine)
+    assert len(kept(machine)) == 1
+    assert "first" in kept(machine)[0]
 
 
 def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine, provider: Provider) -> None:
@@ -546,7 +548,7 @@ def test_a_file_that_cannot_be_changed_keeps_its_secret(
     def refuse(*_: object) -> str:
         raise BrokenConfigError("config.toml cannot be changed.", "")
 
-    monkeypatch.setattr("procore_cli.flows.app_setup.new_change", refuse)
+    monkeypatch.setattr("procore_cli.flows.app_setup.new_text", refuse)
     result = machine.run_here("configure", "--remove", "--yes")
 
     assert result.code == 3

@@ -53,7 +53,6 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
             app,
             redirect.text,
             environment,
-            context.console.warn,
         )
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = oauth.new_state(), oauth.new_pkce()

@@ -79,10 +79,9 @@ def _ask() -> str:
 
 
 def _keep(context: Context, company: int) -> None:
-    from procore_cli.config.config_file import Changes
     from procore_cli.flows import app_setup
 
-    app_setup.save(context.settings, app_setup.Draft(Changes(company=company)), context.console)
+    app_setup.save(context.settings, app_setup.AppSetup(company=company))
     context.console.say("Run the command again.")
 
 

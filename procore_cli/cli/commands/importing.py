@@ -9,7 +9,7 @@ import shlex
 import stat
 import sys
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -20,10 +20,9 @@ from procore_cli.config.config_file import is_company
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
-from procore_cli.flows.app_setup import Draft
+from procore_cli.flows.app_setup import AppSetup
 
 if TYPE_CHECKING:
-    from procore_cli.config.config_file import Changes
     from procore_cli.models import Environment
 
 
@@ -76,8 +75,11 @@ class Dotenv:
         return self.list_holding([*named, *(found for text in self.unread for found in _TOKEN.findall(text))])
 
 
-def read_import(path: str, changes: Changes, environment: Environment) -> Draft:
-    """`changes` with what the file says of the app. Raises BrokenDotenvError, BadUrlError."""
+def read_import(path: str, environment: Environment) -> tuple[AppSetup, list[str]]:
+    """What the file says of the app, and what to say once that is saved.
+
+    Raises BrokenDotenvError, BadUrlError.
+    """
     file = load_dotenv(path)
     _refuse_other_environment(file, path, environment)
     client_id = _find(file, _CLIENT_ID, lambda text, _: read_client_id(text))
@@ -98,17 +100,8 @@ def read_import(path: str, changes: Changes, environment: Environment) -> Draft:
             f"{file.source} holds neither a client id nor a client secret.",
             f"They are looked for under these names: {', '.join(_CLIENT_ID + _CLIENT_SECRET)}.",
         )
-    return Draft(
-        replace(
-            changes,
-            client_id=client_id,
-            redirect_uri=redirect,
-            company=changes.company or company,
-        ),
-        secret,
-        source=file.source,
-        epilogue=tuple(_list_advice(file, path, secret)),
-    )
+    setup = AppSetup(client_id, secret, redirect, company, source=file.source)
+    return setup, list(_list_advice(file, path, secret))
 
 
 def load_dotenv(path: str) -> Dotenv:

@@ -84,7 +84,7 @@ def _sign_in(overrides: Overrides, console: Console, browser_options: BrowserOpt
 def _configure(overrides: Overrides, console: Console, error: MissingCredentialsError) -> None:
     """Offer to configure where a person can answer, else raise the error."""
     from procore_cli.cli import prompts
-    from procore_cli.cli.commands import configure
+    from procore_cli.cli.commands.interview import interview
     from procore_cli.config.settings import load_settings
 
     if not prompts.can_ask():
@@ -92,7 +92,7 @@ def _configure(overrides: Overrides, console: Console, error: MissingCredentials
     console.say(error.message)
     if not prompts.confirm("Configure it now?", default=True):
         raise error
-    configure.configure_now(load_settings(overrides, os.environ), console)
+    interview(load_settings(overrides, os.environ), may_check=True)
 
 
 def _outcome(word: str, signed_in: SignedIn) -> str:
