@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from procore_cli.threads import Shield
 
 
+# What a command does not use it does not load: each part is imported where it is put together.
+
 # Whoever waits for a browser is told soon whether Procore answers at all.
 _REACH_TIMEOUT_S = 10.0
 
