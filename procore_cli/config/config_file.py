@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 
 from procore_cli import log
 from procore_cli.config import private_files
-from procore_cli.config.environments import ENVIRONMENTS, find_nearest
+from procore_cli.config.environments import ENVIRONMENTS, MONTHLY, PRODUCTION, find_nearest
 from procore_cli.config.urls import without_login
 from procore_cli.errors import BrokenConfigError, UnknownEnvironmentError
 from procore_cli.models import StoreName
@@ -49,6 +49,13 @@ class Config(NamedTuple):
     def app(self, environment: str) -> AppConfig:
         """What is configured for an environment; empty where nothing is."""
         return self.apps.get(environment, AppConfig())
+
+    def find_client_id(self, environment: str) -> tuple[str | None, str]:
+        """The client id of an environment, and the part of the file that it is in."""
+        own = self.app(environment).client_id
+        # The monthly sandbox takes production's credentials.
+        lender = PRODUCTION.name if own is None and environment == MONTHLY.name else environment
+        return self.app(lender).client_id, config_source(lender)
 
 
 def is_client_id(text: str) -> bool:

@@ -23,7 +23,6 @@ from procore_cli.config.config_file import (
     save_text,
     save_values,
 )
-from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.config.private_files import may_exist, open_folder
 from procore_cli.config.urls import find_origin
 from procore_cli.config.variables import find_set, without_what_exec_set
@@ -35,7 +34,7 @@ from procore_cli.errors import (
     StorageError,
     UsageMistakeError,
 )
-from procore_cli.flows.credentials import check_app, is_kept_for, new_missing
+from procore_cli.flows.credentials import check_app, find_stored, is_kept_for, new_missing
 from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
@@ -64,11 +63,7 @@ class AppSetup:
 
 def find_kept(settings: Settings) -> StoredSecret | None:
     """The client secret that the store in force keeps, or production's for monthly. Raises StorageError."""
-    secrets = new_client_secrets(settings, settings.store)
-    stored = secrets.find()
-    if stored is None and settings.environment.name == MONTHLY.name:
-        stored = secrets.find(PRODUCTION.name)
-    return stored
+    return find_stored(settings, new_client_secrets(settings, settings.store))
 
 
 def with_kept_secret(settings: Settings, setup: AppSetup) -> AppSetup:
@@ -192,24 +187,21 @@ def _check_nobody_was_faster(settings: Settings, setup: AppSetup, config: Config
     if setup.client_secret is None or setup.client_id or is_of_variable:
         return
     name = settings.environment.name
-    if (config.app(name).client_id or _find_lent_id(name, config)) != settings.client_id:
+    if config.find_client_id(name)[0] != settings.client_id:
         raise ConfigurationError(
             f"{name}: the client id in config.toml was changed meanwhile. Nothing was saved.",
             f"See what is set, then try again: procore-login configure --env {name} --show",
         )
 
 
-def _find_lent_id(name: str, config: Config) -> str | None:
-    return config.app(PRODUCTION.name).client_id if name == MONTHLY.name else None
-
-
 def _list_edits(settings: Settings, setup: AppSetup, config: Config) -> Edits:
     name = settings.environment.name
-    is_lent = config.app(name).client_id is None and setup.client_id == _find_lent_id(name, config)
+    # What is in force already is not written once more: it may be what production lends.
+    is_in_force = setup.client_id == config.find_client_id(name)[0]
     values: dict[tuple[str, ...], Any] = {
         ("store",): setup.store,
         ("environment",): name if setup.is_default else None,
-        ("environments", name, "client_id"): None if is_lent else setup.client_id,
+        ("environments", name, "client_id"): None if is_in_force else setup.client_id,
         ("environments", name, "redirect_uri"): setup.redirect_uri,
         ("environments", name, "company"): setup.company or None,
     }

@@ -60,11 +60,15 @@ def is_kept_for(settings: Settings, stored: StoredSecret, client_id: str) -> boo
     return stored.client_id == client_id and _fits_login(settings, stored)
 
 
+def find_stored(settings: Settings, secrets: ClientSecrets) -> StoredSecret | None:
+    """The client secret that is kept, or production's for the monthly sandbox. Raises StorageError."""
+    stored = secrets.find()
+    is_monthly = settings.environment.name == MONTHLY.name
+    return secrets.find(PRODUCTION.name) if stored is None and is_monthly else stored
+
+
 def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
-    name = settings.environment.name
-    stored = secrets.find(name)
-    if stored is None and name == MONTHLY.name:
-        stored = secrets.find(PRODUCTION.name)
+    stored = find_stored(settings, secrets)
     if stored is None:
         raise _missing_secret(settings, secrets)
     what = f"The kept client secret of {stored.environment} was"
