@@ -38,7 +38,7 @@ def read_tables(root: Path = PROC) -> str:
     found = []
     for table in ("tcp", "tcp6"):
         try:
-            found.append((root / "net" / table).read_text("ascii"))
+            found.append((root / "net" / table).read_text("utf-8"))
         except OSError:
             continue
     return "".join(found)
