@@ -104,7 +104,7 @@ class Context:
     @cached_property
     def _environment(self) -> Environment:
         """Where things are sent; starts the embedded Procore if that is it and nobody has done so."""
-        return _put_online(self.settings, self.clock, self.console, self._closing).environment
+        return _put_online(self.settings, self.clock, self._closing).environment
 
     @cached_property
     def _transport(self) -> Transport:
@@ -183,7 +183,7 @@ def open_context(
     settings = load_command_settings(overrides, console)
     with ExitStack() as stack:
         if online:
-            settings = _put_online(settings, clock, console, stack)
+            settings = _put_online(settings, clock, stack)
         yield Context(settings, console, clock, shield or new_command_shield(console), stack)
 
 
@@ -230,15 +230,13 @@ def _describe_proxy(url: str, environ: Mapping[str, str]) -> str:
     return f"= {parts.scheme}://{parts.netloc.rpartition('@')[2]} (from {source})"
 
 
-def _put_online(
-    settings: Settings, clock: Callable[[], float], console: Console, stack: ExitStack
-) -> Settings:
+def _put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack) -> Settings:
     """The settings with the embedded Procore's address, if that is what is meant; starts it then."""
     if not settings.own_server or settings.environment.login_url:
         return settings
     from procore_cli.demo.server import DemoServer
 
-    server = stack.enter_context(DemoServer(settings.folder, clock, console.warn_once))
+    server = stack.enter_context(DemoServer(settings.folder, clock))
     return settings.at(server.url)
 
 

@@ -169,10 +169,10 @@ _BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
 class SignInDesk:
     """The pages' routes; each takes a call and gives an answer."""
 
-    def __init__(self, provider: Provider, state: DemoState, sessions: Sessions) -> None:
+    def __init__(self, provider: Provider, state: DemoState, port: int) -> None:
         self._provider = provider
         self._state = state
-        self._sessions = sessions
+        self._sessions = Sessions(port)
 
     def show_login(self, call: Call) -> Answer:
         """GET /login: ask who it is, whether somebody is logged in or not."""

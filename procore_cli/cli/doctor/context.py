@@ -217,9 +217,7 @@ def _start_demo(context: DoctorContext, stack: ExitStack) -> None:
     try:
         if DATA_FOLDER in context.in_force.faults:
             raise context.in_force.faults[DATA_FOLDER]
-        server = stack.enter_context(
-            DemoServer(context.settings.folder, context.clock, context.console.trace)
-        )
+        server = stack.enter_context(DemoServer(context.settings.folder, context.clock))
     except ProcoreLoginError as error:
         context.in_force = InForce(
             context.settings, context.in_force.config, {**context.in_force.faults, PRETEND: error}
