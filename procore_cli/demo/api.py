@@ -15,16 +15,15 @@ from procore_cli.demo.exchange import (
     RefusedCallError,
     Stream,
     find_id,
-    is_text,
     new_errors,
     new_json,
 )
 from procore_cli.demo.oauth import Provider, new_unauthorized
-from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email
+from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email, is_text
 from procore_cli.demo.state import DemoState, Kept
 
-DEFAULT_PER_PAGE: Final = 100
-MAX_PER_PAGE: Final = 1000
+_DEFAULT_PER_PAGE: Final = 100
+_MAX_PER_PAGE: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ def read_page(call: Call) -> Page:
     Raises RefusedCallError with a 400.
     """
     query = dict(parse_qsl(call.query))
-    size = _read_number(query, "per_page", DEFAULT_PER_PAGE)
-    return Page(_read_number(query, "page", 1), min(size, MAX_PER_PAGE))
+    size = _read_number(query, "per_page", _DEFAULT_PER_PAGE)
+    return Page(_read_number(query, "page", 1), min(size, _MAX_PER_PAGE))
 
 
 def new_listing(call: Call, page: Page, total: int, items: list[object], *, wrapped: bool = False) -> Answer:
@@ -112,7 +111,7 @@ def _new_storage_url(call: Call, name: str, size: str) -> str:
     return f"http://{other}:{parts.port}{STORAGE_PATH}{quote(name, safe='')}?{query}"
 
 
-NOT_CONNECTED = "App is not connected to this company."
+_NOT_CONNECTED = "App is not connected to this company."
 _NO_COMPANY = "The Procore-Company-Id header is missing or is not a company's id."
 _NOT_FOUND = "Not found."
 
@@ -222,7 +221,7 @@ class Api:
         if company is None:
             raise RefusedCallError(new_errors(404, _NOT_FOUND))
         if not company.app_installed:
-            raise RefusedCallError(new_errors(403, [NOT_CONNECTED]))
+            raise RefusedCallError(new_errors(403, [_NOT_CONNECTED]))
         return company
 
     def _list_projects(self, call: Call, company: Company, *, wrapped: bool = False) -> Answer:

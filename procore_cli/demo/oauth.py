@@ -31,7 +31,6 @@ from oauthlib.oauth2.rfc6749.errors import (
 from procore_cli.config.environments import (
     AUTHORIZE_PATH,
     CODE_LIFETIME_S,
-    DEMO_TOKEN_LIFETIME_S,
     REVOKE_PATH,
     TOKEN_PATH,
 )
@@ -42,15 +41,14 @@ from procore_cli.demo.state import DemoState, Grant, IssuedToken
 from procore_cli.errors import BadUrlError
 
 _REALM = 'Bearer realm="pretend Procore"'
-CHALLENGE = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
+_INVALID_TOKEN = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
+# A SHA-256 digest in base64 (RFC 7636, section 4.2).
+_S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def new_unauthorized() -> Answer:
     """The API's 401."""
-    return new_errors(401, "Invalid or expired access token.", CHALLENGE)
-
-
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+    return new_errors(401, "Invalid or expired access token.", _INVALID_TOKEN)
 
 
 class DemoValidator(RequestValidator):
@@ -94,9 +92,7 @@ class DemoValidator(RequestValidator):
         """None: Procore has no scopes."""
         return []
 
-    def get_original_scopes(self, *_: Any, **__: Any) -> list[str]:
-        """None: Procore has no scopes."""
-        return []
+    get_original_scopes = get_default_scopes
 
     def validate_scopes(self, *_: Any, **__: Any) -> bool:
         """Procore has no scopes."""
@@ -160,7 +156,7 @@ def check_challenge(request: Any) -> dict[str, str]:
     challenge = request.code_challenge
     if challenge is None:
         return {}
-    if request.code_challenge_method != "S256" or not _CHALLENGE.fullmatch(challenge):
+    if request.code_challenge_method != "S256" or not _S256_CHALLENGE.fullmatch(challenge):
         raise InvalidRequestError("The code challenge must be made with S256.", request=request)
     return {}
 
@@ -201,10 +197,7 @@ class Provider:
     """The OAuth endpoints; every method raises DatabaseError where the state cannot be used."""
 
     def __init__(
-        self,
-        state: DemoState,
-        clock: Callable[[], float],
-        find_lifetime_s: Callable[[], int] = lambda: DEMO_TOKEN_LIFETIME_S,
+        self, state: DemoState, clock: Callable[[], float], find_lifetime_s: Callable[[], int]
     ) -> None:
         """`clock`: seconds since the epoch (UTC); `find_lifetime_s`: how long a new access token lives."""
         self._state = state
@@ -276,7 +269,7 @@ class Provider:
         token = self._find_token(call)
         if token is None:
             refusal = {"error": "invalid_token", "error_description": "The access token is not valid."}
-            return new_json(401, refusal, CHALLENGE)
+            return new_json(401, refusal, _INVALID_TOKEN)
         values = {
             "resource_owner_id": token.user_id,
             "scopes": [],
