@@ -111,7 +111,7 @@ class Context:
         # Made where something is sent: `token` mostly reads alone.
         from procore_cli.client.transport import Transport
 
-        transport = Transport(self.settings.ca_bundle, self.console.trace)
+        transport = Transport(self.settings.ca_bundle)
         self._closing.callback(transport.close)
         return transport
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from procore_cli import log
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Progress, new_adapter
 from procore_cli.client.network_errors import (
     Route,
@@ -133,22 +134,19 @@ _CHUNK = 16 * 1024
 class Transport:
     """Exchanges with Procore, over connections that are kept until `close`.
 
-    `ca_bundle` is REQUESTS_CA_BUNDLE's file or folder, None means the operating system's CA store; `trace`
-    takes a line for each exchange (`--debug`). `connect_timeout_s` is over all addresses of a host,
-    `address_timeout_s` for each but the last.
+    `ca_bundle` is REQUESTS_CA_BUNDLE's file or folder, None means the operating system's CA store.
+    `connect_timeout_s` is over all addresses of a host, `address_timeout_s` for each but the last.
     """
 
     def __init__(
         self,
         ca_bundle: str | None = None,
-        trace: Callable[[str], None] | None = None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
         *,
         address_timeout_s: float = ADDRESS_TIMEOUT_S,
     ) -> None:
         self._ca_bundle = ca_bundle
-        self._trace = trace
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._progress = Progress(read_timeout_s, address_timeout_s)
@@ -297,9 +295,8 @@ class Transport:
     def _tell(
         self, request: PreparedRequest, outcome: str, started: float, headers: Mapping[str, str]
     ) -> None:
-        if self._trace is not None:
-            took_ms = (time.monotonic() - started) * 1000
-            self._trace(exchange_line(request.method or "", request.url or "", outcome, took_ms, headers))
+        took_ms = (time.monotonic() - started) * 1000
+        log.trace(exchange_line(request.method or "", request.url or "", outcome, took_ms, headers))
 
 
 def _new_auth(bearer: str | None) -> Callable[[PreparedRequest], PreparedRequest]:

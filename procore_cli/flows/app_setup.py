@@ -114,7 +114,7 @@ def check(settings: Settings, setup: AppSetup) -> None:
         return
     redirect = setup.redirect_uri or settings.redirect_uri.text
     try:
-        with closing(Transport(settings.ca_bundle, log.trace)) as transport:
+        with closing(Transport(settings.ca_bundle)) as transport:
             oauth = OAuth(transport, settings.environment, time.time)
             probe = check_app(oauth, app, redirect, settings.environment)
     except ProcoreError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ def new_transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[NewTransport]:
     yield new
     for transport in made:
         transport.close()
+
+
+@pytest.fixture
+def traced(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The lines for `--debug`, as a program's log hears them: its `messages`."""
+    caplog.set_level(logging.DEBUG, logger="procore_cli")
+    return caplog
 
 
 @pytest.fixture

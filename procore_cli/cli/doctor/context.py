@@ -197,7 +197,7 @@ def _new_context(
 
     settings = loaded.settings
     limits = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
-    transport = Transport(settings.ca_bundle, console.trace, *limits, address_timeout_s=ADDRESS_TIMEOUT_S)
+    transport = Transport(settings.ca_bundle, *limits, address_timeout_s=ADDRESS_TIMEOUT_S)
     stack.callback(transport.close)
     storage = open_storage(
         settings.folder,
