@@ -53,8 +53,8 @@ MAY_IMPORT = {
 HEAVY = {
     "click": {"cli"},
     "rich": {"cli/api_response", "cli/output", "console"},
-    "requests": {"client/connections", "client/request", "client/transport"},
-    "urllib3": {"client/network_errors", "client/responses", "client/transport"},
+    "requests": {"client"},
+    "urllib3": {"client"},
     "truststore": {"client/network_errors"},
     "keyring": {"storage/keyring"},
     "cryptography": set(),

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from procore_cli.cli.api_output import Output, TerminalOutput, open_stdout, saving
 from procore_cli.client.json_pages import read_items
-from procore_cli.client.request import Stream
+from procore_cli.client.responses import Stream
 from procore_cli.console import Console, is_animated, new_rich_console
 from procore_cli.errors import (
     OutputError,

@@ -10,17 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from procore_cli.client.api import Company, find_company, is_company_missing, is_not_connected
 from procore_cli.client.paths import find_next
-from procore_cli.client.request import Call, Stream
-from procore_cli.client.responses import (
-    WAIT_STATUSES,
-    Company,
-    find_company,
-    find_wait_s,
-    is_company_missing,
-    is_not_connected,
-    read_reason,
-)
+from procore_cli.client.request import Call
+from procore_cli.client.responses import WAIT_STATUSES, Stream, find_wait_s, read_reason
 from procore_cli.config.urls import find_origin
 from procore_cli.console import Console, is_animated
 from procore_cli.errors import (
