@@ -66,7 +66,7 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
         if not (os.path.lexists(database) or may_exist(database)):
             continue
         try:
-            listed = list_known_in(database, name, is_ours=settings.named_database is None)
+            listed = list_known_in(database, name, settings.folder)
         except ProcoreLoginError as error:
             troubles[name] = error
             if settings.named_database is not None:

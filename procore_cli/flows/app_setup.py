@@ -286,9 +286,8 @@ def list_signed_in(settings: Settings) -> list[str]:
 
     if not may_exist(settings.database):
         return []
-    is_ours = settings.named_database is None
     try:
-        known = list_known_in(settings.database, settings.environment.name, is_ours=is_ours)
+        known = list_known_in(settings.database, settings.environment.name, settings.folder)
     except StorageError as error:
         log.warn(f"Who is signed in could not be found out: {error.message}")
         return []
