@@ -304,6 +304,19 @@ def test_another_store_wants_the_secret_again(machine: Machine, monkeypatch: pyt
     assert "stays in the store file; give it" in machine.run_here("configure", "--store", "keyring").err
 
 
+def test_a_secret_moves_along_when_its_id_and_another_store_are_given(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(machine, monkeypatch, "--no-check")
+
+    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--store", "file", "--no-check")
+
+    assert result.code == 0, result.err
+    assert "give it again" not in result.err
+    assert kept(machine) == []
+    assert machine.run_here("configure", "--show", "--json").json["sources"]["client_secret"] == "file"
+
+
 def test_a_variable_of_the_same_value_is_not_named(machine: Machine) -> None:
     machine.variables["PROCORE_COMPANY_ID"] = "8"
 
