@@ -211,12 +211,29 @@ def read_settings(
     )
     if environment.value not in ENVIRONMENTS:
         raise unknown_environment(*environment)
-    name = environment.value
+    base = ENVIRONMENTS[environment.value]
+    heeded = without_what_exec_set(base.name, variables)
     try:
-        heeded = without_what_exec_set(name, variables)
-        return _read(overrides, environment, heeded, home, config)
+        check_variables(heeded, is_demo=base is DEMO)
+        found = _find_values(overrides, environment, heeded, config)
+        company, database = found["company"].value, found["database"].value
+        return Settings(
+            environment=base._replace(login_url=found["login URL"].value, api_url=found["API URL"].value),
+            redirect_uri=read_redirect_uri(*found["redirect URI"]),
+            client_id=found["client id"].value,
+            client_secret=found["client secret"].value,
+            company=company and int(company),
+            home=home,
+            named_database=database and new_path(database, "PROCORE_LOGIN_DB"),
+            store=found["store"].value,
+            account=found["account"].value,
+            access_token=found["access token"].value,
+            ca_bundle=found["CA"].value,
+            in_exec="PROCORE_LOGIN_EXEC" in heeded,
+            sources={name: value.source for name, value in found.items()},
+        )
     except ConfigurationError as error:
-        raise error.reworded(f"{name}: {error.message}") from None
+        raise error.reworded(f"{base.name}: {error.message}") from None
 
 
 def warn_of_urls(settings: Settings) -> None:
@@ -236,62 +253,42 @@ def _first(*candidates: Value) -> Value:
     return next((each for each in candidates if each.value), candidates[-1])
 
 
-def _read(
-    overrides: Overrides,
-    environment: Value,
-    variables: Mapping[str, str],
-    home: Path | None,
-    config: Config,
-) -> Settings:
+def _find_values(
+    overrides: Overrides, environment: Value, variables: Mapping[str, str], config: Config
+) -> dict[str, Value]:
+    """Each setting, by its name, as it is written where it comes from."""
     base = ENVIRONMENTS[environment.value]
+    app, in_file = config.app(base.name), config_source(base.name)
 
     def find(variable: str, *others: Value) -> Value:
-        return _first(Value(variables.get(variable), variable), *others)
+        return _first(Value(variables.get(variable), variable), *others, Value(None, _DEFAULT))
 
-    check_variables(variables, is_demo=base is DEMO)
-    app, in_file = config.app(base.name), config_source(base.name)
-    pretend_store = Value("file" if base is DEMO else None, _EMBEDDED)
-    in_config = Value(config.store, CONFIG_NAME)
-    store = find("PROCORE_LOGIN_STORE", pretend_store, in_config, Value("keyring", _DEFAULT))
-    default_redirect = Value(DEFAULT_REDIRECT_URI, _DEFAULT)
-    redirect = find("PROCORE_REDIRECT_URI", Value(app.redirect_uri, in_file), default_redirect)
+    store = find(
+        "PROCORE_LOGIN_STORE",
+        Value("file" if base is DEMO else None, _EMBEDDED),
+        Value(config.store, CONFIG_NAME),
+        Value("keyring", _DEFAULT),
+    )
+    default_redirect_uri = Value(DEFAULT_REDIRECT_URI, _DEFAULT)
     login_url, api_url = _find_urls(base, variables)
-    account = variables.get("PROCORE_LOGIN_ACCOUNT") if overrides.heeds_account else None
-    found = {
+    account = Value(overrides.account, "--account")
+    if overrides.heeds_account:
+        account = _first(account, find("PROCORE_LOGIN_ACCOUNT"))
+    return {
         "environment": environment,
         "client id": _find_client_id(base, variables, config),
         "client secret": _find_client_secret(base, variables, store.value),
-        "redirect URI": redirect,
-        "company": find("PROCORE_COMPANY_ID", Value(app.company, in_file), Value(None, _DEFAULT)),
+        "redirect URI": find("PROCORE_REDIRECT_URI", Value(app.redirect_uri, in_file), default_redirect_uri),
+        "company": find("PROCORE_COMPANY_ID", Value(app.company, in_file)),
         "store": store,
-        "data folder": Value(home, find("PROCORE_LOGIN_HOME", Value(None, _DEFAULT)).source),
-        "database": find("PROCORE_LOGIN_DB", Value(None, "data folder")),
+        "data folder": find("PROCORE_LOGIN_HOME"),
+        "database": _first(find("PROCORE_LOGIN_DB"), Value(None, "data folder")),
         "login URL": login_url,
         "API URL": api_url,
-        "account": _first(
-            Value(overrides.account, "--account"),
-            Value(account, "PROCORE_LOGIN_ACCOUNT"),
-            Value(None, _DEFAULT),
-        ),
+        "account": _first(account, Value(None, _DEFAULT)),
         "access token": _find_access_token(overrides, variables, store.value),
-        "CA": find("REQUESTS_CA_BUNDLE", Value(None, _DEFAULT)),
+        "CA": find("REQUESTS_CA_BUNDLE"),
     }
-    company, database = found["company"].value, found["database"].value
-    return Settings(
-        environment=base._replace(login_url=login_url.value, api_url=api_url.value),
-        redirect_uri=read_redirect_uri(*redirect),
-        client_id=found["client id"].value,
-        client_secret=found["client secret"].value,
-        company=company and int(company),
-        home=home,
-        named_database=database and new_path(database, "PROCORE_LOGIN_DB"),
-        store=store.value,
-        account=found["account"].value,
-        access_token=found["access token"].value,
-        ca_bundle=found["CA"].value,
-        in_exec="PROCORE_LOGIN_EXEC" in variables,
-        sources={name: value.source for name, value in found.items()},
-    )
 
 
 def _find_client_id(base: Environment, variables: Mapping[str, str], config: Config) -> Value:

@@ -46,14 +46,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     _say_where_tokens_go(context)
     is_new_app = _is_new(context, app)
     if is_new_app:
-        timed(
-            "check of the app",
-            check_app,
-            context.oauth,
-            app,
-            redirect.text,
-            environment,
-        )
+        timed("check of the app", check_app, context.oauth, app, redirect.text, environment)
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = oauth.new_state(), oauth.new_pkce()
     link = oauth.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
