@@ -11,12 +11,9 @@ from typing import TypeVar
 import click
 
 from procore_cli import log
-from procore_cli.config.config_file import is_client_id, is_client_secret, is_company
+from procore_cli.config.config_file import is_client_id, is_client_secret
 from procore_cli.console import find_columns, one_line
 from procore_cli.errors import ProcoreLoginError, UsageMistakeError
-
-# What takes a company out again.
-NONE = ("-", "none")
 
 
 def read_client_id(text: str) -> str:
@@ -39,17 +36,6 @@ def read_secret(text: str) -> str:
             "Copy it from the Developer Portal again.",
         )
     return secret
-
-
-def read_company(text: str) -> str:
-    """Check a company's id; "", "none" and "-" pass. Raises UsageMistakeError."""
-    if text.lower() in NONE:
-        return text.lower()
-    if text and not is_company(text):
-        raise UsageMistakeError(
-            "A company's id is a number, for example 123.", "Type none, or press Enter, for none."
-        )
-    return text
 
 
 T = TypeVar("T")

@@ -311,17 +311,10 @@ def _apply(
 
 
 def _is_bare(table: Any) -> bool:
-    """Whether a table holds nothing: no key, and no comment of the user's."""
-    return not table and "#" not in (table.as_string() + _comment_of(table) if _is_tomlkits(table) else "")
-
-
-def _is_tomlkits(table: Any) -> bool:
-    return hasattr(table, "as_string")
-
-
-def _comment_of(table: Any) -> str:
-    """What stands behind the table's header."""
-    return str(getattr(getattr(table, "trivia", None), "comment", ""))
+    """Whether a table holds nothing: no key, and no comment of the user's, behind its header or below."""
+    if table or not hasattr(table, "as_string"):
+        return not table
+    return "#" not in f"{table.as_string()}{table.trivia.comment if hasattr(table, 'trivia') else ''}"
 
 
 def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
