@@ -295,18 +295,20 @@ def _apply(
     new_table: Callable[[dict[str, Any]], Any],
 ) -> None:
     name, *rest = path
+    if value is None and table.get(name) in (None, {}):
+        return
     if rest and name in table:
         _apply(table[name], tuple(rest), value, new_table)
         if value is None and _is_bare(table[name]):
             del table[name]
-    elif rest and value is not None:
+    elif rest:
         nested: Any = value
         for key in reversed(rest):
             nested = {key: nested}
         table[name] = new_table(nested)
     elif value is not None:
         table[name] = value
-    elif name in table:
+    else:
         del table[name]
 
 
