@@ -188,6 +188,7 @@ NASTY = {
     "a table's own comments": "[environments]\n# all\n[environments.production]\ncompany = 1 # a\n# b\n[z]\n",
     "nan": "x = nan\ny = 1.10\nd = 1979-05-27T07:32:00Z\n",
     "an empty table": "[environments.production]\n",
+    "an empty table above ours": '[environments.production]\nclient_id = "x"\n[environments]\n# all\n',
     "quoted keys": '["environments"."production"]\n"client_id" = \'x\'\n',
     "a table below ours": "[environments.production.deep]\na = 1\n",
     "strings of many lines": 'a = """\n[environments.production]\nclient_id = "no"\n"""\n',
