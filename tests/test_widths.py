@@ -73,7 +73,7 @@ def draw(encoding: str, print_it: Callable[[], None]) -> list[str]:
 
 
 def draw_profile(encoding: str, name: str = NAMES["plain"]) -> list[str]:
-    return draw(encoding, lambda: tables.print_profile(profile(name), as_json=False, now=0, extra={}))
+    return draw(encoding, lambda: tables.print_profile(profile(name), as_json=False, now=0))
 
 
 def profile(name: str) -> Profile:
