@@ -91,10 +91,7 @@ class DemoState:
     """
 
     def __init__(self, data_folder: Path, seed: Seed | None = None) -> None:
-        """Make the file where it is missing; `seed` replaces companies and projects.
-
-        Raises DataFolderError where it is not ours alone.
-        """
+        """`seed` replaces companies and projects. Raises DataFolderError where the file is not ours alone."""
         self._data_folder = data_folder
         self._seed = seed
         self.path = data_folder / _FOLDER / _NAME
@@ -139,6 +136,15 @@ class DemoState:
                 "Nothing real lies in that file: procore-login demo reset makes a new one.",
             ) from error
 
+    def _find(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        with self.open() as db:
+            row: tuple[Any, ...] | None = db.execute(query, values).fetchone()
+            return row
+
+    def _do(self, query: str, *values: object) -> sqlite3.Cursor:
+        with self.change() as db:
+            return db.execute(query, values)
+
     def sow(self, seed: Seed) -> None:
         """Put the seed's companies and projects in place of all others, and add its users."""
         with self.change() as db:
@@ -146,8 +152,7 @@ class DemoState:
 
     def find_user(self, user_id: int) -> DemoUser | None:
         """The user with this id, if there is one."""
-        with self.open() as db:
-            row = db.execute("SELECT id, email, name FROM users WHERE id = ?", (user_id,)).fetchone()
+        row = self._find("SELECT id, email, name FROM users WHERE id = ?", user_id)
         return DemoUser(*row) if row else None
 
     def save_user(self, email: str, name: str | None = None) -> DemoUser:
@@ -163,9 +168,7 @@ class DemoState:
 
     def save_grant(self, code: str, grant: Grant, expires_at: int) -> None:
         """Keep a new authorization code until `expires_at` (seconds since the epoch, UTC)."""
-        with self.change() as db:
-            values = (_digest(code), *grant, expires_at)
-            db.execute("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, 0)", values)
+        self._do("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, 0)", _digest(code), *grant, expires_at)
 
     def claim_grant(self, code: str, client_id: str, now: int) -> Grant | None:
         """Use up a code: of all who ask, one gets its grant."""
@@ -181,9 +184,8 @@ class DemoState:
 
     def save_token(self, access_token: str, refresh_token: str, issued: IssuedToken) -> None:
         """Keep a new pair of tokens."""
-        with self.change() as db:
-            values = (_digest(access_token), _digest(refresh_token), *issued)
-            db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, 0, 0)", values)
+        digests = (_digest(access_token), _digest(refresh_token))
+        self._do("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, 0, 0)", *digests, *issued)
 
     def claim_refresh(self, refresh_token: str, client_id: str) -> int | None:
         """Use up a refresh token: of all who ask, one gets the id of its user."""
@@ -203,31 +205,24 @@ class DemoState:
             "SELECT user_id, client_id, created_at, expires_at FROM tokens"
             " WHERE access_digest = ? AND revoked = 0 AND expires_at > ?"
         )
-        with self.open() as db:
-            row = db.execute(query, (_digest(access_token), now)).fetchone()
+        row = self._find(query, _digest(access_token), now)
         return IssuedToken(*row) if row else None
 
     def revoke(self, token: str) -> None:
         """End an access token and its refresh token, given either of them (RFC 7009, section 2.1)."""
-        with self.change() as db:
-            query = "UPDATE tokens SET revoked = 1 WHERE ? IN (access_digest, refresh_digest)"
-            db.execute(query, (_digest(token),))
+        self._do("UPDATE tokens SET revoked = 1 WHERE ? IN (access_digest, refresh_digest)", _digest(token))
 
     def expire_tokens(self, now: int) -> None:
         """No access token that was issued so far is valid any more; the refresh tokens are."""
-        with self.change() as db:
-            db.execute("UPDATE tokens SET expires_at = ? WHERE expires_at > ?", (now, now))
+        self._do("UPDATE tokens SET expires_at = ? WHERE expires_at > ?", now, now)
 
     def revoke_all(self) -> None:
         """Nothing that was issued so far is valid any more."""
-        with self.change() as db:
-            db.execute("UPDATE tokens SET revoked = 1")
+        self._do("UPDATE tokens SET revoked = 1")
 
     def find_company(self, company_id: int) -> Company | None:
         """The company with this id, if there is one."""
-        query = _COMPANIES + " WHERE id = ?"
-        with self.open() as db:
-            row = db.execute(query, (company_id,)).fetchone()
+        row = self._find(_COMPANIES + " WHERE id = ?", company_id)
         return _new_company(row) if row else None
 
     def list_companies(self, limit: int, offset: int) -> tuple[int, list[Company]]:
@@ -239,21 +234,17 @@ class DemoState:
 
     def save_company(self, name: str, *, app_installed: bool) -> int:
         """Add a company; returns its id."""
-        query = "INSERT INTO companies VALUES (NULL, ?, 1, ?)"
-        with self.change() as db:
-            return int(db.execute(query, (name, app_installed)).lastrowid or 0)
+        added = self._do("INSERT INTO companies VALUES (NULL, ?, 1, ?)", name, app_installed)
+        return int(added.lastrowid or 0)
 
     def install_app(self, company_id: int, *, installed: bool) -> bool:
         """Connect the app to a company, or disconnect it; False if there is no such company."""
-        with self.change() as db:
-            query = "UPDATE companies SET app_installed = ? WHERE id = ?"
-            return db.execute(query, (installed, company_id)).rowcount == 1
+        query = "UPDATE companies SET app_installed = ? WHERE id = ?"
+        return self._do(query, installed, company_id).rowcount == 1
 
     def find_project(self, company_id: int, project_id: int) -> Kept | None:
         """The company's project with this id, if there is one."""
-        query = _PROJECTS + " AND id = ?"
-        with self.open() as db:
-            row = db.execute(query, (company_id, project_id)).fetchone()
+        row = self._find(_PROJECTS + " AND id = ?", company_id, project_id)
         return _new_kept(row) if row else None
 
     def list_projects(self, company_id: int, limit: int, offset: int) -> tuple[int, list[Kept]]:
@@ -284,9 +275,8 @@ class DemoState:
 
     def delete_project(self, company_id: int, project_id: int) -> bool:
         """Delete a project; False if the company has none with this id."""
-        with self.change() as db:
-            query = "DELETE FROM projects WHERE company_id = ? AND id = ?"
-            return db.execute(query, (company_id, project_id)).rowcount == 1
+        query = "DELETE FROM projects WHERE company_id = ? AND id = ?"
+        return self._do(query, company_id, project_id).rowcount == 1
 
 
 def forget(data_folder: Path) -> bool:
