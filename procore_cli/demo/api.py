@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from procore_cli.demo.exchange import (
@@ -22,95 +21,14 @@ from procore_cli.demo.oauth import Provider, new_unauthorized
 from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email, is_text
 from procore_cli.demo.state import DemoState, Kept
 
-_DEFAULT_PER_PAGE: Final = 100
-_MAX_PER_PAGE: Final = 1000
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a list; the first is 1."""
-
-    number: int
-    size: int
-
-    @property
-    def offset(self) -> int:
-        """How many items lie before it."""
-        return (self.number - 1) * self.size
-
-
-def read_page(call: Call) -> Page:
-    """The page that `page` and `per_page` name; a greater size than 1000 counts as 1000.
-
-    Raises RefusedCallError with a 400.
-    """
-    query = dict(parse_qsl(call.query))
-    size = _read_number(query, "per_page", _DEFAULT_PER_PAGE)
-    return Page(_read_number(query, "page", 1), min(size, _MAX_PER_PAGE))
-
-
-def new_listing(call: Call, page: Page, total: int, items: list[object], *, wrapped: bool = False) -> Answer:
-    """The answer with a page's items; `wrapped`: as REST v2 has them, in `data`."""
-    links = ", ".join(
-        f'<{_new_url(call, page, number)}>; rel="{rel}"' for rel, number in _others(page, total)
-    )
-    headers = [("Total", str(total)), ("Per-Page", str(page.size)), *([("Link", links)] if links else [])]
-    return new_json(200, {"data": items} if wrapped else items, *headers)
-
-
-def _others(page: Page, total: int) -> list[tuple[str, int]]:
-    last = max(1, -(-total // page.size))
-    before = [("first", 1), ("prev", min(page.number - 1, last))] if page.number > 1 else []
-    after = [("next", page.number + 1), ("last", last)] if page.number < last else []
-    return [*after, *before]
-
-
-def _new_url(call: Call, page: Page, number: int) -> str:
-    kept = [(k, v) for k, v in parse_qsl(call.query, keep_blank_values=True) if k not in ("page", "per_page")]
-    query = urlencode([*kept, ("page", number), ("per_page", page.size)])
-    return f"{call.origin}{call.path}?{query}"
-
-
-def _read_number(query: dict[str, str], name: str, default: int) -> int:
-    number = find_id(query[name]) if name in query else default
-    # The offset has to fit into SQLite's 64 bits.
-    if not number or number > 10**12:
-        raise RefusedCallError(new_errors(400, [f"{name} must be a whole number from 1."]))
-    return number
-
-
 FILES_PATH: Final = "/demo/files/"
 STORAGE_PATH: Final = "/demo/storage/"
 _DEFAULT_BYTES: Final = 1024
 _MAX_BYTES: Final = 1 << 40
 _PATTERN: Final = bytes(range(256)) * 256
 _OTHER_NAME: Final = {"127.0.0.1": "localhost"}
-
-
-def make_chunks(size: int) -> Iterator[bytes]:
-    """The content of every file: the bytes 0 to 255 over and over, `size` of them."""
-    whole, rest = divmod(size, len(_PATTERN))
-    for _ in range(whole):
-        yield _PATTERN
-    yield _PATTERN[:rest]
-
-
-def _new_file(query: dict[str, str], name: str) -> Answer:
-    size = find_id(query.get("bytes", str(_DEFAULT_BYTES)))
-    if size is None or size > _MAX_BYTES:
-        raise RefusedCallError(new_errors(400, [f"bytes must be a whole number up to {_MAX_BYTES}."]))
-    named = ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
-    stream = Stream(size, lambda: make_chunks(size))
-    return Answer(200, "application/octet-stream", headers=(named,), stream=stream)
-
-
-def _new_storage_url(call: Call, name: str, size: str) -> str:
-    parts = urlsplit(call.origin)
-    other = _OTHER_NAME.get(parts.hostname or "", "127.0.0.1")
-    query = urlencode({"bytes": size, "signature": "pretend"})
-    return f"http://{other}:{parts.port}{STORAGE_PATH}{quote(name, safe='')}?{query}"
-
-
+_DEFAULT_PER_PAGE: Final = 100
+_MAX_PER_PAGE: Final = 1000
 _NOT_CONNECTED = "App is not connected to this company."
 _NO_COMPANY = "The Procore-Company-Id header is missing or is not a company's id."
 _NOT_FOUND = "Not found."
@@ -275,3 +193,79 @@ def _refuse_constant(_: str) -> None:
 
 def _utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Page(NamedTuple):
+    """One page of a list; the first is 1."""
+
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        """How many items lie before it."""
+        return (self.number - 1) * self.size
+
+
+def read_page(call: Call) -> Page:
+    """The page that `page` and `per_page` name; a greater size than 1000 counts as 1000.
+
+    Raises RefusedCallError with a 400.
+    """
+    query = dict(parse_qsl(call.query))
+    size = _read_number(query, "per_page", _DEFAULT_PER_PAGE)
+    return Page(_read_number(query, "page", 1), min(size, _MAX_PER_PAGE))
+
+
+def new_listing(call: Call, page: Page, total: int, items: list[object], *, wrapped: bool = False) -> Answer:
+    """The answer with a page's items; `wrapped`: as REST v2 has them, in `data`."""
+    links = ", ".join(
+        f'<{_new_url(call, page, number)}>; rel="{rel}"' for rel, number in _others(page, total)
+    )
+    headers = [("Total", str(total)), ("Per-Page", str(page.size)), *([("Link", links)] if links else [])]
+    return new_json(200, {"data": items} if wrapped else items, *headers)
+
+
+def _others(page: Page, total: int) -> list[tuple[str, int]]:
+    last = max(1, -(-total // page.size))
+    before = [("first", 1), ("prev", min(page.number - 1, last))] if page.number > 1 else []
+    after = [("next", page.number + 1), ("last", last)] if page.number < last else []
+    return [*after, *before]
+
+
+def _new_url(call: Call, page: Page, number: int) -> str:
+    kept = [(k, v) for k, v in parse_qsl(call.query, keep_blank_values=True) if k not in ("page", "per_page")]
+    query = urlencode([*kept, ("page", number), ("per_page", page.size)])
+    return f"{call.origin}{call.path}?{query}"
+
+
+def _read_number(query: dict[str, str], name: str, default: int) -> int:
+    number = find_id(query[name]) if name in query else default
+    # The offset has to fit into SQLite's 64 bits.
+    if not number or number > 10**12:
+        raise RefusedCallError(new_errors(400, [f"{name} must be a whole number from 1."]))
+    return number
+
+
+def make_chunks(size: int) -> Iterator[bytes]:
+    """The content of every file: the bytes 0 to 255 over and over, `size` of them."""
+    whole, rest = divmod(size, len(_PATTERN))
+    for _ in range(whole):
+        yield _PATTERN
+    yield _PATTERN[:rest]
+
+
+def _new_file(query: dict[str, str], name: str) -> Answer:
+    size = find_id(query.get("bytes", str(_DEFAULT_BYTES)))
+    if size is None or size > _MAX_BYTES:
+        raise RefusedCallError(new_errors(400, [f"bytes must be a whole number up to {_MAX_BYTES}."]))
+    named = ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
+    stream = Stream(size, lambda: make_chunks(size))
+    return Answer(200, "application/octet-stream", headers=(named,), stream=stream)
+
+
+def _new_storage_url(call: Call, name: str, size: str) -> str:
+    parts = urlsplit(call.origin)
+    other = _OTHER_NAME.get(parts.hostname or "", "127.0.0.1")
+    query = urlencode({"bytes": size, "signature": "pretend"})
+    return f"http://{other}:{parts.port}{STORAGE_PATH}{quote(name, safe='')}?{query}"

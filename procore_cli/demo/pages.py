@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -86,12 +85,12 @@ def new_code_page(code: str) -> str:
     return _new_page("Your code", body)
 
 
-def new_error_page(why: str) -> str:
+def _new_error(status: int, why: str) -> Answer:
     """Say why the sign-in ends here."""
     body = f"""<h1>This sign-in cannot go on</h1>
 <p>{escaped(why)}</p>
 <p class="soft">You can close this page. The program that sent you here still waits: end it there.</p>"""
-    return _new_page("Cannot go on", body)
+    return new_html(status, _new_page("Cannot go on", body))
 
 
 def _describe_return(redirect_uri: str) -> str:
@@ -111,6 +110,9 @@ def _new_page(title: str, body: str) -> str:
         f"<main>\n{body}\n</main>",
         "pretend",
     )
+
+
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Sessions:
@@ -152,11 +154,9 @@ class Sessions:
 
     def _read_ids(self, cookie_header: str) -> list[str]:
         pairs = (pair.strip().partition("=") for pair in cookie_header.split(";"))
-        return [value for name, _, value in pairs if name == self._cookie_name and _is_id(value)]
-
-
-def _is_id(value: str) -> bool:
-    return bool(value) and value.isascii() and value.replace("-", "").replace("_", "").isalnum()
+        return [
+            value for name, _, value in pairs if name == self._cookie_name and _SESSION_ID.fullmatch(value)
+        ]
 
 
 LOGIN_PATH = "/login"
@@ -178,16 +178,16 @@ class SignInDesk:
         """GET /login: ask who it is, whether somebody is logged in or not."""
         return_to = _find_return_address(call)
         if return_to is None:
-            return new_html(400, new_error_page(_NO_START))
+            return _new_error(400, _NO_START)
         return self._new_login_page(200, call, return_to)
 
     def log_in(self, call: Call) -> Answer:
         """POST /login: any e-mail will do; it starts a session of its own."""
         return_to = _find_return_address(call)
         if return_to is None:
-            return new_html(400, new_error_page(_NO_START))
+            return _new_error(400, _NO_START)
         if not self._is_own_form(call):
-            return new_html(403, new_error_page(_FORGED))
+            return _new_error(403, _FORGED)
         email = call.form.get("email", "").strip()
         if not is_email(email):
             return self._new_login_page(422, call, return_to, problem=_BAD_EMAIL)
@@ -211,18 +211,16 @@ class SignInDesk:
         """POST /oauth/authorize: Allow or Deny."""
         user = self._find_user(call)
         if user is None or not self._is_own_form(call):
-            return new_html(403, new_error_page(_FORGED))
-        decisions: dict[str, Callable[[], str]] = {
-            "allow": lambda: self._provider.allow(call.query, user.id),
-            "deny": lambda: self._provider.deny(call.query),
-        }
-        decide = decisions.get(call.form.get("decision", ""))
-        if decide is None:
-            return new_html(400, new_error_page("The form carries neither Allow nor Deny."))
+            return _new_error(403, _FORGED)
         try:
-            return _send_back(decide())
+            match call.form.get("decision"):
+                case "allow":
+                    return _send_back(self._provider.allow(call.query, user.id))
+                case "deny":
+                    return _send_back(self._provider.deny(call.query))
         except AuthorizeRefusedError as error:
             return _refuse(error)
+        return _new_error(400, "The form carries neither Allow nor Deny.")
 
     def _new_login_page(self, status: int, call: Call, return_to: str, problem: str = "") -> Answer:
         session_id = self._sessions.read_id(call.cookie)
@@ -261,7 +259,7 @@ def _new_login_address(call: Call) -> str:
 
 def _refuse(error: AuthorizeRefusedError) -> Answer:
     if error.location is None:
-        return new_html(400, new_error_page(error.why))
+        return _new_error(400, error.why)
     return _send_back(error.location)
 
 
@@ -272,4 +270,4 @@ def _send_back(location: str) -> Answer:
     shown = parse_qs(location.partition("?")[2])
     if "code" in shown:
         return new_html(200, new_code_page(shown["code"][0]))
-    return new_html(400, new_error_page(shown.get("error_description", shown["error"])[0]))
+    return _new_error(400, shown.get("error_description", shown["error"])[0])
