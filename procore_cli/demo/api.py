@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from procore_cli.demo.exchange import (
     Answer,
     Call,
-    RefusedCallError,
     Stream,
     find_id,
     new_errors,
     new_json,
+    refused,
 )
-from procore_cli.demo.oauth import Provider, new_unauthorized
+from procore_cli.demo.oauth import Provider, unauthorized
 from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email, is_text
 from procore_cli.demo.state import DemoState, Kept
 
@@ -54,7 +54,7 @@ class Api:
         """GET /rest/v1.0/me."""
         user = self._state.find_user(self._provider.read_token(call).user_id)
         if user is None:
-            raise RefusedCallError(new_unauthorized())
+            raise unauthorized()
         return new_json(200, {"id": user.id, "login": user.email, "name": user.name})
 
     def list_companies(self, call: Call) -> Answer:
@@ -92,7 +92,7 @@ class Api:
         company = self._enter(call)
         fields = _read_fields(call)
         if "name" not in fields:
-            raise RefusedCallError(new_errors(422, {"name": ["can't be blank"]}))
+            raise refused(422, {"name": ["can't be blank"]})
         project = Project(None, company.id, fields.pop("name"), fields)
         project_id = self._state.save_project(project, int(self._clock()))
         return new_json(201, self._show(company, project_id))
@@ -108,7 +108,7 @@ class Api:
         """DELETE /rest/v1.0/projects/{id}."""
         company = self._enter(call)
         if not self._state.delete_project(company.id, project_id):
-            raise RefusedCallError(new_errors(404, _NOT_FOUND))
+            raise refused(404, _NOT_FOUND)
         return Answer(204)
 
     def send_file(self, call: Call, name: str) -> Answer:
@@ -124,22 +124,22 @@ class Api:
         """GET /demo/storage/NAME: the other origin, which answers 400 to whoever sends it a token."""
         if call.authorization:
             why = "Only one way of signing in is allowed: the address carries its signature."
-            raise RefusedCallError(new_errors(400, why))
+            raise refused(400, why)
         return _new_file(dict(parse_qsl(call.query)), name)
 
     def _enter(self, call: Call) -> Company:
         """The header's company, once it is clear that the call may be made there."""
         self._provider.read_token(call)
         if call.company_id is None:
-            raise RefusedCallError(new_errors(400, [_NO_COMPANY]))
+            raise refused(400, [_NO_COMPANY])
         return self._find_company(call.company_id)
 
     def _find_company(self, company_id: int) -> Company:
         company = self._state.find_company(company_id)
         if company is None:
-            raise RefusedCallError(new_errors(404, _NOT_FOUND))
+            raise refused(404, _NOT_FOUND)
         if not company.app_installed:
-            raise RefusedCallError(new_errors(403, [_NOT_CONNECTED]))
+            raise refused(403, [_NOT_CONNECTED])
         return company
 
     def _list_projects(self, call: Call, company: Company, *, wrapped: bool = False) -> Answer:
@@ -151,7 +151,7 @@ class Api:
     def _show(self, company: Company, project_id: int) -> Mapping[str, Any]:
         kept = self._state.find_project(company.id, project_id)
         if kept is None:
-            raise RefusedCallError(new_errors(404, _NOT_FOUND))
+            raise refused(404, _NOT_FOUND)
         return _show_project(kept, company)
 
 
@@ -181,9 +181,9 @@ def _read_fields(call: Call) -> dict[str, Any]:
     if isinstance(body, dict) and isinstance(body.get("project"), dict):
         body = body["project"]
     if not isinstance(body, dict):
-        raise RefusedCallError(new_errors(400, ["The body is not a JSON object."]))
+        raise refused(400, ["The body is not a JSON object."])
     if not is_text(body.get("name", "unchanged")):
-        raise RefusedCallError(new_errors(422, {"name": ["can't be blank"]}))
+        raise refused(422, {"name": ["can't be blank"]})
     return {key: value for key, value in body.items() if key not in OWN_KEYS}
 
 
@@ -243,7 +243,7 @@ def _read_number(query: dict[str, str], name: str, default: int) -> int:
     number = find_id(query[name]) if name in query else default
     # The offset has to fit into SQLite's 64 bits.
     if not number or number > 10**12:
-        raise RefusedCallError(new_errors(400, [f"{name} must be a whole number from 1."]))
+        raise refused(400, [f"{name} must be a whole number from 1."])
     return number
 
 
@@ -258,7 +258,7 @@ def make_chunks(size: int) -> Iterator[bytes]:
 def _new_file(query: dict[str, str], name: str) -> Answer:
     size = find_id(query.get("bytes", str(_DEFAULT_BYTES)))
     if size is None or size > _MAX_BYTES:
-        raise RefusedCallError(new_errors(400, [f"bytes must be a whole number up to {_MAX_BYTES}."]))
+        raise refused(400, [f"bytes must be a whole number up to {_MAX_BYTES}."])
     named = ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
     stream = Stream(size, lambda: make_chunks(size))
     return Answer(200, "application/octet-stream", headers=(named,), stream=stream)

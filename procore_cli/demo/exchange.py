@@ -84,6 +84,11 @@ def new_errors(status: int, why: object, *headers: tuple[str, str]) -> Answer:
     return new_json(status, {"errors": why}, *headers)
 
 
+def refused(status: int, why: object) -> RefusedCallError:
+    """What a route raises to answer with `new_errors`."""
+    return RefusedCallError(new_errors(status, why))
+
+
 def new_html(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
     """An answer for people; `forms_lead_to` is the redirect URI at the end of its forms."""
     return Answer(status, HTML, html, headers, forms_lead_to)
@@ -116,7 +121,7 @@ def read_body(headers: Message, stream: BufferedIOBase, path: str) -> bytes:
     if codings:
         # Both at once, or another coding, is how requests are smuggled.
         if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
-            raise _refused(400, "Transfer-Encoding cannot be used.")
+            raise refused(400, "Transfer-Encoding cannot be used.")
         return b"".join(_read_chunks(stream, max_bytes))
     if not lengths:
         return b""
@@ -126,9 +131,9 @@ def read_body(headers: Message, stream: BufferedIOBase, path: str) -> bytes:
 def _read_length(lengths: list[str], max_bytes: int) -> int:
     text = lengths[0]
     if len(lengths) > 1 or not (text.isascii() and text.isdigit()) or len(text) > len(str(max_bytes)):
-        raise _refused(411, "Content-Length is missing or cannot be used.")
+        raise refused(411, "Content-Length is missing or cannot be used.")
     if int(text) > max_bytes:
-        raise _refused(413, "The body is too long.")
+        raise refused(413, "The body is too long.")
     return int(text)
 
 
@@ -137,25 +142,21 @@ def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> Iterator[bytes]:
     while size := _read_chunk_size(stream):
         total += size
         if total > max_bytes:
-            raise _refused(413, "The body is too long.")
+            raise refused(413, "The body is too long.")
         yield stream.read(size)
         if stream.readline(_SIZE_LINE_MAX_BYTES).strip():
-            raise _refused(400, "A chunk does not end where it says.")
+            raise refused(400, "A chunk does not end where it says.")
     for _ in range(_TRAILER_MAX_LINES):
         if not stream.readline(_SIZE_LINE_MAX_BYTES).strip():
             return
-    raise _refused(400, "The trailer is too long.")
+    raise refused(400, "The trailer is too long.")
 
 
 def _read_chunk_size(stream: BufferedIOBase) -> int:
     digits = stream.readline(_SIZE_LINE_MAX_BYTES).partition(b";")[0].strip()
     if not 0 < len(digits) <= 8 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
-        raise _refused(400, "A chunk has no size.")
+        raise refused(400, "A chunk has no size.")
     return int(digits, 16)
-
-
-def _refused(status: int, why: str) -> RefusedCallError:
-    return RefusedCallError(new_errors(status, why))
 
 
 CALLS_PATH: Final = "/demo/calls"

@@ -46,9 +46,9 @@ _INVALID_TOKEN = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def new_unauthorized() -> Answer:
+def unauthorized() -> RefusedCallError:
     """The API's 401."""
-    return new_errors(401, "Invalid or expired access token.", _INVALID_TOKEN)
+    return RefusedCallError(new_errors(401, "Invalid or expired access token.", _INVALID_TOKEN))
 
 
 class DemoValidator(RequestValidator):
@@ -283,7 +283,7 @@ class Provider:
         """What the call's bearer token stands for. Raises RefusedCallError with a 401."""
         token = self._find_token(call)
         if token is None:
-            raise RefusedCallError(new_unauthorized())
+            raise unauthorized()
         return token
 
     def _find_token(self, call: Call) -> IssuedToken | None:

@@ -114,9 +114,6 @@ def email_key(email: str) -> str:
 
 _MAX_BYTES: Final = 256 * 1024 * 1024
 _MAX_ID: Final = 10**18 - 1
-_KEYS: Final = frozenset({"users", "companies", "projects"})
-_USER_KEYS: Final = frozenset({"id", "email", "name"})
-_COMPANY_KEYS: Final = frozenset({"id", "name", "is_active", "app_installed"})
 _GIVEN_KEYS: Final = OWN_KEYS - {"id", "company_id"}
 _HINT: Final = (
     'A small one: {"companies": [{"id": 1, "name": "A"}], "projects": [{"company_id": 1, "name": "B"}]}'
@@ -151,26 +148,26 @@ def _load_text(path: Path) -> str:
         raise _FaultError("it is not UTF-8") from None
 
 
-def _parse(text: str) -> dict[str, Any]:
+def _parse(text: str) -> object:
     try:
-        values = json.loads(text, object_pairs_hook=_new_object, parse_constant=_refuse_constant)
+        return json.loads(text, object_pairs_hook=_new_object, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise _FaultError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (RecursionError, ValueError) as error:
         raise _FaultError(str(error) if isinstance(error, _FaultError) else "it is not JSON") from None
-    return _read_object(values, "the file", _KEYS)
 
 
-def _read_seed(values: Mapping[str, Any]) -> Seed:
-    users = tuple(_read_user(value, place) for value, place in _list(values, "users"))
+def _read_seed(value: object) -> Seed:
+    values = _read_object(value, "the file", {"users", "companies", "projects"})
+    users = tuple(_read_user(user, place) for user, place in _list(values, "users"))
     _refuse_doubles("users", "id", (user.id for user in users))
     _refuse_doubles("users", "email", (email_key(user.email) for user in users))
-    companies = tuple(_read_company(value, place) for value, place in _list(values, "companies"))
+    companies = tuple(_read_company(company, place) for company, place in _list(values, "companies"))
     _refuse_doubles("companies", "id", (company.id for company in companies))
     if "companies" not in values:
         companies = SAMPLE.companies
-    known = frozenset(company.id for company in companies)
-    projects = tuple(_read_project(value, place, known) for value, place in _list(values, "projects"))
+    known = {company.id for company in companies}
+    projects = tuple(_read_project(project, place, known) for project, place in _list(values, "projects"))
     _refuse_doubles("projects", "id", (project.id for project in projects))
     if "projects" not in values:
         projects = tuple(project for project in SAMPLE.projects if project.company_id in known)
@@ -178,26 +175,26 @@ def _read_seed(values: Mapping[str, Any]) -> Seed:
 
 
 def _read_user(value: object, place: str) -> SeedUser:
-    fields = _read_object(value, place, _USER_KEYS)
+    fields = {"id": None, "name": None, **_read_object(value, place, {"id", "email", "name"})}
     email = _read_text(fields, "email", place)
     if not is_email(email):
         raise _FaultError(f"{place}.email is not an e-mail address")
-    name = _read_text(fields, "name", place) if fields.get("name") is not None else None
-    return SeedUser(_find_id(fields, place), email, name)
+    name = None if fields["name"] is None else _read_text(fields, "name", place)
+    return SeedUser(None if fields["id"] is None else _read_id(fields, "id", place), email, name)
 
 
 def _read_company(value: object, place: str) -> Company:
-    fields = _read_object(value, place, _COMPANY_KEYS)
-    return Company(
-        _read_id(fields, "id", place),
-        _read_text(fields, "name", place),
-        _read_flag(fields, "is_active", place),
-        _read_flag(fields, "app_installed", place),
-    )
+    known = {"id", "name", "is_active", "app_installed"}
+    fields = {"is_active": True, "app_installed": True, **_read_object(value, place, known)}
+    for flag in ("is_active", "app_installed"):
+        if not isinstance(fields[flag], bool):
+            raise _FaultError(f"{place}.{flag} is neither true nor false")
+    id_, name = _read_id(fields, "id", place), _read_text(fields, "name", place)
+    return Company(id_, name, fields["is_active"], fields["app_installed"])
 
 
-def _read_project(value: object, place: str, companies: frozenset[int]) -> Project:
-    fields = _read_object(value, place, None)
+def _read_project(value: object, place: str, companies: set[int]) -> Project:
+    fields = {"id": None, **_read_object(value, place, None)}
     company_id = _read_id(fields, "company_id", place)
     if company_id not in companies:
         raise _FaultError(f"{place}.company_id: there is no company {company_id}")
@@ -205,7 +202,8 @@ def _read_project(value: object, place: str, companies: frozenset[int]) -> Proje
     if given:
         raise _FaultError(f"{place}.{given[0]} is given by the pretend Procore itself")
     others = {key: field for key, field in fields.items() if key not in ("id", "company_id", "name")}
-    return Project(_find_id(fields, place), company_id, _read_text(fields, "name", place), others)
+    id_ = None if fields["id"] is None else _read_id(fields, "id", place)
+    return Project(id_, company_id, _read_text(fields, "name", place), others)
 
 
 def _list(values: Mapping[str, Any], key: str) -> list[tuple[object, str]]:
@@ -215,7 +213,7 @@ def _list(values: Mapping[str, Any], key: str) -> list[tuple[object, str]]:
     return [(value, f"{key}[{index}]") for index, value in enumerate(found)]
 
 
-def _read_object(value: object, place: str, known: frozenset[str] | None) -> dict[str, Any]:
+def _read_object(value: object, place: str, known: set[str] | None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _FaultError(f"{place} is not an object")
     for key in value:
@@ -231,22 +229,11 @@ def _read_text(fields: Mapping[str, Any], key: str, place: str) -> str:
     return str(text)
 
 
-def _find_id(fields: Mapping[str, Any], place: str) -> int | None:
-    return None if fields.get("id") is None else _read_id(fields, "id", place)
-
-
 def _read_id(fields: Mapping[str, Any], key: str, place: str) -> int:
     number = fields.get(key)
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number <= _MAX_ID:
         raise _FaultError(f"{place}.{key} is not a whole number from 1, or missing")
     return number
-
-
-def _read_flag(fields: Mapping[str, Any], key: str, place: str) -> bool:
-    flag = fields.get(key, True)
-    if not isinstance(flag, bool):
-        raise _FaultError(f"{place}.{key} is neither true nor false")
-    return flag
 
 
 def _refuse_doubles(noun: str, key: str, values: Iterable[object]) -> None:
