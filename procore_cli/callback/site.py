@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from procore_cli import log
 from procore_cli.callback import pages
-from procore_cli.callback.pending import Home, Outcome, Pairs, PendingCallback
+from procore_cli.callback.pending import Home, Outcome, PendingCallback
 from procore_cli.config.urls import RedirectUri
 from procore_cli.webpage import security_headers
 
@@ -130,9 +130,17 @@ class Site:
             return self.refuse(HTTPStatus.BAD_REQUEST)
         if not request.has_plain_target:
             return self.refuse(HTTPStatus.BAD_REQUEST)
-        if request.path == self._callback_path:
+        is_callback = request.path == self._callback_path
+        if is_callback and request.query:
             return self._at_callback(request)
-        return self._elsewhere(request)
+        has_session = self._session.is_in(request.all_of("cookie"))
+        if request.path == pages.HOME_PATH and (has_session or not is_callback):
+            return self._home(has_session)
+        if request.path in pages.BUTTONS:
+            return self._button(request.path)
+        if is_callback:
+            return Answer(HTTPStatus.OK, pages.carry_page(self._callback_path, self._environment))
+        return self.refuse(HTTPStatus.NOT_FOUND)
 
     def refuse(self, status: HTTPStatus) -> Answer:
         """The answer to somebody, or something, that is not let in; shows nothing of what was sent."""
@@ -140,33 +148,16 @@ class Site:
         return Answer(status, pages.refusal_page(status, self._environment), headers)
 
     def _at_callback(self, request: Request) -> Answer:
-        if not request.query:
-            return self._bare_callback(request)
         pairs = parse_qsl(request.query, keep_blank_values=True)
         if request.method == "HEAD":
-            return self._preview(pairs)
-        if self._pending.offer(pairs):
+            # Looked at, and not used up.
+            if self._pending.recognizes(pairs):
+                return Answer(HTTPStatus.OK)
+        elif self._pending.offer(pairs):
             return self._told(self._pending.outcome(self._outcome_timeout_s))
-        if any(name == "error" for name, _ in pairs):
+        elif any(name == "error" for name, _ in pairs):
             log.warn("Something sent an error that does not belong to this sign-in; still waiting.")
-        return self._stray()
-
-    def _preview(self, pairs: Pairs) -> Answer:
-        return Answer(HTTPStatus.OK) if self._pending.recognizes(pairs) else self._stray()
-
-    def _bare_callback(self, request: Request) -> Answer:
-        if request.path == pages.HOME_PATH and self._session.is_in(request.all_of("cookie")):
-            return self._home(request)
-        if request.path in pages.BUTTONS:
-            return self._button(request.path)
-        return Answer(HTTPStatus.OK, pages.carry_page(self._callback_path, self._environment))
-
-    def _elsewhere(self, request: Request) -> Answer:
-        if request.path in pages.BUTTONS:
-            return self._button(request.path)
-        if request.path == pages.HOME_PATH:
-            return self._home(request)
-        return self.refuse(HTTPStatus.NOT_FOUND)
+        return Answer(HTTPStatus.BAD_REQUEST, pages.stray_page(self._environment))
 
     def _button(self, path: str) -> Answer:
         # `/` passes a hash on even where it is not the callback: the portal may hold the bare host.
@@ -174,9 +165,9 @@ class Site:
         page = pages.button_page(path, self._authorize_url, self._environment, carries_to)
         return Answer(HTTPStatus.OK, page)
 
-    def _home(self, request: Request) -> Answer:
+    def _home(self, has_session: bool) -> Answer:
         home = self._pending.outcome(0)
-        if not isinstance(home, Home) or not self._session.is_in(request.all_of("cookie")):
+        if not has_session or not isinstance(home, Home):
             return self.refuse(HTTPStatus.FORBIDDEN)
         return Answer(HTTPStatus.OK, pages.home_page(home), is_home=True)
 
@@ -188,9 +179,6 @@ class Site:
             return Answer(HTTPStatus.SEE_OTHER, headers=headers)
         # It was ours and was heard; with an error status the browser would report one of its own.
         return Answer(HTTPStatus.OK, pages.failure_page(outcome, self._environment))
-
-    def _stray(self) -> Answer:
-        return Answer(HTTPStatus.BAD_REQUEST, pages.stray_page(self._environment))
 
 
 def _own_hosts(port: int) -> frozenset[str]:
