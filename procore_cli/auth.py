@@ -5,263 +5,36 @@ Imports neither requests nor httpx: it attaches headers to whatever request eith
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
+from procore_cli import log
 from procore_cli.config.environments import COMPANY_HEADER
-from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.config.urls import find_origin, is_at
-from procore_cli.context import open_context
-from procore_cli.errors import ConfigurationError, UsageMistakeError
+from procore_cli.context import Context, open_context
+from procore_cli.errors import ConfigurationError, ProcoreLoginError, UsageMistakeError
 from procore_cli.flows import access
 from procore_cli.models import Profile, is_renewal_due
 from procore_cli.threads import in_own_thread
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from procore_cli.console import Console
-    from procore_cli.context import Context
-    from procore_cli.models import Account
     from procore_cli.storage.entries import Loaded
 
-
-AUTHORIZATION = "Authorization"
-
-
-class Repetition:
-    """A response hook for one request of requests, and for the redirects that follow it."""
-
-    def __init__(
-        self, origin: str, token: str, renew: Callable[[str], str], give_up: Callable[[str], None]
-    ) -> None:
-        """`renew` gives another token for one that was refused, or the same where there is none.
-
-        `give_up` hears of a new token that was refused as well.
-        """
-        self._origin = origin
-        self._token = token
-        self._renew = renew
-        self._give_up = give_up
-        self._is_spent = False
-
-    def __call__(self, response: Any, *_: Any, **options: Any) -> Any:
-        """Return the answer that counts. Raises what `renew` raises."""
-        request = response.request
-        if response.status_code == 401 and self._is_ours(request):
-            response = self._repeat(response, request, options)
-        if not self._stays_here(response):
-            # requests copies a request for each redirect, and would hand our headers on.
-            for name in (AUTHORIZATION, COMPANY_HEADER):
-                request.headers.pop(name, None)
-        return response
-
-    def _is_ours(self, request: Any) -> bool:
-        sent = request.headers.get(AUTHORIZATION)
-        return not self._is_spent and sent == f"Bearer {self._token}" and is_at(request.url, self._origin)
-
-    def _repeat(self, response: Any, request: Any, options: dict[str, Any]) -> Any:
-        self._is_spent = True
-        try:
-            token = self._renew(self._token)
-        except BaseException:
-            # Nobody else will get hold of this answer.
-            response.close()
-            raise
-        connection = getattr(response, "connection", None)
-        if token == self._token or connection is None or not _rewind(request):
-            return response
-        # What is left of the answer is read, so that its connection can be used again.
-        _ = response.content
-        response.close()
-        request.headers[AUTHORIZATION] = f"Bearer {token}"
-        repeated = connection.send(request.copy(), **options)
-        repeated.history.append(response)
-        if repeated.status_code == 401:
-            self._give_up(token)
-        return repeated
-
-    def _stays_here(self, response: Any) -> bool:
-        if not response.is_redirect:
-            return True
-        target = response.headers["location"]
-        try:
-            return "\\" not in target and is_at(urljoin(response.url, target), self._origin)
-        except ValueError:
-            return False
-
-
-def _rewind(request: Any) -> bool:
-    """Whether the body can be sent once more, as it was."""
-    if request.body is None or isinstance(request.body, (str, bytes)):
-        return True
-    # requests notes where a file stood before it was read; of a generator it notes nothing.
-    place = getattr(request, "_body_position", None)
-    if not isinstance(place, int):
-        return False
-    try:
-        request.body.seek(place)
-    except (AttributeError, OSError, ValueError):
-        return False
-    return True
-
-
-# Where new tokens are refused as old ones are, each call would cost a refresh.
-_GIVEN_UP_S = 60
-
-
-@dataclass(frozen=True)
-class Bearer:
-    """A token in hand; without `loaded` it is from elsewhere and cannot be renewed."""
-
-    token: str = field(repr=False)
-    loaded: Loaded | None = field(default=None, repr=False)
-
-    def is_good(self, now: float, min_ttl_s: int) -> bool:
-        """Whether it will do without a look into the store."""
-        loaded = self.loaded
-        return loaded is None or not is_renewal_due(loaded.tokens, loaded.entry.created_at, now, min_ttl_s)
-
-
-class Bearers:
-    """One account's tokens: the account that was current at the first call, unless one is named."""
-
-    def __init__(
-        self,
-        overrides: Overrides,
-        settings: Settings,
-        min_ttl_s: int,
-        console: Console,
-        clock: Callable[[], float],
-    ) -> None:
-        """`settings` are what is in force; tokens of others are never given. `clock`: seconds, UTC."""
-        self._overrides = overrides
-        self._settings = settings
-        self._min_ttl_s = min_ttl_s
-        self._console = console
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._bearer: Bearer | None = None
-        self._flight: Future[Bearer] | None = None
-        self._given_up: tuple[str, float] = ("", 0)
-
-    def find(self, refused: str | None = None) -> str:
-        """A token that is not `refused`, unless there is no other. Raises any of our errors."""
-        if refused == self._given_up[0] and self._clock() < self._given_up[1]:
-            return refused
-        bearer = None
-        while bearer is None:
-            bearer = self._find_in_hand(refused) or self._fetch_or_share(refused)
-        return bearer.token
-
-    def give_up(self, token: str) -> None:
-        """A new token was refused as well: for a minute, its refusals are not the token's fault."""
-        self._given_up = (token, self._clock() + _GIVEN_UP_S)
-
-    def begin_anew(self) -> None:
-        """In a process that was forked: no other thread of the former one goes on here."""
-        self._lock = threading.Lock()
-        self._flight = None
-
-    def find_checked(self) -> str:
-        """As `find`, for a caller that will not hear of a 401: another process may have renewed the token.
-
-        Costs a look into the database, none into the keyring.
-        """
-        bearer = self._bearer
-        if bearer is not None and bearer.loaded is not None and self._is_replaced(bearer.loaded):
-            with self._lock:
-                self._bearer = None
-        return self.find()
-
-    def _is_replaced(self, loaded: Loaded) -> bool:
-        with self._open() as context:
-            return context.tokens.find_expiry(access.find_account(context)) != loaded.tokens.expires_at
-
-    def _find_in_hand(self, refused: str | None) -> Bearer | None:
-        bearer = self._bearer
-        if bearer is None or not bearer.is_good(self._clock(), self._min_ttl_s):
-            return None
-        return None if bearer.token == refused and bearer.loaded else bearer
-
-    def _fetch_or_share(self, refused: str | None) -> Bearer | None:
-        """None if it has to be tried again: another thread was stopped, or fetched what was refused here."""
-        from concurrent.futures import Future
-
-        own = Future[Bearer]()
-        try:
-            with self._lock:
-                in_hand, flight = self._find_in_hand(refused), self._flight
-                if in_hand:
-                    return in_hand
-                if flight is None:
-                    self._flight = own
-            return self._share(flight, refused) if flight else self._fetch_for_all(own, refused)
-        finally:
-            self._land(own)
-
-    def _share(self, flight: Future[Bearer], refused: str | None) -> Bearer | None:
-        from concurrent.futures import CancelledError
-
-        try:
-            shared = flight.result()
-        except CancelledError:
-            return None
-        return None if shared.token == refused and shared.loaded else shared
-
-    def _fetch_for_all(self, own: Future[Bearer], refused: str | None) -> Bearer:
-        try:
-            fetched = self._bearer = self._fetch(refused)
-        except Exception as error:
-            own.set_exception(error)
-            raise
-        own.set_result(fetched)
-        return fetched
-
-    def _land(self, own: Future[Bearer]) -> None:
-        with self._lock:
-            if self._flight is own:
-                self._flight = None
-        # Whoever waits for what Ctrl-C, say, has ended tries again; what has come of it stays.
-        own.cancel()
-
-    def _fetch(self, refused: str | None) -> Bearer:
-        with self._open() as context:
-            if context.settings.access_token:
-                return Bearer(access.token(context, self._min_ttl_s))
-            account = access.find_account(context)
-            # From now on it is this one, whichever may become current meanwhile.
-            self._pin(account)
-            loaded = access.load_valid(context, account, self._min_ttl_s, refused=refused)
-            return Bearer(loaded.tokens.access_token, loaded)
-
-    @contextmanager
-    def _open(self) -> Iterator[Context]:
-        with open_context(self._overrides, self._console, clock=self._clock, shield=in_own_thread) as context:
-            changed = self._settings.find_change(context.settings)
-            if changed:
-                raise ConfigurationError(
-                    f"{self._settings.environment.name}: {changed} has changed since the first call.",
-                    "Make a new ProcoreAuth.",
-                )
-            yield context
-
-    def _pin(self, account: Account) -> None:
-        who = str(account.user.procore_id)
-        self._overrides = self._overrides._replace(account=who)
-        self._settings = replace(self._settings, account=who)
-
+R = TypeVar("R")
 
 DEFAULT_MIN_TTL_S = 60
-
-R = TypeVar("R")
+AUTHORIZATION = "Authorization"
+# Where new tokens are refused as old ones are, each call would cost a refresh.
+_GIVEN_UP_S = 60
 
 _living: weakref.WeakSet[ProcoreAuth] = weakref.WeakSet()
 
@@ -273,24 +46,14 @@ def get_token(env: str | None = None, *, account: str | None = None, min_ttl: in
     Procore id, else the current account. Raises ProcoreLoginError, of which SignInNeededError says that a
     person has to sign in (again).
     """
-    from procore_cli.context import open_context
-    from procore_cli.flows import access
-    from procore_cli.log import LOG_CONSOLE
-    from procore_cli.threads import in_own_thread
-
     _check_min_ttl(min_ttl)
-    with open_context(Overrides(env, account, source="env="), LOG_CONSOLE, shield=in_own_thread) as context:
+    with _open_context(Overrides(env, account, source="env=")) as context:
         return access.token(context, min_ttl)
 
 
 def current_user(env: str | None = None, *, account: str | None = None) -> Profile:
     """Who is signed in, as Procore says now (`procore-login whoami`). Arguments and errors as `get_token`."""
-    from procore_cli.context import open_context
-    from procore_cli.flows import access
-    from procore_cli.log import LOG_CONSOLE
-    from procore_cli.threads import in_own_thread
-
-    with open_context(Overrides(env, account, source="env="), LOG_CONSOLE, shield=in_own_thread) as context:
+    with _open_context(Overrides(env, account, source="env=")) as context:
         return access.whoami(context)
 
 
@@ -324,17 +87,17 @@ class ProcoreAuth:
         self._company = company
         self._min_ttl_s = min_ttl
         self._lock = threading.Lock()
-        self._opened: tuple[Settings, Bearers] | None = None
+        self._bearers: Bearers | None = None
         _living.add(self)
 
     def __call__(self, request: R) -> R:
         """Attach the headers to a request of requests or httpx, and return it. Raises ProcoreLoginError."""
-
         sent: Any = request
-        settings, bearers = self._open()
+        bearers = self._find_bearers()
+        settings = bearers.settings
         origin = find_origin(settings.environment.api_url)
         if not is_at(str(sent.url), origin):
-            _say_refused(str(sent.url), origin, settings.environment.name)
+            _warn_of_origin(str(sent.url), origin, settings.environment.name)
             return request
         hears_of_401 = hasattr(sent, "register_hook")
         token = bearers.find() if hears_of_401 else bearers.find_checked()
@@ -343,50 +106,23 @@ class ProcoreAuth:
         if company is not None and COMPANY_HEADER not in sent.headers:
             sent.headers[COMPANY_HEADER] = str(company)
         if hears_of_401:
-            sent.register_hook("response", Repetition(origin, token, bearers.find, bearers.give_up))
+            sent.register_hook("response", Repetition(bearers, origin, token))
         return request
 
-    def _open(self) -> tuple[Settings, Bearers]:
+    def _find_bearers(self) -> Bearers:
         with self._lock:
-            if self._opened is None:
-                self._opened = self._new_opened()
-            return self._opened
+            if self._bearers is None:
+                self._bearers = Bearers(self._overrides, self._min_ttl_s)
+            return self._bearers
 
     def _begin_anew(self) -> None:
+        """In a process that was forked: what another thread held at that moment would be held for ever."""
         self._lock = threading.Lock()
-        if self._opened is not None:
-            self._opened[1].begin_anew()
-
-    def _new_opened(self) -> tuple[Settings, Bearers]:
-        from procore_cli.log import LOG_CONSOLE
-
-        settings = load_settings(self._overrides, os.environ)
-        if settings.own_server:
-            raise ConfigurationError(
-                "demo: there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
-                "Run procore-login demo serve and set the variables that it prints, or run your program by"
-                " procore-login exec --env demo -- ...",
-            )
-        return settings, Bearers(self._overrides, settings, self._min_ttl_s, LOG_CONSOLE, time.time)
-
-
-def _say_refused(url: str, origin: str, name: str) -> None:
-    """Tell once for each origin why a request carries no token; path and query are nobody's business."""
-    from procore_cli.log import LOG_CONSOLE
-
-    try:
-        other = find_origin(url)
-    except ValueError:
-        other = "an address that is none"
-    if other == origin:
-        other += " with more than host and port in its address"
-    LOG_CONSOLE.warn_once(
-        f"{name}: a request to {other} carries no token; ProcoreAuth is for {origin} alone."
-    )
+        if self._bearers is not None:
+            self._bearers.lock = threading.Lock()
 
 
 def _begin_anew_in_child() -> None:
-    # A lock that another thread held at the fork would be held in the child for ever.
     for auth in _living:
         auth._begin_anew()
 
@@ -398,3 +134,194 @@ if hasattr(os, "register_at_fork"):
 def _check_min_ttl(min_ttl: object) -> None:
     if type(min_ttl) is not int or min_ttl < 0:
         raise UsageMistakeError("min_ttl is not a number of seconds.", "Give it as in min_ttl=60.")
+
+
+def _warn_of_origin(url: str, origin: str, name: str) -> None:
+    """Tell once for each origin why a request carries no token; path and query are nobody's business."""
+    try:
+        other = find_origin(url)
+    except ValueError:
+        other = "an address that is none"
+    if other == origin:
+        other += " with more than host and port in its address"
+    log.warn(f"{name}: a request to {other} carries no token; ProcoreAuth is for {origin} alone.")
+
+
+def _open_context(overrides: Overrides) -> AbstractContextManager[Context]:
+    # A program's signals are its own: what must not be cut off happens in a thread of its own.
+    return open_context(overrides, log.LOG_CONSOLE, shield=in_own_thread)
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """A token in hand; without `loaded` it is from elsewhere and cannot be renewed."""
+
+    token: str = field(repr=False)
+    loaded: Loaded | None = field(default=None, repr=False)
+
+    def is_good(self, min_ttl_s: int, refused: str | None) -> bool:
+        """Whether it will do without a look into the store."""
+        if self.loaded is None:
+            return True
+        created_at = self.loaded.entry.created_at
+        is_due = is_renewal_due(self.loaded.tokens, created_at, time.time(), min_ttl_s)
+        return not is_due and self.token != refused
+
+
+class Bearers:
+    """One account's tokens: the account that was current at the first call, unless one is named.
+
+    `settings` are what is in force; once they change, no token is given.
+    """
+
+    def __init__(self, overrides: Overrides, min_ttl_s: int) -> None:
+        """Raises ConfigurationError, UsageMistakeError."""
+        self.settings = load_settings(overrides, os.environ)
+        if self.settings.own_server:
+            raise ConfigurationError(
+                "demo: there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
+                "Run procore-login demo serve and set the variables that it prints, or run your program by"
+                " procore-login exec --env demo -- ...",
+            )
+        self.lock = threading.Lock()
+        self._overrides = overrides
+        self._min_ttl_s = min_ttl_s
+        self._bearer: Bearer | None = None
+        self._failure: ProcoreLoginError | None = None
+        self._given_up: tuple[str, float] = ("", 0)
+
+    def find(self, refused: str | None = None) -> str:
+        """A token that is not `refused`, unless there is no other. Raises any of our errors."""
+        if refused == self._given_up[0] and time.time() < self._given_up[1]:
+            return refused
+        former_failure = self._failure
+        if bearer := self._find_in_hand(refused):
+            return bearer.token
+        with self.lock:
+            # One thread fetches for all; those who waited share what came of it, a failure too.
+            if bearer := self._find_in_hand(refused):
+                return bearer.token
+            if self._failure is not None and self._failure is not former_failure:
+                raise copy.copy(self._failure)
+            try:
+                self._bearer = bearer = self._fetch(refused)
+            except ProcoreLoginError as error:
+                # A copy: the error itself holds the frames that it came through.
+                self._failure = copy.copy(error)
+                raise
+            return bearer.token
+
+    def find_checked(self) -> str:
+        """As `find`, for a caller that will not hear of a 401: another process may have renewed the token.
+
+        Costs a look into the database, none into the keyring.
+        """
+        bearer = self._bearer
+        if bearer is not None and bearer.loaded is not None and self._is_replaced(bearer.loaded):
+            self._bearer = None
+        return self.find()
+
+    def give_up(self, token: str) -> None:
+        """A new token was refused as well: for a minute, its refusals are not the token's fault."""
+        self._given_up = (token, time.time() + _GIVEN_UP_S)
+
+    def _find_in_hand(self, refused: str | None) -> Bearer | None:
+        bearer = self._bearer
+        return bearer if bearer is not None and bearer.is_good(self._min_ttl_s, refused) else None
+
+    def _is_replaced(self, loaded: Loaded) -> bool:
+        with self._open() as context:
+            return context.tokens.find_expiry(access.find_account(context)) != loaded.tokens.expires_at
+
+    def _fetch(self, refused: str | None) -> Bearer:
+        with self._open() as context:
+            if context.settings.access_token:
+                return Bearer(access.token(context, self._min_ttl_s))
+            account = access.find_account(context)
+            # From now on it is this one, whichever may become current meanwhile.
+            who = str(account.user.procore_id)
+            self._overrides = self._overrides._replace(account=who)
+            self.settings = replace(self.settings, account=who)
+            loaded = access.load_valid(context, account, self._min_ttl_s, refused=refused)
+            return Bearer(loaded.tokens.access_token, loaded)
+
+    @contextmanager
+    def _open(self) -> Iterator[Context]:
+        with _open_context(self._overrides) as context:
+            changed = self.settings.find_change(context.settings)
+            if changed:
+                raise ConfigurationError(
+                    f"{self.settings.environment.name}: {changed} has changed since the first call.",
+                    "Make a new ProcoreAuth.",
+                )
+            yield context
+
+
+class Repetition:
+    """A response hook for one request of requests, and for the redirects that follow it."""
+
+    def __init__(self, bearers: Bearers, origin: str, token: str) -> None:
+        self._bearers = bearers
+        self._origin = origin
+        self._token = token
+        self._is_spent = False
+
+    def __call__(self, response: Any, *_: Any, **options: Any) -> Any:
+        """Return the answer that counts. Raises any of our errors."""
+        request = response.request
+        if response.status_code == 401 and self._is_ours(request):
+            response = self._repeat(response, request, options)
+        if not self._stays_here(response):
+            # requests copies a request for each redirect, and would hand our headers on.
+            for name in (AUTHORIZATION, COMPANY_HEADER):
+                request.headers.pop(name, None)
+        return response
+
+    def _is_ours(self, request: Any) -> bool:
+        sent = request.headers.get(AUTHORIZATION)
+        return not self._is_spent and sent == f"Bearer {self._token}" and is_at(request.url, self._origin)
+
+    def _repeat(self, response: Any, request: Any, options: dict[str, Any]) -> Any:
+        self._is_spent = True
+        try:
+            token = self._bearers.find(self._token)
+        except BaseException:
+            # Nobody else will get hold of this answer.
+            response.close()
+            raise
+        connection = getattr(response, "connection", None)
+        if token == self._token or connection is None or not _rewind(request):
+            return response
+        # What is left of the answer is read, so that its connection can be used again.
+        _ = response.content
+        response.close()
+        request.headers[AUTHORIZATION] = f"Bearer {token}"
+        repeated = connection.send(request.copy(), **options)
+        repeated.history.append(response)
+        if repeated.status_code == 401:
+            self._bearers.give_up(token)
+        return repeated
+
+    def _stays_here(self, response: Any) -> bool:
+        if not response.is_redirect:
+            return True
+        target = response.headers["location"]
+        try:
+            return "\\" not in target and is_at(urljoin(response.url, target), self._origin)
+        except ValueError:
+            return False
+
+
+def _rewind(request: Any) -> bool:
+    """Whether the body can be sent once more, as it was."""
+    if request.body is None or isinstance(request.body, (str, bytes)):
+        return True
+    # requests notes where a file stood before it was read; of a generator it notes nothing.
+    place = getattr(request, "_body_position", None)
+    if not isinstance(place, int):
+        return False
+    try:
+        request.body.seek(place)
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

@@ -9,7 +9,7 @@ from tests.cli import ROOT, Machine
 from tests.provider import Provider
 from tests.signed_in import refreshes
 
-# The parent's thread never gets its token, and each lock is held at the moment of the fork.
+# The parent's thread never gets its token, for which it holds a lock; the other one is held here.
 PROGRAM = """
 import os, signal, threading, requests
 from procore_cli import ProcoreAuth
@@ -28,7 +28,6 @@ threading.Thread(target=call, daemon=True).start()
 assert at_work.wait(20)
 access.load = load
 auth._lock.acquire()
-auth._opened[1]._lock.acquire()
 child = os.fork()
 if child == 0:
     signal.alarm(20)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from concurrent import futures
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +17,22 @@ from tests.cli import Machine
 from tests.provider import Answer, Provider
 from tests.python_api.caller import PATH, end_soon, get, refuse
 from tests.signed_in import last_token, refreshes
+
+
+class WatchedLock:
+    """A lock that tells when somebody waits for it."""
+
+    def __init__(self, tell: Callable[[], object]) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._tell()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def test_threads_share_one_refresh_of_an_expired_token(
@@ -32,20 +48,32 @@ def test_threads_share_one_refresh_of_an_expired_token(
     assert refreshes(provider) == 1
 
 
-def test_threads_share_a_failure(machine: Machine, provider: Provider, api: ApiServer) -> None:
+def test_threads_that_wait_share_a_failure_and_a_later_call_tries_again(
+    machine: Machine, provider: Provider, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     end_soon(machine, provider)
-    provider.script["/oauth/token"] = lambda _: Answer(503, "")
-    auth, together = ProcoreAuth(), threading.Barrier(6)
+    auth, waiters = ProcoreAuth(), threading.Semaphore(0)
+    monkeypatch.setattr(auth._find_bearers(), "lock", WatchedLock(waiters.release))
+
+    def fail_once_all_wait(_: object) -> Answer:
+        assert all(waiters.acquire(timeout=20) for _ in range(5))
+        return Answer(503, "")
+
+    provider.script["/oauth/token"] = fail_once_all_wait
 
     def call(_: int) -> str:
-        together.wait(20)
-        try:
-            return str(get(api.url + PATH, auth).status_code)
-        except ProcoreError:
-            return "failed"
+        with pytest.raises(ProcoreError) as caught:
+            get(api.url + PATH, auth)
+        return caught.value.message
 
     with ThreadPoolExecutor(6) as pool:
-        assert set(pool.map(call, range(6))) == {"failed"}
+        messages = list(pool.map(call, range(6)))
+    waiters.release(5)
+
+    assert len(set(messages)) == 1
+    assert refreshes(provider) == 1
+    assert call(7) == messages[0]
+    assert refreshes(provider) == 2
     assert api.calls == []
 
 
@@ -135,16 +163,9 @@ def test_a_thread_that_is_stopped_stops_no_other(
             raise KeyboardInterrupt
         return load(*words)
 
-    class Watched(Future[Any]):
-        """Tells when somebody waits for it."""
-
-        def result(self, timeout: float | None = None) -> Any:
-            is_stopped.set()
-            return super().result(timeout)
-
     monkeypatch.setattr(access, "load", stop_the_first)
-    monkeypatch.setattr(futures, "Future", Watched)
     auth = ProcoreAuth()
+    monkeypatch.setattr(auth._find_bearers(), "lock", WatchedLock(is_stopped.set))
     first, second = (requests.Request("GET", api.url + PATH).prepare() for _ in range(2))
 
     def call_second() -> str:
