@@ -5,16 +5,16 @@ Refuses to hand on the client secret, and to put a shell or a file in between.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
-import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from procore_cli.config.variables import new_token_digest, without_what_exec_set
 from procore_cli.errors import CommandNotFoundError, CommandNotRunnableError, ProcoreLoginError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from procore_cli.context import Context
 
+
+T = TypeVar("T")
 
 # What Python puts into LC_CTYPE where the locale is C (PEP 538).
 _COERCED = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
@@ -89,13 +91,17 @@ def _new_token_variables(context: Context, min_ttl_s: int) -> dict[str, str]:
     }
 
 
-# What somebody may send to this process alone, though it is meant for the command.
-_RELAYED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT", "SIGBREAK")
+def _find_signals(*names: str) -> list[signal.Signals]:
+    return [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+
+
 # A terminal sends these to the command as well.
-_KEYS = ("SIGINT", "SIGQUIT", "SIGBREAK")
-_OF_CHILD = ("SIGCHLD",)
+_KEYS = _find_signals("SIGINT", "SIGQUIT", "SIGBREAK")
+# What somebody may send to this process alone, though it is meant for the command.
+_RELAYED = [*_find_signals("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"), *_KEYS]
 # Python ignores these, and what is ignored stays so in the command.
-_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
+_IGNORED_BY_PYTHON = _find_signals("SIGPIPE", "SIGXFSZ")
+_STEP_S = 0.5
 # What reads a script that names no interpreter, and how far a byte is looked for that no text has.
 _SHELL = "/bin/sh"
 _LONGEST_FIRST_LINE = 4096
@@ -106,23 +112,13 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
 
     Raises CommandNotFoundError, CommandNotRunnableError.
     """
-    if not command[0]:
-        raise _new_start_error(command[0], environ, FileNotFoundError())
-    program = _find_program(command[0], environ)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    former = {number: signal.signal(number, signal.SIG_DFL) for number in _find_signals(_IGNORED_BY_PYTHON)}
-    try:
-        try:
-            os.execvpe(program, list(command), environ)  # noqa: S606 - to run what was typed is the purpose
-        except OSError as error:
-            os.execvpe(_SHELL, _find_script(program, command, error), environ)  # noqa: S606
-    except OSError as error:
-        raise _new_start_error(command[0], environ, error) from None
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+    with _handling(signal.SIG_DFL, _IGNORED_BY_PYTHON):
+        # To run what was typed is the purpose.
+        _launch(lambda program, words: os.execvpe(program, list(words), environ), command, environ)  # noqa: S606
+    raise AssertionError("exec returns to nobody")
 
 
 def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -131,17 +127,27 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
     What is sent to this process goes on to the command, which shares its process group and its terminal.
     Raises CommandNotFoundError, CommandNotRunnableError.
     """
-    program = _find_program(command[0], environ)
-    with _relaying() as relay:
-        try:
-            try:
-                child = _start(program, command, environ)
-            except OSError as error:
-                child = _start(_SHELL, _find_script(program, command, error), environ)
-        except OSError as error:
-            raise _new_start_error(command[0], environ, error) from None
-        relay.begin(child)
-        return relay.wait(child)
+    from subprocess import TimeoutExpired
+
+    child: Popen[bytes] | None = None
+    early: list[int] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        if child is None:
+            early.append(number)
+        elif number not in _KEYS or not _is_in_foreground():
+            child.send_signal(number)
+
+    # What is ignored here (nohup, a job in the background) is ignored in the command, too.
+    numbers = [each for each in _RELAYED if signal.getsignal(each) is not signal.SIG_IGN]
+    with _handling(pass_on, numbers):
+        child = _launch(lambda program, words: _start(program, words, environ), command, environ)
+        for number in early:
+            child.send_signal(number)
+        while True:
+            # In steps: a signal that comes just before a plain wait would be handled after its end only.
+            with suppress(TimeoutExpired):
+                return child.wait(_STEP_S)
 
 
 def end_like(code: int) -> NoReturn:
@@ -151,62 +157,32 @@ def end_like(code: int) -> NoReturn:
     sys.exit(code if code >= 0 else 128 - code)
 
 
-class _Relay:
-    """Passes on to the command what was sent to this process alone."""
-
-    def __init__(self, woken: socket.socket) -> None:
-        """`woken` has something to read after each signal."""
-        self._woken = woken
-        self._child: Popen[bytes] | None = None
-        self._early: list[int] = []
-        self._keys = _find_signals(_KEYS)
-
-    def begin(self, child: Popen[bytes]) -> None:
-        """From here on there is somebody to pass it on to."""
-        self._child = child
-        for number in self._early:
-            child.send_signal(number)
-
-    def wait(self, child: Popen[bytes]) -> int:
-        """Its exit code, once it has one."""
-        if sys.platform == "win32":
-            return child.wait()
-        # A signal that comes just before a plain wait would be handled after the child's end only.
-        while (code := child.poll()) is None:
-            self._woken.recv(4096)
-        return code
-
-    def __call__(self, number: int, _frame: FrameType | None) -> None:
-        """Handle a signal; that a child has ended is told by the waking alone."""
-        if number in _find_signals(_OF_CHILD):
-            return
-        if self._child is None:
-            self._early.append(number)
-        elif number not in self._keys or not _is_in_foreground():
-            self._child.send_signal(number)
-
-
 @contextmanager
-def _relaying() -> Iterator[_Relay]:
-    ours, waking = socket.socketpair()
-    waking.setblocking(False)
-    relay = _Relay(ours)
-    # What is ignored here (nohup, a job in the background) is ignored in the command, too.
-    numbers = [each for each in _find_signals(_RELAYED) if signal.getsignal(each) is not signal.SIG_IGN]
-    former_fd = signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
-    former = {number: signal.signal(number, relay) for number in (*numbers, *_find_signals(_OF_CHILD))}
+def _handling(
+    handler: signal.Handlers | Callable[[int, FrameType | None], None], numbers: Sequence[signal.Signals]
+) -> Iterator[None]:
+    formers = {number: signal.signal(number, handler) for number in numbers}
     try:
-        yield relay
+        yield
     finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(former_fd)
-        ours.close()
-        waking.close()
+        for number, former in formers.items():
+            signal.signal(number, former)
 
 
-def _find_signals(names: Sequence[str]) -> list[signal.Signals]:
-    return [signal.Signals[name] for name in names if name in signal.Signals.__members__]
+def _launch(
+    start: Callable[[str, Sequence[str]], T], command: Sequence[str], environ: Mapping[str, str]
+) -> T:
+    """Have `start` start a program with these words; a script without #! is the shell's, as in a shell."""
+    try:
+        if not command[0]:
+            raise FileNotFoundError
+        program = _find_program(command[0], environ)
+        try:
+            return start(program, command)
+        except OSError as error:
+            return start(_SHELL, _find_script(program, command, error))
+    except OSError as error:
+        raise _new_start_error(command[0], environ, error) from None
 
 
 def _is_in_foreground() -> bool:
@@ -262,8 +238,6 @@ def _start(program: str, words: Sequence[str], environ: Mapping[str, str]) -> Po
 
 def _find_script(program: str, words: Sequence[str], error: OSError) -> list[str]:
     """The words that start a script without #!, as a shell does; for anything else `error` is raised."""
-    import errno
-
     if error.errno != errno.ENOEXEC or sys.platform == "win32":
         raise error
     with Path(program).open("rb") as file:
