@@ -67,7 +67,7 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
         from procore_cli.storage.accounts import list_known_in
 
         try:
-            listed = list_known_in(database, name, is_ours=settings.named_database is None)
+            listed = list_known_in(database, name, settings.folder)
         except ProcoreLoginError as error:
             troubles[name] = error
             if settings.named_database is not None:

@@ -283,9 +283,7 @@ def list_signed_in(settings: Settings, console: Console) -> list[str]:
     if not may_exist(settings.database):
         return []
     try:
-        known = list_known_in(
-            settings.database, settings.environment.name, is_ours=settings.named_database is None
-        )
+        known = list_known_in(settings.database, settings.environment.name, settings.folder)
     except StorageError as error:
         console.warn(f"Who is signed in could not be found out: {error.message}")
         return []

@@ -269,7 +269,13 @@ def _find_tokens(context: DoctorContext, listed: Listed) -> TokenSet | None:
     with storage.database.reading() as rows:
         live: Entry | None = entries.find_live(rows, context.name, listed.account.user.procore_id)
     entry_store = EntryStore(
-        storage.database, storage.stores, settings.store, context.name, context.clock, context.console.trace
+        storage.database,
+        settings.folder,
+        storage.stores,
+        settings.store,
+        context.name,
+        context.clock,
+        context.console.trace,
     )
     return None if live is None else entry_store.read_tokens(live)
 
