@@ -6,20 +6,35 @@ Text from outside is escaped where it is shown (console), not here.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class ProcoreLoginError(Exception):
-    """The root of all errors of this program; `exit_code` is what the process ends with."""
+    """The root of all errors; by itself, a bug.
+
+    `exit_code` is what the process ends with.
+    """
 
     exit_code: ClassVar[int] = 1
     # A command that goes on after it was told says so: it is told once.
     is_told = False
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, setting: str = "", source: str = "") -> None:
+        """`setting` is what it is about, if it is about one, and `source` who says so.
+
+        A source is the name of a variable, an option, or the part of `config.toml`.
+        """
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.setting = setting
+        self.source = source
+
+    def reworded(self, message: str, hint: str | None = None) -> Self:
+        """The same error in other words; what it is about stays."""
+        other = type(self)(message, self.hint if hint is None else hint)
+        other.setting, other.source = self.setting, self.source
+        return other
 
 
 class UsageMistakeError(ProcoreLoginError):
@@ -51,7 +66,7 @@ class MissingCredentialsError(ConfigurationError):
 
 
 class RefusedCredentialsError(ConfigurationError):
-    """Procore answered `invalid_client`."""
+    """Procore does not know the client id, or the secret is not its own (`invalid_client`)."""
 
 
 class BindingError(ConfigurationError):
@@ -59,7 +74,7 @@ class BindingError(ConfigurationError):
 
 
 class BadUrlError(ConfigurationError):
-    """A base URL or a redirect URI that cannot be used."""
+    """A base URL, a redirect URI or a proxy that cannot be used."""
 
 
 class BrokenConfigError(ConfigurationError):
@@ -135,7 +150,10 @@ class GrantRefusedError(ProcoreError):
 
 
 class CompanyRefusedError(ProcoreError):
-    """A call names no company, or one in which the app is not installed; `companies` are the account's."""
+    """A call names no company, or one in which the app is not installed.
+
+    `companies` are the account's.
+    """
 
     def __init__(self, message: str, hint: str = "", companies: tuple[Any, ...] = ()) -> None:
         super().__init__(message, hint)
@@ -169,7 +187,7 @@ class NoThreadError(StorageError):
 
 
 class OutputError(StorageError):
-    """Standard output cannot be written."""
+    """Standard output, or the file of `--output`, cannot be written."""
 
 
 class PortTakenError(ProcoreLoginError):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
-from procore_cli import __version__, errors
+from procore_cli import __version__
 from procore_cli.cli.main import COMMANDS, group
-from procore_cli.config import settings
+from procore_cli.config import variables
+from procore_cli.errors import ProcoreLoginError
 from tools import generate, man_page, man_text
+from tools.errors_table import list_errors
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -32,30 +34,21 @@ def plain(page: str) -> str:
     return text
 
 
-def own_errors(root: type[errors.ProcoreLoginError]) -> Iterator[type[errors.ProcoreLoginError]]:
-    yield root
-    for kind in root.__subclasses__():
-        yield from own_errors(kind)
-
-
-@pytest.mark.parametrize("name", generate.FILES)
-def test_what_the_wheel_installs_under_share_is_up_to_date(name: str) -> None:
-    committed = (generate.SHARE / name).read_bytes().decode()
-
-    assert committed == generate.FILES[name](), "run: python -m tools.generate"
+def test_the_man_page_is_up_to_date(page: str) -> None:
+    assert generate.MAN_PAGE.read_bytes().decode() == page, "run: python -m tools.generate"
 
 
 def test_nothing_lies_under_share_that_is_not_generated() -> None:
-    found = {
-        path.relative_to(generate.SHARE).as_posix() for path in generate.SHARE.rglob("*") if path.is_file()
-    }
+    share = ROOT / "share"
 
-    assert found == set(generate.FILES)
+    assert [path for path in share.rglob("*") if path.is_file()] == [generate.MAN_PAGE]
 
 
-def test_each_folder_under_share_is_in_the_wheel() -> None:
-    for folder in generate.SHARE.iterdir():
-        assert f'"share/{folder.name}" = "share/{folder.name}"' in PYPROJECT
+def test_what_the_wheel_installs_under_share_is_there() -> None:
+    installed = tomllib.loads(PYPROJECT)["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+
+    assert all((ROOT / name).exists() for name in installed)
+    assert {f"procore_cli/cli/completion.{shell}" for shell in ("bash", "fish", "zsh")} <= set(installed)
 
 
 def test_the_man_page_has_the_usual_sections(page: str) -> None:
@@ -98,13 +91,13 @@ def test_the_man_page_lists_every_variable_that_the_program_reads() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "procore_cli").rglob("*.py"))
     listed = {name for names, _ in man_text.ENVIRONMENT for name in names.split(", ")}
 
-    read = set(re.findall(r"""["'](PROCORE_[A-Z_]+[A-Z])["']""", source)) | settings._OUR_NAMES
+    read = set(re.findall(r"""["'](PROCORE_[A-Z_]+[A-Z])["']""", source)) | variables._OUR_NAMES
     assert read <= listed
     assert {name for name in listed if name.startswith("PROCORE_")} <= read
 
 
 def test_the_man_page_lists_every_exit_code() -> None:
-    codes = {kind.exit_code for kind in own_errors(errors.ProcoreLoginError)}
+    codes = {kind.exit_code for kind in list_errors(ProcoreLoginError)}
 
     assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 130})
 

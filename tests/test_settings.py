@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from procore_cli.config.settings import Overrides, Settings, load_settings
-from procore_cli.errors import BadUrlError, ConfigurationError, UnknownEnvironmentError
+from procore_cli.console import Console
+from procore_cli.errors import BadUrlError, ConfigurationError, ProcoreLoginError, UnknownEnvironmentError
 from procore_cli.grants import Binding
+from procore_cli.log import heard_by
 
 
 class World:
@@ -17,7 +21,12 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.warnings: list[str] = []
+        self._console = Console(io.StringIO())
+
+    @property
+    def warnings(self) -> list[str]:
+        said = cast(io.StringIO, self._console.stream).getvalue()
+        return [line.removeprefix("Warning: ") for line in said.splitlines()]
 
     def configure(self, text: str) -> None:
         path = self.folder / "config.toml"
@@ -26,7 +35,8 @@ class World:
 
     def load(self, asked: Overrides = Overrides(), **variables: str) -> Settings:  # noqa: B008 - frozen
         environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
-        return load_settings(asked, environ, self.warnings.append)
+        with heard_by(self._console):
+            return load_settings(asked, environ)
 
 
 @pytest.fixture
@@ -86,9 +96,9 @@ def test_variables_win_over_config_for_the_app(world: World) -> None:
     )
 
     assert (filed.client_id, filed.redirect_uri.port, filed.company) == ("filed", 9, 1)
-    assert filed.client_id_source == "config.toml [environments.production]"
+    assert filed.sources["client id"] == "config.toml [environments.production]"
     assert (varied.client_id, varied.redirect_uri.port, varied.company) == ("varied", 10, 2)
-    assert varied.client_id_source == "PROCORE_CLIENT_ID"
+    assert varied.sources["client id"] == "PROCORE_CLIENT_ID"
 
 
 def test_monthly_takes_productions_client_id(world: World) -> None:
@@ -175,6 +185,49 @@ def test_a_url_is_no_store_and_not_repeated_with_its_password(world: World, valu
 
     assert caught.value.exit_code == 3
     assert "hu" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("config", "variables", "setting", "source"),
+    [
+        ("", {"PROCORE_ENV": "prod"}, "environment", "PROCORE_ENV"),
+        ("", {"PROCORE_CLIENT_ID": "a b"}, "client id", "PROCORE_CLIENT_ID"),
+        ("", {"PROCORE_CLIENT_SECRET": " hush"}, "client secret", "PROCORE_CLIENT_SECRET"),
+        ("", {"PROCORE_REDIRECT_URI": "nonsense"}, "redirect URI", "PROCORE_REDIRECT_URI"),
+        ("", {"PROCORE_COMPANY_ID": "none"}, "company", "PROCORE_COMPANY_ID"),
+        ("", {"PROCORE_LOGIN_STORE": "cloud"}, "store", "PROCORE_LOGIN_STORE"),
+        ("", {"PROCORE_LOGIN_URL": "nonsense"}, "login URL", "PROCORE_LOGIN_URL"),
+        ("", {"PROCORE_API_URL": "http://example.com"}, "API URL", "PROCORE_API_URL"),
+        ("", {"PROCORE_LOGIN_DB": "sqlite:x"}, "database", "PROCORE_LOGIN_DB"),
+        ("", {"PROCORE_LOGIN_DB": "~nobody-of-that-name/x"}, "", "PROCORE_LOGIN_DB"),
+        ("", {"PROCORE_ACCESS_TOKEN": "hu sh"}, "access token", "PROCORE_ACCESS_TOKEN"),
+        ('store = "cloud"', {}, "store", "config.toml"),
+        ("store = 5", {}, "", "config.toml"),
+        ("store", {}, "", "config.toml"),
+        (
+            '[environments.sandbox]\nclient_id = "a b"',
+            {},
+            "client id",
+            "config.toml [environments.sandbox]",
+        ),
+        ("[environments.sandbox]\ncompany = -1", {}, "company", "config.toml [environments.sandbox]"),
+        (
+            '[environments.production]\nredirect_uri = "nonsense"',
+            {},
+            "redirect URI",
+            "config.toml [environments.production]",
+        ),
+    ],
+)
+def test_an_error_says_which_setting_is_wrong_and_who_set_it(
+    world: World, config: str, variables: dict[str, str], setting: str, source: str
+) -> None:
+    world.configure(config)
+
+    with pytest.raises(ProcoreLoginError) as caught:
+        world.load(**variables)
+
+    assert (caught.value.setting, caught.value.source) == (setting, source)
 
 
 def test_plain_http_to_another_machine_is_refused(world: World) -> None:
@@ -287,7 +340,7 @@ def test_another_database_file_is_used_where_it_is(world: World, tmp_path: Path)
 
 
 def test_without_a_variable_the_data_folder_is_the_users(own_world: Path) -> None:
-    settings = load_settings(Overrides(), {}, lambda _: None)
+    settings = load_settings(Overrides(), {})
 
     assert settings.folder.name == "procore-login"
     assert own_world in settings.folder.parents

@@ -17,6 +17,7 @@ from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
 from procore_cli.errors import ProcoreLoginError
+from procore_cli.storage.accounts import list_known_in
 from procore_cli.storage.entries import Listed
 
 MAX_ACCOUNTS = 10
@@ -34,7 +35,7 @@ def greet(console: Console) -> None:
         [f"procore-login {__version__}: sign in to Procore from the command line, and stay signed in.", ""]
     )
     try:
-        settings = load_settings(Overrides(heeds_account=False), os.environ, console.warn_once)
+        settings = load_settings(Overrides(heeds_account=False), os.environ)
         known, troubles = _look(settings)
     except ProcoreLoginError:
         # With a broken config.toml, or without a data folder, no command would work but this one.
@@ -50,7 +51,7 @@ def greet(console: Console) -> None:
     for name, trouble in list(troubles.items())[1:]:
         console.warn(f"{name}: {trouble.message}")
     for name, trouble in troubles.items():
-        raise type(trouble)(f"{name}: {trouble.message}", trouble.hint)
+        raise trouble.reworded(f"{name}: {trouble.message}")
 
 
 def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, ProcoreLoginError]]:
@@ -64,8 +65,6 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
         database = settings.find_database(name)
         if not (os.path.lexists(database) or may_exist(database)):
             continue
-        from procore_cli.storage.accounts import list_known_in
-
         try:
             listed = list_known_in(database, name, settings.folder)
         except ProcoreLoginError as error:

@@ -54,21 +54,28 @@ def read_redirect_uri(text: str, source: str) -> RedirectUri:
         on_loopback = _check_redirect(text, parts)
     except _FaultError as fault:
         good = f"it must be exactly what the Developer Portal shows, such as {DEFAULT_REDIRECT_URI}"
-        raise _bad(text, source, fault, good) from None
+        raise _bad(text, "redirect URI", source, fault, good) from None
     return RedirectUri(text, parts.hostname or "", port, parts.path or "/", on_loopback)
 
 
-def read_base_url(text: str, source: str, usual: str = "") -> str:
+def read_base_url(text: str, setting: str, source: str, usual: str = "") -> str:
     """Check a base URL and return it without a trailing slash; `usual` is a good one. Raises BadUrlError."""
     try:
         parts, _ = _split(text)
-        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             raise _FaultError("it must be https (http is only possible for localhost)")
         if parts.path.strip("/") or parts.query or "?" in text:
             raise _FaultError("it must be a scheme and a host, without path or query")
     except _FaultError as fault:
-        raise _bad(text, source, fault, f"a good one is {usual or _ON_LOOPBACK}") from None
+        good = f"a good one is {usual or _ON_LOOPBACK}"
+        raise _bad(text, setting, source, fault, good) from None
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine."""
+    # All of 127.0.0.0/8 is this machine (RFC 1122, section 3.2.1.3).
+    return host in LOOPBACK_HOSTS or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def find_origin(url: str) -> str:
@@ -104,11 +111,6 @@ def is_at(url: str, origin: str) -> bool:
         return is_plain and find_origin(url) == find_origin(origin)
     except ValueError:
         return False
-
-
-def _is_loopback(host: str) -> bool:
-    # All of 127.0.0.0/8 is this machine (RFC 1122, section 3.2.1.3).
-    return host in LOOPBACK_HOSTS or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def _check_redirect(text: str, parts: SplitResult) -> bool:
@@ -150,7 +152,10 @@ def _split(text: str) -> tuple[SplitResult, int]:
     return parts, port or _DEFAULT_PORTS[parts.scheme]
 
 
-def _bad(text: str, source: str, why: _FaultError, good: str) -> BadUrlError:
+def _bad(text: str, setting: str, source: str, why: _FaultError, good: str) -> BadUrlError:
     return BadUrlError(
-        f"The URL from {source} cannot be used: {why} ({without_login(text)}).", f"Correct {source}; {good}."
+        f"The URL from {source} cannot be used: {why} ({without_login(text)}).",
+        f"Correct {source}; {good}.",
+        setting=setting,
+        source=source,
     )
