@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from procore_cli import log
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
@@ -54,7 +53,7 @@ class Context:
     @cached_property
     def _storage(self) -> Storage:
         # Put together where it is needed: a token from elsewhere takes no data folder.
-        return _new_storage(self.settings, self.console, self.clock)
+        return _new_storage(self.settings, self.clock)
 
     @property
     def accounts(self) -> AccountStore:
@@ -240,31 +239,24 @@ def _put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack
     return settings.at(server.url)
 
 
-def find_known_environments(console: Console) -> list[str]:
+def find_known_environments() -> list[str]:
     """The environments that have a database here: the one in force first, others if they have an account.
 
     Raises as `open_context`.
     """
     settings = load_settings(Overrides(heeds_account=False), os.environ)
     in_force = settings.environment.name
-    others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name, console)]
+    others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name)]
     return [in_force, *others] if may_exist(settings.database) else others
 
 
-def _has_accounts(settings: Settings, environment: str, console: Console) -> bool:
-    from procore_cli.storage.opening import open_storage
+def _has_accounts(settings: Settings, environment: str) -> bool:
+    from procore_cli.storage.opening import Storage
 
     database = settings.find_database(environment)
     if not may_exist(database):
         return False
-    storage = open_storage(
-        settings.folder,
-        environment,
-        settings.store,
-        tell=console.say,
-        warn=console.warn_once,
-        database=database,
-    )
+    storage = Storage(settings.folder, environment, settings.store, database=database)
     try:
         return storage.accounts.is_known()
     except StorageError:
@@ -277,18 +269,16 @@ def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import new_stores
 
-    return ClientSecrets(new_stores(settings.folder, log.say, log.warn), store, settings.environment.name)
+    return ClientSecrets(new_stores(settings.folder), store, settings.environment.name)
 
 
-def _new_storage(settings: Settings, console: Console, clock: Callable[[], float]) -> Storage:
-    from procore_cli.storage.opening import open_storage
+def _new_storage(settings: Settings, clock: Callable[[], float]) -> Storage:
+    from procore_cli.storage.opening import Storage
 
-    return open_storage(
+    return Storage(
         settings.folder,
         settings.environment.name,
         settings.store,
-        tell=console.say,
-        warn=console.warn_once,
         database=settings.database,
         clock=clock,
     )

@@ -235,9 +235,9 @@ class ProcoreDemo:
         self._open_storage().tokens.save_signin(tokens, Me(user.id, user.email, user.name))
 
     def _open_storage(self) -> Storage:
-        from procore_cli.storage.opening import open_storage
+        from procore_cli.storage.opening import Storage
 
-        return open_storage(self._home, "demo", "file", tell=_ignore, warn=_ignore)
+        return Storage(self._home, "demo", "file")
 
 
 def _new_proxy_exceptions() -> dict[str, str]:
@@ -251,7 +251,3 @@ def _read_positive(number: int, what: str) -> int:
     if number < 1:
         raise ValueError(f"{what} must be from 1, not {number}")
     return number
-
-
-def _ignore(_: str) -> None:
-    """What a person would be told."""

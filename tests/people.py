@@ -9,7 +9,7 @@ from unittest import mock
 
 from procore_cli.grants import Binding, TokenSet
 from procore_cli.models import Me, StoreName
-from procore_cli.storage.opening import open_storage
+from procore_cli.storage.opening import Storage
 from tests.cli import Machine
 from tests.provider import CLIENT_ID, JOE, Answer, Provider, Request
 
@@ -38,12 +38,10 @@ class People(Provider):
         self._owners |= dict.fromkeys((fresh.access_token, fresh.refresh_token or ""), person)
         database = machine.variables.get("PROCORE_LOGIN_DB")
         with mock.patch.dict(os.environ, machine.environ(), clear=True):
-            storage = open_storage(
+            storage = Storage(
                 machine.data,
                 environment,
                 store,
-                tell=print,
-                warn=print,
                 database=Path(database) if database else None,
             )
             storage.tokens.save_signin(fresh, Me(**person))

@@ -345,9 +345,9 @@ def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> N
     machine.data.mkdir(mode=0o700)
 
     with (
-        hold_config(machine.data, lambda _: None),
+        hold_config(machine.data),
         pytest.raises(BusyError, match=r"config\.toml"),
-        hold_config(machine.data, lambda _: None, timeout_s=0),
+        hold_config(machine.data, timeout_s=0),
     ):
         pass
 

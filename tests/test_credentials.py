@@ -27,7 +27,7 @@ class World:
         return load_settings(Overrides(environment), environ)
 
     def secrets(self, environment: str) -> ClientSecrets:
-        stores = new_stores(self.folder, lambda _: None, lambda _: None)
+        stores = new_stores(self.folder)
         return ClientSecrets(stores, "file", environment)
 
     def keep(self, environment: str, client_id: str, origin: str) -> None:

@@ -7,7 +7,7 @@ import pwd
 import socket
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,6 +21,7 @@ from procore_cli.config import private_files as folder
 from procore_cli.errors import DataFolderError
 from procore_cli.storage.files import SecretFiles, new_file_name
 from tests.cli import Machine
+from tests.hearing import hearing
 from tests.provider import Provider
 
 
@@ -29,13 +30,14 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
+def said() -> Iterator[list[str]]:
+    with hearing() as said:
+        yield said
 
 
 @pytest.fixture
 def data_folder(tmp_path: Path, said: list[str]) -> Path:
-    return folder.open_folder(tmp_path / "data", said.append)
+    return folder.open_folder(tmp_path / "data")
 
 
 @pytest.fixture
@@ -48,19 +50,19 @@ def no_umask() -> object:
 def test_a_new_folder_is_ours_alone_whatever_the_umask(
     tmp_path: Path, said: list[str], no_umask: None
 ) -> None:
-    path = folder.open_folder(tmp_path / "a" / "b", said.append)
+    path = folder.open_folder(tmp_path / "a" / "b")
     assert mode_of(path) == 0o700
     assert said == []
 
 
 def test_a_subfolder_brings_its_parent_along(tmp_path: Path, said: list[str], no_umask: None) -> None:
-    path = folder.open_subfolder(tmp_path / "data", "locks", said.append)
+    path = folder.open_subfolder(tmp_path / "data", "locks")
     assert (mode_of(path), mode_of(path.parent)) == (0o700, 0o700)
 
 
 def test_a_folder_that_is_too_open_is_tightened_and_reported(data_folder: Path, said: list[str]) -> None:
     data_folder.chmod(0o755)
-    folder.open_folder(data_folder, said.append)
+    folder.open_folder(data_folder)
     assert mode_of(data_folder) == 0o700
     assert len(said) == 1
     assert str(data_folder) in said[0]
@@ -70,24 +72,24 @@ def test_a_folder_that_is_too_open_is_tightened_and_reported(data_folder: Path, 
 def test_a_folder_that_is_there_needs_no_writable_disk(
     data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.ensure_file(data_folder / "file", said.append)
+    folder.ensure_file(data_folder / "file")
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     monkeypatch.setattr(os, "open", refuse)
-    folder.open_folder(data_folder, said.append)
-    folder.ensure_file(data_folder / "file", said.append)
+    folder.open_folder(data_folder)
+    folder.ensure_file(data_folder / "file")
     with pytest.raises(DataFolderError, match="Read-only"):
-        folder.open_folder(data_folder / "other", said.append)
+        folder.open_folder(data_folder / "other")
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path, said: list[str]) -> None:
     path = tmp_path / "data"
     path.write_text("")
     with pytest.raises(DataFolderError, match="not a folder") as failure:
-        folder.open_folder(path, said.append)
+        folder.open_folder(path)
     assert failure.value.exit_code == 6
     assert str(path) in failure.value.message
 
@@ -95,7 +97,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path, said: list[str])
 def test_a_folder_below_a_file_is_refused(tmp_path: Path, said: list[str]) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataFolderError):
-        folder.open_folder(tmp_path / "file" / "data", said.append)
+        folder.open_folder(tmp_path / "file" / "data")
 
 
 def test_a_folder_of_somebody_else_is_refused(
@@ -103,7 +105,7 @@ def test_a_folder_of_somebody_else_is_refused(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
     with pytest.raises(DataFolderError, match="another user"):
-        folder.open_folder(data_folder, said.append)
+        folder.open_folder(data_folder)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +137,8 @@ def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over
     monkeypatch.setattr(Path, "lstat", lambda path: look(real[1], path))
 
     def use() -> None:
-        folder.open_subfolder(data_folder, "locks", print)
-        folder.find_bytes(data_folder / "config.toml", print)
+        folder.open_subfolder(data_folder, "locks")
+        folder.find_bytes(data_folder / "config.toml")
 
     with pytest.raises(DataFolderError) as caught:
         use()
@@ -154,10 +156,10 @@ def test_what_somebody_elses_folder_hides_is_said_to_be_theirs(
 
     monkeypatch.setattr(Path, "lstat", refuse)
     with pytest.raises(DataFolderError, match=r"config\.toml cannot be used: Permission denied"):
-        folder.find_bytes(data_folder / "config.toml", print)
+        folder.find_bytes(data_folder / "config.toml")
     monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
     with pytest.raises(DataFolderError, match="data cannot be used: it belongs to another user"):
-        folder.find_bytes(data_folder / "config.toml", print)
+        folder.find_bytes(data_folder / "config.toml")
 
 
 def test_what_may_not_be_looked_at_may_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,9 +193,9 @@ def test_a_new_file_is_not_made_through_a_link(data_folder: Path, tmp_path: Path
 
 
 def test_ensuring_a_file_twice_keeps_its_content(data_folder: Path, said: list[str]) -> None:
-    folder.ensure_file(data_folder / "file", said.append)
+    folder.ensure_file(data_folder / "file")
     folder.save_bytes(data_folder / "file", b"data")
-    folder.ensure_file(data_folder / "file", said.append)
+    folder.ensure_file(data_folder / "file")
     assert (data_folder / "file").read_bytes() == b"data"
 
 
@@ -201,8 +203,8 @@ def test_a_file_that_is_too_open_is_tightened_and_reported(data_folder: Path, sa
     path = data_folder / "file"
     folder.new_file(path)
     path.chmod(0o644)
-    folder.check_file(path, said.append)
-    folder.check_file(path, said.append)
+    folder.check_file(path)
+    folder.check_file(path)
     assert mode_of(path) == 0o600
     assert len(said) == 1
     assert "0644" in said[0]
@@ -212,15 +214,15 @@ def test_a_link_is_not_a_file_of_ours(data_folder: Path, tmp_path: Path, said: l
     (tmp_path / "elsewhere").write_text("secret")
     (data_folder / "file").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DataFolderError, match="symbolic link"):
-        folder.check_file(data_folder / "file", said.append)
+        folder.check_file(data_folder / "file")
     with pytest.raises(DataFolderError, match="symbolic link"):
-        folder.find_bytes(data_folder / "file", said.append)
+        folder.find_bytes(data_folder / "file")
 
 
 def test_a_pipe_is_not_a_file_and_does_not_block(data_folder: Path, said: list[str]) -> None:
     os.mkfifo(data_folder / "file", 0o600)
     with pytest.raises(DataFolderError, match="regular"):
-        folder.find_bytes(data_folder / "file", said.append)
+        folder.find_bytes(data_folder / "file")
 
 
 def test_a_socket_is_not_a_file(data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +231,7 @@ def test_a_socket_is_not_a_file(data_folder: Path, said: list[str], monkeypatch:
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("file")
         with pytest.raises(DataFolderError, match="regular"):
-            folder.check_file(data_folder / "file", said.append)
+            folder.check_file(data_folder / "file")
 
 
 def test_a_file_of_somebody_else_is_refused(
@@ -238,16 +240,16 @@ def test_a_file_of_somebody_else_is_refused(
     folder.new_file(data_folder / "file")
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     with pytest.raises(DataFolderError, match="another user"):
-        folder.check_file(data_folder / "file", said.append)
+        folder.check_file(data_folder / "file")
 
 
 def test_a_missing_file_is_found_to_be_none(data_folder: Path, said: list[str]) -> None:
-    assert folder.find_bytes(data_folder / "file", said.append) is None
+    assert folder.find_bytes(data_folder / "file") is None
 
 
 def test_a_missing_file_cannot_be_checked(data_folder: Path, said: list[str]) -> None:
     with pytest.raises(DataFolderError, match="No such file"):
-        folder.check_file(data_folder / "file", said.append)
+        folder.check_file(data_folder / "file")
 
 
 def test_saving_replaces_the_whole_content_and_leaves_one_file(data_folder: Path, no_umask: None) -> None:
@@ -316,7 +318,7 @@ def test_without_modes_and_owners_nothing_is_tightened(
     monkeypatch.delattr(os, "geteuid")
     folder.save_bytes(data_folder / "file", b"data")
     (data_folder / "file").chmod(0o644)
-    assert folder.find_bytes(data_folder / "file", said.append) == b"data"
+    assert folder.find_bytes(data_folder / "file") == b"data"
     assert mode_of(data_folder / "file") == 0o644
     assert said == []
 
@@ -328,7 +330,7 @@ def test_a_link_inside_the_data_folder_is_not_a_folder_of_ours(
     (data_folder / "locks").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(DataFolderError, match="symbolic link"):
-        folder.open_subfolder(data_folder, "locks", said.append)
+        folder.open_subfolder(data_folder, "locks")
     assert mode_of(tmp_path / "elsewhere") == 0o755
 
 
@@ -491,12 +493,12 @@ KEEPS_NO_MODES = "keeps no modes: other users may be able to read the settings"
 
 @pytest.mark.usefixtures("modeless")
 def test_a_mode_that_did_not_stick_is_said_to_be_what_it_is(tmp_path: Path, said: list[str]) -> None:
-    path = folder.open_folder(tmp_path / "data", said.append)
-    folder.open_subfolder(path, "locks", said.append)
-    folder.ensure_file(path / "file", said.append)
+    path = folder.open_folder(tmp_path / "data")
+    folder.open_subfolder(path, "locks")
+    folder.ensure_file(path / "file")
     folder.save_bytes(path / "file", b"data")
 
-    assert folder.find_bytes(path / "file", said.append) == b"data"
+    assert folder.find_bytes(path / "file") == b"data"
     assert mode_of(path / "file") == 0o755
     # The same line each time, so that a command says it once.
     (line,) = set(said)
@@ -512,7 +514,7 @@ def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(
     (home / "secrets").mkdir(parents=True)
     secret = home / "secrets" / new_file_name("procore-login/demo/client-secret", "client-secret")
     secret.write_text("hush")
-    secrets = SecretFiles(home, said.append)
+    secrets = SecretFiles(home)
 
     for use in (
         lambda: secrets.save("procore-login/demo/client-secret", "client-secret", "hush2"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.storage.opening import open_storage
+from procore_cli.storage.opening import Storage
 from tests.cli import Machine, browser
 from tests.loaded import read_report, start
 from tests.people import SECOND, People
@@ -130,7 +130,7 @@ def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(
     machine: Machine, provider: People
 ) -> None:
     # Nobody asks Procore about an app that is known, so nothing was sent before the callback.
-    storage = open_storage(machine.data, "production", "file", tell=print, warn=print)
+    storage = Storage(machine.data, "production", "file")
     storage.known_apps.remember(CLIENT_ID, provider.url)
     screen, terminal = pty.openpty()
     arguments = ("signin", "--browser", browser("--just-open"))

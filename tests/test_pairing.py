@@ -35,7 +35,7 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 
 def keep_secret(machine: Machine, client_id: str, origin: str, environment: str = "production") -> None:
-    files = SecretFiles(machine.data, lambda _: None)
+    files = SecretFiles(machine.data)
     ClientSecrets(lambda _: files, "file", environment).save(client_id, origin, CLIENT_SECRET)
 
 
@@ -111,9 +111,7 @@ def test_no_sign_in_begins_at_another_host_than_the_secrets(
 @pytest.mark.parametrize("written", ["", "[]", "[1, 5, 6, 7]", '[1, "client-of-the-tests"]', "{", "null"])
 def test_a_damaged_client_secret_is_none(machine: Machine, provider: Provider, written: str) -> None:
     keep_secret(machine, CLIENT_ID, provider.url)
-    SecretFiles(machine.data, lambda _: None).save(
-        "procore-login/production/client-secret", "client-secret", written
-    )
+    SecretFiles(machine.data).save("procore-login/production/client-secret", "client-secret", written)
     del machine.variables["PROCORE_CLIENT_SECRET"]
 
     result = sign_in(machine)
@@ -158,7 +156,7 @@ def test_tokens_whose_binding_is_damaged_are_sent_nowhere(
 
 def rewrite_binding(machine: Machine, binding: Any) -> None:
     """What a program does that knows the format, checksums and all."""
-    files = SecretFiles(machine.data, lambda _: None)
+    files = SecretFiles(machine.data)
     ((name,),) = run_sql(machine.data / "production.db", "SELECT name FROM procore_login_entries")
     text = parts.load_text(files, "production", str(name))
     assert text is not None

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
-from procore_cli import log
 from procore_cli.config import private_files
 from procore_cli.config.environments import ENVIRONMENTS, MONTHLY, PRODUCTION, find_nearest
 from procore_cli.config.urls import without_login
@@ -155,7 +154,7 @@ def unknown_environment(
 def load_text(data_folder: Path) -> str | None:
     """The text of `config.toml`, None if it is missing. Raises BrokenConfigError, DataFolderError."""
     path = data_folder / CONFIG_NAME
-    raw = private_files.find_bytes(path, log.warn)
+    raw = private_files.find_bytes(path)
     try:
         return None if raw is None else raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -10,11 +10,12 @@ import os
 import shlex
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
+from procore_cli import log
 from procore_cli.errors import DataFolderError
 
 
@@ -73,8 +74,6 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
 # A pipe that lies where a file should be must not block the open.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
-
-Report = Callable[[str], None]
 
 _LOOKS_ONLY: ContextVar[bool] = ContextVar("_LOOKS_ONLY", default=False)
 
@@ -168,7 +167,7 @@ def may_exist(path: Path) -> bool:
     return True
 
 
-def open_folder(path: Path, report: Report, top: Path | None = None, *, for_secrets: bool = False) -> Path:
+def open_folder(path: Path, top: Path | None = None, *, for_secrets: bool = False) -> Path:
     """Create the folder if it is missing, check and tighten it; returns it. Raises DataFolderError.
 
     `top` is the data folder that it lies in. One `for_secrets` must not be open to others where it cannot be
@@ -179,24 +178,24 @@ def open_folder(path: Path, report: Report, top: Path | None = None, *, for_secr
     if not stat.S_ISDIR(status.st_mode):
         raise _wrong(path, "it is not a folder")
     _check_owner(path, status, top or path)
-    _tighten(path, status, FOLDER_MODE, report, for_secrets)
+    _tighten(path, status, FOLDER_MODE, for_secrets)
     return path
 
 
-def open_subfolder(home: Path, name: str, report: Report, *, for_secrets: bool = False) -> Path:
+def open_subfolder(home: Path, name: str, *, for_secrets: bool = False) -> Path:
     """`open_folder` for the data folder `home` and a folder in it; returns the latter."""
-    path = open_folder(home, report, for_secrets=for_secrets) / name
+    path = open_folder(home, for_secrets=for_secrets) / name
     # The data folder itself may be a link of the user's; nothing inside it may.
     if path.is_symlink():
         raise _wrong(path, "it is a symbolic link")
-    return open_folder(path, report, home, for_secrets=for_secrets)
+    return open_folder(path, home, for_secrets=for_secrets)
 
 
-def check_file(path: Path, report: Report) -> None:
+def check_file(path: Path) -> None:
     """Check that an existing file is a regular one of ours; tightens its mode. Raises DataFolderError."""
     with _translated(path, lies_in_ours=True):
         status = path.lstat()
-    _check_status(path, status, report)
+    _check_status(path, status)
 
 
 def new_file(path: Path, data: bytes = b"") -> None:
@@ -208,20 +207,20 @@ def new_file(path: Path, data: bytes = b"") -> None:
         _create(path, data)
 
 
-def ensure_file(path: Path, report: Report) -> None:
+def ensure_file(path: Path) -> None:
     """Create an empty file unless it is there, then `check_file`. Raises DataFolderError."""
     # Another process may create it at the same moment: then that one is checked.
     with _translated(path, lies_in_ours=True), suppress(FileExistsError):
         if not os.path.lexists(path):
             _create(path, b"")
-    check_file(path, report)
+    check_file(path)
 
 
-def find_bytes(path: Path, report: Report, *, for_secrets: bool = False) -> bytes | None:
+def find_bytes(path: Path, *, for_secrets: bool = False) -> bytes | None:
     """What a file holds after `check_file`, or None if it is missing. Raises DataFolderError."""
     with _translated(path, lies_in_ours=True):
         try:
-            _check_status(path, path.lstat(), report, for_secrets)
+            _check_status(path, path.lstat(), for_secrets)
             return _read(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -339,13 +338,13 @@ def _sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _check_status(path: Path, status: os.stat_result, report: Report, for_secrets: bool = False) -> None:
+def _check_status(path: Path, status: os.stat_result, for_secrets: bool = False) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise _wrong(path, "it is a symbolic link")
     if not stat.S_ISREG(status.st_mode):
         raise _wrong(path, "it is not a regular file")
     _check_owner(path, status, path.parent)
-    _tighten(path, status, FILE_MODE, report, for_secrets)
+    _tighten(path, status, FILE_MODE, for_secrets)
 
 
 def _check_owner(path: Path, status: os.stat_result, top: Path) -> None:
@@ -358,7 +357,7 @@ def is_foreign(status: os.stat_result) -> bool:
     return hasattr(os, "geteuid") and status.st_uid != os.geteuid()
 
 
-def _tighten(path: Path, status: os.stat_result, mode: int, report: Report, for_secrets: bool) -> None:
+def _tighten(path: Path, status: os.stat_result, mode: int, for_secrets: bool) -> None:
     former = stat.S_IMODE(status.st_mode)
     if not _HAS_MODES or not former & _TOO_OPEN or _LOOKS_ONLY.get():
         return
@@ -368,11 +367,11 @@ def _tighten(path: Path, status: os.stat_result, mode: int, report: Report, for_
             path.chmod(mode)
         now = stat.S_IMODE(path.stat().st_mode)
     if not now & _TOO_OPEN:
-        report(f"{path} was open to other users (mode 0{former:o}); its mode is 0{now:o} now.")
+        log.warn(f"{path} was open to other users (mode 0{former:o}); its mode is 0{now:o} now.")
         return
     if for_secrets:
         raise new_modeless_error(path, now)
-    report(new_modeless_warning(path))
+    log.warn(new_modeless_warning(path))
 
 
 @contextmanager

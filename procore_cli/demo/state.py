@@ -117,8 +117,8 @@ class DemoState:
             db.execute("COMMIT")
 
     def _prepare(self) -> None:
-        private_files.open_subfolder(self._data_folder, _FOLDER, log.warn)
-        private_files.ensure_file(self.path, log.warn)
+        private_files.open_subfolder(self._data_folder, _FOLDER)
+        private_files.ensure_file(self.path)
         with self.change() as db:
             if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
                 _furnish(db, self._seed)
@@ -287,7 +287,7 @@ def forget(data_folder: Path) -> bool:
     place = data_folder / _FOLDER
     if not place.is_symlink() and not place.exists():
         return False
-    private_files.open_subfolder(data_folder, _FOLDER, log.warn)
+    private_files.open_subfolder(data_folder, _FOLDER)
     path = place / _NAME
     existed = path.is_symlink() or path.exists()
     for name in (_NAME, *(_NAME + ending for ending in _SIDE_FILES)):

@@ -156,8 +156,8 @@ def save(settings: Settings, setup: AppSetup) -> None:
     secret, is_moved = setup.client_secret, False
     if secret is None and setup.kept is not None and _is_own_elsewhere(settings, setup.kept, setup):
         secret, is_moved = setup.kept.secret, True
-    open_folder(settings.folder, log.warn)
-    with hold_config(settings.folder, log.warn):
+    open_folder(settings.folder)
+    with hold_config(settings.folder):
         config = load_config(settings.folder)
         _check_nobody_was_faster(settings, setup, config)
         # First the secret: a config.toml that names an app without one would be half a change.
@@ -304,7 +304,7 @@ def remove_app(settings: Settings) -> bool:
     if not may_exist(settings.folder):
         return _delete_secret(settings, "keyring")
     name = settings.environment.name
-    with hold_config(settings.folder, log.warn):
+    with hold_config(settings.folder):
         app = load_config(settings.folder).app(name)
         # Found out before anything is gone: a file that cannot be changed.
         text = new_text(settings.folder, {("environments", name, key): None for key in APP_KEYS})

@@ -194,12 +194,9 @@ class Rows:
 class Database:
     """An environment's SQLite file; usable from several threads, since each transaction connects anew."""
 
-    def __init__(
-        self, path: Path, report: private_files.Report, *, is_ours: bool, timeout_s: float = BUSY_TIMEOUT_S
-    ) -> None:
+    def __init__(self, path: Path, *, is_ours: bool, timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """`is_ours`: the file lies in the data folder, whose rules it then obeys. Touches nothing yet."""
         self.path = path
-        self._report = report
         self._is_ours = is_ours
         self._timeout_s = timeout_s
 
@@ -260,8 +257,8 @@ class Database:
 
     def _ensure_file(self) -> None:
         if self._is_ours:
-            private_files.open_folder(self.path.parent, self._report)
-            private_files.ensure_file(self.path, self._report)
+            private_files.open_folder(self.path.parent)
+            private_files.ensure_file(self.path)
         elif not private_files.may_exist(self.path):
             try:
                 private_files.new_file(self.path)
@@ -327,7 +324,7 @@ def open_glance(path: Path, *, is_ours: bool) -> Database:
         raise DatabaseError(f"The database {path} is a symbolic link.", _ELSEWHERE)
     if is_ours:
         with private_files.looking_only():
-            private_files.check_file(path, _ignore)
+            private_files.check_file(path)
     return _Glance(path)
 
 
@@ -335,7 +332,7 @@ class _Glance(Database):
     """As `Database`, for reading alone."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, _ignore, is_ours=False, timeout_s=_BUSY_TIMEOUT_S)
+        super().__init__(path, is_ours=False, timeout_s=_BUSY_TIMEOUT_S)
 
     @contextmanager
     def reading(self) -> Iterator[Rows]:
@@ -376,7 +373,3 @@ class _Glance(Database):
         if Rows(connection).run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
             connection.backup(copy)
         return copy
-
-
-def _ignore(_: str) -> None:
-    """There is nobody to tell."""

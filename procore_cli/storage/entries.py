@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.models import Account, StoreName, User, find_shown_end
 from procore_cli.storage import files
@@ -300,19 +301,14 @@ class EntryStore:
         store: StoreName,
         environment: str,
         clock: Callable[[], float],
-        warn: Callable[[str], None],
     ) -> None:
-        """`home` is the data folder; `store` takes what is new; `clock` gives seconds (UTC).
-
-        `warn` hears of what is left for later.
-        """
+        """`home` is the data folder; `store` takes what is new; `clock` gives seconds (UTC)."""
         self.database = database
         self.environment = environment
         self.home = home
         self._stores = stores
         self._store = store
         self._clock = clock
-        self._warn = warn
         self._closed: set[StoreName] = set()
 
     def now(self) -> int:
@@ -423,7 +419,7 @@ class EntryStore:
         try:
             self.delete(entry)
         except StorageError as error:
-            self._warn(
+            log.warn(
                 f"Former tokens in the {entry.store} store could not be deleted yet: {error.message} "
                 "They are not used any more; a later run tries again."
             )

@@ -171,10 +171,9 @@ class SecretFiles:
 
     name: StoreName = "file"
 
-    def __init__(self, home: Path, report: private_files.Report) -> None:
+    def __init__(self, home: Path) -> None:
         """`home` is the data folder. Touches nothing yet."""
         self._home = home
-        self._report = report
         self._drafts: dict[Path, Path] = {}
 
     def save(self, service: str, username: str, text: str) -> None:
@@ -195,7 +194,7 @@ class SecretFiles:
 
     def load(self, service: str, username: str) -> str | None:
         """The text that was kept, or None. Raises DataFolderError."""
-        raw = private_files.find_bytes(self._find_path(service, username), self._report, for_secrets=True)
+        raw = private_files.find_bytes(self._find_path(service, username), for_secrets=True)
         return None if raw is None else raw.decode("utf-8", "replace")
 
     def delete(self, service: str, username: str) -> None:
@@ -206,7 +205,7 @@ class SecretFiles:
         private_files.delete_drafts(path)
 
     def _find_path(self, service: str, username: str, *, for_secrets: bool = True) -> Path:
-        folder = private_files.open_subfolder(self._home, FOLDER, self._report, for_secrets=for_secrets)
+        folder = private_files.open_subfolder(self._home, FOLDER, for_secrets=for_secrets)
         return folder / new_file_name(service, username)
 
 

@@ -90,7 +90,7 @@ def list_drafts(home: Path, now: float) -> list[Path]:
 def _list_names(path: Path) -> list[tuple[str, str]] | None:
     """The entries that a database lists, None where it cannot be read."""
     try:
-        with Database(path, lambda _: None, is_ours=True).looking() as rows:
+        with Database(path, is_ours=True).looking() as rows:
             return entries.list_names(rows)
     except StorageError:
         return None

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from procore_cli import log
 from procore_cli.errors import KeyringError
 from procore_cli.models import StoreName
 from procore_cli.storage.files import ClosedError, GivenUpError
@@ -220,9 +221,8 @@ class Keyring:
 
     name: StoreName = "keyring"
 
-    def __init__(self, tell: Callable[[str], None], limits: Limits | None = None) -> None:
-        """`tell` is told, once a call, that the program waits. The backend is chosen at the first call."""
-        self._tell = tell
+    def __init__(self, limits: Limits | None = None) -> None:
+        """The backend is chosen at the first call. Once a call, it is said that the program waits."""
         self._limits = limits or Limits()
         self._backend: Backend | None = None
         self._caller = Caller()
@@ -246,7 +246,7 @@ class Keyring:
     def _call(self, action: str, work: Callable[[Backend], T]) -> T:
         try:
             outcome = self._caller.call_within(
-                self._limits, lambda: self._attempt(action, work), self._tell_waiting
+                self._limits, lambda: self._attempt(action, work), self._say_waiting
             )
         except OutOfTimeError:
             raise GivenUpError(
@@ -282,10 +282,10 @@ class Keyring:
                 if time.monotonic() - started < _BUS_PATIENCE_S:
                     raise
 
-    def _tell_waiting(self) -> None:
+    def _say_waiting(self) -> None:
         locked = self._backend is not None and _is_secret_service(self._backend) and is_locked()
         prompt = " to be unlocked: look for its prompt" if locked else ""
-        self._tell(f"Waiting for the keyring{prompt} ...")
+        log.say(f"Waiting for the keyring{prompt} ...")
 
 
 def _load(backend: Backend, service: str, username: str) -> str | None:

@@ -36,7 +36,6 @@ class Locks:
         home: Path,
         database: Path,
         environment: str,
-        report: private_files.Report,
         *,
         timeout_s: float = LOCK_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
@@ -47,7 +46,6 @@ class Locks:
         self._database = database.resolve()
         self._scope = f"{self._database}\0{environment}"
         self._environment = environment
-        self._report = report
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
@@ -104,7 +102,7 @@ class Locks:
         import filelock
 
         path = self._find_path(procore_id)
-        private_files.ensure_file(path, self._report)
+        private_files.ensure_file(path)
         # A fresh object each time: one that is shared would let two threads in.
         return filelock.FileLock(path, mode=private_files.FILE_MODE, thread_local=False, **_new_options())
 
@@ -119,10 +117,10 @@ class Locks:
         """Where every run of ours locks that names this database, whatever its data folder is."""
         folder = self._find_data_folder()
         if folder is not None:
-            return private_files.open_subfolder(folder, FOLDER, self._report)
+            return private_files.open_subfolder(folder, FOLDER)
         folder = private_files.find_state_folder()
         try:
-            return private_files.open_subfolder(folder, FOLDER, self._report)
+            return private_files.open_subfolder(folder, FOLDER)
         except DataFolderError as error:
             raise DataFolderError(
                 error.message,
@@ -194,14 +192,12 @@ def _new_options() -> dict[str, Any]:
 
 
 @contextmanager
-def hold_config(
-    home: Path, report: private_files.Report, timeout_s: float = LOCK_TIMEOUT_S
-) -> Iterator[None]:
+def hold_config(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
     """Wait until no other run changes `config.toml` in the data folder `home`.
 
     Raises BusyError after the time limit (seconds), DataFolderError.
     """
-    locks = Locks(home, home / "config.toml", "config.toml", report, timeout_s=timeout_s)
+    locks = Locks(home, home / "config.toml", "config.toml", timeout_s=timeout_s)
     with ExitStack() as stack:
         try:
             stack.enter_context(locks.hold(None))

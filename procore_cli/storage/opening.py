@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from procore_cli.storage.locks import Locks
     from procore_cli.storage.tokens import TokenStore
 
-Talk = Callable[[str], None]
-
 
 class Storage:
     """What a command needs of storage; each part is loaded and made when it is first asked for."""
@@ -29,18 +27,20 @@ class Storage:
         home: Path,
         environment: str,
         store: StoreName,
-        path: Path,
-        tell: Talk,
-        warn: Talk,
-        clock: Callable[[], float],
+        *,
+        database: Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """See `open_storage`; `path` is the database."""
-        self.stores: Stores = new_stores(home, tell, warn)
+        """`home` is the data folder, `database` another file than `<home>/<environment>.db`.
+
+        `store` takes what is new; `clock` gives seconds (UTC).
+        """
+        path = (database or home / f"{environment}.db").absolute()
+        self.stores: Stores = new_stores(home)
         self._home = home
         self._environment = environment
         self._store: StoreName = store
-        self._database = Database(path, warn, is_ours=path.parent == home.absolute())
-        self._warn = warn
+        self._database = Database(path, is_ours=path.parent == home.absolute())
         self._clock = clock
 
     @cached_property
@@ -58,7 +58,7 @@ class Storage:
         """The accounts' locks."""
         from procore_cli.storage.locks import Locks
 
-        return Locks(self._home, self._database.path, self._environment, self._warn)
+        return Locks(self._home, self._database.path, self._environment)
 
     @cached_property
     def tokens(self) -> TokenStore:
@@ -68,7 +68,7 @@ class Storage:
 
         store, environment = self._store, self._environment
         return TokenStore(
-            self._database, self._home, self.locks, self.stores, store, environment, self._clock, self._warn
+            self._database, self._home, self.locks, self.stores, store, environment, self._clock
         )
 
     @cached_property
@@ -86,27 +86,7 @@ class Storage:
         return KnownApps(self._database, self._environment)
 
 
-def open_storage(
-    home: Path,
-    environment: str,
-    store: StoreName,
-    *,
-    tell: Talk,
-    warn: Talk,
-    database: Path | None = None,
-    clock: Callable[[], float] = time.time,
-) -> Storage:
-    """The accounts, tokens and client secrets of an environment; all is opened when it is used.
-
-    `home` is the data folder, `database` another file than `<home>/<environment>.db`; `tell` hears of
-    waiting, `warn` of modes that were tightened and of what could not be deleted; `clock`: seconds, UTC.
-    """
-    own = home / f"{environment}.db"
-    path = (own if database is None else database).absolute()
-    return Storage(home, environment, store, path, tell, warn, clock)
-
-
-def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:
+def new_stores(home: Path) -> Stores:
     """Both stores, each made when it is first asked for."""
 
     @cache
@@ -114,9 +94,9 @@ def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:
         if name == "file":
             from procore_cli.storage.files import SecretFiles
 
-            return SecretFiles(home, warn)
+            return SecretFiles(home)
         from procore_cli.storage.keyring import Keyring
 
-        return Keyring(tell)
+        return Keyring()
 
     return find_store

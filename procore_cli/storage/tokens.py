@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from procore_cli import log
 from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account, Me, StoreName
@@ -39,13 +40,11 @@ class TokenStore(AccountStore):
         store: StoreName,
         environment: str,
         clock: Callable[[], float],
-        warn: Callable[[str], None],
     ) -> None:
         """`store` takes what is new, older entries stay where they lie; `clock` gives seconds (UTC)."""
         super().__init__(database, environment, home)
         self._locks = locks
-        self._warn = warn
-        self._entry_store = EntryStore(database, home, stores, store, environment, clock, warn)
+        self._entry_store = EntryStore(database, home, stores, store, environment, clock)
 
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""
@@ -161,7 +160,7 @@ class TokenStore(AccountStore):
         with self._database.reading() as rows:
             live = entries.find_live(rows, self.environment, procore_id)
         if live is not None and (place := entries.find_elsewhere(live, self._home)):
-            self._warn(
+            log.warn(
                 f"The former tokens lie in the data folder {place}; they will not be revoked."
                 " The next sign-in or sign-out there deletes them."
             )
@@ -170,7 +169,7 @@ class TokenStore(AccountStore):
             return self.peek(procore_id)
         except StorageError as error:
             # It may lie in a store that is not there any more; a sign-in must work all the same.
-            self._warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")
+            log.warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")
             return None
 
     def _commit_signin(

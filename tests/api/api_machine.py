@@ -15,7 +15,7 @@ from procore_cli.cli import main as cli
 from procore_cli.flows import api_call as calling
 from procore_cli.grants import Binding, TokenSet
 from procore_cli.models import Me
-from procore_cli.storage.opening import open_storage
+from procore_cli.storage.opening import Storage
 from tests.api.api_server import ApiServer
 from tests.cli import Machine, Result
 from tests.provider import CLIENT_ID, JOE, Provider
@@ -81,7 +81,7 @@ class Caller:
         expires_at = int(time.time()) + lifetime_s
         tokens = TokenSet(answer["access_token"], answer["refresh_token"], expires_at, binding)
         with mock.patch.dict(os.environ, self.machine.environ(), clear=True):
-            storage = open_storage(self.machine.data, "production", "keyring", tell=print, warn=print)
+            storage = Storage(self.machine.data, "production", "keyring")
             storage.tokens.save_signin(tokens, Me(**JOE))
         return tokens.access_token
 

@@ -31,12 +31,11 @@ class Wait:
 
     def run(self, polls: int) -> list[float]:
         """When it looked, until it gave up after so many polls."""
-        with Locks(self.home, self.database, "production", print).hold(1):
+        with Locks(self.home, self.database, "production").hold(1):
             locks = Locks(
                 self.home,
                 self.database,
                 "production",
-                print,
                 clock=lambda: self.now,
                 sleep=self._sleep,
             )

@@ -17,7 +17,7 @@ from procore_cli.cli import output as tables
 from procore_cli.cli.commands import doctor
 from procore_cli.cli.doctor.context import Check, DoctorContext, fine
 from procore_cli.cli.doctor.sign_in import mask
-from procore_cli.storage.opening import open_storage
+from procore_cli.storage.opening import Storage
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
 from tests.people import JOE, SECOND, People
@@ -153,7 +153,7 @@ def test_a_refresh_that_was_interrupted_is_told_and_left(home: Machine, people: 
 
 def test_a_refresh_that_is_under_way_is_not_taken_for_an_interrupted_one(home: Machine) -> None:
     add_entry(home, "refresh", "pending", 11111)
-    storage = open_storage(home.data, "production", "keyring", tell=print, warn=print)
+    storage = Storage(home.data, "production", "keyring")
 
     with storage.locks.hold(11111):
         report = run_doctor(home)
@@ -225,7 +225,7 @@ def filed(machine: Machine, people: People) -> Machine:
     machine.point_at(people)
     people.sign_in(machine, JOE, store="file")
     people.sign_in(machine, JOE, "sandbox", store="file")
-    secrets = open_storage(machine.data, "federal", "file", tell=print, warn=print).client_secrets
+    secrets = Storage(machine.data, "federal", "file").client_secrets
     secrets.save("id", "https://login.procoregov.com", "hush")
     return machine
 

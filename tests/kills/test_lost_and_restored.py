@@ -164,15 +164,21 @@ def share(scene: Scene) -> Callable[[str], None]:
 
 @FIRST
 @pytest.mark.parametrize("kind", STORES)
-def test_two_folders_with_one_database_work_in_turns_and_need_no_sign_in(
+def test_two_folders_with_one_database_share_a_keyring_and_keep_their_files_apart(
     new_scene: NewScene, kind: str, first: str
 ) -> None:
     scene = new_scene(kind)
     choose = share(scene)
     choose("one")
     assert scene.sign_in().code == 0
+    if kind == "file":
+        texts = scene.read_texts()
+        assert_is_signed_out_in(scene, choose, "two", first)
+        assert scene.read_texts() == texts
+        choose("one")
     for name in ("two", "one", "two"):
-        choose(name)
+        if kind == "keyring":
+            choose(name)
         assert count_sign_ins(scene, first) == 0
     assert_signs_out(scene)
 
@@ -180,7 +186,7 @@ def test_two_folders_with_one_database_work_in_turns_and_need_no_sign_in(
 @FIRST
 @pytest.mark.parametrize("kind", STORES)
 @pytest.mark.parametrize(("step", "sign_ins"), KILLED_AT)
-def test_a_kill_in_one_folder_is_mended_in_the_other(
+def test_a_kill_in_one_folder_is_mended_where_its_tokens_lie(
     new_scene: NewScene, kind: str, first: str, step: str, sign_ins: int
 ) -> None:
     scene = new_scene(kind)
@@ -189,10 +195,48 @@ def test_a_kill_in_one_folder_is_mended_in_the_other(
     assert scene.sign_in().code == 0
     assert scene.run("refresh", kill_at=step).signal is not None
 
-    choose("two")
+    if kind == "file":
+        # The folder that was killed mends it; what the other one does meanwhile costs nothing.
+        texts = scene.read_texts()
+        assert_is_signed_out_in(scene, choose, "two", first)
+        assert scene.read_texts() == texts
+        choose("one")
+    else:
+        choose("two")
     assert count_sign_ins(scene, first) == sign_ins
-    choose("one")
+    if kind == "keyring":
+        choose("one")
     assert count_sign_ins(scene, first) == 0
+
+
+@FIRST
+@pytest.mark.parametrize("step", [step for step, _ in KILLED_AT])
+def test_a_kill_in_one_folder_is_mended_by_a_sign_in_in_the_other(
+    new_scene: NewScene, first: str, step: str
+) -> None:
+    scene = new_scene("file")
+    choose = share(scene)
+    choose("one")
+    assert scene.sign_in().code == 0
+    assert scene.run("refresh", kill_at=step).signal is not None
+
+    choose("two")
+    assert scene.sign_in().code == 0
+    assert count_sign_ins(scene, first) == 0
+    assert_is_signed_out_in(scene, choose, "one", first)
+    choose("two")
+    assert count_sign_ins(scene, first) == 0
+
+
+def assert_is_signed_out_in(scene: Scene, choose: Callable[[str], None], name: str, first: str) -> None:
+    """Every command says where the tokens lie; none of them adds anything."""
+    choose(name)
+    texts = scene.read_texts()
+    for command in (first, "refresh", "signout"):
+        ended = scene.run(command)
+        assert ended.code == 4, show(ended)
+        assert "the tokens lie in the data folder" in ended.err, show(ended)
+    assert set(scene.read_texts()) <= set(texts)
 
 
 @pytest.mark.parametrize("order", [STORES, STORES[::-1]], ids=["file first", "keyring first"])

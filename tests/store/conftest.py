@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli import log
 from tests import memory_keyring
-from tests.store.store_world import World, finish_left_calls
+from tests.hearing import Listener
+from tests.store.store_world import SAID, World, finish_left_calls
+
+
+@pytest.fixture(autouse=True)
+def said() -> Iterator[list[str]]:
+    """What was said so far."""
+    SAID.clear()
+    with log.heard_by(Listener(SAID)):
+        yield SAID
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.database import Database
 from procore_cli.storage.entries import EntryStore, Loaded
-from procore_cli.storage.opening import open_storage
+from procore_cli.storage.opening import Storage
 from procore_cli.storage.tokens import TokenStore
-from tests.store.store_world import JOE, NOW, new_tokens, run_sql
+from tests.store.store_world import JOE, NOW, SAID, new_tokens, run_sql
 
 TUTORIAL = "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
 
@@ -32,7 +32,7 @@ def new_tutorial_file(folder: Path) -> Path:
 
 def new_database(path: Path, *, is_ours: bool = False, timeout_s: float = 0.2) -> Database:
     """Our view of a file; `timeout_s` is how long it waits for other programs."""
-    return Database(path, lambda _: None, is_ours=is_ours, timeout_s=timeout_s)
+    return Database(path, is_ours=is_ours, timeout_s=timeout_s)
 
 
 def read_error(path: Path) -> DatabaseError:
@@ -66,20 +66,17 @@ class Home:
     database: Path | None
     store: StoreName = "file"
     now: float = NOW
-    said: list[str] = field(default_factory=list)
     discarded: list[TokenSet] = field(default_factory=list)
 
     @property
+    def said(self) -> list[str]:
+        """What was said in this test, whichever folder it was about."""
+        return SAID
+
+    @property
     def vault(self) -> TokenStore:
-        say = self.said.append
-        return open_storage(
-            self.path,
-            "production",
-            self.store,
-            tell=say,
-            warn=say,
-            database=self.database,
-            clock=lambda: self.now,
+        return Storage(
+            self.path, "production", self.store, database=self.database, clock=lambda: self.now
         ).tokens
 
     @property

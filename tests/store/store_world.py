@@ -10,7 +10,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from procore_cli.config.private_files import Report
 from procore_cli.errors import GrantRefusedError
 from procore_cli.grants import Binding, TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
@@ -27,6 +26,8 @@ JOE = Me(11111, "joecontractor@procore.com", "Joe Contractor")
 SECOND = Me(22222, "second@example.com", None)
 BINDING = Binding("client-id", "https://login.procore.com", "https://api.procore.com")
 NOW = 1_780_000_000
+# What tests/store/conftest.py hears.
+SAID: list[str] = []
 
 
 def new_tokens(number: int, size: int = 520) -> TokenSet:
@@ -100,8 +101,8 @@ class TickingStore:
 class TickingDatabase(Database):
     """A database that says when it is about to be written, and when it has been."""
 
-    def __init__(self, path: Path, report: Report, tick: Callable[[], None], *, is_ours: bool) -> None:
-        super().__init__(path, report, is_ours=is_ours, timeout_s=5)
+    def __init__(self, path: Path, tick: Callable[[], None], *, is_ours: bool) -> None:
+        super().__init__(path, is_ours=is_ours, timeout_s=5)
         self._tick = tick
 
     @contextmanager
@@ -138,7 +139,6 @@ class World:
     environment: str = "production"
     database_path: Path | None = None
     now: float = NOW
-    said: list[str] = field(default_factory=list)
     discarded: list[TokenSet] = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     lock_timeout_s: float = 10.0
@@ -147,11 +147,14 @@ class World:
     sleep: Callable[[float], None] = time.sleep
 
     @property
+    def said(self) -> list[str]:
+        """What was said in this test, whoever said it."""
+        return SAID
+
+    @property
     def database(self) -> Database:
         path = self.database_path or self.home / f"{self.environment}.db"
-        return TickingDatabase(
-            path, self.said.append, lambda: self.tick(), is_ours=self.database_path is None
-        )
+        return TickingDatabase(path, lambda: self.tick(), is_ours=self.database_path is None)
 
     @property
     def locks(self) -> Locks:
@@ -160,15 +163,14 @@ class World:
             self.home,
             database,
             self.environment,
-            self.said.append,
             timeout_s=self.lock_timeout_s,
             sleep=self.sleep,
         )
 
     def stores(self, name: StoreName) -> SecretStore:
         if name == "file":
-            return TickingStore(SecretFiles(self.home, self.said.append), lambda: self.tick())
-        return TickingStore(Keyring(self.said.append, self.limits), lambda: self.tick())
+            return TickingStore(SecretFiles(self.home), lambda: self.tick())
+        return TickingStore(Keyring(self.limits), lambda: self.tick())
 
     def new_vault(self) -> TokenStore:
         return TokenStore(
@@ -179,7 +181,6 @@ class World:
             self.store_name,
             self.environment,
             lambda: self.now,
-            self.said.append,
         )
 
     def sign_in(self, number: int = 1, me: Me = JOE) -> Account:

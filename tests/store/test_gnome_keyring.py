@@ -33,13 +33,8 @@ def real_bus(own_world: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def keyring(said: list[str]) -> Keyring:
-    return Keyring(said.append)
+    return Keyring()
 
 
 def test_the_secret_service_is_chosen_without_being_named(keyring: Keyring) -> None:
@@ -125,7 +120,7 @@ def test_a_locked_collection_is_recognised(locked: None) -> None:
 
 
 def test_a_daemon_that_does_not_answer_is_given_up(said: list[str], stopped: None) -> None:
-    keyring = Keyring(said.append, Limits(notice_s=0.05, give_up_s=0.3))
+    keyring = Keyring(Limits(notice_s=0.05, give_up_s=0.3))
     with pytest.raises(GivenUpError, match="given up"):
         keyring.load(SERVICE, "token-set")
     assert said == ["Waiting for the keyring ..."]

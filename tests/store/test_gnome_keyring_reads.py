@@ -58,13 +58,13 @@ class FreshStore:
 
     def load(self, service: str, username: str) -> str | None:
         with mock.patch.object(TheirKeyring, "get_password", side_effect=AssertionError):
-            return Keyring(pytest.fail).load(service, username)
+            return Keyring().load(service, username)
 
     def save(self, service: str, username: str, text: str) -> None:
-        Keyring(pytest.fail).save(service, username, text)
+        Keyring().save(service, username, text)
 
     def delete(self, service: str, username: str) -> None:
-        Keyring(pytest.fail).delete(service, username)
+        Keyring().delete(service, username)
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ def test_what_keyring_wrote_is_read(store: SecretStore) -> None:
 
 
 def test_what_is_written_is_read_by_keyring(desktop: Desktop) -> None:
-    Keyring(pytest.fail).save(SERVICE, "token-set", "text")
+    Keyring().save(SERVICE, "token-set", "text")
     assert TheirKeyring().get_password(SERVICE, "token-set") == "text"
 
 
 def test_a_run_that_wrote_reads_back_without_keyring(desktop: Desktop) -> None:
-    store = Keyring(pytest.fail)
+    store = Keyring()
     store.save(SERVICE, "token-set", "text")
     with mock.patch.object(TheirKeyring, "get_password", side_effect=AssertionError):
         assert store.load(SERVICE, "token-set") == "text"
@@ -98,9 +98,7 @@ def test_of_several_items_the_one_is_read_that_keyring_reads(desktop: Desktop) -
             attributes = {"service": SERVICE, "username": "token-set", "application": label}
             collection.create_item(label, attributes, label.encode())
 
-    assert Keyring(pytest.fail).load(SERVICE, "token-set") == TheirKeyring().get_password(
-        SERVICE, "token-set"
-    )
+    assert Keyring().load(SERVICE, "token-set") == TheirKeyring().get_password(SERVICE, "token-set")
 
 
 def test_an_item_that_is_no_text_is_keyrings_to_judge(desktop: Desktop) -> None:
@@ -111,7 +109,7 @@ def test_an_item_that_is_no_text_is_keyrings_to_judge(desktop: Desktop) -> None:
         secretstorage.get_default_collection(connection).create_item("odd", attributes, b"\xff")
 
     with pytest.raises(Exception, match="UnicodeDecodeError"):
-        Keyring(pytest.fail).load(SERVICE, "token-set")
+        Keyring().load(SERVICE, "token-set")
 
 
 def test_another_collection_that_the_user_prefers_is_the_one_that_is_read(
@@ -121,7 +119,7 @@ def test_another_collection_that_the_user_prefers_is_the_one_that_is_read(
     monkeypatch.setenv("KEYRING_PROPERTY_PREFERRED_COLLECTION", SESSION_COLLECTION)
     TheirKeyring().set_password(SERVICE, "token-set", "in the session's")
 
-    assert Keyring(pytest.fail).load(SERVICE, "token-set") == "in the session's"
+    assert Keyring().load(SERVICE, "token-set") == "in the session's"
 
 
 def test_another_backend_that_keyringrc_names_is_the_one_that_is_read(
@@ -134,7 +132,7 @@ def test_another_backend_that_keyringrc_names_is_the_one_that_is_read(
     path.parent.mkdir(parents=True)
     path.write_text("[backend]\ndefault-keyring = tests.memory_keyring.MemoryKeyring\n")
 
-    assert Keyring(pytest.fail).load(SERVICE, "token-set") == "in memory"
+    assert Keyring().load(SERVICE, "token-set") == "in memory"
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -145,7 +143,7 @@ def test_in_a_locked_collection_nothing_is_read_and_nothing_missed(desktop: Desk
     desktop.lock()
 
     with pytest.raises(Exception, match="is locked"):
-        Keyring(pytest.fail).load(SERVICE, "token-set")
+        Keyring().load(SERVICE, "token-set")
     # keyring leaves its connection open where unlocking fails: that is for the test that did it.
     gc.collect()
 

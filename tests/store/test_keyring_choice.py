@@ -140,7 +140,7 @@ def test_a_keyring_that_refuses_every_call_is_traced_to_the_setting_that_names_i
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", FAIL)
     with pytest.raises(KeyringError) as failure:
-        Keyring(print).load("procore-login/production/0123abcd/1", "token-set")
+        Keyring().load("procore-login/production/0123abcd/1", "token-set")
     assert failure.value.hint.startswith("Correct or remove PYTHON_KEYRING_BACKEND; or ")
 
 
@@ -160,7 +160,7 @@ def test_keyrings_slow_discovery_is_never_run(monkeypatch: pytest.MonkeyPatch, n
         keyrings._PLATFORM_BACKENDS, sys.platform, (FAIL, "tests.memory_keyring.MemoryKeyring")
     )
 
-    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
     assert asked == []
 
 
@@ -176,7 +176,7 @@ def test_without_a_home_folder_there_is_no_keyringrc_and_the_platforms_keyring_i
         keyrings._PLATFORM_BACKENDS, sys.platform, (FAIL, "tests.memory_keyring.MemoryKeyring")
     )
 
-    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
 
 
 def test_the_platforms_keyring_is_asked_once_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,5 +193,5 @@ def test_the_platforms_keyring_is_asked_once_whether_it_is_there(monkeypatch: py
     monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, sys.platform, ("tests.memory_keyring.Once",))
     monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
 
-    assert Keyring(print).find_backend_name().endswith(".Once")
+    assert Keyring().find_backend_name().endswith(".Once")
     assert asked == [one]

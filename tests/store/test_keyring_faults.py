@@ -43,7 +43,7 @@ def new_store(monkeypatch: pytest.MonkeyPatch, platform: str) -> Keyring:
     monkeypatch.setattr(
         keyrings, "_UNIX", [name for name in keyrings._UNIX if name != keyrings._SECRET_SERVICE]
     )
-    store = Keyring(print)
+    store = Keyring()
     store.find_backend_name()
     return store
 

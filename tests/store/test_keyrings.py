@@ -26,13 +26,8 @@ SECRET = "the-secret-text"
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
 def store(said: list[str], keyring_entries: object) -> Keyring:
-    return Keyring(said.append)
+    return Keyring()
 
 
 @pytest.fixture
@@ -56,12 +51,12 @@ def test_the_backend_that_keyringrc_names_is_used(own_world: Path, unnamed: pyte
     assert own_world in config.parents
     config.parent.mkdir(parents=True)
     config.write_text("[backend]\ndefault-keyring = tests.memory_keyring.MemoryKeyring\n")
-    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
 
 
 def test_what_the_user_names_is_accepted_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    assert Keyring(print).find_backend_name() == "keyring.backends.null.Keyring"
+    assert Keyring().find_backend_name() == "keyring.backends.null.Keyring"
 
 
 @pytest.mark.parametrize("name", ["no.such.module.Keyring", "nothing", "tests.memory_keyring.Nobody"])
@@ -70,7 +65,7 @@ def test_a_variable_that_names_nothing_usable_is_named_itself(
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
     with pytest.raises(KeyringError, match="PYTHON_KEYRING_BACKEND") as failure:
-        Keyring(print).load(SERVICE, "token-set")
+        Keyring().load(SERVICE, "token-set")
     assert name in failure.value.message
 
 
@@ -79,14 +74,14 @@ def test_a_keyringrc_that_names_nothing_usable_is_named_itself(unnamed: pytest.M
     config.parent.mkdir(parents=True)
     config.write_text("[backend]\ndefault-keyring = no.such.Keyring\n")
     with pytest.raises(KeyringError, match="keyringrc") as failure:
-        Keyring(print).load(SERVICE, "token-set")
+        Keyring().load(SERVICE, "token-set")
     assert "default-keyring" in failure.value.hint
 
 
 def test_the_platforms_first_usable_backend_is_used(unnamed: pytest.MonkeyPatch) -> None:
     names = ["no.such.Keyring", "keyring.backends.fail.Keyring", "tests.memory_keyring.MemoryKeyring"]
     name_backend(unnamed, "linux", *names)
-    assert Keyring(print).find_backend_name() == "tests.memory_keyring.MemoryKeyring"
+    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
 
 
 def test_a_plaintext_backend_that_happens_to_be_installed_is_not_used(unnamed: pytest.MonkeyPatch) -> None:
@@ -96,7 +91,7 @@ def test_a_plaintext_backend_that_happens_to_be_installed_is_not_used(unnamed: p
     assert PlaintextKeyring in KeyringBackend._classes
     name_backend(unnamed, "linux", "keyring.backends.fail.Keyring")
     with pytest.raises(KeyringError, match="no keyring"):
-        Keyring(print).load(SERVICE, "token-set")
+        Keyring().load(SERVICE, "token-set")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +103,7 @@ def test_without_a_keyring_the_choices_of_the_system_are_listed(
 ) -> None:
     name_backend(unnamed, platform)
     with pytest.raises(KeyringError) as failure:
-        Keyring(print).save(SERVICE, "token-set", SECRET)
+        Keyring().save(SERVICE, "token-set", SECRET)
     assert failure.value.exit_code == 6
     for way in (sign, "procore-login configure --store file", "cron", "PROCORE_ACCESS_TOKEN"):
         assert way in failure.value.hint
@@ -217,7 +212,7 @@ def test_a_slow_call_says_that_it_waits_and_is_given_up(
     said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
-    store = Keyring(said.append, Limits(notice_s=0.02, give_up_s=0.1))
+    store = Keyring(Limits(notice_s=0.02, give_up_s=0.1))
     with pytest.raises(GivenUpError, match="given up") as failure:
         store.save(SERVICE, "token-set", SECRET)
     assert failure.value.exit_code == 6
@@ -227,11 +222,11 @@ def test_a_slow_call_says_that_it_waits_and_is_given_up(
 def test_an_unlock_prompt_is_spoken_of_only_where_there_is_one(
     said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Keyring(said.append)
+    store = Keyring()
     store._backend = keyring.core._load_keyring_class(keyrings._SECRET_SERVICE)()
     for locked in (True, False):
         monkeypatch.setattr(keyrings, "_ask_whether_locked", lambda answer=locked: answer)
-        store._tell_waiting()
+        store._say_waiting()
     assert said == [
         "Waiting for the keyring to be unlocked: look for its prompt ...",
         "Waiting for the keyring ...",

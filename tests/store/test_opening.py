@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from procore_cli.storage.opening import open_storage
+from procore_cli.storage.opening import Storage
 from tests.store.store_world import JOE, NOW, new_tokens, run_sql
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_opening_touches_nothing(tmp_path: Path) -> None:
     said: list[str] = []
-    open_storage(tmp_path / "home", "production", "file", tell=said.append, warn=said.append)
+    Storage(tmp_path / "home", "production", "file")
     assert list(tmp_path.glob("home*/*")) == []
     assert said == []
 
@@ -23,7 +23,7 @@ def test_opening_touches_nothing(tmp_path: Path) -> None:
 def test_the_database_of_an_environment_lies_in_the_data_folder(tmp_path: Path) -> None:
     said: list[str] = []
     home = tmp_path / "data"
-    storage = open_storage(home, "sandbox", "file", tell=said.append, warn=said.append, clock=lambda: NOW)
+    storage = Storage(home, "sandbox", "file", clock=lambda: NOW)
     storage.tokens.save_signin(new_tokens(1), JOE)
     storage.client_secrets.save("client-id", "https://login-sandbox.procore.com", "secret")
     assert sorted(path.name for path in home.iterdir()) == ["locks", "sandbox.db", "secrets"]
@@ -35,14 +35,14 @@ def test_another_database_is_used_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     run_sql(path, "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))")
     path.chmod(0o644)
-    storage = open_storage(tmp_path / "data", "production", "file", tell=print, warn=print, database=path)
+    storage = Storage(tmp_path / "data", "production", "file", database=path)
     storage.tokens.save_signin(new_tokens(1), JOE)
     assert path.stat().st_mode & 0o777 == 0o644
     assert run_sql(path, "SELECT id, procore_id, email FROM users") == [(1, 11111, JOE.login)]
 
 
 def test_each_store_is_made_once_and_only_when_it_is_asked_for(tmp_path: Path) -> None:
-    stores = open_storage(tmp_path, "production", "file", tell=print, warn=print).stores
+    stores = Storage(tmp_path, "production", "file").stores
     assert stores("file") is stores("file")
     assert stores("keyring").name == "keyring"
 
@@ -50,10 +50,10 @@ def test_each_store_is_made_once_and_only_when_it_is_asked_for(tmp_path: Path) -
 PROGRAM = """
 import sys
 from pathlib import Path
-from procore_cli.storage.opening import open_storage
+from procore_cli.storage.opening import Storage
 from tests.store.store_world import JOE, new_tokens
 
-vault = open_storage(Path(sys.argv[1]), "production", "keyring", tell=print, warn=print).tokens
+vault = Storage(Path(sys.argv[1]), "production", "keyring").tokens
 if sys.argv[2] == "save":
     vault.prove()
     vault.save_signin(new_tokens(1), JOE)

@@ -32,7 +32,7 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
 
     The current account of each is marked with a star.
     """
-    names = [environment] if environment else find_known_environments(console)
+    names = [environment] if environment else find_known_environments()
     # Rows that no environment remembers are listed once.
     found = [_list(console, name, check, with_strangers=name == names[0]) for name in names]
     lines = [line for lines in found if isinstance(lines, list) for line in lines]

@@ -109,7 +109,7 @@ def open_doctor_context(
 ) -> Iterator[DoctorContext]:
     """Put a run together; starts the embedded Procore where it is needed. Raises UnknownEnvironmentError."""
     from procore_cli.client.transport import Transport
-    from procore_cli.storage.opening import open_storage
+    from procore_cli.storage.opening import Storage
 
     with looking_only(), ExitStack() as stack:
         settings, config, faults = _load(overrides)
@@ -127,12 +127,10 @@ def open_doctor_context(
             address_timeout_s=ADDRESS_TIMEOUT_S,
         )
         stack.callback(transport.close)
-        storage = open_storage(
+        storage = Storage(
             settings.folder,
             settings.environment.name,
             settings.store,
-            tell=console.say,
-            warn=console.trace,
             database=settings.database,
             clock=clock,
         )

@@ -106,7 +106,7 @@ def check_keyring(context: DoctorContext) -> Iterator[Check]:
         where = f"below the data folder ({settings.sources['store']})"
         yield fine(KEYRING, f"not used: tokens are kept in files that only you can read, {where}")
         return
-    backend = keyring.Keyring(context.console.say).find_backend_name()
+    backend = keyring.Keyring().find_backend_name()
     lock = {None: "", True: "; it is locked now, and asks to be unlocked", False: "; unlocked"}
     named = "PYTHON_KEYRING_BACKEND names" if context.environ.get("PYTHON_KEYRING_BACKEND") else "in use:"
     yield fine(KEYRING, f"{named} {backend}{lock[keyring.find_lock_state(backend)]}")

@@ -1,0 +1,34 @@
+"""What is said below a command, for a test that looks at it: line by line, in order."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from procore_cli import log
+from procore_cli.console import Console
+
+
+class Listener(Console):
+    """Keeps what it hears, each time that it is said."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__(io.StringIO())
+        self._said = said
+
+    def say(self, text: str) -> None:
+        """Progress."""
+        self._said.append(text)
+
+    def warn_once(self, text: str) -> None:
+        """A warning."""
+        self._said.append(text)
+
+
+@contextmanager
+def hearing() -> Iterator[list[str]]:
+    """Everything that is said within it, warnings and progress alike."""
+    said: list[str] = []
+    with log.heard_by(Listener(said)):
+        yield said
