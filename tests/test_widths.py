@@ -158,11 +158,15 @@ def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
     assert {style for line in json_view.read_lines(text) for _, style in line} <= READABLE
 
 
+@pytest.mark.parametrize("columns", [60, 80, 200])
 @pytest.mark.parametrize("name", [None, *cli.COMMANDS])
-def test_help_fits(width: int, name: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_fits(
+    columns: int, name: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     assert cli.run(["--help"] if name is None else [name, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
 
     # What is to be typed is not wrapped where it would no longer work.
-    assert [line for line in lines if len(line) > width and "  procore-login " not in line] == []
+    assert [line for line in lines if len(line) > columns and "  procore-login " not in line] == []
     assert "\n".join(lines).isascii()

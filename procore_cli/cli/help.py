@@ -3,40 +3,56 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import click
 
-from procore_cli.config.environments import ENVIRONMENTS, find_nearest
-from procore_cli.console import find_columns
+from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import UsageMistakeError
 
-# A section's title and its commands, each with one thing to type.
-SECTIONS: Mapping[str, Mapping[str, str]] = {
+
+class Listed(NamedTuple):
+    """A command in --help: its line, something to type, and the module of `commands` that it is in."""
+
+    line: str
+    example: str
+    module: str
+
+
+# In the order of --help. All of it stands here, so that --help imports no command.
+SECTIONS: Mapping[str, Mapping[str, Listed]] = {
     "Sign in": {
-        "signup": "signup --env demo",
-        "signin": "signin --env sandbox",
-        "whoami": "whoami --json",
-        "signout": "signout --all",
+        "signup": Listed("Sign up with Procore in the browser.", "signup --env demo", "signin"),
+        "signin": Listed("Sign in with Procore in the browser.", "signin --env sandbox", "signin"),
+        "whoami": Listed("Show who is signed in.", "whoami --json", "tokens"),
+        "signout": Listed("Revoke the tokens and delete them here.", "signout --all", "signin"),
     },
     "Use the token": {
-        "api": "api companies",
-        "exec": "exec -- python3 sync.py",
-        "token": "token --min-ttl 600",
-        "refresh": "refresh",
+        "api": Listed("Call the API and print what it answers.", "api companies", "api"),
+        "exec": Listed(
+            "Run a command with an access token in its environment.", "exec -- python3 sync.py", "exec"
+        ),
+        "token": Listed("Print a valid access token, for scripts.", "token --min-ttl 600", "tokens"),
+        "refresh": Listed("Exchange the refresh token for new tokens now.", "refresh", "tokens"),
     },
     "Several accounts": {
-        "accounts": "accounts --check",
-        "switch": "switch WHO",
+        "accounts": Listed("List who is signed in.", "accounts --check", "accounts"),
+        "switch": Listed("Make another account the current one.", "switch WHO", "accounts"),
     },
     "Set up and look": {
-        "configure": "configure --env sandbox",
-        "doctor": "doctor --offline",
-        "completion": "completion bash",
+        "configure": Listed(
+            "Set an environment's client id, secret and redirect URI.",
+            "configure --env sandbox",
+            "configure",
+        ),
+        "doctor": Listed("Check the whole path to a sign-in.", "doctor --offline", "doctor"),
+        "completion": Listed(
+            "Print a script that completes this program's words.", "completion bash", "completion"
+        ),
     },
     "Try and test": {
-        "demo": "demo serve",
+        "demo": Listed("Run a pretend Procore to test against, or forget its state.", "demo serve", "demo"),
     },
 }
 # What somebody types who knows another program of the kind.
@@ -69,58 +85,23 @@ SYNONYMS: Mapping[str, str] = {
     "help": "--help",
     "version": "--version",
 }
-_NARROW_COLUMNS = 60
 
 
-class SectionWriter(Protocol):
-    """What is used of click's formatter."""
-
-    width: int
-
-    def write(self, string: str) -> None:
-        """Add text as it is."""
-
-
-def list_in_order(commands: Mapping[str, str]) -> list[str]:
-    """The commands' names, in the order in which `--help` shows them."""
-    placed = [name for section in SECTIONS.values() for name in section if name in commands]
-    return [*placed, *(name for name in commands if name not in placed)]
+def write_commands(formatter: click.HelpFormatter) -> None:
+    """Every command with its line and its example."""
+    for title, section in SECTIONS.items():
+        with formatter.section(title):
+            for name, listed in section.items():
+                # As wide in each section.
+                formatter.write_dl([(f"{name:<10}", listed.line), ("", f"$ procore-login {listed.example}")])
 
 
-def write_commands(formatter: SectionWriter, commands: Mapping[str, str]) -> None:
-    """Every command with its line and its example; `commands` are the help lines by name."""
-    rest = {name: name for name in commands if not any(name in section for section in SECTIONS.values())}
-    for title, section in [*SECTIONS.items(), ("Others", rest)]:
-        known = {name: example for name, example in section.items() if name in commands}
-        if known:
-            formatter.write(f"\n{title}:\n")
-        for name, example in known.items():
-            for line in _lines(name, commands[name], example, formatter.width):
-                formatter.write(line + "\n")
-
-
-def _lines(name: str, help_line: str, example: str, width: int) -> Iterator[str]:
-    from textwrap import wrap
-
-    typed = f"$ procore-login {example}"
-    if width < _NARROW_COLUMNS:
-        yield f"  {name}"
-        yield from wrap(help_line, width, initial_indent="    ", subsequent_indent="    ")
-        yield from wrap(
-            typed, width, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False
-        )
-        return
-    yield from wrap(f"{name:<12}{help_line}", width, initial_indent="  ", subsequent_indent=" " * 14)
-    yield f"{'':14}{typed}"
-
-
-_NARROWEST_COLUMNS, _WIDEST_COLUMNS = 40, 100
 # As wide as a hyphen, and no place to break a line.
 _STAND_IN = "\x00"
 
 
 class Formatter(click.HelpFormatter):
-    """As click's where there is room for two columns, and with no word broken at its hyphen."""
+    """As click's, with no word broken at its hyphen, and ranges in words."""
 
     def write_text(self, text: str) -> None:
         """A paragraph. What is to be typed is full of hyphens."""
@@ -129,16 +110,8 @@ class Formatter(click.HelpFormatter):
         self.buffer[written:] = [piece.replace(_STAND_IN, "-") for piece in self.buffer[written:]]
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        """Names and what they mean, with click's ranges in words."""
-        rows = [(name, _in_words(meaning)) for name, meaning in rows]
-        if self.width >= _NARROW_COLUMNS:
-            super().write_dl(rows, col_max, col_spacing)
-            return
-        for name, meaning in rows:
-            self.write_text(name)
-            self.indent()
-            self.write_text(meaning)
-            self.dedent()
+        """Names and what they mean."""
+        super().write_dl([(name, _in_words(meaning)) for name, meaning in rows], col_max, col_spacing)
 
 
 def _in_words(meaning: str) -> str:
@@ -149,17 +122,7 @@ def _in_words(meaning: str) -> str:
 class HelpContext(click.Context):
     """What makes click use it."""
 
-    def make_formatter(self) -> click.HelpFormatter:
-        """One as wide as the terminal, within what can be read."""
-        return Formatter(width=find_columns(_NARROWEST_COLUMNS, _WIDEST_COLUMNS) - 1)
-
-
-def lay_out(command: click.Command) -> click.Command:
-    """The command, and those in it, with help that fits."""
-    inner = command.commands.values() if isinstance(command, click.Group) else ()
-    for one in (command, *inner):
-        one.context_class = HelpContext
-    return command
+    formatter_class = Formatter
 
 
 _VARIABLES: Mapping[str, str] = {
@@ -180,12 +143,28 @@ _VARIABLES: Mapping[str, str] = {
 class ExplainedCommand(click.Command):
     """`variables` are names of the list above, `codes` say what an exit code means here."""
 
+    context_class = HelpContext
+    # What is left over is refused here, where it can be looked at.
+    allow_extra_args = True
+
     def __init__(
         self, *args: Any, variables: Sequence[str] = (), codes: Mapping[str, str] | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
         self._variables = variables
         self._codes = codes or {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line. Raises click.UsageError, UsageMistakeError."""
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # click's parser does not always say whose option it was.
+            error.ctx = error.ctx or ctx
+            raise
+        if rest and not ctx.resilient_parsing:
+            raise _new_superfluous(" ".join(rest), ctx)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The options, then the variables and the exit codes."""
@@ -198,44 +177,46 @@ class ExplainedCommand(click.Command):
                 formatter.write_dl(list(self._codes.items()))
 
 
+class ExplainedGroup(click.Group):
+    """A group whose commands are such."""
+
+    context_class = HelpContext
+    command_class = ExplainedCommand
+
+
 _PROGRAM = "procore-login"
 # They stand on each command, never on the program.
 _ON_COMMANDS = frozenset({"-e", "--env", "-a", "--account", "--json", "--debug"})
 
 
-def read_mistake(error: click.ClickException, typed: Sequence[str]) -> UsageMistakeError:
-    """click's error as ours, with the hint what to type; `typed` is the command line."""
-    context = getattr(error, "ctx", None)
-    # click's parser does not always say whose option it was; what fails there has a command in front.
-    command = context.command_path if context else " ".join([_PROGRAM, *typed[:1]])
-    see = f"See {command} --help."
+def read_mistake(error: click.ClickException) -> UsageMistakeError:
+    """click's error as ours, with the hint what to type."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else _PROGRAM
+    see = f"See {path} --help."
     if isinstance(error, click.BadOptionUsage):
-        what = "takes no value" if "not take" in error.message else "needs a value"
-        return UsageMistakeError(f"{error.option_name} {what}.", see)
+        takes_one = context is not None and error.option_name in _list_valued(context)
+        return UsageMistakeError(f"{error.option_name} {'needs a' if takes_one else 'takes no'} value.", see)
     if context is None:
         return UsageMistakeError(error.format_message(), see)
+    if isinstance(error, click.NoSuchCommand):
+        return _no_such_command(error, context)
     if isinstance(error, click.NoSuchOption):
         return _no_such_option(error, context)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         usage = " ".join(context.get_usage().split()).removeprefix("Usage: ")
         return UsageMistakeError(f"{_name(error.param)} is missing.", f"Usage: {usage}")
     if isinstance(error, click.BadParameter) and error.param is not None:
-        return _bad_value(error, error.param, see)
-    return _other(error, context, see)
+        return UsageMistakeError(f"{_name(error.param)} {_what_is_wrong(error, error.param.type)}", see)
+    return UsageMistakeError(error.format_message(), see)
 
 
-def unknown_command(typed: list[str], commands: Iterable[str], program: str = _PROGRAM) -> UsageMistakeError:
-    """The error for a command that is none of `program`'s; `typed` is the command line from it on."""
-    word, *rest = typed
-    known = list(commands)
-    what = f'There is no command "{word}"' + ("." if program == _PROGRAM else f" in {program}.")
-    meant = SYNONYMS.get(word.casefold()) if program == _PROGRAM else None
-    if meant == "--help" and rest and rest[0] in known:
-        meant = f"{rest[0]} --help"
-    if meant is None or (meant[0] != "-" and meant.split()[0] not in known):
-        meant = find_nearest(word, known)
-    hint = f"Did you mean {program} {meant}?" if meant else f"See {program} --help."
-    return UsageMistakeError(what, hint)
+def _no_such_command(error: click.NoSuchCommand, context: click.Context) -> UsageMistakeError:
+    word, path = error.command_name, context.command_path
+    where, synonym = (f" in {path}", None) if context.parent else ("", SYNONYMS.get(word.casefold()))
+    meant = synonym or next(iter(error.possibilities or []), None)
+    hint = f"Did you mean {path} {meant}?" if meant else f"See {path} --help."
+    return UsageMistakeError(f'There is no command "{word}"{where}.', hint)
 
 
 def _no_such_option(error: click.NoSuchOption, context: click.Context) -> UsageMistakeError:
@@ -244,61 +225,37 @@ def _no_such_option(error: click.NoSuchOption, context: click.Context) -> UsageM
         return UsageMistakeError(
             f"{name} stands after the command, not before it.", f"For example: {_PROGRAM} whoami {name} ..."
         )
-    options = [option for param in context.command.get_params(context) for option in param.opts]
-    near = find_nearest(name, options) if name.startswith("--") else None
-    guess = f"Did you mean {near}? " if near else ""
+    guess = f"Did you mean {error.possibilities[0]}? " if error.possibilities else ""
     return UsageMistakeError(f"There is no option {name} in {path}.", f"{guess}See {path} --help.")
 
 
-def _bad_value(error: click.BadParameter, param: click.Parameter, see: str) -> UsageMistakeError:
-    name, kind = _name(param), param.type
-    given = error.message.partition(" is not ")[0].strip("'\"")
+def _new_superfluous(word: str, context: click.Context) -> UsageMistakeError:
+    """What a word may be the value of is said."""
+    path, valued = context.command_path, _list_valued(context)
+    if word in ENVIRONMENTS and "--env" in valued:
+        guess = f"Did you mean --env {word}? "
+    elif "@" in word and " " not in word and "--account" in valued:
+        guess = f"Did you mean --account {word}? "
+    else:
+        # It may be a secret that was typed in the wrong place.
+        return UsageMistakeError(f"{path} takes no argument here.", f"See {path} --help.")
+    return UsageMistakeError(f'{path} does not take "{word}".', f"{guess}See {path} --help.")
+
+
+def _list_valued(context: click.Context) -> list[str]:
+    """The names of the options that take a value."""
+    options = (param for param in context.command.params if isinstance(param, click.Option))
+    return [name for option in options if not option.is_flag for name in option.opts]
+
+
+def _what_is_wrong(error: click.BadParameter, kind: click.ParamType[Any]) -> str:
     if isinstance(kind, click.IntRange):
-        return UsageMistakeError(f'{name} must be a whole number {_range(kind)}, not "{given}".', see)
+        limits = f"from {kind.min} up" if kind.max is None else f"from {kind.min} to {kind.max}"
+        return f"must be a whole number {limits}."
     if isinstance(kind, click.Choice):
-        known = [str(choice) for choice in kind.choices]
-        near = find_nearest(given, known)
-        wanted = f"{', '.join(known[:-1])} or {known[-1]}"
-        guess = f"Did you mean {near}? " if near else ""
-        return UsageMistakeError(f'{name} must be {wanted}, not "{given}".', f"{guess}{see}")
-    return UsageMistakeError(f"{name} cannot be used: {error.message}", see)
-
-
-def _range(kind: click.IntRange) -> str:
-    if kind.max is None:
-        return f"from {kind.min} up"
-    return f"up to {kind.max}" if kind.min is None else f"from {kind.min} to {kind.max}"
-
-
-def _other(error: click.ClickException, context: click.Context, see: str) -> UsageMistakeError:
-    if isinstance(context.command, click.Group):
-        # An older click has no class of its own for it.
-        named = getattr(error, "command_name", None) or _quoted(error.message)
-        if named is not None:
-            return unknown_command([named], context.command.list_commands(context), context.command_path)
-    extra = re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", error.message, re.DOTALL)
-    if extra is not None:
-        guess = _guess_option(extra[1], context)
-        # A word that is not known may be a secret that was typed in the wrong place.
-        what = f'does not take "{extra[1]}"' if guess else "takes no argument here"
-        return UsageMistakeError(f"{context.command_path} {what}.", f"{guess}{see}")
-    return UsageMistakeError(error.format_message(), see)
-
-
-def _quoted(text: str) -> str | None:
-    found = re.fullmatch(r"No such command '(.*)'\.", text, re.DOTALL)
-    return found[1] if found else None
-
-
-def _guess_option(word: str, context: click.Context) -> str:
-    """What a word may be the value of."""
-    options: Mapping[str, bool] = {
-        "--env": word in ENVIRONMENTS,
-        "--account": "@" in word and " " not in word,
-    }
-    known = {option for param in context.command.params for option in param.opts}
-    meant = next((option for option, fits in options.items() if fits and option in known), None)
-    return f"Did you mean {meant} {word}? " if meant else ""
+        *others, last = map(str, kind.choices)
+        return f"must be {', '.join(others)} or {last}."
+    return f"cannot be used: {error.message}"
 
 
 def _name(param: click.Parameter) -> str:

@@ -13,19 +13,15 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from procore_cli import __version__
-from procore_cli.cli.help import HelpContext, lay_out, list_in_order, write_commands
+from procore_cli.cli.help import SECTIONS, ExplainedGroup, read_mistake, write_commands
 from procore_cli.console import Console
 from procore_cli.errors import OutputError, ProcoreLoginError
 from procore_cli.log import heard_by
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
 
 # Set by the scripts of `completion`; click's own protocol.
 _COMPLETE = "_PROCORE_LOGIN_COMPLETE"
@@ -33,32 +29,7 @@ _COMPLETE = "_PROCORE_LOGIN_COMPLETE"
 _INTERRUPTED = 130
 _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 
-# Each command is NAME_command in procore_cli.cli.commands.NAME, or in the room of its family.
-_ROOMS = {
-    "signup": "signin",
-    "signout": "signin",
-    "whoami": "tokens",
-    "refresh": "tokens",
-    "token": "tokens",
-    "switch": "accounts",
-}
-# Its help line stands here, so that --help loads none.
-COMMANDS = {
-    "signup": "Sign up with Procore in the browser.",
-    "signin": "Sign in with Procore in the browser.",
-    "whoami": "Show who is signed in.",
-    "refresh": "Exchange the refresh token for new tokens now.",
-    "token": "Print a valid access token, for scripts.",
-    "api": "Call the API and print what it answers.",
-    "exec": "Run a command with an access token in its environment.",
-    "accounts": "List who is signed in.",
-    "switch": "Make another account the current one.",
-    "signout": "Revoke the tokens and delete them here.",
-    "configure": "Set an environment's client id, secret and redirect URI.",
-    "doctor": "Check the whole path to a sign-in.",
-    "completion": "Print a script that completes this program's words.",
-    "demo": "Run a pretend Procore to test against, or forget its state.",
-}
+COMMANDS = {name: listed for section in SECTIONS.values() for name, listed in section.items()}
 
 
 class _ReaderGoneError(Exception):
@@ -73,10 +44,8 @@ def _noticing_gone_readers() -> Iterator[None]:
         raise _ReaderGoneError from None
 
 
-class LazyGroup(click.Group):
+class LazyGroup(ExplainedGroup):
     """A group that knows its commands' names and imports one only to run it."""
-
-    context_class = HelpContext
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the program's own options, of which --help and --version print. Raises _ReaderGoneError."""
@@ -90,37 +59,27 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a newcomer needs them."""
-        return list_in_order(COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command. Returns None for a name that is none of ours."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"procore_cli.cli.commands.{_ROOMS.get(cmd_name, cmd_name)}")
-        return lay_out(getattr(module, f"{cmd_name}_command"))
+        module = importlib.import_module(f"procore_cli.cli.commands.{COMMANDS[cmd_name].module}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that was typed. Raises UsageMistakeError with the nearest one."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            from procore_cli.cli.help import unknown_command
-
-            raise unknown_command(args, COMMANDS)
+        """Find the command that was typed. Raises click.NoSuchCommand with those that are near."""
+        if args[0] not in COMMANDS:
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
-        write_commands(formatter, COMMANDS)
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """The commands, or the program's own options, that begin with a word; imports no command."""
-        from click.shell_completion import CompletionItem
-
-        if incomplete.startswith("-"):
-            return click.Command.shell_complete(self, ctx, incomplete)
-        names = [name for name in list_in_order(COMMANDS) if name.startswith(incomplete)]
-        return [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        write_commands(formatter)
 
 
 @click.group(
@@ -128,7 +87,7 @@ class LazyGroup(click.Group):
     invoke_without_command=True,
     options_metavar="COMMAND [OPTIONS]",
     subcommand_metavar="",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="All about one command: procore-login COMMAND --help",
 )
 @click.version_option(__version__, "--version", message="procore-login %(version)s", help="Show the version.")
@@ -175,9 +134,7 @@ def _run(arguments: Sequence[str], console: Console) -> int:
         console.say("Stopped.")
         return _INTERRUPTED
     except click.ClickException as error:
-        from procore_cli.cli.help import read_mistake
-
-        return _end(console, read_mistake(error, arguments))
+        return _end(console, read_mistake(error))
     except ProcoreLoginError as error:
         return _end(console, error)
     except (BrokenPipeError, _ReaderGoneError):

@@ -94,9 +94,10 @@ class ApiCommand(ExplainedCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line. Raises click.UsageError."""
-        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        rest = super().parse_args(ctx, list(args))
+        _, _, order = self.make_parser(ctx).parse_args(args)
         ctx.meta[__name__] = [option.name for option in order if option.name in _FIELDS]
-        return super().parse_args(ctx, args)
+        return rest
 
 
 @click.command(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from procore_cli.cli import options
+from procore_cli.cli.help import ExplainedGroup
 from procore_cli.console import Console
 
 if TYPE_CHECKING:
@@ -137,8 +138,8 @@ USUAL_PORT = 4568
 
 
 @click.group(
+    cls=ExplainedGroup,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: procore-login demo serve",
 )
 @options.debug
