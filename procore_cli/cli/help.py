@@ -13,7 +13,7 @@ from procore_cli.errors import UsageMistakeError
 
 
 class Listed(NamedTuple):
-    """A command in --help: its line, something to type, and the module of `commands` that it is in."""
+    """A command in --help: its line, something to type, and the module of `cli` that has it."""
 
     line: str
     example: str
@@ -23,36 +23,40 @@ class Listed(NamedTuple):
 # In the order of --help. All of it stands here, so that --help imports no command.
 SECTIONS: Mapping[str, Mapping[str, Listed]] = {
     "Sign in": {
-        "signup": Listed("Sign up with Procore in the browser.", "signup --env demo", "signin"),
-        "signin": Listed("Sign in with Procore in the browser.", "signin --env sandbox", "signin"),
-        "whoami": Listed("Show who is signed in.", "whoami --json", "tokens"),
-        "signout": Listed("Revoke the tokens and delete them here.", "signout --all", "signin"),
+        "signup": Listed("Sign up with Procore in the browser.", "signup --env demo", "commands.signin"),
+        "signin": Listed("Sign in with Procore in the browser.", "signin --env sandbox", "commands.signin"),
+        "whoami": Listed("Show who is signed in.", "whoami --json", "commands.tokens"),
+        "signout": Listed("Revoke the tokens and delete them here.", "signout --all", "commands.signin"),
     },
     "Use the token": {
-        "api": Listed("Call the API and print what it answers.", "api companies", "api"),
+        "api": Listed("Call the API and print what it answers.", "api companies", "commands.api"),
         "exec": Listed(
-            "Run a command with an access token in its environment.", "exec -- python3 sync.py", "exec"
+            "Run a command with an access token in its environment.",
+            "exec -- python3 sync.py",
+            "commands.exec",
         ),
-        "token": Listed("Print a valid access token, for scripts.", "token --min-ttl 600", "tokens"),
-        "refresh": Listed("Exchange the refresh token for new tokens now.", "refresh", "tokens"),
+        "token": Listed("Print a valid access token, for scripts.", "token --min-ttl 600", "commands.tokens"),
+        "refresh": Listed("Exchange the refresh token for new tokens now.", "refresh", "commands.tokens"),
     },
     "Several accounts": {
-        "accounts": Listed("List who is signed in.", "accounts --check", "accounts"),
-        "switch": Listed("Make another account the current one.", "switch WHO", "accounts"),
+        "accounts": Listed("List who is signed in.", "accounts --check", "commands.accounts"),
+        "switch": Listed("Make another account the current one.", "switch WHO", "commands.accounts"),
     },
     "Set up and look": {
         "configure": Listed(
             "Set an environment's client id, secret and redirect URI.",
             "configure --env sandbox",
-            "configure",
+            "commands.configure",
         ),
-        "doctor": Listed("Check the whole path to a sign-in.", "doctor --offline", "doctor"),
+        "doctor": Listed("Check the whole path to a sign-in.", "doctor --offline", "commands.doctor"),
         "completion": Listed(
             "Print a script that completes this program's words.", "completion bash", "completion"
         ),
     },
     "Try and test": {
-        "demo": Listed("Run a pretend Procore to test against, or forget its state.", "demo serve", "demo"),
+        "demo": Listed(
+            "Run a pretend Procore to test against, or forget its state.", "demo serve", "commands.demo"
+        ),
     },
 }
 # What somebody types who knows another program of the kind.

@@ -23,7 +23,7 @@ from procore_cli.console import Console
 from procore_cli.errors import OutputError, ProcoreLoginError
 from procore_cli.log import heard_by
 
-# Set by the scripts of `completion`; click's own protocol.
+# What asks for completion (procore_cli.cli.completion).
 _COMPLETE = "_PROCORE_LOGIN_COMPLETE"
 # What shells say of SIGINT: 128 + 2.
 _INTERRUPTED = 130
@@ -65,7 +65,7 @@ class LazyGroup(ExplainedGroup):
         """Import a command. Returns None for a name that is none of ours."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"procore_cli.cli.commands.{COMMANDS[cmd_name].module}")
+        module = importlib.import_module(f"procore_cli.cli.{COMMANDS[cmd_name].module}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -109,7 +109,7 @@ def run(arguments: Sequence[str]) -> int:
     if os.environ.get(_COMPLETE):
         from procore_cli.cli.completion import answer
 
-        answer(group, os.environ[_COMPLETE], _COMPLETE)
+        answer(group)
         return 0
     started = time.monotonic()
     console = Console()
