@@ -6,7 +6,7 @@ Text from outside is escaped where it is shown (console), not here.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class ProcoreLoginError(Exception):
@@ -16,10 +16,22 @@ class ProcoreLoginError(Exception):
     # A command that goes on after it was told says so: it is told once.
     is_told = False
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, setting: str = "", source: str = "") -> None:
+        """`setting` is what it is about, if it is about one, and `source` who says so.
+
+        A source is the name of a variable, an option, or the part of `config.toml`.
+        """
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.setting = setting
+        self.source = source
+
+    def reworded(self, message: str, hint: str | None = None) -> Self:
+        """The same error in other words; what it is about stays."""
+        other = type(self)(message, self.hint if hint is None else hint)
+        other.setting, other.source = self.setting, self.source
+        return other
 
 
 class UsageMistakeError(ProcoreLoginError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.config.settings import Overrides, Settings, load_settings
-from procore_cli.errors import BadUrlError, ConfigurationError, UnknownEnvironmentError
+from procore_cli.errors import BadUrlError, ConfigurationError, ProcoreLoginError, UnknownEnvironmentError
 from procore_cli.grants import Binding
 
 
@@ -175,6 +175,49 @@ def test_a_url_is_no_store_and_not_repeated_with_its_password(world: World, valu
 
     assert caught.value.exit_code == 3
     assert "hu" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("config", "variables", "setting", "source"),
+    [
+        ("", {"PROCORE_ENV": "prod"}, "environment", "PROCORE_ENV"),
+        ("", {"PROCORE_CLIENT_ID": "a b"}, "client id", "PROCORE_CLIENT_ID"),
+        ("", {"PROCORE_CLIENT_SECRET": " hush"}, "client secret", "PROCORE_CLIENT_SECRET"),
+        ("", {"PROCORE_REDIRECT_URI": "nonsense"}, "redirect URI", "PROCORE_REDIRECT_URI"),
+        ("", {"PROCORE_COMPANY_ID": "none"}, "company", "PROCORE_COMPANY_ID"),
+        ("", {"PROCORE_LOGIN_STORE": "cloud"}, "store", "PROCORE_LOGIN_STORE"),
+        ("", {"PROCORE_LOGIN_URL": "nonsense"}, "login URL", "PROCORE_LOGIN_URL"),
+        ("", {"PROCORE_API_URL": "http://example.com"}, "API URL", "PROCORE_API_URL"),
+        ("", {"PROCORE_LOGIN_DB": "sqlite:x"}, "database", "PROCORE_LOGIN_DB"),
+        ("", {"PROCORE_LOGIN_DB": "~nobody-of-that-name/x"}, "", "PROCORE_LOGIN_DB"),
+        ("", {"PROCORE_ACCESS_TOKEN": "hu sh"}, "access token", "PROCORE_ACCESS_TOKEN"),
+        ('store = "cloud"', {}, "store", "config.toml"),
+        ("store = 5", {}, "", "config.toml"),
+        ("store", {}, "", "config.toml"),
+        (
+            '[environments.sandbox]\nclient_id = "a b"',
+            {},
+            "client id",
+            "config.toml [environments.sandbox]",
+        ),
+        ("[environments.sandbox]\ncompany = -1", {}, "company", "config.toml [environments.sandbox]"),
+        (
+            '[environments.production]\nredirect_uri = "nonsense"',
+            {},
+            "redirect URI",
+            "config.toml [environments.production]",
+        ),
+    ],
+)
+def test_an_error_says_which_setting_is_wrong_and_who_set_it(
+    world: World, config: str, variables: dict[str, str], setting: str, source: str
+) -> None:
+    world.configure(config)
+
+    with pytest.raises(ProcoreLoginError) as caught:
+        world.load(**variables)
+
+    assert (caught.value.setting, caught.value.source) == (setting, source)
 
 
 def test_plain_http_to_another_machine_is_refused(world: World) -> None:

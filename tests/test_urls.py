@@ -118,7 +118,7 @@ def test_what_may_be_a_secret_in_a_refused_url_is_left_out(text: str, shown: str
     ],
 )
 def test_a_base_url_is_a_scheme_and_a_host(text: str, url: str) -> None:
-    assert read_base_url(text, "test") == url
+    assert read_base_url(text, "login URL", "test") == url
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_base_url_is_a_scheme_and_a_host(text: str, url: str) -> None:
 )
 def test_what_cannot_be_a_base_url_is_refused(text: str) -> None:
     with pytest.raises(BadUrlError, match="PROCORE_LOGIN_URL") as caught:
-        read_base_url(text, "PROCORE_LOGIN_URL", "https://login.procore.com")
+        read_base_url(text, "login URL", "PROCORE_LOGIN_URL", "https://login.procore.com")
 
     assert "https://login.procore.com" in caught.value.hint
 

@@ -50,7 +50,7 @@ def greet(console: Console) -> None:
     for name, trouble in list(troubles.items())[1:]:
         console.warn(f"{name}: {trouble.message}")
     for name, trouble in troubles.items():
-        raise type(trouble)(f"{name}: {trouble.message}", trouble.hint)
+        raise trouble.reworded(f"{name}: {trouble.message}")
 
 
 def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, ProcoreLoginError]]:

@@ -69,22 +69,30 @@ def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
         raise ConfigurationError(
             "PROCORE_CLIENT_ID holds a space or a control character, or is too long.",
             "Set it to the client id alone, without spaces or line breaks.",
+            setting="client id",
+            source="PROCORE_CLIENT_ID",
         )
     if not is_demo and not is_client_secret(variables.get("PROCORE_CLIENT_SECRET") or "none"):
         raise ConfigurationError(
             "PROCORE_CLIENT_SECRET begins or ends with a space, holds a control character, or is too long.",
             "Set it to the client secret alone, without spaces or line breaks at its ends.",
+            setting="client secret",
+            source="PROCORE_CLIENT_SECRET",
         )
     store = variables.get("PROCORE_LOGIN_STORE", "keyring")
     if store not in STORES:
         raise ConfigurationError(
             f'PROCORE_LOGIN_STORE names the store "{without_login(store)}", which does not exist.',
             'Set it to "keyring" or "file".',
+            setting="store",
+            source="PROCORE_LOGIN_STORE",
         )
     if is_database_url(variables.get("PROCORE_LOGIN_DB", "")):
         raise ConfigurationError(
             "PROCORE_LOGIN_DB is a URL; it must be the path of an SQLite file.",
             "Set it to a path, such as /home/me/test.db, or unset it.",
+            setting="database",
+            source="PROCORE_LOGIN_DB",
         )
 
 
@@ -97,7 +105,7 @@ def load_config(data_folder: Path, report: Callable[[str], None]) -> Config:
         return read_config(parse(text))
     except BrokenConfigError as error:
         where = f"The file is {data_folder / CONFIG_NAME}"
-        raise BrokenConfigError(error.message, f"{error.hint} {where}") from None
+        raise error.reworded(error.message, f"{error.hint} {where}") from None
 
 
 def read_config(document: Mapping[str, Any]) -> Config:
@@ -111,6 +119,8 @@ def read_config(document: Mapping[str, Any]) -> Config:
         raise BrokenConfigError(
             f'{CONFIG_NAME}: store is "{without_login(store or "")}".',
             'Set store to "keyring" or "file", or remove the line.',
+            setting="store",
+            source=CONFIG_NAME,
         )
     apps: dict[str, AppConfig] = {}
     for name, table in (_find(document, "environments", dict) or {}).items():
@@ -122,22 +132,32 @@ def read_config(document: Mapping[str, Any]) -> Config:
             raise _wrong_type(prefix, dict)
         unknown += [f"{prefix}.{key}" for key in table if key not in APP_KEYS]
         values = {key: _find(table, key, kind, prefix) for key, kind in APP_KEYS.items()}
-        apps[name] = _check_app(AppConfig(**values), prefix)
+        apps[name] = _check_app(AppConfig(**values), name)
     return Config(environment, store, apps, tuple(unknown))
 
 
-def _check_app(app: AppConfig, prefix: str) -> AppConfig:
+def _check_app(app: AppConfig, environment: str) -> AppConfig:
+    prefix, source = f"environments.{environment}", config_source(environment)
     if app.client_id is not None and not is_client_id(app.client_id):
         raise BrokenConfigError(
             f"{CONFIG_NAME}: {prefix}.client_id holds a space or a control character, or is too long.",
             "Correct that line; nothing was changed.",
+            setting="client id",
+            source=source,
         )
     if app.company is not None and not 0 < app.company <= _LARGEST_COMPANY:
         raise BrokenConfigError(
             f"{CONFIG_NAME}: {prefix}.company is not the id of a company.",
             "Correct that line; nothing was changed.",
+            setting="company",
+            source=source,
         )
     return app
+
+
+def config_source(environment: str) -> str:
+    """What a value from an environment's part of `config.toml` is said to come from."""
+    return f"{CONFIG_NAME} [environments.{environment}]"
 
 
 def unknown_environment(
@@ -150,6 +170,8 @@ def unknown_environment(
     return UnknownEnvironmentError(
         f'There is no environment "{without_login(name)}" (from {source}).',
         f"{guess}The environments are {', '.join(known)}.",
+        setting="environment",
+        source=source,
     )
 
 
@@ -161,7 +183,9 @@ def load_text(data_folder: Path, report: Callable[[str], None]) -> str | None:
         return None if raw is None else raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BrokenConfigError(
-            f"{CONFIG_NAME} is not UTF-8 text (byte {error.start}).", f"Correct or remove {path}."
+            f"{CONFIG_NAME} is not UTF-8 text (byte {error.start}).",
+            f"Correct or remove {path}.",
+            source=CONFIG_NAME,
         ) from None
 
 
@@ -177,7 +201,9 @@ def parse(text: str, *, exact: bool = False) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         what, place = _split_place(str(error))
         raise BrokenConfigError(
-            f"{CONFIG_NAME}{place} cannot be read: {what}.", "Correct that line; nothing was changed."
+            f"{CONFIG_NAME}{place} cannot be read: {what}.",
+            "Correct that line; nothing was changed.",
+            source=CONFIG_NAME,
         ) from None
     except Exception as error:  # noqa: BLE001 - however it fails, the file is what is broken
         why = f"no parser takes it ({type(error).__name__})"
@@ -186,7 +212,9 @@ def parse(text: str, *, exact: bool = False) -> dict[str, Any]:
         elif isinstance(error, ValueError):
             why = "a number in it has too many digits"
         raise BrokenConfigError(
-            f"{CONFIG_NAME} cannot be read: {why}.", "Correct it with an editor; nothing was changed."
+            f"{CONFIG_NAME} cannot be read: {why}.",
+            "Correct it with an editor; nothing was changed.",
+            source=CONFIG_NAME,
         ) from None
 
 
@@ -208,7 +236,9 @@ def _find(table: Mapping[str, Any], key: str, kind: type, prefix: str = "") -> A
 def _wrong_type(key: str, kind: type) -> BrokenConfigError:
     wanted = {str: "a text in quotes", int: "a whole number", dict: "a table"}[kind]
     return BrokenConfigError(
-        f"{CONFIG_NAME}: {key} must be {wanted}.", "Correct that line; nothing was changed."
+        f"{CONFIG_NAME}: {key} must be {wanted}.",
+        "Correct that line; nothing was changed.",
+        source=CONFIG_NAME,
     )
 
 

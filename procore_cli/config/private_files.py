@@ -132,6 +132,7 @@ def new_path(text: str, variable: str) -> Path:
         raise DataFolderError(
             f"{variable} cannot be used: {text} names a home folder that is not known.",
             f"Write the whole path into {variable}.",
+            source=variable,
         ) from None
 
 

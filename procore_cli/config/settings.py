@@ -14,6 +14,7 @@ from procore_cli.config.config_file import (
     AppConfig,
     Config,
     check_variables,
+    config_source,
     load_config,
     unknown_environment,
 )
@@ -185,7 +186,7 @@ def load_settings(
     try:
         return _new_settings(overrides, variables, config, base, source, home, warn)
     except ConfigurationError as error:
-        raise type(error)(f"{base.name}: {error.message}", error.hint) from None
+        raise error.reworded(f"{base.name}: {error.message}") from None
 
 
 def _new_settings(
@@ -233,11 +234,6 @@ def _new_settings(
     )
 
 
-def config_source(environment: str) -> str:
-    """What a value from an environment's part of `config.toml` is said to come from."""
-    return f"config.toml [environments.{environment}]"
-
-
 def _first(*candidates: tuple[str, str | None]) -> tuple[str | None, str]:
     """The first candidate that has a value, as (value, source)."""
     for source, value in candidates:
@@ -270,11 +266,13 @@ def _apply_urls(base: Environment, variables: Mapping[str, str], warn: Callable[
     if base is DEMO:
         if not login:
             return base
-        login_url = read_base_url(login, "PROCORE_LOGIN_URL")
-        api_url = read_base_url(api, "PROCORE_API_URL") if api else login_url
+        login_url = read_base_url(login, "login URL", "PROCORE_LOGIN_URL")
+        api_url = read_base_url(api, "API URL", "PROCORE_API_URL") if api else login_url
         return base._replace(login_url=login_url, api_url=api_url)
-    login_url = read_base_url(login, "PROCORE_LOGIN_URL", base.login_url) if login else base.login_url
-    api_url = read_base_url(api, "PROCORE_API_URL", base.api_url) if api else base.api_url
+    login_url = (
+        read_base_url(login, "login URL", "PROCORE_LOGIN_URL", base.login_url) if login else base.login_url
+    )
+    api_url = read_base_url(api, "API URL", "PROCORE_API_URL", base.api_url) if api else base.api_url
     if find_origin(login_url) != find_origin(base.login_url):
         warn(f"{base.name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {base.login_url}.")
     if find_origin(api_url) != find_origin(base.api_url):
@@ -315,7 +313,10 @@ def _find_company(variables: Mapping[str, str], app: AppConfig) -> int | None:
         return app.company
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
         raise ConfigurationError(
-            "PROCORE_COMPANY_ID is not the id of a company.", "Set it to the company's id, for example 123."
+            "PROCORE_COMPANY_ID is not the id of a company.",
+            "Set it to the company's id, for example 123.",
+            setting="company",
+            source="PROCORE_COMPANY_ID",
         )
     return int(text)
 
@@ -339,5 +340,7 @@ def _find_access_token(
         raise ConfigurationError(
             "PROCORE_ACCESS_TOKEN holds a character that a token cannot have.",
             "Set it to the token alone, without spaces or line breaks.",
+            setting="access token",
+            source="PROCORE_ACCESS_TOKEN",
         )
     return token

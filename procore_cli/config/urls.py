@@ -54,11 +54,11 @@ def read_redirect_uri(text: str, source: str) -> RedirectUri:
         on_loopback = _check_redirect(text, parts)
     except _FaultError as fault:
         good = f"it must be exactly what the Developer Portal shows, such as {DEFAULT_REDIRECT_URI}"
-        raise _bad(text, source, fault, good) from None
+        raise _bad(text, "redirect URI", source, fault, good) from None
     return RedirectUri(text, parts.hostname or "", port, parts.path or "/", on_loopback)
 
 
-def read_base_url(text: str, source: str, usual: str = "") -> str:
+def read_base_url(text: str, setting: str, source: str, usual: str = "") -> str:
     """Check a base URL and return it without a trailing slash; `usual` is a good one. Raises BadUrlError."""
     try:
         parts, _ = _split(text)
@@ -67,7 +67,8 @@ def read_base_url(text: str, source: str, usual: str = "") -> str:
         if parts.path.strip("/") or parts.query or "?" in text:
             raise _FaultError("it must be a scheme and a host, without path or query")
     except _FaultError as fault:
-        raise _bad(text, source, fault, f"a good one is {usual or _ON_LOOPBACK}") from None
+        good = f"a good one is {usual or _ON_LOOPBACK}"
+        raise _bad(text, setting, source, fault, good) from None
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
@@ -150,7 +151,10 @@ def _split(text: str) -> tuple[SplitResult, int]:
     return parts, port or _DEFAULT_PORTS[parts.scheme]
 
 
-def _bad(text: str, source: str, why: _FaultError, good: str) -> BadUrlError:
+def _bad(text: str, setting: str, source: str, why: _FaultError, good: str) -> BadUrlError:
     return BadUrlError(
-        f"The URL from {source} cannot be used: {why} ({without_login(text)}).", f"Correct {source}; {good}."
+        f"The URL from {source} cannot be used: {why} ({without_login(text)}).",
+        f"Correct {source}; {good}.",
+        setting=setting,
+        source=source,
     )

@@ -187,7 +187,7 @@ def _find_known(settings: Settings, console: Console) -> _Known:
         if settings.store == "keyring" and settings.sources["store"] == _STORE_VARIABLE:
             # No answer could choose another one, and all of them would be lost at the end.
             hint = f"{error.hint} Or unset {_STORE_VARIABLE}, or set it to file."
-            raise type(error)(error.message, hint) from None
+            raise error.reworded(error.message, hint) from None
         console.warn(f"{error.message} {error.hint}")
         return _Known(app, config.store, None, trouble=error if settings.store == "keyring" else None)
 
