@@ -360,7 +360,7 @@ class ProcoreAuth:
     def _new_opened(self) -> tuple[Settings, Bearers]:
         from procore_cli.log import LOG_CONSOLE
 
-        settings = load_settings(self._overrides, os.environ, LOG_CONSOLE.warn_once)
+        settings = load_settings(self._overrides, os.environ)
         if settings.own_server:
             raise ConfigurationError(
                 "demo: there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",

@@ -10,12 +10,14 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.config.variables import find_set, without_what_exec_set
 from procore_cli.console import Console, load_drawing
-from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.errors import BadUrlError, ProcoreLoginError, StorageError
 from procore_cli.interruption import new_command_shield
 
 if TYPE_CHECKING:
@@ -176,24 +178,45 @@ def open_context(
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
     with console.phase("settings"):
-        settings = load_settings(overrides, os.environ, console.warn_once)
+        settings = load_settings(overrides, os.environ)
     console.environment = settings.environment.name
-    trace_settings(settings, overrides, console)
+    trace_settings(settings, console)
     with ExitStack() as stack:
         if online:
             settings = _put_online(settings, clock, console, stack)
         yield Context(settings, console, clock, shield or new_command_shield(console), stack)
 
 
-def trace_settings(
-    settings: Settings, overrides: Overrides, console: Console, environ: Mapping[str, str] = os.environ
-) -> None:
-    """Say for `--debug` what is in force, and where it came from; `environ` are the variables that count."""
-    if console.debug:
-        from procore_cli.provenance import describe
+def trace_settings(settings: Settings, console: Console, environ: Mapping[str, str] = os.environ) -> None:
+    """Say for `--debug` what is in force, and who says so; `environ` are the variables that count."""
+    if not console.debug:
+        return
+    for name, (value, source) in settings.describe().items():
+        console.trace(f"setting: {name} = {value} (from {source})")
+    for what, url in (("login", settings.environment.login_url), ("API", settings.environment.api_url)):
+        console.trace(f"setting: proxy for the {what} URL {_describe_proxy(url, environ)}")
+    present = find_set(environ)
+    ignored = present.keys() - without_what_exec_set(settings.environment.name, present).keys()
+    if ignored:
+        names = ", ".join(sorted(ignored))
+        console.trace(f"ignored, since exec set them for {present['PROCORE_ENV']}: {names}")
 
-        for line in describe(settings, overrides, environ):
-            console.trace(line)
+
+def _describe_proxy(url: str, environ: Mapping[str, str]) -> str:
+    from procore_cli.client.transport import find_proxy
+
+    if not url:
+        return "= none (from loopback)"
+    try:
+        proxy = find_proxy(url, environ)
+    except BadUrlError as error:
+        return f"cannot be used: {error.message}"
+    if proxy is None:
+        return "= none (from default)"
+    parts = urlsplit(proxy)
+    names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
+    source = next(name for each in names for name in (each, each.upper()) if environ.get(name, "").strip())
+    return f"= {parts.scheme}://{parts.netloc.rpartition('@')[2]} (from {source})"
 
 
 def _put_online(
@@ -213,7 +236,7 @@ def find_known_environments(console: Console) -> list[str]:
 
     Raises as `open_context`.
     """
-    settings = load_settings(Overrides(heeds_account=False), os.environ, console.warn_once)
+    settings = load_settings(Overrides(heeds_account=False), os.environ)
     in_force = settings.environment.name
     others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name, console)]
     return [in_force, *others] if may_exist(settings.database) else others

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 
 from procore_cli.config.config_file import AppConfig, Changes, Config, load_config, save_config
+from procore_cli.console import Console
 from procore_cli.errors import BrokenConfigError, DataFolderError, UnknownEnvironmentError
+from procore_cli.log import heard_by
 
 
 @pytest.fixture
@@ -24,12 +27,8 @@ def write(folder: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def load(folder: Path) -> Config:
-    return load_config(folder, lambda _: None)
-
-
 def test_no_file_is_an_empty_configuration(data_folder: Path) -> None:
-    assert load(data_folder) == Config()
+    assert load_config(data_folder) == Config()
 
 
 def test_every_setting_is_read(data_folder: Path) -> None:
@@ -39,7 +38,7 @@ def test_every_setting_is_read(data_folder: Path) -> None:
         'redirect_uri = "http://localhost:9/x"\ncompany = 7\n',
     )
 
-    config = load(data_folder)
+    config = load_config(data_folder)
 
     assert (config.environment, config.store, config.unknown) == ("sandbox", "file", ())
     assert config.app("sandbox") == AppConfig("id", "http://localhost:9/x", 7)
@@ -52,7 +51,7 @@ def test_unknown_keys_are_named_and_do_no_harm(data_folder: Path) -> None:
         'colour = "blue"\n[environments.sandbox]\nshade = 1\n[environments.mars]\nclient_id = "x"\n',
     )
 
-    assert load(data_folder).unknown == ("colour", "environments.sandbox.shade", "environments.mars")
+    assert load_config(data_folder).unknown == ("colour", "environments.sandbox.shade", "environments.mars")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_a_broken_file_is_named_with_the_place_and_left_untouched(
     path = write(data_folder, text)
 
     with pytest.raises(BrokenConfigError) as caught:
-        load(data_folder)
+        load_config(data_folder)
     with pytest.raises(BrokenConfigError):
         save_config(data_folder, "sandbox", Changes(client_id="new"))
 
@@ -98,7 +97,7 @@ def test_a_url_in_the_place_of_a_store_is_not_repeated_with_its_password(data_fo
     write(data_folder, 'store = "postgresql://joe:hush@db.example/x?password=hush"')
 
     with pytest.raises(BrokenConfigError, match=r'store is "db\.example/x"') as caught:
-        load(data_folder)
+        load_config(data_folder)
 
     assert "hush" not in caught.value.message
 
@@ -108,14 +107,14 @@ def test_a_file_that_is_not_utf_8_is_refused(data_folder: Path) -> None:
     (data_folder / "config.toml").chmod(0o600)
 
     with pytest.raises(BrokenConfigError, match="not UTF-8"):
-        load(data_folder)
+        load_config(data_folder)
 
 
 def test_an_unknown_default_environment_exits_2_and_suggests_the_nearest(data_folder: Path) -> None:
     write(data_folder, 'environment = "sandbx"')
 
     with pytest.raises(UnknownEnvironmentError) as caught:
-        load(data_folder)
+        load_config(data_folder)
 
     assert caught.value.exit_code == 2
     assert "Did you mean sandbox?" in caught.value.hint
@@ -133,7 +132,7 @@ def test_saving_keeps_comments_order_and_unknown_keys(data_folder: Path) -> None
     text = (data_folder / "config.toml").read_text()
     assert text.startswith('# mine\ncolour = "blue"\n')
     assert '# the app\nclient_id = "new"\nshade = 1\ncompany = 7\n' in text
-    config = load(data_folder)
+    config = load_config(data_folder)
     assert (config.environment, config.store) == ("sandbox", "file")
     assert config.app("federal") == AppConfig(redirect_uri="http://localhost:9/")
 
@@ -142,18 +141,19 @@ def test_a_new_file_is_private_from_the_start(data_folder: Path) -> None:
     save_config(data_folder, "sandbox", Changes(client_id="id"))
 
     assert (data_folder / "config.toml").stat().st_mode & 0o777 == 0o600
-    assert load(data_folder).app("sandbox").client_id == "id"
+    assert load_config(data_folder).app("sandbox").client_id == "id"
 
 
 def test_a_mode_that_is_too_open_is_tightened_and_reported(data_folder: Path) -> None:
     path = write(data_folder, "", mode=0o644)
-    reports: list[str] = []
+    stream = io.StringIO()
 
-    load_config(data_folder, reports.append)
+    with heard_by(Console(stream)):
+        load_config(data_folder)
 
     assert path.stat().st_mode & 0o777 == 0o600
-    assert len(reports) == 1
-    assert "644" in reports[0]
+    (said,) = stream.getvalue().splitlines()
+    assert "644" in said
 
 
 def test_a_link_in_place_of_the_file_is_refused(data_folder: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_link_in_place_of_the_file_is_refused(data_folder: Path, tmp_path: Pat
     (data_folder / "config.toml").symlink_to(tmp_path / "elsewhere.toml")
 
     with pytest.raises(DataFolderError):
-        load(data_folder)
+        load_config(data_folder)
 
 
 NASTY = {
@@ -194,14 +194,14 @@ GONE = Changes(removed=frozenset({"client_id", "company", "redirect_uri", "store
 def test_whatever_the_file_looks_like_a_change_changes_nothing_else(data_folder: Path, text: str) -> None:
     path = write(data_folder, "")
     path.write_bytes(text.encode())
-    before = load(data_folder)
+    before = load_config(data_folder)
 
     save_config(data_folder, "production", NEW)
-    changed, set_to = path.read_bytes(), load(data_folder)
+    changed, set_to = path.read_bytes(), load_config(data_folder)
     save_config(data_folder, "production", NEW)
     assert path.read_bytes() == changed
     save_config(data_folder, "production", GONE)
-    removed = load(data_folder)
+    removed = load_config(data_folder)
 
     assert (set_to.environment, set_to.store) == ("sandbox", "keyring")
     assert set_to.app("production") == AppConfig("new", None, 7)

@@ -334,13 +334,13 @@ def test_runs_at_once_lose_no_change_of_each_other(machine: Machine, rounds: int
             saved = pool.map(partial(keep_company, machine.data, 100 + number), environments)
             assert list(saved) == [None] * 4
 
-        found = load_config(machine.data, lambda _: None)
+        found = load_config(machine.data)
         assert [found.app(name).company for name in environments] == [100 + number] * 4
 
 
 def keep_company(folder: Path, company: int, environment: str) -> None:
     environ = {"PROCORE_LOGIN_HOME": str(folder), "PROCORE_ENV": environment}
-    settings = load_settings(Overrides(), environ, lambda _: None)
+    settings = load_settings(Overrides(), environ)
     app_setup.save(settings, app_setup.Draft(Changes(company=company)), Console(io.StringIO()))
 
 
@@ -391,7 +391,7 @@ def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
 def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Overrides(), os.environ, lambda _: None)
+        settings = load_settings(Overrides(), os.environ)
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
@@ -445,7 +445,7 @@ def keep_then_raise(failing: list[BaseException]) -> Callable[..., None]:
 def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Overrides("monthly"), os.environ, lambda _: None)
+        settings = load_settings(Overrides("monthly"), os.environ)
         app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console(io.StringIO()))
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
@@ -456,7 +456,7 @@ def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine
 def test_an_id_that_was_answered_is_looked_at_again_though_a_variable_is_in_force(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
     environ = machine.environ() | {"PROCORE_CLIENT_ID": "of-a-variable"}
-    settings = load_settings(Overrides(), environ, lambda _: None)
+    settings = load_settings(Overrides(), environ)
     assert machine.run_here("configure", "--client-id", "second").code == 0
 
     with pytest.raises(ConfigurationError, match="changed meanwhile"):

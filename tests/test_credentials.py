@@ -25,7 +25,7 @@ class World:
 
     def settings(self, environment: str, **variables: str) -> Settings:
         environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
-        return load_settings(Overrides(environment), environ, lambda _: None)
+        return load_settings(Overrides(environment), environ)
 
     def secrets(self, environment: str) -> ClientSecrets:
         stores = new_stores(self.folder, lambda _: None, lambda _: None)
@@ -238,7 +238,7 @@ def test_productions_secret_is_lent_to_the_monthly_sandboxs_own_host_alone(
     tmp_path: Path, login_url: str, fits: bool
 ) -> None:
     environ = {"PROCORE_LOGIN_HOME": str(tmp_path), "PROCORE_LOGIN_URL": login_url}
-    settings = load_settings(Overrides("monthly"), environ, lambda _: None)
+    settings = load_settings(Overrides("monthly"), environ)
     kept = Kept("client", PRODUCTION.login_url, "hush", is_lent=True)
 
     assert fits_login(settings, PRODUCTION.login_url, is_lent=True) is fits

@@ -10,6 +10,7 @@ import pytest
 
 from procore_cli import __version__
 from procore_cli.cli.main import COMMANDS
+from procore_cli.config.settings import Settings
 from procore_cli.console import Console
 from tests.cli import Machine, Result
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
@@ -195,7 +196,7 @@ def test_without_the_option_nothing_of_it_is_said_or_measured(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in(machine)
-    monkeypatch.setattr("procore_cli.provenance.describe", None)
+    monkeypatch.setattr(Settings, "describe", None)
     monkeypatch.setattr(Console, "_timed", None)
 
     result = machine.run_here("whoami")

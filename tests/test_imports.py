@@ -30,10 +30,9 @@ MAY_IMPORT = {
     "demo": FLOOR,
     "testing": FLOOR | {"demo", "storage"},
     "flows": FLOOR | {"callback", "client", "demo", "interruption", "console", "storage", "context"},
-    "context": FLOOR | {"callback", "interruption", "client", "provenance", "storage", "demo", "console"},
+    "context": FLOOR | {"callback", "interruption", "client", "storage", "demo", "console"},
     "log": {"console", "errors"},
     "auth": FLOOR | {"context", "flows", "log", "console", "storage"},
-    "provenance": FLOOR | {"client"},
     "cli": FLOOR
     | {
         "__init__",
@@ -43,7 +42,6 @@ MAY_IMPORT = {
         "demo",
         "flows",
         "interruption",
-        "provenance",
         "console",
         "storage",
     }

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.console import Console
 from procore_cli.errors import BadUrlError, ConfigurationError, ProcoreLoginError, UnknownEnvironmentError
 from procore_cli.grants import Binding
+from procore_cli.log import heard_by
 
 
 class World:
@@ -17,7 +21,12 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.warnings: list[str] = []
+        self._console = Console(io.StringIO())
+
+    @property
+    def warnings(self) -> list[str]:
+        said = cast(io.StringIO, self._console.stream).getvalue()
+        return [line.removeprefix("Warning: ") for line in said.splitlines()]
 
     def configure(self, text: str) -> None:
         path = self.folder / "config.toml"
@@ -26,7 +35,8 @@ class World:
 
     def load(self, asked: Overrides = Overrides(), **variables: str) -> Settings:  # noqa: B008 - frozen
         environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
-        return load_settings(asked, environ, self.warnings.append)
+        with heard_by(self._console):
+            return load_settings(asked, environ)
 
 
 @pytest.fixture
@@ -86,9 +96,9 @@ def test_variables_win_over_config_for_the_app(world: World) -> None:
     )
 
     assert (filed.client_id, filed.redirect_uri.port, filed.company) == ("filed", 9, 1)
-    assert filed.client_id_source == "config.toml [environments.production]"
+    assert filed.sources["client id"] == "config.toml [environments.production]"
     assert (varied.client_id, varied.redirect_uri.port, varied.company) == ("varied", 10, 2)
-    assert varied.client_id_source == "PROCORE_CLIENT_ID"
+    assert varied.sources["client id"] == "PROCORE_CLIENT_ID"
 
 
 def test_monthly_takes_productions_client_id(world: World) -> None:
@@ -330,7 +340,7 @@ def test_another_database_file_is_used_where_it_is(world: World, tmp_path: Path)
 
 
 def test_without_a_variable_the_data_folder_is_the_users(own_world: Path) -> None:
-    settings = load_settings(Overrides(), {}, lambda _: None)
+    settings = load_settings(Overrides(), {})
 
     assert settings.folder.name == "procore-login"
     assert own_world in settings.folder.parents

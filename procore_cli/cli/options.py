@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from procore_cli import __version__
 from procore_cli.config.environments import ENVIRONMENTS
-from procore_cli.config.private_files import looking_only, may_exist
-from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.config.private_files import may_exist
+from procore_cli.config.settings import Overrides, look_at_settings
 from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
 
@@ -34,7 +35,8 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
     from procore_cli.storage.accounts import list_known_in
 
     try:
-        settings = _load(environment)
+        # Tightening a mode would have to be told, and there is nobody to tell.
+        settings = look_at_settings(Overrides(environment, heeds_account=False), os.environ)
         if not may_exist(settings.database):
             return []
         is_ours = settings.named_database is None
@@ -57,19 +59,9 @@ def is_safe(word: str) -> bool:
     return word[:1].isalnum() and all(c.isalnum() or c in _SAFE for c in word)
 
 
-def _load(environment: str | None) -> Settings:
-    # Tightening a mode would have to be told, and there is nobody to tell.
-    with looking_only():
-        return load_settings(Overrides(environment, heeds_account=False), os.environ, _ignore)
-
-
 def _plain(text: str) -> str:
     """A description without what could break the list or its terminal."""
     return "".join(c if c.isalnum() or c in _SAFE or c == " " else "?" for c in text)[:_LONGEST]
-
-
-def _ignore(_: str) -> None:
-    """There is nobody to tell."""
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -167,7 +159,9 @@ def refuse_empty(_ctx: click.Context, option: click.Parameter, value: str | None
 def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
     console = ctx.find_root().obj
     if value and isinstance(console, Console):
-        from procore_cli.provenance import describe_program
+        import platform
 
         console.debug = True
-        console.trace(describe_program())
+        python = f"Python {platform.python_version()} ({platform.python_implementation()})"
+        system = f"{platform.system()} {platform.release()} {platform.machine()}"
+        console.trace(f"procore-login {__version__}, {python}, {system}")

@@ -34,7 +34,7 @@ def greet(console: Console) -> None:
         [f"procore-login {__version__}: sign in to Procore from the command line, and stay signed in.", ""]
     )
     try:
-        settings = load_settings(Overrides(heeds_account=False), os.environ, console.warn_once)
+        settings = load_settings(Overrides(heeds_account=False), os.environ)
         known, troubles = _look(settings)
     except ProcoreLoginError:
         # With a broken config.toml, or without a data folder, no command would work but this one.

@@ -14,10 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
+from procore_cli import log
 from procore_cli.config import private_files
 from procore_cli.config.environments import ENVIRONMENTS, find_nearest
-from procore_cli.config.urls import is_database_url, without_login
-from procore_cli.errors import BrokenConfigError, ConfigurationError, UnknownEnvironmentError
+from procore_cli.config.urls import without_login
+from procore_cli.errors import BrokenConfigError, UnknownEnvironmentError
 
 CONFIG_NAME = "config.toml"
 # Some editors on Windows write it, and TOML allows it.
@@ -26,7 +27,7 @@ APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company"
 STORES = ("keyring", "file")
 # Far longer than any client id or secret.
 LONGEST_SECRET = 4096
-_LARGEST_COMPANY = 10**18 - 1
+_COMPANIES = 10**18
 
 
 class AppConfig(NamedTuple):
@@ -60,45 +61,14 @@ def is_client_secret(text: str) -> bool:
     return 0 < len(text) <= LONGEST_SECRET and text.isprintable() and text == text.strip()
 
 
-def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
-    """Refuse what client id, client secret, store and database cannot be; shows nothing that may be secret.
-
-    The demo has an app of its own. Raises ConfigurationError.
-    """
-    if not is_demo and not is_client_id(variables.get("PROCORE_CLIENT_ID") or "none"):
-        raise ConfigurationError(
-            "PROCORE_CLIENT_ID holds a space or a control character, or is too long.",
-            "Set it to the client id alone, without spaces or line breaks.",
-            setting="client id",
-            source="PROCORE_CLIENT_ID",
-        )
-    if not is_demo and not is_client_secret(variables.get("PROCORE_CLIENT_SECRET") or "none"):
-        raise ConfigurationError(
-            "PROCORE_CLIENT_SECRET begins or ends with a space, holds a control character, or is too long.",
-            "Set it to the client secret alone, without spaces or line breaks at its ends.",
-            setting="client secret",
-            source="PROCORE_CLIENT_SECRET",
-        )
-    store = variables.get("PROCORE_LOGIN_STORE", "keyring")
-    if store not in STORES:
-        raise ConfigurationError(
-            f'PROCORE_LOGIN_STORE names the store "{without_login(store)}", which does not exist.',
-            'Set it to "keyring" or "file".',
-            setting="store",
-            source="PROCORE_LOGIN_STORE",
-        )
-    if is_database_url(variables.get("PROCORE_LOGIN_DB", "")):
-        raise ConfigurationError(
-            "PROCORE_LOGIN_DB is a URL; it must be the path of an SQLite file.",
-            "Set it to a path, such as /home/me/test.db, or unset it.",
-            setting="database",
-            source="PROCORE_LOGIN_DB",
-        )
+def is_company(text: str) -> bool:
+    """Whether a text is the id of a company."""
+    return text.isascii() and text.isdigit() and len(text) < 19 and 0 < int(text) < _COMPANIES
 
 
-def load_config(data_folder: Path, report: Callable[[str], None]) -> Config:
+def load_config(data_folder: Path) -> Config:
     """Read `config.toml`; a missing one is an empty one. Raises BrokenConfigError, DataFolderError."""
-    text = load_text(data_folder, report)
+    text = load_text(data_folder)
     if text is None:
         return Config()
     try:
@@ -145,7 +115,7 @@ def _check_app(app: AppConfig, environment: str) -> AppConfig:
             setting="client id",
             source=source,
         )
-    if app.company is not None and not 0 < app.company <= _LARGEST_COMPANY:
+    if app.company is not None and not 0 < app.company < _COMPANIES:
         raise BrokenConfigError(
             f"{CONFIG_NAME}: {prefix}.company is not the id of a company.",
             "Correct that line; nothing was changed.",
@@ -175,10 +145,10 @@ def unknown_environment(
     )
 
 
-def load_text(data_folder: Path, report: Callable[[str], None]) -> str | None:
+def load_text(data_folder: Path) -> str | None:
     """The text of `config.toml`, None if it is missing. Raises BrokenConfigError, DataFolderError."""
     path = data_folder / CONFIG_NAME
-    raw = private_files.find_bytes(path, report)
+    raw = private_files.find_bytes(path, log.warn)
     try:
         return None if raw is None else raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -264,7 +234,7 @@ def save_config(data_folder: Path, environment: str, changes: Changes) -> None:
 
 def new_change(data_folder: Path, environment: str, changes: Changes) -> str | None:
     """The text of `config.toml` with the changes, None where nothing differs. Raises as load_config does."""
-    text = load_text(data_folder, lambda _: None) or ""
+    text = load_text(data_folder) or ""
     read_config(parse(text))
     changed = _change(text, environment, changes)
     return None if changed == text else changed

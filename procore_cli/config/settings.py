@@ -5,15 +5,15 @@ What wins: an option, then a variable, then `config.toml`, then the default. A v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from procore_cli import log
 from procore_cli.config.config_file import (
-    AppConfig,
+    CONFIG_NAME,
     Config,
-    check_variables,
     config_source,
     load_config,
     unknown_environment,
@@ -26,8 +26,15 @@ from procore_cli.config.environments import (
     MONTHLY,
     PRODUCTION,
 )
-from procore_cli.config.private_files import find_folder, new_path, require_folder
+from procore_cli.config.private_files import find_folder, looking_only, new_path, require_folder
 from procore_cli.config.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
+from procore_cli.config.variables import (
+    check_variables,
+    find_set,
+    is_handed_over,
+    list_unknown,
+    without_what_exec_set,
+)
 from procore_cli.errors import ConfigurationError
 from procore_cli.models import Environment, StoreName
 
@@ -35,51 +42,24 @@ if TYPE_CHECKING:
     from procore_cli.grants import Binding
 
 
-# They say something of the environment of `exec` alone.
-_OF_ONE_ENVIRONMENT = frozenset({"PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID"})
-_URLS = frozenset({"PROCORE_LOGIN_URL", "PROCORE_API_URL"})
+_DEFAULT = "default"
+_EMBEDDED = "the embedded Procore"
 
 
-def without_what_exec_set(environment: str, variables: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables that count for `environment`, where `exec` may have handed over another one's."""
-    home = ENVIRONMENTS.get(variables.get("PROCORE_ENV", ""))
-    if home is None or home.name == environment or not is_handed_over(variables):
-        return variables
-    dropped = set(_OF_ONE_ENVIRONMENT)
-    if home is DEMO:
-        dropped |= _URLS
-    elif variables.get("PROCORE_API_URL") == home.api_url:
-        dropped.add("PROCORE_API_URL")
-    return {name: value for name, value in variables.items() if name not in dropped}
+class Value(NamedTuple):
+    """What a setting says, and who says so: an option, a variable, a part of `config.toml`."""
 
-
-def is_handed_over(variables: Mapping[str, str]) -> bool:
-    """Whether PROCORE_ACCESS_TOKEN is from `exec`: the store has it too, and keeps it fresh."""
-    token, handed_over = variables.get("PROCORE_ACCESS_TOKEN"), variables.get("PROCORE_LOGIN_EXEC")
-    return bool(token and handed_over) and new_token_digest(token or "") == (handed_over or "").lower()
-
-
-def new_token_digest(token: str) -> str:
-    """What PROCORE_LOGIN_EXEC says of a token: its SHA-256 in hex."""
-    import hashlib
-
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-LoadConfig = Callable[[Path, Callable[[str], None]], Config]
-
-_OUR_PREFIX = "PROCORE_LOGIN_"
-_OUR_NAMES = frozenset(_OUR_PREFIX + name for name in ("URL", "HOME", "DB", "STORE", "ACCOUNT", "EXEC"))
+    value: Any
+    source: str
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is in force for one run of a command."""
+    """What is in force for one run of a command; `sources` says of each setting, by its name, who says so."""
 
     environment: Environment
     redirect_uri: RedirectUri
     client_id: str | None
-    client_id_source: str
     client_secret: str | None = field(repr=False)
     company: int | None
     home: Path | None
@@ -88,7 +68,6 @@ class Settings:
     account: str | None
     access_token: str | None = field(repr=False)
     ca_bundle: str | None
-    own_server: bool
     in_exec: bool
     sources: Mapping[str, str]
 
@@ -96,6 +75,11 @@ class Settings:
     def is_demo(self) -> bool:
         """Whether the environment is the embedded Procore."""
         return self.environment.name == DEMO.name
+
+    @property
+    def own_server(self) -> bool:
+        """Whether the embedded Procore is to be started here; else it runs elsewhere."""
+        return self.sources["login URL"] == _EMBEDDED
 
     @property
     def folder(self) -> Path:
@@ -128,27 +112,48 @@ class Settings:
 
         return Binding(client_id, self.login_origin, self.api_origin)
 
-    def find_change(self, now: Settings) -> str | None:
-        """The first setting that a token depends on and that is another one `now`; None if there is none."""
-        pairs = zip(self._grounds_of_token(), now._grounds_of_token(), strict=True)
-        return next((name for (name, before), (_, after) in pairs if before != after), None)
-
-    def _grounds_of_token(self) -> tuple[tuple[str, object], ...]:
-        return (
-            ("the environment", self.environment.name),
-            ("the login URL", self.environment.login_url),
-            ("the API's URL", self.environment.api_url),
-            ("the client id", self.client_id),
-            ("the data folder", self.home),
-            ("the database", self.named_database),
-            ("the store", self.store),
-            ("the account", self.account),
-            ("PROCORE_ACCESS_TOKEN", self.access_token),
-        )
-
     def at(self, url: str) -> Settings:
         """These settings with the embedded Procore at `url`."""
         return replace(self, environment=self.environment._replace(login_url=url, api_url=url))
+
+    def find_change(self, now: Settings) -> str | None:
+        """What a token depends on and is another one `now`; None if there is nothing."""
+        before, after = self._grounds_of_token(), now._grounds_of_token()
+        return next((name for name in before if before[name] != after[name]), None)
+
+    def _grounds_of_token(self) -> Mapping[str, object]:
+        return {
+            "the environment": self.environment.name,
+            "the login URL": self.environment.login_url,
+            "the API's URL": self.environment.api_url,
+            "the client id": self.client_id,
+            "the data folder": self.home,
+            "the database": self.named_database,
+            "the store": self.store,
+            "the account": self.account,
+            "PROCORE_ACCESS_TOKEN": self.access_token,
+        }
+
+    def describe(self) -> dict[str, Value]:
+        """Each setting, by its name, as people may see it: no secret, no query."""
+        own = "its own" if self.is_demo else ""
+        kept = f"procore-login/{self.environment.name}/client-secret, read when it is needed"
+        shown = {
+            "environment": self.environment.name,
+            "client id": self.client_id or own or "none",
+            "client secret": own or ("set" if self.client_secret else kept),
+            "redirect URI": self.redirect_uri.text.partition("?")[0],
+            "company": self.company or "none",
+            "store": self.store,
+            "data folder": self.home or "none",
+            "database": self.database if self.named_database or self.home else "none",
+            "login URL": self.environment.login_url or "not started yet",
+            "API URL": self.environment.api_url or "not started yet",
+            "account": self.account or "the current one",
+            "access token": "set" if self.access_token else "the account's own",
+            "CA": self.ca_bundle or "the system's store",
+        }
+        return {name: Value(str(text), self.sources[name]) for name, text in shown.items()}
 
 
 class Overrides(NamedTuple):
@@ -164,178 +169,174 @@ class Overrides(NamedTuple):
     source: str = "--env"
 
 
-def load_settings(
-    overrides: Overrides,
-    environ: Mapping[str, str],
-    warn: Callable[[str], None],
-    load: LoadConfig = load_config,
-) -> Settings:
-    """Find out what is in force; `warn` gets each thing that a person should know of, `load` reads the file.
+def load_settings(overrides: Overrides, environ: Mapping[str, str]) -> Settings:
+    """Find out what is in force, and warn of what a person should know of.
 
     Raises UnknownEnvironmentError (2), ConfigurationError (3), DataFolderError (6).
     """
-    variables: Mapping[str, str] = {name: value for name, value in environ.items() if value}
+    variables = find_set(environ)
     for name in list_unknown(variables):
-        warn(f"The variable {name} is not one that this program knows; it is ignored.")
+        log.warn(f"The variable {name} is not one that this program knows; it is ignored.")
     home = find_folder(variables)
-    config = load(home, warn) if home else Config()
+    config = load_config(home) if home else Config()
     for key in config.unknown:
-        warn(f"config.toml: {key} is not a setting of this program; it is kept and ignored.")
-    base, source = _find_environment(overrides, variables, config)
-    variables = without_what_exec_set(base.name, variables)
-    try:
-        return _new_settings(overrides, variables, config, base, source, home, warn)
-    except ConfigurationError as error:
-        raise error.reworded(f"{base.name}: {error.message}") from None
+        log.warn(f"{CONFIG_NAME}: {key} is not a setting of this program; it is kept and ignored.")
+    settings = read_settings(overrides, variables, home, config)
+    warn_of_urls(settings)
+    is_foreign = "PROCORE_ACCESS_TOKEN" in variables and not is_handed_over(variables)
+    if is_foreign and not overrides.heeds_token:
+        log.warn("PROCORE_ACCESS_TOKEN is set; this command does not use it.")
+    return settings
 
 
-def _new_settings(
-    overrides: Overrides,
-    variables: Mapping[str, str],
-    config: Config,
-    base: Environment,
-    source: str,
-    home: Path | None,
-    warn: Callable[[str], None],
+def look_at_settings(overrides: Overrides, environ: Mapping[str, str]) -> Settings:
+    """As `load_settings`, without a word and without tightening a mode."""
+    with looking_only():
+        home = find_folder(find_set(environ))
+        return read_settings(overrides, environ, home, load_config(home) if home else Config())
+
+
+def read_settings(
+    overrides: Overrides, environ: Mapping[str, str], home: Path | None, config: Config
 ) -> Settings:
-    demo = base is DEMO
-    check_variables(variables, is_demo=demo)
-    environment = _apply_urls(base, variables, warn)
-    app = config.app(base.name)
-    client_id, client_id_source = _find_client_id(base, variables, config)
-    redirect, redirect_source = _first(
-        ("PROCORE_REDIRECT_URI", variables.get("PROCORE_REDIRECT_URI")),
-        (config_source(base.name), app.redirect_uri),
-        ("default", DEFAULT_REDIRECT_URI),
+    """What is in force where the data folder is `home` and its `config.toml` says `config`.
+
+    Raises as `load_settings`.
+    """
+    variables = find_set(environ)
+    environment = _first(
+        Value(overrides.environment, overrides.source),
+        Value(variables.get("PROCORE_ENV"), "PROCORE_ENV"),
+        Value(config.environment, CONFIG_NAME),
+        Value(DEFAULT_ENVIRONMENT, _DEFAULT),
     )
-    store, store_source = _find_store(demo, variables, config)
+    if environment.value not in ENVIRONMENTS:
+        raise unknown_environment(*environment)
+    name = environment.value
+    try:
+        heeded = without_what_exec_set(name, variables)
+        return _read(overrides, environment, heeded, home, config)
+    except ConfigurationError as error:
+        raise error.reworded(f"{name}: {error.message}") from None
+
+
+def warn_of_urls(settings: Settings) -> None:
+    """Name each base URL that is not the environment's own."""
+    name, login_url, api_url, _ = settings.environment
+    own = ENVIRONMENTS[name]
+    if own is DEMO:
+        return
+    if find_origin(login_url) != find_origin(own.login_url):
+        log.warn(f"{name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {own.login_url}.")
+    if find_origin(api_url) != find_origin(own.api_url):
+        log.warn(f"{name}: calling the API at {api_url} (PROCORE_API_URL), not at {own.api_url}.")
+
+
+def _first(*candidates: Value) -> Value:
+    """The first that says something, else the last."""
+    return next((each for each in candidates if each.value), candidates[-1])
+
+
+def _read(
+    overrides: Overrides,
+    environment: Value,
+    variables: Mapping[str, str],
+    home: Path | None,
+    config: Config,
+) -> Settings:
+    base = ENVIRONMENTS[environment.value]
+
+    def find(variable: str, *others: Value) -> Value:
+        return _first(Value(variables.get(variable), variable), *others)
+
+    check_variables(variables, is_demo=base is DEMO)
+    app, in_file = config.app(base.name), config_source(base.name)
+    pretend_store = Value("file" if base is DEMO else None, _EMBEDDED)
+    in_config = Value(config.store, CONFIG_NAME)
+    store = find("PROCORE_LOGIN_STORE", pretend_store, in_config, Value("keyring", _DEFAULT))
+    default_redirect = Value(DEFAULT_REDIRECT_URI, _DEFAULT)
+    redirect = find("PROCORE_REDIRECT_URI", Value(app.redirect_uri, in_file), default_redirect)
+    login_url, api_url = _find_urls(base, variables)
+    account = variables.get("PROCORE_LOGIN_ACCOUNT") if overrides.heeds_account else None
+    found = {
+        "environment": environment,
+        "client id": _find_client_id(base, variables, config),
+        "client secret": _find_client_secret(base, variables, store.value),
+        "redirect URI": redirect,
+        "company": find("PROCORE_COMPANY_ID", Value(app.company, in_file), Value(None, _DEFAULT)),
+        "store": store,
+        "data folder": Value(home, find("PROCORE_LOGIN_HOME", Value(None, _DEFAULT)).source),
+        "database": find("PROCORE_LOGIN_DB", Value(None, "data folder")),
+        "login URL": login_url,
+        "API URL": api_url,
+        "account": _first(
+            Value(overrides.account, "--account"),
+            Value(account, "PROCORE_LOGIN_ACCOUNT"),
+            Value(None, _DEFAULT),
+        ),
+        "access token": _find_access_token(overrides, variables, store.value),
+        "CA": find("REQUESTS_CA_BUNDLE", Value(None, _DEFAULT)),
+    }
+    company, database = found["company"].value, found["database"].value
     return Settings(
-        environment=environment,
-        redirect_uri=read_redirect_uri(cast(str, redirect), redirect_source),
-        client_id=client_id,
-        client_id_source=client_id_source,
-        client_secret=None if demo else variables.get("PROCORE_CLIENT_SECRET"),
-        company=_find_company(variables, app),
+        environment=base._replace(login_url=login_url.value, api_url=api_url.value),
+        redirect_uri=read_redirect_uri(*redirect),
+        client_id=found["client id"].value,
+        client_secret=found["client secret"].value,
+        company=company and int(company),
         home=home,
-        named_database=_find_named_database(variables),
-        store=store,
-        account=overrides.account
-        or (variables.get("PROCORE_LOGIN_ACCOUNT") if overrides.heeds_account else None),
-        access_token=_find_access_token(overrides, variables, warn),
-        ca_bundle=variables.get("REQUESTS_CA_BUNDLE"),
+        named_database=database and new_path(database, "PROCORE_LOGIN_DB"),
+        store=store.value,
+        account=found["account"].value,
+        access_token=found["access token"].value,
+        ca_bundle=found["CA"].value,
         in_exec="PROCORE_LOGIN_EXEC" in variables,
-        own_server=demo and "PROCORE_LOGIN_URL" not in variables,
-        sources={
-            "environment": source,
-            "client id": client_id_source,
-            "redirect URI": redirect_source,
-            "store": store_source,
-        },
+        sources={name: value.source for name, value in found.items()},
     )
 
 
-def _first(*candidates: tuple[str, str | None]) -> tuple[str | None, str]:
-    """The first candidate that has a value, as (value, source)."""
-    for source, value in candidates:
-        if value:
-            return value, source
-    return None, "nowhere"
-
-
-def list_unknown(variables: Mapping[str, str]) -> list[str]:
-    """The variables that look like ours and are not."""
-    return [name for name in sorted(variables) if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES]
-
-
-def _find_environment(
-    overrides: Overrides, variables: Mapping[str, str], config: Config
-) -> tuple[Environment, str]:
-    name, source = _first(
-        (overrides.source, overrides.environment),
-        ("PROCORE_ENV", variables.get("PROCORE_ENV")),
-        ("config.toml", config.environment),
-        ("default", DEFAULT_ENVIRONMENT),
-    )
-    if name not in ENVIRONMENTS:
-        raise unknown_environment(str(name), source)
-    return ENVIRONMENTS[name], source
-
-
-def _apply_urls(base: Environment, variables: Mapping[str, str], warn: Callable[[str], None]) -> Environment:
-    login, api = variables.get("PROCORE_LOGIN_URL"), variables.get("PROCORE_API_URL")
+def _find_client_id(base: Environment, variables: Mapping[str, str], config: Config) -> Value:
     if base is DEMO:
-        if not login:
-            return base
-        login_url = read_base_url(login, "login URL", "PROCORE_LOGIN_URL")
-        api_url = read_base_url(api, "API URL", "PROCORE_API_URL") if api else login_url
-        return base._replace(login_url=login_url, api_url=api_url)
-    login_url = (
-        read_base_url(login, "login URL", "PROCORE_LOGIN_URL", base.login_url) if login else base.login_url
+        return Value(None, _EMBEDDED)
+    # The monthly sandbox takes production's credentials.
+    lender = PRODUCTION if base is MONTHLY else base
+    return _first(
+        Value(variables.get("PROCORE_CLIENT_ID"), "PROCORE_CLIENT_ID"),
+        Value(config.app(base.name).client_id, config_source(base.name)),
+        Value(config.app(lender.name).client_id, config_source(lender.name)),
+        Value(None, "nowhere"),
     )
-    api_url = read_base_url(api, "API URL", "PROCORE_API_URL", base.api_url) if api else base.api_url
-    if find_origin(login_url) != find_origin(base.login_url):
-        warn(f"{base.name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {base.login_url}.")
-    if find_origin(api_url) != find_origin(base.api_url):
-        warn(f"{base.name}: calling the API at {api_url} (PROCORE_API_URL), not at {base.api_url}.")
-    return base._replace(login_url=login_url, api_url=api_url)
 
 
-def _find_client_id(
-    base: Environment, variables: Mapping[str, str], config: Config
-) -> tuple[str | None, str]:
+def _find_client_secret(base: Environment, variables: Mapping[str, str], store: str) -> Value:
     if base is DEMO:
-        return None, "the embedded Procore"
-    candidates = [
-        ("PROCORE_CLIENT_ID", variables.get("PROCORE_CLIENT_ID")),
-        (config_source(base.name), config.app(base.name).client_id),
-    ]
-    if base is MONTHLY:
-        # The monthly sandbox takes production's credentials.
-        production = config.app(PRODUCTION.name).client_id
-        candidates.append((config_source(PRODUCTION.name), production))
-    return _first(*candidates)
+        return Value(None, _EMBEDDED)
+    kept = Value(None, f"the {store} store")
+    return _first(Value(variables.get("PROCORE_CLIENT_SECRET"), "PROCORE_CLIENT_SECRET"), kept)
 
 
-def _find_store(demo: bool, variables: Mapping[str, str], config: Config) -> tuple[StoreName, str]:
-    name, source = _first(
-        ("PROCORE_LOGIN_STORE", variables.get("PROCORE_LOGIN_STORE")),
-        # The embedded Procore's tokens are pretend: no keyring needed.
-        ("the embedded Procore", "file" if demo else None),
-        ("config.toml", config.store),
-        ("default", "keyring"),
-    )
-    return cast(StoreName, name), source
+def _find_urls(base: Environment, variables: Mapping[str, str]) -> tuple[Value, Value]:
+    """The login URL and the API's."""
+    own = _EMBEDDED if base is DEMO else base.name
+    login, api = Value(base.login_url, own), Value(base.api_url, own)
+    if text := variables.get("PROCORE_LOGIN_URL"):
+        login_url = read_base_url(text, "login URL", "PROCORE_LOGIN_URL", base.login_url)
+        login = Value(login_url, "PROCORE_LOGIN_URL")
+        api = login if base is DEMO else api
+    # The embedded Procore's API is where it is itself.
+    if login.value and (text := variables.get("PROCORE_API_URL")):
+        api = Value(read_base_url(text, "API URL", "PROCORE_API_URL", base.api_url), "PROCORE_API_URL")
+    return login, api
 
 
-def _find_company(variables: Mapping[str, str], app: AppConfig) -> int | None:
-    text = variables.get("PROCORE_COMPANY_ID")
-    if text is None:
-        return app.company
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
-        raise ConfigurationError(
-            "PROCORE_COMPANY_ID is not the id of a company.",
-            "Set it to the company's id, for example 123.",
-            setting="company",
-            source="PROCORE_COMPANY_ID",
-        )
-    return int(text)
-
-
-def _find_named_database(variables: Mapping[str, str]) -> Path | None:
-    chosen = variables.get("PROCORE_LOGIN_DB")
-    return new_path(chosen, "PROCORE_LOGIN_DB") if chosen else None
-
-
-def _find_access_token(
-    overrides: Overrides, variables: Mapping[str, str], warn: Callable[[str], None]
-) -> str | None:
-    token = variables.get("PROCORE_ACCESS_TOKEN")
-    if not token or is_handed_over(variables):
-        return None
-    if not overrides.heeds_token:
-        warn("PROCORE_ACCESS_TOKEN is set; this command does not use it.")
-    if not overrides.heeds_token or overrides.account:
-        return None
+def _find_access_token(overrides: Overrides, variables: Mapping[str, str], store: str) -> Value:
+    token, kept = variables.get("PROCORE_ACCESS_TOKEN"), f"the {store} store"
+    if not token:
+        return Value(None, kept)
+    if overrides.account or not overrides.heeds_token or is_handed_over(variables):
+        is_outdone = overrides.account and overrides.heeds_token
+        reason = "--account wins over it" if is_outdone else "not used here"
+        return Value(None, f"{kept}; PROCORE_ACCESS_TOKEN is set, {reason}")
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise ConfigurationError(
             "PROCORE_ACCESS_TOKEN holds a character that a token cannot have.",
@@ -343,4 +344,4 @@ def _find_access_token(
             setting="access token",
             source="PROCORE_ACCESS_TOKEN",
         )
-    return token
+    return Value(token, "PROCORE_ACCESS_TOKEN")

@@ -43,11 +43,11 @@ _VARIABLES: Mapping[str, str] = {
 
 def list_overrides(settings: Settings, draft: Draft, environ: Mapping[str, str]) -> list[str]:
     """What to warn of: variables that win over what was kept."""
-    from procore_cli.config.settings import without_what_exec_set
     from procore_cli.config.urls import find_origin
+    from procore_cli.config.variables import find_set, without_what_exec_set
 
     name = settings.environment.name
-    given = without_what_exec_set(name, {key: value for key, value in environ.items() if value})
+    given = without_what_exec_set(name, find_set(environ))
     kept = {key: getattr(draft.changes, key) for key in _VARIABLES}
     pairs = [(_VARIABLES[key], str(value)) for key, value in kept.items() if value is not None]
     if draft.secret is not None:
@@ -161,7 +161,7 @@ def check(settings: Settings, draft: Draft, console: Console) -> None:
     secret = draft.secret or draft.standing
     if settings.is_demo or client_id is None or secret is None:
         return
-    source = settings.client_id_source if client_id == settings.client_id else draft.source
+    source = settings.sources["client id"] if client_id == settings.client_id else draft.source
     secret_source = _find_secret_source(settings, draft)
     # One place for both is named once.
     app = AppCredentials(client_id, secret, source, "" if secret_source == source else secret_source)
@@ -216,10 +216,10 @@ def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
     from procore_cli.config.config_file import load_config
 
     name = settings.environment.name
-    is_of_variable = draft.client_id is None and settings.client_id_source == "PROCORE_CLIENT_ID"
+    is_of_variable = draft.client_id is None and settings.sources["client id"] == "PROCORE_CLIENT_ID"
     if draft.secret is None or draft.changes.client_id or is_of_variable:
         return
-    config = load_config(settings.folder, lambda _: None)
+    config = load_config(settings.folder)
     lent = config.app(PRODUCTION.name).client_id if name == MONTHLY.name else None
     if (config.app(name).client_id or lent) != (draft.client_id or settings.client_id):
         raise ConfigurationError(
@@ -304,7 +304,7 @@ def remove_app(settings: Settings, console: Console) -> bool:
         return _delete_secret(settings, "keyring", console)
     name = settings.environment.name
     with hold_config(settings.folder, console.warn_once):
-        app = load_config(settings.folder, console.warn_once).app(name)
+        app = load_config(settings.folder).app(name)
         # Found out before anything is gone: a file that cannot be changed.
         change = new_change(settings.folder, name, Changes(removed=_KEYS))
         was_kept = [_delete_secret(settings, store, console) for store in ("keyring", "file")]

@@ -27,7 +27,7 @@ def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     """The app in force, with its secret. Raises MissingCredentialsError, BindingError, StorageError."""
     from procore_cli.grants import AppCredentials
 
-    source = settings.client_id_source
+    source = settings.sources["client id"]
     if settings.is_demo:
         from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
@@ -104,7 +104,7 @@ def _check_demo(settings: Settings) -> None:
 
 
 def _check_id(what: str, made_for: str, settings: Settings) -> None:
-    in_force, source, variable = settings.client_id, settings.client_id_source, "PROCORE_CLIENT_ID"
+    in_force, source, variable = settings.client_id, settings.sources["client id"], "PROCORE_CLIENT_ID"
     if in_force in (None, made_for) or source == variable:
         _check(what, "client id", made_for, in_force, source)
         return

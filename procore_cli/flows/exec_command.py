@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from procore_cli.config.settings import new_token_digest, without_what_exec_set
+from procore_cli.config.variables import new_token_digest, without_what_exec_set
 from procore_cli.errors import CommandNotFoundError, CommandNotRunnableError, ProcoreLoginError
 from procore_cli.flows import access
 

@@ -14,7 +14,6 @@ from procore_cli.cli.help import ExplainedCommand
 from procore_cli.cli.prompts import ask, can_ask, confirm
 from procore_cli.config.config_file import Changes
 from procore_cli.config.environments import PRODUCTION
-from procore_cli.config.settings import without_what_exec_set
 from procore_cli.console import Console
 from procore_cli.errors import BadUrlError, StorageError, UsageMistakeError
 from procore_cli.flows.app_setup import check_removable, find_kept, list_signed_in, remove_app
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from procore_cli.flows.app_setup import Draft
 
 
-_CONFIG = "config.toml"
 _LABELS = {"redirect_uri": "redirect URI"}
 
 
@@ -69,7 +67,7 @@ def _print(values: dict[str, tuple[object, str | None]]) -> None:
 def _find_secret(settings: Settings, console: Console) -> tuple[str | None, str | None]:
     """("set" or None, where it is)."""
     if settings.is_demo:
-        return "set", settings.client_id_source
+        return "set", settings.sources["client id"]
     if settings.client_secret:
         return "set", "PROCORE_CLIENT_SECRET"
     kept = find_kept(settings, console)
@@ -83,14 +81,11 @@ def _find_secret(settings: Settings, console: Console) -> tuple[str | None, str 
 
 def _client_id_source(settings: Settings) -> str | None:
     is_there = settings.client_id is not None or settings.is_demo
-    return _brief(settings, settings.client_id_source) if is_there else None
+    return _brief(settings, settings.sources["client id"]) if is_there else None
 
 
 def _company_source(settings: Settings) -> str | None:
-    if settings.company is None:
-        return None
-    variables = without_what_exec_set(settings.environment.name, os.environ)
-    return "PROCORE_COMPANY_ID" if variables.get("PROCORE_COMPANY_ID") else _CONFIG
+    return _brief(settings, settings.sources["company"]) if settings.company is not None else None
 
 
 def _brief(settings: Settings, source: str) -> str:
@@ -261,14 +256,14 @@ def _load(environment: str | None, console: Console, *, is_strict: bool = False)
 
     overrides = Overrides(environment)
     try:
-        settings = load_settings(overrides, os.environ, console.warn_once)
+        settings = load_settings(overrides, os.environ)
     except BadUrlError:
         if is_strict:
             raise
         environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
-        settings = load_settings(overrides, environ, console.warn_once)
+        settings = load_settings(overrides, environ)
     console.environment = settings.environment.name
-    trace_settings(settings, overrides, console)
+    trace_settings(settings, console)
     return settings
 
 
@@ -302,13 +297,10 @@ def _interview(environment: str | None, console: Console, *, may_check: bool) ->
 def _find_offered() -> Settings:
     """The settings in force, without a word: they are loaded again once an environment is chosen."""
     from procore_cli.config.environments import DEFAULT_REDIRECT_URI
-    from procore_cli.config.private_files import looking_only
-    from procore_cli.config.settings import Overrides, load_settings
+    from procore_cli.config.settings import Overrides, look_at_settings
 
     # A redirect URI that cannot be used is about to be corrected.
-    environ = {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
-    with looking_only():
-        return load_settings(Overrides(), environ, lambda _: None)
+    return look_at_settings(Overrides(), {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI})
 
 
 def _read_draft(settings: Settings, given: dict[str, Any], console: Console) -> Draft:

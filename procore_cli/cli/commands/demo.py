@@ -212,7 +212,7 @@ def serve(
     from procore_cli.demo.seed import load_seed
 
     plan = Plan(
-        load_settings(_overrides(), os.environ, console.warn_once).folder,
+        load_settings(_overrides(), os.environ).folder,
         load_seed(Path(seed)) if seed else None,
         _read_conditions(**behaviour),
         is_quiet=quiet,

@@ -178,8 +178,7 @@ def _is_settled(settings: Settings, draft: Draft, console: Console) -> bool:
 def _find_known(settings: Settings, console: Console) -> _Known:
     from procore_cli.config.config_file import load_config
 
-    # What there is to warn of has been said when the settings were loaded.
-    config = load_config(settings.folder, lambda _: None)
+    config = load_config(settings.folder)
     app = config.app(settings.environment.name)
     try:
         return _Known(app, config.store, app_setup.find_kept(settings, console))
@@ -255,7 +254,9 @@ def _new_draft(settings: Settings, known: _Known, client_id: str, secret: str | 
     """What differs from what is there."""
     app = known.app
     is_lent_id = app.client_id is None and settings.environment.name == MONTHLY.name
-    in_force = settings.client_id if is_lent_id and settings.client_id_source != "PROCORE_CLIENT_ID" else None
+    in_force = (
+        settings.client_id if is_lent_id and settings.sources["client id"] != "PROCORE_CLIENT_ID" else None
+    )
     redirect = app.redirect_uri or DEFAULT_REDIRECT_URI
     changes = replace(
         rest,

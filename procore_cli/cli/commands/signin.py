@@ -92,8 +92,7 @@ def _configure(overrides: Overrides, console: Console, error: MissingCredentials
     console.say(error.message)
     if not prompts.confirm("Configure it now?", default=True):
         raise error
-    # What there was to warn of has been said.
-    configure.configure_now(load_settings(overrides, os.environ, lambda _: None), console)
+    configure.configure_now(load_settings(overrides, os.environ), console)
 
 
 def _outcome(word: str, signed_in: SignedIn) -> str:

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
 from procore_cli.config.config_file import Config, load_config
-from procore_cli.config.private_files import looking_only, require_folder
-from procore_cli.config.settings import LoadConfig, Overrides, Settings, load_settings
+from procore_cli.config.private_files import find_folder, looking_only, require_folder
+from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
 from procore_cli.console import Console
 from procore_cli.context import trace_settings
 from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
@@ -85,18 +85,6 @@ def _list_secrets(context: DoctorContext) -> Iterator[str]:
 
 
 DATA_FOLDER = "data folder"
-# The variables whose values are checked; an error names the one that it is about.
-_CHECKED = (
-    "PROCORE_CLIENT_ID",
-    "PROCORE_CLIENT_SECRET",
-    "PROCORE_LOGIN_DB",
-    "PROCORE_REDIRECT_URI",
-    "PROCORE_LOGIN_URL",
-    "PROCORE_API_URL",
-    "PROCORE_LOGIN_STORE",
-    "PROCORE_COMPANY_ID",
-    "PROCORE_ACCESS_TOKEN",
-)
 
 
 @dataclass(frozen=True)
@@ -108,41 +96,31 @@ class InForce:
     faults: Mapping[str, ProcoreLoginError]
 
 
-class _Remembering:
-    """Loads config.toml, and keeps what it says."""
-
-    def __init__(self, load: LoadConfig) -> None:
-        self.config = Config()
-        self._load = load
-
-    def __call__(self, data_folder: Path, report: Callable[[str], None]) -> Config:
-        self.config = self._load(data_folder, report)
-        return self.config
-
-
-def load_in_force(overrides: Overrides, environ: Mapping[str, str], warn: Callable[[str], None]) -> InForce:
+def load_in_force(overrides: Overrides, environ: Mapping[str, str]) -> InForce:
     """Load the settings, one fault after another left out. Raises UnknownEnvironmentError (2)."""
-    variables, faults = dict(environ), dict[str, ProcoreLoginError]()
-    for load in (load_config, _load_client_ids, _load_nothing):
-        remembering = _Remembering(load)
-        culprit: str | None = ""
-        while culprit is not None:
-            outcome = _attempt(overrides, variables, warn, remembering)
-            if isinstance(outcome, Settings):
-                return InForce(_with_folder(outcome, faults), remembering.config, faults)
-            culprit = _find_culprit(outcome, variables)
-            faults.setdefault(culprit or "config", outcome)
-            variables.pop(culprit or "", None)
-    raise next(iter(faults.values()))
-
-
-def _attempt(
-    overrides: Overrides, variables: Mapping[str, str], warn: Callable[[str], None], load: LoadConfig
-) -> Settings | ProcoreLoginError:
+    variables, faults, config = dict(environ), dict[str, ProcoreLoginError](), Config()
+    home = find_folder(variables)
     try:
-        return load_settings(overrides, variables, warn, load)
+        config = load_config(home) if home else config
     except (ConfigurationError, StorageError) as error:
-        return error
+        faults["config"] = error
+    while True:
+        try:
+            settings = read_settings(overrides, variables, home, config)
+            return InForce(_with_folder(settings, faults), config, faults)
+        except (ConfigurationError, StorageError) as error:
+            if error.source in variables:
+                faults[error.source] = error
+                del variables[error.source]
+            elif error.setting == "redirect URI":
+                faults["config"] = error
+                config = _without_redirect_uris(config)
+            else:
+                raise
+
+
+def _without_redirect_uris(config: Config) -> Config:
+    return config._replace(apps={name: app._replace(redirect_uri=None) for name, app in config.apps.items()})
 
 
 def _with_folder(settings: Settings, faults: dict[str, ProcoreLoginError]) -> Settings:
@@ -153,20 +131,6 @@ def _with_folder(settings: Settings, faults: dict[str, ProcoreLoginError]) -> Se
         faults[DATA_FOLDER] = error
         return replace(settings, home=Path(os.devnull, "none"))
     return settings
-
-
-def _find_culprit(error: ProcoreLoginError, variables: Mapping[str, str]) -> str | None:
-    return next((name for name in _CHECKED if variables.get(name) and name in error.message), None)
-
-
-def _load_client_ids(data_folder: Path, report: Callable[[str], None]) -> Config:
-    config = load_config(data_folder, report)
-    apps = {name: app._replace(redirect_uri=None) for name, app in config.apps.items()}
-    return config._replace(apps=apps, store=None)
-
-
-def _load_nothing(_data_folder: Path, _report: Callable[[str], None]) -> Config:
-    return Config()
 
 
 # What a demo that cannot be started is called among the faults.
@@ -213,11 +177,12 @@ def open_doctor_context(
     """Put a run together; starts the embedded Procore where it is needed. Raises UnknownEnvironmentError."""
     with ExitStack() as stack:
         stack.enter_context(looking_only())
+        loaded = load_in_force(overrides, os.environ)
         # Only what the contract asks of every command is said; the rest is a line of the report.
-        loaded = load_in_force(overrides, os.environ, lambda text: _tell_url(console, text))
+        warn_of_urls(loaded.settings)
         console.environment = loaded.settings.environment.name
         heeded = {name: value for name, value in os.environ.items() if name not in loaded.faults}
-        trace_settings(loaded.settings, overrides, console, heeded)
+        trace_settings(loaded.settings, console, heeded)
         context = _new_context(loaded, console, clock, stack, offline)
         if loaded.settings.own_server and not offline:
             _start_demo(context, stack)
@@ -265,8 +230,3 @@ def _start_demo(context: DoctorContext, stack: ExitStack) -> None:
     context.in_force = InForce(
         context.settings.at(server.url), context.in_force.config, context.in_force.faults
     )
-
-
-def _tell_url(console: Console, text: str) -> None:
-    if "(PROCORE_LOGIN_URL)" in text or "(PROCORE_API_URL)" in text:
-        console.warn_once(text)

@@ -25,8 +25,8 @@ from procore_cli.cli.doctor.network import host_and_port
 from procore_cli.cli.doctor.sign_in import mask
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.private_files import is_foreign
-from procore_cli.config.settings import is_handed_over, list_unknown
 from procore_cli.config.urls import find_origin
+from procore_cli.config.variables import is_handed_over, list_unknown
 
 
 def check_version(_case: DoctorContext) -> Iterator[Check]:

@@ -1,0 +1,93 @@
+"""The variables that are set: which of them count, and what they cannot be; shows none that may be secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from procore_cli.config.config_file import STORES, is_client_id, is_client_secret, is_company
+from procore_cli.config.environments import DEMO, ENVIRONMENTS
+from procore_cli.config.urls import is_database_url, without_login
+from procore_cli.errors import ConfigurationError
+
+_OUR_PREFIX = "PROCORE_LOGIN_"
+_OUR_NAMES = frozenset(_OUR_PREFIX + name for name in ("URL", "HOME", "DB", "STORE", "ACCOUNT", "EXEC"))
+# They say something of the environment of `exec` alone.
+_OF_ONE_ENVIRONMENT = frozenset({"PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID"})
+_URLS = frozenset({"PROCORE_LOGIN_URL", "PROCORE_API_URL"})
+
+
+def find_set(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that count as set: one that is empty does not."""
+    return {name: value for name, value in environ.items() if value}
+
+
+def list_unknown(variables: Mapping[str, str]) -> list[str]:
+    """The variables that look like ours and are not."""
+    return [name for name in sorted(variables) if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES]
+
+
+def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
+    """Refuse what cannot be a setting. Raises ConfigurationError."""
+    # The demo has an app of its own.
+    if not is_demo and not is_client_id(variables.get("PROCORE_CLIENT_ID") or "none"):
+        raise ConfigurationError(
+            "PROCORE_CLIENT_ID holds a space or a control character, or is too long.",
+            "Set it to the client id alone, without spaces or line breaks.",
+            setting="client id",
+            source="PROCORE_CLIENT_ID",
+        )
+    if not is_demo and not is_client_secret(variables.get("PROCORE_CLIENT_SECRET") or "none"):
+        raise ConfigurationError(
+            "PROCORE_CLIENT_SECRET begins or ends with a space, holds a control character, or is too long.",
+            "Set it to the client secret alone, without spaces or line breaks at its ends.",
+            setting="client secret",
+            source="PROCORE_CLIENT_SECRET",
+        )
+    store = variables.get("PROCORE_LOGIN_STORE", "keyring")
+    if store not in STORES:
+        raise ConfigurationError(
+            f'PROCORE_LOGIN_STORE names the store "{without_login(store)}", which does not exist.',
+            'Set it to "keyring" or "file".',
+            setting="store",
+            source="PROCORE_LOGIN_STORE",
+        )
+    if is_database_url(variables.get("PROCORE_LOGIN_DB", "")):
+        raise ConfigurationError(
+            "PROCORE_LOGIN_DB is a URL; it must be the path of an SQLite file.",
+            "Set it to a path, such as /home/me/test.db, or unset it.",
+            setting="database",
+            source="PROCORE_LOGIN_DB",
+        )
+    if not is_company(variables.get("PROCORE_COMPANY_ID", "1")):
+        raise ConfigurationError(
+            "PROCORE_COMPANY_ID is not the id of a company.",
+            "Set it to the company's id, for example 123.",
+            setting="company",
+            source="PROCORE_COMPANY_ID",
+        )
+
+
+def without_what_exec_set(environment: str, variables: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that count for `environment`, where `exec` may have handed over another one's."""
+    home = ENVIRONMENTS.get(variables.get("PROCORE_ENV", ""))
+    if home is None or home.name == environment or not is_handed_over(variables):
+        return variables
+    dropped = set(_OF_ONE_ENVIRONMENT)
+    if home is DEMO:
+        dropped |= _URLS
+    elif variables.get("PROCORE_API_URL") == home.api_url:
+        dropped.add("PROCORE_API_URL")
+    return {name: value for name, value in variables.items() if name not in dropped}
+
+
+def is_handed_over(variables: Mapping[str, str]) -> bool:
+    """Whether PROCORE_ACCESS_TOKEN is from `exec`: the store has it too, and keeps it fresh."""
+    token, handed_over = variables.get("PROCORE_ACCESS_TOKEN"), variables.get("PROCORE_LOGIN_EXEC")
+    return bool(token and handed_over) and new_token_digest(token or "") == (handed_over or "").lower()
+
+
+def new_token_digest(token: str) -> str:
+    """What PROCORE_LOGIN_EXEC says of a token: its SHA-256 in hex."""
+    import hashlib
+
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
