@@ -12,7 +12,7 @@ import pytest
 
 from procore_cli import __version__, errors
 from procore_cli.cli.main import COMMANDS, group
-from procore_cli.config import settings
+from procore_cli.config import variables
 from tools import generate, man_page, man_text
 
 ROOT = Path(__file__).parent.parent
@@ -96,7 +96,7 @@ def test_the_man_page_lists_every_variable_that_the_program_reads() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "procore_cli").rglob("*.py"))
     listed = {name for names, _ in man_text.ENVIRONMENT for name in names.split(", ")}
 
-    read = set(re.findall(r"""["'](PROCORE_[A-Z_]+[A-Z])["']""", source)) | settings._OUR_NAMES
+    read = set(re.findall(r"""["'](PROCORE_[A-Z_]+[A-Z])["']""", source)) | variables._OUR_NAMES
     assert read <= listed
     assert {name for name in listed if name.startswith("PROCORE_")} <= read
 
