@@ -412,8 +412,8 @@ def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless: Homeless
     lines = {line["name"]: line for line in result.json["checks"]}
     assert lines["data folder"]["status"] == "failed"
     assert "There is no data folder" in lines["data folder"]["detail"]
-    assert lines["config"]["detail"] == "not checked: there is no data folder."
-    assert lines["clock"]["status"] == "ok"
+    assert lines["config"]["detail"] == "not checked: data folder is not in order."
+    assert lines["CA"]["status"] == "ok"
     assert "unexpectedly" not in result.out + demo.out
     assert os.devnull not in result.out + demo.out
 

@@ -88,7 +88,7 @@ def test_a_text_begins_with_a_capital_or_with_what_is_put_in() -> None:
         if (start := fixed(parts[0])) and start[0].islower() and not start.startswith(_LOWER)
     ]
     # Each of these stands in the middle of another text, or in a line of doctor's.
-    inner = ("cli/doctor/", "flows/sign_out.py", "cli/commands/interview.py")
+    inner = ("cli/doctor/", "cli/commands/doctor.py", "flows/sign_out.py", "cli/commands/interview.py")
     assert [line for line in found if not line.startswith(inner)] == []
 
 

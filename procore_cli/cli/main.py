@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,9 @@ from procore_cli.cli.help import SECTIONS, ExplainedGroup, read_mistake, write_c
 from procore_cli.console import Console
 from procore_cli.errors import OutputError, ProcoreLoginError
 from procore_cli.log import heard_by
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # What asks for completion (procore_cli.cli.completion).
 _COMPLETE = "_PROCORE_LOGIN_COMPLETE"
@@ -80,6 +83,16 @@ class LazyGroup(ExplainedGroup):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         write_commands(formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The commands, or the program's own options, that begin with a word."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
+        # click would import all of them; somebody waits in the middle of a word.
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        return [CompletionItem(name, help=COMMANDS[name].line) for name in names]
 
 
 @click.group(

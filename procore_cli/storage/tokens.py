@@ -87,6 +87,12 @@ class TokenStore(AccountStore):
         """
         return Reading(self._entry_store, self._locks, account).run()
 
+    def peek(self, procore_id: int) -> TokenSet | None:
+        """The account's tokens as they lie, None where there are none: settles nothing, waits for nobody."""
+        with self._database.reading() as rows:
+            live = entries.find_live(rows, self.environment, procore_id)
+        return None if live is None else self._entry_store.read_tokens(live)
+
     def refresh(
         self,
         account: Account,
@@ -149,10 +155,8 @@ class TokenStore(AccountStore):
         recover_free(self._entry_store, self._locks)
 
     def _find_former(self, procore_id: int) -> TokenSet | None:
-        with self._database.reading() as rows:
-            live = entries.find_live(rows, self.environment, procore_id)
         try:
-            return None if live is None else self._entry_store.read_tokens(live)
+            return self.peek(procore_id)
         except StorageError as error:
             # It may lie in a store that is not there any more; a sign-in must work all the same.
             self._warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")

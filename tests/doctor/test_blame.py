@@ -60,7 +60,7 @@ def test_a_data_folder_that_is_a_file_is_the_failure_and_not_the_credentials(
     report = run_doctor(machine)
 
     assert (report.code, report.named("failed")) == (6, ["data folder"])
-    assert report["credentials"].detail == "not checked: the data folder cannot be used."
+    assert report["credentials"].detail == "not checked: data folder is not in order."
 
 
 def test_a_kept_secret_that_is_damaged_is_not_said_to_be_missing(machine: Machine) -> None:

@@ -107,7 +107,7 @@ def test_no_keyring_at_all_ends_with_6_and_says_so_once(machine: Machine) -> Non
 
     assert (report.code, report.named("failed")) == (6, ["keyring"])
     assert "configure --store file" in report["keyring"].fix
-    assert report["keyring proof"].detail == "not checked: the keyring cannot be used."
+    assert report["keyring proof"].detail == "not checked: keyring is not in order."
 
 
 def test_a_folder_that_is_too_open_is_reported_with_the_chmod_and_stays_so(machine: Machine) -> None:
@@ -162,7 +162,7 @@ def test_what_belongs_to_another_user_is_named_with_its_owner(
         f" ({owner.pw_name}, uid {owner.pw_uid})."
     )
     assert f"sudo chown -R 471147 {machine.data};" in report["data folder"].fix
-    assert report["database"].detail == "not checked: the data folder cannot be used."
+    assert report["database"].detail == "not checked: data folder is not in order."
 
 
 def test_a_link_in_the_folder_is_named(machine: Machine, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_broken_config_is_named_with_its_line_and_the_rest_goes_on(
 
     assert (report.code, report.named("failed")) == (3, ["config"])
     assert place.split(",")[0] in report["config"].detail or "at its end" in report["config"].detail
-    assert report["keyring"].detail == "not checked: config.toml, which may name the store, cannot be read."
+    assert report["keyring"].detail == "not checked: config is not in order."
     assert report["credentials"].detail == "not checked: config is not in order."
 
 

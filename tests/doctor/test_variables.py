@@ -36,11 +36,11 @@ def configured(machine: Machine) -> Machine:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("PROCORE_ENV", "production; wins over config.toml's sandbox"),
-        ("PROCORE_CLIENT_ID", "client-of-the-tests; wins over config.toml's"),
-        ("PROCORE_CLIENT_SECRET", "set; wins over the kept client secret"),
-        ("PROCORE_COMPANY_ID", "7; wins over config.toml's 5"),
-        ("PROCORE_LOGIN_STORE", "file; wins over config.toml's keyring"),
+        ("PROCORE_ENV", "environment: production; wins over config.toml's sandbox"),
+        ("PROCORE_CLIENT_ID", "client id: client-of-the-tests; wins over config.toml's kept-id"),
+        ("PROCORE_CLIENT_SECRET", "client secret: set"),
+        ("PROCORE_COMPANY_ID", "company: 7; wins over config.toml's 5"),
+        ("PROCORE_LOGIN_STORE", "store: file; wins over config.toml's keyring"),
     ],
 )
 def test_a_variable_says_what_it_wins_over(configured: Machine, name: str, words: str) -> None:
@@ -53,12 +53,12 @@ def test_a_variable_says_what_it_wins_over(configured: Machine, name: str, words
 def test_urls_folders_and_redirect_uris_are_shown(configured: Machine) -> None:
     report = run_doctor(configured, "--offline")
 
-    assert report["variable PROCORE_LOGIN_URL"].detail.startswith("signing in at http://127.0.0.1:")
-    assert report["variable PROCORE_LOGIN_HOME"].detail == f"the data folder is {configured.data}"
+    assert report["variable PROCORE_LOGIN_URL"].detail.startswith("login URL: http://127.0.0.1:")
+    assert report["variable PROCORE_LOGIN_HOME"].detail == f"data folder: {configured.data}"
     assert report["variable PROCORE_REDIRECT_URI"].detail == (
-        f"{configured.redirect_uri}; wins over config.toml's"
+        f"redirect URI: {configured.redirect_uri}; wins over config.toml's http://localhost:1/callback"
     )
-    assert "sets the default environment, the store, the client id" in report["config"].detail
+    assert "sets the environment, the store, the client id" in report["config"].detail
 
 
 def test_the_option_wins_over_the_variable(machine: Machine) -> None:
@@ -99,7 +99,7 @@ def test_in_demo_the_variables_of_the_app_are_said_to_be_ignored(tmp_path: Path)
     report = run_doctor(machine, "--offline", "--env", "demo")
 
     for name in ("PROCORE_CLIENT_SECRET", "PROCORE_API_URL"):
-        assert report[f"variable {name}"].detail == "set; ignored in demo"
+        assert report[f"variable {name}"].detail == "set; the embedded Procore wins over it"
 
 
 @pytest.mark.parametrize(

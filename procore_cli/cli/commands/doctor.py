@@ -2,16 +2,134 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import click
 
-from procore_cli.cli import options
+from procore_cli.cli import options, output
+from procore_cli.cli.doctor import files, network, settings, sign_in
+from procore_cli.cli.doctor.context import (
+    CONFIG,
+    DATA_FOLDER,
+    DATABASE,
+    KEYRING,
+    PRETEND,
+    WRITING,
+    Check,
+    DoctorContext,
+    conceal,
+    failed,
+    open_doctor_context,
+    unchecked,
+)
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
+from procore_cli.errors import ProcoreLoginError
 
-if TYPE_CHECKING:
-    from procore_cli.cli.doctor.context import Check
+
+class Step(NamedTuple):
+    """A check by its name; what has to be in order first, and whether it asks somebody over the network.
+
+    The check gives a line or more, and may raise a ProcoreLoginError, which is then the line.
+    """
+
+    name: str
+    check: Callable[[DoctorContext], Iterable[Check]]
+    needs: tuple[str, ...] = ()
+    is_online: bool = False
+
+
+# In the order in which one relies on another.
+STEPS = (
+    Step("version", settings.check_version),
+    Step("environment", settings.check_environment),
+    Step(DATA_FOLDER, files.check_folder),
+    Step(CONFIG, settings.check_config),
+    Step("variables", settings.check_variables),
+    Step(DATABASE, files.check_database, ("PROCORE_LOGIN_DB", DATA_FOLDER)),
+    Step(KEYRING, sign_in.check_keyring, ("PROCORE_LOGIN_STORE", CONFIG)),
+    Step("keyring proof", sign_in.check_proof, (DATA_FOLDER, DATABASE, WRITING, KEYRING)),
+    Step("port", sign_in.check_port, ("PROCORE_REDIRECT_URI", CONFIG)),
+    Step("browser", sign_in.check_browser),
+    Step("proxy", network.check_proxy),
+    Step("CA", network.check_ca),
+    Step(
+        network.LOGIN_HOST,
+        network.check_login_host,
+        (PRETEND, "PROCORE_LOGIN_URL", "proxy", "CA"),
+        is_online=True,
+    ),
+    Step(
+        network.API_HOST,
+        network.check_api_host,
+        (PRETEND, "PROCORE_API_URL", "proxy", "CA"),
+        is_online=True,
+    ),
+    # As long as one of these is in doubt, so is to whom the secret would go, or which it is.
+    Step(
+        "credentials",
+        network.check_app,
+        (
+            DATA_FOLDER,
+            CONFIG,
+            "PROCORE_CLIENT_ID",
+            "PROCORE_CLIENT_SECRET",
+            "PROCORE_LOGIN_STORE",
+            "PROCORE_LOGIN_URL",
+            PRETEND,
+            network.LOGIN_HOST,
+        ),
+    ),
+    Step("clock", network.check_clock, is_online=True),
+    Step("accounts", sign_in.check_accounts, (DATABASE,)),
+    Step("interrupted refresh", sign_in.check_refreshes, (DATABASE,)),
+    Step("leftovers", sign_in.check_leftovers, (DATABASE,)),
+)
+
+
+def examine(context: DoctorContext, steps: Iterable[Step] = STEPS) -> Iterator[Check]:
+    """Each check as soon as it is done; raises nothing but what a person's Ctrl-C raises."""
+    for step in steps:
+        if step.is_online and context.offline:
+            continue
+        context.console.show_wait(f"Checking: {step.name} ...")
+        # One by one: what was found before a failure stands.
+        for check in _take(context, step):
+            context.console.show_wait("")
+            yield conceal(check, context.environ)
+
+
+def _take(context: DoctorContext, step: Step) -> Iterator[Check]:
+    ground = next((name for name in step.needs if name in context.broken), None)
+    if ground is not None:
+        context.broken.add(step.name)
+        yield unchecked(step.name, ground)
+        return
+    try:
+        with context.console.phase(f"check {step.name}"):
+            for check in step.check(context):
+                if check.status == "failed":
+                    context.broken.add(check.name)
+                yield check
+    except ProcoreLoginError as error:
+        context.broken.add(step.name)
+        yield failed(step.name, error)
+    except Exception as error:  # noqa: BLE001 - one check must not hide what the others say
+        context.broken.add(step.name)
+        yield failed(step.name, _new_bug(context, error))
+
+
+def _new_bug(context: DoctorContext, error: Exception) -> ProcoreLoginError:
+    for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+        context.console.trace(line)
+    # The text of a foreign exception may hold anything: its class has to do.
+    return ProcoreLoginError(
+        f"this check failed unexpectedly ({type(error).__name__}): a bug in procore-login.",
+        "Run doctor again with --debug and report what it prints; it holds no secret.",
+    )
 
 
 @click.command(
@@ -31,41 +149,22 @@ def doctor_command(console: Console, environment: str | None, offline: bool, as_
     Refreshes nothing and shows no secret: its report can be pasted into an issue. It ends with the exit code
     of the first check that failed, and with 0 only if signing in can work.
     """
-    from procore_cli.cli import output
-    from procore_cli.cli.doctor.context import open_doctor_context
-    from procore_cli.cli.doctor.examination import examine
-    from procore_cli.config.settings import Overrides
-
-    found: list[Check] = []
-    with open_doctor_context(
-        Overrides(environment, heeds_account=False), console, offline=offline
-    ) as context:
+    overrides, found = Overrides(environment, heeds_account=False), list[Check]()
+    with open_doctor_context(overrides, console, offline=offline) as context:
         for check in examine(context):
             found.append(check)
             if not as_json:
                 output.print_check(check.status, check.name, check.detail, check.fix)
-    _end(found, context.name, console, as_json=as_json, offline=offline)
-
-
-def _end(found: list[Check], environment: str, console: Console, *, as_json: bool, offline: bool) -> None:
-    """Print the JSON, say the sum, and raise the first failure."""
-    from procore_cli.cli import output
-
-    broken = [check for check in found if check.error is not None]
+    errors = {check.name: check.error for check in found if check.error is not None}
     if as_json:
-        output.print_json({"ok": not broken, "checks": [_new_json(check) for check in found]})
-    elif not broken:
-        seen = ", as far as can be seen offline" if offline else ""
-        console.say(f"Signing in to {environment} can work{seen}.")
+        lines = [{"name": c.name, "status": c.status, "detail": c.detail, "fix": c.fix} for c in found]
+        output.print_json({"ok": not errors, "checks": lines})
+    elif errors:
+        console.say(f"Signing in to {context.name} cannot work yet: see {', '.join(errors)}.")
     else:
-        names = ", ".join(check.name for check in broken)
-        console.say(f"Signing in to {environment} cannot work yet: see {names}.")
-    for error in (check.error for check in broken):
-        if error is not None:
-            # The report has told it.
-            error.is_told = True
-            raise error
-
-
-def _new_json(check: Check) -> dict[str, str]:
-    return {"name": check.name, "status": check.status, "detail": check.detail, "fix": check.fix}
+        seen = ", as far as can be seen offline" if offline else ""
+        console.say(f"Signing in to {context.name} can work{seen}.")
+    for error in errors.values():
+        # The report has told it.
+        error.is_told = True
+        raise error

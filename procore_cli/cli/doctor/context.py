@@ -1,4 +1,4 @@
-"""What the checks of `doctor` share: what is in force, a check's words, and the order of the checks."""
+"""What the checks of `doctor` share: a check's words, what is in force, and the ways to look at it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLogin
 if TYPE_CHECKING:
     from procore_cli.client.transport import Transport
     from procore_cli.storage.opening import Storage
-
 
 Status = Literal["ok", "warning", "failed"]
 
@@ -54,86 +53,19 @@ def failed(name: str, error: ProcoreLoginError) -> Check:
     return Check(name, "failed", error.message, error.hint, error)
 
 
-def unchecked(name: str, why: str) -> Check:
-    """Another check's failure makes this one impossible; that one says what to do."""
-    return Check(name, "warning", f"not checked: {why}.", "Mend that first, then run doctor again.")
+def unchecked(name: str, ground: str) -> Check:
+    """What it relies on is not in order; the line about that says what to do."""
+    return warning(name, f"not checked: {ground} is not in order.", "Mend that first, then run doctor again.")
 
 
-_SECRETS = ("PROCORE_CLIENT_SECRET", "PROCORE_ACCESS_TOKEN")
-_MAY_HOLD_LOGIN = ("PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_REDIRECT_URI")
-# Shorter ones are part of ordinary words.
-_SHORTEST = 4
-_INSTEAD = "[not shown]"
-
-
-def conceal(context: DoctorContext, text: str) -> str:
-    """The text without the values of secret variables, and without the user part of their URLs."""
-    for secret in _list_secrets(context):
-        if len(secret) >= _SHORTEST:
-            text = text.replace(secret, _INSTEAD)
-    return text
-
-
-def _list_secrets(context: DoctorContext) -> Iterator[str]:
-    for name in _SECRETS:
-        yield context.environ.get(name, "")
-    for name, value in context.environ.items():
-        if name in _MAY_HOLD_LOGIN or name.lower().endswith("_proxy"):
-            login, at, _ = value.rpartition("@")
-            _, _, password = login.rpartition("/")[2].partition(":")
-            yield from (password, unquote(password)) if at else ()
-
-
-DATA_FOLDER = "data folder"
-
-
-@dataclass(frozen=True)
-class InForce:
-    """The settings that could be read, what config.toml says, and each fault by the name of its setting."""
-
-    settings: Settings
-    config: Config
-    faults: Mapping[str, ProcoreLoginError]
-
-
-def load_in_force(overrides: Overrides, environ: Mapping[str, str]) -> InForce:
-    """Load the settings, one fault after another left out. Raises UnknownEnvironmentError (2)."""
-    variables, faults, config = dict(environ), dict[str, ProcoreLoginError](), Config()
-    home = find_folder(variables)
-    try:
-        config = load_config(home) if home else config
-    except (ConfigurationError, StorageError) as error:
-        faults["config"] = error
-    while True:
-        try:
-            settings = read_settings(overrides, variables, home, config)
-            return InForce(_with_folder(settings, faults), config, faults)
-        except (ConfigurationError, StorageError) as error:
-            if error.source in variables:
-                faults[error.source] = error
-                del variables[error.source]
-            elif error.setting == "redirect URI":
-                faults["config"] = error
-                config = _without_redirect_uris(config)
-            else:
-                raise
-
-
-def _without_redirect_uris(config: Config) -> Config:
-    return config._replace(apps={name: app._replace(redirect_uri=None) for name, app in config.apps.items()})
-
-
-def _with_folder(settings: Settings, faults: dict[str, ProcoreLoginError]) -> Settings:
-    """The settings; without a data folder, with one in which there can be nothing, and a fault."""
-    try:
-        require_folder(settings.home)
-    except DataFolderError as error:
-        faults[DATA_FOLDER] = error
-        return replace(settings, home=Path(os.devnull, "none"))
-    return settings
-
-
-# What a demo that cannot be started is called among the faults.
+# Names of checks that others rely on.
+DATA_FOLDER, CONFIG, DATABASE, WRITING, KEYRING = (
+    "data folder",
+    "config",
+    "database",
+    "database writing",
+    "keyring",
+)
 PRETEND = "pretend Procore"
 # Shorter than a command's own limits: somebody waits for the whole list.
 CONNECT_TIMEOUT_S = 5.0
@@ -144,11 +76,14 @@ READ_TIMEOUT_S = 10.0
 class DoctorContext:
     """One run: what is in force, the ways to look at it, and what has been found so far.
 
-    `broken` names the checks that others rely on and that failed; `server_ahead_s` is what a server's Date
-    says; `clock` gives seconds since the epoch (UTC).
+    `faults` are what could not be read, by the variable that says it or the check that tells it; `broken`
+    the names of those and of the checks that failed or were not made. `server_ahead_s` is what a server's
+    Date says; `clock` gives seconds since the epoch (UTC).
     """
 
-    in_force: InForce
+    settings: Settings
+    config: Config
+    faults: Mapping[str, ProcoreLoginError]
     environ: Mapping[str, str]
     console: Console
     storage: Storage
@@ -159,10 +94,8 @@ class DoctorContext:
     broken: set[str] = field(default_factory=set)
     server_ahead_s: float | None = None
 
-    @property
-    def settings(self) -> Settings:
-        """What is in force, without what is broken."""
-        return self.in_force.settings
+    def __post_init__(self) -> None:
+        self.broken |= self.faults.keys()
 
     @property
     def name(self) -> str:
@@ -175,58 +108,116 @@ def open_doctor_context(
     overrides: Overrides, console: Console, *, offline: bool, clock: Callable[[], float] = time.time
 ) -> Iterator[DoctorContext]:
     """Put a run together; starts the embedded Procore where it is needed. Raises UnknownEnvironmentError."""
-    with ExitStack() as stack:
-        stack.enter_context(looking_only())
-        loaded = load_in_force(overrides, os.environ)
-        # Only what the contract asks of every command is said; the rest is a line of the report.
-        warn_of_urls(loaded.settings)
-        console.environment = loaded.settings.environment.name
-        heeded = {name: value for name, value in os.environ.items() if name not in loaded.faults}
-        trace_settings(loaded.settings, console, heeded)
-        context = _new_context(loaded, console, clock, stack, offline)
-        if loaded.settings.own_server and not offline:
-            _start_demo(context, stack)
-        yield context
-
-
-def _new_context(
-    loaded: InForce, console: Console, clock: Callable[[], float], stack: ExitStack, offline: bool
-) -> DoctorContext:
     from procore_cli.client.transport import Transport
     from procore_cli.storage.opening import open_storage
 
-    settings = loaded.settings
-    limits = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
-    transport = Transport(
-        os.environ, settings.ca_bundle, console.trace, *limits, address_timeout_s=ADDRESS_TIMEOUT_S
-    )
-    stack.callback(transport.close)
-    storage = open_storage(
-        settings.folder,
-        settings.environment.name,
-        settings.store,
-        tell=console.say,
-        warn=console.trace,
-        database=settings.database,
-        clock=clock,
-    )
-    return DoctorContext(loaded, dict(os.environ), console, storage, transport, clock, offline)
+    with looking_only(), ExitStack() as stack:
+        settings, config, faults = _load(overrides)
+        # The rest that commands warn of is a line of the report.
+        warn_of_urls(settings)
+        console.environment = settings.environment.name
+        environ = {name: value for name, value in os.environ.items() if name not in faults}
+        trace_settings(settings, console, environ)
+        if settings.own_server and not offline:
+            settings = _start_demo(settings, faults, clock, console, stack)
+        transport = Transport(
+            os.environ,
+            settings.ca_bundle,
+            console.trace,
+            CONNECT_TIMEOUT_S,
+            READ_TIMEOUT_S,
+            address_timeout_s=ADDRESS_TIMEOUT_S,
+        )
+        stack.callback(transport.close)
+        storage = open_storage(
+            settings.folder,
+            settings.environment.name,
+            settings.store,
+            tell=console.say,
+            warn=console.trace,
+            database=settings.database,
+            clock=clock,
+        )
+        yield DoctorContext(
+            settings, config, faults, dict(os.environ), console, storage, transport, clock, offline
+        )
 
 
-def _start_demo(context: DoctorContext, stack: ExitStack) -> None:
+def _load(overrides: Overrides) -> tuple[Settings, Config, dict[str, ProcoreLoginError]]:
+    """What can be read, with each fault left out and noted. Raises UnknownEnvironmentError (2)."""
+    variables, faults = dict(os.environ), dict[str, ProcoreLoginError]()
+    config: Config | None = None
+    while True:
+        try:
+            home = find_folder(variables)
+            if config is None:
+                config = load_config(home) if home else Config()
+            return _with_folder(read_settings(overrides, variables, home, config), faults), config, faults
+        except (ConfigurationError, StorageError) as error:
+            if variables.pop(error.source, None):
+                faults[error.source] = error
+            elif CONFIG in faults:
+                raise
+            else:
+                faults[CONFIG] = error
+                config = _without_redirect_uris(config or Config())
+
+
+def _without_redirect_uris(config: Config) -> Config:
+    # All else in it was checked as it was loaded.
+    apps = {name: app._replace(redirect_uri=None) for name, app in config.apps.items()}
+    return config._replace(apps=apps)
+
+
+def _with_folder(settings: Settings, faults: dict[str, ProcoreLoginError]) -> Settings:
+    """The settings; without a data folder, with one in which there can be nothing, and a fault."""
+    try:
+        require_folder(settings.home)
+    except DataFolderError as error:
+        faults[DATA_FOLDER] = error
+        return replace(settings, home=Path(os.devnull, "none"))
+    return settings
+
+
+def _start_demo(
+    settings: Settings,
+    faults: dict[str, ProcoreLoginError],
+    clock: Callable[[], float],
+    console: Console,
+    stack: ExitStack,
+) -> Settings:
     from procore_cli.demo.server import DemoServer
 
     try:
-        if DATA_FOLDER in context.in_force.faults:
-            raise context.in_force.faults[DATA_FOLDER]
-        server = stack.enter_context(
-            DemoServer(context.settings.folder, context.clock, context.console.trace)
-        )
+        if DATA_FOLDER in faults:
+            raise faults[DATA_FOLDER]
+        server = stack.enter_context(DemoServer(settings.folder, clock, console.trace))
     except ProcoreLoginError as error:
-        context.in_force = InForce(
-            context.settings, context.in_force.config, {**context.in_force.faults, PRETEND: error}
-        )
-        return
-    context.in_force = InForce(
-        context.settings.at(server.url), context.in_force.config, context.in_force.faults
-    )
+        faults[PRETEND] = error
+        return settings
+    return settings.at(server.url)
+
+
+_SECRETS = ("PROCORE_CLIENT_SECRET", "PROCORE_ACCESS_TOKEN")
+_MAY_HOLD_LOGIN = ("PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_REDIRECT_URI")
+# Shorter ones are part of ordinary words.
+_SHORTEST = 4
+
+
+def conceal(check: Check, environ: Mapping[str, str]) -> Check:
+    """The check without the values of secret variables, and without the passwords in their URLs."""
+    detail, fix = check.detail, check.fix
+    for secret in _list_secrets(environ):
+        if len(secret) >= _SHORTEST:
+            detail, fix = detail.replace(secret, "[not shown]"), fix.replace(secret, "[not shown]")
+    return replace(check, detail=detail, fix=fix)
+
+
+def _list_secrets(environ: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environ.items():
+        if name in _SECRETS:
+            yield value
+        if name in _MAY_HOLD_LOGIN or name.lower().endswith("_proxy"):
+            login, at, _ = value.rpartition("@")
+            _, _, password = login.rpartition("/")[2].partition(":")
+            yield from (password, unquote(password)) if at else ()

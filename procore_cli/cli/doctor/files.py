@@ -7,11 +7,18 @@ import shlex
 import shutil
 import stat
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from procore_cli.cli.doctor.context import DATA_FOLDER, Check, DoctorContext, failed, fine, unchecked, warning
+from procore_cli.cli.doctor.context import (
+    DATA_FOLDER,
+    DATABASE,
+    WRITING,
+    Check,
+    DoctorContext,
+    failed,
+    fine,
+    warning,
+)
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import (
@@ -26,10 +33,6 @@ from procore_cli.config.private_files import (
 )
 from procore_cli.errors import DatabaseError, DataFolderError, StorageError
 
-if TYPE_CHECKING:
-    from procore_cli.storage.database import Rows
-
-
 _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024
 # So many are named; one command mends them all.
@@ -37,223 +40,171 @@ _MOST_NAMED = 3
 # What our commands look for in the folder, beside the databases.
 _OURS = (CONFIG_NAME, "secrets", "locks", "demo")
 _MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
+Lying = tuple[Path, os.stat_result]
 
 
 def check_folder(context: DoctorContext) -> Iterator[Check]:
-    """Owner, mode, room, and each file below the folder."""
+    """Owner, mode, room, and each file below the folder. Raises DataFolderError."""
     folder = context.settings.folder
-    if DATA_FOLDER in context.in_force.faults:
-        context.broken.add("data folder")
-        yield failed("data folder", context.in_force.faults[DATA_FOLDER])
-        return
+    if DATA_FOLDER in context.faults:
+        raise context.faults[DATA_FOLDER]
     if not os.path.lexists(folder):
-        yield _check_missing(context, folder)
+        yield _check_missing(folder)
         return
-    wrong = _find_wrong(context, folder)
-    if wrong:
-        context.broken.add("data folder")
-        yield failed("data folder", wrong)
-        return
-    open_ones = list(_list_open(folder)) if os.name != "nt" else []
+    ours, strange = _sort(context, folder)
+    open_ones = [(path, stat.S_IMODE(status.st_mode)) for path, status in ours]
+    open_ones = [(path, mode) for path, mode in open_ones if mode & _TOO_OPEN and os.name != "nt"]
     if open_ones and not keeps_modes(folder):
-        yield _new_modeless(context, folder, open_ones[0][1])
+        error = new_modeless_error(folder, open_ones[0][1])
+        if context.settings.store == "file":
+            raise error
+        yield warning(DATA_FOLDER, new_modeless_warning(folder), error.hint)
     elif open_ones:
         yield _new_open(folder, open_ones)
     else:
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        yield fine("data folder", f"{folder} is yours alone (mode 0{mode:o})")
-    strange = [path for path, status in _walk(folder) if _is_strange(context, path, status)]
+        yield fine(DATA_FOLDER, f"{folder} is yours alone (mode 0{stat.S_IMODE(folder.stat().st_mode):o})")
     if strange:
-        yield _new_strange(strange)
+        yield warning(
+            "foreign files",
+            f"not procore-login's, and no regular files: {_name(strange)}. They are not used.",
+            f"If nobody needs them: rm {shlex.join(strange)}",
+        )
 
 
-def _check_missing(context: DoctorContext, folder: Path) -> Check:
+def _check_missing(folder: Path) -> Check:
     parent = next((p for p in folder.parents if may_exist(p)), folder.parent)
     if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
-        return fine("data folder", f"{folder} is not there yet; it is made when it is needed")
-    context.broken.add("data folder")
-    why = f"{folder} cannot be made: {parent} cannot be written"
-    hint = "Let PROCORE_LOGIN_HOME name a folder that you may write."
-    return failed("data folder", DataFolderError(f"{why}.", hint))
+        return fine(DATA_FOLDER, f"{folder} is not there yet; it is made when it is needed")
+    raise DataFolderError(
+        f"{folder} cannot be made: {parent} cannot be written.",
+        "Let PROCORE_LOGIN_HOME name a folder that you may write.",
+    )
 
 
-def _find_wrong(context: DoctorContext, folder: Path) -> DataFolderError | None:
-    """The first thing that no command could mend by itself."""
+def _sort(context: DoctorContext, folder: Path) -> tuple[list[Lying], list[str]]:
+    """What is ours, and what is no file and of no use to us. Raises DataFolderError.
+
+    That is for the first thing that no command could mend by itself.
+    """
+    ours: list[Lying] = []
+    strange: list[str] = []
     try:
-        # The data folder itself may be a link of the user's.
-        if not stat.S_ISDIR(folder.stat().st_mode):
-            return _new_folder_error(folder, "it is not a folder", f"Remove it, or {_MOVE}.")
         # One by one: what belongs to somebody else may not let us look into it.
-        for path, status in chain([(folder, folder.stat())], _walk(folder)):
-            wrong = None if _is_strange(context, path, status) else _find_wrong_one(path, status, folder)
-            if wrong:
-                return wrong
-        return _find_lack(folder)
+        for path, status in _walk(folder, folder.stat()):
+            if not _is_usual(status) and not _is_place_of_ours(context, path):
+                strange.append(str(path))
+                continue
+            _check_one(path, status, folder)
+            ours.append((path, status))
+        _check_room(folder)
     except OSError as error:
-        return _new_folder_error(
-            folder, error.strerror or type(error).__name__, f"Make it readable, or {_MOVE}."
-        )
+        why = error.strerror or type(error).__name__
+        raise _new_folder_error(folder, why, f"Make it readable, or {_MOVE}.") from None
+    return ours, strange
 
 
-def _find_wrong_one(path: Path, status: os.stat_result, folder: Path) -> DataFolderError | None:
-    if stat.S_ISLNK(status.st_mode):
-        return _new_folder_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        return _new_folder_error(path, "it is neither a file nor a folder", f"Remove it, or {_MOVE}.")
-    return new_owner_error(path, status.st_uid, folder) if is_foreign(status) else None
+def _walk(path: Path, status: os.stat_result) -> Iterator[Lying]:
+    """A file, or a folder and everything below it; links are named, not followed."""
+    yield path, status
+    if not stat.S_ISDIR(status.st_mode):
+        return
+    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+        try:
+            below = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            # Another procore-login is at work.
+            continue
+        yield from _walk(Path(entry.path), below)
 
 
-def _is_strange(context: DoctorContext, path: Path, status: os.stat_result) -> bool:
-    """Whether something is no file, and lies where no command of ours looks for one."""
-    if path == context.settings.folder or stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
-        return False
+def _is_usual(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+
+
+def _is_place_of_ours(context: DoctorContext, path: Path) -> bool:
+    """Whether a command of ours looks for a file there."""
+    if path in (context.settings.folder, context.settings.database):
+        return True
     first = path.relative_to(context.settings.folder).parts[0]
-    is_database = path == context.settings.database or first.startswith(
-        tuple(f"{e}.db" for e in ENVIRONMENTS)
-    )
-    return not (is_database or first in _OURS)
+    return first in _OURS or first.startswith(tuple(f"{name}.db" for name in ENVIRONMENTS))
 
 
-def _new_strange(found: list[Path]) -> Check:
-    named = ", ".join(map(str, found[:_MOST_NAMED]))
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return warning(
-        "foreign files",
-        f"not procore-login's, and no regular files: {named}{more}. They are not used.",
-        f"If nobody needs them: rm {shlex.join(map(str, found))}",
-    )
+def _check_one(path: Path, status: os.stat_result, folder: Path) -> None:
+    # The data folder itself may be a link of the user's.
+    if path == folder and not stat.S_ISDIR(status.st_mode):
+        raise _new_folder_error(path, "it is not a folder", f"Remove it, or {_MOVE}.")
+    if stat.S_ISLNK(status.st_mode):
+        raise _new_folder_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
+    if not _is_usual(status):
+        raise _new_folder_error(path, "it is neither a file nor a folder", f"Remove it, or {_MOVE}.")
+    if is_foreign(status):
+        raise new_owner_error(path, status.st_uid, folder)
 
 
-def _find_lack(folder: Path) -> DataFolderError | None:
+def _check_room(folder: Path) -> None:
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         hint = f"chmod u+rwx {shlex.quote(str(folder))}, or {_MOVE}."
-        return _new_folder_error(folder, "it cannot be read and written", hint)
+        raise _new_folder_error(folder, "it cannot be read and written", hint)
     free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE:
-        return _new_folder_error(
-            folder, f"its disk is full ({free} bytes left)", "Make room on it, then try again."
-        )
-    return None
+        why = f"its disk is full ({free} bytes left)"
+        raise _new_folder_error(folder, why, "Make room on it, then try again.")
 
 
 def _new_folder_error(path: Path, why: str, hint: str) -> DataFolderError:
     return DataFolderError(f"{path} cannot be used: {why}.", hint)
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Everything below the folder; links are named, not followed."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            # Another procore-login is at work.
-            continue
-        yield Path(entry.path), status
-        if stat.S_ISDIR(status.st_mode):
-            yield from _walk(Path(entry.path))
-
-
-def _list_open(folder: Path) -> Iterator[tuple[Path, int]]:
-    for path, status in [(folder, folder.stat()), *_walk(folder)]:
-        mode = stat.S_IMODE(status.st_mode)
-        is_usual = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
-        if is_usual and mode & _TOO_OPEN:
-            yield path, mode
-
-
-def _new_modeless(context: DoctorContext, folder: Path, mode: int) -> Check:
-    error = new_modeless_error(folder, mode)
-    if context.settings.store == "file":
-        context.broken.add("data folder")
-        return failed("data folder", error)
-    return warning("data folder", new_modeless_warning(folder), error.hint)
-
-
 def _new_open(folder: Path, found: list[tuple[Path, int]]) -> Check:
-    named = ", ".join(f"{path} (mode 0{mode:o})" for path, mode in found[:_MOST_NAMED])
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     commands = [
         f"chmod {FOLDER_MODE if path.is_dir() else FILE_MODE:o} {shlex.quote(str(path))}" for path, _ in found
     ]
     if len(found) > _MOST_NAMED:
         commands = [f"chmod -R go= {shlex.quote(str(folder))}"]
+    named = _name([f"{path} (mode 0{mode:o})" for path, mode in found])
     return warning(
-        "data folder",
-        f"open to other users: {named}{more}. The next command that uses them closes them.",
+        DATA_FOLDER,
+        f"open to other users: {named}. The next command that uses them closes them.",
         " && ".join(commands),
     )
 
 
-WRITING = "database writing"
-_DUPLICATES = """
-    SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE typeof(procore_id) = 'integer'
-    GROUP BY procore_id HAVING COUNT(*) > 1)"""
+def _name(found: list[str]) -> str:
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return ", ".join(found[:_MOST_NAMED]) + more
 
 
 def check_database(context: DoctorContext) -> Iterator[Check]:
-    """Integrity and schema."""
-    path = context.settings.database
-    named = " (from PROCORE_LOGIN_DB)" if context.settings.named_database else ""
-    if "PROCORE_LOGIN_DB" in context.in_force.faults:
-        context.broken.add("database")
-        yield unchecked("database", "PROCORE_LOGIN_DB names none")
-        return
-    if "data folder" in context.broken and path.parent == context.settings.folder:
-        context.broken.add("database")
-        yield unchecked("database", "the data folder cannot be used")
-        return
+    """Integrity, schema, and whether it can be written. Raises DatabaseError."""
+    path, is_named = context.settings.database, context.settings.named_database is not None
+    named = " (from PROCORE_LOGIN_DB)" if is_named else ""
     try:
-        if os.path.lexists(path):
-            _check_kind(path, is_named=context.settings.named_database is not None)
-            words = _look(context)
+        is_there = os.path.lexists(path)
+        if is_there:
+            _check_kind(path, is_named=is_named)
         elif may_exist(path):
             raise PermissionError
         else:
-            _check_place(path, is_named=context.settings.named_database is not None)
-            words = "is not there yet; it is made when it is needed"
+            _check_place(path, is_named=is_named)
     except PermissionError:
-        context.broken.add("database")
         why = f"The database {path} cannot be opened."
-        yield failed("database", DatabaseError(why, "Check the permissions of the file and its folder."))
+        raise DatabaseError(why, "Check the permissions of the file and its folder.") from None
+    if not is_there:
+        yield fine(DATABASE, f"{path}{named} is not there yet; it is made when it is needed")
         return
-    except StorageError as error:
-        context.broken.add("database")
-        yield failed("database", error)
-        return
-    yield fine("database", f"{path}{named} {words}")
-
-
-def check_writing(context: DoctorContext) -> Iterator[Check]:
-    """A line only where the file can be read alone: the checks to come then still look at it."""
-    if "database" in context.broken or not context.settings.database.exists():
-        return
+    yield fine(DATABASE, f"{path}{named} {', '.join(_describe(context))}")
     try:
         context.storage.database.try_writing()
     except StorageError as error:
-        context.broken.add(WRITING)
+        # The checks to come still look at what can be read.
         yield failed(WRITING, error)
-
-
-def has_our_tables(context: DoctorContext) -> bool:
-    """Whether accounts can be read from the file as it is; before its first use it has none.
-
-    Raises DatabaseError.
-    """
-    from procore_cli.storage import database
-
-    path = context.settings.database
-    if not may_exist(path):
-        return False
-    with context.storage.database.looking() as rows:
-        return database.is_complete(rows.run, str(path))
 
 
 def _check_kind(path: Path, *, is_named: bool) -> None:
     if not path.is_file() or _is_made_up(path):
         kind = "a folder" if path.is_dir() else "not a file"
         # What a variable names by mistake, such as /dev/null, is not to be moved.
-        hint = "Let PROCORE_LOGIN_DB name an SQLite file."
-        hint = hint if is_named else f"Move it away, or {hint[:1].lower()}{hint[1:]}"
+        hint = f"{'L' if is_named else 'Move it away, or l'}et PROCORE_LOGIN_DB name an SQLite file."
         raise DatabaseError(f"The database {path} cannot be used: it is {kind}.", hint)
 
 
@@ -269,44 +220,24 @@ def _is_made_up(path: Path) -> bool:
 
 
 def _check_place(path: Path, *, is_named: bool) -> None:
+    why = ""
     if path.parent.exists() and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-        raise _new_database_error(path, f"{path.parent} cannot be written")
-    if not path.parent.exists() and is_named:
-        raise _new_database_error(path, f"there is no folder {path.parent}")
+        why = f"{path.parent} cannot be written"
+    elif not path.parent.exists() and is_named:
+        why = f"there is no folder {path.parent}"
+    if why:
+        hint = "Make that folder, or let PROCORE_LOGIN_DB name another file."
+        raise DatabaseError(f"The database {path} cannot be made: {why}.", hint)
 
 
-def _new_database_error(path: Path, why: str) -> DatabaseError:
-    hint = "Make that folder, or let PROCORE_LOGIN_DB name another file."
-    return DatabaseError(f"The database {path} cannot be made: {why}.", hint)
+def _describe(context: DoctorContext) -> Iterator[str]:
+    from procore_cli.storage.database import VERSION
+    from procore_cli.storage.inspection import inspect
 
-
-def _look(context: DoctorContext) -> str:
-    from procore_cli.storage import database
-
-    path = str(context.settings.database)
-    with context.storage.database.looking() as rows:
-        _check_whole(rows, path)
-        is_complete = database.is_complete(rows.run, path)
-        words = ["is whole", f"schema {database.VERSION}" if is_complete else "our tables will be added"]
-        words += _list_rows(rows)
-    return ", ".join(words)
-
-
-def _check_whole(rows: Rows, path: str) -> None:
-    answers = [text for (text,) in rows.run("PRAGMA quick_check(1)")]
-    if answers != ["ok"]:
-        raise DatabaseError(
-            f"The database {path} is damaged: {str(answers[0]) if answers else 'no answer'}.",
-            "Move it away (a new one is made) and sign in again; or let PROCORE_LOGIN_DB name another file.",
-        )
-
-
-def _list_rows(rows: Rows) -> list[str]:
-    if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'users' COLLATE NOCASE"):
-        return []
-    ((count,),) = rows.run("SELECT COUNT(*) FROM users")
-    ((doubled,),) = rows.run(_DUPLICATES)
-    words = [f"{count} {'row' if count == 1 else 'rows'} in users"]
-    if doubled:
-        words.append(f"{doubled} Procore {'id' if doubled == 1 else 'ids'} twice (the lowest row counts)")
-    return words
+    found = inspect(context.storage.database)
+    yield "is whole"
+    yield f"schema {VERSION}" if found.has_tables else "our tables will be added"
+    if found.rows is not None:
+        yield f"{found.rows} {'row' if found.rows == 1 else 'rows'} in users"
+    if found.doubled:
+        yield f"{found.doubled} Procore {'id' if found.doubled == 1 else 'ids'} twice (the lowest row counts)"

@@ -4,38 +4,26 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from procore_cli.cli.doctor.context import (
     CONNECT_TIMEOUT_S,
-    PRETEND,
+    KEYRING,
     Check,
     DoctorContext,
-    failed,
     fine,
     unchecked,
     warning,
 )
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Address, connect, find_addresses
 from procore_cli.config.environments import ME_PATH, TOKEN_PATH
-from procore_cli.errors import (
-    BadUrlError,
-    CaFileError,
-    MissingCredentialsError,
-    ProcoreLoginError,
-    StorageError,
-    UnexpectedAnswerError,
-    UnreachableError,
-)
-from procore_cli.grants import AppCredentials
+from procore_cli.errors import UnexpectedAnswerError, UnreachableError
 
 if TYPE_CHECKING:
-    from ssl import SSLContext
-
     from procore_cli.client.responses import Answer
 
 
@@ -44,50 +32,18 @@ _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def check_proxy(context: DoctorContext) -> Iterator[Check]:
-    """The proxy for each of the environment's hosts; its user name and password are not shown."""
+    """The proxy for each of the environment's hosts, without its password. Raises BadUrlError."""
     from procore_cli.client.transport import find_proxy
 
     environment = context.settings.environment
-    browser_options = {}
-    try:
-        for noun, url in (("login host", environment.login_url), ("API host", environment.api_url)):
-            proxy = find_proxy(url, context.environ) if url else None
-            browser_options[noun] = f"through {host_and_port(proxy)}" if proxy else "directly"
-    except BadUrlError as error:
-        context.broken.add("proxy")
-        yield failed("proxy", error)
-        return
-    if len(set(browser_options.values())) == 1:
-        yield fine("proxy", f"requests go {browser_options['login host']}")
+    ways = {}
+    for name, url in ((LOGIN_HOST, environment.login_url), (API_HOST, environment.api_url)):
+        proxy = find_proxy(url, context.environ) if url else None
+        ways[name] = f"through {host_and_port(proxy)}" if proxy else "directly"
+    if len(set(ways.values())) == 1:
+        yield fine("proxy", f"requests go {ways[LOGIN_HOST]}")
     else:
-        yield fine("proxy", ", ".join(f"{noun}: {way}" for noun, way in browser_options.items()))
-
-
-def check_ca(context: DoctorContext) -> Iterator[Check]:
-    """The CA file, if one is named, else the operating system's store."""
-    from procore_cli.client.network_errors import find_store_faults, read_ca_bundle
-
-    path = context.settings.ca_bundle
-    if path is None:
-        named = [f"{name} is set" for name in _OF_OPENSSL if os.environ.get(name)]
-        words = ", ".join(["the operating system's CA store", *named])
-        environment = context.settings.environment
-        is_needed = any(url.startswith("https:") for url in (environment.login_url, environment.api_url))
-        faults = find_store_faults(os.environ) if is_needed else []
-        for fault in faults:
-            words = f"{words}; {fault.words}"
-        fixes = " ".join(fault.fix for fault in faults)
-        yield warning("CA", f"{words}.", fixes) if faults else fine("CA", words)
-        return
-    try:
-        count = len(read_ca_bundle(path).get_ca_certs())
-    except CaFileError as error:
-        context.broken.add("CA")
-        yield failed("CA", error)
-        return
-    # A folder's are read when they are needed.
-    held = f", {count} certificate{'' if count == 1 else 's'}" if count else ""
-    yield fine("CA", f"{path} (from REQUESTS_CA_BUNDLE){held}")
+        yield fine("proxy", ", ".join(f"{name}: {way}" for name, way in ways.items()))
 
 
 def host_and_port(url: str) -> str:
@@ -97,95 +53,200 @@ def host_and_port(url: str) -> str:
     return f"{host}:{parts.port}" if parts.port else str(host)
 
 
+def check_ca(context: DoctorContext) -> Iterator[Check]:
+    """The CA file, if one is named, else the operating system's store. Raises CaFileError."""
+    from procore_cli.client.network_errors import find_store_faults, read_ca_bundle
+
+    path, environment = context.settings.ca_bundle, context.settings.environment
+    if path is not None:
+        count = len(read_ca_bundle(path).get_ca_certs())
+        # A folder's are read when they are needed.
+        held = f", {count} certificate{'' if count == 1 else 's'}" if count else ""
+        yield fine("CA", f"{path} (from REQUESTS_CA_BUNDLE){held}")
+        return
+    is_needed = any(url.startswith("https:") for url in (environment.login_url, environment.api_url))
+    faults = find_store_faults(os.environ) if is_needed else []
+    named = [f"{name} is set" for name in _OF_OPENSSL if os.environ.get(name)]
+    words = ", ".join(["the operating system's CA store", *named])
+    words = "; ".join([words, *(fault.words for fault in faults)])
+    fixes = " ".join(fault.fix for fault in faults)
+    yield warning("CA", f"{words}.", fixes) if faults else fine("CA", words)
+
+
+LOGIN_HOST = "login host"
+API_HOST = "API host"
+_VARIABLES = {LOGIN_HOST: "PROCORE_LOGIN_URL", API_HOST: "PROCORE_API_URL"}
+# Asks for nothing: whatever is an OAuth server says what is missing.
+_EMPTY_FORM = "grant_type=authorization_code"
+_SILENT = (
+    "A connection may wait {1:g} s for {0} before another address is tried: ask those who run your network,"
+    " or switch {0} off on this machine."
+)
+
+
+def check_login_host(context: DoctorContext) -> Iterator[Check]:
+    """DNS, TCP, TLS, and the token endpoint's answer to a form that asks for nothing.
+
+    Raises UnreachableError, UnexpectedAnswerError.
+    """
+    from procore_cli.client.responses import find_error_code
+
+    environment = context.settings.environment
+    reach = _travel(context, LOGIN_HOST, environment.login_url)
+    answer = context.transport.request(
+        "POST", environment.login_url + TOKEN_PATH, environment=environment, form=_EMPTY_FORM
+    )
+    code = find_error_code(answer.body)
+    is_sure = bool(code) and 400 <= answer.status < 500
+    words = f"its token endpoint answers ({answer.status}, {code})"
+    yield _judge(context, LOGIN_HOST, reach, answer, words if is_sure else "")
+
+
+def check_api_host(context: DoctorContext) -> Iterator[Check]:
+    """DNS, TCP, TLS, and what `/me` answers to somebody without a token.
+
+    Raises UnreachableError, UnexpectedAnswerError.
+    """
+    environment = context.settings.environment
+    reach = _travel(context, API_HOST, environment.api_url)
+    answer = context.transport.request("GET", environment.api_url + ME_PATH, environment=environment)
+    is_sure = answer.status == 401 and "json" in answer.headers.get("content-type", "")
+    words = "the API answers (401 without a token, as it should)"
+    yield _judge(context, API_HOST, reach, answer, words if is_sure else "")
+
+
+def _judge(context: DoctorContext, name: str, reach: Reach, answer: Answer, known_by: str) -> Check:
+    """The line about a host; without `known_by` it may yet be Procore's. Raises UnexpectedAnswerError."""
+    from procore_cli.client.oauth import find_date
+    from procore_cli.client.responses import read_reason
+
+    theirs = find_date(answer)
+    if theirs is not None and context.server_ahead_s is None:
+        context.server_ahead_s = theirs - context.clock()
+    hints = [_SILENT.format(reach.silent_family, ADDRESS_TIMEOUT_S)] if reach.silent_family else []
+    if not known_by:
+        odd = f"it answered {answer.status} ({read_reason(answer.body)})"
+        _refuse_strangers(context, name, answer, odd)
+        hints.append(f"If signing in fails, check {_VARIABLES[name]} and Procore's status page.")
+    detail = f"{reach.place}: {'; '.join([*reach.steps, known_by or odd])}"
+    return warning(name, detail, " ".join(hints)) if hints else fine(name, detail)
+
+
+def _refuse_strangers(context: DoctorContext, name: str, answer: Answer, odd: str) -> None:
+    is_page = answer.body.lstrip().startswith(b"<")
+    if answer.status < 400 or answer.status in (404, 405) or is_page:
+        raise UnexpectedAnswerError(
+            f"{context.name}: the {name} is not Procore's, or something stands before it: {odd}.",
+            f"Check {_VARIABLES[name]} if it is set; a network that asks for a login page, or a proxy,"
+            " answers like that: open any web page in a browser, sign in to the network, then try again.",
+        )
+    if answer.status >= 500:
+        raise UnexpectedAnswerError(
+            f"{context.name}: the {name} has trouble: {odd}.",
+            "Look at Procore's status page (https://status.procore.com), and try again later.",
+        )
+
+
+class Reach(NamedTuple):
+    """The way to a host: what each step found, and which family of addresses is silent, if one is."""
+
+    place: str
+    steps: list[str]
+    silent_family: str = ""
+
+
+def _travel(context: DoctorContext, name: str, url: str) -> Reach:
+    """Go there. Raises UnreachableError, with the variable that names the host as the first to look at."""
+    from procore_cli.client.transport import find_proxy
+
+    proxy, variable = find_proxy(url, context.environ), _VARIABLES[name]
+    try:
+        return travel(context.name, url, proxy, context.settings.ca_bundle)
+    except UnreachableError as error:
+        if not context.environ.get(variable):
+            raise
+        hint = f"{variable} names this host: correct it, or unset it. {error.hint}"
+        raise error.reworded(error.message, hint) from None
+
+
 _PORTS = {"http": 80, "https": 443}
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 
 
-@dataclass(frozen=True)
-class Found:
-    """What each step of a trip found, in words, and which family of addresses is silent, if one is."""
+def travel(
+    environment: str, url: str, proxy: str | None, ca_bundle: str | None, timeout_s: float = CONNECT_TIMEOUT_S
+) -> Reach:
+    """From here to a URL's host or its proxy; `timeout_s` is for each step, the rest as for `Transport`.
 
-    steps: list[str]
-    silent_family: str
+    Raises UnreachableError, CaFileError.
+    """
+    target = urlsplit(proxy or url)
+    host, port = target.hostname or "", target.port or _PORTS[target.scheme]
+    try:
+        addresses = _resolve(environment, host, port, timeout_s)
+        started = time.monotonic()
+        with connect(addresses, timeout_s, ADDRESS_TIMEOUT_S) as connection:
+            took_ms = (time.monotonic() - started) * 1000
+            names = dict.fromkeys(str(address.place[0]) for address in addresses)
+            steps = [f"proxy {host}"] if proxy else []
+            steps += [f"DNS {', '.join(names)}", f"TCP port {port} in {took_ms:.0f} ms"]
+            silent_family = _find_silent(addresses, connection.family)
+            if silent_family:
+                steps.append(f"{silent_family} does not answer")
+            if target.scheme == "https":
+                steps.append(_greet(connection, host, ca_bundle, timeout_s))
+    except (OSError, ValueError) as error:
+        raise _new_error(error, environment, host, proxy, ca_bundle, timeout_s) from None
+    return Reach(urlsplit(url).netloc, steps, silent_family)
 
 
-@dataclass(frozen=True)
-class ConnectionProbe:
-    """From here to a URL's host; `timeout_s` is for each step, the rest is as `Transport` takes it."""
+def _resolve(environment: str, host: str, port: int, timeout_s: float) -> list[Address]:
+    from procore_cli.threads import Limits, OutOfTimeError, call_within
 
-    environment: str
-    url: str
-    proxy: str | None
-    ca_bundle: str | None
-    timeout_s: float
-    address_timeout_s: float = ADDRESS_TIMEOUT_S
+    try:
+        return call_within(Limits(timeout_s, timeout_s), lambda: find_addresses(host, port), lambda: None)
+    except OutOfTimeError:
+        raise UnreachableError(
+            f"{environment}: {host} cannot be reached: its name was not resolved within {timeout_s:g} s.",
+            _name_hint(host),
+        ) from None
 
-    def go(self) -> Found:
-        """Go there. Raises UnreachableError, CaFileError."""
-        target = urlsplit(self.proxy or self.url)
-        host, port = target.hostname or "", target.port or _PORTS[target.scheme]
-        try:
-            addresses = self._resolve(host, port)
-            started = time.monotonic()
-            with connect(addresses, self.timeout_s, self.address_timeout_s) as connection:
-                took_ms = (time.monotonic() - started) * 1000
-                names = dict.fromkeys(str(address.place[0]) for address in addresses)
-                steps = [f"DNS {', '.join(names)}", f"TCP port {port} in {took_ms:.0f} ms"]
-                silent_family = self._find_silent(addresses, connection.family)
-                if silent_family:
-                    steps.append(f"{silent_family} does not answer")
-                if target.scheme == "https":
-                    steps.append(self._greet(connection, host))
-        except (OSError, ValueError) as error:
-            raise self._new_error(error, host) from None
-        return Found([f"proxy {host}", *steps] if self.proxy else steps, silent_family)
 
-    def _resolve(self, host: str, port: int) -> list[Address]:
-        from procore_cli.threads import Limits, OutOfTimeError, call_within
+def _find_silent(addresses: Sequence[Address], family_in_use: int) -> str:
+    """The family of addresses that gives no answer, if there is another one that does; else ""."""
+    others = [address for address in addresses if address.family != family_in_use]
+    try:
+        if others:
+            connect(others, ADDRESS_TIMEOUT_S).close()
+    except TimeoutError:
+        return _FAMILIES.get(socket.AddressFamily(others[0].family), "one family")
+    except OSError:
+        # What is refused at once, or what this machine does not have, costs nobody any time.
+        pass
+    return ""
 
-        limits = Limits(self.timeout_s, self.timeout_s)
-        try:
-            return call_within(limits, lambda: find_addresses(host, port), lambda: None)
-        except OutOfTimeError:
-            raise UnreachableError(
-                f"{self.environment}: {host} cannot be reached: its name was not resolved within"
-                f" {self.timeout_s:g} s.",
-                _name_hint(host),
-            ) from None
 
-    def _find_silent(self, addresses: Sequence[Address], family_in_use: int) -> str:
-        """The family of addresses that gives no answer, if there is another one that does; else ""."""
-        others = [address for address in addresses if address.family != family_in_use]
-        try:
-            if others:
-                connect(others, self.address_timeout_s).close()
-        except TimeoutError:
-            return _FAMILIES.get(socket.AddressFamily(others[0].family), "one family")
-        except OSError:
-            # What is refused at once, or what this machine does not have, costs nobody any time.
-            return ""
-        return ""
+def _greet(connection: socket.socket, host: str, ca_bundle: str | None, timeout_s: float) -> str:
+    from procore_cli.client.network_errors import new_system_context, read_ca_bundle
 
-    def _greet(self, connection: socket.socket, host: str) -> str:
-        connection.settimeout(self.timeout_s)
-        with self._new_context().wrap_socket(connection, server_hostname=host) as tls:
-            return f"{tls.version()}, certificate trusted"
+    connection.settimeout(timeout_s)
+    tls_context = read_ca_bundle(ca_bundle) if ca_bundle else new_system_context()
+    with tls_context.wrap_socket(connection, server_hostname=host) as tls:
+        return f"{tls.version()}, certificate trusted"
 
-    def _new_context(self) -> SSLContext:
-        from procore_cli.client.network_errors import new_system_context, read_ca_bundle
 
-        return read_ca_bundle(self.ca_bundle) if self.ca_bundle else new_system_context()
+def _new_error(
+    error: Exception, environment: str, host: str, proxy: str | None, ca_bundle: str | None, timeout_s: float
+) -> UnreachableError:
+    from procore_cli.client.network_errors import Route, unreachable
 
-    def _new_error(self, error: BaseException, host: str) -> ProcoreLoginError:
-        from procore_cli.client.network_errors import Route, unreachable
-
-        found = unreachable(error, Route(self.environment, host, None, self.ca_bundle), self.timeout_s)
-        where = "the proxy " if self.proxy else ""
-        message = found.message.replace(f"{host} cannot", f"{where}{host} cannot", 1)
-        hint = _name_hint(host) if isinstance(error, socket.gaierror) else found.hint
-        if self.proxy and "certificate" not in found.message:
-            hint = "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY."
-        return UnreachableError(message, hint)
+    named = f"the proxy {host}" if proxy else host
+    found = unreachable(error, Route(environment, named, None, ca_bundle), timeout_s)
+    if proxy and not isinstance(error, ssl.SSLCertVerificationError):
+        return found.reworded(
+            found.message, "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY."
+        )
+    return found.reworded(found.message, _name_hint(host)) if isinstance(error, socket.gaierror) else found
 
 
 def _name_hint(host: str) -> str:
@@ -195,235 +256,23 @@ def _name_hint(host: str) -> str:
     )
 
 
-_LOGIN = "login host"
-_API = "API host"
-_VARIABLES = {_LOGIN: "PROCORE_LOGIN_URL", _API: "PROCORE_API_URL"}
-# Asks for nothing: whatever is an OAuth server says what is missing.
-_EMPTY_FORM = "grant_type=authorization_code"
-
-_SILENT = (
-    "A connection may wait {1:g} s for {0} before another address is tried: ask those who run your network,"
-    " or switch {0} off on this machine."
-)
-
-
-def check_login_host(context: DoctorContext) -> Iterator[Check]:
-    """DNS, TCP, TLS, and the token endpoint's answer to a form that asks for nothing."""
-    yield _check(context, _LOGIN, context.settings.environment.login_url)
-
-
-def check_api_host(context: DoctorContext) -> Iterator[Check]:
-    """DNS, TCP, TLS, and what `/me` answers to somebody without a token."""
-    yield _check(context, _API, context.settings.environment.api_url)
-
-
-def _check(context: DoctorContext, name: str, url: str) -> Check:
-    skip = _find_reason(context, name, url)
-    if skip:
-        context.broken.add(name)
-        return unchecked(name, skip)
-    if context.offline:
-        return fine(name, f"{urlsplit(url).netloc or 'the embedded Procore'}: --offline, not asked")
-    try:
-        found = _travel(context, url)
-        answer = _ask_host(context, name, url)
-        _note_time(context, answer)
-        words, is_sure = (
-            _read_token_endpoint(context, answer) if name == _LOGIN else _read_me(context, answer)
-        )
-    except ProcoreLoginError as error:
-        context.broken.add(name)
-        return _blame_variable(context, name, failed(name, error))
-    detail = f"{urlsplit(url).netloc}: {'; '.join([*found.steps, words])}"
-    hints = []
-    if found.silent_family:
-        hints.append(_SILENT.format(found.silent_family, ADDRESS_TIMEOUT_S))
-    if not is_sure:
-        hints.append(f"If signing in fails, check {_VARIABLES[name]} and Procore's status page.")
-    return warning(name, detail, " ".join(hints)) if hints else fine(name, detail)
-
-
-def _blame_variable(context: DoctorContext, name: str, check: Check) -> Check:
-    """The failure, with the variable that names the host as the first thing to look at."""
-    variable = _VARIABLES[name]
-    if (
-        not context.environ.get(variable)
-        or variable in check.fix
-        or not isinstance(check.error, UnreachableError)
-    ):
-        return check
-    return replace(check, fix=f"{variable} names this host: correct it, or unset it. {check.fix}")
-
-
-def _find_reason(context: DoctorContext, name: str, url: str) -> str:
-    faults = context.in_force.faults
-    if PRETEND in faults and context.settings.own_server:
-        return "the embedded Procore could not be started"
-    if _VARIABLES[name] in faults:
-        return f"{_VARIABLES[name]} is not in order"
-    broken = next((each for each in ("proxy", "CA") if each in context.broken), None)
-    return f"the {broken} is not in order" if broken and not context.offline and url else ""
-
-
-def _travel(context: DoctorContext, url: str) -> Found:
-    from procore_cli.client.transport import find_proxy
-
-    proxy = find_proxy(url, context.environ)
-    return ConnectionProbe(
-        context.name, url, proxy, context.settings.ca_bundle, CONNECT_TIMEOUT_S, ADDRESS_TIMEOUT_S
-    ).go()
-
-
-def _ask_host(context: DoctorContext, name: str, url: str) -> Answer:
-    environment = context.settings.environment
-    if name == _LOGIN:
-        return context.transport.request("POST", url + TOKEN_PATH, environment=environment, form=_EMPTY_FORM)
-    return context.transport.request("GET", url + ME_PATH, environment=environment)
-
-
-def _note_time(context: DoctorContext, answer: Answer) -> None:
-    from procore_cli.client.oauth import find_date
-
-    theirs = find_date(answer)
-    if theirs is not None and context.server_ahead_s is None:
-        context.server_ahead_s = theirs - context.clock()
-
-
-def _read_token_endpoint(context: DoctorContext, answer: Answer) -> tuple[str, bool]:
-    """What the answer says, in words, and whether it is surely a token endpoint's."""
-    from procore_cli.client.responses import find_error_code
-
-    code = find_error_code(answer.body)
-    if code and 400 <= answer.status < 500:
-        return f"its token endpoint answers ({answer.status}, {code})", True
-    return _read_odd(context, answer, _LOGIN), False
-
-
-def _read_me(context: DoctorContext, answer: Answer) -> tuple[str, bool]:
-    from procore_cli.client.responses import read_reason
-
-    is_json = read_reason(answer.body) not in ("an HTML page", "not JSON", "an empty body")
-    if answer.status == 401 and is_json:
-        return "the API answers (401 without a token, as it should)", True
-    return _read_odd(context, answer, _API), False
-
-
-def _read_odd(context: DoctorContext, answer: Answer, name: str) -> str:
-    """Words for an answer that may yet be Procore's. Raises UnexpectedAnswerError for one that is not."""
-    from procore_cli.client.responses import read_reason
-
-    reason = read_reason(answer.body)
-    words = f"it answered {answer.status} ({reason})"
-    if answer.status < 400 or answer.status in (404, 405) or reason == "an HTML page":
-        raise UnexpectedAnswerError(
-            f"{context.name}: the {name} is not Procore's, or something stands before it: {words}.",
-            f"Check {_VARIABLES[name]} if it is set; a network that asks for a login page, or a proxy,"
-            " answers like that: open any web page in a browser, sign in to the network, then try again.",
-        )
-    if answer.status >= 500:
-        raise UnexpectedAnswerError(
-            f"{context.name}: the {name} has trouble: {words}.",
-            "Look at Procore's status page (https://status.procore.com), and try again later.",
-        )
-    return words
-
-
-_NAME = "credentials"
-_CLOCK = "clock"
-# Settings whose faults leave it open to whom the secret would go, or which secret it is.
-_GROUNDS = (
-    "config",
-    "PROCORE_CLIENT_ID",
-    "PROCORE_CLIENT_SECRET",
-    "PROCORE_LOGIN_URL",
-    "PROCORE_LOGIN_STORE",
-    PRETEND,
-)
 # Requests and clocks take time; what is beyond this is a clock that is wrong.
 _MOST_SKEW_S = 60
 
 
-def check_app(context: DoctorContext) -> Iterator[Check]:
-    """The app in force, and what Procore's token endpoint says to it and to a code that cannot exist."""
-    fault = next((name for name in _GROUNDS if name in context.in_force.faults), None)
-    if fault:
-        yield unchecked(_NAME, f"{fault} is not in order")
-        return
-    try:
-        app = _find_app(context)
-        yield _ask_about_app(context, app)
-    except StorageError as error:
-        # Told before, where the keyring was looked at.
-        yield (
-            unchecked(_NAME, "the keyring cannot be used")
-            if "keyring" in context.broken
-            else failed(_NAME, error)
-        )
-    except MissingCredentialsError as error:
-        # What is kept in the data folder may name it.
-        yield (
-            unchecked(_NAME, "the data folder cannot be used")
-            if "data folder" in context.broken
-            else failed(_NAME, error)
-        )
-    except ProcoreLoginError as error:
-        yield failed(_NAME, error)
-
-
 def check_clock(context: DoctorContext) -> Iterator[Check]:
-    """This machine's clock beside the server's Date."""
-    if context.offline:
-        yield fine(_CLOCK, "--offline: not compared with Procore's")
-        return
+    """This machine's clock beside the server's Date, if one told it."""
     if context.server_ahead_s is None:
-        yield unchecked(_CLOCK, "no server told its time")
         return
     ahead = round(context.server_ahead_s)
     if abs(ahead) <= _MOST_SKEW_S:
-        yield fine(_CLOCK, f"within {_MOST_SKEW_S} s of Procore's")
+        yield fine("clock", f"within {_MOST_SKEW_S} s of Procore's")
         return
     yield warning(
-        _CLOCK,
+        "clock",
         f"this machine's clock is {_words(abs(ahead))} {'behind' if ahead > 0 else 'ahead of'} Procore's.",
         "Set the clock (sudo timedatectl set-ntp true). How long tokens live is counted by this clock alone,"
         " so a steady difference does little harm; a clock that is set while tokens live does.",
-    )
-
-
-def _find_app(context: DoctorContext) -> AppCredentials:
-    from procore_cli.flows.credentials import find_app
-
-    if "keyring" in context.broken and not (context.settings.is_demo or context.settings.client_secret):
-        if not context.settings.client_id:
-            # The missing id is the more telling of the two, and needs no keyring to be found.
-            return find_app(context.settings, context.storage.client_secrets)
-        raise StorageError("The keyring cannot be used.", "See the line about the keyring above.")
-    return find_app(context.settings, context.storage.client_secrets)
-
-
-def _ask_about_app(context: DoctorContext, app: AppCredentials) -> Check:
-    found = f"client id {app.client_id} (from {app.source}) and its client secret are there"
-    if context.offline:
-        return fine(_NAME, f"{found}; --offline: Procore was not asked")
-    if "login host" in context.broken:
-        return unchecked(_NAME, f"{found}, but the login host was not reached, or not checked")
-    from procore_cli.client.oauth import OAuth, Verdict
-    from procore_cli.client.responses import new_refused_credentials
-
-    environment = context.settings.environment
-    probe = OAuth(context.transport, environment, context.clock).probe(
-        app, context.settings.redirect_uri.text
-    )
-    if probe.verdict is Verdict.REFUSED:
-        return failed(_NAME, new_refused_credentials(environment, app))
-    if probe.verdict is Verdict.UNCLEAR:
-        return warning(
-            _NAME,
-            f"{found}; whether they are right could not be found out: {context.name} answered {probe.words}.",
-            f"Try it: procore-login signin --env {context.name}",
-        )
-    return fine(
-        _NAME, f"{context.name} knows client id {app.client_id} (from {app.source}) with its client secret"
     )
 
 
@@ -433,3 +282,39 @@ def _words(seconds: int) -> str:
     if seconds < 2 * 86_400:
         return f"{seconds // 3600} h {seconds % 3600 // 60} min"
     return f"{seconds // 86_400} days"
+
+
+_CREDENTIALS = "credentials"
+
+
+def check_app(context: DoctorContext) -> Iterator[Check]:
+    """The app in force, and what Procore's token endpoint says to it and to a code that cannot exist.
+
+    Raises MissingCredentialsError, BindingError, StorageError, ProcoreError.
+    """
+    from procore_cli.client.oauth import OAuth, Verdict
+    from procore_cli.client.responses import new_refused_credentials
+    from procore_cli.flows.credentials import find_app
+
+    settings, environment = context.settings, context.settings.environment
+    # A missing id is found without the keyring, and is the more telling of the two.
+    if settings.client_id and not settings.client_secret and KEYRING in context.broken:
+        yield unchecked(_CREDENTIALS, KEYRING)
+        return
+    app = find_app(settings, context.storage.client_secrets)
+    known = f"client id {app.client_id} (from {app.source})"
+    if context.offline:
+        yield fine(_CREDENTIALS, f"{known} and its client secret are there; --offline: Procore was not asked")
+        return
+    probe = OAuth(context.transport, environment, context.clock).probe(app, settings.redirect_uri.text)
+    if probe.verdict is Verdict.REFUSED:
+        raise new_refused_credentials(environment, app)
+    if probe.verdict is Verdict.UNCLEAR:
+        yield warning(
+            _CREDENTIALS,
+            f"{known} and its client secret are there; whether they are right could not be found out:"
+            f" {context.name} answered {probe.words}.",
+            f"Try it: procore-login signin --env {context.name}",
+        )
+        return
+    yield fine(_CREDENTIALS, f"{context.name} knows {known} with its client secret")
