@@ -10,7 +10,10 @@ from typing import Any, ClassVar, Self
 
 
 class ProcoreLoginError(Exception):
-    """The root of all errors of this program; `exit_code` is what the process ends with."""
+    """The root of all errors; by itself, a bug.
+
+    `exit_code` is what the process ends with.
+    """
 
     exit_code: ClassVar[int] = 1
     # A command that goes on after it was told says so: it is told once.
@@ -63,7 +66,7 @@ class MissingCredentialsError(ConfigurationError):
 
 
 class RefusedCredentialsError(ConfigurationError):
-    """Procore answered `invalid_client`."""
+    """Procore does not know the client id, or the secret is not its own (`invalid_client`)."""
 
 
 class BindingError(ConfigurationError):
@@ -71,7 +74,7 @@ class BindingError(ConfigurationError):
 
 
 class BadUrlError(ConfigurationError):
-    """A base URL or a redirect URI that cannot be used."""
+    """A base URL, a redirect URI or a proxy that cannot be used."""
 
 
 class BrokenConfigError(ConfigurationError):
@@ -147,7 +150,10 @@ class GrantRefusedError(ProcoreError):
 
 
 class CompanyRefusedError(ProcoreError):
-    """A call names no company, or one in which the app is not installed; `companies` are the account's."""
+    """A call names no company, or one in which the app is not installed.
+
+    `companies` are the account's.
+    """
 
     def __init__(self, message: str, hint: str = "", companies: tuple[Any, ...] = ()) -> None:
         super().__init__(message, hint)
@@ -181,7 +187,7 @@ class NoThreadError(StorageError):
 
 
 class OutputError(StorageError):
-    """Standard output cannot be written."""
+    """Standard output, or the file of `--output`, cannot be written."""
 
 
 class PortTakenError(ProcoreLoginError):

@@ -9,10 +9,13 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
+from procore_cli.errors import ProcoreLoginError
+from tools.errors_table import list_errors
+
 SOURCE = Path(__file__).parents[1] / "procore_cli"
-ROOT = "ProcoreLoginError"
 # Who tells a warning; `report` is the data folder's word for it.
 WARNERS = frozenset({"warn", "warn_once", "_warn", "_warn_once", "report", "_report"})
 # Why something cannot be used, as a private exception carries it into an error's text.
@@ -115,20 +118,11 @@ def read_modules() -> tuple[Module, ...]:
 
 
 @cache
-def error_classes() -> dict[str, str]:
-    """The classes that are ProcoreLoginError, each with the class that it is made from."""
-    nodes = [n for module in read_modules() for n in ast.walk(module.tree) if isinstance(n, ast.ClassDef)]
-    found = {ROOT: ""}
-    while True:
-        more = {
-            node.name: base
-            for node in nodes
-            for base in map(_last_name, node.bases)
-            if base in found and node.name not in found
-        }
-        if not more:
-            return found
-        found |= more
+def error_classes() -> dict[str, type[ProcoreLoginError]]:
+    """Our errors by their names, those that a module keeps to itself too."""
+    for module in read_modules():
+        import_module(".".join(("procore_cli", *module.path.relative_to(SOURCE).with_suffix("").parts)))
+    return {kind.__name__: kind for kind in list_errors(ProcoreLoginError)}
 
 
 @cache

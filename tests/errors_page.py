@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.error_texts import SOURCE, Text, error_classes, read_texts
+from tests.error_texts import Text, error_classes, read_texts
 
 PAGE = Path(__file__).parents[1] / "docs/errors.md"
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z]+")
@@ -27,17 +26,6 @@ def read_rows(heading: str) -> list[list[str]]:
     text = PAGE.read_text("utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     lines = [line for line in text.splitlines() if line.startswith("| ")][1:]
     return [[cell.strip().replace("`", "") for cell in line.strip("|").split(" | ")] for line in lines]
-
-
-@cache
-def read_classes() -> dict[str, tuple[str, int]]:
-    """Each class of errors.py with what it is made from and its exit code."""
-    tree = ast.parse((SOURCE / "errors.py").read_text("utf-8"))
-    found: dict[str, tuple[str, int]] = {}
-    for node in (each for each in tree.body if isinstance(each, ast.ClassDef)):
-        base = getattr(node.bases[0], "id", "")
-        found[node.name] = (base, _find_code(node, found.get(base, ("", 1))[1]))
-    return found
 
 
 def list_missing() -> list[str]:
@@ -65,13 +53,10 @@ def find_heading(text: Text) -> str:
     """Below which heading a text belongs; empty where any will do."""
     if text.kind == "warning":
         return "Warnings"
-    kind = text.maker
-    while kind and kind not in read_classes():
-        kind = error_classes().get(kind, "")
-    if not kind:
+    kind = error_classes().get(text.maker)
+    if kind is None:
         return ""
-    code = read_classes()[kind][1]
-    return "Exit codes 126 and 127" if code > 99 else f"Exit code {code}"
+    return "Exit codes 126 and 127" if kind.exit_code > 99 else f"Exit code {kind.exit_code}"
 
 
 def _is_said(fragment: str) -> bool:
@@ -81,14 +66,6 @@ def _is_said(fragment: str) -> bool:
 
 def _find_section(heading: str) -> str:
     return read_sections()[heading] if heading else " ".join(read_sections().values())
-
-
-def _find_code(node: ast.ClassDef, inherited: int) -> int:
-    for line in node.body:
-        target = line.targets[0] if isinstance(line, ast.Assign) else getattr(line, "target", None)
-        if getattr(target, "id", "") == "exit_code" and isinstance(line, ast.Assign | ast.AnnAssign):
-            return int(ast.literal_eval(line.value or ast.Constant(1)))
-    return inherited
 
 
 def _spoken() -> Iterator[str]:

@@ -6,6 +6,8 @@ import pytest
 
 from tests import errors_page
 from tests.error_texts import read_texts
+from tools import generate
+from tools.errors_table import with_classes
 
 CODES = {"0", "1", "2", "3", "4", "5", "6", "7", "126, 127", "130, 143, 129"}
 
@@ -14,9 +16,11 @@ def test_the_page_has_the_contracts_exit_codes() -> None:
     assert {row[0] for row in errors_page.read_rows("Exit codes")} == CODES
 
 
-def test_the_page_has_each_class_with_its_root_and_its_exit_code() -> None:
-    shown = {name: (base, int(code)) for name, base, code, *_ in errors_page.read_rows("Classes")}
-    assert shown == errors_page.read_classes()
+def test_the_table_of_classes_is_up_to_date() -> None:
+    page = generate.ERRORS.read_text("utf-8")
+
+    assert with_classes(page) == page, "run: python -m tools.generate"
+    assert "| `CommandNotFoundError` | `ProcoreLoginError` | 127 |" in page
 
 
 def test_every_text_that_the_program_can_print_stands_on_the_page() -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
-from procore_cli import __version__, errors
+from procore_cli import __version__
 from procore_cli.cli.main import COMMANDS, group
 from procore_cli.config import variables
+from procore_cli.errors import ProcoreLoginError
 from tools import generate, man_page, man_text
+from tools.errors_table import list_errors
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -31,12 +32,6 @@ def plain(page: str) -> str:
     for sign, escape in (("-", r"\-"), ("'", r"\(aq"), ('"', r"\(dq"), ("`", r"\(ga"), ("~", r"\(ti")):
         text = text.replace(escape, sign)
     return text
-
-
-def own_errors(root: type[errors.ProcoreLoginError]) -> Iterator[type[errors.ProcoreLoginError]]:
-    yield root
-    for kind in root.__subclasses__():
-        yield from own_errors(kind)
 
 
 def test_the_man_page_is_up_to_date(page: str) -> None:
@@ -102,7 +97,7 @@ def test_the_man_page_lists_every_variable_that_the_program_reads() -> None:
 
 
 def test_the_man_page_lists_every_exit_code() -> None:
-    codes = {kind.exit_code for kind in own_errors(errors.ProcoreLoginError)}
+    codes = {kind.exit_code for kind in list_errors(ProcoreLoginError)}
 
     assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 130})
 
