@@ -45,7 +45,7 @@ class Console:
         self.debug = False
         self.environment = ""
         self._shown_wait = ""
-        self._warned: set[str] = set()
+        self._warned: dict[str, object] = {}
 
     @property
     def is_on_terminal(self) -> bool:
@@ -62,9 +62,10 @@ class Console:
         self._write_label("Warning:", "bold magenta", text)
 
     def warn_once(self, text: str) -> None:
-        """As `warn`, for what several parts of a command may come across."""
-        if text not in self._warned:
-            self._warned.add(text)
+        """As `warn`, for what several parts of a command, or threads, may come across."""
+        mine = object()
+        # In one step: whoever floods the listener, from many threads, cannot flood the terminal.
+        if self._warned.setdefault(text, mine) is mine:
             self.warn(text)
 
     def link(self, url: str) -> None:

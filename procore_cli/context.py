@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from procore_cli import log
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from procore_cli.storage.tokens import TokenStore
     from procore_cli.threads import Shield
 
+
+# What a command does not use it does not load: each part is imported where it is put together.
 
 # Whoever waits for a browser is told soon whether Procore answers at all.
 _REACH_TIMEOUT_S = 10.0
@@ -101,14 +104,14 @@ class Context:
     @cached_property
     def _environment(self) -> Environment:
         """Where things are sent; starts the embedded Procore if that is it and nobody has done so."""
-        return _put_online(self.settings, self.clock, self.console, self._closing).environment
+        return _put_online(self.settings, self.clock, self._closing).environment
 
     @cached_property
     def _transport(self) -> Transport:
         # Made where something is sent: `token` mostly reads alone.
         from procore_cli.client.transport import Transport
 
-        transport = Transport(os.environ, self.settings.ca_bundle, self.console.trace)
+        transport = Transport(self.settings.ca_bundle)
         self._closing.callback(transport.close)
         return transport
 
@@ -145,7 +148,7 @@ class Context:
         from procore_cli.client.oauth import OAuth
         from procore_cli.client.transport import Transport
 
-        transport = Transport(os.environ, self.settings.ca_bundle, read_timeout_s=_REACH_TIMEOUT_S)
+        transport = Transport(self.settings.ca_bundle, read_timeout_s=_REACH_TIMEOUT_S)
         with closing(transport):
             OAuth(transport, self._environment, self.clock).reach()
 
@@ -177,14 +180,22 @@ def open_context(
     `shield` does what must not be cut off; a command's own holds signals back.
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
-    with console.phase("settings"):
-        settings = load_settings(overrides, os.environ)
-    console.environment = settings.environment.name
-    trace_settings(settings, console)
+    settings = load_command_settings(overrides, console)
     with ExitStack() as stack:
         if online:
-            settings = _put_online(settings, clock, console, stack)
+            settings = _put_online(settings, clock, stack)
         yield Context(settings, console, clock, shield or new_command_shield(console), stack)
+
+
+def load_command_settings(
+    overrides: Overrides, console: Console, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """The settings of a command, whose errors name the environment then. Raises as `load_settings`."""
+    with console.phase("settings"):
+        settings = load_settings(overrides, environ)
+    console.environment = settings.environment.name
+    trace_settings(settings, console)
+    return settings
 
 
 def trace_settings(settings: Settings, console: Console, environ: Mapping[str, str] = os.environ) -> None:
@@ -208,7 +219,7 @@ def _describe_proxy(url: str, environ: Mapping[str, str]) -> str:
     if not url:
         return "= none (from loopback)"
     try:
-        proxy = find_proxy(url, environ)
+        proxy = find_proxy(url)
     except BadUrlError as error:
         return f"cannot be used: {error.message}"
     if proxy is None:
@@ -219,15 +230,13 @@ def _describe_proxy(url: str, environ: Mapping[str, str]) -> str:
     return f"= {parts.scheme}://{parts.netloc.rpartition('@')[2]} (from {source})"
 
 
-def _put_online(
-    settings: Settings, clock: Callable[[], float], console: Console, stack: ExitStack
-) -> Settings:
+def _put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack) -> Settings:
     """The settings with the embedded Procore's address, if that is what is meant; starts it then."""
     if not settings.own_server or settings.environment.login_url:
         return settings
     from procore_cli.demo.server import DemoServer
 
-    server = stack.enter_context(DemoServer(settings.folder, clock, console.warn_once))
+    server = stack.enter_context(DemoServer(settings.folder, clock))
     return settings.at(server.url)
 
 
@@ -263,13 +272,12 @@ def _has_accounts(settings: Settings, environment: str, console: Console) -> boo
         return True
 
 
-def new_client_secrets(settings: Settings, store: str, console: Console) -> ClientSecrets:
+def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import new_stores
 
-    stores = new_stores(settings.folder, console.say, console.warn_once)
-    return ClientSecrets(stores, cast("StoreName", store), settings.environment.name)
+    return ClientSecrets(new_stores(settings.folder, log.say, log.warn), store, settings.environment.name)
 
 
 def _new_storage(settings: Settings, console: Console, clock: Callable[[], float]) -> Storage:

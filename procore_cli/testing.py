@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from procore_cli.demo.exchange import RecordedCall
     from procore_cli.demo.seed import DemoUser
-    from procore_cli.demo.server import DemoServer, Inside
+    from procore_cli.demo.server import DemoServer
     from procore_cli.storage.opening import Storage
 
 _PREFIX = "PROCORE_"
@@ -69,7 +69,7 @@ class ProcoreDemo:
     def __init__(self, server: DemoServer, home: Path) -> None:
         from procore_cli.demo.seed import SAMPLE_COMPANY_ID, SAMPLE_EMAIL, SAMPLE_ID, UNCONNECTED_COMPANY_ID
 
-        self._inside: Inside = server.inside
+        self._server = server
         self._home = home
         self.url: str = server.url
         self.login_url: str = server.url
@@ -94,11 +94,11 @@ class ProcoreDemo:
         Each has `method`, `path`, `query` (the names of its parameters), `status` (None: no answer),
         `company` (the header's number, or None) and `bearer` (whether it carried a token).
         """
-        return self._inside.calls.list()
+        return self._server.calls.list()
 
     def forget_calls(self) -> None:
         """Empty `calls`."""
-        self._inside.calls.clear()
+        self._server.calls.clear()
 
     def add_user(self, email: str, name: str | None = None) -> DemoUser:
         """Add somebody who can sign in; returns `id`, `email` and `name`.
@@ -109,7 +109,7 @@ class ProcoreDemo:
 
         if not is_email(email):
             raise ValueError(f"{email!r} is not an e-mail address")
-        return self._inside.state.save_user(email, name)
+        return self._server.state.save_user(email, name)
 
     def sign_in(self, email: str | None = None) -> str:
         """Sign somebody in, by default the sample user; returns the access token.
@@ -119,7 +119,7 @@ class ProcoreDemo:
         `procore-login signin` keeps them. Raises ValueError for what is no e-mail address.
         """
         user = self.add_user(email or self.email)
-        answer = self._inside.provider.sign_in(user.id)
+        answer = self._server.provider.sign_in(user.id)
         self._keep(user, answer)
         return str(answer["access_token"])
 
@@ -136,18 +136,18 @@ class ProcoreDemo:
 
         Whoever holds one learns it by a 401, as where clocks differ.
         """
-        self._inside.state.expire_tokens(int(time.time()))
+        self._server.state.expire_tokens(int(time.time()))
 
     def revoke_tokens(self) -> None:
         """End every access token and every refresh token that was issued so far."""
-        self._inside.state.revoke_all()
+        self._server.state.revoke_all()
 
     def set_token_lifetime(self, seconds: int) -> None:
         """How long access tokens live that are issued from now on; it begins as 5400.
 
         Raises ValueError for less than a second.
         """
-        self._inside.conditions.lifetime_s = _read_positive(seconds, "the lifetime")
+        self._server.conditions.lifetime_s = _read_positive(seconds, "the lifetime")
 
     def fail(
         self,
@@ -173,7 +173,7 @@ class ProcoreDemo:
         if times is not None:
             _read_positive(times, "times")
         fault = Fault(read_target(path, method), status, times, retry_after_s)
-        self._inside.conditions.add_fault(fault)
+        self._server.conditions.add_fault(fault)
 
     def set_latency(self, seconds: float, path: str | None = None) -> None:
         """Answer late: everywhere, or at one path (as in `fail`); 0 ends it. Raises ValueError below 0."""
@@ -181,7 +181,7 @@ class ProcoreDemo:
 
         if not 0 <= seconds < float("inf"):
             raise ValueError(f"the latency must be a number of seconds from 0, not {seconds}")
-        self._inside.conditions.add_latency(Latency(seconds, None if path is None else read_target(path)))
+        self._server.conditions.add_latency(Latency(seconds, None if path is None else read_target(path)))
 
     def rate_limit(self, calls: int | None, window_s: int = 3600) -> None:
         """Allow so many calls of the API in a window, which begins with the first; None: as many as come.
@@ -194,19 +194,19 @@ class ProcoreDemo:
         if calls is not None and calls < 0:
             raise ValueError(f"the number of calls must be from 0, not {calls}")
         _read_positive(window_s, "the window")
-        self._inside.conditions.set_limits([] if calls is None else [Limit(calls, window_s)])
+        self._server.conditions.set_limits([] if calls is None else [Limit(calls, window_s)])
 
     def recover(self) -> None:
         """End all faults, delays and rate limits."""
-        self._inside.conditions.recover()
+        self._server.conditions.recover()
 
     def add_company(self, name: str, *, app_installed: bool = True) -> int:
         """Add a company; returns its id."""
-        return self._inside.records.save_company(name, app_installed=app_installed)
+        return self._server.state.save_company(name, app_installed=app_installed)
 
     def install_app(self, company_id: int, *, installed: bool = True) -> None:
         """Install the app in a company, or remove it. Raises ValueError if there is no such company."""
-        if not self._inside.records.install_app(company_id, installed=installed):
+        if not self._server.state.install_app(company_id, installed=installed):
             raise ValueError(f"there is no company {company_id}")
 
     def add_project(self, company_id: int, name: str, **fields: Any) -> int:
@@ -219,10 +219,10 @@ class ProcoreDemo:
         given = sorted(OWN_KEYS.intersection(fields))
         if given:
             raise ValueError(f"{given[0]} is given by the pretend Procore itself")
-        if self._inside.records.find_company(company_id) is None:
+        if self._server.state.find_company(company_id) is None:
             raise ValueError(f"there is no company {company_id}")
         project = Project(None, company_id, name, fields)
-        return self._inside.records.save_project(project, int(time.time()))
+        return self._server.state.save_project(project, int(time.time()))
 
     def _keep(self, user: DemoUser, answer: Mapping[str, Any]) -> None:
         from procore_cli.demo.seed import DEMO_CLIENT_ID

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.client.oauth import Verdict, find_date, read_probe
+from procore_cli.client.oauth import Verdict, read_probe
 from procore_cli.client.responses import Answer as ServerAnswer
+from procore_cli.client.responses import find_date
 from tests.cli import Machine
 from tests.people import SECOND, People
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, serving
@@ -130,7 +131,7 @@ def test_the_servers_time_is_read() -> None:
     with_date = {"date": "Tue, 24 Nov 2026 12:00:00 GMT"}
     refused = b'{"error": "invalid_grant"}'
 
-    assert find_date(ServerAnswer(400, with_date, refused)) == 1795521600
-    assert find_date(ServerAnswer(400, {"date": "soon"}, refused)) is None
-    assert find_date(ServerAnswer(400, {}, refused)) is None
+    assert find_date(with_date) == 1795521600
+    assert find_date({"date": "soon"}) is None
+    assert find_date({}) is None
     assert read_probe(ServerAnswer(400, {}, refused)).verdict is Verdict.ACCEPTED

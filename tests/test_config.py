@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.config.config_file import AppConfig, Changes, Config, load_config, save_config
+from procore_cli.config.config_file import APP_KEYS, AppConfig, Config, Edits, load_config, save_values
 from procore_cli.console import Console
 from procore_cli.errors import BrokenConfigError, DataFolderError, UnknownEnvironmentError
 from procore_cli.log import heard_by
@@ -25,6 +25,12 @@ def write(folder: Path, text: str, mode: int = 0o600) -> Path:
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
     return path
+
+
+def edits(name: str, **values: str | int | None) -> Edits:
+    """Values of an environment's app, and of the whole file."""
+    of_app = ("environments", name)
+    return {(*of_app, key) if key in APP_KEYS else (key,): value for key, value in values.items()}
 
 
 def test_no_file_is_an_empty_configuration(data_folder: Path) -> None:
@@ -86,7 +92,7 @@ def test_a_broken_file_is_named_with_the_place_and_left_untouched(
     with pytest.raises(BrokenConfigError) as caught:
         load_config(data_folder)
     with pytest.raises(BrokenConfigError):
-        save_config(data_folder, "sandbox", Changes(client_id="new"))
+        save_values(data_folder, edits("sandbox", client_id="new"))
 
     assert place in caught.value.message
     assert caught.value.exit_code == 3
@@ -126,8 +132,8 @@ def test_saving_keeps_comments_order_and_unknown_keys(data_folder: Path) -> None
         '# mine\ncolour = "blue"\n\n[environments.sandbox]\n# the app\nclient_id = "old"\nshade = 1\n',
     )
 
-    save_config(data_folder, "sandbox", Changes(client_id="new", company=7, default_environment="sandbox"))
-    save_config(data_folder, "federal", Changes(redirect_uri="http://localhost:9/", store="file"))
+    save_values(data_folder, edits("sandbox", client_id="new", company=7, environment="sandbox"))
+    save_values(data_folder, edits("federal", redirect_uri="http://localhost:9/", store="file"))
 
     text = (data_folder / "config.toml").read_text()
     assert text.startswith('# mine\ncolour = "blue"\n')
@@ -138,7 +144,7 @@ def test_saving_keeps_comments_order_and_unknown_keys(data_folder: Path) -> None
 
 
 def test_a_new_file_is_private_from_the_start(data_folder: Path) -> None:
-    save_config(data_folder, "sandbox", Changes(client_id="id"))
+    save_values(data_folder, edits("sandbox", client_id="id"))
 
     assert (data_folder / "config.toml").stat().st_mode & 0o777 == 0o600
     assert load_config(data_folder).app("sandbox").client_id == "id"
@@ -186,8 +192,8 @@ NASTY = {
     "a table below ours": "[environments.production.deep]\na = 1\n",
     "strings of many lines": 'a = """\n[environments.production]\nclient_id = "no"\n"""\n',
 }
-NEW = Changes(client_id="new", company=7, store="keyring", default_environment="sandbox")
-GONE = Changes(removed=frozenset({"client_id", "company", "redirect_uri", "store", "environment"}))
+NEW = edits("production", client_id="new", company=7, store="keyring", environment="sandbox")
+GONE = dict.fromkeys(["client_id", "company", "redirect_uri", "store", "environment"])
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
@@ -196,11 +202,11 @@ def test_whatever_the_file_looks_like_a_change_changes_nothing_else(data_folder:
     path.write_bytes(text.encode())
     before = load_config(data_folder)
 
-    save_config(data_folder, "production", NEW)
+    save_values(data_folder, NEW)
     changed, set_to = path.read_bytes(), load_config(data_folder)
-    save_config(data_folder, "production", NEW)
+    save_values(data_folder, NEW)
     assert path.read_bytes() == changed
-    save_config(data_folder, "production", GONE)
+    save_values(data_folder, edits("production", **GONE))
     removed = load_config(data_folder)
 
     assert (set_to.environment, set_to.store) == ("sandbox", "keyring")
@@ -218,7 +224,7 @@ def test_line_ends_and_the_byte_order_mark_are_kept(data_folder: Path) -> None:
     path = write(data_folder, "")
     path.write_bytes(b"\xef\xbb\xbf# hi\r\na = 1\r\n")
 
-    save_config(data_folder, "sandbox", Changes(company=7))
+    save_values(data_folder, edits("sandbox", company=7))
 
     assert path.read_bytes() == b"\xef\xbb\xbf# hi\r\na = 1\r\n\r\n[environments.sandbox]\r\ncompany = 7\r\n"
 
@@ -226,10 +232,10 @@ def test_line_ends_and_the_byte_order_mark_are_kept(data_folder: Path) -> None:
 def test_an_empty_table_goes_unless_somebody_wrote_into_it(data_folder: Path) -> None:
     mine = "[environments.sandbox]\n# mine\ncompany = 1\n\n[environments.federal]\ncompany = 2\nshade = 3\n"
     path = write(data_folder, mine + "\n[environments.monthly] # so\ncompany = 3\n")
-    save_config(data_folder, "production", Changes(company=7))
+    save_values(data_folder, edits("production", company=7))
 
     for name in ("production", "sandbox", "federal", "monthly"):
-        save_config(data_folder, name, GONE)
+        save_values(data_folder, edits(name, **GONE))
 
     text = path.read_text()
     assert (
@@ -242,8 +248,8 @@ def test_what_changes_nothing_writes_nothing(data_folder: Path) -> None:
     path = write(data_folder, '[environments.sandbox]\nclient_id = "x"\n')
     before = path.stat()
 
-    save_config(data_folder, "sandbox", Changes(client_id="x"))
-    save_config(data_folder, "federal", GONE)
+    save_values(data_folder, edits("sandbox", client_id="x"))
+    save_values(data_folder, edits("federal", **GONE))
 
     assert path.stat() == before
 
@@ -257,7 +263,7 @@ def test_a_file_that_cannot_be_changed_safely_is_left_as_it_is(
     for spoil in (lambda _: "", lambda _: "a = = 1", lambda _: 1 / 0):
         monkeypatch.setattr("tomlkit.dumps", spoil)
         with pytest.raises(BrokenConfigError, match="nothing was changed"):
-            save_config(data_folder, "sandbox", Changes(client_id="y"))
+            save_values(data_folder, edits("sandbox", client_id="y"))
 
     assert path.read_bytes() == before
 
@@ -271,6 +277,6 @@ def test_every_broken_file_is_left_byte_for_byte(data_folder: Path, text: str) -
     path.write_bytes(text.encode())
 
     with pytest.raises(BrokenConfigError, match=r"^config\.toml, (line \d+, column \d+|at its end)"):
-        save_config(data_folder, "sandbox", Changes(client_id="y"))
+        save_values(data_folder, edits("sandbox", client_id="y"))
 
     assert path.read_bytes() == text.encode()

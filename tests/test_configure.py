@@ -14,9 +14,8 @@ from unittest import mock
 import pytest
 
 from procore_cli.cli.prompts import can_ask
-from procore_cli.config.config_file import Changes, load_config
+from procore_cli.config.config_file import load_config
 from procore_cli.config.settings import Overrides, load_settings
-from procore_cli.console import Console
 from procore_cli.errors import (
     BrokenConfigError,
     BusyError,
@@ -101,8 +100,6 @@ def test_one_value_is_changed_and_the_others_stay(machine: Machine) -> None:
         (("--show", "--client-id", "x"), "", 2),
         (("--remove", "--store", "file"), "", 2),
         (("--remove",), "", 2),
-        (("--unset", "company", "--company", "5"), "", 2),
-        (("--unset", "everything"), "", 2),
         (("--import", ".env", "--client-id", "x"), "", 2),
         (("--import", ".env", "--remove"), "", 2),
         (("--store", "cloud"), "", 2),
@@ -147,7 +144,7 @@ def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
         raise DataFolderError("The disk is full.")
 
     (machine.data / "config.toml").write_text("")
-    monkeypatch.setattr("procore_cli.config.config_file.save_config", fail)
+    monkeypatch.setattr("procore_cli.flows.app_setup.save_values", fail)
     give(monkeypatch, "another secret")
     full = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
 
@@ -161,7 +158,7 @@ def test_the_first_secret_is_gone_again_if_config_cannot_be_written(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("procore_cli.config.config_file.save_config", stop)
+    monkeypatch.setattr("procore_cli.flows.app_setup.save_values", stop)
     result = configure(machine, monkeypatch)
 
     assert result.code == 130
@@ -252,7 +249,6 @@ def test_without_a_network_the_values_are_saved_with_a_warning(
         ("--store", "file"),
         ("--redirect-uri", "http://localhost:9/"),
         ("--default",),
-        ("--unset", "company"),
         ("--client-id", "another"),
     ],
 )
@@ -265,18 +261,6 @@ def test_other_values_are_saved_without_the_network(
 
     assert result.code == 0, result.err
     assert provider.checks == provider.requests == []
-
-
-def test_a_value_is_taken_out_again(machine: Machine) -> None:
-    machine.run_here("configure", "--client-id", "first", "--company", "7", "--default", "--store", "file")
-
-    machine.run_here("configure", "--unset", "company", "--unset", "default", "--unset", "store")
-
-    assert config(machine) == '[environments.production]\nclient_id = "first"\n'
-
-
-def test_an_empty_value_is_refused_with_the_way_to_take_it_out(machine: Machine) -> None:
-    assert "--unset client-id" in machine.run_here("configure", "--client-id", "").err
 
 
 def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine) -> None:
@@ -317,7 +301,7 @@ def test_another_store_wants_the_secret_again(machine: Machine, monkeypatch: pyt
 
     assert "stays in the store keyring; give it again" in machine.run_here("configure", "--store", "file").err
     assert "give it again" not in machine.run_here("configure", "--store", "file").err
-    assert "stays in the store file; give it" in machine.run_here("configure", "--unset", "store").err
+    assert "stays in the store file; give it" in machine.run_here("configure", "--store", "keyring").err
 
 
 def test_a_variable_of_the_same_value_is_not_named(machine: Machine) -> None:
@@ -341,7 +325,7 @@ def test_runs_at_once_lose_no_change_of_each_other(machine: Machine, rounds: int
 def keep_company(folder: Path, company: int, environment: str) -> None:
     environ = {"PROCORE_LOGIN_HOME": str(folder), "PROCORE_ENV": environment}
     settings = load_settings(Overrides(), environ)
-    app_setup.save(settings, app_setup.Draft(Changes(company=company)), Console(io.StringIO()))
+    app_setup.save(settings, app_setup.AppSetup(company=company))
 
 
 def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> None:
@@ -360,16 +344,6 @@ def test_the_demo_is_never_asked_about(machine: Machine) -> None:
 
     assert result.code == 0
     assert "knows" not in result.err
-
-
-def test_without_its_line_the_store_is_the_keyring(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert machine.run_here("configure", "--store", "file").code == 0
-
-    result = configure(machine, monkeypatch, "--unset", "store", "--no-check")
-
-    assert result.code == 0, result.err
-    assert machine.run_here("configure", "--show", "--json").json["sources"]["client_secret"] == "keyring"
-    assert not list((machine.data / "secrets").glob("*"))
 
 
 def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
@@ -395,7 +369,7 @@ def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Mac
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console())
+            app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
 
     assert kept(machine) == []
 
@@ -446,21 +420,24 @@ def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine
     assert machine.run_here("configure", "--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
         settings = load_settings(Overrides("monthly"), os.environ)
-        app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console(io.StringIO()))
+        app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
         assert machine.run_here("configure", "--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.Draft(Changes(), "hush"), Console(io.StringIO()))
+            app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
 
 
-def test_an_id_that_was_answered_is_looked_at_again_though_a_variable_is_in_force(machine: Machine) -> None:
+def test_an_id_and_its_secret_are_kept_together_whatever_another_run_has_set(machine: Machine) -> None:
     assert machine.run_here("configure", "--client-id", "first").code == 0
-    environ = machine.environ() | {"PROCORE_CLIENT_ID": "of-a-variable"}
-    settings = load_settings(Overrides(), environ)
-    assert machine.run_here("configure", "--client-id", "second").code == 0
+    with mock.patch.dict(os.environ, machine.environ(), clear=True):
+        settings = load_settings(Overrides(), os.environ | {"PROCORE_CLIENT_ID": "of-a-variable"})
+        assert machine.run_here("configure", "--client-id", "second").code == 0
 
-    with pytest.raises(ConfigurationError, match="changed meanwhile"):
-        app_setup.save(settings, app_setup.Draft(Changes(), "hush", client_id="first"), Console())
+        app_setup.save(settings, app_setup.AppSetup("first", "hush"))
+
+    assert 'client_id = "first"' in config(machine)
+    assert len(kept(machine)) == 1
+    assert "first" in kept(machine)[0]
 
 
 def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine, provider: Provider) -> None:
@@ -522,9 +499,6 @@ def test_a_new_id_says_that_its_secret_is_missing(machine: Machine, monkeypatch:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--import", "x.env", "--unset", "client-id"],
-        ["--import", "x.env", "--unset", "redirect-uri"],
-        ["--client-secret-stdin", "--unset", "client-id"],
         ["--import", ""],
         ["--yes"],
         ["--json"],
@@ -574,7 +548,7 @@ def test_a_file_that_cannot_be_changed_keeps_its_secret(
     def refuse(*_: object) -> str:
         raise BrokenConfigError("config.toml cannot be changed.", "")
 
-    monkeypatch.setattr("procore_cli.flows.app_setup.new_change", refuse)
+    monkeypatch.setattr("procore_cli.flows.app_setup.new_text", refuse)
     result = machine.run_here("configure", "--remove", "--yes")
 
     assert result.code == 3

@@ -56,7 +56,7 @@ def test_a_lifetime_is_told_in_words(seconds: int, text: str) -> None:
 
 
 def test_json_is_one_line_with_the_contracts_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.print_profile(PROFILE, as_json=True, now=0, extra={"signed_up": True})
+    tables.print_profile(PROFILE, as_json=True, now=0, signed_up=True)
 
     out = capsys.readouterr().out
     assert out.count("\n") == 1
@@ -75,7 +75,7 @@ def test_json_is_one_line_with_the_contracts_keys(capsys: pytest.CaptureFixture[
 def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> None:
     named = Profile("demo", None, 5, None, "A\tB\nC \x1b[2J" + "x" * 300, 7, None)
 
-    tables.print_profile(named, as_json=False, now=0, extra={})
+    tables.print_profile(named, as_json=False, now=0)
 
     lines = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
     assert lines["Name"] == "A\\tB\\nC \\x1b[2J" + "x" * 300
@@ -90,7 +90,7 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: 
     monkeypatch.setenv("COLUMNS", "60")
     named = Profile("demo", 1, 11111, "joecontractor@procore.com", "[red]Joe[/red]\x1b]0;x\x07", None, 10_000)
 
-    tables.print_profile(named, as_json=False, now=4600, extra={})
+    tables.print_profile(named, as_json=False, now=4600)
 
     out = terminal.getvalue()
     assert "[red]Joe[/red]\\x1b]0;x\\x07" in out
@@ -99,7 +99,7 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: 
 
 
 def test_an_expired_token_is_called_expired(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.print_profile(PROFILE, as_json=False, now=1_769_851_800, extra={})
+    tables.print_profile(PROFILE, as_json=False, now=1_769_851_800)
 
     assert "Token\texpired at 2026-01-31T09:30:00Z" in capsys.readouterr().out
 

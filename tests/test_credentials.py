@@ -10,10 +10,9 @@ import pytest
 from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.errors import BindingError, MissingCredentialsError
-from procore_cli.flows.app_setup import Kept, find_standing
-from procore_cli.flows.credentials import check_tokens, find_app, fits_login
+from procore_cli.flows.credentials import check_tokens, find_app, is_kept_for
 from procore_cli.grants import Binding
-from procore_cli.storage.files import ClientSecrets
+from procore_cli.storage.files import ClientSecrets, StoredSecret
 from procore_cli.storage.opening import new_stores
 
 
@@ -239,7 +238,7 @@ def test_productions_secret_is_lent_to_the_monthly_sandboxs_own_host_alone(
 ) -> None:
     environ = {"PROCORE_LOGIN_HOME": str(tmp_path), "PROCORE_LOGIN_URL": login_url}
     settings = load_settings(Overrides("monthly"), environ)
-    kept = Kept("client", PRODUCTION.login_url, "hush", is_lent=True)
+    stored = StoredSecret(PRODUCTION.name, "client", PRODUCTION.login_url, "hush")
 
-    assert fits_login(settings, PRODUCTION.login_url, is_lent=True) is fits
-    assert find_standing(settings, kept, "client") == ("hush" if fits else None)
+    assert is_kept_for(settings, stored, "client") is fits
+    assert not is_kept_for(settings, stored, "another")

@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pytest
 
 from procore_cli.cli.commands import demo as serving
 from procore_cli.console import Console
-from procore_cli.demo.responses import Conditions
+from procore_cli.demo.server import DemoServer
 from tests.cli import Machine
 from tests.signed_in import sign_in
 
@@ -363,11 +364,11 @@ def test_reset_does_not_touch_a_shared_database_that_is_broken(machine):
     assert shared.read_bytes() == b"not a database" * 100
 
 
-def test_where_the_usual_port_is_taken_another_one_is_used(machine, capsys):
+def test_where_the_usual_port_is_taken_another_one_is_used(machine, monkeypatch, capsys):
     with socket.create_server(("127.0.0.1", 0)) as holder:
-        plan = serving.Plan(machine.data, None, Conditions(time.time), is_quiet=True)
         taken = holder.getsockname()[1]
-        with serving.running(plan, (taken, 0), Console()) as server:
+        monkeypatch.setattr(serving, "USUAL_PORT", taken)
+        with serving._start(partial(DemoServer, machine.data, time.time), None, Console()) as server:
             assert not server.url.endswith(f":{taken}")
 
     assert f"Port {taken} is taken" in capsys.readouterr().err

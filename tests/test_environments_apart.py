@@ -123,7 +123,7 @@ def test_the_pretend_tokens_never_go_to_a_real_host(
 
 
 def test_the_pretend_tokens_are_at_home_at_any_port(demo: Machine) -> None:
-    with DemoServer(demo.data, lambda: 1_800_000_000.0, lambda _: None) as server:
+    with DemoServer(demo.data, lambda: 1_800_000_000.0) as server:
         demo.variables["PROCORE_LOGIN_URL"] = server.url
         assert demo.run_here("token").code == 0
 

@@ -49,7 +49,6 @@ MAY_LOAD: dict[tuple[str, ...], set[str]] = {
         "sqlite3",
         *LOCKING,
         "oauthlib",
-        "http.server",
         *NETWORK,
     },
 }

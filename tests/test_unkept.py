@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.flows import access as revocation
+from procore_cli.flows import revocation
 from tests.cli import PATIENCE_S, Machine
 from tests.provider import Answer, Provider, Request
 from tests.signed_in import assert_ended, sign_in

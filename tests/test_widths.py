@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 
@@ -11,8 +12,7 @@ import click
 import pytest
 from rich.cells import cell_len
 
-from procore_cli.cli import api_output as json_view
-from procore_cli.cli import api_output as sinks
+from procore_cli.cli import api_output
 from procore_cli.cli import main as cli
 from procore_cli.cli import output as tables
 from procore_cli.console import Console
@@ -31,8 +31,8 @@ NAMES = {
     "lines": "Joe\nError: forged\tContractor\x1b[2J",
     "accents": "J\u00f6\u00e9 C\u00f4ntract\u0153r",
 }
-# What light and dark backgrounds both leave readable.
-READABLE = {"", "bold", "green", "magenta"}
+# What light and dark backgrounds both leave readable: bold, green and magenta, and their end.
+READABLE = {"0", "1", "32", "35"}
 
 
 class Terminal(io.TextIOWrapper):
@@ -145,7 +145,7 @@ def test_json_keeps_its_tokens_whatever_the_encoding(width: int, encoding: str) 
     for name in NAMES.values():
         body = json.dumps({"name": name, "id": 11111}, ensure_ascii=False)
         terminal = Terminal(encoding)
-        sinks.Screen(terminal).write_body(iter([body.encode()]), "application/json")
+        api_output.TerminalOutput(terminal).write_body(iter([body.encode()]), "application/json")
         lines = terminal.lines
         assert [line[:9] for line in lines] == ["{", '  "name":', '  "id": 1', "}"], name
         value = json.dumps(name, ensure_ascii=False).replace("\u202e", "\\u202e")
@@ -155,7 +155,8 @@ def test_json_keeps_its_tokens_whatever_the_encoding(width: int, encoding: str) 
 
 def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
     text = '{"a": [1, -2.5, true, false, null, "b", {}, []]}'
-    assert {style for line in json_view.read_lines(text) for _, style in line} <= READABLE
+    drawn = api_output.draw_json(text, indents=True, colours=True)
+    assert set(re.findall(r"\x1b\[(\d+)m", drawn)) == READABLE
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

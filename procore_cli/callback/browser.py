@@ -5,6 +5,8 @@ Refuses text browsers and shells; it never waits for the program and lets nothin
 
 from __future__ import annotations
 
+import shlex
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,13 +99,10 @@ class Browser:
         """Start the browser on an http or https URL; True if it could be started, not that it shows."""
         if not url.startswith(("http://", "https://")):
             return False
-        return _start(self._fill(url))
-
-    def _fill(self, url: str) -> list[str]:
         program, *arguments = self.command
         if any("%s" in argument for argument in arguments):
-            return [program, *(argument.replace("%s", url) for argument in arguments)]
-        return [program, *arguments, url]
+            return _start([program, *(argument.replace("%s", url) for argument in arguments)])
+        return _start([program, *arguments, url])
 
 
 def find_browser(
@@ -155,8 +154,6 @@ def _find_command(text: str, platform: str, which: Which) -> Browser | None:
 
 
 def _split(text: str, platform: str) -> list[str]:
-    import shlex
-
     on_windows = platform == "win32"
     try:
         # An old habit ends BROWSER with `&`; every browser is started in the background here.
@@ -174,24 +171,20 @@ def _is_text(browser: Browser) -> bool:
 
 def _find_of_system(environ: Mapping[str, str], platform: str, which: Which) -> Browser | None:
     is_remote = bool(environ.get("SSH_CONNECTION"))
+    if platform in ("win32", "darwin") and is_remote:
+        return None
     if platform == "win32":
-        return None if is_remote else _new_windows_browser(environ)
+        # By full path: a search on Windows would begin in the current folder.
+        root = environ.get("SystemRoot") or environ.get("SYSTEMROOT") or r"C:\Windows"
+        return Browser(_DEFAULT, (rf"{root}\System32\rundll32.exe", _WINDOWS_HANDLER))
     if platform == "darwin":
-        return None if is_remote else _find_opener(which, "open")
-    windows = _find_beyond_wsl(which) if is_wsl(environ) and not is_remote else None
+        return _find_opener(which, "open")
+    windows = None
+    if is_wsl(environ) and not is_remote:
+        windows = _find_opener(which, "wslview") or _find_opener(which, "rundll32.exe", _WINDOWS_HANDLER)
     if windows or not has_display(environ):
         return windows
     return _find_on_display(environ, which)
-
-
-def _new_windows_browser(environ: Mapping[str, str]) -> Browser:
-    # By full path: a search on Windows would begin in the current folder.
-    root = environ.get("SystemRoot") or environ.get("SYSTEMROOT") or r"C:\Windows"
-    return Browser(_DEFAULT, (rf"{root}\System32\rundll32.exe", _WINDOWS_HANDLER))
-
-
-def _find_beyond_wsl(which: Which) -> Browser | None:
-    return _find_opener(which, "wslview") or _find_opener(which, "rundll32.exe", _WINDOWS_HANDLER)
 
 
 def _find_on_display(environ: Mapping[str, str], which: Which) -> Browser | None:
@@ -219,8 +212,8 @@ def _find_opener(which: Which, program_name: str, *arguments: str) -> Browser | 
 
 
 def _start(command: list[str]) -> bool:
+    # Its import takes as long as a third of a bare Python's start, and doctor only looks.
     import subprocess
-    import threading
 
     try:
         child = subprocess.Popen(  # noqa: S603

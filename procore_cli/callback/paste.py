@@ -5,19 +5,20 @@ Refuses to read where reading could stop the process, and never repeats what was
 
 from __future__ import annotations
 
+import errno
 import os
+import select
+import signal
 import sys
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from procore_cli.callback.pending import Pairs
 from procore_cli.config.environments import AUTHORIZE_PATH
 from procore_cli.config.urls import RedirectUri
+from procore_cli.console import Console
 from procore_cli.threads import start
-
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
-
-Pairs = list[tuple[str, str]]
 
 LONGEST_PASTE = 64 * 1024
 # What Linux keeps of a line on a terminal in canonical mode, its newline left out; the rest is dropped.
@@ -41,8 +42,6 @@ def can_paste(stdin_fd: int) -> bool:
         return False
     if sys.platform == "win32":
         return True
-    import errno
-
     try:
         return os.tcgetpgrp(stdin_fd) == os.getpgrp()
     except OSError as error:
@@ -64,18 +63,14 @@ def read_pasted(text: str, redirect: RedirectUri) -> Pairs:
     if any(char.isspace() or not char.isprintable() for char in address):
         raise PasteError("it has a character that an address cannot have")
     if redirect.is_oob and "://" not in address and not address.startswith(redirect.text):
-        return [("code", _read_code(address))]
+        if not address.isascii():
+            raise PasteError("it has a character that a code cannot have")
+        return [("code", address)]
     parts = _read_address(address, redirect)
     pairs = _read_parameters(parts.query or parts.fragment)
     if not (redirect.is_oob or any(name == "state" for name, _ in pairs)):
         raise PasteError("there is no state in it, so a part of it is missing")
     return pairs
-
-
-def _read_code(text: str) -> str:
-    if not text.isascii():
-        raise PasteError("it has a character that a code cannot have")
-    return text
 
 
 def _unwrap(text: str) -> str:
@@ -85,38 +80,28 @@ def _unwrap(text: str) -> str:
 
 
 def _read_address(address: str, redirect: RedirectUri) -> SplitResult:
-    from urllib.parse import urlsplit
-
     scheme = redirect.text.partition(":")[0].lower()
+    is_whole = "://" in address.partition("?")[0].partition("#")[0]
     try:
-        parts = urlsplit(_with_scheme(address, scheme))
-        found = (parts.scheme, parts.hostname, _port_of(parts), parts.path or "/")
+        # Browsers hide http:// in the address bar, so a part that was selected by hand may lack it.
+        parts = urlsplit(address if is_whole or redirect.is_oob else f"{scheme}://{address}")
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        found = (parts.scheme, parts.hostname, port, parts.path or "/")
     except ValueError:
         raise PasteError("it is not an address") from None
     if redirect.is_oob:
         return parts
     if found != (scheme, redirect.host, redirect.port, redirect.path) or "@" in parts.netloc:
-        is_page = "://" in address
-        what = "it is another page's address, perhaps one on the way; " if is_page else ""
-        if is_page and parts.path == AUTHORIZE_PATH:
-            what = "it is the link to open, not where the browser ends; "
+        what = ""
+        if "://" in address:
+            what = "it is another page's address, perhaps one on the way; "
+            if parts.path == AUTHORIZE_PATH:
+                what = "it is the link to open, not where the browser ends; "
         raise PasteError(f"{what}paste the whole address; it begins with {redirect.text}")
     return parts
 
 
-def _with_scheme(address: str, scheme: str) -> str:
-    # Browsers hide http:// in the address bar, so a part that was selected by hand may lack it.
-    head = address.partition("?")[0].partition("#")[0]
-    return address if "://" in head or scheme == "urn" else f"{scheme}://{address}"
-
-
-def _port_of(parts: SplitResult) -> int | None:
-    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-
-
 def _read_parameters(encoded: str) -> Pairs:
-    from urllib.parse import parse_qsl
-
     try:
         pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
@@ -130,18 +115,16 @@ class Paster:
     """A thread that reads lines from a terminal until a pasted address is accepted, or until it is stopped.
 
     `fd` must have passed `can_paste`. `offer` takes the parameters and says whether they belong to this
-    sign-in; `tell` shows a line to the person.
+    sign-in.
     """
 
     def __init__(
-        self, fd: int, redirect: RedirectUri, offer: Callable[[Pairs], bool], tell: Callable[[str], None]
+        self, fd: int, redirect: RedirectUri, offer: Callable[[Pairs], bool], console: Console
     ) -> None:
-        import threading
-
         self._fd = fd
         self._redirect = redirect
         self._offer = offer
-        self._tell = tell
+        self._console = console
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="paste", daemon=True)
 
@@ -156,7 +139,9 @@ class Paster:
             self._thread.join()
 
     def _run(self) -> None:
-        _keep_from_stopping()
+        if sys.platform != "win32":
+            # With it blocked in this thread, a read from the background fails with EIO and stops nobody.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})
         rest = b""
         while not self._stopped.is_set():
             data = self._read_some()
@@ -182,7 +167,9 @@ class Paster:
         if self._stopped.is_set():
             return False
         try:
-            if self._offer(self._read(line)):
+            if len(line) == CUT_LENGTH:
+                raise PasteError(self._cut_at(CUT_LENGTH))
+            if self._offer(read_pasted(line.decode("utf-8", "replace"), self._redirect)):
                 return True
             why = "it belongs to another sign-in, or was altered"
         except PasteError as error:
@@ -190,25 +177,12 @@ class Paster:
         cut_length = _CUT_LENGTH_MACOS if sys.platform == "darwin" else CUT_LENGTH
         if cut_length - _NEAR_CUT <= len(line) <= cut_length:
             why = self._cut_at(cut_length)
-        self._tell(f"What was pasted cannot be used: {why}. Paste it again.")
+        self._console.say(f"What was pasted cannot be used: {why}. Paste it again.")
         return False
-
-    def _read(self, line: bytes) -> Pairs:
-        if len(line) == CUT_LENGTH:
-            raise PasteError(self._cut_at(CUT_LENGTH))
-        return read_pasted(line.decode("utf-8", "replace"), self._redirect)
 
     def _cut_at(self, length: int) -> str:
         enough = "the code alone" if self._redirect.is_oob else f"{self._redirect.text}?code=...&state=..."
         return f"the terminal cut it at {length} characters; {enough} will do"
-
-
-def _keep_from_stopping() -> None:
-    import signal
-
-    if hasattr(signal, "SIGTTIN"):
-        # With it blocked in this thread, a read from the background fails with EIO and stops nobody.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})
 
 
 def _read_within(fd: int, timeout_s: float) -> bytes:
@@ -216,7 +190,5 @@ def _read_within(fd: int, timeout_s: float) -> bytes:
         import msvcrt
 
         return msvcrt.getwche().encode("utf-8", "replace") if msvcrt.kbhit() else b""
-    import select
-
     ready, _, _ = select.select([fd], [], [], timeout_s)
     return os.read(fd, LONGEST_PASTE) if ready else b""

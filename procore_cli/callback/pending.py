@@ -32,12 +32,12 @@ class Failure:
 
 
 Outcome = Home | Failure
-
-
 Pairs = list[tuple[str, str]]
 
 # On Windows a wait on a lock cannot be interrupted: Ctrl-C is seen between two of these.
 _WAKE_S = 0.2
+# Tabs that were told at the same moment come at the same moment; nobody may notice the wait for the others.
+_OTHERS_S = 0.15
 
 
 class PendingCallback:
@@ -50,6 +50,7 @@ class PendingCallback:
         self._pairs: Pairs | None = None
         self._why_in_vain: Exception | None = None
         self._outcome: Outcome | None = None
+        self._sent_home = self._came_home = 0
 
     def recognizes(self, pairs: Pairs) -> bool:
         """Whether `offer` would take these parameters; changes nothing."""
@@ -87,7 +88,7 @@ class PendingCallback:
                 self._changed.wait(min(remaining_s, _WAKE_S))
             return self._pairs
 
-    def recover(self, outcome: Outcome) -> None:
+    def finish(self, outcome: Outcome) -> None:
         """Say how the sign-in ended; the first outcome stays."""
         with self._changed:
             if self._outcome is None:
@@ -95,7 +96,29 @@ class PendingCallback:
                 self._changed.notify_all()
 
     def outcome(self, timeout_s: float) -> Outcome | None:
-        """Wait for `recover` and return what it was told, or None after `timeout_s` seconds."""
+        """Wait for `finish` and return what it was told, or None after `timeout_s` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._outcome is not None, timeout_s)
             return self._outcome
+
+    def send_home(self) -> None:
+        """A tab is being sent to `/home`."""
+        with self._changed:
+            self._sent_home += 1
+
+    def come_home(self) -> None:
+        """A tab has got `/home`."""
+        with self._changed:
+            self._came_home += 1
+            self._changed.notify_all()
+
+    def wait_for_home(self, timeout_s: float) -> bool:
+        """Wait until a tab has got `/home`, for `timeout_s` seconds at most, and a moment for other tabs.
+
+        Returns whether one did.
+        """
+        with self._changed:
+            came = self._changed.wait_for(lambda: self._came_home > 0, timeout_s)
+            if came:
+                self._changed.wait_for(lambda: self._came_home >= self._sent_home, _OTHERS_S)
+            return came

@@ -11,15 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol
 
 from procore_cli.callback import sockets
 from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
-from procore_cli.callback.pending import Home, Pairs, PendingCallback
+from procore_cli.callback.pending import Failure, Home, Pairs, PendingCallback
 from procore_cli.callback.server import Listener
 from procore_cli.config.urls import RedirectUri
+from procore_cli.console import Console
 from procore_cli.errors import (
     NoThreadError,
     PortTakenError,
@@ -27,7 +27,10 @@ from procore_cli.errors import (
     SignInNeededError,
     SignInTimedOutError,
 )
-from procore_cli.threads import start
+from procore_cli.threads import Call, start
+
+# What a container needs so that the browser of its host finds the listener.
+_ON_HOSTS_NETWORK = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,30 @@ class Guidance:
         """What must be known before the link is followed, or None."""
         if not self.redirect.on_loopback or (is_opened and self.place is not Place.SSH):
             return None
-        words = {
-            Place.SSH: self._over_ssh,
-            Place.WSL: self._in_wsl,
-            Place.CONTAINER: self._in_container,
-            Place.NO_DISPLAY: self._without_display,
-        }
-        return words[self.place]() if self.place in words else None
+        fails = f"the browser will fail to load {self.redirect.text}"
+        match self.place:
+            case Place.SSH:
+                return f"You are connected over SSH: at the end {fails}. {self._paste_or_forward()}"
+            case Place.WSL:
+                back = " It finds its way back here by itself." if self.listens else ""
+                return (
+                    f"This is WSL: open the link in the browser of Windows.{back}"
+                    " With wslu installed, --browser wslview opens it for you."
+                )
+            case Place.CONTAINER:
+                paste = " Or paste its address here." if self.pastes else ""
+                return (
+                    f"This looks like a container: at the end {fails}, unless the container uses"
+                    f" the host's network as the user whose browser it is ({_ON_HOSTS_NETWORK})"
+                    f" or an editor forwards port {self.redirect.port}.{paste}"
+                )
+            case Place.NO_DISPLAY:
+                return (
+                    f"There is no display here: if you open the link on another machine, {fails} at the end."
+                    f" {self._paste_or_forward()}"
+                )
+            case Place.DESK:
+                return None
 
     def portal(self) -> str:
         """What to look at when Procore shows an error page; without a full stop."""
@@ -61,8 +81,7 @@ class Guidance:
     def foreign(self) -> str:
         """What to do where another user's connection was refused; without a full stop."""
         way = (
-            "run the container with docker run -it --user $(id -u) --network host"
-            " -e PROCORE_LOGIN_HOME=/tmp/procore-login"
+            f"run the container with {_ON_HOSTS_NETWORK}"
             if self.place is Place.CONTAINER
             else "run the command as the user whose browser it is"
         )
@@ -76,34 +95,6 @@ class Guidance:
             return "If the page cannot be loaded at the end, paste its address here."
         return "At the end, paste the address of the page here, even if it cannot be loaded."
 
-    def _over_ssh(self) -> str:
-        return f"You are connected over SSH: at the end {self._fails_to_load()}. {self._paste_or_forward()}"
-
-    def _in_wsl(self) -> str:
-        back = " It finds its way back here by itself." if self.listens else ""
-        return (
-            f"This is WSL: open the link in the browser of Windows.{back}"
-            " With wslu installed, --browser wslview opens it for you."
-        )
-
-    def _in_container(self) -> str:
-        paste = " Or paste its address here." if self.pastes else ""
-        return (
-            f"This looks like a container: at the end {self._fails_to_load()}, unless the container uses"
-            " the host's network as the user whose browser it is (docker run -it"
-            " --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login)"
-            f" or an editor forwards port {self.redirect.port}.{paste}"
-        )
-
-    def _without_display(self) -> str:
-        return (
-            f"There is no display here: if you open the link on another machine, {self._fails_to_load()}"
-            f" at the end. {self._paste_or_forward()}"
-        )
-
-    def _fails_to_load(self) -> str:
-        return f"the browser will fail to load {self.redirect.text}"
-
     def _paste_or_forward(self) -> str:
         port = self.redirect.port
         forward = f"orward the port first: ssh -L {port}:localhost:{port} ..."
@@ -112,60 +103,10 @@ class Guidance:
         return f"Paste its address here, or f{forward}" if self.pastes else f"F{forward}"
 
 
-class Question:
-    """One sign-in's question; `trouble` is why the host does not answer, None while it is not known to."""
-
-    def __init__(self, reach: Callable[[], None] | None) -> None:
-        """`reach` raises where the host does not answer; None where that is not in question."""
-        self._reach = reach
-        self._has_news = False
-        self.trouble: str | None = None
-
-    def begin(self) -> None:
-        """Ask; where that is not in question, or no thread is to be had, the host counts as answering."""
-        if self._reach is not None:
-            with contextlib.suppress(NoThreadError):
-                start(threading.Thread(target=self._run, args=(self._reach,), name="reach", daemon=True))
-                return
-        self._has_news = True
-
-    def take_news(self) -> bool:
-        """Whether the answer has come since this was asked last."""
-        has_news, self._has_news = self._has_news, False
-        return has_news
-
-    def _run(self, reach: Callable[[], None]) -> None:
-        try:
-            reach()
-        except ProcoreLoginError as error:
-            # What was or was not sent is nothing that the person has asked for.
-            self.trouble = error.message.removesuffix(" Nothing was sent.")
-        except Exception:  # noqa: BLE001, S110 - a bug in here is no reason to end a sign-in
-            pass
-        finally:
-            self._has_news = True
-
-
 HOME_TIMEOUT_S = 2
 SILENCE_S = 30
 _TICK_S = 1
 _MOST_UIDS = 3
-
-
-class Talk(Protocol):
-    """How the person is talked to."""
-
-    def say(self, text: str) -> None:
-        """A line of progress."""
-
-    def warn(self, text: str) -> None:
-        """A line that a person should act on."""
-
-    def link(self, url: str) -> None:
-        """A URL, neither wrapped nor decorated."""
-
-    def show_wait(self, text: str) -> None:
-        """What goes on meanwhile, replaced by the next line; empty when it is over."""
 
 
 class Opener(Protocol):
@@ -199,7 +140,7 @@ class CallbackReceiver:
         pending: PendingCallback,
         browser_options: BrowserOptions,
         opener: Opener | None,
-        talk: Talk,
+        console: Console,
         environment: str,
         place: Place,
         clock: Callable[[], float] = time.monotonic,
@@ -211,17 +152,16 @@ class CallbackReceiver:
         self._pending = pending
         self._browser_options = browser_options
         self._opener = opener
-        self._talk = talk
+        self._console = console
         self._environment = environment
         self._place = place
         self._clock = clock
-        self._question = Question(reach)
-        self._refused_uids: set[int] = set()
+        self._reach = reach
+        self._reached: Call[None] | None = None
+        self._is_silence_explained = False
         self._listener: Listener | None = None
         self._paster: Paster | None = None
         self._was_pasted = False
-        self._told: set[str] = set()
-        self._telling = threading.Lock()
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> CallbackReceiver:
@@ -232,16 +172,14 @@ class CallbackReceiver:
             if self._redirect.on_loopback and not self._browser_options.paste:
                 self._listen(may_paste=terminal is not None)
             if terminal is not None:
-                self._paster = Paster(terminal, self._redirect, self._offer_pasted, self._talk.say)
+                self._paster = Paster(terminal, self._redirect, self._offer_pasted, self._console)
                 self._open.callback(self._paster.stop)
             elif self._listener is None:
                 raise self._nobody_can_paste()
             undo.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
     def invite(self) -> None:
@@ -249,49 +187,45 @@ class CallbackReceiver:
         opener = self._opener if self._opener is not None and self._opener.open(self._link) else None
         hint = self._guidance().before_link(is_opened=opener is not None)
         if hint:
-            self._talk.say(hint)
+            self._console.say(hint)
         if opener is not None:
-            self._talk.say(f"Opening this link with {opener.name}; if nothing happens, open it yourself:")
+            self._console.say(f"Opening this link with {opener.name}; if nothing happens, open it yourself:")
         else:
-            self._talk.say("Open this link in a browser:")
-        self._talk.link(self._link)
+            self._console.say("Open this link in a browser:")
+        self._console.link(self._link)
         if self._paster is not None:
             self._paster.start()
 
     def wait(self) -> Pairs:
         """Wait for the callback and return its parameters. Raises SignInTimedOutError."""
-        started = self._clock()
         timeout_s = self._browser_options.timeout_s
-        hints = [(after_s, hint) for after_s, hint in self._hints() if after_s < timeout_s]
+        end = self._clock() + timeout_s
+        # Whoever comes at once, as most do, need not read about pasting.
+        paste_hint_at_s: float | None = (1 if self._listener else 0) if self._paster else None
         try:
-            for after_s, hint in [*hints, (timeout_s, None)]:
-                pairs = self._wait_until(started + after_s, deadline=started + timeout_s)
+            while (left_s := end - self._clock()) > 0:
+                waited_s = timeout_s - left_s
+                if paste_hint_at_s is not None and waited_s >= paste_hint_at_s:
+                    paste_hint_at_s = None
+                    self._say_hint(self._guidance().paste(), left_s)
+                if waited_s >= SILENCE_S:
+                    self._explain_silence(left_s)
+                # While a paste is possible nothing moves: what is drawn would get between what is typed.
+                if self._paster is None:
+                    self._console.show_wait(f"Waiting for the browser. {_time_left(left_s)}")
+                pairs = self._pending.wait(min(left_s, _TICK_S))
                 if pairs is not None:
                     return pairs
-                if hint is not None:
-                    hint(timeout_s - after_s)
         finally:
-            self._talk.show_wait("")
+            self._console.show_wait("")
         raise self._new_timeout_error()
-
-    def _wait_until(self, moment: float, deadline: float) -> Pairs | None:
-        while (remaining_s := moment - (now := self._clock())) > 0:
-            # While a paste is possible nothing moves: what is drawn would get between what is typed.
-            if self._paster is None:
-                self._talk.show_wait(f"Waiting for the browser. {_time_left(deadline - now)}")
-            pairs = self._pending.wait(min(remaining_s, _TICK_S))
-            if pairs is not None:
-                return pairs
-            self._tell_of_silence(deadline - now)
-        return self._pending.wait(0)
 
     def succeed(self, home: Home) -> None:
         """Send the browser on to `/home`, and give it the time to get there."""
-        if self._listener:
-            self._listener.succeed(home)
-            # After a paste no browser waits here for anything.
-            if not self._was_pasted:
-                self._listener.wait_for_home(HOME_TIMEOUT_S)
+        self._pending.finish(home)
+        # After a paste no browser waits here for anything.
+        if self._listener and not self._was_pasted:
+            self._pending.wait_for_home(HOME_TIMEOUT_S)
 
     @contextlib.contextmanager
     def showing_errors(self) -> Iterator[None]:
@@ -299,21 +233,18 @@ class CallbackReceiver:
         try:
             yield
         except ProcoreLoginError as error:
-            if self._listener:
-                self._listener.fail("The sign-in did not work", error.message, error.hint)
+            self._pending.finish(Failure("The sign-in did not work", error.message, error.hint))
             raise
 
     def _listen(self, *, may_paste: bool) -> None:
-        listener = Listener(
-            self._redirect, self._link, self._pending, self._admits, self._environment, self._tell_of_stray
-        )
+        listener = Listener(self._redirect, self._link, self._pending, self._environment)
         try:
             listener.start()
         except PortTakenError as error:
             explained = _with_holder(error, self._redirect.port)
             if not may_paste:
                 raise explained from None
-            self._talk.warn(explained.message)
+            self._console.warn(explained.message)
         else:
             self._listener = self._open.enter_context(listener)
 
@@ -322,58 +253,52 @@ class CallbackReceiver:
         self._was_pasted = self._was_pasted or accepted
         return accepted
 
-    def _admits(self, peer: tuple[str, int], own: tuple[str, int]) -> bool:
-        standing, uid = sockets.judge(peer, own)
-        if standing is sockets.Standing.FOREIGN:
-            self._warn_once("Another user of this machine tried to reach this sign-in, and was refused.")
-            if uid is not None:
-                self._refused_uids.add(uid)
-        return standing is sockets.Standing.ADMITTED
-
-    def _tell_of_stray(self) -> None:
-        self._warn_once("Something sent an error that does not belong to this sign-in; still waiting.")
-
-    def _warn_once(self, line: str) -> None:
-        # Fixed lines, once each: whoever floods the listener, from many threads, cannot flood the terminal.
-        with self._telling:
-            if line not in self._told:
-                self._told.add(line)
-                self._talk.warn(line)
-
-    def _hints(self) -> list[tuple[float, Callable[[float], None]]]:
-        """What is done while nobody comes, and after how many seconds; it is told how many are left."""
-        # Whoever comes at once, as most do, need not read about pasting.
-        paste_after_s = 1 if self._listener else 0
-
-        def paste(left_s: float) -> None:
-            self._say_hint(self._guidance().paste(), left_s)
-
-        def ask(left_s: float) -> None:
-            self._question.begin()
-            self._tell_of_silence(left_s)
-
-        return [*([(paste_after_s, paste)] if self._paster else []), (SILENCE_S, ask)]
-
-    def _tell_of_silence(self, left_s: float) -> None:
-        """Once it is known whether the login host answers, and once alone: what may keep the browser."""
-        if self._question.take_news():
-            trouble = self._question.trouble
+    def _explain_silence(self, left_s: float) -> None:
+        """What may keep the browser, said once: as soon as it is known whether the login host answers."""
+        if self._reached is None:
+            self._reached = self._start_reaching()
+        if not self._is_silence_explained and self._reached.wait(0):
+            self._is_silence_explained = True
+            trouble = self._find_trouble()
             portal = f"{self._guidance().portal()}."
             unreached = f"{trouble} Still waiting: your browser may reach it."
             self._say_hint(portal if trouble is None else unreached, left_s)
 
+    def _start_reaching(self) -> Call[None]:
+        """Ask the login host beside the wait; where no thread is to be had, it counts as answering."""
+        if self._reach is not None:
+            with contextlib.suppress(NoThreadError):
+                call = Call(self._reach)
+                start(threading.Thread(target=call.run, name="reach", daemon=True))
+                return call
+        call = Call(lambda: None)
+        call.run()
+        return call
+
+    def _find_trouble(self) -> str | None:
+        """Why the login host does not answer; None while it is not known that it does not."""
+        if self._reached is not None and self._reached.wait(0):
+            try:
+                self._reached.result()
+            except ProcoreLoginError as error:
+                # What was or was not sent is nothing that the person has asked for.
+                return error.message.removesuffix(" Nothing was sent.")
+            except Exception:  # noqa: BLE001 - a bug in there is no reason to end a sign-in
+                return None
+        return None
+
     def _say_hint(self, hint: str, left_s: float) -> None:
-        self._talk.say(f"{hint} {_time_left(left_s)}" if self._paster else hint)
+        self._console.say(f"{hint} {_time_left(left_s)}" if self._paster else hint)
 
     def _new_timeout_error(self) -> SignInTimedOutError:
         message = f"Nobody came back from {self._environment} within {self._browser_options.timeout_s:g} s"
-        if self._refused_uids:
-            uids = ", ".join(str(uid) for uid in sorted(self._refused_uids)[:_MOST_UIDS])
+        if self._listener and self._listener.refused_uids:
+            uids = ", ".join(str(uid) for uid in sorted(self._listener.refused_uids)[:_MOST_UIDS])
             return SignInTimedOutError(
                 f"{message}; a connection of another user (uid {uids}) was refused meanwhile.",
                 f"{self._guidance().foreign()}.",
             )
-        if (trouble := self._question.trouble) is not None:
+        if (trouble := self._find_trouble()) is not None:
             reason = trouble.removeprefix(f"{self._environment}: ")
             doctor = f"See what stands in the way: procore-login doctor --env {self._environment}"
             return SignInTimedOutError(f"{message}: {reason}", doctor)

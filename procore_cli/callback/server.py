@@ -1,4 +1,4 @@
-"""The web server that a sign-in's browser comes back to: http.server with limits, and the site's answers.
+"""The web server that a sign-in's browser comes back to: requests read within limits, and the site's answers.
 
 Refuses to listen anywhere but on loopback, and to let anything that it is sent reach the terminal.
 """
@@ -9,75 +9,74 @@ import contextlib
 import io
 import re
 import socket
+import socketserver
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from procore_cli.callback.pending import Failure, Home, PendingCallback
+from procore_cli import log
+from procore_cli.callback import sockets
+from procore_cli.callback.pending import Failure, PendingCallback
 from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.callback.site import Answer, Request, Site
 from procore_cli.config.urls import RedirectUri
 from procore_cli.threads import start
 
-_HEADERS_BYTES = 64 * 1024
-_REQUEST_LINE = re.compile(rb"[!-~]+ [!-\xff]+ HTTP/1\.[0-9]\r?\n")
-# No folded value: http.server would show it with its line ends.
-_HEADER_LINE = re.compile(rb"(?:[!-9;-~]+:[^\0\r\n]*)?\r?\n")
+_LINE_BYTES = _HEADERS_BYTES = 64 * 1024
+_REQUEST_LINE = re.compile(rb"([!-~]+) ([!-\xff]+) HTTP/1\.[0-9]\r?\n")
+# Nothing between a name and its colon, and no folded value: each could be read in two ways.
+_HEADER_LINE = re.compile(rb"(?:([!-9;-~]+):([^\0\r\n]*))?\r?\n")
 
 
-class BadLineError(Exception):
-    """A line that does not belong into the head of an HTTP/1 request (RFC 9112); shows nothing of it."""
+class BadHeadError(Exception):
+    """What is no head of an HTTP/1 request (RFC 9112), or too long, and its status; shows nothing of it."""
+
+    def __init__(self, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(status)
+        self.status = status
 
 
-class HeadReader(io.BufferedReader):
-    """Takes `timeout_s` seconds at most (TimeoutError); raises ConnectionError when the client hangs up."""
+class HeadReader:
+    """Reads what a client sends first, for `timeout_s` seconds at most."""
 
     def __init__(self, connection: socket.socket, timeout_s: float) -> None:
-        super().__init__(_Incoming(connection, time.monotonic() + timeout_s))
+        self._lines = io.BufferedReader(_Incoming(connection, time.monotonic() + timeout_s))
         self.is_of_head_method = False
-        self._began = False
-        self._blank_line = b""
 
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """The request line, then all headers at once, then the blank line.
+    def read(self) -> Request:
+        """The request line and all headers.
 
-        http.server counts what it is handed, and stops at a hundred; here 64 KiB are the limit.
-        Raises BadLineError; HTTPException over 64 KiB of headers.
+        Raises BadHeadError at the first line that is none; TimeoutError, ConnectionError for who hangs up.
         """
-        if not self._began:
-            self._began = True
-            return self._read_request_line(size)
-        return self._blank_line or self._read_headers()
-
-    def _read_request_line(self, size: int | None) -> bytes:
         # A TLS hello is known by its first byte, and has no line end to wait for.
-        if not self.peek(1)[:1].isalpha():
-            raise BadLineError
-        line = super().readline(size)
+        if not self._lines.peek(1)[:1].isalpha():
+            raise BadHeadError
+        line = self._lines.readline(_LINE_BYTES + 1)
         self.is_of_head_method = line.startswith(b"HEAD ")
-        # One that is too long is http.server's to refuse.
-        if len(line) != size and not _REQUEST_LINE.fullmatch(line):
-            raise BadLineError
-        return line
+        if len(line) > _LINE_BYTES:
+            raise BadHeadError(HTTPStatus.REQUEST_URI_TOO_LONG)
+        found = _REQUEST_LINE.fullmatch(line)
+        if found is None:
+            raise BadHeadError
+        method, target = (part.decode("latin-1") for part in found.groups())
+        return Request(method, target, tuple(self._read_headers()))
 
-    def _read_headers(self) -> bytes:
-        headers = bytearray()
-        while not self._blank_line:
-            line = super().readline(_HEADERS_BYTES + 1)
-            if len(headers) + len(line) > _HEADERS_BYTES:
-                raise HTTPException
-            if not _HEADER_LINE.fullmatch(line):
-                raise BadLineError
-            if line.strip():
-                headers += line
-            else:
-                self._blank_line = line
-        return bytes(headers) or self._blank_line
+    def _read_headers(self) -> Iterator[tuple[str, str]]:
+        left = _HEADERS_BYTES
+        while True:
+            line = self._lines.readline(_HEADERS_BYTES + 1)
+            left -= len(line)
+            if left < 0:
+                raise BadHeadError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            found = _HEADER_LINE.fullmatch(line)
+            if found is None:
+                raise BadHeadError
+            if found[1] is None:
+                return
+            yield found[1].decode("latin-1").lower(), found[2].decode("latin-1").strip(" \t")
 
 
 class _Incoming(io.RawIOBase):
@@ -97,41 +96,6 @@ class _Incoming(io.RawIOBase):
         if not received:
             raise ConnectionResetError("hung up before the request was whole")
         return received
-
-
-# Tabs that were told at the same moment come at the same moment; nobody may notice the wait for the others.
-_OTHERS_S = 0.15
-
-
-class Visits:
-    """How many tabs were sent to `/home`, and how many got it; safe to share by threads."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._expected = 0
-        self._arrived = 0
-
-    def expect(self) -> None:
-        """A tab is being sent there."""
-        with self._changed:
-            self._expected += 1
-
-    def arrive(self) -> None:
-        """A tab has got it."""
-        with self._changed:
-            self._arrived += 1
-            self._changed.notify_all()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until a tab has got it, for `timeout_s` seconds at most, and a moment for the others.
-
-        Returns whether one did.
-        """
-        with self._changed:
-            came = self._changed.wait_for(lambda: self._arrived > 0, timeout_s)
-            if came:
-                self._changed.wait_for(lambda: self._arrived >= self._expected, _OTHERS_S)
-            return came
 
 
 class Connections:
@@ -187,8 +151,6 @@ def _hang_up(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-Address = tuple[str, int]
-
 _POLL_S = 0.02
 _ACCEPT_PAUSE_S = 0.05
 _CHUNK_BYTES = 16 * 1024
@@ -212,8 +174,7 @@ class Limits:
 class Listener:
     """Waits on 127.0.0.1 and ::1 for one sign-in's callback, and tells the browser how it ended.
 
-    `admits(peer, own)` says whether the other end of a connection may talk to us; `stray_error` is called
-    each time an `error` arrives that is not ours. Both are called from threads of the listener.
+    `refused_uids` are the users of this machine whose connections were refused.
     """
 
     def __init__(
@@ -221,16 +182,16 @@ class Listener:
         redirect: RedirectUri,
         authorize_url: str,
         pending: PendingCallback,
-        admits: Callable[[Address, Address], bool],
         environment: str,
-        stray_error: Callable[[], None],
         limits: Limits = Limits(),
     ) -> None:
+        self.pending = pending
+        self.site = Site(redirect, authorize_url, pending, environment, limits.outcome_s)
+        self.limits = limits
+        self.connections = Connections(limits.connections)
+        self.refused_uids: set[int] = set()
         self._port = redirect.port
         self._environment = environment
-        self._pending = pending
-        site = Site(redirect, authorize_url, pending, environment, stray_error, limits.outcome_s)
-        self._desk = _Desk(site, admits, limits, Connections(limits.connections))
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Listener:
@@ -243,7 +204,7 @@ class Listener:
         """Listen from now on. Raises PortTakenError, NoThreadError."""
         listening = new_listening_sockets(self._port, self._environment)
         # Undone from the last to the first: no new connection, then the old ones, then the port.
-        servers = [self._open.enter_context(_Server(each, self._desk)) for each in listening]
+        servers = [self._open.enter_context(_Server(each, self)) for each in listening]
         self._open.callback(self._end_connections)
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
@@ -252,48 +213,35 @@ class Listener:
                 self._open.callback(server.shutdown)
             undo.pop_all()
 
-    def succeed(self, home: Home) -> None:
-        """Send the browser that waits, and any that comes back later, to `/home`."""
-        self._pending.recover(home)
-
-    def fail(self, title: str, message: str, next_step: str) -> None:
-        """Tell the browser that waits, and any that comes back later, that the sign-in failed."""
-        self._pending.recover(Failure(title, message, next_step))
-
-    def wait_for_home(self, timeout_s: float) -> bool:
-        """Wait until a tab has got `/home`, for `timeout_s` seconds at most, and a moment for other tabs."""
-        return self._desk.visits.wait(timeout_s)
-
     def close(self) -> None:
         """Let the answers under way be written, then free the port; a tab that still waits is told so."""
         self._open.close()
 
+    def admits(self, peer: sockets.Address, own: sockets.Address) -> bool:
+        """Whether the other end of a connection may talk to us."""
+        standing, uid = sockets.judge(peer, own)
+        if standing is sockets.Standing.FOREIGN:
+            log.warn("Another user of this machine tried to reach this sign-in, and was refused.")
+            if uid is not None:
+                self.refused_uids.add(uid)
+        return standing is sockets.Standing.ADMITTED
+
     def _end_connections(self) -> None:
-        self._pending.recover(_NOBODY_WAITS)
-        self._desk.connections.end(self._desk.limits.farewell_s)
+        self.pending.finish(_NOBODY_WAITS)
+        self.connections.end(self.limits.farewell_s)
 
 
-@dataclass(frozen=True)
-class _Desk:
-    """What the servers of both loopback addresses have in common."""
-
-    site: Site
-    admits: Callable[[Address, Address], bool]
-    limits: Limits
-    connections: Connections
-    visits: Visits = field(default_factory=Visits)
-
-
-class _Server(ThreadingHTTPServer):
+class _Server(socketserver.ThreadingTCPServer):
     """Serves a socket that listens already, to a bounded number of clients; its threads are daemons."""
 
     block_on_close = False
+    daemon_threads = True
 
-    def __init__(self, listening: socket.socket, desk: _Desk) -> None:
+    def __init__(self, listening: socket.socket, listener: Listener) -> None:
         super().__init__(listening.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
-        self.desk = desk
+        self.listener = listener
 
     def get_request(self) -> tuple[socket.socket, Any]:
         try:
@@ -311,93 +259,70 @@ class _Server(ThreadingHTTPServer):
             self.process_request_thread(request, client_address)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        return self.desk.connections.add(request)
+        return self.listener.connections.add(request)
 
     def close_request(self, request: Any) -> None:
-        self.desk.connections.remove(request)
+        self.listener.connections.remove(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: the client has gone, or was too slow, and the terminal need not know."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(socketserver.BaseRequestHandler):
     """One connection, one request, one answer."""
 
     server: _Server
-    rfile: HeadReader
-
-    def setup(self) -> None:
-        super().setup()
-        self.rfile.close()
-        self.desk = self.server.desk
-        self.rfile = HeadReader(self.connection, self.desk.limits.request_s)
+    request: socket.socket
 
     def handle(self) -> None:
+        self.listener = self.server.listener
         # Whose it is comes first: nobody can tell any more once the other end is closed.
-        own = self.connection.getsockname()[:2]
-        self._is_admitted = self.desk.admits(self.client_address[:2], own)
+        is_admitted = self.listener.admits(self.client_address[:2], self.request.getsockname()[:2])
         # Raises where it was reset before: then nobody could tell.
-        self.connection.getpeername()
+        self.request.getpeername()
+        reader, refuse = HeadReader(self.request, self.listener.limits.request_s), self.listener.site.refuse
         try:
-            self.handle_one_request()
-        except BadLineError:
-            self.send_error(HTTPStatus.BAD_REQUEST)
+            request = reader.read()
+            answer = self._answer(request) if is_admitted else refuse(HTTPStatus.FORBIDDEN)
+        except BadHeadError as error:
+            answer = refuse(error.status if is_admitted else HTTPStatus.FORBIDDEN)
+        self._send(answer, headers_only=reader.is_of_head_method)
 
-    def do_GET(self) -> None:
-        """Answer a page or a callback; nobody hangs up on the browser meanwhile."""
-        self.desk.connections.mark(self.connection, busy=True)
-        self._send(self._answer())
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def send_error(self, code: int, *_: Any, **__: Any) -> None:
-        """What http.server refuses, with our page and headers and without its words."""
-        # It knows no method but those that have a `do_` here.
-        status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
-        self._send(self.desk.site.refuse(status if self._is_admitted else HTTPStatus.FORBIDDEN))
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: a request may hold a code, and the terminal belongs to the person."""
-
-    def _answer(self) -> Answer:
-        if not self._is_admitted:
-            return self.desk.site.refuse(HTTPStatus.FORBIDDEN)
-        # `self.path` is not what was sent where that begins with `//`.
-        target = self.requestline.split(" ")[1]
-        headers = tuple((name.lower(), value.strip(" \t")) for name, value in self.headers.items())
+    def _answer(self, request: Request) -> Answer:
+        # Nobody hangs up on the browser meanwhile.
+        self.listener.connections.mark(self.request, busy=True)
         try:
-            return self.desk.site.answer(Request(self.command, target, headers))
+            return self.listener.site.answer(request)
         except Exception:  # noqa: BLE001 - a traceback on the terminal could hold what the client sent
-            return self.desk.site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return self.listener.site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _send(self, answer: Answer) -> None:
-        headers_only = self.rfile.is_of_head_method
-        self.connection.settimeout(self.desk.limits.request_s)
+    def _send(self, answer: Answer, *, headers_only: bool) -> None:
+        self.request.settimeout(self.listener.limits.request_s)
         if answer.status == HTTPStatus.SEE_OTHER and self._is_somebody_there():
-            self.desk.visits.expect()
-        self.wfile.write(answer.to_bytes(headers_only))
+            self.listener.pending.send_home()
+        self.request.sendall(answer.to_bytes(headers_only))
         if answer.is_home and not headers_only:
-            self.desk.visits.arrive()
-        self.desk.connections.mark(self.connection, busy=False)
+            self.listener.pending.come_home()
+        self.listener.connections.mark(self.request, busy=False)
         self._take_leave()
 
     def _is_somebody_there(self) -> bool:
         """Whether the browser still waits: a tab that was reloaded has hung up."""
-        self.connection.setblocking(False)
+        self.request.setblocking(False)
         try:
-            return bool(self.connection.recv(1, socket.MSG_PEEK))
+            return bool(self.request.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
             return True
         except OSError:
             return False
         finally:
-            self.connection.settimeout(self.desk.limits.request_s)
+            self.request.settimeout(self.listener.limits.request_s)
 
     def _take_leave(self) -> None:
         # Closing with bytes unread (a body, a head too long) is a reset, and the answer would be lost.
-        self.connection.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + self.desk.limits.farewell_s
+        self.request.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + self.listener.limits.farewell_s
         while (remaining_s := deadline - time.monotonic()) > 0:
-            self.connection.settimeout(remaining_s)
-            if not self.connection.recv(_CHUNK_BYTES):
+            self.request.settimeout(remaining_s)
+            if not self.request.recv(_CHUNK_BYTES):
                 return

@@ -7,24 +7,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
+from procore_cli import log
 from procore_cli.callback import pages
-from procore_cli.callback.pages import CONTENT_SECURITY_POLICY
 from procore_cli.callback.pending import Home, Outcome, Pairs, PendingCallback
 from procore_cli.config.urls import RedirectUri
+from procore_cli.webpage import security_headers
 
-_EVERY_ANSWER = (
-    ("Server", "procore-login"),
-    ("Connection", "close"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
-)
+_EVERY_ANSWER = (("Server", "procore-login"), ("Connection", "close"))
 
 
 @dataclass(frozen=True)
@@ -40,7 +34,8 @@ class Answer:
         """The answer as it goes over the wire (RFC 9112), without its body if that was asked for."""
         body = self.page.encode()
         lines = [f"HTTP/1.1 {self.status.value} {self.status.phrase}"]
-        named = (*_EVERY_ANSWER, *self.headers, ("Content-Length", str(len(body))))
+        safe = security_headers(script=pages.CARRY_SCRIPT)
+        named = (*_EVERY_ANSWER, *safe, *self.headers, ("Content-Length", str(len(body))))
         lines += [f"{name}: {value}" for name, value in named]
         if body:
             lines.append("Content-Type: text/html; charset=utf-8")
@@ -116,7 +111,6 @@ class Site:
         authorize_url: str,
         pending: PendingCallback,
         environment: str,
-        stray_error: Callable[[], None],
         outcome_timeout_s: float,
     ) -> None:
         self._callback_path = redirect.path
@@ -124,12 +118,13 @@ class Site:
         self._authorize_url = authorize_url
         self._pending = pending
         self._environment = environment
-        self._stray_error = stray_error
         self._outcome_timeout_s = outcome_timeout_s
         self._session = HomeSession()
 
     def answer(self, request: Request) -> Answer:
-        """Answer a GET or HEAD request; a callback that is ours waits here for its outcome."""
+        """Answer a request; a callback that is ours waits here for its outcome."""
+        if request.method not in ("GET", "HEAD"):
+            return self.refuse(HTTPStatus.METHOD_NOT_ALLOWED)
         hosts = request.all_of("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return self.refuse(HTTPStatus.BAD_REQUEST)
@@ -153,7 +148,7 @@ class Site:
         if self._pending.offer(pairs):
             return self._told(self._pending.outcome(self._outcome_timeout_s))
         if any(name == "error" for name, _ in pairs):
-            self._stray_error()
+            log.warn("Something sent an error that does not belong to this sign-in; still waiting.")
         return self._stray()
 
     def _preview(self, pairs: Pairs) -> Answer:

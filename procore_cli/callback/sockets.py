@@ -5,129 +5,63 @@ Refuses to guess: what the system does not tell is None, and an unknown peer is 
 
 from __future__ import annotations
 
-import contextlib
+import glob
 import os
+import re
 import socket
-import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
 
+Address = tuple[str, int]
+
 PROC: Final = Path("/proc")
+_ESTABLISHED, _LISTEN = "01", "0A"
+_MAPPED = bytes(10) + b"\xff\xff"
+# The kernel prints a table in pieces, and may miss a socket while others come and go.
+_LOOKS = 3
 
 
-@dataclass(frozen=True)
-class Row:
-    """A line of /proc/net/tcp or tcp6; addresses in the kernel's hexadecimal form."""
+class Row(NamedTuple):
+    """A socket in the kernel's tables; the inode is 0 when no process holds it any more."""
 
-    local: str
-    local_port: int
-    remote: str
-    remote_port: int
     state: str
     uid: int
     inode: int
 
 
-def read_rows(root: Path) -> Iterator[Row]:
-    """Every TCP socket that the system tells of."""
+def read_tables(root: Path = PROC) -> str:
+    """Every TCP socket of both families, as /proc/net/tcp and tcp6 print them; empty on other systems."""
+    found = []
     for table in ("tcp", "tcp6"):
         try:
-            lines = (root / "net" / table).read_text("ascii").splitlines()[1:]
-        except (OSError, ValueError):
+            found.append((root / "net" / table).read_text("utf-8"))
+        except OSError:
             continue
-        yield from (_read_row(line.split()) for line in lines if len(line.split()) > 9)
+    return "".join(found)
 
 
-def _read_row(columns: list[str]) -> Row:
-    local, _, local_port = columns[1].partition(":")
-    remote, _, remote_port = columns[2].partition(":")
-    return Row(
-        local,
-        int(local_port, 16),
-        remote,
-        int(remote_port, 16),
-        state=columns[3],
-        uid=int(columns[7]),
-        inode=int(columns[9]),
-    )
+def find_rows(tables: str, local: Address, remote: Address | None = None) -> list[Row]:
+    """The sockets with these two addresses; without `remote` those that listen."""
+    rows = []
+    remotes = _hex_forms(remote) if remote else ["0+:0000"] * 2
+    for ends in zip(_hex_forms(local), remotes, strict=False):
+        line = rf": {ends[0]} {ends[1]} ({'..' if remote else _LISTEN})(?: \S+){{3}} +(\d+) +\d+ (\d+) "
+        rows += [Row(state, int(uid), int(inode)) for state, uid, inode in re.findall(line, tables)]
+    return rows
 
 
-def hex_forms(host: str) -> frozenset[str]:
-    """An address as the kernel prints it; IPv4 also as IPv6 sockets carry it (RFC 4291, section 2.5.5.2)."""
-    import socket
-
-    mapped = b"\0" * 10 + b"\xff\xff"
-    if ":" in host:
-        packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    else:
-        packed = mapped + socket.inet_pton(socket.AF_INET, host)
-    forms = {_hex_words(packed)}
-    if packed.startswith(mapped):
-        forms.add(_hex_words(packed[12:]))
-    return frozenset(forms)
-
-
-def _hex_words(packed: bytes) -> str:
-    # The kernel prints each 32-bit word as a number of the machine's own byte order.
-    words = (packed[i : i + 4] for i in range(0, len(packed), 4))
-    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)
-
-
-_SOCK_DIAG = 4
-_BY_FAMILY = 20
-_REQUEST = 1
-_ANY = 0xFFFFFFFF
-_ANSWER_BYTES = 4096
-# Of the answer, what comes before the five numbers that end with uid and inode (struct inet_diag_msg).
-_BEFORE_NUMBERS = 16 + 4 + 48
-_KERNEL_PATIENCE_S = 1
-
-
-class Owner(NamedTuple):
-    """Whose a socket is; the inode is 0 when no process holds it any more."""
-
-    uid: int
-    inode: int
-
-
-def find_owner(local: tuple[str, int], remote: tuple[str, int]) -> Owner | None:
-    """The owner of the socket with these two addresses; None where there is none or the kernel does not say.
-
-    The table in /proc takes milliseconds to print, for every connection of a flood.
-    """
-    if sys.platform == "linux":
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel,
-        ):
-            kernel.settimeout(_KERNEL_PATIENCE_S)
-            kernel.send(_question(local, remote))
-            return _read_answer(kernel.recv(_ANSWER_BYTES))
-    return None
-
-
-def _question(local: tuple[str, int], remote: tuple[str, int]) -> bytes:
-    family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
-    hosts = [socket.inet_pton(family, address[0].partition("%")[0]) for address in (local, remote)]
-    who = struct.pack("!HH16s16s", local[1], remote[1], *hosts) + struct.pack("=III", 0, _ANY, _ANY)
-    body = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 0, 0, _ANY) + who
-    return struct.pack("=IHHII", 16 + len(body), _BY_FAMILY, _REQUEST, 0, 0) + body
-
-
-def _read_answer(answer: bytes) -> Owner | None:
-    if len(answer) < _BEFORE_NUMBERS + 20 or struct.unpack_from("=H", answer, 4)[0] != _BY_FAMILY:
-        return None
-    uid, inode = struct.unpack_from("=II", answer, _BEFORE_NUMBERS + 12)
-    return Owner(uid, inode)
-
-
-Address = tuple[str, int]
-
-_SOME_INODE = 1
+def _hex_forms(address: Address) -> list[str]:
+    """As the kernel prints it; IPv4 also as IPv6 sockets carry it (RFC 4291, section 2.5.5.2)."""
+    host, port = address
+    packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0] if ":" in host else f"::ffff:{host}")
+    # Each 32-bit word is printed as a number of the machine's own byte order.
+    words = [f"{int.from_bytes(packed[i : i + 4], sys.byteorder):08X}" for i in range(0, 16, 4)]
+    hosts = ["".join(words), *(words[3:] if packed.startswith(_MAPPED) else [])]
+    return [f"{each}:{port:04X}" for each in hosts]
 
 
 class Standing(Enum):
@@ -152,39 +86,29 @@ def judge(
     environ: Mapping[str, str] = os.environ,
 ) -> Peer:
     """Whose a connection is; `peer` and `own` are the addresses of our accepted socket (host, port)."""
-    owner = _find_owner(peer, own, root)
-    if owner is None:
-        return Peer(Standing.ADMITTED)
-    if not owner.inode:
+    theirs, ours = _find_ends(peer, own, root)
+    if theirs is None:
+        # Beyond WSL a browser's end is outside of the table; one that has hung up may be, after a while.
+        hung_up = ours is not None and ours.state != _ESTABLISHED
+        return Peer(Standing.GONE if hung_up else Standing.ADMITTED)
+    # We hold our own end: a table that knows no inode of it knows none at all, and its uids must do.
+    if not theirs.inode and (ours is None or ours.inode):
         # Whoever sends and hangs up at once would pass for root otherwise.
         return Peer(Standing.GONE)
-    is_admitted = owner.uid in (0, os.geteuid()) or environ.get("SUDO_UID") == str(owner.uid)
-    return Peer(Standing.ADMITTED if is_admitted else Standing.FOREIGN, owner.uid)
+    is_admitted = theirs.uid in (0, os.geteuid()) or environ.get("SUDO_UID") == str(theirs.uid)
+    return Peer(Standing.ADMITTED if is_admitted else Standing.FOREIGN, theirs.uid)
 
 
-def _find_owner(peer: Address, own: Address, root: Path) -> Owner | None:
-    """The owner of the other end of a connection on this machine, or None if it is unknown."""
-    if root == PROC and (owner := find_owner(peer, own)):
-        return owner
-    rows = list(read_rows(root))
-    theirs, ours = _find_row(rows, peer, own), _find_row(rows, own, peer)
-    if theirs is None:
-        return None
-    # We hold our own end: a table that knows no inode of it knows none at all, and its uids must do.
-    knows_inodes = ours is None or ours.inode != 0
-    return Owner(theirs.uid, theirs.inode if knows_inodes else _SOME_INODE)
+def _find_ends(peer: Address, own: Address, root: Path) -> tuple[Row | None, Row | None]:
+    for _ in range(_LOOKS):
+        tables = read_tables(root)
+        theirs = next(iter(find_rows(tables, peer, own)), None)
+        ours = next(iter(find_rows(tables, own, peer)), None)
+        if theirs is not None or ours is None:
+            break
+    return theirs, ours
 
 
-def _find_row(rows: list[Row], local: Address, remote: Address) -> Row | None:
-    locals_, remotes = hex_forms(local[0]), hex_forms(remote[0])
-    for row in rows:
-        ports_fit = (row.local_port, row.remote_port) == (local[1], remote[1])
-        if ports_fit and row.local in locals_ and row.remote in remotes:
-            return row
-    return None
-
-
-_LISTEN = "0A"
 _LOOPBACK_OR_ANY = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104 - compared, not listened on
 _TOOL_PATIENCE_S = 5
 
@@ -213,49 +137,34 @@ def find_port_holder(port: int, root: Path = PROC, platform: str = sys.platform)
         return _ask_netstat(port)
     if not (root / "net/tcp").exists():
         return _ask_lsof(port)
-    return _find_in_table(port, root)
-
-
-def _find_in_table(port: int, root: Path) -> Holder | None:
-    forms = frozenset(form for host in _LOOPBACK_OR_ANY for form in hex_forms(host))
-    rows = [row for row in read_rows(root) if row.state == _LISTEN and row.local_port == port]
-    held = [row for row in rows if row.local in forms]
+    tables = read_tables(root)
+    held = [row for host in _LOOPBACK_OR_ANY for row in find_rows(tables, (host, port))]
     if not held:
         return None
     pid = _find_pid({f"socket:[{row.inode}]" for row in held}, root)
-    return Holder(None, "", _find_user(held[0])) if pid is None else Holder(pid, _read_name(pid, root))
+    return Holder(None, "", _find_user(held[0].uid)) if pid is None else Holder(pid, _read_name(pid, root))
 
 
-def _find_user(row: Row) -> str:
+def _find_user(uid: int) -> str:
+    # Windows has no such module.
     import pwd
 
     try:
-        return _printable(pwd.getpwuid(row.uid).pw_name)
+        return _printable(pwd.getpwuid(uid).pw_name)
     except KeyError:
-        return f"user {row.uid}"
+        return f"user {uid}"
 
 
 def _find_pid(links: set[str], root: Path) -> int | None:
-    for folder in root.glob("[0-9]*"):
-        if not links.isdisjoint(_read_links(folder / "fd")):
-            return int(folder.name)
+    # The glob of pathlib gives up where a process ends meanwhile.
+    for descriptor in glob.iglob(f"{root}/[0-9]*/fd/*"):  # noqa: PTH207
+        try:
+            if os.readlink(descriptor) in links:  # noqa: PTH115
+                return int(Path(descriptor).parts[-3])
+        except OSError:
+            # The process has gone, or it is somebody else's.
+            continue
     return None
-
-
-def _read_links(folder: Path) -> list[str]:
-    try:
-        entries = list(folder.iterdir())
-    except OSError:
-        # The process has gone, or it is somebody else's.
-        return []
-    return [link for entry in entries if (link := _read_link(entry))]
-
-
-def _read_link(path: Path) -> str:
-    try:
-        return str(path.readlink())
-    except OSError:
-        return ""
 
 
 def _read_name(pid: int, root: Path) -> str:
@@ -270,11 +179,7 @@ def _printable(text: str) -> str:
 
 
 def _ask_lsof(port: int) -> Holder | None:
-    return _read_lsof(_ask("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"))
-
-
-def _read_lsof(text: str) -> Holder | None:
-    lines = text.splitlines()
+    lines = _ask("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc").splitlines()
     pids = [line[1:] for line in lines if line.startswith("p") and line[1:].isdecimal()]
     names = [line[1:] for line in lines if line.startswith("c")]
     return Holder(int(pids[0]), _printable(names[0])) if pids and names else None

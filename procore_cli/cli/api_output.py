@@ -1,45 +1,45 @@
-"""How an API call's answers are written: whole, as one array, an item a line; changes no byte in a pipe.
-
-An error's body goes to standard output, whatever the answer would have gone to.
-"""
+"""Where an API call's answers go: a pipe, a terminal, a file; changes no byte but on a terminal."""
 
 from __future__ import annotations
 
 import codecs
 import json
-import re
+import os
+import stat
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
-from enum import Enum
-from functools import cached_property
-from itertools import chain, islice, tee
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
 
-from procore_cli.cli.api_file import OutputFile, dying_cleanly
-from procore_cli.client.json_pages import Count, find_text_end, read_items, read_values
-from procore_cli.client.request import Stream
-from procore_cli.console import is_colourful, new_rich_console, shown
-from procore_cli.errors import (
-    OutputError,
-    ProcoreError,
-    ProcoreLoginError,
-    UnexpectedAnswerError,
-    UsageMistakeError,
-)
+import click
 
-if TYPE_CHECKING:
-    from procore_cli.console import Console
+from procore_cli.client.json_pages import on_one_line, read_tokens
+from procore_cli.console import is_colourful, shown
+from procore_cli.errors import OutputError, UsageMistakeError
 
-
-Piece = tuple[str, str]
-
-# Of a text in quotes, where it begins.
-_TOKEN = re.compile(r'"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
-_INDENT = "  "
 _OPENING = ("[", "{")
 _CLOSING = ("]", "}")
+
+
+def draw_json(text: str, *, indents: bool, colours: bool) -> str:
+    """A JSON text as a terminal shows it: control characters escaped, every token as it was written."""
+    pieces: list[str] = []
+    depth, former = 0, ""
+    tokens = read_tokens(text)
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        closes, opened = token in _CLOSING, former in _OPENING
+        depth -= closes
+        # An empty list or object stays on its line.
+        if indents and (former == "," or opened != closes):
+            pieces.append("\n" + "  " * depth)
+        pieces.append(click.style(shown(token), **_find_style(token, following)) if colours else shown(token))
+        if indents and token == ":":
+            pieces.append(" ")
+        depth += token in _OPENING
+        former = token
+    return "".join(pieces) + "\n"
 
 
 def is_json(text: str) -> bool:
@@ -51,125 +51,33 @@ def is_json(text: str) -> bool:
     return True
 
 
-def read_lines(text: str) -> Iterator[list[Piece]]:
-    """The lines of a text that `is_json`, each as pieces of (text, rich's style)."""
-    line: list[Piece] = []
-    depth, former = 0, ""
-    for token, style in read_one_line(text):
-        closes, opened = token in _CLOSING, former in _OPENING
-        depth -= closes
-        # An empty list or object stays on its line.
-        if former == "," or opened != closes:
-            if line:
-                yield line
-            line = [(_INDENT * depth, "")]
-        line.append((": " if token == ":" else token, style))
-        depth += token in _OPENING
-        former = token
-    yield line
-
-
-def read_one_line(text: str) -> list[Piece]:
-    """A text on one line as pieces of (text, rich's style), with nothing added."""
-    tokens = list(_tokens(text))
-    followers = [*tokens[1:], ""]
-    return [(token, _style(token, after)) for token, after in zip(tokens, followers, strict=True)]
-
-
-def _tokens(text: str) -> Iterator[str]:
-    at = 0
-    while match := _TOKEN.search(text, at):
-        at = find_text_end(text, match.start()) if match[0] == '"' else match.end()
-        yield text[match.start() : at]
-
-
-def _style(token: str, following: str) -> str:
-    if token in (*_OPENING, *_CLOSING, ":", ","):
-        return ""
+def _find_style(token: str, following: str) -> dict[str, Any]:
+    if token in "[]{}:,":
+        return {"reset": False}
     if token.startswith('"'):
         # No blue, which dark backgrounds swallow; no cyan or yellow, which light ones do.
-        return "bold" if following == ":" else "green"
-    return "magenta"
+        return {"bold": True} if following == ":" else {"fg": "green"}
+    return {"fg": "magenta"}
 
 
-_MIB = 1024 * 1024
-_CELLS = 24
-
-
-class Gauge:
-    """Draws one line on stderr in place: bytes of `Content-Length`, or pages of `Total`."""
-
-    def __init__(self, console: Console, *, counts_pages: bool) -> None:
-        self._console = console
-        self._counts_pages = counts_pages
-        self._pages = 0
-
-    def watch(self, stream: Stream) -> Iterator[bytes]:
-        """The answer's chunks, counted on their way."""
-        self._pages += 1
-        if self._counts_pages:
-            self._console.show_wait(pages_text(self._pages, find_pages(stream)))
-            yield from stream.chunks()
-            return
-        done = 0
-        for chunk in stream.chunks():
-            done += len(chunk)
-            self._console.show_wait(bytes_text(done, stream.length))
-            yield chunk
-
-    def end(self) -> None:
-        """Wipe what was drawn."""
-        self._console.show_wait("")
-
-
-def find_pages(stream: Stream) -> int | None:
-    """How many pages there are, from `Total` and `Per-Page`; None where the answer does not say."""
-    total, size = stream.find_number("total"), stream.find_number("per-page")
-    return -(-total // size) if total is not None and size else None
-
-
-def pages_text(page: int, pages: int | None) -> str:
-    """`[####....] page 3 of 6`."""
-    return f"{_bar(page, pages)} page {page} of {pages}" if pages and pages >= page else f"page {page}"
-
-
-def bytes_text(done: int, length: int | None) -> str:
-    """`[####....] 12 of 24 MiB`; under a MiB nothing is worth drawing."""
-    if length is None:
-        return f"{done // _MIB} MiB" if done >= _MIB else ""
-    return f"{_bar(done, length)} {done // _MIB} of {length // _MIB} MiB" if length >= _MIB else ""
-
-
-def _bar(done: int, whole: int | None) -> str:
-    filled = _CELLS * min(done, whole) // whole if whole else 0
-    return f"[{'#' * filled}{'.' * (_CELLS - filled)}]"
-
-
-# A JSON body up to this size is indented and coloured; a larger one is shown as it comes.
-LARGEST_DRAWN = 512 * 1024
-_LINES_AT_ONCE = 500
-_LINE_BREAK = ("\n", "")
-_TEXT_TYPES = ("text/", "json", "xml", "javascript", "urlencoded", "csv")
-
-
-class Sink(Protocol):
-    """Takes bytes."""
+class Output:
+    """Takes bytes; this one shows them to nobody."""
 
     def write(self, data: bytes) -> None:
         """Pass bytes on, now. Raises OutputError, or the stream's own OSError."""
-        ...
 
     def write_body(self, chunks: Iterator[bytes], content_type: str) -> None:
         """Pass a whole body on as it comes."""
-        ...
+        for chunk in chunks:
+            self.write(chunk)
 
-    def write_line(self, text: str) -> None:
-        """Pass one JSON value on, on a line of its own."""
-        ...
+    def write_lines(self, values: list[str]) -> None:
+        """Pass JSON values on, each on a line of its own."""
+        self.write("".join(f"{on_one_line(value)}\n" for value in values).encode())
 
 
-class Pipe:
-    """Standard output that is no terminal: the bytes as they are."""
+class PipeOutput(Output):
+    """Standard output that is no terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -185,22 +93,18 @@ class Pipe:
         self._binary.write(data)
         self._binary.flush()
 
-    def write_body(self, chunks: Iterator[bytes], content_type: str) -> None:
-        """Pass a whole body on as it comes."""
-        for chunk in chunks:
-            self.write(chunk)
 
-    def write_line(self, text: str) -> None:
-        """Pass one JSON value on, on a line of its own."""
-        self.write(text.encode() + b"\n")
+# A JSON body up to this size is indented and coloured; a larger one is shown as it comes.
+LARGEST_DRAWN = 512 * 1024
+_TEXT_TYPES = ("text/", "json", "xml", "javascript", "urlencoded", "csv")
 
 
-class Screen:
+class TerminalOutput(Output):
     """A terminal: JSON indented and coloured, text with its control characters escaped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._rich: Any = new_rich_console(stream) if is_colourful(stream) else None
+        self._colours = is_colourful(stream)
         self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
 
     def write(self, data: bytes) -> None:
@@ -217,7 +121,7 @@ class Screen:
         _check_is_text(beginning, content_type)
         text = beginning.decode("utf-8", "backslashreplace")
         if len(beginning) <= LARGEST_DRAWN and is_json(text):
-            self._draw(read_lines(text))
+            self._put(draw_json(text, indents=True, colours=self._colours))
             return
         last = b""
         for chunk in chain([bytes(beginning)], chunks):
@@ -227,41 +131,13 @@ class Screen:
             # Else the prompt would stand in the answer's last line.
             self._put("\n")
 
-    def write_line(self, text: str) -> None:
-        """Show one JSON value on a line of its own."""
-        self._draw(iter([read_one_line(text)]))
-
-    def _draw(self, lines: Iterator[list[Piece]]) -> None:
-        # A print takes rich as long as hundreds of lines.
-        while batch := list(islice(lines, _LINES_AT_ONCE)):
-            pieces = [piece for line in batch for piece in (*line, _LINE_BREAK)]
-            if self._rich is None:
-                self._put("".join(shown(text) for text, _ in pieces))
-            else:
-                self._colour(pieces)
-
-    def _colour(self, pieces: list[Piece]) -> None:
-        from rich.segment import Segment, Segments
-
-        styles = {style: self._rich.get_style(style) if style else None for _, style in pieces}
-        segments = Segments(Segment(shown(text), styles[style]) for text, style in pieces)
-        self._rich.print(segments, soft_wrap=True, highlight=False, end="")
+    def write_lines(self, values: list[str]) -> None:
+        """Show JSON values, each on a line of its own."""
+        self._put("".join(draw_json(value, indents=False, colours=self._colours) for value in values))
 
     def _put(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
-
-
-def has_stdout() -> bool:
-    """Whether standard output is open."""
-    return sys.stdout is not None
-
-
-def new_stdout_sink() -> Pipe | Screen:
-    """Standard output as it is. Raises OutputError where there is none."""
-    if sys.stdout is None:
-        raise OutputError("Standard output is closed.", "Run the command with an open standard output.")
-    return Screen(sys.stdout) if sys.stdout.isatty() else Pipe(sys.stdout)
+        # On Windows a console may have to be told what colours are.
+        click.echo(text, file=self._stream, nl=False, color=self._colours)
 
 
 def _check_is_text(beginning: bytearray, content_type: str) -> None:
@@ -273,187 +149,73 @@ def _check_is_text(beginning: bytearray, content_type: str) -> None:
         )
 
 
-# As much of an error's body as its reason can be in.
-_LARGEST_REASON = 256 * 1024
+class FileOutput(Output):
+    """A file that is being written."""
+
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self._name = name
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        """Write bytes. Raises OutputError."""
+        with _translated(self._name):
+            self._file.write(data)
 
 
-class Form(Enum):
-    """What becomes of the bodies."""
+@contextmanager
+def saving(name: str) -> Iterator[FileOutput]:
+    """`--output FILE`, there whole or not at all: written under another name, and renamed at a good end.
 
-    WHOLE = "whole"
-    SLURP = "slurp"
-    JSONL = "jsonl"
-    SILENT = "silent"
-
-
-class ResponseWriter:
-    """The way out for one run's answers; as a context it keeps a file only where all went well."""
-
-    def __init__(self, gauge: Gauge, form: Form, *, include: bool, output: str | None) -> None:
-        self._gauge = gauge
-        self._form = form
-        self._include = include
-        self._file = OutputFile(output) if output is not None else None
-        self._closing = ExitStack()
-        self._has_pages = False
-        self._is_inside = False
-        self._is_ended = False
-        self._has_head = False
-
-    def __enter__(self) -> ResponseWriter:
-        if self._include or (self._file is None and self._form is not Form.SILENT):
-            # Where it is closed, nothing is sent.
-            self._stdout  # noqa: B018
-        if self._file is not None:
-            with ExitStack() as stack:
-                stack.enter_context(dying_cleanly())
-                stack.callback(self._file.discard)
-                self._file.open()
-                self._closing = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._gauge.end()
-        try:
-            if error is None:
-                self._end_array(even_empty=True)
-                if self._file is not None:
-                    self._file.keep()
-            elif isinstance(error, ProcoreLoginError):
-                self._end_array()
-        finally:
-            self._closing.__exit__(kind, error, trace)
-
-    def show(self, stream: Stream, count: Count | None = None) -> None:
-        """One answer's head, if that is wanted, and body. Raises UnexpectedAnswerError, OutputError.
-
-        Where `count` is given, it is called with the number of the body's items, if that is a list.
-        """
-        self._show_head(stream)
-        is_drawn = self._file is None and self._form is not Form.SILENT and isinstance(self._stdout, Screen)
-        chunks = stream.chunks() if is_drawn else self._gauge.watch(stream)
-        if self._form is Form.JSONL:
-            for item in _checked(read_items(chunks, count or _ignore)):
-                self._sink.write_line(item)
-        elif self._form is Form.SLURP:
-            self._show_page(chunks, count or _ignore)
-        elif self._form is Form.WHOLE and count is None:
-            self._sink.write_body(chunks, _type_of(stream))
-        elif is_drawn:
-            shown, counted = tee(chunks)
-            self._sink.write_body(shown, _type_of(stream))
-            _read_whole(counted, count)
-        else:
-            _read_whole(chunks if self._form is Form.SILENT else self._passed_on(chunks), count)
-
-    def show_problem(self, stream: Stream) -> bytes:
-        """An error's body on standard output as it came; returns its beginning."""
-        self._gauge.end()
-        self._end_array()
-        self._show_head(stream)
-        beginning = bytearray()
-
-        def kept() -> Iterator[bytes]:
-            # The status is known, and says more than that its body breaks off.
-            with suppress(ProcoreError):
-                for chunk in stream.chunks():
-                    beginning.extend(chunk[: _LARGEST_REASON - len(beginning)])
-                    yield chunk
-
-        if not self.shows_problems:
-            next(kept(), b"")
-            return bytes(beginning)
-        # What a terminal cannot show, and a reader that has gone, must not hide what Procore answered.
-        with suppress(UsageMistakeError, BrokenPipeError):
-            self._stdout.write_body(kept(), _type_of(stream))
-        return bytes(beginning)
-
-    @property
-    def shows_problems(self) -> bool:
-        """Whether an error's body can be read anywhere."""
-        return self._form is not Form.SILENT and has_stdout()
-
-    @cached_property
-    def _stdout(self) -> Pipe | Screen:
-        return new_stdout_sink()
-
-    @property
-    def _sink(self) -> Sink:
-        return self._file or self._stdout
-
-    def _show_head(self, stream: Stream) -> None:
-        if not self._include:
-            return
-        lines = [f"HTTP/{stream.version} {stream.status} {stream.reason}".rstrip()]
-        lines += [f"{name}: {value}" for name, value in stream.head]
-        text = "".join(f"{line}\n" for line in lines)
-        # The former answer's body need not end with a line break.
-        self._stdout.write(("\n" if self._has_head else "").encode() + f"{text}\n".encode("utf-8", "replace"))
-        self._has_head = True
-
-    def _passed_on(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            try:
-                self._sink.write(chunk)
-            except ValueError:
-                # To who reads the chunks it would mean that they are not JSON.
-                raise OutputError(
-                    "Standard output is closed.", "Run the command with an open standard output."
-                ) from None
-            yield chunk
-
-    def _show_page(self, chunks: Iterator[bytes], count: Count) -> None:
-        first = next(chunks, None)
-        if first is None:
-            return
-        self._sink.write(b"," if self._has_pages else b"[")
-        self._has_pages = self._is_inside = True
-        # An array of what is not JSON would be none.
-        for _ in _checked(read_values(self._passed_on(chain([first], chunks)), count)):
-            pass
-        self._is_inside = False
-
-    def _end_array(self, *, even_empty: bool = False) -> None:
-        if self._form is not Form.SLURP or not (self._has_pages or even_empty):
-            return
-        if self._is_inside or self._is_ended:
-            return
-        self._sink.write(b"]" if self._has_pages else b"[]")
-        if isinstance(self._sink, Screen):
-            self._sink.write(b"\n")
-        self._is_ended = True
+    What is no regular file is written to, and not replaced. Raises OutputError.
+    """
+    with ExitStack() as stack:
+        with _translated(name):
+            # What a link points to is replaced, not the link.
+            path = Path(os.path.realpath(name))
+            draft = path.with_name(f".{os.urandom(8).hex()}.part")
+            stack.callback(_discard, draft)
+            mode = path.stat().st_mode if path.exists() else None
+            # To replace a device such as /dev/null would be a disaster.
+            is_replaced = mode is None or stat.S_ISREG(mode)
+            file = _open_draft(draft, mode) if is_replaced else path.open("wb")
+            stack.callback(_close, file)
+        yield FileOutput(name, file)
+        with _translated(name):
+            file.close()
+            if is_replaced:
+                draft.replace(path)
 
 
-def _checked(items: Iterator[str]) -> Iterator[str]:
-    while True:
-        try:
-            item = next(items, None)
-        except ValueError:
-            raise UnexpectedAnswerError(
-                "The answer is not JSON, or holds an item that is too large.",
-                "Call it without --jsonl and --slurp, and see what comes.",
-            ) from None
-        if item is None:
-            return
-        yield item
+def _open_draft(draft: Path, former_mode: int | None) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(draft, flags, 0o666 if former_mode is None else 0o600), "wb")
+    if former_mode is not None:
+        # Who could not read the former file cannot read the first byte of this one.
+        draft.chmod(stat.S_IMODE(former_mode) & 0o777)
+    return file
 
 
-def _read_whole(chunks: Iterator[bytes], count: Count | None) -> None:
-    """Read a body to its end: the connection serves the next page too."""
-    if count is not None:
-        # What is not JSON has nothing to count.
-        with suppress(ValueError):
-            for _ in read_values(chunks, count):
-                pass
-    for _ in chunks:
-        pass
+def _close(file: BinaryIO) -> None:
+    with suppress(OSError):
+        file.close()
 
 
-def _ignore(_: int) -> None:
-    """Nobody counts."""
+def _discard(draft: Path) -> None:
+    with suppress(OSError):
+        draft.unlink(missing_ok=True)
 
 
-def _type_of(stream: Stream) -> str:
-    return stream.headers.get("content-type", "")
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or "it is not a path").lower()
+        raise OutputError(f"{name} cannot be written: {why}.", "Name another file with --output.") from None
+
+
+def open_stdout() -> Output:
+    """Standard output as it is."""
+    if sys.stdout is None:
+        return Output()
+    return TerminalOutput(sys.stdout) if sys.stdout.isatty() else PipeOutput(sys.stdout)

@@ -39,8 +39,7 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
         settings = look_at_settings(Overrides(environment, heeds_account=False), os.environ)
         if not may_exist(settings.database):
             return []
-        is_ours = settings.named_database is None
-        known = list_known_in(settings.database, settings.environment.name, is_ours=is_ours)
+        known = list_known_in(settings.database, settings.environment.name, settings.folder)
     except (ProcoreLoginError, OSError):
         return []
     users = [listed.account for listed in known]

@@ -26,7 +26,7 @@ _LAST_SECOND = 253_402_300_799
 _IN_A_CELL = {ord("\t"): "\\t", ord("\n"): "\\n"}
 
 
-def print_profile(profile: Profile, *, as_json: bool, now: float, extra: Mapping[str, Any]) -> None:
+def print_profile(profile: Profile, *, as_json: bool, now: float, **extra: object) -> None:
     """The profile on stdout: one line of JSON, a drawn table on a terminal, or tab-separated lines."""
     if as_json:
         print_json({**profile_json(profile), **extra})

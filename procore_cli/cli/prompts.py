@@ -6,17 +6,14 @@ import contextlib
 import sys
 import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
-from procore_cli.config.config_file import is_client_id, is_client_secret
+from procore_cli import log
+from procore_cli.config.config_file import is_client_id, is_client_secret, is_company
 from procore_cli.console import find_columns, one_line
 from procore_cli.errors import ProcoreLoginError, UsageMistakeError
-
-if TYPE_CHECKING:
-    from procore_cli.console import Console
-
 
 # What takes a company out again.
 NONE = ("-", "none")
@@ -48,7 +45,7 @@ def read_company(text: str) -> str:
     """Check a company's id; "", "none" and "-" pass. Raises UsageMistakeError."""
     if text.lower() in NONE:
         return text.lower()
-    if text and not (text.isascii() and text.isdigit() and len(text) < 19 and int(text)):
+    if text and not is_company(text):
         raise UsageMistakeError(
             "A company's id is a number, for example 123.", "Type none, or press Enter, for none."
         )
@@ -74,7 +71,7 @@ def can_ask() -> bool:
         return True
 
 
-def explain(console: Console, text: str, *, first: str = "", indent: str = "") -> None:
+def explain(text: str, *, first: str = "", indent: str = "") -> None:
     """A paragraph in the terminal's width; `first` goes before its first line, `indent` before the others."""
     lines = textwrap.wrap(
         text,
@@ -85,11 +82,10 @@ def explain(console: Console, text: str, *, first: str = "", indent: str = "") -
         break_on_hyphens=False,
     )
     for line in lines:
-        console.say(line)
+        log.say(line)
 
 
 def ask(
-    console: Console,
     label: str,
     read: Callable[[str], T],
     *,
@@ -105,7 +101,7 @@ def ask(
         try:
             return read(text.strip())
         except ProcoreLoginError as error:
-            explain(console, f"{error.message} {error.hint}", first="  ", indent="  ")
+            explain(f"{error.message} {error.hint}", first="  ", indent="  ")
 
 
 def confirm(question: str, *, default: bool) -> bool:

@@ -17,6 +17,7 @@ from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
 from procore_cli.errors import ProcoreLoginError
+from procore_cli.storage.accounts import list_known_in
 from procore_cli.storage.entries import Listed
 
 MAX_ACCOUNTS = 10
@@ -64,10 +65,8 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
         database = settings.find_database(name)
         if not (os.path.lexists(database) or may_exist(database)):
             continue
-        from procore_cli.storage.accounts import list_known_in
-
         try:
-            listed = list_known_in(database, name, is_ours=settings.named_database is None)
+            listed = list_known_in(database, name, settings.folder)
         except ProcoreLoginError as error:
             troubles[name] = error
             if settings.named_database is not None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from procore_cli.client.paths import has_dots
-from procore_cli.client.responses import Answer, read_me
+from procore_cli.client.responses import Answer, read_me, read_reason
 from procore_cli.config.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
 from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
-from procore_cli.errors import ProcoreLoginError, RedirectRefusedError
+from procore_cli.errors import ProcoreLoginError, RedirectRefusedError, UnexpectedAnswerError
 
 if TYPE_CHECKING:
-    from procore_cli.client.request import Call, Stream
-    from procore_cli.client.responses import Company
+    from procore_cli.client.request import Call
+    from procore_cli.client.responses import Stream
     from procore_cli.client.transport import Transport
     from procore_cli.models import Environment, Me
 
@@ -67,7 +70,7 @@ def refused(environment: Environment, why: str) -> RedirectRefusedError:
 # As many as a page can have.
 _MOST_COMPANIES = 1000
 # Not there, not yours, not like this: any of them may be about the company that a call names.
-_REFUSALS = frozenset((400, 403, 404))
+_COMPANY_REFUSALS = frozenset((400, 403, 404))
 
 
 class Api:
@@ -84,8 +87,6 @@ class Api:
 
     def companies(self, access_token: str) -> list[Company]:
         """The companies that the account sees. Raises UnexpectedAnswerError, and as `Transport.request`."""
-        from procore_cli.client.responses import read_companies
-
         answer = self._ask(f"{COMPANIES_PATH}?per_page={_MOST_COMPANIES}", access_token)
         return read_companies(answer, self._environment, (access_token,))
 
@@ -117,7 +118,7 @@ class Api:
         if self._company is None:
             return self._get(path, access_token, {})
         answer = self._get(path, access_token, {COMPANY_HEADER: str(self._company)})
-        if answer.status in _REFUSALS:
+        if answer.status in _COMPANY_REFUSALS:
             without = self._get(path, access_token, {})
             # A service account needs a company: then the first refusal says what is wrong.
             return without if 200 <= without.status < 300 else answer
@@ -139,3 +140,56 @@ class Api:
         except ProcoreLoginError:
             stream.close()
             raise
+
+
+_NOT_CONNECTED = "not connected to this company"
+# The company in a path, /companies/5/..., or in a query, company_id=5.
+_IN_URL = re.compile(
+    r"/companies/(\d+)(?=[/?]|$)|[?&](?:[^&=]*(?:\[|%5B))?company_id(?:\]|%5D)?=(\d+)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Company:
+    """A line of `/rest/v1.0/companies`."""
+
+    id: int
+    name: str
+
+
+def read_companies(answer: Answer, environment: Environment, sent: Collection[str] = ()) -> list[Company]:
+    """The companies from the list's answer; a line that is none is left out. Raises UnexpectedAnswerError."""
+    try:
+        content = json.loads(answer.body) if answer.status == 200 else None
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, list):
+        raise UnexpectedAnswerError(
+            f"{environment.name}: Procore does not list the companies ({answer.status}: "
+            f"{read_reason(answer.body, sent)}).",
+            "Try procore-login api companies",
+        )
+    lines = [line for line in content if isinstance(line, dict) and type(line.get("id")) is int]
+    return [Company(line["id"], str(line.get("name") or "")) for line in lines if line["id"] > 0]
+
+
+def find_company(call: Call) -> str | None:
+    """The company's id that a call names: in its header, its path, or its query; None where there is none."""
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    if named := headers.get(COMPANY_HEADER.lower()):
+        return named
+    match = _IN_URL.search(call.url)
+    return match and (match[1] or match[2])
+
+
+def is_not_connected(status: int, reason: str) -> bool:
+    """Whether the app is not installed in the company that the call named."""
+    return status == 403 and _NOT_CONNECTED in reason.casefold()
+
+
+def is_company_missing(status: int, reason: str, company: str | None) -> bool:
+    """Whether a call failed because it named no company; `company` is what it named, wherever."""
+    if company or status not in _COMPANY_REFUSALS:
+        return False
+    # Which of the three Procore answers depends on the endpoint; each may also be about something else.
+    return "company" in reason.casefold()

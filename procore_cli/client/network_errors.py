@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import ssl
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
+
+from urllib3.exceptions import ProxyError
 
 from procore_cli.config.urls import find_origin
 from procore_cli.errors import (
@@ -22,59 +29,6 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
-
-
-# OpenSSL's numbers (x509_vfy.h).
-_EXPIRED, _EARLY, _ANOTHER_HOST = "expired", "early", "another host"
-_KINDS: Final = {9: _EARLY, 10: _EXPIRED, 62: _ANOTHER_HOST, 64: _ANOTHER_HOST}
-_WORDS: Final = {
-    _EARLY: "its certificate is not valid yet",
-    _EXPIRED: "its certificate has expired",
-    _ANOTHER_HOST: "its certificate is for another host",
-}
-_UNTRUSTED: Final = {
-    2: "it was issued by a CA that this machine does not know",
-    18: "it is self-signed",
-    19: "it was issued by a CA that this machine does not know",
-    20: "it was issued by a CA that this machine does not know",
-    21: "it was issued by a CA that this machine does not know",
-}
-_INSPECTED: Final = (
-    "If your network inspects TLS, ask those who run it for its CA certificate, and set REQUESTS_CA_BUNDLE to"
-    " the file; a file that is set there replaces the system's CAs."
-)
-
-
-def certificate_words(error: Any) -> str:
-    """What an `ssl.SSLCertVerificationError` says, for the middle of a sentence."""
-    code = getattr(error, "verify_code", 0)
-    if code in _KINDS:
-        return _WORDS[_KINDS[code]]
-    if code in _UNTRUSTED:
-        return f"its certificate is not trusted: {_UNTRUSTED[code]}"
-    return f"its certificate is not trusted ({getattr(error, 'verify_message', '') or 'no reason given'})"
-
-
-def is_untrusted(error: Any) -> bool:
-    """Whether the one who issued it is not known here."""
-    return getattr(error, "verify_code", 0) in _UNTRUSTED
-
-
-def certificate_hint(error: Any, host: str) -> str:
-    """What to do about it; `host` is whose certificate it is."""
-    kind = _KINDS.get(getattr(error, "verify_code", 0))
-    if kind in (_EARLY, _EXPIRED):
-        return f"Check the date and time of this machine; if they are right, tell those who run {host}."
-    if kind == _ANOTHER_HOST:
-        return (
-            "Check PROCORE_LOGIN_URL, PROCORE_API_URL and HTTPS_PROXY; a network that asks for a login page"
-            " answers for other hosts too."
-        )
-    return _INSPECTED
-
 
 # As OpenSSL looks for a CA in a folder: by the hash of its name.
 _HASHED = re.compile(r"[0-9a-fA-F]{8}\.[0-9]+")
@@ -87,19 +41,16 @@ class StoreFault(NamedTuple):
     fix: str
 
 
-def new_system_context() -> SSLContext:
+def new_system_context() -> ssl.SSLContext:
     """A TLS context over the operating system's CA store."""
-    import ssl
-
+    # Loaded where TLS is spoken: a Procore on loopback needs none.
     import truststore
 
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def read_ca_bundle(path: str) -> SSLContext:
+def read_ca_bundle(path: str) -> ssl.SSLContext:
     """A TLS context over a PEM file, or a folder of them as OpenSSL hashes it. Raises CaFileError."""
-    import ssl
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if reason := _load(context, path, is_folder=Path(path).is_dir()):
         raise CaFileError(
@@ -128,8 +79,6 @@ def find_store_faults(environ: Mapping[str, str]) -> list[StoreFault]:
 
 
 def _find_wrong_variables(environ: Mapping[str, str]) -> Iterator[StoreFault]:
-    import ssl
-
     named = {"SSL_CERT_FILE": [environ.get("SSL_CERT_FILE", "")]}
     named["SSL_CERT_DIR"] = environ.get("SSL_CERT_DIR", "").split(os.pathsep)
     for name, paths in named.items():
@@ -142,8 +91,6 @@ def _find_wrong_variables(environ: Mapping[str, str]) -> Iterator[StoreFault]:
 
 
 def _is_store_empty() -> bool:
-    import ssl
-
     try:
         # truststore looks for the store as a connection begins.
         begun = new_system_context().wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
@@ -156,10 +103,8 @@ def _is_store_empty() -> bool:
     return not is_known and not any(_HASHED.fullmatch(path.name) and path.exists() for path in paths)
 
 
-def _load(context: SSLContext, path: str, *, is_folder: bool) -> str:
+def _load(context: ssl.SSLContext, path: str, *, is_folder: bool) -> str:
     """Have a file or folder of CAs believed; returns why that cannot be, if so."""
-    import ssl
-
     try:
         if is_folder:
             # OpenSSL says nothing of a folder that it cannot read.
@@ -175,6 +120,40 @@ def _load(context: SSLContext, path: str, *, is_folder: bool) -> str:
     return ""
 
 
+# OpenSSL's numbers (x509_vfy.h).
+_EARLY, _EXPIRED, _SELF_SIGNED = 9, 10, 18
+_UNKNOWN_CA = frozenset((2, 19, 20, 21))
+_ANOTHER_HOST = frozenset((62, 64))
+
+
+def _certificate_words(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code == _EARLY:
+        return "its certificate is not valid yet"
+    if error.verify_code == _EXPIRED:
+        return "its certificate has expired"
+    if error.verify_code in _ANOTHER_HOST:
+        return "its certificate is for another host"
+    if error.verify_code == _SELF_SIGNED:
+        return "its certificate is not trusted: it is self-signed"
+    if error.verify_code in _UNKNOWN_CA:
+        return "its certificate is not trusted: it was issued by a CA that this machine does not know"
+    return f"its certificate is not trusted ({error.verify_message or 'no reason given'})"
+
+
+def _certificate_hint(error: ssl.SSLCertVerificationError, host: str) -> str:
+    if error.verify_code in (_EARLY, _EXPIRED):
+        return f"Check the date and time of this machine; if they are right, tell those who run {host}."
+    if error.verify_code in _ANOTHER_HOST:
+        return (
+            "Check PROCORE_LOGIN_URL, PROCORE_API_URL and HTTPS_PROXY; a network that asks for a login page"
+            " answers for other hosts too."
+        )
+    return (
+        "If your network inspects TLS, ask those who run it for its CA certificate, and set"
+        " REQUESTS_CA_BUNDLE to the file; a file that is set there replaces the system's CAs."
+    )
+
+
 # Foreign libraries wrap an error in an error; deeper than this nothing new turns up.
 _MOST_CAUSES = 20
 _TUNNEL_ANSWER = re.compile(r"Tunnel connection failed: (\d{3})")
@@ -182,50 +161,79 @@ _TRY_AGAIN = "Check the network and Procore's status page, then run the command 
 _NO_NAME = "its name cannot be resolved"
 _NO_NAME_HINT = "Check the network; if only a proxy leads out of it, set HTTPS_PROXY to http://HOST:PORT."
 _PASSWORD_ASKED = 407
-_PROXY_HINTS = {
-    _PASSWORD_ASKED: "Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT, or correct it there; write special"
-    " characters as in a URL (%40 for @).",
-    None: "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY.",
-}
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where a request goes: the environment's name, the host, and the proxy's host if there is one.
+    """Where a request goes: the environment's name, the host, and the proxy's URL if there is one.
 
     `ca_bundle` is whose certificates are believed, as for `Transport`.
     """
 
     environment_name: str
     host: str
-    proxy_host: str | None
+    proxy: str | None = field(repr=False)
     ca_bundle: str | None = None
+
+    @property
+    def proxy_host(self) -> str:
+        """The proxy's host and port; its user and password are nobody's business."""
+        return find_origin(self.proxy).partition("://")[2] if self.proxy else ""
 
 
 def unreachable(error: BaseException, route: Route, connect_timeout_s: float) -> UnreachableError:
     """The error for a connection that was never made, from what a library raised."""
-    reason = trouble_of(error, f"no connection within {connect_timeout_s:g} s")
-    faults = _find_store_faults(error, route)
-    if faults:
-        reason = f"its certificate is not trusted: {' and '.join(fault.words for fault in faults)}"
-    fixes = " ".join(fault.fix for fault in faults)
-    tunnel_status = _find_tunnel_status(error)
-    if tunnel_status is not None or (route.proxy_host and _is_proxy_trouble(error)):
-        hint = fixes or _find_certificate_hint(error, str(route.proxy_host))
+    causes = list(_causes(error))
+    answers = (_TUNNEL_ANSWER.match(str(cause)) for cause in causes)
+    tunnel_status = next((int(answer[1]) for answer in answers if answer), None)
+    is_proxys = tunnel_status is not None or (
+        route.proxy is not None and any(isinstance(each, ProxyError) for each in causes)
+    )
+    reason, hint = trouble_of(error, f"no connection within {connect_timeout_s:g} s"), ""
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            reason, hint = _explain_certificate(cause, route.proxy_host if is_proxys else route.host, route)
+            break
+    if is_proxys:
         return _proxy_refusal(route, tunnel_status, reason, hint)
-    otherwise = _NO_NAME_HINT if reason == _NO_NAME else _TRY_AGAIN
     return UnreachableError(
         f"{route.environment_name}: {route.host} cannot be reached: {reason}. Nothing was sent.",
-        fixes or _find_certificate_hint(error, route.host) or otherwise,
+        hint or (_NO_NAME_HINT if reason == _NO_NAME else _TRY_AGAIN),
     )
+
+
+def _explain_certificate(error: ssl.SSLCertVerificationError, host: str, route: Route) -> tuple[str, str]:
+    """What is wrong with a certificate, and what to do: perhaps it is this machine that knows no CA."""
+    is_untrusted = error.verify_code == _SELF_SIGNED or error.verify_code in _UNKNOWN_CA
+    faults = find_store_faults(os.environ) if is_untrusted and not route.ca_bundle else []
+    if faults:
+        words = f"its certificate is not trusted: {' and '.join(fault.words for fault in faults)}"
+        return words, " ".join(fault.fix for fault in faults)
+    return _certificate_words(error), _certificate_hint(error, host)
 
 
 def find_proxy_refusal(status: int, url: str, route: Route) -> UnreachableError | None:
     """The error for a plain http request that the proxy did not pass on; None if the answer is a server's."""
     # In a tunnel no answer is the proxy's own (RFC 9110, section 15.5.8).
-    if status != _PASSWORD_ASKED or route.proxy_host is None or url.startswith("https:"):
+    if status != _PASSWORD_ASKED or route.proxy is None or url.startswith("https:"):
         return None
-    return _proxy_refusal(route, status, "")
+    return _proxy_refusal(route, status, "", "")
+
+
+def _proxy_refusal(route: Route, status: int | None, reason: str, hint: str) -> UnreachableError:
+    hint = hint or "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY."
+    if status == _PASSWORD_ASKED:
+        reason = "it asks for a user name and password (407)"
+        hint = (
+            "Set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT, or correct it there; write special characters"
+            " as in a URL (%40 for @)."
+        )
+    elif status is not None:
+        reason = f"it refuses to connect to {route.host} ({status})"
+    return UnreachableError(
+        f"{route.environment_name}: the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
+        hint,
+    )
 
 
 def answer_lost(reason: str, route: Route) -> AnswerLostError:
@@ -237,9 +245,14 @@ def answer_lost(reason: str, route: Route) -> AnswerLostError:
 
 def redirected(url: str, status: int, location: str, route: Route) -> RedirectRefusedError:
     """The error for a redirect; of its target only the origin is named, the rest may hold a secret."""
+    target = "an unknown place"
+    with suppress(ValueError):
+        joined = urlsplit(urljoin(url, location))
+        if location and joined.scheme in ("http", "https") and joined.hostname:
+            target = find_origin(joined.geturl())
     return RedirectRefusedError(
-        f"{route.environment_name}: {route.host} answered with a redirect ({status}) to "
-        f"{_find_target(url, location)}; it was not followed.",
+        f"{route.environment_name}: {route.host} answered with a redirect ({status}) to {target}; it was not"
+        " followed.",
         "Check PROCORE_LOGIN_URL and PROCORE_API_URL; a network that asks for a login page redirects too.",
     )
 
@@ -252,84 +265,33 @@ def too_large(limit: int, route: Route) -> UnexpectedAnswerError:
     )
 
 
+# From the particular to the general: several of these are subclasses of a later one.
+_KINDS: list[tuple[type[BaseException], Callable[[Any], str]]] = [
+    (socket.gaierror, lambda _: _NO_NAME),
+    (ssl.SSLCertVerificationError, _certificate_words),
+    (ssl.SSLError, lambda e: f"TLS failed ({(e.reason or 'no reason').replace('_', ' ').lower()})"),
+    (TimeoutError, lambda _: ""),
+    (ConnectionRefusedError, lambda _: "connection refused"),
+    (RemoteDisconnected, lambda _: "it closed the connection without an answer"),
+    (ConnectionError, lambda _: "the connection was reset"),
+    (IncompleteRead, lambda _: "the answer broke off"),
+    (HTTPException, lambda _: "the answer is not HTTP"),
+    (zlib.error, lambda _: "the answer cannot be decompressed"),
+]
+
+
 def trouble_of(error: BaseException, timed_out: str) -> str:
     """What went wrong, from an exception of requests, urllib3, ssl or socket.
 
     `timed_out` is what to say of a time limit that passed.
     """
     causes = list(_causes(error))
-    for kind, words in _kinds(timed_out):
+    for kind, words in _KINDS:
         for cause in causes:
             if isinstance(cause, kind):
-                return words(cause)
+                return words(cause) or timed_out
     numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and cause.errno]
     return os.strerror(numbers[0]).lower() if numbers else f"an unexpected failure ({type(error).__name__})"
-
-
-def _find_target(url: str, location: str) -> str:
-    try:
-        target = urljoin(url, location)
-        known = urlsplit(target).scheme in ("http", "https") and urlsplit(target).hostname
-        return find_origin(target) if location and known else "an unknown place"
-    except ValueError:
-        return "an unknown place"
-
-
-def _proxy_refusal(route: Route, status: int | None, reason: str, hint: str = "") -> UnreachableError:
-    if status == _PASSWORD_ASKED:
-        reason = "it asks for a user name and password (407)"
-    elif status is not None:
-        reason = f"it refuses to connect to {route.host} ({status})"
-    return UnreachableError(
-        f"{route.environment_name}: the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
-        hint or _PROXY_HINTS.get(status, _PROXY_HINTS[None]),
-    )
-
-
-def _find_store_faults(error: BaseException, route: Route) -> list[StoreFault]:
-    """What is wrong with the system's CA store, where that is why a certificate is not trusted."""
-    if route.ca_bundle or not any(is_untrusted(cause) for cause in _causes(error)):
-        return []
-    return find_store_faults(os.environ)
-
-
-def _find_certificate_hint(error: BaseException, host: str) -> str:
-    import ssl
-
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return certificate_hint(cause, host)
-    return ""
-
-
-def _is_proxy_trouble(error: BaseException) -> bool:
-    return any(type(cause).__name__ == "ProxyError" for cause in _causes(error))
-
-
-def _find_tunnel_status(error: BaseException) -> int | None:
-    matches = (_TUNNEL_ANSWER.match(str(cause)) for cause in _causes(error))
-    return next((int(match[1]) for match in matches if match), None)
-
-
-def _kinds(timed_out: str) -> list[tuple[type[BaseException], Callable[[Any], str]]]:
-    import socket
-    import ssl
-    import zlib
-    from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-
-    # From the particular to the general: several of these are subclasses of a later one.
-    return [
-        (socket.gaierror, lambda _: _NO_NAME),
-        (ssl.SSLCertVerificationError, certificate_words),
-        (ssl.SSLError, lambda e: f"TLS failed ({(e.reason or 'no reason').replace('_', ' ').lower()})"),
-        (TimeoutError, lambda _: timed_out),
-        (ConnectionRefusedError, lambda _: "connection refused"),
-        (RemoteDisconnected, lambda _: "it closed the connection without an answer"),
-        (ConnectionError, lambda _: "the connection was reset"),
-        (IncompleteRead, lambda _: "the answer broke off"),
-        (HTTPException, lambda _: "the answer is not HTTP"),
-        (zlib.error, lambda _: "the answer cannot be decompressed"),
-    ]
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

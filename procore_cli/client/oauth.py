@@ -11,7 +11,6 @@ import string
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -197,14 +196,6 @@ def read_probe(answer: Answer, sent: Collection[str] = ()) -> Probe:
     verdict = verdicts.get(error or "", Verdict.UNCLEAR)
     reason = read_reason(answer.body, sent) if verdict is Verdict.UNCLEAR else error
     return Probe(verdict, f"{answer.status}, {reason}")
-
-
-def find_date(answer: Answer) -> float | None:
-    """What the server's clock says (seconds, UTC), None where it does not say (RFC 9110, section 6.6.1)."""
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
 
 
 class OAuth:

@@ -1,26 +1,19 @@
-"""One API call as it is sent, with headers and body, and its answer, read as it comes.
-
-Refuses to keep what was read.
-"""
+"""One API call as it is sent, with its headers and its body."""
 
 from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import BinaryIO
+
+from requests import PreparedRequest, Request
 
 from procore_cli import __version__
 from procore_cli.config.urls import find_origin
 from procore_cli.errors import BadUrlError, UsageMistakeError
-
-if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
-
 
 # A token and a field value (RFC 9110, sections 5.6.2 and 5.5), in ASCII.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -56,24 +49,8 @@ LARGEST_KEPT = 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-class Body(Protocol):
-    """Something to send; `length` in bytes, None where nobody knows it before the end."""
-
-    @property
-    def length(self) -> int | None:
-        """How many bytes there are."""
-        ...
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it can be sent from the beginning."""
-        ...
-
-    def open(self) -> Iterable[bytes]:
-        """The bytes, from the beginning."""
-        ...
-
-
+# A body's `length` is in bytes, None where nobody knows it before the end; one that `is_repeatable` can be
+# sent from the beginning.
 @dataclass(frozen=True)
 class Bytes:
     """A body in memory."""
@@ -131,6 +108,9 @@ class Once:
             yield chunk
         if self.is_ours:
             self.rest.close()
+
+
+Body = Bytes | File | Once
 
 
 def read_body(name: str, stdin: BinaryIO | None) -> Body:
@@ -191,7 +171,11 @@ def _read_stream(stream: BinaryIO, *, is_ours: bool) -> Body:
     return Once(bytes(beginning), stream, is_ours)
 
 
-CHUNK = 64 * 1024
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"procore-login/{__version__}",
+}
 
 
 @dataclass(frozen=True)
@@ -209,75 +193,18 @@ class Call:
         return self.body is None or self.body.is_repeatable
 
 
-class Stream:
-    """An answer: its head at once, its body as it is asked for; closes its connection at the end."""
+def new_request(call: Call, bearer: str | None) -> PreparedRequest:
+    """A call as requests sends it, with an access token if it is to have one. Raises BadUrlError."""
 
-    def __init__(
-        self, response: Response, url: str, translated: Callable[[], AbstractContextManager[None]]
-    ) -> None:
-        self.url = url
-        self.status = response.status_code
-        self.reason = response.reason or ""
-        self.version = "1.0" if getattr(response.raw, "version", 11) == 10 else "1.1"
-        self.head: list[tuple[str, str]] = list(_lines(response))
-        self.headers = {name.lower(): value for name, value in response.headers.items()}
-        self._response = response
-        self._translated = translated
+    def auth(request: PreparedRequest) -> PreparedRequest:
+        if bearer is not None:
+            request.headers["Authorization"] = f"Bearer {bearer}"
+        return request
 
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether what was asked for was done."""
-        return 200 <= self.status < 300
-
-    @property
-    def length(self) -> int | None:
-        """How many bytes the body has, where the server says so."""
-        text = self.headers.get("content-length", "")
-        known = text.isascii() and text.isdigit() and "content-encoding" not in self.headers
-        return int(text[:18]) if known else None
-
-    def find_number(self, header: str) -> int | None:
-        """What a header says, where that is a whole number; `header` in lower case."""
-        text = self.headers.get(header, "").strip()
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-
-    def chunks(self) -> Iterator[bytes]:
-        """The body. Raises AnswerLostError where it breaks off."""
-        raw = self._response.raw
-        while True:
-            # Only reading is translated: what the reader does with a chunk is not the network's trouble.
-            with self._translated():
-                # What has come is passed on, without waiting for more.
-                chunk = raw.read1(CHUNK, decode_content=True)
-            if not chunk:
-                return
-            yield chunk
-
-    def close(self) -> None:
-        """Let the connection go; what was not read is not wanted."""
-        self._response.close()
-
-
-def new_request(call: Call, auth: Callable[[PreparedRequest], PreparedRequest]) -> PreparedRequest:
-    """A call as requests sends it. Raises BadUrlError."""
-    from requests import Request
-
-    headers = {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"procore-login/{__version__}",
-    }
     theirs = {name.lower() for name in call.headers}
-    headers = {name: value for name, value in headers.items() if name.lower() not in theirs}
+    headers = {name: value for name, value in _HEADERS.items() if name.lower() not in theirs}
     try:
+        # requests looks into ~/.netrc where no auth is given, so there always is one.
         request = Request(call.method, call.url, headers={**headers, **call.headers}, auth=auth).prepare()
     except ValueError:
         raise BadUrlError(
@@ -290,22 +217,10 @@ def new_request(call: Call, auth: Callable[[PreparedRequest], PreparedRequest]) 
 
 
 def _add_body(request: PreparedRequest, body: Body) -> None:
-
-    if isinstance(body, Bytes):
-        request.body = body.data
-        request.headers["Content-Length"] = str(body.length)
-        return
     # An iterable of bytes, whatever it comes from; requests would measure and rewind files by itself.
-    request.body = body.open()  # type: ignore[assignment]
+    request.body = body.data if isinstance(body, Bytes) else body.open()  # type: ignore[assignment]
     request.headers.pop("Content-Length", None)
     if body.length is None:
         request.headers["Transfer-Encoding"] = "chunked"
     else:
         request.headers["Content-Length"] = str(body.length)
-
-
-def _lines(response: Response) -> Iterator[tuple[str, str]]:
-    headers = getattr(response.raw, "headers", None)
-    # urllib3 keeps apart what came apart.
-    each = getattr(headers, "iteritems", None)
-    yield from each() if each else response.headers.items()

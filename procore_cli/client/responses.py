@@ -1,18 +1,23 @@
-"""Procore's answers, read strictly: what does not have the promised shape is an error; sends nothing.
+"""Procore's answers: one that is read as it comes, and what is made of a whole one, strictly.
 
-No error text holds a whole body, nor anything that was sent.
+What does not have the promised shape is an error. No error text holds a whole body, nor what was sent.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
-from procore_cli.config.environments import COMPANY_HEADER
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
+
 from procore_cli.errors import (
     GrantRefusedError,
     RefusedCredentialsError,
@@ -23,8 +28,7 @@ from procore_cli.grants import AppCredentials, TokenAnswer
 from procore_cli.models import Environment, Me
 
 if TYPE_CHECKING:
-    from procore_cli.client.request import Call
-
+    from requests import Response
 
 _LONGEST_TOKEN = 16 * 1024
 _LONGEST_LOGIN = 320
@@ -44,6 +48,67 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+
+_CHUNK = 64 * 1024
+
+
+class Stream:
+    """An answer: its head at once, its body as it is asked for; closes its connection at the end."""
+
+    def __init__(
+        self, response: Response, url: str, translated: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self.url = url
+        self.status = response.status_code
+        self.reason = response.reason or ""
+        self.version = "1.0" if getattr(response.raw, "version", 11) == 10 else "1.1"
+        # urllib3 keeps apart what came apart.
+        self.head: list[tuple[str, str]] = list(response.raw.headers.iteritems())
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self._response = response
+        self._translated = translated
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether what was asked for was done."""
+        return 200 <= self.status < 300
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes the body has, where the server says so."""
+        text = self.headers.get("content-length", "")
+        known = text.isascii() and text.isdigit() and "content-encoding" not in self.headers
+        return int(text[:18]) if known else None
+
+    def find_number(self, header: str) -> int | None:
+        """What a header says, where that is a whole number; `header` in lower case."""
+        text = self.headers.get(header, "").strip()
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body. Raises AnswerLostError where it breaks off."""
+        raw = self._response.raw
+        while True:
+            # Only reading is translated: what the reader does with a chunk is not the network's trouble.
+            with self._translated():
+                # What has come is passed on, without waiting for more.
+                chunk = raw.read1(_CHUNK, decode_content=True)
+            if not chunk:
+                return
+            yield chunk
+
+    def close(self) -> None:
+        """Let the connection go; what was not read is not wanted."""
+        self._response.close()
 
 
 def read_token_answer(
@@ -233,55 +298,34 @@ def _senseless(environment: Environment, what: str) -> UnexpectedAnswerError:
     )
 
 
-_NOT_CONNECTED = "not connected to this company"
-# The company in a path, /companies/5/..., or in a query, company_id=5.
-_IN_URL = re.compile(
-    r"/companies/(\d+)(?=[/?]|$)|[?&](?:[^&=]*(?:\[|%5B))?company_id(?:\]|%5D)?=(\d+)", re.IGNORECASE
-)
-_STATUSES = frozenset((400, 403, 404))
+WAIT_STATUSES = frozenset((429, 503))
+# Procore says "now" for a window that ends within the second.
+_SHORTEST_WAIT_S = 1
+_LONGEST_DIGITS = 12
 
 
-@dataclass(frozen=True)
-class Company:
-    """A line of `/rest/v1.0/companies`."""
+def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | None:
+    """Seconds to wait before the call is repeated, at least 1; None where the answer asks for no wait.
 
-    id: int
-    name: str
-
-
-def read_companies(answer: Answer, environment: Environment, sent: Collection[str] = ()) -> list[Company]:
-    """The companies from the list's answer; a line that is none is left out. Raises UnexpectedAnswerError."""
+    `headers` with names in lower case, `now` in seconds (UTC). Retry-After (RFC 9110, section 10.2.3) comes
+    before X-Rate-Limit-Reset, which is judged by the server's clock where that shows.
+    """
+    if status not in WAIT_STATUSES:
+        return None
     try:
-        content = json.loads(answer.body) if answer.status == 200 else None
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, list):
-        raise UnexpectedAnswerError(
-            f"{environment.name}: Procore does not list the companies ({answer.status}: "
-            f"{read_reason(answer.body, sent)}).",
-            "Try procore-login api companies",
-        )
-    lines = [line for line in content if isinstance(line, dict) and type(line.get("id")) is int]
-    return [Company(line["id"], str(line.get("name") or "")) for line in lines if line["id"] > 0]
+        wait_s = Retry().parse_retry_after(headers.get("retry-after", ""))
+    except (InvalidHeader, ValueError, OverflowError):
+        reset = headers.get("x-rate-limit-reset", "").strip()
+        if not (reset.isascii() and reset.isdigit() and len(reset) <= _LONGEST_DIGITS):
+            return None
+        wait_s = int(reset) - (find_date(headers) or now)
+    # A part of a second more is better than being too early.
+    return max(_SHORTEST_WAIT_S, math.ceil(wait_s))
 
 
-def find_company(call: Call) -> str | None:
-    """The company's id that a call names: in its header, its path, or its query; None where there is none."""
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    if named := headers.get(COMPANY_HEADER.lower()):
-        return named
-    match = _IN_URL.search(call.url)
-    return match and (match[1] or match[2])
-
-
-def is_not_connected(status: int, reason: str) -> bool:
-    """Whether the app is not installed in the company that the call named."""
-    return status == 403 and _NOT_CONNECTED in reason.casefold()
-
-
-def is_company_missing(status: int, reason: str, company: str | None) -> bool:
-    """Whether a call failed because it named no company; `company` is what it named, wherever."""
-    if company or status not in _STATUSES:
-        return False
-    # Which of the three Procore answers depends on the endpoint; each may also be about something else.
-    return "company" in reason.casefold()
+def find_date(headers: Mapping[str, str]) -> float | None:
+    """What the server's clock says (seconds, UTC), None where it does not say (RFC 9110, section 6.6.1)."""
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
+        return None

@@ -5,14 +5,20 @@ Follows no redirect, reads no `~/.netrc`, keeps no cookie, repeats nothing that 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Progress, new_adapter
+from requests.utils import should_bypass_proxies
+from urllib3.exceptions import HTTPError
+
+from procore_cli import log
+from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Adapter, Progress
 from procore_cli.client.network_errors import (
     Route,
     answer_lost,
@@ -22,9 +28,9 @@ from procore_cli.client.network_errors import (
     trouble_of,
     unreachable,
 )
-from procore_cli.client.request import Call, Stream, new_request
-from procore_cli.client.responses import Answer
-from procore_cli.config.urls import find_origin, is_at
+from procore_cli.client.request import Bytes, Call, new_request
+from procore_cli.client.responses import Answer, Stream
+from procore_cli.config.urls import find_origin, is_at, is_loopback
 from procore_cli.errors import (
     AnswerLostError,
     BadUrlError,
@@ -35,134 +41,9 @@ from procore_cli.errors import (
 )
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv6Address
-
     from requests import PreparedRequest, Response
-    from requests.adapters import HTTPAdapter
 
     from procore_cli.models import Environment
-
-
-def check_destination(url: str, environment: Environment, form: str | None, bearer: str | None) -> None:
-    """Refuse what must not go to `url`. Raises BindingError; TokenRefusedError for a bearer that is none."""
-    if form is not None:
-        _check_origin(url, environment.login_url, environment)
-    if bearer is not None:
-        _check_origin(url, environment.api_url, environment)
-        _check_bearer(bearer, environment)
-
-
-def _check_origin(url: str, base_url: str, environment: Environment) -> None:
-    if not is_at(url, base_url):
-        raise BindingError(
-            f"{environment.name}: {find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
-            "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
-        )
-
-
-def _check_bearer(bearer: str, environment: Environment) -> None:
-    # Anything else could end the header and begin another (RFC 6750, section 2.1).
-    if not bearer or not all("!" <= character <= "~" for character in bearer):
-        raise TokenRefusedError(
-            f"{environment.name}: this access token cannot be one (it is empty, or has an odd character).",
-            "If it comes from PROCORE_ACCESS_TOKEN, set that again without spaces and line ends.",
-        )
-
-
-def find_proxy(url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy's URL for a request to `url`, or None. Raises BadUrlError for one that cannot be used.
-
-    Reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; lower case comes first, empty counts as not set.
-    """
-    target = urlsplit(url)
-    host = target.hostname or ""
-    if _is_loopback(host) or _is_excepted(target, host, _find_value("no_proxy", environ)[1]):
-        return None
-    for name in (f"{target.scheme}_proxy", "all_proxy"):
-        variable, value = _find_value(name, environ)
-        if value:
-            return _read_proxy(value, variable)
-    return None
-
-
-def _find_value(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    variable = name if environ.get(name, "").strip() else name.upper()
-    return variable, environ.get(variable, "").strip()
-
-
-def _read_proxy(value: str, variable: str) -> str:
-    url = value if "://" in value else f"http://{value}"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        # A password with # or / in it would be taken for the host, and shown as one.
-        usable = usable and "@" not in url.partition("://")[2][len(parts.netloc) :]
-    except ValueError:
-        usable = False
-    if not usable:
-        # The value may hold the proxy's password, so it is not shown.
-        raise BadUrlError(
-            f"The proxy from {variable} cannot be used: it must be http://HOST:PORT or https://HOST:PORT.",
-            f"Correct {variable}, or unset it.",
-        )
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    address = _find_address(host)
-    return host == "localhost" or (address is not None and address.is_loopback)
-
-
-def _is_excepted(target: SplitResult, host: str, no_proxy: str) -> bool:
-    names = {host, f"{host}:{target.port}"}
-    return any(_fits(names, host, entry.strip().lower()) for entry in no_proxy.split(","))
-
-
-def _fits(names: set[str], host: str, entry: str) -> bool:
-    if entry in ("", "*"):
-        return entry == "*"
-    if "/" in entry:
-        return _is_in_network(host, entry)
-    entry = entry.lstrip(".").strip("[]")
-    return any(name == entry or name.endswith(f".{entry}") for name in names)
-
-
-def _is_in_network(host: str, entry: str) -> bool:
-    from ipaddress import ip_network
-
-    address = _find_address(host)
-    try:
-        return address is not None and address in ip_network(entry, strict=False)
-    except ValueError:
-        return False
-
-
-def _find_address(host: str) -> IPv4Address | IPv6Address | None:
-    from ipaddress import ip_address
-
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None
-
-
-_SHOWN = ("content-type", "date", "retry-after", "server", "x-request-id")
-_SHOWN_PREFIX = "x-rate-limit-"
-
-
-def exchange_line(method: str, url: str, outcome: str, took_ms: float, headers: Mapping[str, str]) -> str:
-    """One line of printable characters; `outcome` is the status, or the name of what went wrong."""
-    shown = [
-        f"{name}: {value}"
-        for name, value in sorted(headers.items())
-        if name in _SHOWN or name.startswith(_SHOWN_PREFIX)
-    ]
-    return _printable("; ".join([f"{method} {url.partition('?')[0]} {outcome} {took_ms:.0f} ms", *shown]))
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-
 
 T = TypeVar("T")
 
@@ -170,40 +51,32 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 LARGEST_BODY = 1024 * 1024
 _SAFE_METHODS = frozenset(("GET", "HEAD"))
-_FORM_TYPE = "application/x-www-form-urlencoded"
-_CHUNK = 16 * 1024
 
 
 class Transport:
     """Exchanges with Procore, over connections that are kept until `close`.
 
-    `environ` holds the proxy variables; `ca_bundle` is REQUESTS_CA_BUNDLE's file or folder, None means the
-    operating system's CA store; `trace` takes a line for each exchange (`--debug`). `connect_timeout_s` is
-    over all addresses of a host, `address_timeout_s` for each but the last.
+    `ca_bundle` is REQUESTS_CA_BUNDLE's file or folder, None means the operating system's CA store.
+    `connect_timeout_s` is over all addresses of a host, `address_timeout_s` for each but the last.
     """
 
     def __init__(
         self,
-        environ: Mapping[str, str],
         ca_bundle: str | None = None,
-        trace: Callable[[str], None] | None = None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
         *,
         address_timeout_s: float = ADDRESS_TIMEOUT_S,
     ) -> None:
-        self._environ = environ
         self._ca_bundle = ca_bundle
-        self._trace = trace
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._progress = Progress(read_timeout_s, address_timeout_s)
-        self._adapter: HTTPAdapter | None = None
+        self._adapter: Adapter | None = None
 
     def prepare(self, url: str) -> None:
         """Load what an exchange with `url` needs; connects to nobody. Raises CaFileError, BadUrlError."""
-        request = new_request(Call("GET", url), _new_auth(None))
-        self._find_adapter().get_connection_with_tls_context(request, verify=True)
+        self._find_adapter().get_connection_with_tls_context(new_request(Call("GET", url), None), verify=True)
 
     def close(self) -> None:
         """Close the connections that were kept; the transport can be used again."""
@@ -226,15 +99,26 @@ class Transport:
         the request may have arrived, RedirectRefusedError, UnexpectedAnswerError for an answer that is too
         large, TokenRefusedError for a bearer that is none, CaFileError, BadUrlError (`url` or a proxy).
         """
-        check_destination(url, environment, form, bearer)
-        proxy = find_proxy(url, self._environ)
-        route = Route(environment.name, _host_of(url), proxy and _host_of(proxy), self._ca_bundle)
-        form_header = {} if form is None else {"Content-Type": _FORM_TYPE}
-        call = Call(method, url, {**(headers or {}), **form_header})
-        request = new_request(call, _new_auth(bearer))
+        body = None
         if form is not None:
-            request.prepare_body(form, None)
-        answer = self._repeat_if_safe(call, partial(self._exchange, request, route, proxy))
+            _check_origin(url, environment.login_url, environment)
+            headers = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
+            body = Bytes(form.encode())
+        call = Call(method, url, headers or {}, body)
+        route = self._find_route(call, environment, bearer)
+
+        def exchange() -> Answer:
+            try:
+                with self._begin(call, bearer, route, self._read_timeout_s) as stream:
+                    answer = Answer(stream.status, stream.headers, _read_body(stream, route))
+            finally:
+                self._progress.end()
+            if self._progress.late:
+                # What was cut off may look like an end.
+                raise answer_lost(self._too_slow(), route)
+            return answer
+
+        answer = self._repeat_if_safe(call, exchange)
         if 300 <= answer.status < 400:
             raise redirected(url, answer.status, answer.headers.get("location", ""), route)
         return answer
@@ -244,15 +128,14 @@ class Transport:
 
         The time limit is for each wait, not for the whole. Raises as `request` does; a redirect is an answer.
         """
-        check_destination(call.url, environment, None, bearer)
-        proxy = find_proxy(call.url, self._environ)
-        route = Route(environment.name, _host_of(call.url), proxy and _host_of(proxy), self._ca_bundle)
+        route = self._find_route(call, environment, bearer)
+        return self._repeat_if_safe(call, lambda: self._begin(call, bearer, route, None))
 
-        def begin() -> Stream:
-            # A body is opened anew for each attempt.
-            return self._begin(new_request(call, _new_auth(bearer)), route, proxy)
-
-        return self._repeat_if_safe(call, begin)
+    def _find_route(self, call: Call, environment: Environment, bearer: str | None) -> Route:
+        if bearer is not None:
+            _check_origin(call.url, environment.api_url, environment)
+            _check_bearer(bearer, environment)
+        return Route(environment.name, _host_of(call.url), find_proxy(call.url), self._ca_bundle)
 
     def _repeat_if_safe(self, call: Call, attempt: Callable[[], T]) -> T:
         """Try; once more if it failed at once and what failed cannot have had an effect."""
@@ -265,45 +148,25 @@ class Transport:
                 raise
         return attempt()
 
-    def _begin(self, request: PreparedRequest, route: Route, proxy: str | None) -> Stream:
+    def _begin(self, call: Call, bearer: str | None, route: Route, answer_timeout_s: float | None) -> Stream:
+        """Send the call, whose body is opened anew for it, and read the answer's head."""
+        request = new_request(call, bearer)
         started = time.monotonic()
-        self._progress.begin(answer_timeout_s=None)
+        self._progress.begin(answer_timeout_s)
         try:
             with self._translated(route):
-                response = self._dispatch(request, proxy)
-            if refusal := find_proxy_refusal(response.status_code, request.url or "", route):
-                response.close()
+                response = self._send(request, route.proxy)
+            stream = Stream(response, call.url, partial(self._translated, route))
+            if refusal := find_proxy_refusal(stream.status, call.url, route):
+                stream.close()
                 raise refusal
         except ProcoreLoginError as error:
-            self._tell(request, type(error).__name__, started, {})
+            _trace(call, type(error).__name__, started, {})
             raise
-        stream = Stream(response, request.url or "", partial(self._translated, route))
-        self._tell(request, str(stream.status), started, stream.headers)
+        _trace(call, str(stream.status), started, stream.headers)
         return stream
 
-    def _exchange(self, request: PreparedRequest, route: Route, proxy: str | None) -> Answer:
-        started = time.monotonic()
-        try:
-            answer = self._send(request, route, proxy)
-        except ProcoreLoginError as error:
-            self._tell(request, type(error).__name__, started, {})
-            raise
-        self._tell(request, str(answer.status), started, answer.headers)
-        return answer
-
-    def _send(self, request: PreparedRequest, route: Route, proxy: str | None) -> Answer:
-        self._progress.begin(self._read_timeout_s)
-        try:
-            with self._translated(route), self._dispatch(request, proxy) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                answer = Answer(response.status_code, headers, _read_body(response, route))
-        finally:
-            self._progress.end()
-        if self._progress.late:
-            raise answer_lost(self._too_slow(), route)
-        return answer
-
-    def _dispatch(self, request: PreparedRequest, proxy: str | None) -> Response:
+    def _send(self, request: PreparedRequest, proxy: str | None) -> Response:
         adapter = self._find_adapter()
         if request.method != "GET":
             # A kept connection may be dead by now, and then nobody knows whether the request arrived.
@@ -317,50 +180,27 @@ class Transport:
 
     @contextmanager
     def _translated(self, route: Route) -> Iterator[None]:
-        from http.client import HTTPException
-
-        from urllib3.exceptions import HTTPError
-
         try:
             yield
         except (OSError, HTTPError, HTTPException, ValueError) as error:
-            raise self._failure(error, route) from None
-
-    def _failure(self, error: BaseException, route: Route) -> ProcoreLoginError:
-        if not self._progress.sent:
-            return unreachable(error, route, self._connect_timeout_s)
-        late = self._progress.late
-        return answer_lost(self._too_slow() if late else trouble_of(error, self._too_slow()), route)
+            if not self._progress.sent:
+                raise unreachable(error, route, self._connect_timeout_s) from None
+            late = self._progress.late
+            why = self._too_slow() if late else trouble_of(error, self._too_slow())
+            raise answer_lost(why, route) from None
 
     def _too_slow(self) -> str:
         return f"no complete answer within {self._read_timeout_s:g} s"
 
-    def _find_adapter(self) -> HTTPAdapter:
+    def _find_adapter(self) -> Adapter:
         if self._adapter is None:
-            self._adapter = new_adapter(self._progress, self._ca_bundle)
+            self._adapter = Adapter(self._progress, self._ca_bundle)
         return self._adapter
 
-    def _tell(
-        self, request: PreparedRequest, outcome: str, started: float, headers: Mapping[str, str]
-    ) -> None:
-        if self._trace is not None:
-            took_ms = (time.monotonic() - started) * 1000
-            self._trace(exchange_line(request.method or "", request.url or "", outcome, took_ms, headers))
 
-
-def _new_auth(bearer: str | None) -> Callable[[PreparedRequest], PreparedRequest]:
-    # requests looks into ~/.netrc where no auth is given, so there always is one.
-    def auth(request: PreparedRequest) -> PreparedRequest:
-        if bearer is not None:
-            request.headers["Authorization"] = f"Bearer {bearer}"
-        return request
-
-    return auth
-
-
-def _read_body(response: Response, route: Route) -> bytes:
+def _read_body(stream: Stream, route: Route) -> bytes:
     body = bytearray()
-    for chunk in response.iter_content(_CHUNK):
+    for chunk in stream.chunks():
         body += chunk
         if len(body) > LARGEST_BODY:
             raise too_large(LARGEST_BODY, route)
@@ -369,3 +209,67 @@ def _read_body(response: Response, route: Route) -> bytes:
 
 def _host_of(url: str) -> str:
     return find_origin(url).partition("://")[2]
+
+
+def _check_origin(url: str, base_url: str, environment: Environment) -> None:
+    if not is_at(url, base_url):
+        raise BindingError(
+            f"{environment.name}: {find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
+            "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
+        )
+
+
+def _check_bearer(bearer: str, environment: Environment) -> None:
+    # Anything else could end the header and begin another (RFC 6750, section 2.1).
+    if not bearer or not all("!" <= character <= "~" for character in bearer):
+        raise TokenRefusedError(
+            f"{environment.name}: this access token cannot be one (it is empty, or has an odd character).",
+            "If it comes from PROCORE_ACCESS_TOKEN, set that again without spaces and line ends.",
+        )
+
+
+_SHOWN = ("content-type", "date", "retry-after", "server", "x-request-id")
+_SHOWN_PREFIX = "x-rate-limit-"
+
+
+def _trace(call: Call, outcome: str, started: float, headers: Mapping[str, str]) -> None:
+    """A line for `--debug`; `outcome` is the status, or the name of what went wrong."""
+    took_ms = (time.monotonic() - started) * 1000
+    shown = [
+        f"{name}: {value}"
+        for name, value in sorted(headers.items())
+        if name in _SHOWN or name.startswith(_SHOWN_PREFIX)
+    ]
+    log.trace("; ".join([f"{call.method} {call.url.partition('?')[0]} {outcome} {took_ms:.0f} ms", *shown]))
+
+
+def find_proxy(url: str) -> str | None:
+    """The proxy's URL for a request to `url`, or None. Raises BadUrlError for one that cannot be used.
+
+    Reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; lower case comes first, empty counts as not set.
+    """
+    target = urlsplit(url)
+    # Not by getproxies, for which an empty one in lower case hides the other one.
+    names = (name for base in (f"{target.scheme}_proxy", "all_proxy") for name in (base, base.upper()))
+    variable = next((name for name in names if os.environ.get(name, "").strip()), None)
+    if variable is None or is_loopback(target.hostname or "") or should_bypass_proxies(url, no_proxy=None):
+        return None
+    return _read_proxy(os.environ[variable].strip(), variable)
+
+
+def _read_proxy(value: str, variable: str) -> str:
+    url = value if "://" in value else f"http://{value}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # A password with # or / in it would be taken for the host, and shown as one.
+        usable = usable and "@" not in url.partition("://")[2][len(parts.netloc) :]
+    except ValueError:
+        usable = False
+    if not usable:
+        # The value may hold the proxy's password, so it is not shown.
+        raise BadUrlError(
+            f"The proxy from {variable} cannot be used: it must be http://HOST:PORT or https://HOST:PORT.",
+            f"Correct {variable}, or unset it.",
+        )
+    return url

@@ -7,24 +7,24 @@ spoil, is left untouched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from procore_cli import log
 from procore_cli.config import private_files
-from procore_cli.config.environments import ENVIRONMENTS, find_nearest
+from procore_cli.config.environments import ENVIRONMENTS, MONTHLY, PRODUCTION, find_nearest
 from procore_cli.config.urls import without_login
 from procore_cli.errors import BrokenConfigError, UnknownEnvironmentError
+from procore_cli.models import StoreName
 
 CONFIG_NAME = "config.toml"
 # Some editors on Windows write it, and TOML allows it.
 BOM = "\ufeff"
 APP_KEYS: Mapping[str, type] = {"client_id": str, "redirect_uri": str, "company": int}
-STORES = ("keyring", "file")
+STORES: tuple[StoreName, ...] = ("keyring", "file")
 # Far longer than any client id or secret.
 LONGEST_SECRET = 4096
 _COMPANIES = 10**18
@@ -49,6 +49,13 @@ class Config(NamedTuple):
     def app(self, environment: str) -> AppConfig:
         """What is configured for an environment; empty where nothing is."""
         return self.apps.get(environment, AppConfig())
+
+    def find_client_id(self, environment: str) -> tuple[str | None, str]:
+        """The client id of an environment, and the part of the file that it is in."""
+        own = self.app(environment).client_id
+        # The monthly sandbox takes production's credentials.
+        lender = PRODUCTION.name if own is None and environment == MONTHLY.name else environment
+        return self.app(lender).client_id, config_source(lender)
 
 
 def is_client_id(text: str) -> bool:
@@ -212,69 +219,62 @@ def _wrong_type(key: str, kind: type) -> BrokenConfigError:
     )
 
 
-@dataclass(frozen=True)
-class Changes:
-    """What `configure` sets; None leaves a value as it is, and `removed` names the keys to take out."""
-
-    client_id: str | None = None
-    redirect_uri: str | None = None
-    company: int | None = None
-    store: str | None = None
-    default_environment: str | None = None
-    removed: frozenset[str] = frozenset()
+# Values by their path in the file; None takes one out.
+Edits = Mapping[tuple[str, ...], str | int | None]
 
 
-def save_config(data_folder: Path, environment: str, changes: Changes) -> None:
+def save_values(data_folder: Path, edits: Edits) -> None:
     """Set and remove values in `config.toml`, keeping comments, order, unknown keys and line endings.
 
     Two runs at once: the caller holds the lock. Raises as load_config does.
     """
-    save_change(data_folder, new_change(data_folder, environment, changes))
+    save_text(data_folder, new_text(data_folder, edits))
 
 
-def new_change(data_folder: Path, environment: str, changes: Changes) -> str | None:
-    """The text of `config.toml` with the changes, None where nothing differs. Raises as load_config does."""
+def new_text(data_folder: Path, edits: Edits) -> str | None:
+    """The text of `config.toml` with the edits, None where nothing differs. Raises as load_config does."""
     text = load_text(data_folder) or ""
     read_config(parse(text))
-    changed = _change(text, environment, changes)
+    changed = _edit(text, edits)
     return None if changed == text else changed
 
 
-def save_change(data_folder: Path, change: str | None) -> None:
-    """Write what `new_change` made. Raises DataFolderError."""
-    if change is not None:
-        private_files.save_bytes(data_folder / CONFIG_NAME, change.encode())
+def save_text(data_folder: Path, text: str | None) -> None:
+    """Write what `new_text` made. Raises DataFolderError."""
+    if text is not None:
+        private_files.save_bytes(data_folder / CONFIG_NAME, text.encode())
 
 
-def _change(text: str, environment: str, changes: Changes) -> str:
-    """The text with the changes made. Raises BrokenConfigError where tomlkit would spoil it."""
+def _edit(text: str, edits: Edits) -> str:
+    """The text with the edits made. Raises BrokenConfigError where tomlkit would spoil it."""
     wanted = parse(text, exact=True)
-    _apply(wanted, environment, changes, dict)
+    for path, value in edits.items():
+        _apply(wanted, path, value, dict)
     # Among dotted keys a new table would swallow the lines below it.
-    for inline in (False, True):
+    for new_table in (dict, _new_inline):
         with suppress(Exception):  # On rare files tomlkit fails in many ways.
-            changed = _change_text(text, environment, changes, inline=inline)
+            changed = _edit_text(text, edits, new_table)
             if _without_empty(parse(changed, exact=True)) == _without_empty(wanted):
                 return changed
     raise BrokenConfigError(
         f"{CONFIG_NAME} is written in a way that this program cannot change; nothing was changed.",
         "Change the value in it with an editor.",
+        source=CONFIG_NAME,
     )
 
 
-def _change_text(text: str, environment: str, changes: Changes, *, inline: bool) -> str:
+def _edit_text(text: str, edits: Edits, new_table: Callable[[dict[str, Any]], Any]) -> str:
     import tomlkit
 
     bom = BOM if text.startswith(BOM) else ""
     changed = text.removeprefix(BOM)
     # One key at a time: tomlkit loses count where several of a table's dotted keys are taken out.
-    removals = [Changes(removed=frozenset({key})) for key in sorted(changes.removed)]
-    for step in (replace(changes, removed=frozenset()), *removals):
+    for path, value in edits.items():
         # tomlkit's own types do not say that a document is a dict that remembers its text.
         document = cast(dict[str, Any], tomlkit.parse(changed))
-        _apply(document, environment, step, _new_inline if inline else dict)
+        _apply(document, path, value, new_table)
         changed = tomlkit.dumps(document)
-    if changes.removed and not re.search(r"\n\s*\n\Z", text):
+    if None in edits.values() and not re.search(r"\n\s*\n\Z", text):
         # What was taken out at the end was parted by an empty line.
         changed = re.sub(r"(\r?\n)\s*\Z", r"\1", changed).removeprefix("\n")
     return bom + _with_line_ends_of(text, changed)
@@ -289,35 +289,25 @@ def _new_inline(values: dict[str, Any]) -> Any:
 
 
 def _apply(
-    document: dict[str, Any], environment: str, changes: Changes, new_table: Callable[[dict[str, Any]], Any]
+    table: dict[str, Any],
+    path: tuple[str, ...],
+    value: str | int | None,
+    new_table: Callable[[dict[str, Any]], Any],
 ) -> None:
-    top = {"store": changes.store, "environment": changes.default_environment}
-    for key, value in top.items():
-        if value is not None:
-            document[key] = value
-        elif key in changes.removed:
-            document.pop(key, None)
-    app = {key: value for key in APP_KEYS if (value := getattr(changes, key)) is not None}
-    tables = document.get("environments")
-    if app and tables is None:
-        document["environments"] = {environment: app}
-    elif app and environment not in cast(dict[str, Any], tables):
-        document["environments"][environment] = new_table(app)
-    elif app:
-        document["environments"][environment].update(app)
-    if gone := changes.removed & set(APP_KEYS):
-        _unset_app(document, environment, gone)
-
-
-def _unset_app(document: dict[str, Any], environment: str, gone: Collection[str]) -> None:
-    tables = document.get("environments", {})
-    table = tables.get(environment, {})
-    for key in [key for key in table if key in gone]:
-        del table[key]
-    if environment in tables and _is_bare(table):
-        del tables[environment]
-        if _is_bare(tables):
-            del document["environments"]
+    name, *rest = path
+    if rest and name in table:
+        _apply(table[name], tuple(rest), value, new_table)
+        if value is None and _is_bare(table[name]):
+            del table[name]
+    elif rest and value is not None:
+        nested: Any = value
+        for key in reversed(rest):
+            nested = {key: nested}
+        table[name] = new_table(nested)
+    elif value is not None:
+        table[name] = value
+    elif name in table:
+        del table[name]
 
 
 def _is_bare(table: Any) -> bool:

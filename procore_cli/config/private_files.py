@@ -124,6 +124,26 @@ def require_folder(found: Path | None) -> Path:
     return found
 
 
+def find_state_folder() -> Path:
+    """The user's state folder, there or not; beside the data folder, the same whatever names that one.
+
+    Raises DataFolderError where there is none.
+    """
+    import platformdirs
+
+    try:
+        found = platformdirs.user_state_dir(NAME, appauthor=False)
+    except (KeyError, RuntimeError):
+        found = "~"
+    if found.startswith("~"):
+        raise DataFolderError(
+            "There is no state folder: HOME is not set, and the system knows no home folder of this user.",
+            "The locks of a database outside of the data folder lie there: set HOME, or let XDG_STATE_HOME"
+            " name a folder that you may write.",
+        )
+    return Path(found)
+
+
 def new_path(text: str, variable: str) -> Path:
     """The absolute path that a variable names; raises DataFolderError where `~NAME` is nobody's."""
     try:

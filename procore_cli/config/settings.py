@@ -23,8 +23,6 @@ from procore_cli.config.environments import (
     DEFAULT_REDIRECT_URI,
     DEMO,
     ENVIRONMENTS,
-    MONTHLY,
-    PRODUCTION,
 )
 from procore_cli.config.private_files import find_folder, looking_only, new_path, require_folder
 from procore_cli.config.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
@@ -298,14 +296,8 @@ def _read(
 def _find_client_id(base: Environment, variables: Mapping[str, str], config: Config) -> Value:
     if base is DEMO:
         return Value(None, _EMBEDDED)
-    # The monthly sandbox takes production's credentials.
-    lender = PRODUCTION if base is MONTHLY else base
-    return _first(
-        Value(variables.get("PROCORE_CLIENT_ID"), "PROCORE_CLIENT_ID"),
-        Value(config.app(base.name).client_id, config_source(base.name)),
-        Value(config.app(lender.name).client_id, config_source(lender.name)),
-        Value(None, "nowhere"),
-    )
+    in_variable = Value(variables.get("PROCORE_CLIENT_ID"), "PROCORE_CLIENT_ID")
+    return _first(in_variable, Value(*config.find_client_id(base.name)), Value(None, "nowhere"))
 
 
 def _find_client_secret(base: Environment, variables: Mapping[str, str], store: str) -> Value:

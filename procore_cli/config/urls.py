@@ -62,7 +62,7 @@ def read_base_url(text: str, setting: str, source: str, usual: str = "") -> str:
     """Check a base URL and return it without a trailing slash; `usual` is a good one. Raises BadUrlError."""
     try:
         parts, _ = _split(text)
-        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             raise _FaultError("it must be https (http is only possible for localhost)")
         if parts.path.strip("/") or parts.query or "?" in text:
             raise _FaultError("it must be a scheme and a host, without path or query")
@@ -70,6 +70,12 @@ def read_base_url(text: str, setting: str, source: str, usual: str = "") -> str:
         good = f"a good one is {usual or _ON_LOOPBACK}"
         raise _bad(text, setting, source, fault, good) from None
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a URL's host is this machine."""
+    # All of 127.0.0.0/8 is this machine (RFC 1122, section 3.2.1.3).
+    return host in LOOPBACK_HOSTS or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def find_origin(url: str) -> str:
@@ -105,11 +111,6 @@ def is_at(url: str, origin: str) -> bool:
         return is_plain and find_origin(url) == find_origin(origin)
     except ValueError:
         return False
-
-
-def _is_loopback(host: str) -> bool:
-    # All of 127.0.0.0/8 is this machine (RFC 1122, section 3.2.1.3).
-    return host in LOOPBACK_HOSTS or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
 
 
 def _check_redirect(text: str, parts: SplitResult) -> bool:

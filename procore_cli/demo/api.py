@@ -15,16 +15,15 @@ from procore_cli.demo.exchange import (
     RefusedCallError,
     Stream,
     find_id,
-    is_text,
     new_errors,
     new_json,
 )
-from procore_cli.demo.oauth import CHALLENGE, REALM, OAuthBody, Provider, new_unauthorized, read_token
-from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email
-from procore_cli.demo.state import DemoState, Kept, Records
+from procore_cli.demo.oauth import Provider, new_unauthorized
+from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email, is_text
+from procore_cli.demo.state import DemoState, Kept
 
-DEFAULT_PER_PAGE: Final = 100
-MAX_PER_PAGE: Final = 1000
+_DEFAULT_PER_PAGE: Final = 100
+_MAX_PER_PAGE: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ def read_page(call: Call) -> Page:
     Raises RefusedCallError with a 400.
     """
     query = dict(parse_qsl(call.query))
-    size = _read_number(query, "per_page", DEFAULT_PER_PAGE)
-    return Page(_read_number(query, "page", 1), min(size, MAX_PER_PAGE))
+    size = _read_number(query, "per_page", _DEFAULT_PER_PAGE)
+    return Page(_read_number(query, "page", 1), min(size, _MAX_PER_PAGE))
 
 
 def new_listing(call: Call, page: Page, total: int, items: list[object], *, wrapped: bool = False) -> Answer:
@@ -88,29 +87,6 @@ _PATTERN: Final = bytes(range(256)) * 256
 _OTHER_NAME: Final = {"127.0.0.1": "localhost"}
 
 
-class Downloads:
-    """The routes; each takes a call and the name of a file, and gives an answer."""
-
-    def __init__(self, provider: Provider) -> None:
-        self._provider = provider
-
-    def send(self, call: Call, name: str) -> Answer:
-        """GET /demo/files/NAME?bytes=N: N bytes (1024 if not said), with a bearer token alone."""
-        read_token(self._provider, call)
-        query = dict(parse_qsl(call.query))
-        if "elsewhere" in query:
-            size = query.get("bytes", str(_DEFAULT_BYTES))
-            return Answer(302, headers=(("Location", _new_storage_url(call, name, size)),))
-        return _new_file(query, name)
-
-    def send_stored(self, call: Call, name: str) -> Answer:
-        """GET /demo/storage/NAME: the other origin, which answers 400 to whoever sends it a token."""
-        if call.authorization:
-            why = "Only one way of signing in is allowed: the address carries its signature."
-            raise RefusedCallError(new_errors(400, why))
-        return _new_file(dict(parse_qsl(call.query)), name)
-
-
 def make_chunks(size: int) -> Iterator[bytes]:
     """The content of every file: the bytes 0 to 255 over and over, `size` of them."""
     whole, rest = divmod(size, len(_PATTERN))
@@ -135,24 +111,39 @@ def _new_storage_url(call: Call, name: str, size: str) -> str:
     return f"http://{other}:{parts.port}{STORAGE_PATH}{quote(name, safe='')}?{query}"
 
 
-NOT_CONNECTED = "App is not connected to this company."
+_NOT_CONNECTED = "App is not connected to this company."
 _NO_COMPANY = "The Procore-Company-Id header is missing or is not a company's id."
 _NOT_FOUND = "Not found."
 
 
-class Resources:
-    """The routes; each takes a call, with the ids of its path, and gives an answer."""
+class Api:
+    """The routes for programs; each takes a call, and what its path names, and gives an answer."""
 
-    def __init__(self, provider: Provider, records: Records, clock: Callable[[], float]) -> None:
+    def __init__(self, provider: Provider, state: DemoState, clock: Callable[[], float]) -> None:
+        """`clock`: seconds since the epoch (UTC)."""
         self._provider = provider
-        self._records = records
+        self._state = state
         self._clock = clock
+
+    def sign_in(self, call: Call) -> Answer:
+        """POST /demo/tokens: tokens without the pages, for tests; `email` as a form, else the sample user."""
+        email = call.form.get("email", SAMPLE_EMAIL).strip()
+        if not is_email(email):
+            return new_errors(422, {"email": ["is not an e-mail address"]})
+        return new_json(200, self._provider.sign_in(self._state.save_user(email).id))
+
+    def show_me(self, call: Call) -> Answer:
+        """GET /rest/v1.0/me."""
+        user = self._state.find_user(self._provider.read_token(call).user_id)
+        if user is None:
+            raise RefusedCallError(new_unauthorized())
+        return new_json(200, {"id": user.id, "login": user.email, "name": user.name})
 
     def list_companies(self, call: Call) -> Answer:
         """GET /rest/v1.0/companies: connected or not; needs no company header."""
-        read_token(self._provider, call)
+        self._provider.read_token(call)
         page = read_page(call)
-        total, found = self._records.list_companies(page.size, page.offset)
+        total, found = self._state.list_companies(page.size, page.offset)
         return new_listing(call, page, total, [_show_company(company) for company in found])
 
     def show_company(self, call: Call, company_id: int) -> Answer:
@@ -185,46 +176,62 @@ class Resources:
         if "name" not in fields:
             raise RefusedCallError(new_errors(422, {"name": ["can't be blank"]}))
         project = Project(None, company.id, fields.pop("name"), fields)
-        project_id = self._records.save_project(project, int(self._clock()))
+        project_id = self._state.save_project(project, int(self._clock()))
         return new_json(201, self._show(company, project_id))
 
     def change_project(self, call: Call, project_id: int) -> Answer:
         """PATCH (or PUT) /rest/v1.0/projects/{id}: the keys that are named change."""
         company = self._enter(call)
         fields = _read_fields(call)
-        self._records.change_project(company.id, project_id, fields, int(self._clock()))
+        self._state.change_project(company.id, project_id, fields, int(self._clock()))
         return new_json(200, self._show(company, project_id))
 
     def delete_project(self, call: Call, project_id: int) -> Answer:
         """DELETE /rest/v1.0/projects/{id}."""
         company = self._enter(call)
-        if not self._records.delete_project(company.id, project_id):
+        if not self._state.delete_project(company.id, project_id):
             raise RefusedCallError(new_errors(404, _NOT_FOUND))
         return Answer(204)
 
+    def send_file(self, call: Call, name: str) -> Answer:
+        """GET /demo/files/NAME?bytes=N: N bytes (1024 if not said), with a bearer token alone."""
+        self._provider.read_token(call)
+        query = dict(parse_qsl(call.query))
+        if "elsewhere" in query:
+            size = query.get("bytes", str(_DEFAULT_BYTES))
+            return Answer(302, headers=(("Location", _new_storage_url(call, name, size)),))
+        return _new_file(query, name)
+
+    def send_stored(self, call: Call, name: str) -> Answer:
+        """GET /demo/storage/NAME: the other origin, which answers 400 to whoever sends it a token."""
+        if call.authorization:
+            why = "Only one way of signing in is allowed: the address carries its signature."
+            raise RefusedCallError(new_errors(400, why))
+        return _new_file(dict(parse_qsl(call.query)), name)
+
     def _enter(self, call: Call) -> Company:
         """The header's company, once it is clear that the call may be made there."""
-        read_token(self._provider, call)
+        self._provider.read_token(call)
         if call.company_id is None:
             raise RefusedCallError(new_errors(400, [_NO_COMPANY]))
         return self._find_company(call.company_id)
 
     def _find_company(self, company_id: int) -> Company:
-        company = self._records.find_company(company_id)
+        company = self._state.find_company(company_id)
         if company is None:
             raise RefusedCallError(new_errors(404, _NOT_FOUND))
         if not company.app_installed:
-            raise RefusedCallError(new_errors(403, [NOT_CONNECTED]))
+            raise RefusedCallError(new_errors(403, [_NOT_CONNECTED]))
         return company
 
     def _list_projects(self, call: Call, company: Company, *, wrapped: bool = False) -> Answer:
         page = read_page(call)
-        total, found = self._records.list_projects(company.id, page.size, page.offset)
+        total, found = self._state.list_projects(company.id, page.size, page.offset)
         items: list[object] = [_show_project(kept, company) for kept in found]
         return new_listing(call, page, total, items, wrapped=wrapped)
 
     def _show(self, company: Company, project_id: int) -> Mapping[str, Any]:
-        kept = self._records.find_project(company.id, project_id)
+        kept = self._state.find_project(company.id, project_id)
         if kept is None:
             raise RefusedCallError(new_errors(404, _NOT_FOUND))
         return _show_project(kept, company)
@@ -268,53 +275,3 @@ def _refuse_constant(_: str) -> None:
 
 def _utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class Api:
-    """The routes for programs; each takes a call and gives an answer."""
-
-    def __init__(self, provider: Provider, state: DemoState) -> None:
-        self._provider = provider
-        self._state = state
-
-    def issue_token(self, call: Call) -> Answer:
-        """POST /oauth/token."""
-        return _new_oauth_answer(self._provider.issue_token(call.body))
-
-    def revoke(self, call: Call) -> Answer:
-        """POST /oauth/revoke."""
-        return _new_oauth_answer(self._provider.revoke(call.body))
-
-    def show_token_info(self, call: Call) -> Answer:
-        """GET /oauth/token/info."""
-        token = self._provider.find_token(call.authorization)
-        if token is None:
-            refusal = {"error": "invalid_token", "error_description": "The access token is not valid."}
-            return new_json(401, refusal, CHALLENGE)
-        values = {
-            "resource_owner_id": token.user_id,
-            "scopes": [],
-            "expires_in_seconds": self._provider.find_remaining_s(token),
-            "application": {"uid": token.client_id},
-            "created_at": token.created_at,
-        }
-        return new_json(200, values)
-
-    def sign_in(self, call: Call) -> Answer:
-        """POST /demo/tokens: tokens without the pages, for tests; `email` as a form, else the sample user."""
-        email = call.form.get("email", SAMPLE_EMAIL).strip()
-        if not is_email(email):
-            return new_errors(422, {"email": ["is not an e-mail address"]})
-        return new_json(200, self._provider.sign_in(self._state.save_user(email).id))
-
-    def show_me(self, call: Call) -> Answer:
-        """GET /rest/v1.0/me."""
-        user = self._state.find_user(read_token(self._provider, call).user_id)
-        if user is None:
-            raise RefusedCallError(new_unauthorized())
-        return new_json(200, {"id": user.id, "login": user.email, "name": user.name})
-
-
-def _new_oauth_answer(body: OAuthBody) -> Answer:
-    headers = [("WWW-Authenticate", f'{REALM}, error="{body.values["error"]}"')] if body.status == 401 else []
-    return new_json(body.status, body.values, *headers)

@@ -16,7 +16,6 @@ from urllib.parse import parse_qsl, unquote
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 _INT64_DIGITS = 19
-_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def new_errors(status: int, why: object, *headers: tuple[str, str]) -> Answer:
     return new_json(status, {"errors": why}, *headers)
 
 
-def new_page(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
+def new_html(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
     """An answer for people; `forms_lead_to` is the redirect URI at the end of its forms."""
     return Answer(status, HTML, html, headers, forms_lead_to)
 
@@ -93,11 +92,6 @@ def new_page(status: int, html: str, *headers: tuple[str, str], forms_lead_to: s
 def new_redirect(location: str, *headers: tuple[str, str]) -> Answer:
     """Send the browser on with a GET (RFC 9110, section 15.4.4)."""
     return Answer(303, HTML, "", (("Location", location), *headers))
-
-
-def is_text(value: object) -> bool:
-    """Whether a JSON value is a text that is neither blank nor half a character (a lone surrogate)."""
-    return isinstance(value, str) and bool(value.strip()) and not _HALF.search(value)
 
 
 def find_id(text: str) -> int | None:

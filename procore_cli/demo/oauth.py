@@ -1,6 +1,6 @@
 """The pretend Procore as an OAuth server, on oauthlib's server half, with error bodies like Doorkeeper's.
 
-Refuses to know HTTP: it takes parameters and gives addresses, bodies and status codes.
+Refuses to know pages: for them it gives addresses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -32,34 +31,24 @@ from oauthlib.oauth2.rfc6749.errors import (
 from procore_cli.config.environments import (
     AUTHORIZE_PATH,
     CODE_LIFETIME_S,
-    DEMO_TOKEN_LIFETIME_S,
     REVOKE_PATH,
     TOKEN_PATH,
 )
 from procore_cli.config.urls import read_redirect_uri
-from procore_cli.demo.exchange import Answer, Call, RefusedCallError, new_errors
+from procore_cli.demo.exchange import Answer, Call, RefusedCallError, new_errors, new_json
 from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.demo.state import DemoState, Grant, IssuedToken
 from procore_cli.errors import BadUrlError
 
-REALM = 'Bearer realm="pretend Procore"'
-CHALLENGE = ("WWW-Authenticate", f'{REALM}, error="invalid_token"')
-
-
-def read_token(provider: Provider, call: Call) -> IssuedToken:
-    """What the call's bearer token stands for. Raises RefusedCallError with a 401."""
-    token = provider.find_token(call.authorization)
-    if token is None:
-        raise RefusedCallError(new_unauthorized())
-    return token
+_REALM = 'Bearer realm="pretend Procore"'
+_INVALID_TOKEN = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
+# A SHA-256 digest in base64 (RFC 7636, section 4.2).
+_S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def new_unauthorized() -> Answer:
     """The API's 401."""
-    return new_errors(401, "Invalid or expired access token.", CHALLENGE)
-
-
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+    return new_errors(401, "Invalid or expired access token.", _INVALID_TOKEN)
 
 
 class DemoValidator(RequestValidator):
@@ -103,9 +92,7 @@ class DemoValidator(RequestValidator):
         """None: Procore has no scopes."""
         return []
 
-    def get_original_scopes(self, *_: Any, **__: Any) -> list[str]:
-        """None: Procore has no scopes."""
-        return []
+    get_original_scopes = get_default_scopes
 
     def validate_scopes(self, *_: Any, **__: Any) -> bool:
         """Procore has no scopes."""
@@ -169,7 +156,7 @@ def check_challenge(request: Any) -> dict[str, str]:
     challenge = request.code_challenge
     if challenge is None:
         return {}
-    if request.code_challenge_method != "S256" or not _CHALLENGE.fullmatch(challenge):
+    if request.code_challenge_method != "S256" or not _S256_CHALLENGE.fullmatch(challenge):
         raise InvalidRequestError("The code challenge must be made with S256.", request=request)
     return {}
 
@@ -206,22 +193,11 @@ class AuthorizeRefusedError(Exception):
         self.location = location
 
 
-@dataclass(frozen=True)
-class OAuthBody:
-    """What the token and the revocation endpoint answer."""
-
-    status: int
-    values: dict[str, object] = field(repr=False)
-
-
 class Provider:
     """The OAuth endpoints; every method raises DatabaseError where the state cannot be used."""
 
     def __init__(
-        self,
-        state: DemoState,
-        clock: Callable[[], float],
-        find_lifetime_s: Callable[[], int] = lambda: DEMO_TOKEN_LIFETIME_S,
+        self, state: DemoState, clock: Callable[[], float], find_lifetime_s: Callable[[], int]
     ) -> None:
         """`clock`: seconds since the epoch (UTC); `find_lifetime_s`: how long a new access token lives."""
         self._state = state
@@ -254,9 +230,9 @@ class Provider:
         denial = AccessDeniedError("The person denied the request.", state=info["state"])
         return str(denial.in_uri(info["redirect_uri"]))
 
-    def issue_token(self, body: str) -> OAuthBody:
-        """Exchange a code or a refresh token (RFC 6749, sections 4.1.3 and 6)."""
-        fields = _read_fields(body)
+    def issue_token(self, call: Call) -> Answer:
+        """POST /oauth/token: exchange a code or a refresh token (RFC 6749, sections 4.1.3 and 6)."""
+        fields = _read_fields(call.body)
         if fields is None or "grant_type" not in fields:
             return _new_error("invalid_request", 400)
         # oauthlib reads no clock, and has no other way to add to its answer.
@@ -280,24 +256,42 @@ class Provider:
             "created_at": created_at,
         }
 
-    def revoke(self, body: str) -> OAuthBody:
-        """Revoke a token; 200 for an unknown one too (RFC 7009, section 2.2)."""
-        fields = _read_fields(body)
+    def revoke(self, call: Call) -> Answer:
+        """POST /oauth/revoke: revoke a token; 200 for an unknown one too (RFC 7009, section 2.2)."""
+        fields = _read_fields(call.body)
         if fields is None:
             return _new_error("invalid_request", 400)
         _, text, status = self._server.create_revocation_response(REVOKE_PATH, body=urlencode(fields))
         return _read_answer(text or "{}", status)
 
-    def find_token(self, authorization: str) -> IssuedToken | None:
-        """What the bearer token of an Authorization header stands for (RFC 6750, section 2.1)."""
-        scheme, _, token = authorization.partition(" ")
+    def show_token_info(self, call: Call) -> Answer:
+        """GET /oauth/token/info."""
+        token = self._find_token(call)
+        if token is None:
+            refusal = {"error": "invalid_token", "error_description": "The access token is not valid."}
+            return new_json(401, refusal, _INVALID_TOKEN)
+        values = {
+            "resource_owner_id": token.user_id,
+            "scopes": [],
+            "expires_in_seconds": token.expires_at - int(self._clock()),
+            "application": {"uid": token.client_id},
+            "created_at": token.created_at,
+        }
+        return new_json(200, values)
+
+    def read_token(self, call: Call) -> IssuedToken:
+        """What the call's bearer token stands for. Raises RefusedCallError with a 401."""
+        token = self._find_token(call)
+        if token is None:
+            raise RefusedCallError(new_unauthorized())
+        return token
+
+    def _find_token(self, call: Call) -> IssuedToken | None:
+        """RFC 6750, section 2.1."""
+        scheme, _, token = call.authorization.partition(" ")
         if scheme.lower() != "bearer":
             return None
         return self._state.find_token(token.strip(), int(self._clock()))
-
-    def find_remaining_s(self, token: IssuedToken) -> int:
-        """How many seconds a token still lives."""
-        return token.expires_at - int(self._clock())
 
     def _read(self, query: str) -> dict[str, str]:
         try:
@@ -322,16 +316,17 @@ def _read_fields(body: str) -> dict[str, str] | None:
     return {name: value for name, value in pairs if name != "scope"}
 
 
-def _read_answer(text: str, status: int) -> OAuthBody:
+def _read_answer(text: str, status: int) -> Answer:
     values = dict(json.loads(text))
     if "error" in values:
         return _new_error(values["error"], status)
     values.pop("scope", None)
-    return OAuthBody(status, values)
+    return new_json(status, values)
 
 
-def _new_error(error: str, status: int) -> OAuthBody:
-    return OAuthBody(status, {"error": error, "error_description": _DESCRIPTIONS[error]})
+def _new_error(error: str, status: int) -> Answer:
+    headers = [("WWW-Authenticate", f'{_REALM}, error="{error}"')] if status == 401 else []
+    return new_json(status, {"error": error, "error_description": _DESCRIPTIONS[error]}, *headers)
 
 
 def _new_access_token(_request: object) -> str:

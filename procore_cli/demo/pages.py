@@ -2,67 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import re
 import secrets
 from collections.abc import Callable
-from html import escape
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from procore_cli.config.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
-from procore_cli.demo.exchange import Answer, Call, new_page, new_redirect
+from procore_cli.demo.exchange import Answer, Call, new_html, new_redirect
 from procore_cli.demo.oauth import AuthorizeRefusedError, Provider
 from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL, DemoUser, is_email
 from procore_cli.demo.state import DemoState
+from procore_cli.webpage import Header, escaped, new_page, security_headers
 
-STYLE: Final = """
-:root { color-scheme: light dark; --paper: #eef0ee; --card: #fff; --ink: #1b2420; --soft: #55625b;
-  --line: #cfd6d1; --accent: #1c6048; --on-accent: #fff; --tape: #f2c230; --bad: #a3261b }
-@media (prefers-color-scheme: dark) { :root { --paper: #111613; --card: #1a211d; --ink: #e6ece8;
-  --soft: #9fada5; --line: #35403a; --accent: #6fcfa6; --on-accent: #0b2419; --bad: #ff9d92 } }
-* { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; background: var(--paper); color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif }
-.banner { margin: 0; padding: .6rem 1rem; text-align: center; font-size: .875rem; color: #2b2200;
-  background: var(--tape) }
-main { width: min(26rem, 100% - 2rem); margin: clamp(1.5rem, 9vh, 6rem) auto 2rem; padding: 2rem;
-  background: var(--card); border: 1px solid var(--line); border-radius: 16px;
-  box-shadow: 0 1px 2px #0001, 0 12px 32px #0001 }
-h1 { margin: 0 0 .75rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; text-wrap: balance }
-p { margin: 0 0 1rem }
-.soft { color: var(--soft); font-size: .9375rem }
-.problem { margin: .6rem 0 0; color: var(--bad); font-weight: 600 }
-label { display: block; margin: 1.25rem 0 .375rem; font-weight: 600 }
-input, button { width: 100%; min-height: 3rem; padding: 0 .9rem; border: 1px solid var(--soft);
-  border-radius: 10px; background: transparent; color: inherit; font: inherit }
-button { margin-top: .75rem; cursor: pointer; font-weight: 600 }
-button.main { margin-top: 1.5rem; background: var(--accent); border-color: var(--accent);
-  color: var(--on-accent) }
-button:hover { filter: brightness(1.08) }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
-a { display: inline-block; padding: .25rem 0; color: var(--accent) }
-.who { display: flex; gap: .75rem; align-items: center; margin: 1.25rem 0; padding: .75rem;
-  border: 1px solid var(--line); border-radius: 12px; overflow-wrap: anywhere }
-.who b { flex: none; display: grid; place-items: center; width: 2.5rem; height: 2.5rem;
-  border-radius: 50%; background: var(--accent); color: var(--on-accent) }
-.who span { line-height: 1.35 }
-.who small { display: block; color: var(--soft); font-size: .875rem }
-ul { margin: -.5rem 0 1rem; padding-left: 1.2rem }
-.code { display: block; padding: .9rem; border: 1px dashed var(--soft); border-radius: 10px;
-  font: 1.05rem/1.4 ui-monospace, monospace; overflow-wrap: anywhere; user-select: all }
-footer { margin-top: 1.25rem; text-align: center }
-@media (max-width: 26rem) { main { padding: 1.5rem } }
-"""
-
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-
-_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none';"
-    " form-action"
-)
 # Where a form's answer may lead. A source of CSP cannot name an IPv6 address, but it can name a scheme.
 _FORM_TARGETS: Final = {
     ("http", "localhost"): "http://localhost:*",
@@ -71,12 +24,12 @@ _FORM_TARGETS: Final = {
 }
 
 
-def new_policy(redirect_uri: str = "") -> str:
-    """The policy of a page; `redirect_uri`, which may be anything, is where its forms may lead in the end.
+def new_headers(redirect_uri: str = "") -> tuple[Header, ...]:
+    """What every answer carries; `redirect_uri`, which may be anything, is where its forms lead in the end.
 
     Chromium applies form-action to the redirects after a form as well.
     """
-    return f"{_POLICY} 'self' {_find_form_target(redirect_uri)}".rstrip()
+    return security_headers(f"'self' {_find_form_target(redirect_uri)}".rstrip())
 
 
 def _find_form_target(redirect_uri: str) -> str:
@@ -98,10 +51,10 @@ def new_login_page(return_to: str, form_token: str, email: str, problem: str) ->
 {_hidden("form_token", form_token)}
 {_hidden("return_to", return_to)}
 <label for="email">E-mail</label>
-<input id="email" name="email" value="{escape(email or SAMPLE_EMAIL)}" inputmode="email" autocomplete="email"
+<input id="email" name="email" value="{escaped(email or SAMPLE_EMAIL)}" inputmode="email" autocomplete="email"
  autocapitalize="none" spellcheck="false" required autofocus{described}>
-{f'<p class="problem" id="problem" role="alert">{escape(problem)}</p>' if problem else ""}
-<button class="main">Log in</button>
+{f'<p class="problem" id="problem" role="alert">{escaped(problem)}</p>' if problem else ""}
+<button class="button">Log in</button>
 </form>"""
     return _new_page("Log in", body)
 
@@ -111,17 +64,17 @@ def new_consent_page(
 ) -> str:
     """Ask whether the app may act for this user."""
     body = f"""<h1>Let {DEMO_APP_NAME} use your account?</h1>
-<div class="who"><b aria-hidden="true">{escape(user.name[:1].upper())}</b>
-<span>{escape(user.name)}<small>{escape(user.email)}</small></span></div>
+<div class="who"><b aria-hidden="true">{escaped(user.name[:1].upper())}</b>
+<span>{escaped(user.name)}<small>{escaped(user.email)}</small></span></div>
 <p>{DEMO_APP_NAME} will be able to</p>
 <ul><li>see your name and e-mail address</li><li>see your companies, and act for you there</li></ul>
 <p class="soft">{_describe_return(redirect_uri)}</p>
-<form method="post" action="{escape(f"{AUTHORIZE_PATH}?{query}")}">
+<form method="post" action="{escaped(f"{AUTHORIZE_PATH}?{query}")}">
 {_hidden("form_token", form_token)}
-<button class="main" name="decision" value="allow">Allow</button>
+<button class="button" name="decision" value="allow">Allow</button>
 <button name="decision" value="deny">Deny</button>
 </form>
-<footer><a href="{escape(login_address)}">Use another account</a></footer>"""
+<footer><a href="{escaped(login_address)}">Use another account</a></footer>"""
     return _new_page("Allow access", body)
 
 
@@ -129,14 +82,14 @@ def new_code_page(code: str) -> str:
     """Show a code for pasting, in place of a redirect."""
     body = f"""<h1>Copy this code</h1>
 <p>Paste it where the program asks for it. It works once, within ten minutes.</p>
-<output class="code">{escape(code)}</output>"""
+<output class="code">{escaped(code)}</output>"""
     return _new_page("Your code", body)
 
 
 def new_error_page(why: str) -> str:
     """Say why the sign-in ends here."""
     body = f"""<h1>This sign-in cannot go on</h1>
-<p>{escape(why)}</p>
+<p>{escaped(why)}</p>
 <p class="soft">You can close this page. The program that sent you here still waits: end it there.</p>"""
     return _new_page("Cannot go on", body)
 
@@ -144,30 +97,20 @@ def new_error_page(why: str) -> str:
 def _describe_return(redirect_uri: str) -> str:
     if redirect_uri == OOB_REDIRECT_URI:
         return "Afterwards this site shows you a code to paste."
-    return f"Afterwards you go back to <strong>{escape(urlsplit(redirect_uri).netloc)}</strong>."
+    return f"Afterwards you go back to <strong>{escaped(urlsplit(redirect_uri).netloc)}</strong>."
 
 
 def _hidden(name: str, value: str) -> str:
-    return f'<input type="hidden" name="{name}" value="{escape(value)}">'
+    return f'<input type="hidden" name="{name}" value="{escaped(value)}">'
 
 
 def _new_page(title: str, body: str) -> str:
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} &ndash; pretend Procore</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<p class="banner"><strong>pretend Procore</strong> &ndash; nothing here is real</p>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return new_page(
+        f"{title} &ndash; pretend Procore",
+        '<p class="banner"><strong>pretend Procore</strong> &ndash; nothing here is real</p>'
+        f"<main>\n{body}\n</main>",
+        "pretend",
+    )
 
 
 class Sessions:
@@ -226,25 +169,25 @@ _BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
 class SignInDesk:
     """The pages' routes; each takes a call and gives an answer."""
 
-    def __init__(self, provider: Provider, state: DemoState, sessions: Sessions) -> None:
+    def __init__(self, provider: Provider, state: DemoState, port: int) -> None:
         self._provider = provider
         self._state = state
-        self._sessions = sessions
+        self._sessions = Sessions(port)
 
     def show_login(self, call: Call) -> Answer:
         """GET /login: ask who it is, whether somebody is logged in or not."""
         return_to = _find_return_address(call)
         if return_to is None:
-            return new_page(400, new_error_page(_NO_START))
+            return new_html(400, new_error_page(_NO_START))
         return self._new_login_page(200, call, return_to)
 
     def log_in(self, call: Call) -> Answer:
         """POST /login: any e-mail will do; it starts a session of its own."""
         return_to = _find_return_address(call)
         if return_to is None:
-            return new_page(400, new_error_page(_NO_START))
+            return new_html(400, new_error_page(_NO_START))
         if not self._is_own_form(call):
-            return new_page(403, new_error_page(_FORGED))
+            return new_html(403, new_error_page(_FORGED))
         email = call.form.get("email", "").strip()
         if not is_email(email):
             return self._new_login_page(422, call, return_to, problem=_BAD_EMAIL)
@@ -262,20 +205,20 @@ class SignInDesk:
             return new_redirect(_new_login_address(call))
         form_token = self._sessions.new_form_token(self._sessions.read_id(call.cookie))
         html = new_consent_page(user, redirect_uri, call.query, _new_login_address(call), form_token)
-        return new_page(200, html, forms_lead_to=redirect_uri)
+        return new_html(200, html, forms_lead_to=redirect_uri)
 
     def decide(self, call: Call) -> Answer:
         """POST /oauth/authorize: Allow or Deny."""
         user = self._find_user(call)
         if user is None or not self._is_own_form(call):
-            return new_page(403, new_error_page(_FORGED))
+            return new_html(403, new_error_page(_FORGED))
         decisions: dict[str, Callable[[], str]] = {
             "allow": lambda: self._provider.allow(call.query, user.id),
             "deny": lambda: self._provider.deny(call.query),
         }
         decide = decisions.get(call.form.get("decision", ""))
         if decide is None:
-            return new_page(400, new_error_page("The form carries neither Allow nor Deny."))
+            return new_html(400, new_error_page("The form carries neither Allow nor Deny."))
         try:
             return _send_back(decide())
         except AuthorizeRefusedError as error:
@@ -290,7 +233,7 @@ class SignInDesk:
             problem=problem,
         )
         cookie = self._sessions.new_cookie(session_id)
-        return new_page(status, html, cookie, forms_lead_to=_find_redirect_uri(return_to))
+        return new_html(status, html, cookie, forms_lead_to=_find_redirect_uri(return_to))
 
     def _find_user(self, call: Call) -> DemoUser | None:
         user_id = self._sessions.find_user_id(self._sessions.read_id(call.cookie))
@@ -318,7 +261,7 @@ def _new_login_address(call: Call) -> str:
 
 def _refuse(error: AuthorizeRefusedError) -> Answer:
     if error.location is None:
-        return new_page(400, new_error_page(error.why))
+        return new_html(400, new_error_page(error.why))
     return _send_back(error.location)
 
 
@@ -328,5 +271,5 @@ def _send_back(location: str) -> Answer:
         return new_redirect(location)
     shown = parse_qs(location.partition("?")[2])
     if "code" in shown:
-        return new_page(200, new_code_page(shown["code"][0]))
-    return new_page(400, new_error_page(shown.get("error_description", shown["error"])[0]))
+        return new_html(200, new_code_page(shown["code"][0]))
+    return new_html(400, new_error_page(shown.get("error_description", shown["error"])[0]))

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from procore_cli.demo.exchange import is_text
 from procore_cli.errors import BrokenSeedError
 
 # Public on purpose: they open nothing but the pretend Procore on this machine.
@@ -26,26 +25,19 @@ SAMPLE_COMPANY_ID: Final = 22222
 # The company in which the app is not installed.
 UNCONNECTED_COMPANY_ID: Final = 44444
 
-SAMPLE_COMPANIES: Final = (
-    (SAMPLE_COMPANY_ID, "Pretend Construction", True),
-    (33333, "Sample Bridges", True),
-    (UNCONNECTED_COMPANY_ID, "Not Connected Builders", False),
-)
-SAMPLE_PROJECTS: Final = (
-    (501, SAMPLE_COMPANY_ID, "Pretend Library"),
-    (502, SAMPLE_COMPANY_ID, "Pretend School"),
-    (503, SAMPLE_COMPANY_ID, "Pretend Station"),
-    (601, 33333, "Sample Footbridge"),
-)
-
-
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_CHARACTERS = 254
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def is_email(text: str) -> bool:
     """Whether somebody can log in with this."""
     return len(text) <= _MAX_CHARACTERS and text.isprintable() and bool(_EMAIL.fullmatch(text))
+
+
+def is_text(value: object) -> bool:
+    """Whether a JSON value is a text that is neither blank nor half a character (a lone surrogate)."""
+    return isinstance(value, str) and bool(value.strip()) and not _HALF.search(value)
 
 
 # What a project has by itself, beside its name: neither a seed nor a request sets it among the other keys.
@@ -100,9 +92,18 @@ class Seed:
 
 
 SAMPLE: Final = Seed(
-    (),
-    tuple(Company(id_, name, True, installed) for id_, name, installed in SAMPLE_COMPANIES),
-    tuple(Project(id_, company_id, name) for id_, company_id, name in SAMPLE_PROJECTS),
+    users=(),
+    companies=(
+        Company(SAMPLE_COMPANY_ID, "Pretend Construction"),
+        Company(33333, "Sample Bridges"),
+        Company(UNCONNECTED_COMPANY_ID, "Not Connected Builders", app_installed=False),
+    ),
+    projects=(
+        Project(501, SAMPLE_COMPANY_ID, "Pretend Library"),
+        Project(502, SAMPLE_COMPANY_ID, "Pretend School"),
+        Project(503, SAMPLE_COMPANY_ID, "Pretend Station"),
+        Project(601, 33333, "Sample Footbridge"),
+    ),
 )
 
 
@@ -113,7 +114,7 @@ def email_key(email: str) -> str:
 
 _MAX_BYTES: Final = 256 * 1024 * 1024
 _MAX_ID: Final = 10**18 - 1
-_KEYS: Final = ("users", "companies", "projects")
+_KEYS: Final = frozenset({"users", "companies", "projects"})
 _USER_KEYS: Final = frozenset({"id", "email", "name"})
 _COMPANY_KEYS: Final = frozenset({"id", "name", "is_active", "app_installed"})
 _GIVEN_KEYS: Final = OWN_KEYS - {"id", "company_id"}
@@ -157,7 +158,7 @@ def _parse(text: str) -> dict[str, Any]:
         raise _FaultError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
     except (RecursionError, ValueError) as error:
         raise _FaultError(str(error) if isinstance(error, _FaultError) else "it is not JSON") from None
-    return _read_object(values, "the file", frozenset(_KEYS))
+    return _read_object(values, "the file", _KEYS)
 
 
 def _read_seed(values: Mapping[str, Any]) -> Seed:

@@ -1,6 +1,6 @@
 """The embedded Procore: a real HTTP server on loopback that lives inside the command that needs it.
 
-Refuses any address but 127.0.0.1, and to be imported slowly: its parts are loaded when it starts.
+Refuses any address but 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from procore_cli.config.environments import (
@@ -26,7 +26,7 @@ from procore_cli.config.environments import (
     TOKEN_INFO_PATH,
     TOKEN_PATH,
 )
-from procore_cli.demo.api import FILES_PATH, STORAGE_PATH, Api, Downloads, Resources
+from procore_cli.demo.api import FILES_PATH, STORAGE_PATH, Api
 from procore_cli.demo.exchange import (
     CALLS_PATH,
     Answer,
@@ -37,132 +37,156 @@ from procore_cli.demo.exchange import (
     new_errors,
     read_body,
 )
-from procore_cli.demo.pages import LOGIN_PATH, Sessions, SignInDesk, new_policy
+from procore_cli.demo.oauth import Provider
+from procore_cli.demo.pages import LOGIN_PATH, SignInDesk, new_headers
 from procore_cli.demo.responses import Conditions, new_too_many
+from procore_cli.demo.seed import Seed
+from procore_cli.demo.state import DemoState
 from procore_cli.errors import PortTakenError
 from procore_cli.threads import start
 
-if TYPE_CHECKING:
-    from procore_cli.demo.oauth import Provider
-    from procore_cli.demo.seed import Seed
-    from procore_cli.demo.state import DemoState, Records
+HOST = "127.0.0.1"
+TOKENS_PATH = "/demo/tokens"
+_PROJECTS_PATH = "/rest/v1.0/projects"
+_OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_IDLE_TIMEOUT_S = 60
+_CLOSING_TIMEOUT_S = 2
+# How long `close` may wait for the accepting thread to notice.
+_POLL_INTERVAL_S = 0.02
 
 
-Route = Callable[..., Answer]
-# A method and a path, in which {id} stands for a number and {name} for one segment.
-Routes = Mapping[tuple[str, str], Route]
+class DemoServer:
+    """A pretend Procore over `<data folder>/demo`; several may run over one folder at once.
 
+    It answers within a `with` block. `clock` gives seconds since the epoch (UTC), `port` 0 is any free one.
+    `seed` replaces companies and projects; `conditions` and `calls` are for tests and `demo serve`.
+    """
 
-class Front:
-    """Finds the answer to a call; safe to use from several threads."""
-
-    def __init__(self, routes: Routes, conditions: Conditions, calls: Calls) -> None:
-        self._fixed = {key: route for key, route in routes.items() if "{" not in key[1]}
-        self._patterns = [
-            (method, _new_pattern(path), route) for (method, path), route in routes.items() if "{" in path
-        ]
-        self._conditions = conditions
-        self._calls = calls
-
-    def answer(self, call: Call) -> Answer:
-        """The answer, whatever it takes; raises what a route raises beyond RefusedCallError."""
-        if call.path == CALLS_PATH:
-            return self._route(call)
-        self._conditions.delay(call)
+    def __init__(
+        self,
+        data_folder: Path,
+        clock: Callable[[], float],
+        port: int = 0,
+        *,
+        seed: Seed | None = None,
+        conditions: Conditions | None = None,
+        calls: Calls | None = None,
+    ) -> None:
+        """Raises DataFolderError, DatabaseError, PortTakenError."""
+        self.state = DemoState(data_folder, seed)
+        self.conditions = conditions or Conditions(clock)
+        self.calls = calls or Calls()
+        self.provider = Provider(self.state, clock, lambda: self.conditions.lifetime_s)
+        self._api = Api(self.provider, self.state, clock)
         try:
-            answer = self._conditions.find_fault(call) or self._answer_within_limit(call)
-        except Exception:
-            self._calls.note(call, Answer(500))
+            self._http = DemoHttpServer(port, self._answer)
+        except OSError as error:
+            raise PortTakenError(
+                f"The pretend Procore (demo) cannot listen on {HOST}:{port}: {error.strerror}.",
+                "Stop the program that holds the port, or choose another port.",
+            ) from error
+        self._desk = SignInDesk(self.provider, self.state, self._http.server_port)
+        self._routes = [(method, _new_pattern(path), route) for method, path, route in self._list_routes()]
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(_POLL_INTERVAL_S,), name="pretend-procore", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """The base URL of both its OAuth server and its API."""
+        return self._http.url
+
+    def __enter__(self) -> DemoServer:
+        """Listen. Raises NoThreadError."""
+        self.conditions.begin()
+        try:
+            start(self._thread)
+        except BaseException:
+            self._http.server_close()
             raise
-        self._calls.note(call, answer)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening, end what connections there are; doing it twice is no mistake."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+        self.conditions.end()
+        self._http.close_connections()
+
+    def _list_routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
+        """In a path {id} stands for a number and {name} for one segment."""
+        api, desk, provider = self._api, self._desk, self.provider
+        return [
+            ("GET", LOGIN_PATH, desk.show_login),
+            ("POST", LOGIN_PATH, desk.log_in),
+            ("GET", AUTHORIZE_PATH, desk.show_consent),
+            ("POST", AUTHORIZE_PATH, desk.decide),
+            ("POST", TOKEN_PATH, provider.issue_token),
+            ("POST", REVOKE_PATH, provider.revoke),
+            ("GET", TOKEN_INFO_PATH, provider.show_token_info),
+            ("GET", ME_PATH, api.show_me),
+            ("GET", COMPANIES_PATH, api.list_companies),
+            ("GET", f"{COMPANIES_PATH}/{{id}}", api.show_company),
+            ("GET", f"{COMPANIES_PATH}/{{id}}/projects", api.list_projects_of),
+            ("GET", "/rest/v2.0/companies/{id}/projects", api.list_projects_v2),
+            ("GET", _PROJECTS_PATH, api.list_projects),
+            ("POST", _PROJECTS_PATH, api.add_project),
+            ("GET", f"{_PROJECTS_PATH}/{{id}}", api.show_project),
+            ("PATCH", f"{_PROJECTS_PATH}/{{id}}", api.change_project),
+            ("PUT", f"{_PROJECTS_PATH}/{{id}}", api.change_project),
+            ("DELETE", f"{_PROJECTS_PATH}/{{id}}", api.delete_project),
+            ("GET", f"{FILES_PATH}{{name}}", api.send_file),
+            ("GET", f"{STORAGE_PATH}{{name}}", api.send_stored),
+            ("POST", TOKENS_PATH, api.sign_in),
+            ("GET", CALLS_PATH, self.calls.show),
+            ("DELETE", CALLS_PATH, self.calls.empty),
+        ]
+
+    def _answer(self, call: Call) -> Answer:
+        if call.path == CALLS_PATH:
+            # Whoever looks there is not among the calls.
+            return self._route(call)
+        self.conditions.delay(call)
+        answer = self.conditions.find_fault(call) or self._answer_within_limit(call)
+        self.calls.note(call, answer)
         return answer
 
     def _answer_within_limit(self, call: Call) -> Answer:
-        taken = self._conditions.take_pass(call)
+        taken = self.conditions.take_pass(call)
         if taken is None:
             return self._route(call)
         answer = self._route(call) if taken.allowed else new_too_many(taken)
         return replace(answer, headers=(*answer.headers, *taken.headers))
 
     def _route(self, call: Call) -> Answer:
-        found = self._find(call)
-        if found is None:
-            return new_errors(404, "Not found.")
-        route, arguments = found
-        try:
-            return route(call, *arguments)
-        except RefusedCallError as refusal:
-            return refusal.answer
-
-    def _find(self, call: Call) -> tuple[Route, tuple[Any, ...]] | None:
         # A HEAD is a GET whose body stays here (RFC 9110, section 9.3.2).
         method = "GET" if call.method == "HEAD" else call.method
-        fixed = self._fixed.get((method, call.path))
-        if fixed is not None:
-            return fixed, ()
-        for wanted, pattern, route in self._patterns:
-            match = pattern.fullmatch(call.path) if wanted == method else None
-            if match:
-                return route, tuple(_read_segment(*found) for found in match.groupdict().items())
-        return None
+        for wanted, pattern, route in self._routes:
+            found = pattern.fullmatch(call.path) if wanted == method else None
+            if found:
+                return _answer_by(route, call, found.groupdict())
+        return new_errors(404, "Not found.")
+
+
+def _answer_by(route: Callable[..., Answer], call: Call, segments: dict[str, str]) -> Answer:
+    named = (find_id(text) if kind == "id" else unquote(text) for kind, text in segments.items())
+    try:
+        return route(call, *named)
+    except RefusedCallError as refusal:
+        return refusal.answer
+    # What went wrong is the client's news: the command around us reports the 500.
+    except Exception:  # noqa: BLE001
+        return new_errors(500, "The pretend Procore failed.")
 
 
 def _new_pattern(path: str) -> re.Pattern[str]:
     # Eighteen digits: all that fits into SQLite's 64 bits.
     text = re.escape(path).replace(r"\{id\}", "(?P<id>[0-9]{1,18})")
     return re.compile(text.replace(r"\{name\}", "(?P<name>[^/]+)"))
-
-
-def _read_segment(kind: str, text: str) -> int | str | None:
-    return find_id(text) if kind == "id" else unquote(text)
-
-
-TOKENS_PATH = "/demo/tokens"
-_PROJECTS_PATH = "/rest/v1.0/projects"
-
-
-def new_routes(inside: Inside, port: int, clock: Callable[[], float]) -> Routes:
-    """Every route, over the parts of one server."""
-    desk = SignInDesk(inside.provider, inside.state, Sessions(port))
-    api = Api(inside.provider, inside.state)
-    resources = Resources(inside.provider, inside.records, clock)
-    downloads = Downloads(inside.provider)
-    return {
-        ("GET", LOGIN_PATH): desk.show_login,
-        ("POST", LOGIN_PATH): desk.log_in,
-        ("GET", AUTHORIZE_PATH): desk.show_consent,
-        ("POST", AUTHORIZE_PATH): desk.decide,
-        ("POST", TOKEN_PATH): api.issue_token,
-        ("POST", REVOKE_PATH): api.revoke,
-        ("GET", TOKEN_INFO_PATH): api.show_token_info,
-        ("GET", ME_PATH): api.show_me,
-        ("GET", COMPANIES_PATH): resources.list_companies,
-        ("GET", f"{COMPANIES_PATH}/{{id}}"): resources.show_company,
-        ("GET", f"{COMPANIES_PATH}/{{id}}/projects"): resources.list_projects_of,
-        ("GET", "/rest/v2.0/companies/{id}/projects"): resources.list_projects_v2,
-        ("GET", _PROJECTS_PATH): resources.list_projects,
-        ("POST", _PROJECTS_PATH): resources.add_project,
-        ("GET", f"{_PROJECTS_PATH}/{{id}}"): resources.show_project,
-        ("PATCH", f"{_PROJECTS_PATH}/{{id}}"): resources.change_project,
-        ("PUT", f"{_PROJECTS_PATH}/{{id}}"): resources.change_project,
-        ("DELETE", f"{_PROJECTS_PATH}/{{id}}"): resources.delete_project,
-        ("GET", f"{FILES_PATH}{{name}}"): downloads.send,
-        ("GET", f"{STORAGE_PATH}{{name}}"): downloads.send_stored,
-        ("POST", TOKENS_PATH): api.sign_in,
-        ("GET", CALLS_PATH): inside.calls.show,
-        ("DELETE", CALLS_PATH): inside.calls.empty,
-    }
-
-
-HOST = "127.0.0.1"
-_OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
-_IDLE_TIMEOUT_S = 60
-_CLOSING_TIMEOUT_S = 2
-_SECURITY_HEADERS = (
-    ("Cache-Control", "no-store"),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
-)
 
 
 class DemoHttpServer(ThreadingHTTPServer):
@@ -172,12 +196,12 @@ class DemoHttpServer(ThreadingHTTPServer):
     request_queue_size = 64
     # On Windows this would let another program share the port.
     allow_reuse_address = os.name != "nt"
-    answer: Callable[[Call], Answer]
 
-    def __init__(self, address: tuple[str, int], handler: type[DemoHandler]) -> None:
+    def __init__(self, port: int, answer: Callable[[Call], Answer]) -> None:
+        self.answer = answer
         self._connections: set[Any] = set()
         self._changed = threading.Condition()
-        super().__init__(address, handler)
+        super().__init__((HOST, port), DemoHandler)
 
     def server_bind(self) -> None:
         """Bind without the name lookup that HTTPServer makes here, which can take seconds."""
@@ -224,42 +248,16 @@ class DemoHandler(BaseHTTPRequestHandler):
     wbufsize = -1
     disable_nagle_algorithm = True
 
-    def do_GET(self) -> None:
-        """Answer a GET."""
-        self._answer()
-
-    def do_HEAD(self) -> None:
-        """Answer a HEAD: the headers of a GET (RFC 9110, section 9.3.2)."""
-        self._answer()
-
-    def do_POST(self) -> None:
-        """Answer a POST."""
-        self._answer()
-
-    def do_PUT(self) -> None:
-        """Answer a PUT."""
-        self._answer()
-
-    def do_PATCH(self) -> None:
-        """Answer a PATCH."""
-        self._answer()
-
-    def do_DELETE(self) -> None:
-        """Answer a DELETE."""
-        self._answer()
-
-    def do_OPTIONS(self) -> None:
-        """Answer an OPTIONS, which nothing here has: no page of another site may call the API."""
-        self._answer()
-
     def _answer(self) -> None:
         try:
-            call = self._read_call()
+            answer = self.server.answer(self._read_call())
         except RefusedCallError as refusal:
             self.close_connection = True
-            self._send(refusal.answer)
-            return
-        self._send(self._find_answer(call))
+            answer = refusal.answer
+        self._send(answer)
+
+    # OPTIONS has no route: no page of another site may call the API.
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
 
     def version_string(self) -> str:
         """What stands in the Server header."""
@@ -292,13 +290,6 @@ class DemoHandler(BaseHTTPRequestHandler):
         ours = (f"{name}:{self.server.server_port}" for name in _OWN_NAMES)
         return f"http://{host}" if host in ours else self.server.url
 
-    def _find_answer(self, call: Call) -> Answer:
-        try:
-            return self.server.answer(call)
-        # What went wrong is the client's news: the command around us reports the 500.
-        except Exception:  # noqa: BLE001
-            return new_errors(500, "The pretend Procore failed.")
-
     def _send(self, answer: Answer) -> None:
         if answer.dropped:
             self.close_connection = True
@@ -309,131 +300,10 @@ class DemoHandler(BaseHTTPRequestHandler):
             size = answer.stream.size if answer.stream else len(data)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(size))
-        policy = ("Content-Security-Policy", new_policy(answer.forms_lead_to))
-        for name, value in (policy, *_SECURITY_HEADERS, *answer.headers):
+        for name, value in (*new_headers(answer.forms_lead_to), *answer.headers):
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.writelines(answer.stream.chunks() if answer.stream else [data])
-
-
-# How long `close` may wait for the accepting thread to notice.
-_POLL_INTERVAL_S = 0.02
-
-
-@dataclass(frozen=True)
-class Inside:
-    """The parts of a running server, for whoever runs it to look at and to change."""
-
-    state: DemoState
-    provider: Provider
-    records: Records
-    conditions: Conditions
-    calls: Calls
-
-
-class DemoServer:
-    """A pretend Procore over `<data folder>/demo`; several may run over one folder at once.
-
-    `clock` gives seconds since the epoch (UTC), `tell` says one line to the person, `port` 0 is any free one.
-    `seed` replaces companies and projects; `conditions` and `calls` are for tests and `demo serve`.
-    """
-
-    def __init__(
-        self,
-        data_folder: Path,
-        clock: Callable[[], float],
-        tell: Callable[[str], None] = lambda _: None,
-        port: int = 0,
-        *,
-        seed: Seed | None = None,
-        conditions: Conditions | None = None,
-        calls: Calls | None = None,
-    ) -> None:
-        self._data_folder = data_folder
-        self._clock = clock
-        self._tell = tell
-        self._port = port
-        self._seed = seed
-        self._conditions = conditions
-        self._calls = calls
-        self._http: DemoHttpServer | None = None
-        self._thread: threading.Thread | None = None
-        self._inside: Inside | None = None
-
-    def start(self) -> None:
-        """Listen. Raises DataFolderError, DatabaseError, PortTakenError, NoThreadError."""
-        http = _new_http_server(self._port)
-        thread = threading.Thread(
-            target=http.serve_forever, args=(_POLL_INTERVAL_S,), name="pretend-procore", daemon=True
-        )
-        try:
-            inside = self._new_inside()
-            http.answer = _new_front(inside, http.server_port, self._clock).answer
-            inside.conditions.begin()
-            start(thread)
-        except BaseException:
-            http.server_close()
-            raise
-        self._http, self._inside, self._thread = http, inside, thread
-
-    @property
-    def url(self) -> str:
-        """The base URL of both its OAuth server and its API, once it has started."""
-        if self._http is None:
-            raise RuntimeError("the pretend Procore has not been started")
-        return self._http.url
-
-    @property
-    def inside(self) -> Inside:
-        """Its parts, once it has started."""
-        if self._inside is None:
-            raise RuntimeError("the pretend Procore has not been started")
-        return self._inside
-
-    def close(self) -> None:
-        """Stop listening, end what connections there are; doing it twice is no mistake."""
-        if self._http is None or self._thread is None or self._inside is None:
-            return
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-        self._inside.conditions.end()
-        self._http.close_connections()
-        self._http = self._thread = self._inside = None
-
-    def __enter__(self) -> DemoServer:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _new_inside(self) -> Inside:
-        from procore_cli.demo.exchange import Calls
-        from procore_cli.demo.oauth import Provider
-        from procore_cli.demo.responses import Conditions
-        from procore_cli.demo.state import DemoState, Records
-
-        state = DemoState(self._data_folder, self._tell, self._seed)
-        conditions = self._conditions or Conditions(self._clock)
-        provider = Provider(state, self._clock, lambda: conditions.lifetime_s)
-        return Inside(state, provider, Records(state.file), conditions, self._calls or Calls())
-
-
-def _new_front(inside: Inside, port: int, clock: Callable[[], float]) -> Front:
-
-    return Front(new_routes(inside, port, clock), inside.conditions, inside.calls)
-
-
-def _new_http_server(port: int) -> DemoHttpServer:
-
-    try:
-        return DemoHttpServer((HOST, port), DemoHandler)
-    except OSError as error:
-        raise PortTakenError(
-            f"The pretend Procore (demo) cannot listen on {HOST}:{port}: {error.strerror}.",
-            "Stop the program that holds the port, or choose another port.",
-        ) from error

@@ -5,9 +5,12 @@ Refuses to talk to anything but this machine, and to go on for ever.
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from http.client import HTTPConnection, HTTPException
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -44,17 +47,14 @@ class _FormReader(HTMLParser):
         if tag == "form" and self.form is None:
             self.form, self._inside = Form(values.get("action", "")), True
         elif self.form is not None and self._inside and "name" in values:
-            self._add(self.form, tag, values)
+            if tag == "input":
+                self.form.fields[values["name"]] = values.get("value", "")
+            elif tag == "button":
+                self.form.buttons.append((values["name"], values.get("value", "")))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._inside = False
-
-    def _add(self, form: Form, tag: str, values: dict[str, str]) -> None:
-        if tag == "input":
-            form.fields[values["name"]] = values.get("value", "")
-        elif tag == "button":
-            form.buttons.append((values["name"], values.get("value", "")))
 
 
 _MAX_HOPS: Final = 12
@@ -122,8 +122,6 @@ class _Browser:
         return self.open(_join(page_url, form.action), urlencode([*fields.items(), *pressed]))
 
     def _fetch(self, url: str, body: str | None) -> tuple[int, str | None, str]:
-        from http.client import HTTPConnection, HTTPException
-
         host, port, target = self._read_address(url)
         connection = HTTPConnection(host, port, timeout=_TIMEOUT_S)
         try:
@@ -134,7 +132,7 @@ class _Browser:
             location = response.headers["Location"] if 300 <= response.status < 400 else None
             return response.status, location, html
         except (OSError, HTTPException, UnicodeError) as error:
-            is_unknown = type(error).__name__ == "gaierror"
+            is_unknown = isinstance(error, socket.gaierror)
             why = f"{host} cannot be resolved" if is_unknown else type(error).__name__
             raise _lost(url, f"gives no answer ({why})") from None
         finally:
@@ -187,13 +185,10 @@ class VisitorOpener:
 
     def open(self, url: str) -> bool:
         """Start the visit, without waiting for its end."""
-        import threading
-
         start(threading.Thread(target=self._visit, args=(url,), name="demo-user", daemon=True))
         return True
 
     def _visit(self, url: str) -> None:
-
         try:
             check_return(visit(url), url)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else waits for this thread

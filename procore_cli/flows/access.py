@@ -1,15 +1,11 @@
-"""An account and its tokens: found, loaded, renewed, shown to `/me`, ended; the steps that commands share.
+"""An account and its tokens: found, loaded, renewed, shown to `/me`; the steps that commands share.
 
-Refuses to open a browser: where a person is needed, an error says so. What could not be revoked is never a
-secret: the person is told, and where to revoke it by hand (RFC 7009).
+Refuses to open a browser: where a person is needed, an error says so.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from procore_cli import models
@@ -17,117 +13,17 @@ from procore_cli.errors import (
     MissingCredentialsError,
     NotSignedInError,
     ProcoreError,
-    ProcoreLoginError,
     TokenRefusedError,
-    UnreachableError,
     WrongPersonError,
 )
+from procore_cli.flows import revocation
 from procore_cli.flows.credentials import check_tokens, find_app
 from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, seconds_left
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
-    from procore_cli.storage.entries import Loaded, SignInSaved
-
-
-# Procore's support page "Revoke Access for My Connected Apps".
-BY_HAND = "Revoke it at Procore by hand: My Profile Settings, tab My Connected Apps, Revoke."
-# So long somebody whose sign-in has failed waits for its tokens' end.
-PATIENCE_S = 10
-
-
-def revoke_left(context: Context, tokens: TokenSet | None) -> ProcoreLoginError | None:
-    """Revoke what a sign-out took out of use; returns what went wrong.
-
-    Where the values in force differ from the tokens' own nothing is sent, and a BindingError returned.
-    """
-    if tokens is None:
-        return None
-    try:
-        check_tokens(context.settings, tokens.binding)
-        app = find_app(context.settings, context.client_secrets)
-        _revoke(context, app, tokens.refresh_token, tokens.access_token)
-    except ProcoreLoginError as error:
-        return error
-    return None
-
-
-def revoke_former(context: Context, app: AppCredentials, saved: SignInSaved, tokens: TokenSet) -> None:
-    """After a new sign-in the account's former tokens are revoked, never one that was just received."""
-    former = saved.former
-    if former is None:
-        return
-    if former.binding != tokens.binding:
-        context.console.warn(
-            "The former tokens were made for another app or host than those in force; they were not revoked."
-        )
-        return
-    kept = (tokens.access_token, tokens.refresh_token)
-    revoke_unused(context, app, *(t for t in (former.refresh_token, former.access_token) if t not in kept))
-
-
-def revoke_unused(context: Context, app: AppCredentials, *tokens: str | None) -> None:
-    """Revoke tokens that nobody here will use; failing to is a warning."""
-    try:
-        _revoke(context, app, *tokens)
-    except ProcoreLoginError as error:
-        context.console.warn(f"The tokens that are no longer needed could not be revoked: {error.message}")
-
-
-@contextmanager
-def ending_unless_kept(context: Context, app: AppCredentials, answer: TokenAnswer) -> Iterator[None]:
-    """A block that is to keep what a sign-in brought; where it fails, the tokens are revoked first.
-
-    Raises what the block raises, whatever becomes of that.
-    """
-    try:
-        yield
-    except Exception:
-        _end_unkept(context, app, answer)
-        raise
-
-
-def _end_unkept(context: Context, app: AppCredentials, answer: TokenAnswer) -> None:
-    from procore_cli.threads import Limits, OutOfTimeError, call_within
-
-    limits = Limits(notice_s=PATIENCE_S, give_up_s=PATIENCE_S)
-    try:
-        call_within(
-            limits, lambda: _revoke(context, app, answer.refresh_token, answer.access_token), lambda: None
-        )
-    except OutOfTimeError:
-        why = f"Procore did not say so within {PATIENCE_S} s."
-    except ProcoreLoginError as error:
-        why = error.message
-    else:
-        context.console.say("The tokens that Procore had given are revoked again; nothing is kept.")
-        return
-    end = "Procore refuses it"
-    if answer.expires_at is not None:
-        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(answer.expires_at))
-    refreshing = ", the refresh token until somebody ends it" if answer.refresh_token else ""
-    context.console.warn(
-        "The tokens that Procore had given are not kept, and could not be revoked; they may still live there,"
-        f" the access token until {end}{refreshing}. {BY_HAND} ({why})"
-    )
-
-
-def _revoke(context: Context, app: AppCredentials, *tokens: str | None) -> None:
-    failures = [failure for token in tokens if token and (failure := _try_revoke(context, app, token))]
-    if failures:
-        raise failures[0]
-
-
-def _try_revoke(context: Context, app: AppCredentials, token: str) -> ProcoreLoginError | None:
-    try:
-        context.oauth.revoke(app, token)
-    except UnreachableError:
-        # The next one would wait as long.
-        raise
-    except ProcoreLoginError as error:
-        return error
-    return None
+    from procore_cli.grants import TokenAnswer, TokenSet
+    from procore_cli.storage.entries import Loaded
 
 
 MAX_LABELS = 10
@@ -199,7 +95,7 @@ def renew(context: Context, account: Account, seen: Loaded, *, may_ask: bool = T
         return context.oauth.refresh(app, tokens.refresh_token or "")
 
     def discard(tokens: TokenSet) -> None:
-        revoke_unused(context, app, tokens.refresh_token, tokens.access_token)
+        revocation.revoke_unused(context, app, tokens.refresh_token, tokens.access_token)
 
     with context.console.phase("refresh"):
         renewed = context.tokens.refresh(account, exchange, seen, discard, context.shield, may_ask=may_ask)
@@ -359,19 +255,19 @@ class RunToken:
     """One account's token, or the one that PROCORE_ACCESS_TOKEN gives."""
 
     def __init__(self, context: Context) -> None:
-        self._world = context
+        self._context = context
         self._held: tuple[Account, Loaded] | None = None
         self._just_renewed = False
         self._has_said = False
 
     def read(self) -> str:
         """The token for the next call, refreshed when that is due. Raises any of our errors."""
-        given = self._world.settings.access_token
+        given = self._context.settings.access_token
         if given:
             self._say_where_it_comes_from()
             return given
         account, loaded = self._held or self._load()
-        valid = keep_valid(self._world, account, loaded, _MIN_TTL_S)
+        valid = keep_valid(self._context, account, loaded, _MIN_TTL_S)
         self._just_renewed = valid.tokens != loaded.tokens
         self._held = account, valid
         return valid.tokens.access_token
@@ -381,20 +277,20 @@ class RunToken:
         if self._held is None:
             return False
         account, refused = self._held
-        loaded = renew(self._world, account, refused, may_ask=not self._just_renewed)
+        loaded = renew(self._context, account, refused, may_ask=not self._just_renewed)
         self._held = account, loaded
         self._just_renewed = True
         return loaded.tokens != refused.tokens
 
     def secrets(self) -> tuple[str, ...]:
         """What was sent, and no error text may repeat."""
-        given = self._world.settings.access_token
+        given = self._context.settings.access_token
         held = self._held[1].tokens.access_token if self._held else None
         return tuple(token for token in (given, held) if token)
 
     def new_refusal(self, reason: str) -> TokenRefusedError:
         """The error for a 401 that no refresh mends."""
-        context = self._world
+        context = self._context
         by_variable = context.settings.access_token is not None
         return TokenRefusedError(
             f"{context.settings.environment.name}: Procore did not accept the access token (401: {reason}).",
@@ -405,9 +301,9 @@ class RunToken:
 
     def _say_where_it_comes_from(self) -> None:
         if not self._has_said:
-            say_token_is_from_elsewhere(self._world)
+            say_token_is_from_elsewhere(self._context)
             self._has_said = True
 
     def _load(self) -> tuple[Account, Loaded]:
-        account = find_account(self._world)
-        return account, load(self._world, account)
+        account = find_account(self._context)
+        return account, load(self._context, account)

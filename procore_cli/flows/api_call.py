@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
+from procore_cli.client.api import Company, find_company, is_company_missing, is_not_connected
 from procore_cli.client.paths import find_next
-from procore_cli.client.request import Call, Stream
-from procore_cli.client.responses import (
-    Company,
-    find_company,
-    is_company_missing,
-    is_not_connected,
-    read_reason,
-)
+from procore_cli.client.request import Call
+from procore_cli.client.responses import WAIT_STATUSES, Stream, find_wait_s, read_reason
 from procore_cli.config.urls import find_origin
-from procore_cli.console import Console, is_animated
+from procore_cli.console import is_animated
 from procore_cli.errors import (
     CompanyRefusedError,
     ProcoreError,
@@ -34,99 +26,7 @@ from procore_cli.errors import (
 from procore_cli.flows.access import RunToken
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from procore_cli.client.json_pages import Count
     from procore_cli.context import Context
-
-
-WAIT_STATUSES = frozenset((429, 503))
-# Procore says "now" for a window that ends within the second.
-_SHORTEST_WAIT_S = 1
-_LONGEST_DIGITS = 12
-
-
-def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | None:
-    """Seconds to wait before the call is repeated, at least 1; None where the answer asks for no wait.
-
-    `headers` with names in lower case, `now` in seconds (UTC). Retry-After (RFC 9110, section 10.2.3) comes
-    before X-Rate-Limit-Reset; both are judged by the server's clock where it says what that shows.
-    """
-    if status not in WAIT_STATUSES:
-        return None
-    moment = _find_date(headers.get("date", "")) or now
-    after = headers.get("retry-after", "").strip()
-    wait_s = _find_number(after)
-    if wait_s is None:
-        until = _find_date(after) or _find_number(headers.get("x-rate-limit-reset", "").strip())
-        wait_s = None if until is None else until - moment
-    if wait_s is None:
-        return None
-    # A part of a second more is better than being too early.
-    return max(_SHORTEST_WAIT_S, math.ceil(wait_s))
-
-
-def _find_number(text: str) -> float | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_DIGITS else None
-
-
-def _find_date(text: str) -> float | None:
-    try:
-        date = parsedate_to_datetime(text)
-        # "-0000" is UTC without a zone to Python.
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-
-
-class Pauses:
-    """The pauses of one run: `max_wait_s` is for all those that one call has to make."""
-
-    def __init__(
-        self,
-        console: Console,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        max_wait_s: int,
-    ) -> None:
-        self._console = console
-        self._clock = clock
-        self._sleep = sleep
-        self._max_wait_s = self._left_s = max_wait_s
-
-    def begin(self) -> None:
-        """Another call: a list of many pages may wait again and again, as its limit begins anew."""
-        self._left_s = self._max_wait_s
-
-    def find_s(self, stream: Stream) -> int | None:
-        """How long to wait before the call is repeated; None where it is not to be."""
-        wait_s = self.find_asked_s(stream)
-        return wait_s if wait_s is not None and wait_s <= self._left_s else None
-
-    def find_asked_s(self, stream: Stream) -> int | None:
-        """How long Procore asks to be left alone, allowed or not."""
-        return find_wait_s(stream.status, stream.headers, self._clock())
-
-    def wait(self, wait_s: int, status: int) -> None:
-        """Wait; a terminal gets a countdown, anything else a line."""
-        self._left_s -= wait_s
-        if not is_animated(self._console.stream):
-            self._console.say(f"{_why(status)}: waiting {wait_s} s, as it asks.")
-            self._sleep(wait_s)
-            return
-        for left_s in range(wait_s, 0, -1):
-            self._console.show_wait(f"{_why(status)}: going on in {left_s} s")
-            self._sleep(1)
-        self._console.show_wait("")
-
-
-def is_a_pause(status: int) -> bool:
-    """Whether Procore may ask for a pause with this status."""
-    return status in WAIT_STATUSES
-
-
-def _why(status: int) -> str:
-    return "Procore's rate limit is reached (429)" if status == 429 else f"Procore is busy ({status})"
 
 
 _AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) can be sent twice."
@@ -140,18 +40,18 @@ class Wanted:
     paginate: bool
     max_wait_s: int
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether the whole list is wanted: who begins at a later page wants less."""
+        pages = parse_qs(urlsplit(self.call.url).query).get("page", ["1"])
+        return self.paginate and pages == ["1"]
+
 
 class Output(Protocol):
-    """Where answers go; as a context it ends what it has begun."""
+    """Where answers go."""
 
-    def __enter__(self) -> object: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
-
-    def show(self, stream: Stream, count: Count | None = None) -> None:
-        """Write one answer; `count` is told how many items it has, if that is a list."""
+    def show(self, stream: Stream, *, counts: bool = False) -> int | None:
+        """Write one answer; returns how many items it has, if that `counts` and it is a list."""
 
     def show_problem(self, stream: Stream) -> bytes:
         """Write an error's body; returns its beginning."""
@@ -168,94 +68,110 @@ def call(
 
     An error answer's body goes to `output` too. Raises CompanyRefusedError, and any other of our errors.
     """
-    tally = _Tally(wanted)
-    way = _Way(context, RunToken(context), Pauses(context.console, context.clock, sleep, wanted.max_wait_s))
+    caller = _Caller(context, output, wanted.max_wait_s, sleep)
     seen = {_digest(wanted.call.url)}
     current: Call | None = wanted.call
-    # 1. The file that the answer goes to, if there is one: a folder that is not there costs no call.
-    with output:
-        while current is not None:
-            # 2. The token, and the call; after a pause, or with a new token, again.
-            with way.send(current, output) as stream:
-                # 3. An error's body, and what it means.
-                if not stream.is_ok:
-                    raise way.new_error(current, stream, output)
-                # 4. The answer's head and body.
-                output.show(stream, tally.begin(stream))
-                # 5. The next page.
-                current = _find_next(context, wanted, current, stream, seen)
-    # 6. Whether all came that the list says it has.
-    if tally.is_short:
+    came, total = 0 if wanted.is_for_all else None, None
+    while current is not None:
+        # 1. The token, and the call; after a pause, or with a new token, again.
+        with caller.send(current) as stream:
+            # 2. An error's body, and what it means.
+            if not stream.is_ok:
+                raise caller.new_error(current, stream)
+            # 3. The answer's head and body. What is no list, or names no total, cannot be counted.
+            total = stream.find_number("total")
+            items = output.show(stream, counts=came is not None and total is not None)
+            came = None if came is None or items is None else came + items
+            # 4. The next page.
+            current = _find_next(context, wanted, current, stream, seen)
+    # 5. Whether all came that the list says it has.
+    if came is not None and total is not None and came < total:
         context.console.warn(
-            f"{context.settings.environment.name}: the list says that it has {tally.total} items, but"
-            f" {tally.came} came: Procore linked to no further page."
+            f"{context.settings.environment.name}: the list says that it has {total} items, but"
+            f" {came} came: Procore linked to no further page."
         )
 
 
-class _Tally:
-    """How many items a list says that it has (`Total`), and how many came."""
+class _Caller:
+    """Sends the calls of one run, with what it takes to try again."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        pages = parse_qs(urlsplit(wanted.call.url).query).get("page", ["1"])
-        # Who begins later wants less than the whole list.
-        self._is_wanted = wanted.paginate and pages == ["1"]
-        self._lists = self._pages = 0
-        self.came = 0
-        self.total: int | None = None
+    def __init__(
+        self, context: Context, output: Output, max_wait_s: int, sleep: Callable[[float], None]
+    ) -> None:
+        self._context = context
+        self._output = output
+        self._bearer = RunToken(context)
+        self._max_wait_s = max_wait_s
+        self._sleep = sleep
 
-    def begin(self, stream: Stream) -> Count | None:
-        """What is to be told how many items a page has; None where that would be of no use."""
-        self.total = stream.find_number("total")
-        self._pages += 1
-        return self._add if self._is_wanted and self.total is not None else None
+    def send(self, call: Call) -> Stream:
+        """The answer, after at most one refresh and as many pauses as `max_wait_s` allows for one call.
 
-    def _add(self, count: int) -> None:
-        self._lists += 1
-        self.came += count
-
-    @property
-    def is_short(self) -> bool:
-        """Whether every page was a list, and the last one spoke of more than came."""
-        return self.total is not None and self._lists == self._pages and self.came < self.total
-
-
-class _Way:
-    """The way to the API, with what it takes to try again."""
-
-    def __init__(self, context: Context, bearer: RunToken, pauses: Pauses) -> None:
-        self.context = context
-        self.bearer = bearer
-        self._pauses = pauses
-
-    def send(self, call: Call, output: Output) -> Stream:
-        """The answer, after as many pauses as are allowed and at most one refresh."""
-        is_renewed = False
-        self._pauses.begin()
+        A list of many pages may wait again and again, as Procore's limit begins anew.
+        """
+        is_renewed, left_s = False, self._max_wait_s
         while True:
-            stream = self.context.api.open(call, self.bearer.read())
-            if self._is_token_refused(stream) and not is_renewed:
+            stream = self._context.api.open(call, self._bearer.read())
+            # Another cloud's 401 is not about our token.
+            if stream.status == 401 and self._context.api.is_own(stream.url) and not is_renewed:
                 is_renewed = True
-                if self._renew(call, stream, output):
+                if self._renew(call, stream):
                     continue
-            wait_s = self._pauses.find_s(stream)
-            if wait_s is None or not call.is_repeatable:
+            wait_s = self._find_wait_s(stream)
+            if wait_s is None or wait_s > left_s or not call.is_repeatable:
                 return stream
             stream.close()
-            self._pauses.wait(wait_s, stream.status)
+            left_s -= wait_s
+            self._wait(wait_s, stream.status)
 
-    def new_error(self, call: Call, stream: Stream, output: Output) -> ProcoreLoginError:
+    def _find_wait_s(self, stream: Stream) -> int | None:
+        """How long Procore asks to be left alone, allowed or not."""
+        return find_wait_s(stream.status, stream.headers, self._context.clock())
+
+    def _wait(self, wait_s: int, status: int) -> None:
+        """Wait; a terminal gets a countdown, anything else a line."""
+        console = self._context.console
+        why = "Procore's rate limit is reached (429)" if status == 429 else f"Procore is busy ({status})"
+        if not is_animated(console.stream):
+            console.say(f"{why}: waiting {wait_s} s, as it asks.")
+            self._sleep(wait_s)
+            return
+        for left_s in range(wait_s, 0, -1):
+            console.show_wait(f"{why}: going on in {left_s} s")
+            self._sleep(1)
+        console.show_wait("")
+
+    def _renew(self, call: Call, stream: Stream) -> bool:
+        """Whether there is another token to try with; then the answer is done with."""
+        try:
+            if not self._bearer.renew():
+                return False
+            if not call.is_repeatable:
+                raise ProcoreError(
+                    f"{self._context.settings.environment.name}: Procore answered 401; the token is renewed"
+                    " now, but the body came from a stream and cannot be sent again.",
+                    _AGAIN_WITH_A_FILE,
+                )
+        except ProcoreLoginError:
+            self._output.show_problem(stream)
+            stream.close()
+            raise
+        stream.close()
+        return True
+
+    def new_error(self, call: Call, stream: Stream) -> ProcoreLoginError:
         """What an error answer means; its body is on its way out first."""
-        body = output.show_problem(stream)
-        name = self.context.settings.environment.name
-        reason = read_reason(body, self.bearer.secrets()) if call.method != "HEAD" else "no body"
-        if not self.context.api.is_own(stream.url):
+        body = self._output.show_problem(stream)
+        name = self._context.settings.environment.name
+        reason = read_reason(body, self._bearer.secrets()) if call.method != "HEAD" else "no body"
+        if not self._context.api.is_own(stream.url):
             return UnexpectedAnswerError(
                 f"{name}: {find_origin(stream.url)}, where Procore redirected to, answered {stream.status}"
                 f" ({reason}).",
                 "Such a link soon expires: run the command again.",
             )
         if stream.status == 401:
-            return self.bearer.new_refusal(reason)
+            return self._bearer.new_refusal(reason)
         if 300 <= stream.status < 400 and "location" in stream.headers:
             return RedirectRefusedError(
                 f"{name}: Procore answered with a redirect ({stream.status}); for a {call.method} it is not"
@@ -266,53 +182,29 @@ class _Way:
         if is_not_connected(stream.status, reason) or is_company_missing(stream.status, reason, company):
             return self._new_company_error(stream.status, reason, company)
         return UnexpectedAnswerError(
-            f"{name}: Procore answered {stream.status} ({reason}).",
-            self._new_hint(call, stream, _hint_of_body(body, output)),
+            f"{name}: Procore answered {stream.status} ({reason}).", self._new_hint(call, stream, body)
         )
 
-    def _is_token_refused(self, stream: Stream) -> bool:
-        # Another cloud's 401 is not about our token.
-        return stream.status == 401 and self.context.api.is_own(stream.url)
-
-    def _renew(self, call: Call, stream: Stream, output: Output) -> bool:
-        """Whether there is another token to try with; then the answer is done with."""
-        try:
-            has_another = self.bearer.renew()
-        except ProcoreLoginError:
-            output.show_problem(stream)
-            stream.close()
-            raise
-        if not has_another:
-            return False
-        if not call.is_repeatable:
-            output.show_problem(stream)
-            stream.close()
-            raise ProcoreError(
-                f"{self.context.settings.environment.name}: Procore answered 401; the token is renewed now,"
-                " but the body came from a stream and cannot be sent again.",
-                _AGAIN_WITH_A_FILE,
-            )
-        stream.close()
-        return True
-
-    def _new_hint(self, call: Call, stream: Stream, about_body: str) -> str:
-        if is_a_pause(stream.status):
-            asked_s = self._pauses.find_asked_s(stream)
-            if asked_s is None:
-                return "Try again later; Procore's status page says whether it has trouble."
+    def _new_hint(self, call: Call, stream: Stream, body: bytes) -> str:
+        asked_s = self._find_wait_s(stream)
+        if asked_s is not None:
             if not call.is_repeatable:
                 return _AGAIN_WITH_A_FILE
             return f"Try again in {asked_s} s, or allow for more time with --max-wait SECONDS."
+        if stream.status in WAIT_STATUSES or stream.status >= 500:
+            return "Try again later; Procore's status page says whether it has trouble."
         if stream.status == 404:
             return f"Check the path and its ids: {call.method} {call.url.partition('?')[0]}"
-        if stream.status >= 500:
-            return "Try again later; Procore's status page says whether it has trouble."
         if stream.status == 304:
             return "Nothing has changed; without -H 'If-...' Procore sends it again."
-        return about_body
+        if not body:
+            return "Procore sent nothing beside it; --include shows the headers."
+        if not self._output.shows_problems:
+            return "Run it without --silent to see all that Procore says."
+        return "The body on standard output says what Procore did not like."
 
     def _new_company_error(self, status: int, reason: str, company: str | None) -> CompanyRefusedError:
-        name = self.context.settings.environment.name
+        name = self._context.settings.environment.name
         if company is not None:
             return CompanyRefusedError(
                 f"{name}: Procore answered {status} ({reason}). The app is not installed in company"
@@ -329,7 +221,7 @@ class _Way:
     def _find_companies(self) -> tuple[Company, ...]:
         # They are a help beside the error; where they cannot be had, the error is enough.
         with suppress(ProcoreLoginError):
-            return tuple(self.context.api.companies(self.bearer.read()))
+            return tuple(self._context.api.companies(self._bearer.read()))
         return ()
 
 
@@ -360,11 +252,3 @@ def _find_next(
 def _digest(url: str) -> bytes:
     # A link may hold a cursor of kilobytes, and there may be ten thousand of them.
     return hashlib.blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _hint_of_body(body: bytes, output: Output) -> str:
-    if not body:
-        return "Procore sent nothing beside it; --include shows the headers."
-    if not output.shows_problems:
-        return "Run it without --silent to see all that Procore says."
-    return "The body on standard output says what Procore did not like."

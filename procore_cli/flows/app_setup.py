@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from procore_cli.config.config_file import AppConfig, Changes, load_config, new_change, save_change
-from procore_cli.config.environments import MONTHLY, PRODUCTION
-from procore_cli.config.private_files import may_exist
+from procore_cli import log
+from procore_cli.config.config_file import (
+    APP_KEYS,
+    AppConfig,
+    Config,
+    Edits,
+    load_config,
+    new_text,
+    save_text,
+    save_values,
+)
+from procore_cli.config.private_files import may_exist, open_folder
+from procore_cli.config.urls import find_origin
+from procore_cli.config.variables import find_set, without_what_exec_set
+from procore_cli.context import new_client_secrets
 from procore_cli.errors import (
     ConfigurationError,
     ProcoreError,
@@ -22,232 +34,201 @@ from procore_cli.errors import (
     StorageError,
     UsageMistakeError,
 )
-from procore_cli.flows.credentials import fits_login
+from procore_cli.flows.credentials import check_app, find_stored, is_kept_for, new_missing
 from procore_cli.grants import AppCredentials
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
-    from procore_cli.console import Console
+    from procore_cli.models import StoreName
     from procore_cli.storage.files import ClientSecrets, StoredSecret
 
 
-# The variables that win over what is kept, by the name of the change.
-_VARIABLES: Mapping[str, str] = {
-    "client_id": "PROCORE_CLIENT_ID",
-    "redirect_uri": "PROCORE_REDIRECT_URI",
-    "company": "PROCORE_COMPANY_ID",
-    "store": "PROCORE_LOGIN_STORE",
-    "default_environment": "PROCORE_ENV",
-}
-
-
-def list_overrides(settings: Settings, draft: Draft, environ: Mapping[str, str]) -> list[str]:
-    """What to warn of: variables that win over what was kept."""
-    from procore_cli.config.urls import find_origin
-    from procore_cli.config.variables import find_set, without_what_exec_set
-
-    name = settings.environment.name
-    given = without_what_exec_set(name, find_set(environ))
-    kept = {key: getattr(draft.changes, key) for key in _VARIABLES}
-    pairs = [(_VARIABLES[key], str(value)) for key, value in kept.items() if value is not None]
-    if draft.secret is not None:
-        pairs.append(("PROCORE_CLIENT_SECRET", draft.secret))
-    winning = [variable for variable, value in pairs if given.get(variable, value) != value]
-    lines = []
-    if winning:
-        names = ", ".join(winning)
-        lines.append(f"{name}: what was saved is not in force while a variable says otherwise: {names}.")
-    if draft.secret is None and _leaves_secret_behind(settings, draft.changes):
-        lines.append(
-            f"{name}: a client secret that was kept before stays in the store {settings.store};"
-            f" give it again: procore-login configure --env {name} --client-secret-stdin"
-        )
-    if draft.secret is not None and given.get("PROCORE_LOGIN_URL"):
-        where = find_origin(settings.environment.login_url)
-        lines.append(
-            f"{name}: the client secret was kept for {where} (PROCORE_LOGIN_URL), and works there alone."
-        )
-    return lines
-
-
-def find_store(settings: Settings, changes: Changes) -> str:
-    """The store that will be in force: a variable wins over what is kept."""
-    if settings.sources["store"] == "PROCORE_LOGIN_STORE":
-        return settings.store
-    if "store" in changes.removed:
-        return "keyring"
-    return changes.store or settings.store
-
-
-def _leaves_secret_behind(settings: Settings, changes: Changes) -> bool:
-    # Not looked for: another store is often chosen because the former one does not answer.
-    is_configured = settings.client_id is not None and not settings.is_demo and not settings.client_secret
-    return is_configured and find_store(settings, changes) != settings.store
-
-
 @dataclass(frozen=True)
-class Draft:
-    """What is to be kept for an environment.
+class AppSetup:
+    """What is to be kept of an environment's app; None leaves a value as it is, a company of 0 takes it out.
 
-    `secret` is a client secret to keep, `standing` one that stays as it is; `moves` says that `secret` lies
-    in the store in force until now. They belong to `client_id`, None for the one in force. `source` is where
-    the values came from, `epilogue` what to say at the end. Whoever makes one has read its values.
+    `kept` is the client secret that the app has already, in the store in force until now; `source` is where
+    the values came from. Whoever makes one has read its values.
     """
 
-    changes: Changes
-    secret: str | None = field(default=None, repr=False)
-    standing: str | None = field(default=None, repr=False)
-    moves: bool = False
     client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    redirect_uri: str | None = None
+    company: int | None = None
+    store: StoreName | None = None
+    is_default: bool = False
+    kept: StoredSecret | None = None
     source: str = "the options"
-    epilogue: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Kept:
-    """The client secret that is kept; `is_lent` says that it is production's, for the monthly sandbox."""
-
-    client_id: str
-    login_origin: str
-    secret: str = field(repr=False)
-    is_lent: bool = False
+def find_kept(settings: Settings) -> StoredSecret | None:
+    """The client secret that the store in force keeps, or production's for monthly. Raises StorageError."""
+    return find_stored(settings, new_client_secrets(settings, settings.store))
 
 
-def find_kept(settings: Settings, console: Console) -> Kept | None:
-    """The client secret that the store in force keeps for the environment. Raises StorageError."""
-    from procore_cli.context import new_client_secrets
-
+def with_kept_secret(settings: Settings, setup: AppSetup) -> AppSetup:
+    """The setup with the secret that a new client id has already; where another id has it, that is told."""
+    if setup.client_id is None or setup.client_secret or settings.client_secret or settings.is_demo:
+        return setup
     name = settings.environment.name
-    secrets = new_client_secrets(settings, settings.store, console)
-    stored = secrets.find()
-    if stored is None and name == MONTHLY.name:
-        stored = secrets.find(PRODUCTION.name)
-    if stored is None:
-        return None
-    return Kept(stored.client_id, stored.login_origin, stored.secret, stored.environment != name)
+    try:
+        kept = find_kept(settings)
+    except StorageError as error:
+        # The id alone needs no store, and another may just be chosen.
+        log.warn(f"{name}: whether a client secret is kept could not be found out: {error.message}")
+        return setup
+    if kept is not None and not is_kept_for(settings, kept, setup.client_id):
+        log.warn(
+            f"{name}: the client secret that is kept belongs to the client id {kept.client_id}. Give the new"
+            f" one: procore-login configure --env {name} --client-secret-stdin"
+        )
+        return setup
+    return replace(setup, kept=kept)
 
 
-def prove_keyring(settings: Settings, console: Console) -> None:
-    """Make sure that the keyring keeps what it is given. Raises KeyringError."""
-    from procore_cli.context import new_client_secrets
+def prepare(settings: Settings) -> None:
+    """Find out what would end the check before it begins; connects to nobody.
 
-    new_client_secrets(settings, "keyring", console).prove()
+    Raises CaFileError, BadUrlError.
+    """
+    from procore_cli.client.transport import Transport, find_proxy
 
-
-def find_standing(settings: Settings, kept: Kept | None, client_id: str) -> str | None:
-    """The client secret that an id has already: a variable's, or the kept one if it belongs to it."""
-    if settings.client_secret:
-        return settings.client_secret
-    if kept is None or kept.client_id != client_id:
-        return None
-    return kept.secret if fits_login(settings, kept.login_origin, is_lent=kept.is_lent) else None
-
-
-def validate(settings: Settings, draft: Draft) -> None:
-    """Refuse what cannot be kept, before anything is sent. Raises UsageMistakeError."""
-    if settings.is_demo and (draft.changes.client_id or draft.secret):
-        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
+    if settings.is_demo:
+        return
+    url = settings.environment.login_url
+    find_proxy(url)
+    with closing(Transport(settings.ca_bundle)) as transport:
+        transport.prepare(url)
 
 
-def check(settings: Settings, draft: Draft, console: Console) -> None:
+def check(settings: Settings, setup: AppSetup) -> None:
     """Ask Procore whether it knows the app, where id and secret are known; where it cannot be asked, warn.
 
     Raises RefusedCredentialsError, CaFileError.
     """
-    from procore_cli.client.oauth import Verdict
-    from procore_cli.flows.credentials import check_app, open_oauth
+    from procore_cli.client.oauth import OAuth, Verdict
+    from procore_cli.client.transport import Transport
 
-    client_id = draft.changes.client_id or draft.client_id or settings.client_id
-    secret = draft.secret or draft.standing
-    if settings.is_demo or client_id is None or secret is None:
+    app = _find_credentials(settings, setup)
+    if app is None:
         return
-    source = settings.sources["client id"] if client_id == settings.client_id else draft.source
-    secret_source = _find_secret_source(settings, draft)
-    # One place for both is named once.
-    app = AppCredentials(client_id, secret, source, "" if secret_source == source else secret_source)
-    redirect = draft.changes.redirect_uri or settings.redirect_uri.text
+    redirect = setup.redirect_uri or settings.redirect_uri.text
     try:
-        with open_oauth(settings, os.environ, console.trace, time.time) as oauth:
-            probe = check_app(oauth, app, redirect, settings.environment, console.warn)
+        with closing(Transport(settings.ca_bundle)) as transport:
+            oauth = OAuth(transport, settings.environment, time.time)
+            probe = check_app(oauth, app, redirect, settings.environment)
     except ProcoreError as error:
-        console.warn(f"{error.message} Client id and client secret were not checked.")
+        log.warn(f"{error.message} Client id and client secret were not checked.")
         return
     except RefusedCredentialsError as error:
-        raise RefusedCredentialsError(
+        raise error.reworded(
             f"{error.message} Nothing was saved.",
             "Copy client id and client secret from the Developer Portal again;"
             " --no-check saves them without asking.",
         ) from None
     if probe.verdict is Verdict.ACCEPTED:
-        console.say("Procore knows this app.")
+        log.say("Procore knows this app.")
 
 
-def _find_secret_source(settings: Settings, draft: Draft) -> str:
-    if draft.secret and not draft.moves:
-        return draft.source
-    is_variable = settings.client_secret is not None and draft.standing == settings.client_secret
-    return "PROCORE_CLIENT_SECRET" if is_variable else f"the {settings.store} store"
+def _find_credentials(settings: Settings, setup: AppSetup) -> AppCredentials | None:
+    """What Procore can be asked about; None where an id or a secret is missing, or neither is new."""
+    client_id = setup.client_id or settings.client_id
+    if settings.is_demo or client_id is None or not (setup.client_id or setup.client_secret):
+        return None
+    source = settings.sources["client id"] if client_id == settings.client_id else setup.source
+    secret, kept_in = setup.client_secret, setup.source
+    if secret is None and settings.client_secret:
+        secret, kept_in = settings.client_secret, "PROCORE_CLIENT_SECRET"
+    elif secret is None and setup.kept is not None:
+        secret, kept_in = setup.kept.secret, f"the {settings.store} store"
+    if secret is None:
+        return None
+    # One place for both is named once.
+    return AppCredentials(client_id, secret, source, "" if kept_in == source else kept_in)
 
 
-def save(settings: Settings, draft: Draft, console: Console) -> None:
+def save(settings: Settings, setup: AppSetup) -> None:
     """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
-    from procore_cli.config.config_file import save_config
-    from procore_cli.config.private_files import open_folder
     from procore_cli.storage.locks import hold_config
 
-    name = settings.environment.name
-    open_folder(settings.folder, console.warn_once)
-    with hold_config(settings.folder, console.warn_once):
-        _check_nobody_was_faster(settings, draft)
+    if setup.client_id or setup.client_secret:
+        refuse_demo(settings)
+    secret, is_moved = setup.client_secret, False
+    if secret is None and setup.kept is not None and _is_own_elsewhere(settings, setup.kept, setup):
+        secret, is_moved = setup.kept.secret, True
+    open_folder(settings.folder, log.warn)
+    with hold_config(settings.folder, log.warn):
+        config = load_config(settings.folder)
+        _check_nobody_was_faster(settings, setup, config)
         # First the secret: a config.toml that names an app without one would be half a change.
-        with _secret_kept(settings, draft, console):
-            save_config(settings.folder, name, draft.changes)
-        if draft.moves:
-            _forget_moved(settings, console)
-    console.say(f"Saved for {name}.")
-    for line in list_overrides(settings, draft, os.environ):
-        console.warn(line)
-    for line in draft.epilogue:
-        console.say(line)
+        with _secret_kept(settings, setup, secret):
+            save_values(settings.folder, _list_edits(settings, setup, config))
+        if is_moved:
+            _forget_moved(settings)
+    log.say(f"Saved for {settings.environment.name}.")
+    for line in _list_overrides(settings, setup, secret):
+        log.warn(line)
 
 
-def _check_nobody_was_faster(settings: Settings, draft: Draft) -> None:
+def _find_store(settings: Settings, setup: AppSetup) -> StoreName:
+    """The store that will be in force: a variable wins over what is kept."""
+    is_of_variable = settings.sources["store"] == "PROCORE_LOGIN_STORE"
+    return settings.store if is_of_variable else setup.store or settings.store
+
+
+def _is_own_elsewhere(settings: Settings, kept: StoredSecret, setup: AppSetup) -> bool:
+    """Whether a kept secret has to move to another store; what production lends stays there."""
+    return kept.environment == settings.environment.name and _find_store(settings, setup) != settings.store
+
+
+def _check_nobody_was_faster(settings: Settings, setup: AppSetup, config: Config) -> None:
     """A secret that is kept for the id in force must not meet another id. Raises ConfigurationError."""
-    from procore_cli.config.config_file import load_config
-
-    name = settings.environment.name
-    is_of_variable = draft.client_id is None and settings.sources["client id"] == "PROCORE_CLIENT_ID"
-    if draft.secret is None or draft.changes.client_id or is_of_variable:
+    is_of_variable = settings.sources["client id"] == "PROCORE_CLIENT_ID"
+    if setup.client_secret is None or setup.client_id or is_of_variable:
         return
-    config = load_config(settings.folder)
-    lent = config.app(PRODUCTION.name).client_id if name == MONTHLY.name else None
-    if (config.app(name).client_id or lent) != (draft.client_id or settings.client_id):
+    name = settings.environment.name
+    if config.find_client_id(name)[0] != settings.client_id:
         raise ConfigurationError(
             f"{name}: the client id in config.toml was changed meanwhile. Nothing was saved.",
             f"See what is set, then try again: procore-login configure --env {name} --show",
         )
 
 
-@contextmanager
-def _secret_kept(settings: Settings, draft: Draft, console: Console) -> Iterator[None]:
-    """The new secret is kept; it is the former one again if what follows fails."""
-    from procore_cli.context import new_client_secrets
-    from procore_cli.flows.credentials import save_secret
+def _list_edits(settings: Settings, setup: AppSetup, config: Config) -> Edits:
+    name = settings.environment.name
+    # What is in force already is not written once more: it may be what production lends.
+    is_in_force = setup.client_id == config.find_client_id(name)[0]
+    values: dict[tuple[str, ...], Any] = {
+        ("store",): setup.store,
+        ("environment",): name if setup.is_default else None,
+        ("environments", name, "client_id"): None if is_in_force else setup.client_id,
+        ("environments", name, "redirect_uri"): setup.redirect_uri,
+        ("environments", name, "company"): setup.company or None,
+    }
+    edits = {path: value for path, value in values.items() if value is not None}
+    return edits | {("environments", name, "company"): None} if setup.company == 0 else edits
 
-    if draft.secret is None:
+
+@contextmanager
+def _secret_kept(settings: Settings, setup: AppSetup, secret: str | None) -> Iterator[None]:
+    """The new secret is kept; it is the former one again if what follows fails."""
+    if secret is None:
         yield
         return
-    secrets = new_client_secrets(settings, find_store(settings, draft.changes), console)
+    secrets = new_client_secrets(settings, _find_store(settings, setup))
     former = secrets.find()
+    client_id = setup.client_id or settings.client_id
+    if client_id is None:
+        raise new_missing(settings, "client id")
     try:
-        save_secret(settings, secrets, draft.changes.client_id or draft.client_id, draft.secret)
+        secrets.save(client_id, settings.login_origin, secret)
         yield
     except BaseException:
-        _restore(secrets, former, console)
+        _restore(secrets, former)
         raise
 
 
-def _restore(secrets: ClientSecrets, former: StoredSecret | None, console: Console) -> None:
+def _restore(secrets: ClientSecrets, former: StoredSecret | None) -> None:
     try:
         if former is None:
             secrets.delete()
@@ -255,76 +236,93 @@ def _restore(secrets: ClientSecrets, former: StoredSecret | None, console: Conso
             secrets.save(former.client_id, former.login_origin, former.secret)
     except StorageError as error:
         # What went wrong first is the error; this may only be its echo.
-        console.warn(f"The client secret from before could not be put back: {error.message}")
+        log.warn(f"The client secret from before could not be put back: {error.message}")
 
 
-def _forget_moved(settings: Settings, console: Console) -> None:
-    from procore_cli.context import new_client_secrets
-
+def _forget_moved(settings: Settings) -> None:
     try:
-        new_client_secrets(settings, settings.store, console).delete()
+        new_client_secrets(settings, settings.store).delete()
     except StorageError as error:
-        console.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
+        log.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
 
 
-_KEYS = frozenset({"client_id", "redirect_uri", "company"})
+def _list_overrides(settings: Settings, setup: AppSetup, secret: str | None) -> Iterator[str]:
+    """What to warn of once it is saved."""
+    name = settings.environment.name
+    given = without_what_exec_set(name, find_set(os.environ))
+    kept = {
+        "PROCORE_CLIENT_ID": setup.client_id,
+        "PROCORE_REDIRECT_URI": setup.redirect_uri,
+        "PROCORE_COMPANY_ID": setup.company,
+        "PROCORE_LOGIN_STORE": setup.store,
+        "PROCORE_ENV": name if setup.is_default else None,
+        "PROCORE_CLIENT_SECRET": secret,
+    }
+    winning = [key for key, value in kept.items() if value and given.get(key, str(value)) != str(value)]
+    if winning:
+        names = ", ".join(winning)
+        yield f"{name}: what was saved is not in force while a variable says otherwise: {names}."
+    # Not looked for: another store is often chosen because the former one does not answer.
+    is_configured = settings.client_id is not None and not settings.is_demo and not settings.client_secret
+    if secret is None and is_configured and _find_store(settings, setup) != settings.store:
+        yield (
+            f"{name}: a client secret that was kept before stays in the store {settings.store};"
+            f" give it again: procore-login configure --env {name} --client-secret-stdin"
+        )
+    if secret is not None and given.get("PROCORE_LOGIN_URL"):
+        where = find_origin(settings.environment.login_url)
+        yield f"{name}: the client secret was kept for {where} (PROCORE_LOGIN_URL), and works there alone."
 
 
-def check_removable(settings: Settings) -> None:
+def refuse_demo(settings: Settings) -> None:
     """Refuse an app that is not the user's. Raises UsageMistakeError."""
     if settings.is_demo:
         raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
 
 
-def list_signed_in(settings: Settings, console: Console) -> list[str]:
+def list_signed_in(settings: Settings) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
     from procore_cli.storage.accounts import list_known_in
 
     if not may_exist(settings.database):
         return []
     try:
-        known = list_known_in(
-            settings.database, settings.environment.name, is_ours=settings.named_database is None
-        )
+        known = list_known_in(settings.database, settings.environment.name, settings.folder)
     except StorageError as error:
-        console.warn(f"Who is signed in could not be found out: {error.message}")
+        log.warn(f"Who is signed in could not be found out: {error.message}")
         return []
     return [listed.account.user.label for listed in known if listed.is_signed_in]
 
 
-def remove_app(settings: Settings, console: Console) -> bool:
+def remove_app(settings: Settings) -> bool:
     """Remove client secret, client id, redirect URI and company; returns whether there was anything.
 
     First the secret: without it the rest does no harm. Raises BrokenConfigError, StorageError, BusyError.
     """
     from procore_cli.storage.locks import hold_config
 
-    check_removable(settings)
     if not may_exist(settings.folder):
-        return _delete_secret(settings, "keyring", console)
+        return _delete_secret(settings, "keyring")
     name = settings.environment.name
-    with hold_config(settings.folder, console.warn_once):
+    with hold_config(settings.folder, log.warn):
         app = load_config(settings.folder).app(name)
         # Found out before anything is gone: a file that cannot be changed.
-        change = new_change(settings.folder, name, Changes(removed=_KEYS))
-        was_kept = [_delete_secret(settings, store, console) for store in ("keyring", "file")]
-        save_change(settings.folder, change)
+        text = new_text(settings.folder, {("environments", name, key): None for key in APP_KEYS})
+        was_kept = [_delete_secret(settings, "keyring"), _delete_secret(settings, "file")]
+        save_text(settings.folder, text)
     return any(was_kept) or app != AppConfig()
 
 
-def _delete_secret(settings: Settings, store: str, console: Console) -> bool:
-    from procore_cli.context import new_client_secrets
-
+def _delete_secret(settings: Settings, store: StoreName) -> bool:
     if store == "file" and not (settings.folder / "secrets").exists():
         return False
     try:
-        return new_client_secrets(settings, store, console).delete()
+        return new_client_secrets(settings, store).delete()
     except StorageError as error:
         if store == settings.store:
             raise
-        name = settings.environment.name
-        console.warn(
-            f"{name}: the store {store} could not be looked at, so a client secret may be left there:"
-            f" {error.message}"
+        log.warn(
+            f"{settings.environment.name}: the store {store} could not be looked at, so a client secret may"
+            f" be left there: {error.message}"
         )
         return False

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
-from procore_cli.flows import access
+from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
 from procore_cli.interruption import holding_signals
 from procore_cli.models import Account, Me, Profile
@@ -53,7 +53,6 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
             app,
             redirect.text,
             environment,
-            context.console.warn,
         )
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = oauth.new_state(), oauth.new_pkce()
@@ -71,7 +70,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
                 exchange = context.oauth.exchange
                 answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)
-                with access.ending_unless_kept(context, app, answer):
+                with revocation.ending_unless_kept(context, app, answer):
                     # 6. Who is it?
                     me = timed("question who it is", context.api.me, answer.access_token)
                     _check_person(context, me)
@@ -81,7 +80,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
             # 8. The browser goes on to /home, which shows the row.
             timed("answer to the browser", receiver.succeed, Home(saved.user, me, environment.name))
             # 9. The tokens that this account had before are of no use to anybody.
-            timed("end of the former tokens", access.revoke_former, context, app, saved, tokens)
+            timed("end of the former tokens", revocation.revoke_former, context, app, saved, tokens)
     if is_new_app:
         _remember(context, app)
     _say_who_was_current(context, saved)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError, ProcoreLoginError, SignInNeededError, StorageError
-from procore_cli.flows import access
+from procore_cli.flows import access, revocation
 from procore_cli.models import Account
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _sign_out(context: Context, account: Account) -> None:
     left = context.tokens.sign_out(account)
     try:
         # 2. Procore forgets them, if they are its own and it can be reached.
-        failure = left.unread or access.revoke_left(context, left.tokens)
+        failure = left.unread or revocation.revoke_left(context, left.tokens)
     finally:
         # 3. They are deleted here, revoked or not.
         undeleted = _try_clean(context, account, left)
@@ -95,7 +95,7 @@ def _report(
     who = f"{account.user.label} is signed out of {name}"
     why = failure.message.removeprefix(f"{name}: ") if failure else ""
     unrevoked = f" not revoked, and may still live at Procore. {why}" if failure else ""
-    by_hand = f" {access.BY_HAND}" if failure else ""
+    by_hand = f" {revocation.BY_HAND}" if failure else ""
     if undeleted is not None:
         revoked = unrevoked or " revoked at Procore."
         raise type(undeleted)(
@@ -109,7 +109,7 @@ def _report(
         return
     if left.tokens is None:
         context.console.warn(
-            f"{who}; its tokens were gone already, and could not be revoked. {access.BY_HAND}"
+            f"{who}; its tokens were gone already, and could not be revoked. {revocation.BY_HAND}"
         )
         return
     context.console.say(f"{who}: the tokens are revoked at Procore and deleted here.")

@@ -6,6 +6,7 @@ Refuses to trust the table `users`, which other programs write too: the lowest i
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING
@@ -225,9 +226,19 @@ def find_refusal(account: Account) -> SignInNeededError | None:
     return error if isinstance(error, SignInNeededError) else None
 
 
-def new_signed_out_error(account: Account, environment: str) -> NotSignedInError:
-    """The account has no live tokens."""
-    return NotSignedInError(f"{account.user.label} is not signed in to {environment}.", _hint(environment))
+def new_signed_out_error(rows: Rows, environment: str, account: Account, home: Path) -> NotSignedInError:
+    """The account has no live tokens in the data folder `home`, nor in a keyring; says where it has some."""
+    who, number = account.user.label, account.user.procore_id
+    live = entries.list_in_state(rows, environment, number, "live")
+    for entry in [*live, *entries.list_pending_refreshes(rows, environment, number)]:
+        place = entries.find_elsewhere(entry, home)
+        if place is not None:
+            return NotSignedInError(
+                f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
+                f"Set PROCORE_LOGIN_HOME={shlex.quote(place)} to use them, or sign in here:"
+                f" procore-login signin --env {environment}",
+            )
+    return NotSignedInError(f"{who} is not signed in to {environment}.", _hint(environment))
 
 
 def new_lost_error(account: Account, environment: str, store: str) -> NotSignedInError:
@@ -273,9 +284,11 @@ MAX_CANDIDATES = 10
 class AccountStore:
     """The accounts of one environment. Every method raises DatabaseError and DataFolderError."""
 
-    def __init__(self, database: Database, environment: str) -> None:
+    def __init__(self, database: Database, environment: str, home: Path) -> None:
+        """`home` is the data folder: whoever has tokens in the files of another one is signed out here."""
         self.environment = environment
         self._database = database
+        self._home = home
 
     def find_account(self, who: str | None = None) -> Account | None:
         """As `find_named`, without `who` as `find_current`."""
@@ -311,7 +324,7 @@ class AccountStore:
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
         with self._database.reading() as rows:
-            users = find_users(rows, entries.list_live(rows, self.environment))
+            users = find_users(rows, entries.list_usable(rows, self.environment, self._home))
             return list_accounts(rows, self.environment, users)
 
     def has_rows(self) -> bool:
@@ -333,7 +346,7 @@ class AccountStore:
     def find_live(self, account: Account) -> Entry:
         """The entry of the account's tokens. Raises SignInNeededError if it has none."""
         with self._database.reading() as rows:
-            live = entries.find_live(rows, self.environment, account.user.procore_id)
+            live = entries.find_usable(rows, self.environment, account.user.procore_id, self._home)
         if live is None:
             raise self.new_not_signed_in_error(account)
         return live
@@ -346,7 +359,8 @@ class AccountStore:
     def switch(self, account: Account) -> bool:
         """Make the account the current one; False if it is not signed in (any more)."""
         with self._database.writing() as rows:
-            if entries.find_live(rows, self.environment, account.user.procore_id) is None:
+            procore_id = account.user.procore_id
+            if entries.find_usable(rows, self.environment, procore_id, self._home) is None:
                 return False
             save_current(rows, self.environment, account.user)
         return True
@@ -355,7 +369,7 @@ class AccountStore:
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
         with self._database.reading() as rows:
             known = self._read_account(rows, account.user)
-        return find_refusal(known) or new_signed_out_error(known, self.environment)
+            return find_refusal(known) or new_signed_out_error(rows, self.environment, known, self._home)
 
     def remember(self, account: Account, me: Me) -> Account:
         """Keep what `/me` says now, where it differs; returns the account as it is then."""
@@ -370,7 +384,7 @@ class AccountStore:
 
     def _list(self, rows: Rows, users: list[User]) -> list[Listed]:
         current = find_current(rows, self.environment)
-        live = entries.list_live(rows, self.environment)
+        live = entries.list_usable(rows, self.environment, self._home)
         known = find_environments(rows)
         listed = list_accounts(rows, self.environment, users)
         return [_new_listed(account, current, live, known) for account in listed]
@@ -446,9 +460,11 @@ class KnownApps:
             )
 
 
-def list_known_in(path: Path, environment: str, *, is_ours: bool) -> list[Listed]:
+def list_known_in(path: Path, environment: str, home: Path) -> list[Listed]:
     """Everybody whom the environment knows in an existing file, without changing a byte of it.
 
-    As `AccountStore.list_known` and `open_glance`.
+    `home` is the data folder. As `AccountStore.list_known` and `open_glance`.
     """
-    return AccountStore(open_glance(path, is_ours=is_ours), environment).list_known()
+    return AccountStore(
+        open_glance(path, is_ours=path.parent == home.absolute()), environment, home
+    ).list_known()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-VERSION = 2
+VERSION = 3
 
 Run = Callable[..., list[tuple[Any, ...]]]
 
@@ -53,7 +54,6 @@ _TABLES = {
         CREATE TABLE procore_login_apps (
             environment TEXT NOT NULL, client_id TEXT NOT NULL, login_origin TEXT NOT NULL,
             PRIMARY KEY (environment, client_id, login_origin))""",
-    "procore_login_home": "CREATE TABLE procore_login_home (path TEXT NOT NULL)",
     "procore_login_meta": """
         CREATE TABLE procore_login_meta (
             key TEXT PRIMARY KEY, value INTEGER NOT NULL)""",
@@ -61,6 +61,8 @@ _TABLES = {
 # What each version changed: (table, statement), for a table that an older version made.
 _STEPS = {
     2: [("procore_login_entries", "ALTER TABLE procore_login_entries ADD COLUMN place TEXT")],
+    # It named the folder of the locks; a version that locks elsewhere must not work beside this one.
+    3: [("procore_login_home", "DROP TABLE procore_login_home")],
 }
 
 
@@ -93,6 +95,25 @@ def migrate(run: Run, shown: str) -> None:
         if name not in present:
             run(statement)
     run("INSERT OR REPLACE INTO procore_login_meta VALUES ('schema_version', ?)", (VERSION,))
+
+
+def is_in_use_by_older(run: Run, folder: Path, now: float) -> bool:
+    """Whether an older version may be at a refresh at `now` (seconds, UTC), under a lock that lies elsewhere.
+
+    What began longer ago has ended, or was interrupted. The database lies in `folder`.
+    """
+    if not {"procore_login_home", "procore_login_entries"} <= _find_names(run):
+        return False
+    if run("SELECT path FROM procore_login_home") == [(str(folder),)]:
+        # That version's locks and ours are the same.
+        return False
+    return bool(
+        run(
+            "SELECT 1 FROM procore_login_entries WHERE kind = 'refresh' AND state = 'pending'"
+            " AND ABS(created_at - ?) < ?",
+            (now, _LONGEST_REFRESH_S),
+        )
+    )
 
 
 def _find_names(run: Run) -> set[str]:
@@ -133,6 +154,8 @@ def _check_users(run: Run, shown: str) -> None:
         )
 
 
+# The exchange has 70 s; the rest is the keyring's.
+_LONGEST_REFRESH_S = 130
 BUSY_TIMEOUT_S = 10.0
 # For a look that only tells how things are.
 LOOK_TIMEOUT_S = 2.0
@@ -140,8 +163,9 @@ LOOK_TIMEOUT_S = 2.0
 _ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
 _PERMISSIONS = "Check the permissions of the file and its folder, or let PROCORE_LOGIN_DB name another file."
 # By the beginning of SQLite's name for the error.
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _MEANINGS = {
-    ("SQLITE_BUSY", "SQLITE_LOCKED"): (
+    _BUSY: (
         "is in use by another program",
         "Try again, or end the program that uses it.",
     ),
@@ -250,6 +274,8 @@ class Database:
         # A reader cannot become a writer while another one waits to commit, so it begins anew.
         rows.run("ROLLBACK")
         rows.run("BEGIN IMMEDIATE")
+        if is_in_use_by_older(rows.run, self.path.resolve().parent, time.time()):
+            raise _new_busy_error(self.path)
         migrate(rows.run, str(self.path))
         rows.run("COMMIT")
 
@@ -268,6 +294,11 @@ class Database:
             if name.startswith(beginnings):
                 return DatabaseError(f"The database {self.path} {what}.", hint)
         return DatabaseError(f"The database {self.path} cannot be used: {error}.", _ELSEWHERE)
+
+
+def _new_busy_error(path: Path) -> DatabaseError:
+    what, hint = _MEANINGS[_BUSY]
+    return DatabaseError(f"The database {path} {what}.", hint)
 
 
 def new_uri(path: PurePath) -> str:

@@ -15,16 +15,11 @@ from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.models import Account, StoreName, User, find_shown_end
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
-from procore_cli.storage.files import (
-    ClosedError,
-    GivenUpError,
-    GoneError,
-    PlacedStore,
-    ReservingStore,
-    Stores,
-)
+from procore_cli.storage.files import ClosedError, GivenUpError, ReservingStore, Stores
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from procore_cli.grants import TokenSet
 
 EntryKind = Literal["signin", "refresh", "proof"]
@@ -113,6 +108,8 @@ _COLUMNS = (
 _READ = ", ".join(
     f"CASE typeof({column}) WHEN 'integer' THEN {column} {'ELSE 0 ' if column == 'created_at' else ''}END"
     if column in ("created_at", "expires_at", "parts", "forget_after")
+    else "CASE typeof(place) WHEN 'text' THEN place END"
+    if column == "place"
     else column
     for column in _COLUMNS.split(", ")
 )
@@ -131,6 +128,12 @@ def find_live(rows: Rows, environment: str, procore_id: int) -> Entry | None:
     return live[-1] if live else None
 
 
+def find_usable(rows: Rows, environment: str, procore_id: int, home: Path) -> Entry | None:
+    """As `find_live`, unless it lies in another data folder than `home`."""
+    live = find_live(rows, environment, procore_id)
+    return None if live is None or find_elsewhere(live, home) else live
+
+
 def list_in_state(rows: Rows, environment: str, procore_id: int | None, state: EntryState) -> list[Entry]:
     """An account's entries in one state, the oldest first; proofs belong to the account None."""
     found = rows.run(
@@ -141,14 +144,15 @@ def list_in_state(rows: Rows, environment: str, procore_id: int | None, state: E
     return [Entry(*values) for values in found]
 
 
-def list_live(rows: Rows, environment: str) -> dict[int | None, Entry]:
-    """Every live entry, by its account."""
+def list_usable(rows: Rows, environment: str, home: Path) -> dict[int | None, Entry]:
+    """Every live entry that does not lie in another data folder than `home`, by its account."""
     found = rows.run(
         f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
         " WHERE environment = ? AND state = 'live' ORDER BY rowid",
         (environment,),
     )
-    return {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
+    live = {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
+    return {procore_id: entry for procore_id, entry in live.items() if not find_elsewhere(entry, home)}
 
 
 def list_names(rows: Rows) -> list[tuple[str, str]]:
@@ -164,9 +168,21 @@ def is_kept(rows: Rows, name: str) -> bool:
     return bool(rows.run("SELECT 1 FROM procore_login_entries WHERE name = ? AND parts IS NOT 0", (name,)))
 
 
-def has_pending_refresh(rows: Rows, environment: str, procore_id: int) -> bool:
-    """Whether a refresh of the account is under way, or was interrupted."""
-    return any(e.kind == "refresh" for e in list_in_state(rows, environment, procore_id, "pending"))
+def list_pending_refreshes(rows: Rows, environment: str, procore_id: int) -> list[Entry]:
+    """The refresh of the account that is under way, or those that were interrupted."""
+    pending = list_in_state(rows, environment, procore_id, "pending")
+    return [entry for entry in pending if entry.kind == "refresh"]
+
+
+def find_elsewhere(entry: Entry, home: Path) -> str | None:
+    """The data folder in whose files an entry lies, if that is another one than `home`.
+
+    That folder alone reads and deletes it: from here, its account is signed out.
+    """
+    if not entry.place or entry.place == str(home) or entry.place == files.new_place(home):
+        return None
+    # Our own folder comes first: it may be the one that is noted, moved or copied.
+    return None if files.lies_in(home, entry.environment, entry.name) else entry.place
 
 
 def list_unfinished(rows: Rows, environment: str, now: int) -> list[int | None]:
@@ -279,20 +295,25 @@ class EntryStore:
     def __init__(
         self,
         database: Database,
+        home: Path,
         stores: Stores,
         store: StoreName,
         environment: str,
         clock: Callable[[], float],
         warn: Callable[[str], None],
     ) -> None:
-        """`store` takes what is new; `clock` gives seconds (UTC); `warn` hears of what is left for later."""
+        """`home` is the data folder; `store` takes what is new; `clock` gives seconds (UTC).
+
+        `warn` hears of what is left for later.
+        """
         self.database = database
         self.environment = environment
+        self.home = home
         self._stores = stores
         self._store = store
         self._clock = clock
         self._warn = warn
-        self._closed: set[tuple[StoreName, str | None]] = set()
+        self._closed: set[StoreName] = set()
 
     def now(self) -> int:
         """Whole seconds (UTC)."""
@@ -314,7 +335,7 @@ class EntryStore:
             kind,
             "pending",
             self.now(),
-            place=self._find_place(self._store),
+            place=files.new_place(self.home) if self._store == "file" else None,
         )
         with self.database.writing() as rows:
             add(rows, entry)
@@ -349,12 +370,8 @@ class EntryStore:
         return count
 
     def read(self, entry: Entry) -> str | None:
-        """The secret, or None if it is missing or torn. Raises StorageError, GoneError."""
-        text = files.load_text(self._stores(entry.store), self.environment, entry.name)
-        # Our own folder comes first: it may be the one in `place`, moved or copied.
-        if text is None and self._is_elsewhere(entry):
-            text = files.load_text(self._stores(entry.store, entry.place), self.environment, entry.name)
-        return text
+        """The secret, or None if it is missing or torn. Raises StorageError."""
+        return files.load_text(self._stores(entry.store), self.environment, entry.name)
 
     def read_tokens(self, entry: Entry) -> TokenSet | None:
         """The token set, or None if it is missing, torn or no token set. Raises StorageError."""
@@ -363,14 +380,7 @@ class EntryStore:
 
     def delete(self, entry: Entry) -> None:
         """Delete the secret, the entry stays on the list. Raises StorageError."""
-        own = self._stores(entry.store)
-        first = files.new_part_service(self.environment, entry.name, 1)
-        # What lies here too is a copy of that folder, which may go on by itself with the other.
-        lies_elsewhere = self._is_elsewhere(entry) and own.load(first, files.TOKENS_USERNAME) is None
-        files.delete_text(own, self.environment, entry.name, entry.parts)
-        if lies_elsewhere:
-            there = self._stores(entry.store, entry.place)
-            files.delete_text(there, self.environment, entry.name, entry.parts)
+        files.delete_text(self._stores(entry.store), self.environment, entry.name, entry.parts)
 
     def new_forget_after(self) -> int:
         """Until when (seconds, UTC) a write that is given up now may land."""
@@ -398,17 +408,20 @@ class EntryStore:
             dead = list_in_state(rows, self.environment, procore_id, "dead")
         for entry in dead:
             is_due = entry.parts != 0 or self._is_past(entry)
-            where = (entry.store, entry.place)
-            if is_due and where not in self._closed and not self._delete_one(entry):
+            if not is_due or entry.store in self._closed or self.is_anothers(entry):
+                continue
+            if not self._delete_one(entry):
                 # The failure may have taken a whole minute: this run does not ask that store again.
-                self._closed.add(where)
+                self._closed.add(entry.store)
+
+    def is_anothers(self, entry: Entry) -> bool:
+        """Whether an entry lies in another data folder that is there; one that is gone holds nothing."""
+        place = find_elsewhere(entry, self.home)
+        return place is not None and os.path.lexists(place)
 
     def _delete_one(self, entry: Entry) -> bool:
         try:
             self.delete(entry)
-        except GoneError:
-            self._put_off(entry)
-            return True
         except StorageError as error:
             self._warn(
                 f"Former tokens in the {entry.store} store could not be deleted yet: {error.message} "
@@ -421,23 +434,6 @@ class EntryStore:
             else:
                 mark_deleted(rows, entry.name)
         return True
-
-    def _put_off(self, entry: Entry) -> None:
-        """The folder that held it has gone: it may come back, as a disk does, but is not waited for long."""
-        with self.database.writing() as rows:
-            if entry.forget_after is None:
-                make_dead(rows, entry.name, forget_after=self.new_forget_after())
-            elif self._is_past(entry):
-                forget(rows, entry.name)
-                return
-            mark_deleted(rows, entry.name)
-
-    def _find_place(self, store: StoreName) -> str | None:
-        own = self._stores(store)
-        return own.place if isinstance(own, PlacedStore) else None
-
-    def _is_elsewhere(self, entry: Entry) -> bool:
-        return entry.place is not None and entry.place != self._find_place(entry.store)
 
     def _is_past(self, entry: Entry) -> bool:
         """Whether nothing can land under the name any more."""

@@ -1,7 +1,7 @@
 """Secrets as texts in a store: what any store can do, a text in parts, and the store that is 0600 files.
 
 The files are an explicit choice of the user's, for machines without a keyring. Refuses a file that others own
-or that is a link, and to add to another data folder; writes are atomic.
+or that is a link; writes are atomic.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import binascii
 import json
 import os
 import re
-import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from procore_cli.config import private_files
-from procore_cli.errors import DataFolderError, KeyringError, StorageError
+from procore_cli.errors import KeyringError, StorageError
 from procore_cli.models import StoreName
 
 
@@ -43,16 +42,6 @@ class SecretStore(Protocol):
 
 
 @runtime_checkable
-class PlacedStore(Protocol):
-    """A store that is another one in each data folder, as a keyring is not."""
-
-    @property
-    def place(self) -> str | None:
-        """The data folder as the list of entries notes it; None for a path that no database holds."""
-        ...
-
-
-@runtime_checkable
 class ReservingStore(SecretStore, Protocol):
     """A store whose room may run out between a decision to save and the save."""
 
@@ -68,13 +57,9 @@ class ReservingStore(SecretStore, Protocol):
 class Stores(Protocol):
     """Finds a store by its name."""
 
-    def __call__(self, name: StoreName, place: str | None = None, /) -> SecretStore:
-        """The store of our own data folder, or that of the one in `place`, to read and delete there."""
+    def __call__(self, name: StoreName, /) -> SecretStore:
+        """The store of our own data folder."""
         ...
-
-
-class GoneError(DataFolderError):
-    """The data folder that an entry names is not there (any more)."""
 
 
 class ClosedError(KeyringError):
@@ -192,16 +177,6 @@ class SecretFiles:
         self._report = report
         self._drafts: dict[Path, Path] = {}
 
-    @property
-    def place(self) -> str | None:
-        """The data folder as the list of entries notes it; None for a path that no database holds."""
-        path = str(self._home.resolve())
-        try:
-            path.encode("utf-8")
-        except UnicodeEncodeError:
-            return None
-        return path
-
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`. Raises DataFolderError."""
         path = self._find_path(service, username)
@@ -231,55 +206,24 @@ class SecretFiles:
         private_files.delete_drafts(path)
 
     def _find_path(self, service: str, username: str, *, for_secrets: bool = True) -> Path:
-        return self._open_folder(for_secrets) / new_file_name(service, username)
-
-    def _open_folder(self, for_secrets: bool) -> Path:
-        return private_files.open_subfolder(self._home, FOLDER, self._report, for_secrets=for_secrets)
+        folder = private_files.open_subfolder(self._home, FOLDER, self._report, for_secrets=for_secrets)
+        return folder / new_file_name(service, username)
 
 
-class SecretFilesElsewhere(SecretFiles):
-    """What another data folder keeps, to be read and deleted; that folder is neither made nor changed."""
-
-    def save(self, service: str, username: str, text: str) -> None:
-        """Raises DataFolderError: what is new is kept in our own folder."""
-        raise _unreachable(self._home, "it is another data folder")
-
-    def _open_folder(self, for_secrets: bool) -> Path:
-        check_private(self._home, self._home)
-        secrets = self._home / FOLDER
-        if os.path.lexists(secrets):
-            check_private(secrets, self._home)
-        return secrets
-
-
-def check_private(path: Path, home: Path) -> None:
-    """Make sure that a folder of another data folder, `home`, is ours alone.
-
-    Raises DataFolderError, GoneError.
-    """
-    # The path comes from a database that others may write, so nothing is followed or tightened.
+def new_place(home: Path) -> str | None:
+    """A data folder as the list of entries notes it; None for a path that no database holds."""
+    path = str(home.resolve())
     try:
-        status = path.lstat()
-        is_direct = path.is_absolute() and path.resolve() == path
-    except FileNotFoundError:
-        raise GoneError(*_words(home, "it is not there")) from None
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _unreachable(home, getattr(error, "strerror", None) or "its name leads nowhere") from None
-    if not is_direct or not stat.S_ISDIR(status.st_mode):
-        raise _unreachable(home, "it is not a folder, or lies behind a symbolic link")
-    if os.name != "nt" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
-        raise _unreachable(home, "it is not ours alone (mode 0700)")
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return None
+    return path
 
 
-def _unreachable(home: Path, why: str) -> DataFolderError:
-    return DataFolderError(*_words(home, why))
-
-
-def _words(home: Path, why: str) -> tuple[str, str]:
-    return (
-        f"The data folder {home}, where tokens of this database lie, cannot be used: {why}.",
-        "Make it reachable again, or sign in again: procore-login signin",
-    )
+def lies_in(home: Path, environment: str, name: str) -> bool:
+    """Whether the files of a data folder hold an entry, or its beginning."""
+    first = new_file_name(new_part_service(environment, name, 1), TOKENS_USERNAME)
+    return os.path.lexists(home / FOLDER / first)
 
 
 def list_file_names(environment: str, name: str) -> set[str]:

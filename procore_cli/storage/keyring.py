@@ -10,7 +10,8 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -21,6 +22,7 @@ from procore_cli.threads import Caller, Limits, OutOfTimeError, call_within
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
+    from secretstorage import Collection
 
     Backend: TypeAlias = "KeyringBackend | DirectReader"
 
@@ -120,10 +122,6 @@ _MODULE = "keyring.backends.SecretService"
 _SERVICE, _USERNAME = "service", "username"
 
 
-class NotOpenError(Exception):
-    """Something is locked: keyring has the prompt for that."""
-
-
 class DirectReader:
     """Stands in for keyring's own backend of the Secret Service, and leaves all but a plain read to it."""
 
@@ -183,16 +181,26 @@ def _new_backend() -> KeyringBackend:
 
 
 def _find_text(service: str, username: str) -> str | None:
-    from procore_cli.storage.secret_service import open_service
-
-    with open_service() as secret_service:
-        # The default collection: another one is named by KEYRING_PROPERTY_PREFERRED_COLLECTION alone.
-        for path in secret_service.search({_SERVICE: service, _USERNAME: username}):
-            return secret_service.read(path).decode("utf-8")
-        # Some services find nothing in what is locked; and one item of it raises an error of its own.
-        if secret_service.is_locked():
-            raise NotOpenError
+    """The text, or None if it is not there. Raises LockedException, and whatever else the bus leads to."""
+    with _open_default_collection() as collection:
+        for item in collection.search_items({_SERVICE: service, _USERNAME: username}):
+            secret: bytes = item.get_secret()
+            return secret.decode("utf-8")
+        # Some services find nothing in what is locked: keyring has the prompt for that.
+        collection.ensure_not_locked()
     return None
+
+
+@contextmanager
+def _open_default_collection() -> Iterator[Collection]:
+    """The Secret Service's, on the user's session bus; never made here, nor unlocked.
+
+    Another one is named by KEYRING_PROPERTY_PREFERRED_COLLECTION alone, which is keyring's to read.
+    """
+    import secretstorage
+
+    with closing(secretstorage.dbus_init()) as connection:
+        yield secretstorage.Collection(connection)
 
 
 _VARIABLE = "PYTHON_KEYRING_BACKEND"
@@ -331,10 +339,8 @@ def find_lock_state(backend_name: str) -> bool | None:
 
 
 def _ask_whether_locked() -> bool:
-    from procore_cli.storage.secret_service import open_service
-
-    with open_service() as secret_service:
-        return secret_service.is_locked()
+    with _open_default_collection() as collection:
+        return collection.is_locked()
 
 
 def _choose_backend() -> Backend:

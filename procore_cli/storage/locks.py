@@ -5,6 +5,8 @@ Refuses to wait for ever, and never deletes a lock file: a removed one would let
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from procore_cli.config import private_files
 from procore_cli.errors import BusyError, DataFolderError
-from procore_cli.storage.database import Database, Rows
-from procore_cli.storage.files import check_private
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 
+FOLDER = "locks"
+_NAME = re.compile(r"[0-9a-f]{32}\.lock")
 LOCK_TIMEOUT_S = 90.0
 POLL_S = 0.05
 # A change that the file's time is too coarse to show, or that lies in a write-ahead log, waits so long.
@@ -31,7 +33,7 @@ class Locks:
 
     def __init__(
         self,
-        find_home: Callable[[], Path],
+        home: Path,
         database: Path,
         environment: str,
         report: private_files.Report,
@@ -40,8 +42,8 @@ class Locks:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`find_home`: in which folder the locks lie; `clock`: seconds as `time.monotonic` counts them."""
-        self._find_home = find_home
+        """`home` is the data folder; `clock`: seconds as `time.monotonic` counts them."""
+        self._home = home
         self._database = database.resolve()
         self._scope = f"{self._database}\0{environment}"
         self._environment = environment
@@ -92,9 +94,9 @@ class Locks:
             return False
         except (OSError, NotImplementedError) as error:
             why = getattr(error, "strerror", None) or "its file system has no locks"
+            variable = "PROCORE_LOGIN_HOME" if self._find_data_folder() else "XDG_STATE_HOME"
             raise DataFolderError(
-                f"{lock.lock_file} cannot be locked: {why}.",
-                "Let PROCORE_LOGIN_HOME name a folder on a local disk.",
+                f"{lock.lock_file} cannot be locked: {why}.", f"Let {variable} name a folder on a local disk."
             ) from None
         return True
 
@@ -111,7 +113,29 @@ class Locks:
 
         who = "new" if procore_id is None else str(procore_id)
         digest = hashlib.sha256(f"{self._scope}\0{who}".encode("utf-8", "surrogateescape")).hexdigest()
-        return private_files.open_subfolder(self._find_home(), "locks", self._report) / f"{digest[:32]}.lock"
+        return self._open_folder() / f"{digest[:32]}.lock"
+
+    def _open_folder(self) -> Path:
+        """Where every run of ours locks that names this database, whatever its data folder is."""
+        folder = self._find_data_folder()
+        if folder is not None:
+            return private_files.open_subfolder(folder, FOLDER, self._report)
+        folder = private_files.find_state_folder()
+        try:
+            return private_files.open_subfolder(folder, FOLDER, self._report)
+        except DataFolderError as error:
+            raise DataFolderError(
+                error.message,
+                "The locks of a database outside of the data folder lie there. Correct or move it, or let"
+                " XDG_STATE_HOME name another place.",
+            ) from None
+
+    def _find_data_folder(self) -> Path | None:
+        """The data folder that the database lies in: this run's own, or another one of ours."""
+        folder = self._database.parent
+        if folder == self._home.resolve():
+            return self._home
+        return folder if _has_locks(folder) else None
 
     def _new_busy_error(self) -> BusyError:
         return BusyError(
@@ -119,6 +143,16 @@ class Locks:
             f"for {self._timeout_s:g} seconds.",
             "Wait until it has ended, then try again.",
         )
+
+
+def _has_locks(folder: Path) -> bool:
+    """Whether a folder is a data folder of ours: no other has files that are named as locks are."""
+    try:
+        with os.scandir(folder / FOLDER) as found:
+            is_used = any(_NAME.fullmatch(entry.name) for entry in found)
+        return is_used and not private_files.is_foreign(folder.stat())
+    except OSError:
+        return False
 
 
 class _Glance:
@@ -159,46 +193,6 @@ def _new_options() -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in known}
 
 
-def find_lock_home(database: Database, home: Path, report: private_files.Report) -> Path:
-    """The data folder below which every run locks that names this database; `home` is this run's own.
-
-    Raises DatabaseError, DataFolderError.
-    """
-    with database.reading() as rows:
-        found = _find_usable(rows)
-    if found is None:
-        # Before it is named: others take a folder without locks for none of ours.
-        private_files.open_subfolder(home, "locks", report)
-        with database.writing() as rows:
-            found = _find_usable(rows) or _save(rows, home)
-    return found
-
-
-def _find_usable(rows: Rows) -> Path | None:
-    for (text,) in rows.run("SELECT path FROM procore_login_home"):
-        path = Path(str(text))
-        try:
-            check_private(path, path)
-            # Whoever wrote the row may name any folder of ours: only one with locks is a data folder.
-            check_private(path / "locks", path)
-        except DataFolderError:
-            return None
-        return path
-    return None
-
-
-def _save(rows: Rows, home: Path) -> Path:
-    path = str(home.resolve())
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        # No database holds such a path.
-        return home
-    rows.run("DELETE FROM procore_login_home")
-    rows.run("INSERT INTO procore_login_home VALUES (?)", (path,))
-    return home
-
-
 @contextmanager
 def hold_config(
     home: Path, report: private_files.Report, timeout_s: float = LOCK_TIMEOUT_S
@@ -207,7 +201,7 @@ def hold_config(
 
     Raises BusyError after the time limit (seconds), DataFolderError.
     """
-    locks = Locks(lambda: home, home / "config.toml", "config.toml", report, timeout_s=timeout_s)
+    locks = Locks(home, home / "config.toml", "config.toml", report, timeout_s=timeout_s)
     with ExitStack() as stack:
         try:
             stack.enter_context(locks.hold(None))

@@ -46,7 +46,7 @@ class Storage:
     @cached_property
     def accounts(self) -> AccountStore:
         """Who is known and current: the rows alone."""
-        return AccountStore(self._database, self._environment)
+        return AccountStore(self._database, self._environment, self._home)
 
     @property
     def database(self) -> Database:
@@ -56,10 +56,9 @@ class Storage:
     @cached_property
     def locks(self) -> Locks:
         """The accounts' locks."""
-        from procore_cli.storage.locks import Locks, find_lock_home
+        from procore_cli.storage.locks import Locks
 
-        database, home, warn = self._database, self._home, self._warn
-        return Locks(lambda: find_lock_home(database, home, warn), database.path, self._environment, warn)
+        return Locks(self._home, self._database.path, self._environment, self._warn)
 
     @cached_property
     def tokens(self) -> TokenStore:
@@ -69,7 +68,7 @@ class Storage:
 
         store, environment = self._store, self._environment
         return TokenStore(
-            self._database, self.locks, self.stores, store, environment, self._clock, self._warn
+            self._database, self._home, self.locks, self.stores, store, environment, self._clock, self._warn
         )
 
     @cached_property
@@ -111,11 +110,11 @@ def new_stores(home: Path, tell: Talk, warn: Talk) -> Stores:
     """Both stores, each made when it is first asked for."""
 
     @cache
-    def find_store(name: StoreName, place: str | None = None, /) -> SecretStore:
+    def find_store(name: StoreName, /) -> SecretStore:
         if name == "file":
-            from procore_cli.storage.files import SecretFiles, SecretFilesElsewhere
+            from procore_cli.storage.files import SecretFiles
 
-            return SecretFiles(home, warn) if place is None else SecretFilesElsewhere(Path(place), warn)
+            return SecretFiles(home, warn)
         from procore_cli.storage.keyring import Keyring
 
         return Keyring(tell)

@@ -6,6 +6,7 @@ Refuses to hand out a live token while a refresh is pending: by then it may be s
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
@@ -13,21 +14,22 @@ from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, files
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.files import GoneError
 from procore_cli.storage.locks import Locks
 
 
-def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> None:
+def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> bool:
     """Settle and delete what is left of an account (None: proofs); to be called under its lock.
 
+    False if a refresh was left as it is, because only another data folder can tell what came of it.
     `lenient`: a store that cannot be read counts as one that holds nothing, for a sign-in that replaces all.
     Raises StorageError.
     """
     with entry_store.database.reading() as rows:
         pending = entries.list_in_state(rows, entry_store.environment, procore_id, "pending")
+    ours = [entry for entry in pending if not _is_anothers_refresh(entry_store, entry)]
     is_mended = False
     # A refresh that had to write twice left two entries: the newest whole one counts.
-    for entry in reversed(pending):
+    for entry in reversed(ours):
         text = None if is_mended else _find_refreshed(entry_store, entry, lenient=lenient)
         if procore_id is not None and text is not None:
             _revive(entry_store, entry, procore_id, text)
@@ -35,6 +37,7 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
         else:
             _bury(entry_store, entry, is_lost=not is_mended)
     entry_store.delete_dead(procore_id)
+    return ours == pending
 
 
 def tidy(entry_store: EntryStore, locks: Locks, procore_id: int) -> None:
@@ -63,11 +66,6 @@ def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> 
         return None
     try:
         text = entry_store.read(entry)
-    except GoneError:
-        # Tokens that lie here say that the data folder was moved, and this write with it, if it was made.
-        if lenient or _has_tokens(entry_store, entry):
-            return None
-        raise
     except StorageError:
         if lenient:
             return None
@@ -75,10 +73,18 @@ def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> 
     return text if text is not None and entries.read_tokens_text(text) is not None else None
 
 
+def _is_anothers_refresh(entry_store: EntryStore, entry: Entry) -> bool:
+    if entry.kind != "refresh" or entries.find_elsewhere(entry, entry_store.home) is None:
+        return False
+    # Its folder may be away for now. Live tokens that lie here say that this is that folder, moved, and the
+    # write with it, if it was made.
+    return entry_store.is_anothers(entry) or not _has_tokens(entry_store, entry)
+
+
 def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
     with entry_store.database.reading() as rows:
         live = entries.list_in_state(rows, entry_store.environment, entry.procore_id, "live")
-    return any(entry_store.read_tokens(other) is not None for other in live)
+    return any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
 
 
 def _revive(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
@@ -107,7 +113,7 @@ READ_ATTEMPTS = 3
 
 
 class State(NamedTuple):
-    """What the database says of an account's tokens at one moment."""
+    """What the database says of an account at one moment; `live` never lies in another data folder."""
 
     live: Entry | None
     account: Account
@@ -119,13 +125,15 @@ class State(NamedTuple):
         return self.live.name if self.live else None
 
 
-def read_state(rows: Rows, environment: str, account: Account) -> State:
-    """The account's state, seen in one transaction."""
-    return State(
-        entries.find_live(rows, environment, account.user.procore_id),
-        accounts.find_account(rows, environment, account.user),
-        entries.has_pending_refresh(rows, environment, account.user.procore_id),
-    )
+def read_state(rows: Rows, environment: str, account: Account, home: Path) -> State:
+    """The account's state for runs in the data folder `home`, seen in one transaction."""
+    live = entries.find_live(rows, environment, account.user.procore_id)
+    known = accounts.find_account(rows, environment, account.user)
+    if live is not None and entries.find_elsewhere(live, home):
+        # So are its refreshes: nobody here has to wait for them.
+        return State(None, known, is_refreshing=False)
+    pending = entries.list_pending_refreshes(rows, environment, account.user.procore_id)
+    return State(live, known, is_refreshing=bool(pending))
 
 
 class Reading:
@@ -158,9 +166,9 @@ class Reading:
             return self._run_locked()
 
     def _run_locked(self) -> Loaded | None:
-        recover(self._entry_store, self._id)
+        is_settled = recover(self._entry_store, self._id)
         state = self._read()
-        if state.live is None:
+        if state.live is None or not is_settled:
             return None
         found = self._find_tokens(state, state.live)
         if found is None:
@@ -179,4 +187,4 @@ class Reading:
 
     def _read(self) -> State:
         with self._entry_store.database.reading() as rows:
-            return read_state(rows, self._entry_store.environment, self._account)
+            return read_state(rows, self._entry_store.environment, self._account, self._entry_store.home)

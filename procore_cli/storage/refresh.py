@@ -68,7 +68,8 @@ class Refresh:
         self, send: Callable[[ExitStack], Loaded], may_ask: bool, shield: Shield, lock: ExitStack
     ) -> Loaded:
         # 2. Bring to an end what an earlier run left, and read again.
-        recover(self._entry_store, self._id)
+        if not recover(self._entry_store, self._id):
+            raise self._new_signed_out_error()
         outcome = self._find_outcome(is_final=True)
         if outcome is not None or not may_ask:
             return outcome or self._seen
@@ -97,7 +98,7 @@ class Refresh:
             tidy(self._entry_store, self._locks, self._id)
             if saved is None:
                 discard(renewed)
-                raise accounts.new_signed_out_error(self._account, self._environment)
+                raise self._new_signed_out_error()
             return saved
 
     def _has_outcome(self) -> bool:
@@ -117,7 +118,7 @@ class Refresh:
             if is_failed and not is_newer:
                 raise accounts.read_failure(state.account.failure)
             if state.live is None:
-                raise accounts.new_signed_out_error(self._account, self._environment)
+                raise self._new_signed_out_error()
             if not is_newer:
                 return None
             found = self._entry_store.read_tokens(state.live)
@@ -127,9 +128,15 @@ class Refresh:
                 raise accounts.new_lost_error(self._account, self._environment, state.live.store)
         return None
 
+    def _new_signed_out_error(self) -> ProcoreLoginError:
+        with self._entry_store.database.reading() as rows:
+            return accounts.new_signed_out_error(
+                rows, self._environment, self._account, self._entry_store.home
+            )
+
     def _read(self) -> State:
         with self._entry_store.database.reading() as rows:
-            return read_state(rows, self._environment, self._account)
+            return read_state(rows, self._environment, self._account, self._entry_store.home)
 
     def _send(self, exchange: Exchange, pending: Entry) -> TokenSet | Loaded:
         former = self._seen.tokens
@@ -167,7 +174,7 @@ class Refresh:
         # Where it cannot be written down, the refusal is what there is to say all the same.
         with suppress(StorageError), self._entry_store.database.writing() as rows:
             entries.forget(rows, pending.name)
-            state = read_state(rows, self._environment, self._account)
+            state = read_state(rows, self._environment, self._account, self._entry_store.home)
             if state.live_name == self._seen.entry.name:
                 entries.make_dead(rows, self._seen.entry.name)
                 self._count(rows, error, is_interrupted=False)
@@ -227,7 +234,7 @@ class Refresh:
             for entry in entries.list_in_state(rows, self._environment, self._id, "pending"):
                 if entry.name != written.name:
                     entries.make_dead(rows, entry.name, forget_after=self._entry_store.new_forget_after())
-            state = read_state(rows, self._environment, self._account)
+            state = read_state(rows, self._environment, self._account, self._entry_store.home)
             if state.live_name != self._seen.entry.name:
                 entries.make_dead(rows, written.name)
                 return None

@@ -21,6 +21,8 @@ from procore_cli.storage.locks import Locks
 from procore_cli.storage.recovery import Reading, State, read_state, recover, recover_free, tidy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from procore_cli.storage.refresh import Discard, Exchange
     from procore_cli.threads import Shield
 
@@ -31,6 +33,7 @@ class TokenStore(AccountStore):
     def __init__(
         self,
         database: Database,
+        home: Path,
         locks: Locks,
         stores: Stores,
         store: StoreName,
@@ -39,10 +42,10 @@ class TokenStore(AccountStore):
         warn: Callable[[str], None],
     ) -> None:
         """`store` takes what is new, older entries stay where they lie; `clock` gives seconds (UTC)."""
-        super().__init__(database, environment)
+        super().__init__(database, environment, home)
         self._locks = locks
         self._warn = warn
-        self._entry_store = EntryStore(database, stores, store, environment, clock, warn)
+        self._entry_store = EntryStore(database, home, stores, store, environment, clock, warn)
 
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""
@@ -126,13 +129,13 @@ class TokenStore(AccountStore):
         self._recover_if_free(account)
         while True:
             state = self._read_state(account)
+            found, unread = None, None
             try:
                 found = None if state.live is None else self._entry_store.read_tokens(state.live)
             except StorageError as error:
-                self._commit_signout(account, None)
-                return SignedOut(None, state.live, error)
+                unread = error
             if self._commit_signout(account, state):
-                return SignedOut(found, state.live)
+                return SignedOut(found, state.live, unread)
 
     def clean(self, account: Account, left: Entry | None = None) -> bool:
         """Delete what a sign-out left; False if the entry `left` could not be deleted yet.
@@ -155,6 +158,14 @@ class TokenStore(AccountStore):
         recover_free(self._entry_store, self._locks)
 
     def _find_former(self, procore_id: int) -> TokenSet | None:
+        with self._database.reading() as rows:
+            live = entries.find_live(rows, self.environment, procore_id)
+        if live is not None and (place := entries.find_elsewhere(live, self._home)):
+            self._warn(
+                f"The former tokens lie in the data folder {place}; they will not be revoked."
+                " The next sign-in or sign-out there deletes them."
+            )
+            return None
         try:
             return self.peek(procore_id)
         except StorageError as error:
@@ -174,6 +185,9 @@ class TokenStore(AccountStore):
             switched_from = self._read_account(rows, current) if current and is_switch else None
             accounts.save_current(rows, self.environment, user)
             entries.bury_live(rows, self.environment, me.id)
+            for left in entries.list_pending_refreshes(rows, self.environment, me.id):
+                # Another data folder's, which must not put its tokens in the place of these.
+                entries.make_dead(rows, left.name, forget_after=self._entry_store.new_forget_after())
             entries.make_live(rows, pending, count, fresh.expires_at)
         return SignInSaved(user, is_new, former, switched_from)
 
@@ -184,12 +198,15 @@ class TokenStore(AccountStore):
                 if held:
                     recover(self._entry_store, account.user.procore_id, lenient=True)
 
-    def _commit_signout(self, account: Account, seen: State | None) -> bool:
-        """Nothing of the account is live any more; False if that is not what was `seen` (None: anything)."""
+    def _commit_signout(self, account: Account, seen: State) -> bool:
+        """Nothing of the account is live here any more; False if it is not what was `seen` that is live."""
         with self._database.writing() as rows:
-            now = read_state(rows, self.environment, account)
-            if seen is not None and now.live_name != seen.live_name:
+            now = read_state(rows, self.environment, account, self._home)
+            if now.live_name != seen.live_name:
                 return False
+            if seen.live is None and entries.find_live(rows, self.environment, account.user.procore_id):
+                # It is another data folder's to end.
+                return True
             entries.bury_live(rows, self.environment, account.user.procore_id)
             accounts.clear_failure(rows, self.environment, account.user.procore_id)
             current = accounts.find_current(rows, self.environment)
@@ -205,4 +222,4 @@ class TokenStore(AccountStore):
 
     def _read_state(self, account: Account) -> State:
         with self._database.reading() as rows:
-            return read_state(rows, self.environment, account)
+            return read_state(rows, self.environment, account, self._home)

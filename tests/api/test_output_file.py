@@ -9,15 +9,18 @@ import stat
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 
-from procore_cli.cli.api_file import OutputFile, dying_cleanly
+from procore_cli.cli.api_output import FileOutput, saving
+from procore_cli.cli.api_response import dying_cleanly
 from procore_cli.errors import OutputError
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, pages
 from tests.cli import command
+from tests.procore import procore_servers as servers
+from tests.terminal import Terminal
 
 DATA = bytes(range(256)) * 1000
 
@@ -128,17 +131,10 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(folder: Path) -> None:
         def write(self, _: bytes) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        def close(self) -> None:
-            pass
+    full = FileOutput(str(folder / "f"), cast(BinaryIO, Full()))
 
-    file = OutputFile(str(folder / "f"))
-    file.open()
-    real: Any = file._file
-    file._file = Full()
-    with pytest.raises(OutputError, match=r"f cannot be written: no space left on device"):
-        file.write(b"x")
-    file.discard()
-    real.close()
+    with pytest.raises(OutputError, match=r"f cannot be written: no space left"), saving(str(folder / "f")):
+        full.write(b"x")
 
     assert list(folder.iterdir()) == []
 
@@ -203,3 +199,22 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, former)
 
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_a_signal_that_ends_a_download_leaves_a_cursor_and_no_file(
+    call: Caller, folder: Path, number: int, code: int
+) -> None:
+    beginning = b"HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n" + b"x" * 2_000_000
+    server = servers.Server(servers.dripping(beginning))
+    call.machine.variables |= {"PROCORE_API_URL": server.url, "PROCORE_ACCESS_TOKEN": "x"}
+
+    with Terminal(call.machine, "api", "file", "--output", str(folder / "f"), term="xterm") as terminal:
+        terminal.read_until("/85.8 MiB")
+        terminal.send(number)
+        ended = terminal.finish()
+    server.stop()
+
+    assert ended == code
+    assert terminal.drawn.rindex("\x1b[?25h") > terminal.drawn.rindex("\x1b[?25l")
+    assert list(folder.iterdir()) == []

@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from procore_cli.client.api import Api, find_redirected
-from procore_cli.client.request import Bytes, Call, Stream
+from procore_cli.client.request import Bytes, Call
+from procore_cli.client.responses import Stream
 from procore_cli.client.transport import Transport
 from procore_cli.config.environments import SANDBOX
 from procore_cli.config.urls import is_at

@@ -6,10 +6,8 @@ import json
 import re
 
 import pytest
-from rich.console import Console
 
-from procore_cli.cli import api_output as json_view
-from procore_cli.cli import api_output as sinks
+from procore_cli.cli import api_output
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, pages
 
@@ -121,7 +119,7 @@ def test_an_error_that_is_not_text_keeps_its_exit_code(call: Caller, api: ApiSer
 def test_a_large_body_is_shown_as_it_comes(
     call: Caller, api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sinks, "LARGEST_DRAWN", 100)
+    monkeypatch.setattr(api_output, "LARGEST_DRAWN", 100)
     body = json.dumps(["\xe9" * 100_000, "\u202e"], ensure_ascii=False)
     api.always(body.encode())
 
@@ -144,50 +142,53 @@ def test_progress_is_drawn_on_a_terminal_alone(call: Caller, api: ApiServer) -> 
         call("projects", "--paginate", terminal=terminal) for terminal in ("err", "", "out err")
     )
 
-    assert "[########################] page 2 of 2" in drawn.err
+    assert "page 2 of 2" in drawn.err
     assert drawn.err.endswith("\r")
     assert drawn.out == b"[1, 2][3, 4]"
     assert "page" not in silent.err
     assert "page" not in shown.err
 
 
-def test_progress_of_a_download_counts_bytes(call: Caller, api: ApiServer) -> None:
+def test_progress_of_a_download_counts_bytes_and_leaves_the_terminal_as_it_was(
+    call: Caller, api: ApiServer
+) -> None:
     api.always(b"x" * 2_500_000, Content_Type="application/zip")
 
-    assert "] 2 of 2 MiB" in call("x", terminal="err").err
+    err = call("x", terminal="err").err
+
+    assert "/2.4 MiB" in err
+    assert err.rindex("\x1b[?25h") > err.rindex("\x1b[?25l")
+    assert err.endswith("\x1b[2K")
+
+
+@pytest.mark.parametrize(
+    ("size", "terminal", "variables"),
+    [(900_000, "err", {}), (2_500_000, "", {}), (2_500_000, "err", {"TERM": "dumb"})],
+)
+def test_a_small_download_and_one_beside_a_pipe_or_a_dumb_terminal_draw_nothing(
+    call: Caller, api: ApiServer, size: int, terminal: str, variables: dict[str, str]
+) -> None:
+    api.always(b"x" * size, Content_Type="application/zip")
+
+    assert call("x", terminal=terminal, variables=variables).said == []
 
 
 @pytest.mark.parametrize(
     "text", ["[]", "{}", "[[]]", '"a:[b"', "-1.50e+9", '{"a\\"b":[1,[2,{"c":{}}],null]}', " [ 1 , 2 ] "]
 )
 def test_an_indented_text_says_the_same(text: str) -> None:
-    lines = ["".join(piece for piece, _ in line) for line in json_view.read_lines(text)]
+    lines = api_output.draw_json(text, indents=True, colours=False).splitlines()
 
-    assert json_view.is_json(text)
+    assert api_output.is_json(text)
     assert lines == json.dumps(json.loads(text), indent=2).replace("-1500000000.0", "-1.50e+9").split("\n")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1,]", "nope", "[" * 100_000])
 def test_what_is_not_json_is_known_as_such(text: str) -> None:
-    assert not json_view.is_json(text)
+    assert not api_output.is_json(text)
 
 
 def test_a_reply_without_a_type_is_text(call: Caller, api: ApiServer) -> None:
     api.play = lambda _: Reply(200, b"plain", {"Content-Type": ""})
 
     assert call("x", terminal="out").out == b"plain\n"
-
-
-def test_many_lines_are_printed_at_once(
-    call: Caller, api: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prints: list[int] = []
-    real = Console.print
-    monkeypatch.setattr(Console, "print", lambda *given, **named: prints.append(1) or real(*given, **named))
-    api.always(list(range(2000)))
-
-    out = call("x", terminal="out").out
-
-    assert json.loads(plain(out)) == list(range(2000))
-    assert plain(out).count("\n") == 2002
-    assert len(prints) < 10

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from procore_cli.callback.sockets import PROC, read_rows
+from procore_cli.callback.sockets import read_tables
 from tests.provider import Answer, Provider, Request
 
 pytestmark = pytest.mark.chromium
@@ -192,4 +193,4 @@ def test_connections_opened_ahead_and_the_favicon_disturb_nothing(
 
 def find_connections(port: int) -> int:
     """How many connections to a port are open, as /proc tells it."""
-    return sum(row.local_port == port and row.state == "01" for row in read_rows(PROC))
+    return len(re.findall(rf": [0-9A-F]+:{port:04X} \S+ 01 ", read_tables()))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
+from procore_cli import log
 from procore_cli.callback.pending import Pairs, PendingCallback
-from procore_cli.callback.server import Address, Limits, Listener
+from procore_cli.callback.server import Limits, Listener
 from procore_cli.config.urls import read_redirect_uri
-from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, admit_all, find_free_port, is_ours
+from procore_cli.console import Console
+from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, find_free_port, is_ours
 
 SHORT_FAREWELL = Limits(farewell_s=0.5)
 
@@ -24,23 +27,27 @@ def new_stand() -> Iterator[NewStand]:
         def new(
             path: str = "/callback",
             limits: Limits = SHORT_FAREWELL,
-            admits: Callable[[Address, Address], bool] = admit_all,
             judge: Callable[[Pairs], bool] = is_ours,
             port: int | None = None,
         ) -> Stand:
             port = port or find_free_port()
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
             inbox = PendingCallback(judge)
-            strays: list[str] = []
-            listener = Listener(
-                redirect, AUTHORIZE_URL, inbox, admits, "production", lambda: strays.append("error"), limits
-            )
+            listener = Listener(redirect, AUTHORIZE_URL, inbox, "production", limits)
             listener.start()
             opened.callback(listener.close)
-            return Stand(port, inbox, listener, strays, pool)
+            return Stand(port, inbox, listener, pool)
 
         yield new
         opened.close()
+
+
+@pytest.fixture
+def warned() -> Iterator[io.StringIO]:
+    """What the listener warns of, as the terminal shows it."""
+    stream = io.StringIO()
+    with log.heard_by(Console(stream)):
+        yield stream
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from procore_cli.callback.pending import Home, Pairs, PendingCallback
-from procore_cli.callback.server import Address, Listener
+from procore_cli.callback.server import Listener
 from procore_cli.models import Me, User
 
 AUTHORIZE_URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code&state=ours"
@@ -81,7 +81,6 @@ class Stand:
     port: int
     inbox: PendingCallback
     listener: Listener
-    strays: list[str]
     pool: ThreadPoolExecutor = field(repr=False)
 
     def connect(self, address: str = "127.0.0.1") -> socket.socket:
@@ -107,7 +106,7 @@ class Stand:
         """Bring the callback of a sign-in that succeeds, and return its answer."""
         reply = self.ask_later("/callback?code=c0de&state=ours")
         assert self.inbox.wait(5) is not None
-        self.listener.succeed(HOME)
+        self.inbox.finish(HOME)
         return reply.result(5)
 
 
@@ -119,7 +118,3 @@ def read_all(client: socket.socket) -> bytes:
 
 
 NewStand = Callable[..., Stand]
-
-
-def admit_all(peer: Address, own: Address) -> bool:
-    return True

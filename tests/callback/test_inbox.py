@@ -113,7 +113,7 @@ def test_everybody_who_waits_hears_the_same_outcome() -> None:
         thread.start()
     outcome = Failure("Denied", "Procore said no.", "Ask for access.")
 
-    inbox.recover(outcome)
+    inbox.finish(outcome)
 
     for thread in waiting:
         thread.join(5)
@@ -124,8 +124,8 @@ def test_the_first_outcome_stays() -> None:
     inbox = new_inbox()
     first = Failure("Denied", "Procore said no.", "Ask for access.")
 
-    inbox.recover(first)
-    inbox.recover(Failure("Later", "Something else.", "Nothing."))
+    inbox.finish(first)
+    inbox.finish(Failure("Later", "Something else.", "Nothing."))
 
     assert inbox.outcome(0) is first
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+import io
 
 import pytest
 
+from procore_cli.callback import sockets
+from procore_cli.callback.pending import Failure
 from procore_cli.callback.server import Limits
 from tests.callback.listener_stand import (
     AUTHORIZE_URL,
@@ -34,7 +37,7 @@ def test_a_callback_is_handed_over_decoded_and_answered_once_it_is_saved(stand: 
 
     assert stand.inbox.wait(5) == [("code", "a/b c"), ("state", "ours")]
     assert not waiting.done()
-    stand.listener.succeed(HOME)
+    stand.inbox.finish(HOME)
     reply = waiting.result(5)
 
     assert (reply.status, reply.headers["location"]) == (303, "/home")
@@ -49,7 +52,7 @@ def test_home_shows_the_row_to_the_browser_that_signed_in(stand: Stand) -> None:
     assert reply.status == 200
     assert ROW in html.unescape(reply.text)
     assert "Joe Contractor" in reply.text
-    assert stand.listener.wait_for_home(5)
+    assert stand.inbox.wait_for_home(5)
 
 
 def test_home_shows_nobody_without_the_cookie_and_ends_nothing(stand: Stand) -> None:
@@ -60,7 +63,7 @@ def test_home_shows_nobody_without_the_cookie_and_ends_nothing(stand: Stand) -> 
         assert reply.status == 403
         assert "joecontractor" not in reply.text
 
-    assert not stand.listener.wait_for_home(0)
+    assert not stand.inbox.wait_for_home(0)
 
 
 def test_home_is_closed_before_anybody_signed_in(stand: Stand) -> None:
@@ -73,14 +76,14 @@ def test_looking_at_homes_headers_does_not_end_the_program(stand: Stand) -> None
     reply = stand.ask("/home", f"Cookie: {cookie}", method="HEAD")
 
     assert (reply.status, reply.text) == (200, "")
-    assert not stand.listener.wait_for_home(0)
+    assert not stand.inbox.wait_for_home(0)
 
 
 def test_a_sign_in_that_fails_is_explained_to_the_browser(stand: Stand) -> None:
     waiting = stand.ask_later("/callback?error=access_denied&state=ours")
     assert stand.inbox.wait(5) == [("error", "access_denied"), ("state", "ours")]
 
-    stand.listener.fail("Denied", "Procore said <no>.", "Run `procore-login signin` again.")
+    stand.inbox.finish(Failure("Denied", "Procore said <no>.", "Run `procore-login signin` again."))
 
     reply = waiting.result(5)
     assert reply.status == 200
@@ -101,7 +104,7 @@ def test_two_callbacks_at_once_get_one_outcome(stand: Stand) -> None:
     both = [stand.ask_later(f"/callback?code={code}&state=ours") for code in ("a", "b")]
     stand.inbox.wait(5)
 
-    stand.listener.succeed(HOME)
+    stand.inbox.finish(HOME)
 
     assert [reply.result(5).status for reply in both] == [303, 303]
 
@@ -146,15 +149,15 @@ def test_every_answer_ends_its_connection(stand: Stand, version: str) -> None:
     ],
 )
 def test_somebody_who_is_not_admitted_is_refused_whatever_is_sent(
-    new_stand: NewStand, line: str, host: str
+    stand: Stand, warned: io.StringIO, monkeypatch: pytest.MonkeyPatch, line: str, host: str
 ) -> None:
     seen = []
 
-    def admit_nobody(peer: tuple[str, int], own: tuple[str, int]) -> bool:
+    def refuse(peer: tuple[str, int], own: tuple[str, int]) -> sockets.Peer:
         seen.append((peer, own))
-        return False
+        return sockets.Peer(sockets.Standing.FOREIGN, 4242)
 
-    stand = new_stand(admits=admit_nobody)
+    monkeypatch.setattr(sockets, "judge", refuse)
     with stand.connect() as client:
         own = client.getsockname()
         client.sendall(f"{line}\r\nHost: {host.format(port=stand.port)}\r\n\r\n".encode())
@@ -163,6 +166,8 @@ def test_somebody_who_is_not_admitted_is_refused_whatever_is_sent(
     assert status == b"403"
     assert seen == [(own, ("127.0.0.1", stand.port))]
     assert stand.inbox.wait(0) is None
+    assert stand.listener.refused_uids == {4242}
+    assert warned.getvalue().startswith("Warning: Another user of this machine tried")
 
 
 def test_a_bug_while_answering_is_a_500_and_not_a_traceback(

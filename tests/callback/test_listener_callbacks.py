@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 
 import pytest
 
@@ -30,21 +31,24 @@ ROW = '[1, 11111, "joecontractor@procore.com"]'
         "%",
     ],
 )
-def test_a_callback_that_is_not_ours_is_refused_and_the_wait_goes_on(stand: Stand, query: str) -> None:
+def test_a_callback_that_is_not_ours_is_refused_and_the_wait_goes_on(
+    stand: Stand, warned: io.StringIO, query: str
+) -> None:
     reply = stand.ask(f"/callback?{query}")
 
     assert reply.status == 400
     assert "Not the sign-in that the terminal waits for" in reply.text
     assert "c0de" not in reply.text
-    assert (stand.inbox.wait(0), stand.strays) == (None, [])
+    assert (stand.inbox.wait(0), warned.getvalue()) == (None, "")
     assert stand.come_back().status == 303
 
 
-def test_an_error_that_is_not_ours_is_reported_as_stray(stand: Stand) -> None:
+def test_an_error_that_is_not_ours_is_reported_as_stray(stand: Stand, warned: io.StringIO) -> None:
     assert stand.ask("/callback?error=access_denied&state=theirs").status == 400
     assert stand.ask("/callback?error=").status == 400
 
-    assert stand.strays == ["error", "error"]
+    (line,) = warned.getvalue().splitlines()
+    assert line == "Warning: Something sent an error that does not belong to this sign-in; still waiting."
     assert stand.inbox.wait(0) is None
 
 
@@ -73,7 +77,7 @@ def test_a_callback_at_the_root_shows_the_button_without_parameters(new_stand: N
     assert "Sign Up with Procore" in page.text
     assert 'data-carry-to="/"' in page.text
     assert stand.inbox.wait(5) is not None
-    stand.listener.succeed(HOME)
+    stand.inbox.finish(HOME)
     assert waiting.result(5).status == 303
     assert stand.ask("/?code=c0de&state=theirs").status == 400
 
@@ -93,7 +97,7 @@ def test_a_callback_at_home_shows_home_to_its_own_session_alone(new_stand: NewSt
     assert 'data-carry-to="/home"' in stand.ask("/home").text
     waiting = stand.ask_later("/home?code=c0de&state=ours")
     assert stand.inbox.wait(5) is not None
-    stand.listener.succeed(HOME)
+    stand.inbox.finish(HOME)
     cookie = waiting.result(5).headers["set-cookie"].partition(";")[0]
 
     stranger = stand.ask("/home")
@@ -101,7 +105,7 @@ def test_a_callback_at_home_shows_home_to_its_own_session_alone(new_stand: NewSt
 
     assert "joecontractor" not in stranger.text
     assert ROW in html.unescape(owner.text)
-    assert stand.listener.wait_for_home(5)
+    assert stand.inbox.wait_for_home(5)
 
 
 def test_a_head_request_gets_headers_alone_and_consumes_nothing(stand: Stand) -> None:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from procore_cli.callback.pending import PendingCallback
+from procore_cli.callback.pending import Failure, PendingCallback
 from procore_cli.callback.server import Listener
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import PortTakenError
@@ -46,7 +46,7 @@ def test_a_failure_reaches_the_browser_even_when_the_listener_is_closed_at_once(
     waiting = stand.ask_later("/callback?code=c0de&state=ours")
     stand.inbox.wait(5)
 
-    stand.listener.fail("Denied", "Procore said no.", "Ask for access.")
+    stand.inbox.finish(Failure("Denied", "Procore said no.", "Ask for access."))
     stand.listener.close()
 
     assert "Procore said no." in waiting.result(5).text
@@ -56,7 +56,7 @@ def test_closing_twice_or_before_the_start_does_no_harm() -> None:
     port = find_free_port()
     inbox = PendingCallback(lambda pairs: True)
     redirect = read_redirect_uri(f"http://localhost:{port}/callback", "the test")
-    listener = Listener(redirect, AUTHORIZE_URL, inbox, lambda peer, own: True, "demo", lambda: None)
+    listener = Listener(redirect, AUTHORIZE_URL, inbox, "demo")
     listener.close()
     with listener:
         listener.start()
@@ -88,7 +88,7 @@ def test_no_thread_is_left_behind(others: set[threading.Thread], stand: Stand) -
 @pytest.mark.parametrize("address", LOOPBACKS)
 def test_a_port_that_is_taken_is_told_before_anything_listens(stand: Stand, address: str) -> None:
     redirect = read_redirect_uri(f"http://{address if ':' not in address else '[::1]'}:{stand.port}/", "x")
-    second = Listener(redirect, AUTHORIZE_URL, stand.inbox, lambda peer, own: True, "demo", lambda: None)
+    second = Listener(redirect, AUTHORIZE_URL, stand.inbox, "demo")
 
     with pytest.raises(PortTakenError, match="in use"):
         second.start()

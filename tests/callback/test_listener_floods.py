@@ -10,6 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from procore_cli.callback import sockets
+from procore_cli.callback.pending import Failure
 from procore_cli.callback.server import Limits
 from tests.callback.listener_stand import NewStand, Stand, read_all, read_reply
 
@@ -96,17 +98,19 @@ def test_a_tab_that_is_closed_while_it_waits_does_not_lose_its_callback(stand: S
     assert stand.come_back().status == 303
 
 
-def test_one_who_was_gone_before_it_was_asked_whose_he_is_brings_no_callback(new_stand: NewStand) -> None:
+def test_one_who_was_gone_before_it_was_asked_whose_he_is_brings_no_callback(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent, asked = threading.Event(), threading.Event()
 
-    def admit_too_late(*_: object) -> bool:
+    def admit_too_late(*_: object) -> sockets.Peer:
         if not asked.is_set():
             assert sent.wait(5)
             reset(gone)
             asked.set()
-        return True
+        return sockets.Peer(sockets.Standing.ADMITTED)
 
-    stand = new_stand(admits=admit_too_late)
+    monkeypatch.setattr(sockets, "judge", admit_too_late)
     gone = stand.connect()
     gone.sendall(stand.head("GET /callback?code=evil&state=ours HTTP/1.1"))
     sent.set()
@@ -151,7 +155,7 @@ def test_a_full_house_of_answers_turns_newcomers_away_and_recovers(new_stand: Ne
     with stand.connect() as newcomer:
         assert newcomer.recv(1) == b""
 
-    stand.listener.fail("Denied", "No.", "Nothing.")
+    stand.inbox.finish(Failure("Denied", "No.", "Nothing."))
     assert waiting.result(5).status == 200
     assert stand.ask("/").status == 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from procore_cli.callback.pending import Failure
 from tests.callback.listener_stand import Stand, read_reply
 
 pytestmark = pytest.mark.usefixtures("silence")
@@ -138,7 +139,7 @@ def test_a_code_of_60_kib_arrives_whole(stand: Stand) -> None:
     waiting = stand.ask_later(f"/callback?code={'x' * 60 * KIB}&state=ours")
 
     assert stand.inbox.wait(5) == [("code", "x" * 60 * KIB), ("state", "ours")]
-    stand.listener.fail("Denied", "No.", "Nothing.")
+    stand.inbox.finish(Failure("Denied", "No.", "Nothing."))
     assert waiting.result(5).status == 200
 
 

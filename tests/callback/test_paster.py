@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from procore_cli.callback import paste
-from procore_cli.callback.paste import CUT_LENGTH, LONGEST_PASTE, Pairs, Paster, can_paste
+from procore_cli.callback.paste import CUT_LENGTH, LONGEST_PASTE, Paster, can_paste
+from procore_cli.callback.pending import Pairs
 from procore_cli.config.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
 from procore_cli.config.urls import RedirectUri, read_redirect_uri
+from procore_cli.console import Console
 
 REDIRECT = read_redirect_uri(DEFAULT_REDIRECT_URI, "test")
 OOB = read_redirect_uri(OOB_REDIRECT_URI, "test")
@@ -37,21 +39,25 @@ def terminal() -> Iterator[tuple[int, int]]:
         os.close(person)
 
 
-class Person:
+class Person(Console):
     """Somebody at a terminal, what the program tells them, and what it takes from them."""
 
     def __init__(
         self, person: int, program: int, redirect: RedirectUri, ours: Callable[[Pairs], bool]
     ) -> None:
+        super().__init__()
         self._fd = person
         self.told: queue.Queue[str] = queue.Queue()
         self.offered: queue.Queue[Pairs] = queue.Queue()
         self._ours = ours
-        self.paster = Paster(program, redirect, self._offer, self.told.put)
+        self.paster = Paster(program, redirect, self._offer, self)
 
     def _offer(self, pairs: Pairs) -> bool:
         self.offered.put(pairs)
         return self._ours(pairs)
+
+    def say(self, text: str) -> None:
+        self.told.put(text)
 
     def types(self, text: str) -> None:
         os.write(self._fd, text.encode())
@@ -216,7 +222,7 @@ def test_stopping_is_immediate_and_may_be_done_twice() -> None:
 
 def test_stopping_what_never_started_is_nothing() -> None:
     with terminal() as (_, program):
-        Paster(program, REDIRECT, lambda pairs: True, print).stop()
+        Paster(program, REDIRECT, lambda pairs: True, Console()).stop()
 
 
 def test_a_terminal_that_hangs_up_does_not_keep_the_thread() -> None:
@@ -241,7 +247,7 @@ def test_a_pipe_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paste, "can_paste", asking)
     reading, writing = os.pipe()
     os.write(writing, f"{GOOD}\n".encode())
-    paster = Paster(reading, REDIRECT, lambda pairs: True, print)
+    paster = Paster(reading, REDIRECT, lambda pairs: True, Console())
     paster.start()
     assert [asked.get(timeout=PATIENCE_S) for _ in range(3)] == [False] * 3
     paster.stop()
@@ -256,7 +262,7 @@ def test_a_terminal_that_fails_while_it_is_read_is_asked_again(
     asked: queue.Queue[int] = queue.Queue()
     monkeypatch.setattr(paste, "can_paste", lambda fd: asked.put(fd) or True)
     unreadable = os.open(tmp_path, os.O_RDONLY)
-    paster = Paster(unreadable, REDIRECT, lambda pairs: True, print)
+    paster = Paster(unreadable, REDIRECT, lambda pairs: True, Console())
     paster.start()
     assert [asked.get(timeout=PATIENCE_S) for _ in range(3)] == [unreadable] * 3
     paster.stop()

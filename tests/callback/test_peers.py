@@ -9,22 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.callback.sockets import PROC, Standing, find_owner, judge
+from procore_cli.callback.sockets import PROC, Peer, Standing, judge
 from tests.callback.socket_stand import HOSTS, MAPPED, NOBODY, V4, V6, connected, new_proc, row, words
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_our_own_connection_is_known_as_ours(host: str) -> None:
     with connected(host) as connection:
-        assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
+        assert judge(connection.peer, connection.own) == Peer(Standing.ADMITTED, os.geteuid())
 
 
 @pytest.mark.parametrize("dialled", ["127.0.0.1", *(["::ffff:127.0.0.1"] if "::1" in HOSTS else [])])
 def test_a_connection_to_an_ipv4_listener_is_found_whatever_socket_it_came_from(dialled: str) -> None:
     with connected("127.0.0.1", dialled) as connection:
-        owner = find_owner(connection.peer, connection.own)
-        assert owner is None or (owner.uid, owner.inode > 0) == (os.geteuid(), True)
-        assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
+        assert judge(connection.peer, connection.own) == Peer(Standing.ADMITTED, os.geteuid())
 
 
 @pytest.fixture
@@ -62,12 +60,26 @@ def test_one_who_only_stopped_sending_is_still_known() -> None:
         assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
 
 
-def test_the_table_knows_what_the_kernel_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    with connected("127.0.0.1") as connection:
-        peer, own = connection.peer, connection.own
-        said = judge(peer, own).standing
-        monkeypatch.setattr("procore_cli.callback.sockets.find_owner", lambda peer, own: None)
-        assert judge(peer, own).standing is said is Standing.ADMITTED
+def test_one_who_hung_up_is_not_unknown_once_the_kernel_has_forgotten_his_end(tmp_path: Path) -> None:
+    """As TCP_LINGER2 lets anybody have it within a second, while ours still has what he sent."""
+    ours = row(f"{V4}:11D7", f"{V4}:D431", state="08", uid=os.geteuid())
+    root = new_proc(tmp_path / "proc", ours)
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) == Peer(Standing.GONE)
+
+
+def test_one_whose_end_lies_outside_of_the_table_is_unknown_while_he_is_there(tmp_path: Path) -> None:
+    root = new_proc(tmp_path / "proc", row(f"{V4}:11D7", f"{V4}:D431", uid=os.geteuid()))
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) == Peer(Standing.ADMITTED)
+
+
+def test_a_socket_that_the_kernel_left_out_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = row(f"{V4}:11D7", f"{V4}:D431"), row(f"{V4}:D431", f"{V4}:11D7")
+    root = new_proc(tmp_path / "proc")
+    printed = iter([ours, "", ours + theirs, ""])
+    monkeypatch.setattr(Path, "read_text", lambda *_: next(printed))
+    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root, {}) == Peer(Standing.FOREIGN, NOBODY)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 import pytest
 
+from procore_cli import log
 from procore_cli.callback import sockets as peers
 from procore_cli.callback.browser import Place
 from procore_cli.callback.pending import Pairs, PendingCallback
 from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver
 from procore_cli.config.urls import read_redirect_uri
+from procore_cli.console import Console
 from procore_cli.errors import SignInNeededError, SignInTimedOutError, UnreachableError
 from tests.cli import free_port
 
@@ -32,10 +34,19 @@ class Clock:
         return self.now
 
 
-class Talk:
+class Watch(Clock):
+    """A second for each look."""
+
+    def __call__(self) -> float:
+        self.now += 1
+        return self.now
+
+
+class Talk(Console):
     """Remembers what was said."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.lines: list[str] = []
         self.waits: list[str] = []
 
@@ -111,7 +122,8 @@ def test_where_nothing_opens_the_person_is_asked_to(
 def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    with receive() as reception, pytest.raises(SignInTimedOutError) as caught:
+    inbox = PendingCallback(lambda _: True, Clock())
+    with receive(inbox=inbox, clock=Watch()) as reception, pytest.raises(SignInTimedOutError) as caught:
         reception.wait()
 
     assert len(talk.lines) == 1
@@ -130,7 +142,7 @@ def test_a_short_wait_ends_without_that_line(receive: Callable[..., CallbackRece
 def test_what_arrives_is_handed_over(receive: Callable[..., CallbackReceiver]) -> None:
     pairs: Pairs = [("code", "c"), ("state", "s")]
     inbox = PendingCallback(lambda _: True)
-    with receive(inbox=inbox) as reception:
+    with receive(inbox=inbox, clock=Watch()) as reception:
         inbox.offer(pairs)
 
         assert reception.wait() == pairs
@@ -164,14 +176,6 @@ def test_where_a_browser_opens_nothing_is_said_of_the_place(
         reception.invite()
 
     assert len(talk.lines) == 2
-
-
-class Watch(Clock):
-    """A second for each look."""
-
-    def __call__(self) -> float:
-        self.now += 1
-        return self.now
 
 
 class Host:
@@ -282,7 +286,9 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     host = Host(GONE)
-    with receive(reach=host) as reception, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
+    inbox = PendingCallback(lambda _: True, Clock())
+    waiting = receive(inbox=inbox, clock=Watch(), reach=host)
+    with waiting as reception, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
         reception.wait()
 
     assert host.asked == []
@@ -294,7 +300,7 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
 ) -> None:
     foreign = peers.Peer(peers.Standing.FOREIGN, 1000)
     monkeypatch.setattr(peers, "judge", lambda *_: foreign)
-    with receive(place=Place.CONTAINER) as reception:
+    with log.heard_by(talk), receive(place=Place.CONTAINER) as reception:
         port = reception._redirect.port
         for _ in range(2):
             with socket.create_connection(("127.0.0.1", port), 20) as browser:

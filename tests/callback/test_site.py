@@ -16,9 +16,7 @@ from tests.callback.listener_stand import AUTHORIZE_URL, is_ours
 def site() -> Site:
     """The pages of a sign-in whose redirect URI is the bare host."""
     redirect = read_redirect_uri("http://localhost", "the test")
-    return Site(
-        redirect, AUTHORIZE_URL, PendingCallback(is_ours), "production", lambda: None, outcome_timeout_s=0
-    )
+    return Site(redirect, AUTHORIZE_URL, PendingCallback(is_ours), "production", outcome_timeout_s=0)
 
 
 @pytest.mark.parametrize(

@@ -7,40 +7,41 @@ import time
 
 import pytest
 
-from procore_cli.callback import server as visits_module
-from procore_cli.callback.server import Visits
+from procore_cli.callback import pending
+from procore_cli.callback.pending import PendingCallback
 
 LONG_S = 60
 
 
-def new_visits(*, expected: int, arrived: int) -> Visits:
-    visits = Visits()
-    for _ in range(expected):
-        visits.expect()
-    for _ in range(arrived):
-        visits.arrive()
-    return visits
+def new_pending(*, sent: int, came: int) -> PendingCallback:
+    """A sign-in that sent so many tabs to `/home`, and so many got it."""
+    callback = PendingCallback(lambda _: True)
+    for _ in range(sent):
+        callback.send_home()
+    for _ in range(came):
+        callback.come_home()
+    return callback
 
 
 def test_nobody_who_comes_is_waited_for_until_the_time_is_over() -> None:
-    assert not new_visits(expected=1, arrived=0).wait(0.01)
+    assert not new_pending(sent=1, came=0).wait_for_home(0.01)
 
 
 def test_the_only_tab_ends_the_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits_module, "_OTHERS_S", LONG_S)
+    monkeypatch.setattr(pending, "_OTHERS_S", LONG_S)
     began = time.monotonic()
 
-    assert new_visits(expected=1, arrived=1).wait(LONG_S)
+    assert new_pending(sent=1, came=1).wait_for_home(LONG_S)
     assert time.monotonic() - began < LONG_S / 2
 
 
 def test_a_second_tab_that_arrives_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits_module, "_OTHERS_S", LONG_S)
-    visits = new_visits(expected=2, arrived=1)
-    waiting = threading.Thread(target=visits.wait, args=(LONG_S,))
+    monkeypatch.setattr(pending, "_OTHERS_S", LONG_S)
+    callback = new_pending(sent=2, came=1)
+    waiting = threading.Thread(target=callback.wait_for_home, args=(LONG_S,))
     waiting.start()
 
-    visits.arrive()
+    callback.come_home()
     waiting.join(LONG_S / 2)
 
     assert not waiting.is_alive()
@@ -49,5 +50,5 @@ def test_a_second_tab_that_arrives_ends_the_wait(monkeypatch: pytest.MonkeyPatch
 def test_a_tab_that_never_arrives_holds_the_others_up_for_a_moment_alone() -> None:
     began = time.monotonic()
 
-    assert new_visits(expected=2, arrived=1).wait(LONG_S)
-    assert visits_module._OTHERS_S <= time.monotonic() - began < LONG_S / 2
+    assert new_pending(sent=2, came=1).wait_for_home(LONG_S)
+    assert pending._OTHERS_S <= time.monotonic() - began < LONG_S / 2

@@ -31,9 +31,9 @@ class Wait:
 
     def run(self, polls: int) -> list[float]:
         """When it looked, until it gave up after so many polls."""
-        with Locks(lambda: self.home, self.database, "production", print).hold(1):
+        with Locks(self.home, self.database, "production", print).hold(1):
             locks = Locks(
-                lambda: self.home,
+                self.home,
                 self.database,
                 "production",
                 print,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import io
 import json
 import re
 import socket
@@ -17,6 +18,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from procore_cli import log
+from procore_cli.console import Console
 from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.demo.server import DemoServer
 
@@ -142,6 +145,14 @@ class Client:
 
 
 @pytest.fixture
+def told() -> Iterator[Callable[[], list[str]]]:
+    """What the person has been told, line by line."""
+    stream = io.StringIO()
+    with log.heard_by(Console(stream)):
+        yield lambda: stream.getvalue().splitlines()
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
@@ -191,7 +202,7 @@ class Program:
 
 @pytest.fixture
 def program(server: DemoServer, client: Client) -> Program:
-    return Program(client, server.inside.provider.sign_in(11111)["access_token"])
+    return Program(client, server.provider.sign_in(11111)["access_token"])
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def test_a_new_person_gets_the_next_free_id(client, new_client):
 
 def test_a_token_whose_user_is_gone_is_no_good(client, server):
     tokens = client.new_tokens()
-    with server.inside.state.file.change() as db:
+    with server.state.change() as db:
         db.execute("DELETE FROM users")
 
     assert client.me(tokens["access_token"]).status == 401

@@ -29,7 +29,7 @@ PROJECTS = "/rest/v1.0/projects"
 
 @pytest.fixture
 def conditions(server):
-    return server.inside.conditions
+    return server.conditions
 
 
 def statuses(program, count: int, target: str = PROJECTS) -> list[int]:
@@ -95,7 +95,7 @@ def test_a_dropped_connection_has_no_answer(program, conditions, server):
     with pytest.raises(http.client.RemoteDisconnected):
         program.get(PROJECTS)
     assert program.get(PROJECTS).status == 200
-    assert [call.status for call in server.inside.calls.list()] == [None, 200]
+    assert [call.status for call in server.calls.list()] == [None, 200]
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_a_secret_in_the_wrong_place_is_not_noted(server, speak, target):
             f"{method} {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n"
             f"Procore-Company-Id: {SECRET}\r\nCookie: {SECRET}\r\nContent-Length: 45\r\n\r\n{SECRET}".encode()
         )
-    seen = server.inside.calls.list()
+    seen = server.calls.list()
 
     assert [(call.method, call.company) for call in seen] == [("GET", None), ("POST", None)]
     for secret in (SECRET[:20], SECRET.encode().hex()[:20], "short-secret", "%61%42%33"):
@@ -385,7 +385,7 @@ def test_a_secret_in_the_wrong_place_is_not_noted(server, speak, target):
 
 def test_a_path_and_names_that_hold_no_secret_are_noted_as_they_came(server, client):
     client.get("/rest/v1.0/projects/7/a%20b.pdf?filters[vendor_id]=1&filters%5Bid%5D=2&view&page=")
-    call = server.inside.calls.list()[-1]
+    call = server.calls.list()[-1]
 
     assert call.path == "/rest/v1.0/projects/7/a%20b.pdf"
     assert call.query == ("filters[vendor_id]", "filters[id]", "view", "page")

@@ -91,7 +91,7 @@ def test_where_a_body_ends_is_never_guessed(speak, server, head):
     assert answer.count(b"HTTP/1.1 ") == 1
     assert answer.split()[1].startswith(b"4")
     assert b"Connection: close" in answer
-    assert [call.path for call in server.inside.calls.list()] == []
+    assert [call.path for call in server.calls.list()] == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import re
 import pytest
 
 from procore_cli.demo.seed import Company, Project, Seed
-from procore_cli.demo.state import sow
 
 PROJECTS = "/rest/v1.0/projects"
 
@@ -20,8 +19,7 @@ def links(reply) -> dict[str, str]:
 def many(server, program):
     """205 projects in a company of their own."""
     projects = tuple(Project(None, 7, f"P{number}") for number in range(205))
-    with server.inside.state.file.change() as db:
-        sow(db, Seed((), (Company(7, "Many"),), projects))
+    server.state.sow(Seed((), (Company(7, "Many"),), projects))
     program.company = 7
     return program
 

@@ -133,7 +133,7 @@ def test_a_seeds_user_has_the_seeds_id_and_name(new_seed, data_folder, clock, cl
     server.close()
     users = [{"id": 77, "email": "SECOND@example.com", "name": "Second"}, {"id": 11111, "email": "x@y.z"}]
     with DemoServer(data_folder, clock, seed=load_seed(new_seed({"users": users}))) as seeded:
-        state = seeded.inside.state
+        state = seeded.state
         assert state.find_user(77).name == "Second"
         assert state.save_user("second@example.com").id == 77
         assert state.find_user(11111).email == "x@y.z"
@@ -147,22 +147,21 @@ def test_a_server_whose_state_is_forgotten_goes_on_with_what_it_began_with(
     with DemoServer(data_folder, clock, seed=seed) as seeded:
         client.url = seeded.url
         token = client.new_tokens()["access_token"]
-        assert forget(data_folder, print)
+        assert forget(data_folder)
         assert client.me(token).status == 401
         token = client.post("/demo/tokens").json()["access_token"]
         companies = client.get("/rest/v1.0/companies", Authorization=f"Bearer {token}").json()
         assert [company["id"] for company in companies] == [7]
 
 
-def test_forgetting_leaves_what_is_not_ours(data_folder, server):
+def test_forgetting_leaves_what_is_not_ours(data_folder, server, told):
     server.close()
     (data_folder / "demo" / "notes.txt").write_text("mine")
-    told = []
 
-    assert forget(data_folder, told.append)
+    assert forget(data_folder)
     assert [path.name for path in (data_folder / "demo").iterdir()] == ["notes.txt"]
-    assert "something else" in told[0]
-    assert not forget(data_folder, told.append)
+    assert "something else" in told()[0]
+    assert not forget(data_folder)
 
 
 def test_forgetting_follows_no_link(data_folder, tmp_path):
@@ -174,10 +173,10 @@ def test_forgetting_follows_no_link(data_folder, tmp_path):
     (data_folder / "demo").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(DataFolderError):
-        forget(data_folder, print)
+        forget(data_folder)
     assert (tmp_path / "elsewhere" / "procore.db").exists()
 
 
 def test_nothing_to_forget_makes_no_folder(data_folder):
-    assert not forget(data_folder, print)
+    assert not forget(data_folder)
     assert not data_folder.exists()

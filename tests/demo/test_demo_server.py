@@ -42,22 +42,8 @@ def test_it_is_gone_after_the_command(data_folder, clock):
 
 
 def test_closing_twice_is_no_mistake(data_folder, clock):
-    server = DemoServer(data_folder, clock)
-    server.start()
-    server.close()
-    server.close()
-
-    with pytest.raises(RuntimeError, match="not been started"):
-        server.url  # noqa: B018
-    with pytest.raises(RuntimeError, match="not been started"):
-        server.inside  # noqa: B018
-
-
-def test_it_can_be_started_again(data_folder, clock, client):
-    server = DemoServer(data_folder, clock)
-    for _ in range(2):
-        server.start()
-        assert type(client)(server.url).get("/rest/v1.0/me").status == 401
+    with DemoServer(data_folder, clock) as server:
+        server.close()
         server.close()
 
 
@@ -73,7 +59,7 @@ def test_a_port_in_use_is_named(data_folder, clock, server):
     port = urlsplit(server.url).port
 
     with pytest.raises(PortTakenError, match=str(port)):
-        DemoServer(data_folder, clock, port=port).start()
+        DemoServer(data_folder, clock, port=port)
 
 
 def test_a_folder_that_cannot_be_used_stops_the_start(data_folder, clock):
@@ -81,16 +67,15 @@ def test_a_folder_that_cannot_be_used_stops_the_start(data_folder, clock):
     (data_folder / "demo").write_text("")
 
     with pytest.raises(DataFolderError):
-        DemoServer(data_folder, clock).start()
+        DemoServer(data_folder, clock)
 
 
-def test_modes_that_are_too_open_are_told(data_folder, clock):
+def test_modes_that_are_too_open_are_told(data_folder, clock, told):
     (data_folder / "demo").mkdir(parents=True)
     (data_folder / "demo").chmod(0o750)
     data_folder.chmod(0o700)
-    told = []
-    with DemoServer(data_folder, clock, told.append):
-        assert "0750" in told[0]
+    with DemoServer(data_folder, clock):
+        assert "0750" in told()[0]
 
 
 @pytest.mark.parametrize("target", ["/login", "/oauth/authorize", "/rest/v1.0/me", "/nowhere"])

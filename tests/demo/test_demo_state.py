@@ -19,7 +19,7 @@ GRANT = Grant(11111, "app", "http://localhost/", None)
 
 @pytest.fixture
 def state(data_folder):
-    return DemoState(data_folder, print)
+    return DemoState(data_folder)
 
 
 def mode_of(path: Path) -> int:
@@ -31,20 +31,19 @@ def test_the_folder_and_the_file_are_private(state, data_folder):
     assert [mode_of(path) for path in (data_folder, state.path.parent, state.path)] == [0o700, 0o700, 0o600]
 
 
-def test_modes_that_are_too_open_are_tightened_and_told(state, data_folder):
+def test_modes_that_are_too_open_are_tightened_and_told(state, data_folder, told):
     state.path.parent.chmod(0o755)
     state.path.chmod(0o644)
-    told = []
-    DemoState(data_folder, told.append)
+    DemoState(data_folder)
 
     assert (mode_of(state.path.parent), mode_of(state.path)) == (0o700, 0o600)
-    assert ["0755" in told[0], "0644" in told[1]] == [True, True]
+    assert ["0755" in told()[0], "0644" in told()[1]] == [True, True]
 
 
-def test_private_modes_are_left_without_a_word(state, data_folder, capsys):
-    DemoState(data_folder, print)
+def test_private_modes_are_left_without_a_word(state, data_folder, told):
+    DemoState(data_folder)
 
-    assert capsys.readouterr().out == ""
+    assert told() == []
 
 
 def test_a_link_in_place_of_the_file_is_refused(data_folder, tmp_path):
@@ -52,7 +51,7 @@ def test_a_link_in_place_of_the_file_is_refused(data_folder, tmp_path):
     (data_folder / "demo" / "procore.db").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(DataFolderError):
-        DemoState(data_folder, print)
+        DemoState(data_folder)
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -60,7 +59,7 @@ def test_a_folder_in_place_of_the_file_is_refused(data_folder):
     (data_folder / "demo" / "procore.db").mkdir(parents=True, mode=0o700)
 
     with pytest.raises(DataFolderError, match=r"procore\.db"):
-        DemoState(data_folder, print)
+        DemoState(data_folder)
 
 
 def test_a_file_in_place_of_the_folder_is_refused(data_folder):
@@ -68,14 +67,14 @@ def test_a_file_in_place_of_the_folder_is_refused(data_folder):
     (data_folder / "demo").write_text("")
 
     with pytest.raises(DataFolderError):
-        DemoState(data_folder, print)
+        DemoState(data_folder)
 
 
 def test_a_file_that_is_no_database_is_named(state, data_folder):
     state.path.write_bytes(b"not a database" * 100)
 
     with pytest.raises(DatabaseError, match=r"procore\.db") as caught:
-        DemoState(data_folder, print)
+        DemoState(data_folder)
     assert "demo reset" in caught.value.hint
 
 
@@ -123,13 +122,13 @@ def test_an_email_belongs_to_one_person_whatever_its_case(state, one, other):
 def test_people_are_still_there_in_the_next_run(state, data_folder):
     user = state.save_user("second@example.com")
 
-    assert DemoState(data_folder, print).find_user(user.id) == user
+    assert DemoState(data_folder).find_user(user.id) == user
 
 
 def test_people_who_come_at_once_get_ids_of_their_own(data_folder):
     emails = [f"user{number}@example.com" for number in range(12)]
     with ThreadPoolExecutor(6) as pool:
-        users = list(pool.map(lambda email: DemoState(data_folder, print).save_user(email), emails))
+        users = list(pool.map(lambda email: DemoState(data_folder).save_user(email), emails))
 
     assert sorted(user.id for user in users) == list(range(11112, 11124))
 

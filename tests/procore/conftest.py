@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,16 +28,25 @@ def credentials() -> AppCredentials:
 
 
 @pytest.fixture
-def new_transport() -> Iterator[NewTransport]:
+def new_transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[NewTransport]:
     made: list[Transport] = []
 
     def new(environ: dict[str, str] | None = None, **options: Any) -> Transport:
-        made.append(Transport(environ or {}, **{"connect_timeout_s": 5, "read_timeout_s": 5, **options}))
+        for name, value in (environ or {}).items():
+            monkeypatch.setenv(name, value)
+        made.append(Transport(**{"connect_timeout_s": 5, "read_timeout_s": 5, **options}))
         return made[-1]
 
     yield new
     for transport in made:
         transport.close()
+
+
+@pytest.fixture
+def traced(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The lines for `--debug`, as a program's log hears them: its `messages`."""
+    caplog.set_level(logging.DEBUG, logger="procore_cli")
+    return caplog
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_a_compressed_bomb_is_refused_and_a_small_compressed_answer_read(serve, 
         ask(server.url)
 
 
-def test_debug_shows_one_line_an_exchange_without_query_body_or_secret_headers(serve, ask):
+def test_debug_shows_one_line_an_exchange_without_query_body_or_secret_headers(serve, ask, traced):
     noisy = servers.http(
         "200 OK",
         b"s3cret",
@@ -94,20 +94,18 @@ def test_debug_shows_one_line_an_exchange_without_query_body_or_secret_headers(s
         "Location: s3cret",
     )
     server = serve(servers.answering(noisy))
-    lines: list[str] = []
-    ask(server.url, form=FORM, trace=lines.append)
-    assert len(lines) == 1
-    assert lines[0].startswith(f"POST {server.url}/x 200 ")
-    assert " ms; " in lines[0]
-    assert r"content-type: text/plain; \x1b[31m\x9b" in lines[0]
-    assert "x-rate-limit-remaining: 7; x-request-id: 42" in lines[0]
-    assert "s3cret" not in lines[0]
-    assert lines[0].isprintable()
+    ask(server.url, form=FORM)
+    assert len(traced.messages) == 1
+    assert traced.messages[0].startswith(f"POST {server.url}/x 200 ")
+    assert " ms; " in traced.messages[0]
+    assert r"content-type: text/plain; \x1b[31m\x9b" in traced.messages[0]
+    assert "x-rate-limit-remaining: 7; x-request-id: 42" in traced.messages[0]
+    assert "s3cret" not in traced.messages[0]
+    assert traced.messages[0].isprintable()
 
 
-def test_debug_shows_a_failed_exchange_too(serve, ask):
+def test_debug_shows_a_failed_exchange_too(serve, ask, traced):
     server = serve(servers.resetting)
-    lines: list[str] = []
     with pytest.raises(AnswerLostError):
-        ask(server.url, form=FORM, trace=lines.append)
-    assert lines[0].startswith(f"POST {server.url}/x AnswerLostError ")
+        ask(server.url, form=FORM)
+    assert traced.messages[0].startswith(f"POST {server.url}/x AnswerLostError ")

@@ -113,11 +113,10 @@ def test_a_name_that_cannot_be_resolved_is_said_so(ask):
     assert caught.value.hint
 
 
-def test_a_refused_connection_is_tried_once_more_and_then_told(ask, closed_port):
-    lines: list[str] = []
+def test_a_refused_connection_is_tried_once_more_and_then_told(ask, closed_port, traced):
     with pytest.raises(UnreachableError, match=r"connection refused\. Nothing was sent"):
-        ask(f"http://127.0.0.1:{closed_port}", form=FORM, trace=lines.append)
-    assert len(lines) == 2
+        ask(f"http://127.0.0.1:{closed_port}", form=FORM)
+    assert len(traced.messages) == 2
 
 
 LOST = {

@@ -20,7 +20,7 @@ PATH = "/rest/v1.0/projects"
 
 
 def live_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log.LOG_CONSOLE, "_warned", set())
+    monkeypatch.setattr(log.LOG_CONSOLE, "_warned", {})
     for name, value in machine.environ().items():
         monkeypatch.setenv(name, value)
 

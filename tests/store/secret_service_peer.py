@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from jeepney import HeaderFields, Message, new_error, new_method_return
-from secretstorage.dhcrypto import DH_PRIME_1024, Session
+from secretstorage.dhcrypto import Session
 from secretstorage.util import format_secret
 
 ALGORITHM = "dh-ietf1024-sha256-aes128-cbc-pkcs7"
@@ -22,7 +21,7 @@ class Service:
         self.is_locked = False
         self.asked: list[tuple[str, tuple[Any, ...]]] = []
         self.refusal = ""
-        self.wants_zeros = False
+        self.error = "org.freedesktop.DBus.Error.Failed"
         self.damage: Callable[[bytes], bytes] = bytes
         self.session = Session()
         self.session.object_path = "/org/freedesktop/secrets/session/s1"
@@ -35,27 +34,22 @@ class Service:
         self.asked.append((method, message.body))
         message.header.serial = len(self.asked)
         if method == self.refusal:
-            return new_error(message, "org.freedesktop.DBus.Error.NotSupported")
+            return new_error(message, self.error)
         signature, body = getattr(self, f"answer_{method}")(*message.body)
         return new_method_return(message, signature, body)
 
     def answer_OpenSession(self, algorithm: str, offer: tuple[str, bytes]) -> tuple[str, tuple[Any, ...]]:  # noqa: N802
         assert algorithm == ALGORITHM
         offered = int.from_bytes(offer[1], "big")
-        if self.wants_zeros:
-            fits = (n for n in count(2**20) if pow(offered, n, DH_PRIME_1024) < 2**1016)
-            self.session.my_private_key = next(fits)
-            self.session.my_public_key = pow(2, self.session.my_private_key, DH_PRIME_1024)
         self.session.set_server_public_key(offered)
         key = self.session.my_public_key.to_bytes(128, "big")
-        return "vo", (("ay", key.lstrip(b"\0")), self.session.object_path)
+        return "vo", (("ay", key), self.session.object_path)
 
     def answer_SearchItems(self, _: dict[str, str]) -> tuple[str, tuple[Any, ...]]:  # noqa: N802
         return "ao", ([] if self.secret is None else [ITEM],)
 
     def answer_Get(self, _: str, name: str) -> tuple[str, tuple[Any, ...]]:  # noqa: N802
-        assert name == "Locked"
-        return "v", (("b", self.is_locked),)
+        return "v", ({"Locked": ("b", self.is_locked), "Label": ("s", "a label")}[name],)
 
     def answer_GetSecret(self, session: str) -> tuple[str, tuple[Any, ...]]:  # noqa: N802
         assert session == self.session.object_path

@@ -157,7 +157,7 @@ class World:
     def locks(self) -> Locks:
         database = self.lock_scope or self.database.path
         return Locks(
-            lambda: self.home,
+            self.home,
             database,
             self.environment,
             self.said.append,
@@ -173,6 +173,7 @@ class World:
     def new_vault(self) -> TokenStore:
         return TokenStore(
             self.database,
+            self.home,
             self.locks,
             self.stores,
             self.store_name,

@@ -33,9 +33,7 @@ class Clock:
 
 def new_locks(world: World, clock: Clock) -> Locks:
     database = world.database.path
-    return Locks(
-        lambda: world.home, database, "production", world.said.append, clock=clock, sleep=clock.sleep
-    )
+    return Locks(world.home, database, "production", world.said.append, clock=clock, sleep=clock.sleep)
 
 
 def test_a_lock_is_a_file_of_ours_that_stays(world: World) -> None:
@@ -131,7 +129,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from procore_cli.storage.locks import Locks
-with Locks(lambda: Path(sys.argv[1]), Path(sys.argv[2]), "production", print).hold(11111):
+with Locks(Path(sys.argv[1]), Path(sys.argv[2]), "production", print).hold(11111):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,12 @@ def test_where_there_is_no_bus_the_backend_is_asked(keyring_entries: dict[tuple[
 
 @pytest.fixture
 def busy_bus(monkeypatch: pytest.MonkeyPatch) -> None:
-    secret_service = pytest.importorskip("procore_cli.storage.secret_service")
+    secretstorage = pytest.importorskip("secretstorage")
 
     def be_busy() -> None:
         raise TimeoutError
 
-    monkeypatch.setattr(secret_service, "open_dbus_connection", be_busy)
+    monkeypatch.setattr(secretstorage, "open_dbus_connection", be_busy)
 
 
 @pytest.mark.usefixtures("busy_bus")
@@ -76,12 +77,11 @@ def test_where_another_backend_was_written_to_the_bus_is_not_asked() -> None:
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     """The Secret Service at the other end of the bus, with nothing in it."""
-    pytest.importorskip("jeepney")
-    from procore_cli.storage import secret_service
+    secretstorage = pytest.importorskip("secretstorage")
     from tests.store.secret_service_peer import Service
 
     service = Service(None)
-    monkeypatch.setattr(secret_service, "open_dbus_connection", lambda: service)
+    monkeypatch.setattr(secretstorage, "dbus_init", lambda: service)
     return service
 
 
@@ -102,6 +102,14 @@ def test_what_was_written_through_the_service_is_read_back_directly(service: Ser
     assert reader.get_password(SERVICE, "token-set") == "text"
 
 
+@pytest.mark.parametrize("text", ["", "x" * 15, "x" * 16, "é" * 3000], ids=len)
+def test_a_text_of_any_length_is_read_encrypted_on_the_bus(service: Service, text: str) -> None:
+    service.secret = text.encode()
+
+    assert DirectReader(pytest.fail).get_password(SERVICE, "token-set") == text
+    assert "OpenSession" in {method for method, _ in service.asked}
+
+
 def test_what_is_nowhere_is_none_without_asking_keyring(service: Service) -> None:
     assert DirectReader(OwnBackend).get_password(SERVICE, "token-set") is None
 
@@ -110,6 +118,28 @@ def test_in_a_locked_collection_keyring_is_asked(
     service: Service, keyring_entries: dict[tuple[str, str], str]
 ) -> None:
     service.is_locked = True
+    keyring_entries[SERVICE, "token-set"] = "text"
+
+    assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
+
+
+@pytest.mark.parametrize("refusal", ["Get", "SearchItems", "OpenSession", "GetSecret"])
+@pytest.mark.parametrize("error", ["Failed", "UnknownObject", "ServiceUnknown"])
+def test_whatever_the_service_refuses_keyring_is_asked(
+    service: Service, keyring_entries: dict[tuple[str, str], str], refusal: str, error: str
+) -> None:
+    service.secret = b"other text"
+    service.refusal, service.error = refusal, f"org.freedesktop.DBus.Error.{error}"
+    keyring_entries[SERVICE, "token-set"] = "text"
+
+    assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-1], lambda _: b""], ids=["cut", "empty"])
+def test_a_garbled_text_is_keyrings_to_judge(
+    service: Service, keyring_entries: dict[tuple[str, str], str], damage: Callable[[bytes], bytes]
+) -> None:
+    service.secret, service.damage = b"x" * 16, damage
     keyring_entries[SERVICE, "token-set"] = "text"
 
     assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"

@@ -18,7 +18,7 @@ def test_nothing_is_left_beside_a_file_in_wal_mode(world: World) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     before = {path.name for path in world.database.path.parent.iterdir()}
 
-    (listed,) = list_known_in(world.database.path, "production", is_ours=True)
+    (listed,) = list_known_in(world.database.path, "production", world.home)
 
     assert listed.account.user.procore_id == JOE.id
     assert {path.name for path in world.database.path.parent.iterdir()} == before
@@ -31,5 +31,5 @@ def test_nobody_is_known_in_another_programs_file(tmp_path: Path) -> None:
         connection.execute("INSERT INTO users VALUES (1, 11111, 'joecontractor@procore.com')")
     before = path.read_bytes()
 
-    assert list_known_in(path, "production", is_ours=False) == []
+    assert list_known_in(path, "production", tmp_path / "home") == []
     assert path.read_bytes() == before

@@ -161,7 +161,7 @@ def test_a_valid_token_is_read_without_keyring_and_without_another_process(
 
     assert (running.returncode, out.strip()) == (0, last_token(provider)), err
     assert loaded.read_report(machine) == (
-        {"cryptography", "jeepney", "sqlite3"},
+        {"cryptography", "hashlib", "jeepney", "secretstorage", "sqlite3"},
         set(),
     )
 

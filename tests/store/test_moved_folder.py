@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from procore_cli.storage.files import SecretFiles
+from procore_cli.storage.files import new_place
 from tests.store.databases import Home
 from tests.store.store_world import SECOND, new_answer, new_tokens
 
@@ -35,5 +35,5 @@ def test_a_copied_data_folder_leaves_the_original_alone(tmp_path: Path) -> None:
 
 
 def test_a_data_folder_whose_name_no_database_holds_is_not_noted(tmp_path: Path) -> None:
-    assert SecretFiles(tmp_path / "caf\udce9", print).place is None
-    assert SecretFiles(tmp_path / "caf\u00e9", print).place == str(tmp_path / "caf\u00e9")
+    assert new_place(tmp_path / "caf\udce9") is None
+    assert new_place(tmp_path / "caf\u00e9") == str(tmp_path / "caf\u00e9")

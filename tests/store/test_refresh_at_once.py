@@ -15,6 +15,7 @@ import pytest
 from procore_cli.errors import (
     AnswerLostError,
     BusyError,
+    DataFolderError,
     GrantRefusedError,
     KeyringError,
     ProcoreLoginError,
@@ -26,7 +27,7 @@ from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
 from procore_cli.storage import accounts as failures
 from procore_cli.storage.entries import Loaded
-from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, GoneError, new_part_service
+from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, new_part_service
 from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens
 
 RUNS = 5
@@ -272,7 +273,7 @@ def test_a_waiter_leaves_without_the_lock_once_there_is_news(world: World) -> No
         assert [loaded.tokens for loaded in outcomes] == [new_tokens(2)]
 
 
-@pytest.mark.parametrize("kind", [ClosedError, GivenUpError, GoneError, KeyringError, BusyError])
+@pytest.mark.parametrize("kind", [ClosedError, GivenUpError, DataFolderError, KeyringError, BusyError])
 def test_a_shared_failure_keeps_its_exit_code(kind: type[ProcoreLoginError]) -> None:
     shared = failures.read_failure(failures.new_failure_text(kind("What happened.", "What to do.")))
     assert (shared.exit_code, shared.message, shared.hint) == (

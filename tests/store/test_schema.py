@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -118,6 +119,41 @@ def test_a_migrated_file_keeps_everybody_signed_in(world: World) -> None:
     world.refresh(joe)
     assert world.load(joe).tokens.refresh_token == "refresh-2"
     assert world.count_secrets() == 2
+
+
+def become_second(path: Path, locks: Path, started_at: float) -> None:
+    """Turn a file of today into one of 0.1.0 and 0.1.1, with a refresh of that version's under way."""
+    run_sql(
+        path,
+        "CREATE TABLE procore_login_home (path TEXT NOT NULL)",
+        f"INSERT INTO procore_login_home VALUES ('{locks}')",
+        "INSERT INTO procore_login_entries (name, store, environment, procore_id, kind, state, created_at)"
+        f" VALUES ('x', 'file', 'production', {JOE.id}, 'refresh', 'pending', {int(started_at)})",
+        "UPDATE procore_login_meta SET value = 2",
+    )
+
+
+def test_an_older_version_that_locks_elsewhere_is_left_to_end_its_refresh(world: World) -> None:
+    world.sign_in()
+    path = world.database.path
+    become_second(path, path.parent / "elsewhere", time.time())
+    before = path.read_bytes()
+
+    assert "in use by another program" in read_error(path).message
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("locks", "age_s"), [("elsewhere", 131), (".", 0)])
+def test_a_refresh_that_was_interrupted_or_is_under_our_own_lock_delays_nothing(
+    world: World, locks: str, age_s: int
+) -> None:
+    joe = world.sign_in()
+    path = world.database.path
+    become_second(path, path.parent / locks, time.time() - age_s)
+
+    assert world.load(joe).is_suspect
+    assert "procore_login_home" not in shapes(path)
+    assert version(path) == schema.VERSION
 
 
 def test_processes_that_migrate_at_once_end_with_one_migration(old_db: Path) -> None:

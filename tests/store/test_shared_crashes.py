@@ -1,4 +1,4 @@
-"""The process ends at every single step with one data folder, and the other one goes on from there."""
+"""The process ends at every single step with one of two data folders, and both go on from there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from procore_cli.config import private_files as folder
 from procore_cli.errors import RefreshRefusedError
+from procore_cli.grants import TokenSet
 from procore_cli.storage.database import Database, Rows
 from tests.store.databases import Home
 from tests.store.store_world import Killed, KillSwitch, Procore, new_tokens
@@ -56,9 +57,9 @@ def fuse(monkeypatch: pytest.MonkeyPatch) -> Fuse:
 
 
 def each_death(
-    root: Path, fuse: Fuse, work: Callable[[Home, Procore], object]
-) -> Iterator[tuple[Home, Procore]]:
-    """The folder that signed in, after `work` with the other one ended at each of its steps."""
+    root: Path, fuse: Fuse, work: Callable[[Home, Home, Procore], object]
+) -> Iterator[tuple[Home, Home, Procore]]:
+    """The folder that signed in and the other one, after `work` ended at each of its steps."""
     for step in range(1, MOST_STEPS):
         place, procore = root / str(step), Procore()
         place.mkdir()
@@ -66,10 +67,10 @@ def each_death(
         one.sign_in(1)
         fuse.tick = KillSwitch(step)
         try:
-            work(other, procore)
+            work(one, other, procore)
         except Killed:
             fuse.tick = lambda: None
-            yield one, procore
+            yield one, other, procore
             assert_tidy(one, other)
         else:
             assert step > 4, "nothing was killed"
@@ -78,29 +79,42 @@ def each_death(
 
 
 def assert_tidy(one: Home, other: Home) -> None:
-    """A day later nothing is left in either folder but what is live."""
-    one.vault.clean_free()
-    one.now += DAY_S
-    one.vault.clean_free()
+    """A day later nothing is left in either folder but what is live, whichever is asked first."""
+    for home in (other, one):
+        home.vault.clean_free()
+    for home in (one, other):
+        home.now += DAY_S
+        home.vault.clean_free()
     assert [state for state, _ in one.listed()] == ["live"]
     assert len(one.files() + other.files()) == 1
-    assert one.load().tokens == other.load().tokens
+
+
+def find_tokens(home: Home) -> TokenSet | None:
+    """The account's tokens with this data folder; None where it is signed out."""
+    loaded = home.vault.load(home.account())
+    return None if loaded is None else loaded.tokens
 
 
 def test_a_sign_in_that_ends_early_leaves_the_former_tokens_or_the_new_ones(
     tmp_path: Path, fuse: Fuse
 ) -> None:
     found = set()
-    for one, _ in each_death(tmp_path, fuse, lambda other, _: other.sign_in(2)):
-        found.add(one.load().tokens.access_token)
-    assert found == {new_tokens(1).access_token, new_tokens(2).access_token}
+    for one, other, _ in each_death(tmp_path, fuse, lambda _, other, __: other.sign_in(2)):
+        found.add((find_tokens(one), find_tokens(other)))
+    # With one folder, or with the other: never with both, never with none.
+    assert found == {(new_tokens(1), None), (None, new_tokens(2))}
 
 
 def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(
     tmp_path: Path, fuse: Fuse
 ) -> None:
     outcomes = set()
-    for one, procore in each_death(tmp_path, fuse, lambda other, procore: other.refresh(procore.exchange)):
+    for one, other, procore in each_death(
+        tmp_path, fuse, lambda one, _, procore: one.refresh(procore.exchange)
+    ):
+        # What the other folder's runs do meanwhile costs nothing.
+        assert find_tokens(other) is None
+        other.vault.clean_free()
         calls = procore.calls
         outcomes.add(try_refresh(one, procore))
         if procore.number == 0:
@@ -108,6 +122,14 @@ def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(
             assert calls == 1
             one.sign_in(9)
     assert outcomes == {"refreshed", "refused"}
+
+
+def test_a_refresh_that_ends_early_is_mended_by_a_sign_in_with_the_other_folder(
+    tmp_path: Path, fuse: Fuse
+) -> None:
+    for one, other, _ in each_death(tmp_path, fuse, lambda one, _, procore: one.refresh(procore.exchange)):
+        other.sign_in(9)
+        assert (find_tokens(one), find_tokens(other)) == (None, new_tokens(9))
 
 
 def try_refresh(home: Home, procore: Procore) -> str:

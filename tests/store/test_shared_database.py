@@ -1,23 +1,23 @@
-"""One PROCORE_LOGIN_DB for two data folders, and a data folder that was moved or copied."""
+"""One PROCORE_LOGIN_DB for two data folders: accounts and locks are shared, and a keyring; files are not."""
 
 from __future__ import annotations
 
 import shutil
 import stat
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from procore_cli.errors import DataFolderError
+from procore_cli.errors import DataFolderError, NotSignedInError
 from procore_cli.grants import TokenSet
 from procore_cli.storage import entries as tokens
 from tests.store.databases import Home
 from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql
 
 DAY_S = 24 * 60 * 60
+DATABASES = ["test.db", "one/production.db", "one/test.db"]
 
 
 @pytest.fixture
@@ -30,38 +30,62 @@ def other(tmp_path: Path) -> Home:
     return Home(tmp_path / "other", tmp_path / "test.db")
 
 
-def test_what_one_folder_saved_the_other_reads(one: Home, other: Home) -> None:
+@pytest.fixture
+def both(one: Home, other: Home, keyring_entries: dict[object, str]) -> tuple[Home, Home]:
+    """Two folders whose tokens lie in one keyring."""
+    one.store = other.store = "keyring"
+    return one, other
+
+
+def assert_signed_out(home: Home, place: Path | str) -> None:
+    """Joe is signed out with this folder, and told where his tokens lie."""
+    account = home.account()
+    assert home.vault.load(account) is None
+    assert home.vault.list_signed_in() == []
+    assert not home.vault.switch(account)
+    for ask in (home.vault.find_live, home.vault.find_expiry):
+        with pytest.raises(NotSignedInError) as failure:
+            ask(account)
+        assert failure.value.exit_code == 4
+        assert str(place) in failure.value.message
+        assert f"PROCORE_LOGIN_HOME={place}" in failure.value.hint
+        assert "procore-login signin" in failure.value.hint
+
+
+def leave_refresh(home: Home, number: int | None = 2) -> None:
+    """A refresh that ended early, after its tokens were written if they have a number."""
+    ledger = home.ledger
+    pending = ledger.new_pending("refresh", JOE.id)
+    if number is not None:
+        ledger.write(pending, tokens.new_tokens_text(new_tokens(number)))
+
+
+def test_what_one_folder_saved_in_a_keyring_the_other_reads(both: tuple[Home, Home]) -> None:
+    one, other = both
     one.sign_in(1)
     assert other.load().tokens == new_tokens(1)
-    assert (len(one.files()), len(other.files())) == (1, 0)
+    assert one.listed() == [("live", None)]
 
 
-def test_a_sign_in_with_the_other_folder_deletes_what_the_first_one_kept(one: Home, other: Home) -> None:
-    one.sign_in(1)
-    saved = other.vault.save_signin(new_tokens(2), JOE)
-    assert saved.former == new_tokens(1)
-    assert (one.files(), len(other.files())) == ([], 1)
-    assert one.load().tokens == new_tokens(2)
-    assert one.listed() == [("live", str(other.path))]
-
-
-def test_both_folders_refresh_in_turn(one: Home, other: Home) -> None:
+def test_both_folders_refresh_in_turn(both: tuple[Home, Home]) -> None:
     procore = Procore()
-    one.sign_in(1)
+    both[0].sign_in(1)
     for turn in range(4):
-        home = (other, one)[turn % 2]
+        home = both[(turn + 1) % 2]
         assert home.refresh(procore.exchange).tokens.refresh_token == f"refresh-{turn + 2}"
-        assert len(one.files() + other.files()) == 1
-    assert one.load().tokens == other.load().tokens
-    assert one.said == other.said == []
+        assert [state for state, _ in home.listed()] == ["live"]
+    assert both[0].load().tokens == both[1].load().tokens
+    assert both[0].said == both[1].said == []
 
 
-@pytest.mark.parametrize("database", ["test.db", "one/production.db", "one/test.db"])
-def test_a_refresh_through_both_folders_at_once_is_one(tmp_path: Path, database: str) -> None:
-    one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_refresh_through_both_folders_at_once_is_one(
+    tmp_path: Path, database: str, keyring_entries: dict[object, str]
+) -> None:
+    homes = [Home(tmp_path / name, tmp_path / database, "keyring") for name in ("one", "other")]
     procore = Procore()
-    one.sign_in(1)
-    start = threading.Barrier(6)
+    homes[0].sign_in(1)
+    start = threading.Barrier(6, timeout=9)
 
     def run(home: Home) -> TokenSet:
         account, seen = home.account(), home.load()
@@ -71,39 +95,133 @@ def test_a_refresh_through_both_folders_at_once_is_one(tmp_path: Path, database:
         ).tokens
 
     with ThreadPoolExecutor(6) as pool:
-        found = list(pool.map(run, [one, other] * 3))
+        found = list(pool.map(run, homes * 3))
     assert procore.calls == 1
     assert {found.refresh_token for found in found} == {"refresh-2"}
 
 
-def test_a_sign_out_with_the_other_folder_deletes_the_file(one: Home, other: Home) -> None:
-    account = one.sign_in(1)
-    vault = other.vault
+def test_a_sign_out_with_the_other_folder_deletes_what_lies_in_the_keyring(
+    both: tuple[Home, Home], keyring_entries: dict[object, str]
+) -> None:
+    account = both[0].sign_in(1)
+    vault = both[1].vault
     vault.sign_out(account)
     vault.clean(account)
-    assert one.files() == []
-    assert one.listed() == []
+    assert keyring_entries == {}
+    assert both[0].listed() == []
 
 
-def test_a_refresh_that_one_folder_left_whole_is_ended_by_the_other(one: Home, other: Home) -> None:
+def test_a_refresh_that_one_folder_left_whole_in_a_keyring_is_ended_by_the_other(
+    both: tuple[Home, Home],
+) -> None:
+    one, other = both
     one.sign_in(1)
-    ledger = one.ledger
-    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_tokens_text(new_tokens(2)))
+    leave_refresh(one)
     assert other.load().tokens == new_tokens(2)
-    assert len(one.files()) == 1
+
+
+def test_whose_tokens_lie_in_one_folder_is_signed_out_with_the_other(one: Home, other: Home) -> None:
+    one.sign_in(1)
+    assert_signed_out(other, one.path)
+    assert one.load().tokens == new_tokens(1)
+    assert other.files() == []
+
+
+def test_a_sign_out_with_the_other_folder_ends_nothing(one: Home, other: Home) -> None:
+    account = one.sign_in(1)
+    leave_refresh(one)
+    vault = other.vault
+    assert vault.sign_out(account) == (None, None, None)
+    vault.clean(account)
+    vault.clean_free()
+    assert one.account() == account
+    assert one.load().tokens == new_tokens(2)
+
+
+def test_of_two_sign_ins_the_later_one_counts_and_each_folder_deletes_its_own(one: Home, other: Home) -> None:
+    one.sign_in(1)
+    saved = other.vault.save_signin(new_tokens(2), JOE)
+    assert saved.former is None
+    assert f"lie in the data folder {one.path}; they will not be revoked" in other.said[0]
+    assert (len(one.files()), len(other.files())) == (1, 1)
+    assert other.listed() == [("dead", str(one.path)), ("live", str(other.path))]
+    assert_signed_out(one, other.path)
+    assert other.load().tokens == new_tokens(2)
+    one.vault.clean_free()
+    assert (one.files(), len(other.files())) == ([], 1)
+    assert other.listed() == [("live", str(other.path))]
+
+
+@pytest.mark.parametrize("number", [2, None])
+def test_what_became_of_a_refresh_its_own_folder_alone_finds_out(
+    one: Home, other: Home, number: int | None
+) -> None:
+    one.sign_in(1)
+    leave_refresh(one, number)
+    assert_signed_out(other, one.path)
+    other.vault.clean_free()
+    assert one.load().tokens == new_tokens(number or 1)
+    assert one.load().is_suspect == (number is None)
+
+
+def test_a_refresh_out_of_a_keyring_into_one_folder_is_not_doubted_with_the_other(
+    one: Home, other: Home, keyring_entries: dict[object, str]
+) -> None:
+    one.store = "keyring"
+    one.sign_in(1)
+    seen = other.load()
+    one.store = "file"
+    leave_refresh(one)
+    assert other.vault.load(other.account()) is None
+    with pytest.raises(NotSignedInError, match=str(one.path)):
+        other.vault.refresh(other.account(), pytest.fail, seen, pytest.fail, lambda work: work())
+    assert one.load().tokens == new_tokens(2)
+
+
+def test_a_sign_in_with_the_other_folder_is_not_undone_by_a_refresh_from_before(
+    one: Home, other: Home
+) -> None:
+    one.sign_in(1)
+    leave_refresh(one)
+    other.sign_in(3)
+    assert one.vault.load(one.account()) is None
+    assert other.load().tokens == new_tokens(3)
+    one.now += DAY_S
+    one.vault.clean_free()
+    assert one.files() == []
+    assert other.listed() == [("live", str(other.path))]
+
+
+def test_a_sign_in_that_fails_with_the_other_folder_costs_nothing(
+    one: Home, other: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.sign_in(1)
+    leave_refresh(one)
+    other.vault.prove()
+    (other.path / "secrets").rmdir()
+    (other.path / "secrets").write_text("not a folder")
+    with pytest.raises(DataFolderError):
+        other.vault.save_signin(new_tokens(3), JOE)
+    assert one.load().tokens == new_tokens(2)
+
+
+def test_who_waits_for_a_refresh_hears_of_a_sign_in_with_the_other_folder(one: Home, other: Home) -> None:
+    one.sign_in(1)
+    seen = one.load()
+    other.sign_in(2)
+    with pytest.raises(NotSignedInError, match=str(other.path)):
+        one.vault.refresh(one.account(), pytest.fail, seen, pytest.fail, lambda work: work())
 
 
 def test_tokens_in_a_folder_that_is_away_are_not_lost(one: Home, other: Home, tmp_path: Path) -> None:
     one.sign_in(1)
-    ledger = one.ledger
-    ledger.write(ledger.new_pending("refresh", JOE.id), tokens.new_tokens_text(new_tokens(2)))
+    leave_refresh(one)
     one.path.rename(tmp_path / "away")
-    with pytest.raises(DataFolderError, match="it is not there") as failure:
-        other.load()
-    assert str(one.path) in failure.value.message
+    assert_signed_out(other, one.path)
+    other.vault.clean_free()
     assert not one.path.exists()
     (tmp_path / "away").rename(one.path)
-    assert other.load().tokens == new_tokens(2)
+    assert one.load().tokens == new_tokens(2)
 
 
 def test_a_sign_in_works_while_the_former_tokens_folder_is_away(
@@ -113,21 +231,19 @@ def test_a_sign_in_works_while_the_former_tokens_folder_is_away(
     one.path.rename(tmp_path / "away")
     other.sign_in(2)
     assert other.load().tokens == new_tokens(2)
-    assert other.listed() == [("dead", str(one.path)), ("live", str(other.path))]
     assert [said for said in other.said if "will not be revoked" not in said] == []
     assert not one.path.exists()
     (tmp_path / "away").rename(one.path)
-    other.now += DAY_S
+    # What it holds stays there: no list names it, and `doctor` does.
     other.refresh(lambda _: new_answer(3))
-    assert one.files() == []
+    assert len(one.files()) == 1
     assert other.listed() == [("live", str(other.path))]
 
 
-def test_a_folder_that_does_not_come_back_is_forgotten_after_a_day(one: Home, other: Home) -> None:
+def test_a_folder_that_has_gone_is_forgotten(one: Home, other: Home) -> None:
     account = one.sign_in(1)
     shutil.rmtree(one.path)
     other.sign_in(2)
-    other.now += DAY_S
     other.vault.sign_out(account)
     assert other.vault.clean(account)
     assert other.listed() == []
@@ -138,7 +254,7 @@ def test_a_folder_that_moved_after_a_refresh_was_killed_costs_a_refresh_at_most(
     tmp_path: Path, one: Home
 ) -> None:
     account = one.sign_in(1)
-    one.ledger.new_pending("refresh", JOE.id)
+    leave_refresh(one, None)
     one.path.rename(tmp_path / "moved")
     moved = Home(tmp_path / "moved", one.database)
     assert moved.refresh(lambda _: new_answer(2)).tokens == new_tokens(2)
@@ -148,119 +264,111 @@ def test_a_folder_that_moved_after_a_refresh_was_killed_costs_a_refresh_at_most(
     assert (moved.listed(), moved.files(), moved.said) == ([], [], [])
 
 
-def test_what_lies_here_is_deleted_though_another_folder_is_away(
-    one: Home, other: Home, tmp_path: Path
-) -> None:
+def test_a_copied_folder_leaves_an_interrupted_refresh_to_the_original(tmp_path: Path, one: Home) -> None:
     one.sign_in(1)
-    one.path.rename(tmp_path / "away")
+    shutil.copytree(one.path, tmp_path / "copy")
+    leave_refresh(one)
+    copy = Home(tmp_path / "copy", one.database)
+    assert copy.vault.load(copy.account()) is None
+    assert one.load().tokens == new_tokens(2)
+
+
+def test_what_lies_here_is_deleted_though_another_folder_has_something_too(one: Home, other: Home) -> None:
+    one.sign_in(1)
     for number in (2, 3, 4):
         other.sign_in(number)
     assert len(other.files()) == 1
     assert [state for state, _ in other.listed()] == ["dead", "live"]
 
 
-def spoil_mode(path: Path) -> None:
-    path.chmod(0o755)
-
-
-def spoil_by_link(path: Path) -> None:
-    path.rename(path.with_name("real"))
-    path.symlink_to(path.with_name("real"))
-
-
-def spoil_secrets_by_link(path: Path) -> None:
-    spoil_by_link(path / "secrets")
-
-
-def spoil_by_file(path: Path) -> None:
-    path.rename(path.with_name("real"))
-    path.write_text("a file")
-
-
-def spoil_by_loop(path: Path) -> None:
-    path.rename(path.with_name("real"))
-    path.symlink_to(path)
+def load_or_say_why(home: Home) -> None:
+    if home.vault.load(home.account()) is None:
+        raise home.vault.new_not_signed_in_error(home.account())
 
 
 @pytest.mark.parametrize(
-    "spoil", [spoil_mode, spoil_by_link, spoil_secrets_by_link, spoil_by_file, spoil_by_loop]
+    "place", ["'one'", "''", "'/a' || char(0) || 'b'", "place || '/../one'", "7", "x'00'"]
 )
-def test_a_place_that_is_not_a_folder_of_ours_alone_is_neither_read_nor_changed(
-    one: Home, other: Home, spoil: Callable[[Path], None], tmp_path: Path
-) -> None:
-    one.sign_in(1)
-    spoil(one.path)
-    before = {path: stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.rglob("*")}
-    with pytest.raises(DataFolderError):
-        other.load()
-    other.sign_in(2)
-    assert other.load().tokens == new_tokens(2)
-    assert other.listed()[0] == ("dead", str(one.path))
-    assert (
-        before.items() <= {path: stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.rglob("*")}.items()
-    )
-
-
-@pytest.mark.parametrize("place", ["'one'", "''", "'/a' || char(0) || 'b'", "place || '/../one'"])
 def test_a_place_that_somebody_made_up_leads_nowhere(
-    one: Home, other: Home, place: str, monkeypatch: pytest.MonkeyPatch
+    one: Home, other: Home, place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(one.path.parent)
+    monkeypatch.chdir(tmp_path)
     one.sign_in(1)
     assert one.database is not None
     run_sql(one.database, f"UPDATE procore_login_entries SET place = {place}")
-    with pytest.raises(DataFolderError):
-        other.load()
+    before = {path: stat.S_IMODE(path.lstat().st_mode) for path in one.path.rglob("*")}
+    with pytest.raises(NotSignedInError):
+        load_or_say_why(other)
     # Our own folder comes first, whatever stands there.
     assert one.load().tokens == new_tokens(1)
+    other.sign_in(2)
+    assert before == {path: stat.S_IMODE(path.lstat().st_mode) for path in one.path.rglob("*")}
 
 
-def test_nothing_is_added_to_another_data_folder(one: Home, other: Home) -> None:
-    one.sign_in(1)
-    with pytest.raises(DataFolderError, match="another data folder"):
-        other.ledger._stores("file", str(one.path)).save("procore-login/production/x/1", "token-set", "x")
-    assert len(one.files()) == 1
-
-
-def test_a_place_without_secrets_holds_nothing(one: Home, other: Home) -> None:
-    account = one.sign_in(1)
-    shutil.rmtree(one.path / "secrets")
-    vault = other.vault
-    vault.sign_out(account)
-    vault.clean(account)
-    assert other.listed() == []
-    assert not (one.path / "secrets").exists()
-
-
-def test_a_keyring_has_no_place(one: Home, other: Home, keyring_entries: dict[object, str]) -> None:
-    one.store = other.store = "keyring"
-    one.sign_in(1)
-    assert other.load().tokens == new_tokens(1)
-    assert one.listed() == [("live", None)]
-
-
-@pytest.mark.parametrize("database", ["test.db", "one/production.db", "one/test.db"])
-@pytest.mark.parametrize("is_gone", [False, True])
-def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database: str, is_gone: bool) -> None:
-    # The first folder that used the database has the locks, or the next one once it has gone.
+@pytest.mark.parametrize("database", DATABASES)
+@pytest.mark.parametrize("first", ["one", "other", "first"])
+def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database: str, first: str) -> None:
+    # A data folder is known by its locks: the first use of that one comes first.
     (tmp_path / "one").mkdir(mode=0o700)
-    Home(tmp_path / "first", tmp_path / database).sign_in(1)
-    if is_gone:
-        shutil.rmtree(tmp_path / "first")
+    if database != "test.db":
+        Home(tmp_path / "one", tmp_path / database).sign_in(1)
+    Home(tmp_path / first, tmp_path / database).sign_in(1)
+    shutil.rmtree(tmp_path / "first", ignore_errors=True)
     one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
     with one.vault._locks.hold(JOE.id), other.vault._locks.try_hold(JOE.id) as held:
         assert not held
+    with other.vault._locks.hold(None), one.vault._locks.try_hold(None) as held:
+        assert not held
 
 
-def test_a_row_that_names_a_folder_without_locks_gets_none_there(tmp_path: Path, one: Home) -> None:
+@pytest.mark.parametrize("home", ["one", "other"])
+def test_the_locks_of_a_database_in_a_data_folder_lie_there_whoever_names_it(
+    tmp_path: Path, own_world: Path, home: str
+) -> None:
+    Home(tmp_path / "one", tmp_path / "one" / "production.db").sign_in(1)
+    before = set((tmp_path / "one" / "locks").iterdir())
+    (tmp_path / "link").symlink_to(tmp_path / "one")
+    Home(tmp_path / home, tmp_path / "link" / "production.db").vault.prove()
+    assert set((tmp_path / "one" / "locks").iterdir()) == before
+    assert not (own_world / ".local" / "state").exists()
+
+
+def test_the_locks_of_a_database_elsewhere_lie_in_the_state_folder(
+    one: Home, own_world: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     one.sign_in(1)
-    keys = tmp_path / "keys"
-    keys.mkdir(mode=0o700)
-    assert one.database is not None
-    run_sql(one.database, f"UPDATE procore_login_home SET path = '{keys}'")
-    one.sign_in(2)
-    assert list(keys.iterdir()) == []
-    assert run_sql(one.database, "SELECT path FROM procore_login_home") == [(str(one.path),)]
+    state = own_world / ".local" / "state" / "procore-login"
+    assert stat.S_IMODE(state.stat().st_mode) == stat.S_IMODE((state / "locks").stat().st_mode) == 0o700
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (state / "locks").iterdir()] == [0o600] * 2
+    assert not (one.path / "locks").exists()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    one.sign_in(1)
+    assert len(list((tmp_path / "state" / "procore-login" / "locks").iterdir())) == 2
+
+
+def test_a_folder_whose_locks_are_none_of_ours_gets_none(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "locks").mkdir(parents=True)
+    (project / "locks" / "web.lock").write_text("")
+    project.chmod(0o755)
+    Home(tmp_path / "one", project / "test.db").sign_in(1)
+    assert [path.name for path in (project / "locks").iterdir()] == ["web.lock"]
+    assert stat.S_IMODE(project.stat().st_mode) == 0o755
+
+
+def test_a_state_folder_that_cannot_be_used_is_named(one: Home, own_world: Path) -> None:
+    (own_world / ".local").mkdir()
+    (own_world / ".local" / "state").write_text("a file")
+    with pytest.raises(DataFolderError, match=r"state.*cannot be used") as failure:
+        one.sign_in(1)
+    assert "XDG_STATE_HOME" in failure.value.hint
+
+
+def test_without_a_home_there_is_no_state_folder(one: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platformdirs.user_state_dir", lambda *_, **__: "~/.local/state/procore-login")
+    with pytest.raises(DataFolderError, match="no state folder") as failure:
+        one.sign_in(1)
+    assert "XDG_STATE_HOME" in failure.value.hint
 
 
 def test_nothing_is_laid_beside_a_database_that_is_not_ours(one: Home, tmp_path: Path) -> None:

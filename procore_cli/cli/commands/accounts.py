@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from procore_cli.cli import options
+from procore_cli.cli import options, output
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
-
-if TYPE_CHECKING:
-    from procore_cli.errors import ProcoreLoginError
-    from procore_cli.flows.accounts import Line
+from procore_cli.context import find_known_environments, open_context
+from procore_cli.errors import ProcoreLoginError, SignInNeededError
+from procore_cli.flows import accounts
+from procore_cli.flows.accounts import Line
 
 
 @click.command(
@@ -31,11 +32,6 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
 
     The current account of each is marked with a star.
     """
-    from procore_cli.cli import output
-    from procore_cli.context import find_known_environments
-    from procore_cli.errors import ProcoreLoginError, SignInNeededError
-    from procore_cli.flows import accounts
-
     names = [environment] if environment else find_known_environments(console)
     # Rows that no environment remembers are listed once.
     found = [_list(console, name, check, with_strangers=name == names[0]) for name in names]
@@ -58,11 +54,6 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
 def _list(
     console: Console, name: str, check: bool, *, with_strangers: bool
 ) -> list[Line] | ProcoreLoginError:
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
-    from procore_cli.errors import ProcoreLoginError
-    from procore_cli.flows import accounts
-
     listing = accounts.check_lines if check else accounts.list_lines
     try:
         with open_context(Overrides(name, heeds_account=False), console, online=check) as context:
@@ -76,8 +67,6 @@ def _list(
 
 
 def _json(line: Line, check: bool) -> dict[str, Any]:
-    from procore_cli.cli import output
-
     checked = {"check": _verdict(line), "problem": line.problem and line.problem.message} if check else {}
     return {
         **output.profile_json(line.profile),
@@ -105,8 +94,6 @@ def _cells(line: Line, check: bool) -> list[str]:
 
 
 def _time_left(line: Line) -> str:
-    from procore_cli.cli import output
-
     if line.is_signed_in:
         return output.time_left(line.profile.expires_at, line.seen_at)
     return "refused" if line.is_refused else "signed out"
@@ -136,11 +123,6 @@ def switch_command(console: Console, who: str, environment: str | None, as_json:
 
     The other commands use the current account unless --account names another one.
     """
-    from procore_cli.cli import output
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
-    from procore_cli.flows import accounts
-
     with open_context(Overrides(environment, heeds_account=False), console, online=False) as context:
         profile = accounts.switch(context, who)
-        output.print_profile(profile, as_json=as_json, now=context.clock(), extra={})
+        output.print_profile(profile, as_json=as_json, now=context.clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -15,7 +16,7 @@ from procore_cli.console import Console
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
 
 if TYPE_CHECKING:
-    from procore_cli.cli.api_output import ResponseWriter
+    from procore_cli.cli.api_response import ResponseWriter
     from procore_cli.client.fields import Field
     from procore_cli.client.request import Body
     from procore_cli.config.settings import Settings
@@ -78,10 +79,9 @@ def _ask() -> str:
 
 
 def _keep(context: Context, company: int) -> None:
-    from procore_cli.config.config_file import Changes
     from procore_cli.flows import app_setup
 
-    app_setup.save(context.settings, app_setup.Draft(Changes(company=company)), context.console)
+    app_setup.save(context.settings, app_setup.AppSetup(company=company))
     context.console.say("Run the command again.")
 
 
@@ -172,10 +172,10 @@ def api_command(console: Console, /, environment: str | None, account: str | Non
 
     _check(given)
     with open_context(Overrides(environment, account), console) as context:
-        output = _new_writer(console, given)
         wanted = _read_wanted(context.settings, given)
         try:
-            api_call.call(context, wanted, output)
+            with _open_writer(console, given) as output:
+                api_call.call(context, wanted, output)
         except CompanyRefusedError as error:
             show_companies(context, error)
             raise
@@ -207,14 +207,13 @@ def _file_of(field: str) -> str:
     return value[1:] if value.startswith("@") else ""
 
 
-def _new_writer(console: Console, given: dict[str, Any]) -> ResponseWriter:
-    from procore_cli.cli.api_output import Form, Gauge, ResponseWriter
+def _open_writer(console: Console, given: dict[str, Any]) -> AbstractContextManager[ResponseWriter]:
+    from procore_cli.cli.api_response import Form, open_writer
 
     forms = {"slurp": Form.SLURP, "jsonl": Form.JSONL, "silent": Form.SILENT}
     form = next((form for name, form in forms.items() if given[name]), Form.WHOLE)
     output = None if given["output"] == "-" else given["output"]
-    gauge = Gauge(console, counts_pages=given["paginate"])
-    return ResponseWriter(gauge, form, include=given["include"], output=output)
+    return open_writer(console, form, include=given["include"], output=output, paginate=given["paginate"])
 
 
 def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:

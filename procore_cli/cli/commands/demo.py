@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,123 +16,13 @@ import click
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedGroup
 from procore_cli.console import Console
+from procore_cli.errors import PortTakenError
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Overrides
     from procore_cli.demo.exchange import RecordedCall
     from procore_cli.demo.responses import Conditions
-    from procore_cli.demo.seed import Seed
     from procore_cli.demo.server import DemoServer
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to run: over which data folder, with what in it, how it behaves; `is_quiet` lists no requests."""
-
-    folder: Path
-    seed: Seed | None
-    conditions: Conditions
-    is_quiet: bool
-
-
-@contextmanager
-def running(plan: Plan, ports: Sequence[int], console: Console) -> Iterator[DemoServer]:
-    """A server at the first of the ports that is to be had. Raises PortTakenError, StorageError."""
-    server = _start(plan, ports, console)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-def print_variables(url: str, *, as_json: bool) -> None:
-    """What another terminal has to set, on stdout, at once."""
-    from procore_cli.cli import output
-
-    variables = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
-    if as_json:
-        output.print_json(variables)
-    else:
-        word = "set" if sys.platform == "win32" else "export"
-        for name, value in variables.items():
-            output.print_line(f"{word} {name}={value}")
-    # Whoever reads a pipe waits for them.
-    sys.stdout.flush()
-
-
-def explain(url: str, console: Console) -> None:
-    """What to do next."""
-    console.say(f"The pretend Procore (demo) runs at {url}. Ctrl-C ends it.")
-    console.say("Set these variables in another terminal; then, for example: procore-login signup")
-    console.say(f"A token without a browser: curl -X POST {url}/demo/tokens")
-    console.say(f"What was called: curl {url}/demo/calls")
-
-
-def wait_for_ever() -> None:
-    """Until a signal."""
-    import time
-
-    while True:
-        time.sleep(3600)
-
-
-class _TerminatedError(BaseException):
-    """SIGTERM: what was asked for is done."""
-
-
-@contextmanager
-def ending_with_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block, and is no failure."""
-    import signal
-
-    def end(*_: object) -> None:
-        raise _TerminatedError
-
-    former = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    except _TerminatedError:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, former)
-
-
-def _start(plan: Plan, ports: Sequence[int], console: Console) -> DemoServer:
-    import time
-
-    from procore_cli.demo.exchange import Calls
-    from procore_cli.demo.server import DemoServer
-    from procore_cli.errors import PortTakenError
-
-    calls = Calls() if plan.is_quiet else Calls(_new_log(console))
-    server = DemoServer(
-        plan.folder,
-        time.time,
-        console.warn_once,
-        ports[0],
-        seed=plan.seed,
-        conditions=plan.conditions,
-        calls=calls,
-    )
-    try:
-        server.start()
-    except PortTakenError:
-        if len(ports) == 1:
-            raise
-        console.say(f"Port {ports[0]} is taken: another one is used.")
-        return _start(plan, ports[1:], console)
-    return server
-
-
-def _new_log(console: Console) -> Callable[[RecordedCall], None]:
-    import time
-
-    def log(call: RecordedCall) -> None:
-        status = "dropped" if call.status is None else str(call.status)
-        where = "" if call.company is None else f" (company {call.company})"
-        console.say(f"{time.strftime('%H:%M:%S')} {status} {call.method} {call.path}{where}")
-
-    return log
 
 
 # The same from run to run where it is free, so that the variables of another terminal stay right.
@@ -205,23 +97,27 @@ def serve(
 
     PATH may begin with a method and a space, and end with *. Requests are listed on stderr.
     """
-    import os
-    from pathlib import Path
-
     from procore_cli.config.settings import load_settings
+    from procore_cli.demo.exchange import Calls
     from procore_cli.demo.seed import load_seed
+    from procore_cli.demo.server import DemoServer
 
-    plan = Plan(
+    server_at = partial(
+        DemoServer,
         load_settings(_overrides(), os.environ).folder,
-        load_seed(Path(seed)) if seed else None,
-        _read_conditions(**behaviour),
-        is_quiet=quiet,
+        time.time,
+        seed=load_seed(Path(seed)) if seed else None,
+        conditions=_read_conditions(**behaviour),
+        calls=Calls() if quiet else Calls(partial(_list_call, console)),
     )
-    ports = (USUAL_PORT, 0) if port is None else (port,)
-    with ending_with_sigterm(), running(plan, ports, console) as server:
-        print_variables(server.url, as_json=as_json)
-        explain(server.url, console)
-        wait_for_ever()
+    with _ending_with_sigterm(), _start(server_at, port, console) as server:
+        _print_variables(server.url, as_json=as_json)
+        console.say(f"The pretend Procore (demo) runs at {server.url}. Ctrl-C ends it.")
+        console.say("Set these variables in another terminal; then, for example: procore-login signup")
+        console.say(f"A token without a browser: curl -X POST {server.url}/demo/tokens")
+        console.say(f"What was called: curl {server.url}/demo/calls")
+        while True:
+            time.sleep(3600)
 
 
 @demo_command.command(
@@ -240,7 +136,7 @@ def reset(console: Console) -> None:
 
     with open_context(_overrides(), console, online=False) as context:
         count = forget_sign_ins(context)
-        had_state = state.forget(context.settings.folder, console.warn_once)
+        had_state = state.forget(context.settings.folder)
     if count:
         console.say(f"demo: forgot {count} signed-in account{'s' if count > 1 else ''}.")
     if had_state:
@@ -258,8 +154,6 @@ def _overrides() -> Overrides:
 def _read_conditions(
     lifetime_s: int | None, limits: tuple[str, ...], faults: tuple[str, ...], latencies: tuple[str, ...]
 ) -> Conditions:
-    import time
-
     from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
     from procore_cli.demo.responses import Conditions, read_fault, read_latency, read_limit
 
@@ -270,3 +164,56 @@ def _read_conditions(
         latencies=map(read_latency, latencies),
         limits=map(read_limit, limits),
     )
+
+
+def _start(server_at: Callable[[int], DemoServer], port: int | None, console: Console) -> DemoServer:
+    """At the port that was asked for, else at the usual one or any. Raises PortTakenError, StorageError."""
+    if port is not None:
+        return server_at(port)
+    try:
+        return server_at(USUAL_PORT)
+    except PortTakenError:
+        console.say(f"Port {USUAL_PORT} is taken: another one is used.")
+        return server_at(0)
+
+
+def _list_call(console: Console, call: RecordedCall) -> None:
+    status = "dropped" if call.status is None else str(call.status)
+    where = "" if call.company is None else f" (company {call.company})"
+    console.say(f"{time.strftime('%H:%M:%S')} {status} {call.method} {call.path}{where}")
+
+
+def _print_variables(url: str, *, as_json: bool) -> None:
+    """What another terminal has to set, on stdout, at once."""
+    from procore_cli.cli import output
+
+    variables = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
+    if as_json:
+        output.print_json(variables)
+    else:
+        word = "set" if sys.platform == "win32" else "export"
+        for name, value in variables.items():
+            output.print_line(f"{word} {name}={value}")
+    # Whoever reads a pipe waits for them.
+    sys.stdout.flush()
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM: what was asked for is done."""
+
+
+@contextmanager
+def _ending_with_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block, and is no failure."""
+    import signal
+
+    def end(*_: object) -> None:
+        raise _TerminatedError
+
+    former = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _TerminatedError:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, former)

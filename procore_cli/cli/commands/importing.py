@@ -8,156 +8,129 @@ import re
 import shlex
 import stat
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from procore_cli.cli.prompts import read_client_id, read_company, read_secret
+from procore_cli import log
+from procore_cli.cli.prompts import read_client_id, read_secret
+from procore_cli.config.config_file import is_company
 from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
-from procore_cli.flows.app_setup import Draft
+from procore_cli.flows.app_setup import AppSetup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from procore_cli.config.config_file import Changes
-    from procore_cli.console import Console
     from procore_cli.models import Environment
 
 
-LARGEST = 1024 * 1024
-STDIN = "-"
+T = TypeVar("T")
+
+_LARGEST = 1024 * 1024
+_STDIN = "-"
 # The names that count, the first that is there wins.
-CLIENT_ID = ("PROCORE_CLIENT_ID", "CLIENT_ID")
-CLIENT_SECRET = ("PROCORE_CLIENT_SECRET", "CLIENT_SECRET")
-REDIRECT_URI = ("PROCORE_REDIRECT_URI", "REDIRECT_URI")
-COMPANY = ("PROCORE_COMPANY_ID",)
+_CLIENT_ID = ("PROCORE_CLIENT_ID", "CLIENT_ID")
+_CLIENT_SECRET = ("PROCORE_CLIENT_SECRET", "CLIENT_SECRET")
+_REDIRECT_URI = ("PROCORE_REDIRECT_URI", "REDIRECT_URI")
+_COMPANY = ("PROCORE_COMPANY_ID",)
 # Tokens are never taken, but they lie there all the same.
 _TOKEN = re.compile(r"PROCORE_(?:\w+_)?TOKEN|(?<!\w)(?:ACCESS|REFRESH)_TOKEN", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
-
-
-@dataclass(frozen=True)
-class Line:
-    """What a `.env` sets, and from which of its lines to which.
-
-    `name` is None for one that is no setting; its text is the value then.
-    """
-
-    name: str | None
-    value: str = field(repr=False)
-    first: int
-    last: int
-
-    @property
-    def place(self) -> str:
-        """`3`, or `3-5` for a value of several lines."""
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
-
-    @property
-    def refers(self) -> bool:
-        """Whether it says where the value stands, and not what it is."""
-        return _REFERENCE.search(self.value) is not None
+# A name that says so itself, such as PROCORE_SANDBOX_URL, is one of several environments'.
+_SAYS_WHICH = re.compile("PROD|" + "|".join(ENVIRONMENTS), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Dotenv:
-    """A `.env` that was read; `source` is what to call it, `mode` its mode where others may read it."""
+    """A `.env` that was read: its settings in order, and the lines that are neither setting nor comment.
+
+    `source` is what to call it, `mode` its mode where others may read it.
+    """
 
     source: str
-    lines: tuple[Line, ...]
+    settings: tuple[tuple[str, str], ...] = field(repr=False)
+    unread: tuple[str, ...] = field(repr=False)
     mode: int | None = None
 
-    def find(self, names: tuple[str, ...]) -> Line | None:
-        """The setting that counts: by the first name, and by its last line, as python-dotenv has it."""
-        for name in names:
-            found = [line for line in self.lines if line.name == name]
-            if found and found[-1].value:
-                return found[-1]
-        return None
-
-    def list_holding(self, names: Iterable[str]) -> list[Line]:
-        """The lines that hold a value under any of the names, or a part of one."""
-        wanted = set(names)
-        secrets = {line.value.strip() for line in self.lines if line.name in wanted} - {""}
-        return [
-            line
-            for line in self.lines
-            # The same value under any other name is the same secret.
-            if (line.name and line.value and (line.name in wanted or line.value.strip() in secrets))
-            or (line.name is None and _has_any(line.value, wanted))
-        ]
-
-    def list_tokens(self) -> list[Line]:
-        """The lines that hold a token of Procore's, or a part of one."""
-        named = {line.name for line in self.lines if line.name and _TOKEN.fullmatch(line.name)}
-        held = set(self.list_holding(named))
-        return [
-            line for line in self.lines if line in held or (line.name is None and _TOKEN.search(line.value))
-        ]
-
-    def list_set(self) -> list[Line]:
+    @property
+    def in_force(self) -> dict[str, str]:
         """The settings that count: the last of each name."""
-        return list({line.name: line for line in self.lines if line.name is not None}.values())
+        return dict(self.settings)
 
-    def find_unread(self, names: tuple[str, ...]) -> Line | None:
-        """A line that is no setting, but has one of the names in it."""
-        unread = (line for line in self.lines if line.name is None)
-        return next((line for line in unread if _has_any(line.value, names)), None)
+    def list_holding(self, names: Collection[str]) -> list[str]:
+        """The names in it that hold a value of any of these `names`, or a part of one."""
+        values = {value.strip() for name, value in self.settings if name in names} - {""}
+        # The same value under any other name is the same secret.
+        holding = [
+            name for name, value in self.settings if value and (name in names or value.strip() in values)
+        ]
+        halves = [name for text in self.unread for name in re.findall(r"\w+", text) if name in names]
+        return list(dict.fromkeys(holding + halves))
 
-    def list_unread(self) -> list[str]:
-        """The lines that are no setting and no comment."""
-        return [line.place for line in self.lines if line.name is None]
+    def list_tokens(self) -> list[str]:
+        """The names in it that hold a token of Procore's, or a part of one."""
+        named = [name for name, _ in self.settings if _TOKEN.fullmatch(name)]
+        return self.list_holding([*named, *(found for text in self.unread for found in _TOKEN.findall(text))])
+
+
+def read_import(path: str, environment: Environment) -> tuple[AppSetup, list[str]]:
+    """What the file says of the app, and what to say once that is saved.
+
+    Raises BrokenDotenvError, BadUrlError.
+    """
+    file = load_dotenv(path)
+    _refuse_other_environment(file, path, environment)
+    client_id = _find(file, _CLIENT_ID, lambda text, _: read_client_id(text))
+    secret = _find(file, _CLIENT_SECRET, lambda text, _: read_secret(text))
+    redirect = _find(file, _REDIRECT_URI, lambda text, place: read_redirect_uri(text, place).text)
+    company = _find(file, _COMPANY, lambda text, _: _read_number(text))
+    if secret is None and any(name in text for text in file.unread for name in _CLIENT_SECRET):
+        raise BrokenDotenvError(
+            f"{file.source}: a client secret is named there, but the line cannot be read.",
+            "Correct it (is a quote missing?), then import again; nothing was saved.",
+        )
+    if file.unread:
+        log.warn(f"{file.source}: there are lines that could not be read; nothing was taken from them.")
+    if file.mode is not None and (secret is not None or file.list_tokens()):
+        log.warn(f"Other users of this machine can read {file.source} (mode 0{file.mode:o}).")
+    if client_id is None and secret is None:
+        raise BrokenDotenvError(
+            f"{file.source} holds neither a client id nor a client secret.",
+            f"They are looked for under these names: {', '.join(_CLIENT_ID + _CLIENT_SECRET)}.",
+        )
+    setup = AppSetup(client_id, secret, redirect, company, source=file.source)
+    return setup, list(_list_advice(file, path, secret))
 
 
 def load_dotenv(path: str) -> Dotenv:
     """Read a `.env`, or standard input for `-`. Raises BrokenDotenvError, UsageMistakeError."""
-    source = "standard input" if path == STDIN else path
+    source = "standard input" if path == _STDIN else path
     try:
-        raw, mode = _load_stdin() if path == STDIN else _load_file(Path(path))
+        raw, mode = _load_stdin() if path == _STDIN else _load_file(Path(path))
     except (OSError, ValueError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "this is no file's name"
         raise _broken(source, why, "Name the .env file: procore-login configure --import .env") from None
-    if len(raw) > LARGEST:
+    if len(raw) > _LARGEST:
         raise _broken(source, "it is larger than 1 MiB", "Name a .env file.")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _broken(
-            source, f"it is not UTF-8 text (byte {error.start})", "Save it as UTF-8 text."
-        ) from None
+        why = f"it is not UTF-8 text (byte {error.start})"
+        raise _broken(source, why, "Save it as UTF-8 text.") from None
     if "\0" in text:
         raise _broken(source, "it is not a text file", "Name a .env file.")
-    return Dotenv(source, tuple(read_dotenv(text)), mode)
+    return read_dotenv(source, text, mode)
 
 
-def read_dotenv(text: str) -> Iterator[Line]:
-    """What a `.env` sets, line by line."""
+def read_dotenv(source: str, text: str, mode: int | None = None) -> Dotenv:
+    """What a `.env` sets, as python-dotenv reads it; nothing is looked up."""
     from dotenv.parser import parse_stream
 
-    for binding in parse_stream(io.StringIO(text, newline="")):
-        first, last = _find_lines(binding.original.string, binding.original.line)
-        if binding.error:
-            yield Line(None, binding.original.string, first, last)
-        elif binding.key is not None:
-            yield Line(binding.key, binding.value or "", first, last)
-
-
-def _has_any(text: str, names: Iterable[str]) -> bool:
-    return any(name in text for name in names)
-
-
-def _find_lines(original: str, line: int) -> tuple[int, int]:
-    # python-dotenv counts the empty lines before a setting to it.
-    lead = original[: len(original) - len(original.lstrip())]
-    first = line + _count_lines(lead)
-    return first, first + _count_lines(original.strip())
-
-
-def _count_lines(text: str) -> int:
-    return len(re.findall(r"\r\n|\n|\r", text))
+    read = list(parse_stream(io.StringIO(text, newline="")))
+    settings = tuple((line.key, line.value or "") for line in read if line.key is not None and not line.error)
+    return Dotenv(source, settings, tuple(line.original.string for line in read if line.error), mode)
 
 
 def _load_file(path: Path) -> tuple[bytes, int | None]:
@@ -166,7 +139,7 @@ def _load_file(path: Path) -> tuple[bytes, int | None]:
         status = os.fstat(file.fileno())
         mode = stat.S_IMODE(status.st_mode)
         is_open = os.name != "nt" and stat.S_ISREG(status.st_mode) and mode & 0o077
-        return file.read(LARGEST + 1), mode if is_open else None
+        return file.read(_LARGEST + 1), mode if is_open else None
 
 
 def _load_stdin() -> tuple[bytes, None]:
@@ -176,144 +149,70 @@ def _load_stdin() -> tuple[bytes, None]:
         )
     # A test's stdin has no bytes below it.
     stream = getattr(sys.stdin, "buffer", None)
-    return (stream.read(LARGEST + 1) if stream else sys.stdin.read(LARGEST + 1).encode()), None
+    return (stream.read(_LARGEST + 1) if stream else sys.stdin.read(_LARGEST + 1).encode()), None
 
 
 def _broken(source: str, why: str, hint: str) -> BrokenDotenvError:
     return BrokenDotenvError(f"{source} cannot be imported: {why[:1].lower()}{why[1:]}.", hint)
 
 
-# A name that says so itself, such as PROCORE_SANDBOX_URL, is one of several environments'.
-_SAYS_WHICH = re.compile("PROD|" + "|".join(ENVIRONMENTS), re.IGNORECASE)
-
-
-def read_import(path: str, changes: Changes, environment: Environment, console: Console) -> Draft:
-    """`changes` with what the file says of the app. Raises BrokenDotenvError, BadUrlError."""
-    from procore_cli.config.urls import read_redirect_uri
-
-    file = load_dotenv(path)
-    _refuse_other_environment(file, path, environment)
-    found = {
-        names: _find(file, names, console) for names in (CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, COMPANY)
-    }
-    client_id, secret, redirect, company = found.values()
-    _refuse_half_a_secret(file, secret)
-    _say_what_was_not_read(file, console)
-    if file.mode is not None and (secret is not None or file.list_tokens()):
-        console.warn(f"Other users of this machine can read {file.source} (mode 0{file.mode:o}).")
-    if client_id is None and secret is None:
-        raise _nothing_found(file)
-    if redirect is not None:
-        read_redirect_uri(redirect.value.strip(), _place(file, redirect))
-    number = None if company is None else int(_read(file, company, _read_number))
-    return Draft(
-        replace(
-            changes,
-            client_id=None if client_id is None else _read(file, client_id, read_client_id),
-            redirect_uri=None if redirect is None else redirect.value.strip(),
-            company=changes.company or number,
-        ),
-        None if secret is None else _read(file, secret, read_secret),
-        source=file.source,
-        epilogue=tuple(_list_advice(file, path, secret)),
-    )
-
-
-def _find(file: Dotenv, names: tuple[str, ...], console: Console) -> Line | None:
-    line = file.find(names)
-    if line is not None and line.refers:
+def _find(file: Dotenv, names: tuple[str, ...], read: Callable[[str, str], T]) -> T | None:
+    """What `read` makes of the value under the first of the names that has one, and of its place."""
+    found = [name for name in names if file.in_force.get(name)]
+    if not found:
+        return None
+    name, value = found[0], file.in_force[found[0]]
+    if _REFERENCE.search(value):
         raise BrokenDotenvError(
-            f"{_place(file, line)}: {line.name} refers to another name (${{...}}), which is not looked up.",
+            f"{file.source}: {name} refers to another name (${{...}}), which is not looked up.",
             f"Write the value itself there, in {file.source}.",
         )
-    each = [file.find((name,)) for name in names]
-    for other in each:
-        if line is not None and other is not None and other.value != line.value:
-            console.warn(
-                f"{file.source} sets {line.name} and {other.name} to different values; the former counts."
-            )
-    return line
-
-
-def _read(file: Dotenv, line: Line, read: Callable[[str], str]) -> str:
+    for other in found[1:]:
+        if file.in_force[other] != value:
+            log.warn(f"{file.source} sets {name} and {other} to different values; the former counts.")
     try:
-        return read(line.value.strip())
+        return read(value.strip(), f"{name} in {file.source}")
     except UsageMistakeError as error:
         raise BrokenDotenvError(
-            f"{_place(file, line)}: {line.name} cannot be used. {error.message}", f"Correct {file.source}."
+            f"{file.source}: {name} cannot be used. {error.message}", f"Correct {file.source}."
         ) from None
 
 
-def _read_number(text: str) -> str:
-    company = read_company(text)
-    if not company.isdigit():
+def _read_number(text: str) -> int:
+    if not is_company(text):
         raise UsageMistakeError("A company's id is a number, for example 123.")
-    return company
+    return int(text)
 
 
-def _place(file: Dotenv, line: Line) -> str:
-    return f"{file.source}, {_lines([line.place])}"
-
-
-def _refuse_half_a_secret(file: Dotenv, secret: Line | None) -> None:
-    unread = file.find_unread(CLIENT_SECRET)
-    if secret is None and unread is not None:
-        raise BrokenDotenvError(
-            f"{_place(file, unread)}: a client secret is named there, but the line cannot be read.",
-            "Correct it (is a quote missing?), then import again; nothing was saved.",
-        )
-
-
-def _say_what_was_not_read(file: Dotenv, console: Console) -> None:
-    unread = file.list_unread()
-    if unread:
-        console.warn(f"{file.source}: {_lines(unread)} could not be read; nothing was taken from there.")
-
-
-def _nothing_found(file: Dotenv) -> BrokenDotenvError:
-    return BrokenDotenvError(
-        f"{file.source} holds neither a client id nor a client secret.",
-        f"They are looked for under these names: {', '.join(CLIENT_ID + CLIENT_SECRET)}.",
-    )
-
-
-def _list_advice(file: Dotenv, path: str, secret: Line | None) -> list[str]:
+def _list_advice(file: Dotenv, path: str, secret: str | None) -> Iterator[str]:
     """What to say once everything is saved."""
-    said = []
     if secret is None:
-        said.append(f"{file.source} holds no client secret; only the rest was taken.")
-    if path == STDIN:
-        return said
-    holding = [] if secret is None else file.list_holding(CLIENT_SECRET)
-    told = set(holding)
-    tokens = [line for line in file.list_tokens() if line not in told]
+        yield f"{file.source} holds no client secret; only the rest was taken."
+    if path == _STDIN:
+        return
+    holding = [] if secret is None else file.list_holding(_CLIENT_SECRET)
+    tokens = [name for name in file.list_tokens() if name not in holding]
     if holding:
-        said.append(f"{_delete(file, holding)} the client secret.")
+        yield f"{_delete(file, holding)} the client secret."
     if tokens:
         what = "a token" if len(tokens) == 1 else "tokens"
-        said.append(f"{_delete(file, tokens)} {what} of Procore's; none was taken.")
-    return said
+        yield f"{_delete(file, tokens)} {what} of Procore's; none was taken."
 
 
-def _delete(file: Dotenv, lines: list[Line]) -> str:
-    """`Delete line 2 (CLIENT_SECRET) of .env: it holds`; a line that could not be read has no name."""
-    is_one = len(lines) == 1 and lines[0].first == lines[0].last
-    names = ", ".join(dict.fromkeys(line.name for line in lines if line.name))
-    named = f" ({names})" if names else ""
-    what = "it holds" if is_one else "they hold"
-    return f"Delete {_lines([line.place for line in lines])}{named} of {file.source}: {what}"
+def _delete(file: Dotenv, names: list[str]) -> str:
+    return f"Delete {', '.join(names)} from {file.source}: {'it holds' if len(names) == 1 else 'they hold'}"
 
 
 def _refuse_other_environment(file: Dotenv, path: str, environment: Environment) -> None:
     """Credentials that belong elsewhere, as a URL beside them says. Raises BrokenDotenvError."""
     hosts = {_host(url): e.name for e in ENVIRONMENTS.values() for url in (e.login_url, e.api_url) if url}
     own = {_host(environment.login_url), _host(environment.api_url)}
-    for line in file.list_set():
-        host = _host(line.value.strip())
+    for name, value in file.in_force.items():
+        host = _host(value.strip())
         other = hosts.get(host, environment.name)
-        if host not in own and other != environment.name and not _SAYS_WHICH.search(line.name or ""):
+        if host not in own and other != environment.name and not _SAYS_WHICH.search(name):
             raise BrokenDotenvError(
-                f"{_place(file, line)}: {line.name} is at {host}, which is {other}, not {environment.name}."
+                f"{file.source}: {name} is at {host}, which is {other}, not {environment.name}."
                 " Nothing was saved.",
                 f"Import it there: procore-login configure --env {other} --import {shlex.quote(path)}",
             )
@@ -324,10 +223,3 @@ def _host(url: str) -> str | None:
         return urlsplit(url if "://" in url else f"//{url}").hostname
     except ValueError:
         return None
-
-
-def _lines(places: list[str]) -> str:
-    """`line 3`, `lines 3 and 5`, `lines 3-4, 6 and 9`."""
-    if len(places) == 1:
-        return f"line{'s' if '-' in places[0] else ''} {places[0]}"
-    return f"lines {', '.join(places[:-1])} and {places[-1]}"

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from procore_cli.cli import options
+from procore_cli.cli import options, output, prompts
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.console import Console
-from procore_cli.errors import UsageMistakeError
+from procore_cli.context import open_context
+from procore_cli.errors import MissingCredentialsError, UsageMistakeError
+from procore_cli.flows import sign_in, sign_out
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
-    from procore_cli.config.settings import Overrides
-    from procore_cli.errors import MissingCredentialsError
-    from procore_cli.flows.sign_in import SignedIn
-
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,10 +54,8 @@ def run(
     options: Mapping[str, object],
 ) -> None:
     """Sign in and show the profile; `word` is the command's name."""
+    # The web server behind it takes as long to load as the rest of a command, and signout needs none.
     from procore_cli.callback.receiver import BrowserOptions
-    from procore_cli.cli import output
-    from procore_cli.config.settings import Overrides
-    from procore_cli.errors import MissingCredentialsError
 
     browser_options = BrowserOptions(**cast(dict[str, Any], options))
     overrides = Overrides(environment, account, heeds_account=False, heeds_token=False)
@@ -68,34 +65,28 @@ def run(
         _configure(overrides, console, error)
         signed_in = _sign_in(overrides, console, browser_options)
     console.say(_outcome(word, signed_in))
-    output.print_profile(
-        signed_in.profile, as_json=as_json, now=time.time(), extra={"signed_up": signed_in.signed_up}
-    )
+    output.print_profile(signed_in.profile, as_json=as_json, now=time.time(), signed_up=signed_in.signed_up)
 
 
-def _sign_in(overrides: Overrides, console: Console, browser_options: BrowserOptions) -> SignedIn:
-    from procore_cli.context import open_context
-    from procore_cli.flows import sign_in
-
+def _sign_in(overrides: Overrides, console: Console, browser_options: BrowserOptions) -> sign_in.SignedIn:
     with open_context(overrides, console) as context:
         return sign_in.sign_in(context, browser_options)
 
 
 def _configure(overrides: Overrides, console: Console, error: MissingCredentialsError) -> None:
     """Offer to configure where a person can answer, else raise the error."""
-    from procore_cli.cli import prompts
-    from procore_cli.cli.commands import configure
-    from procore_cli.config.settings import load_settings
+    # Only who has no app pays for the questions.
+    from procore_cli.cli.commands.interview import interview
 
     if not prompts.can_ask():
         raise error
     console.say(error.message)
     if not prompts.confirm("Configure it now?", default=True):
         raise error
-    configure.configure_now(load_settings(overrides, os.environ), console)
+    interview(load_settings(overrides, os.environ), may_check=True)
 
 
-def _outcome(word: str, signed_in: SignedIn) -> str:
+def _outcome(word: str, signed_in: sign_in.SignedIn) -> str:
     who, where = signed_in.profile.email, signed_in.profile.environment
     if signed_in.signed_up:
         return f"Signed up as {who} in {where}" + (", who was not known here." if word == "signin" else ".")
@@ -175,10 +166,6 @@ def signout_command(console: Console, environment: str | None, account: str | No
 
     The user's row stays, so that signing in again finds it.
     """
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
-    from procore_cli.flows import sign_out
-
     if everyone and account is not None:
         raise UsageMistakeError(
             "--all and --account exclude each other.", "See procore-login signout --help."

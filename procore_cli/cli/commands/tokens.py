@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import click
 
-from procore_cli.cli import options
+from procore_cli.cli import options, output
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
+from procore_cli.context import open_context
+from procore_cli.flows import access
 
 
 @click.command(
@@ -28,15 +31,10 @@ def whoami_command(
 
     Asks Procore with a valid token, refreshing it when needed.
     """
-    from procore_cli.cli import output
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
-    from procore_cli.flows import access
-
     overrides = Overrides(environment, account, heeds_token=not offline)
     with open_context(overrides, console, online=not offline) as context:
         profile = access.whoami_offline(context) if offline else access.whoami(context)
-        output.print_profile(profile, as_json=as_json, now=context.clock(), extra={})
+        output.print_profile(profile, as_json=as_json, now=context.clock())
 
 
 @click.command(
@@ -55,14 +53,9 @@ def refresh_command(console: Console, environment: str | None, account: str | No
 
     The other commands refresh by themselves when they need to.
     """
-    from procore_cli.cli import output
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
-    from procore_cli.flows import access
-
     with open_context(Overrides(environment, account, heeds_token=False), console) as context:
         profile = access.refresh(context)
-        output.print_profile(profile, as_json=as_json, now=context.clock(), extra={})
+        output.print_profile(profile, as_json=as_json, now=context.clock())
 
 
 @click.command(
@@ -89,11 +82,6 @@ def token_command(console: Console, environment: str | None, account: str | None
 
     It is a secret: whoever has it can act for you until it expires.
     """
-    from procore_cli.cli import output
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
-    from procore_cli.flows import access
-
     with open_context(Overrides(environment, account), console, online=False) as context:
         token = access.token(context, min_ttl_s)
         if context.settings.is_demo:

@@ -119,11 +119,9 @@ def open_doctor_context(
         environ = {name: value for name, value in os.environ.items() if name not in faults}
         trace_settings(settings, console, environ)
         if settings.own_server and not offline:
-            settings = _start_demo(settings, faults, clock, console, stack)
+            settings = _start_demo(settings, faults, clock, stack)
         transport = Transport(
-            os.environ,
             settings.ca_bundle,
-            console.trace,
             CONNECT_TIMEOUT_S,
             READ_TIMEOUT_S,
             address_timeout_s=ADDRESS_TIMEOUT_S,
@@ -183,7 +181,6 @@ def _start_demo(
     settings: Settings,
     faults: dict[str, ProcoreLoginError],
     clock: Callable[[], float],
-    console: Console,
     stack: ExitStack,
 ) -> Settings:
     from procore_cli.demo.server import DemoServer
@@ -191,7 +188,7 @@ def _start_demo(
     try:
         if DATA_FOLDER in faults:
             raise faults[DATA_FOLDER]
-        server = stack.enter_context(DemoServer(settings.folder, clock, console.trace))
+        server = stack.enter_context(DemoServer(settings.folder, clock))
     except ProcoreLoginError as error:
         faults[PRETEND] = error
         return settings

@@ -38,7 +38,7 @@ def check_proxy(context: DoctorContext) -> Iterator[Check]:
     environment = context.settings.environment
     ways = {}
     for name, url in ((LOGIN_HOST, environment.login_url), (API_HOST, environment.api_url)):
-        proxy = find_proxy(url, context.environ) if url else None
+        proxy = find_proxy(url) if url else None
         ways[name] = f"through {host_and_port(proxy)}" if proxy else "directly"
     if len(set(ways.values())) == 1:
         yield fine("proxy", f"requests go {ways[LOGIN_HOST]}")
@@ -117,10 +117,9 @@ def check_api_host(context: DoctorContext) -> Iterator[Check]:
 
 def _judge(context: DoctorContext, name: str, reach: Reach, answer: Answer, known_by: str) -> Check:
     """The line about a host; without `known_by` it may yet be Procore's. Raises UnexpectedAnswerError."""
-    from procore_cli.client.oauth import find_date
-    from procore_cli.client.responses import read_reason
+    from procore_cli.client.responses import find_date, read_reason
 
-    theirs = find_date(answer)
+    theirs = find_date(answer.headers)
     if theirs is not None and context.server_ahead_s is None:
         context.server_ahead_s = theirs - context.clock()
     hints = [_SILENT.format(reach.silent_family, ADDRESS_TIMEOUT_S)] if reach.silent_family else []
@@ -159,7 +158,7 @@ def _travel(context: DoctorContext, name: str, url: str) -> Reach:
     """Go there. Raises UnreachableError, with the variable that names the host as the first to look at."""
     from procore_cli.client.transport import find_proxy
 
-    proxy, variable = find_proxy(url, context.environ), _VARIABLES[name]
+    proxy, variable = find_proxy(url), _VARIABLES[name]
     try:
         return travel(context.name, url, proxy, context.settings.ca_bundle)
     except UnreachableError as error:

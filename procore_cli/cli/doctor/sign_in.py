@@ -158,7 +158,7 @@ def _list_known(context: DoctorContext) -> list[Listed]:
     from procore_cli.storage.accounts import AccountStore
 
     database = _open_glance(context)
-    return AccountStore(database, context.name).list_known() if database else []
+    return AccountStore(database, context.name, context.settings.folder).list_known() if database else []
 
 
 def _open_glance(context: DoctorContext) -> Database | None:

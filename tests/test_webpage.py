@@ -1,0 +1,69 @@
+"""The stylesheet and the headers that the listener and the pretend Procore share."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from procore_cli.webpage import escaped, security_headers, stylesheet
+
+TEXT = [("ink", "card"), ("ink", "ground"), ("soft", "card"), ("soft", "ground"), ("accent", "card")]
+ON_BUTTONS = [("on-accent", "accent"), ("on-accent", "accent-strong")]
+SYMBOLS = [("accent", "tint"), ("good", "good-tint"), ("bad", "bad-tint")]
+
+
+def palette(scheme: int, look: str) -> dict[str, str]:
+    """The colours of a look in the light scheme (0) or the dark one (1)."""
+    blocks = [
+        re.findall(rf"^ *{name} \{{([^}}]*)\}}", stylesheet(), re.MULTILINE)[scheme]
+        for name in (":root", look)
+    ]
+    return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", "".join(blocks)))
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("look", "ink", "ground"),
+    [
+        *((":root", *pair) for pair in [*TEXT, *ON_BUTTONS, *SYMBOLS]),
+        *((r"\.pretend", *pair) for pair in [*TEXT, *ON_BUTTONS, ("bad", "card")]),
+    ],
+)
+def test_text_has_the_contrast_of_wcag_aa(scheme: int, look: str, ink: str, ground: str) -> None:
+    colours = palette(scheme, look)
+
+    assert contrast(colours[ink], colours[ground]) >= 4.5
+
+
+def test_the_stylesheet_fetches_nothing() -> None:
+    assert not re.search(r"url\(|@import", stylesheet())
+
+
+def test_text_from_outside_is_neither_markup_nor_a_hidden_character() -> None:
+    assert escaped("<b>\"'&\u202e\x1b") == r"&lt;b&gt;&quot;&#x27;&amp;\u202e\u001b"
+
+
+def test_a_policy_begins_with_nothing_and_names_a_script_only_where_there_is_one() -> None:
+    plain, scripted = dict(security_headers("'self'")), dict(security_headers(script="go()"))
+
+    for headers in (plain, scripted):
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+    assert plain["Content-Security-Policy"].endswith("; form-action 'self'")
+    assert "script-src" not in plain["Content-Security-Policy"]
+    assert "script-src 'sha256-" in scripted["Content-Security-Policy"]
+    assert scripted["Content-Security-Policy"].endswith("; form-action 'none'")
