@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from procore_cli.client.transport import Transport
     from procore_cli.storage.opening import Storage
 
+# So many files are named.
+MOST_NAMED = 3
 Status = Literal["ok", "warning", "failed"]
 
 
@@ -51,6 +52,12 @@ def warning(name: str, detail: str, fix: str) -> Check:
 def failed(name: str, error: ProcoreLoginError) -> Check:
     """Signing in cannot work."""
     return Check(name, "failed", error.message, error.hint, error)
+
+
+def name_some(found: Sequence[object]) -> str:
+    """The first of them by name, and how many more there are."""
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return ", ".join(map(str, found[:MOST_NAMED])) + more
 
 
 def unchecked(name: str, ground: str) -> Check:
@@ -90,7 +97,6 @@ class DoctorContext:
     transport: Transport
     clock: Callable[[], float]
     offline: bool
-    platform: str = sys.platform
     broken: set[str] = field(default_factory=set)
     server_ahead_s: float | None = None
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from shutil import which
 from typing import TYPE_CHECKING
 
-from procore_cli.cli.doctor.context import KEYRING, Check, DoctorContext, fine, warning
+from procore_cli.cli.doctor.context import KEYRING, MOST_NAMED, Check, DoctorContext, fine, name_some, warning
 from procore_cli.config.private_files import may_exist
 from procore_cli.errors import BindingError, BusyError, KeyringError, PortTakenError, StorageError
 
@@ -59,15 +60,14 @@ def check_browser(context: DoctorContext) -> Iterator[Check]:
     from procore_cli.callback.browser import Place, find_browser, find_in_variable, find_place
     from procore_cli.callback.receiver import Guidance
 
-    place = find_place(context.environ, context.platform)
-    browser = find_browser(None, context.environ, context.platform, which)
+    place = find_place(context.environ, sys.platform)
+    browser = find_browser(None, context.environ, sys.platform, which)
     named = context.environ.get("BROWSER", "")
-    if named and not find_in_variable(named, context.platform, which):
+    if named and not find_in_variable(named, sys.platform, which):
         instead = f"{browser.name} is used instead" if browser else "no other can be opened either"
         yield warning(
             "browser",
-            f"BROWSER names no graphical browser that is installed ({_list_programs(context, named)});"
-            f" {instead}.",
+            f"BROWSER names no graphical browser that is installed ({_list_programs(named)}); {instead}.",
             "Let BROWSER name an installed one, or unset it: unset BROWSER",
         )
     elif browser is not None and place is not Place.SSH:
@@ -81,17 +81,17 @@ def check_browser(context: DoctorContext) -> Iterator[Check]:
         yield warning("browser", f"{what}: {_describe(context)}. The link is printed.", hint)
 
 
-def _list_programs(context: DoctorContext, named: str) -> str:
+def _list_programs(named: str) -> str:
     # Their arguments may be anything.
-    parts = named.split(";" if context.platform == "win32" else ":")
+    parts = named.split(";" if sys.platform == "win32" else ":")
     return ", ".join(part.split()[0] for part in parts if part.strip())
 
 
 def _describe(context: DoctorContext) -> str:
     from procore_cli.callback.browser import find_place, has_display, is_wsl
 
-    signs = [f"place: {find_place(context.environ, context.platform).value}"]
-    if context.platform not in ("win32", "darwin"):
+    signs = [f"place: {find_place(context.environ, sys.platform).value}"]
+    if sys.platform not in ("win32", "darwin"):
         signs.append("a display" if has_display(context.environ) else "no display")
     signs.append("over SSH" if context.environ.get("SSH_CONNECTION") else "not over SSH")
     return ", ".join([*signs, *(["WSL"] if is_wsl(context.environ) else [])])
@@ -244,10 +244,6 @@ def _list_interrupted(context: DoctorContext) -> Iterator[str]:
             yield f"a refresh of {label(account)} at {utc(at)} was interrupted"
 
 
-# So many are named.
-_MOST_NAMED = 3
-
-
 def check_leftovers(context: DoctorContext) -> Iterator[Check]:
     """Entries that wait to be deleted, drafts of files, and token files that nothing lists."""
     from procore_cli.storage import inspection
@@ -262,7 +258,7 @@ def check_leftovers(context: DoctorContext) -> Iterator[Check]:
             words.append(f"{former} {entries} of former tokens, not deleted yet")
     drafts = list(map(str, inspection.list_drafts(home, now)))
     if drafts:
-        words.append(f"{len(drafts)} draft{'' if len(drafts) == 1 else 's'} ({_name(drafts)})")
+        words.append(f"{len(drafts)} draft{'' if len(drafts) == 1 else 's'} ({name_some(drafts)})")
     if words:
         details.append(f"{', '.join(words)}. They are not used, and do no harm.")
         fixes.append(
@@ -272,16 +268,11 @@ def check_leftovers(context: DoctorContext) -> Iterator[Check]:
     if strays:
         details.append(
             f"{len(strays)} token file{'' if len(strays) == 1 else 's'} that no database here lists"
-            f" ({_name(strays)}). Tokens in there may still live at Procore."
+            f" ({name_some(strays)}). Tokens in there may still live at Procore."
         )
         fixes.append(
             "If they are of no other database (PROCORE_LOGIN_DB): revoke the app at Procore (My Profile"
-            f" Settings, tab My Connected Apps), then rm {shlex.join(strays[:_MOST_NAMED])}"
+            f" Settings, tab My Connected Apps), then rm {shlex.join(strays[:MOST_NAMED])}"
         )
     name = "leftovers"
     yield warning(name, " ".join(details), " ".join(fixes)) if details else fine(name, "none")
-
-
-def _name(paths: list[str]) -> str:
-    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
-    return f"{', '.join(paths[:_MOST_NAMED])}{more}"
