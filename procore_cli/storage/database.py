@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePath
@@ -97,8 +96,8 @@ def migrate(run: Run, shown: str) -> None:
     run("INSERT OR REPLACE INTO procore_login_meta VALUES ('schema_version', ?)", (VERSION,))
 
 
-def is_in_use_by_older(run: Run, folder: Path, now: float) -> bool:
-    """Whether an older version may be at a refresh at `now` (seconds, UTC), under a lock that lies elsewhere.
+def is_in_use_by_older(run: Run, folder: Path) -> bool:
+    """Whether an older version may be at a refresh just now, under a lock that lies elsewhere.
 
     What began longer ago has ended, or was interrupted. The database lies in `folder`.
     """
@@ -110,8 +109,8 @@ def is_in_use_by_older(run: Run, folder: Path, now: float) -> bool:
     return bool(
         run(
             "SELECT 1 FROM procore_login_entries WHERE kind = 'refresh' AND state = 'pending'"
-            " AND ABS(created_at - ?) < ?",
-            (now, _LONGEST_REFRESH_S),
+            " AND ABS(created_at - strftime('%s', 'now')) < ?",
+            (_LONGEST_REFRESH_S,),
         )
     )
 
@@ -274,7 +273,7 @@ class Database:
         # A reader cannot become a writer while another one waits to commit, so it begins anew.
         rows.run("ROLLBACK")
         rows.run("BEGIN IMMEDIATE")
-        if is_in_use_by_older(rows.run, self.path.resolve().parent, time.time()):
+        if is_in_use_by_older(rows.run, self.path.resolve().parent):
             raise _new_busy_error(self.path)
         migrate(rows.run, str(self.path))
         rows.run("COMMIT")
