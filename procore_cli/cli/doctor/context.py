@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
+from procore_cli.client.transport import Transport
 from procore_cli.config.config_file import Config, load_config
 from procore_cli.config.private_files import find_folder, looking_only, require_folder
 from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
 from procore_cli.console import Console
 from procore_cli.context import trace_settings
 from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
-
-if TYPE_CHECKING:
-    from procore_cli.client.transport import Transport
-    from procore_cli.storage.opening import Storage
+from procore_cli.storage.opening import Storage, open_storage
 
 # So many files are named.
 MOST_NAMED = 3
@@ -114,9 +112,6 @@ def open_doctor_context(
     overrides: Overrides, console: Console, *, offline: bool, clock: Callable[[], float] = time.time
 ) -> Iterator[DoctorContext]:
     """Put a run together; starts the embedded Procore where it is needed. Raises UnknownEnvironmentError."""
-    from procore_cli.client.transport import Transport
-    from procore_cli.storage.opening import open_storage
-
     with looking_only(), ExitStack() as stack:
         settings, config, faults = _load(overrides)
         # The rest that commands warn of is a line of the report.

@@ -34,6 +34,8 @@ from procore_cli.config.private_files import (
     new_owner_error,
 )
 from procore_cli.errors import DatabaseError, DataFolderError, StorageError
+from procore_cli.storage.database import VERSION
+from procore_cli.storage.inspection import inspect
 
 _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024
@@ -226,9 +228,6 @@ def _check_place(path: Path, *, is_named: bool) -> None:
 
 
 def _describe(context: DoctorContext) -> Iterator[str]:
-    from procore_cli.storage.database import VERSION
-    from procore_cli.storage.inspection import inspect
-
     found = inspect(context.storage.database)
     yield "is whole"
     yield f"schema {VERSION}" if found.has_tables else "our tables will be added"

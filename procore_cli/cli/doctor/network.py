@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli.cli.doctor.context import (
@@ -19,12 +18,20 @@ from procore_cli.cli.doctor.context import (
     warning,
 )
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Address, connect, find_addresses
+from procore_cli.client.network_errors import find_store_faults, read_ca_bundle
+from procore_cli.client.oauth import OAuth, Verdict
+from procore_cli.client.responses import (
+    Answer,
+    find_date,
+    find_error_code,
+    new_refused_credentials,
+    read_reason,
+)
+from procore_cli.client.transport import find_proxy
 from procore_cli.config.environments import ME_PATH, TOKEN_PATH
 from procore_cli.errors import UnexpectedAnswerError, UnreachableError
-
-if TYPE_CHECKING:
-    from procore_cli.client.responses import Answer
-
+from procore_cli.flows.credentials import find_app
+from procore_cli.threads import Limits, OutOfTimeError, call_within
 
 # OpenSSL's own, which count where the system's CA store is OpenSSL's.
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -32,8 +39,6 @@ _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 def check_proxy(context: DoctorContext) -> Iterator[Check]:
     """The proxy for each of the environment's hosts, without its password. Raises BadUrlError."""
-    from procore_cli.client.transport import find_proxy
-
     environment = context.settings.environment
     ways = {}
     for name, url in ((LOGIN_HOST, environment.login_url), (API_HOST, environment.api_url)):
@@ -54,8 +59,6 @@ def host_and_port(url: str) -> str:
 
 def check_ca(context: DoctorContext) -> Iterator[Check]:
     """The CA file, if one is named, else the operating system's store. Raises CaFileError."""
-    from procore_cli.client.network_errors import find_store_faults, read_ca_bundle
-
     path, environment = context.settings.ca_bundle, context.settings.environment
     if path is not None:
         count = len(read_ca_bundle(path).get_ca_certs())
@@ -96,8 +99,6 @@ def check_api_host(context: DoctorContext) -> Iterator[Check]:
 
 
 def _find_token_endpoint(answer: Answer) -> str:
-    from procore_cli.client.responses import find_error_code
-
     code = find_error_code(answer.body)
     is_one = bool(code) and 400 <= answer.status < 500
     return f"its token endpoint answers ({answer.status}, {code})" if is_one else ""
@@ -117,9 +118,6 @@ def _check_host(
     find: Callable[[Answer], str],
 ) -> Check:
     """The line about a host; where `find` has no words for its answer, it may yet be Procore's."""
-    from procore_cli.client.responses import find_date, read_reason
-    from procore_cli.client.transport import find_proxy
-
     proxy, variable = find_proxy(url), _VARIABLES[name]
     target = urlsplit(proxy or url)
     try:
@@ -173,8 +171,6 @@ def resolve(environment: str, host: str, port: int, timeout_s: float = CONNECT_T
 
     The system itself may wait far longer than anybody who looks at a list.
     """
-    from procore_cli.threads import Limits, OutOfTimeError, call_within
-
     try:
         return call_within(Limits(timeout_s, timeout_s), lambda: find_addresses(host, port), lambda: None)
     except (OSError, ValueError):
@@ -230,10 +226,6 @@ def check_app(context: DoctorContext) -> Iterator[Check]:
 
     Raises MissingCredentialsError, BindingError, StorageError, ProcoreError.
     """
-    from procore_cli.client.oauth import OAuth, Verdict
-    from procore_cli.client.responses import new_refused_credentials
-    from procore_cli.flows.credentials import find_app
-
     settings, environment = context.settings, context.settings.environment
     # A missing id is found without the keyring, and is the more telling of the two.
     if settings.client_id and not settings.client_secret and KEYRING in context.broken:

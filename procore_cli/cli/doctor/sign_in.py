@@ -6,45 +6,53 @@ import shlex
 import sys
 from collections.abc import Iterator
 from shutil import which
-from typing import TYPE_CHECKING
 
+from procore_cli.callback import sockets
+from procore_cli.callback.browser import (
+    Place,
+    find_browser,
+    find_in_variable,
+    find_place,
+    has_display,
+    is_wsl,
+)
+from procore_cli.callback.ports import new_listening_sockets
+from procore_cli.callback.receiver import Guidance
 from procore_cli.cli.doctor.context import KEYRING, MOST_NAMED, Check, DoctorContext, fine, name_some, warning
+from procore_cli.cli.output import time_left, utc
 from procore_cli.config.private_files import may_exist
 from procore_cli.errors import BindingError, BusyError, KeyringError, PortTakenError, StorageError
-
-if TYPE_CHECKING:
-    from procore_cli.grants import TokenSet
-    from procore_cli.models import Account
-    from procore_cli.storage.database import Database
-    from procore_cli.storage.entries import Listed
+from procore_cli.flows.credentials import check_tokens
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account, is_renewal_due
+from procore_cli.storage import inspection, keyring
+from procore_cli.storage.accounts import AccountStore
+from procore_cli.storage.database import Database, open_glance
+from procore_cli.storage.entries import Listed
 
 _PROGRAM = "procore-login"
 
 
 def check_port(context: DoctorContext) -> Iterator[Check]:
     """Listen there for a moment. Raises PortTakenError."""
-    from procore_cli.callback.ports import new_listening_sockets
-
     redirect = context.settings.redirect_uri
     if not redirect.on_loopback:
         what = "a code that Procore shows" if redirect.is_oob else "the address that the browser ends on"
         yield fine("port", f"not needed: {redirect.text.partition('?')[0]} means pasting {what}")
         return
     try:
-        sockets = new_listening_sockets(redirect.port, context.name)
+        found = new_listening_sockets(redirect.port, context.name)
     except PortTakenError as error:
         raise _with_holder(error, redirect.port) from None
-    addresses = [str(listening.getsockname()[0]) for listening in sockets]
-    for listening in sockets:
+    addresses = [str(listening.getsockname()[0]) for listening in found]
+    for listening in found:
         listening.close()
     alone = "" if len(addresses) > 1 else " (this machine has no IPv6)"
     yield fine("port", f"{redirect.port} is free on {' and '.join(addresses)}{alone}")
 
 
 def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
-    from procore_cli.callback.sockets import find_port_holder
-
-    holder = find_port_holder(port)
+    holder = sockets.find_port_holder(port)
     if holder is None:
         return error
     if holder.pid is not None and holder.name.removesuffix(".exe") == _PROGRAM:
@@ -57,9 +65,6 @@ def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
 
 def check_browser(context: DoctorContext) -> Iterator[Check]:
     """Which program would show the link, and how its answer gets back here."""
-    from procore_cli.callback.browser import Place, find_browser, find_in_variable, find_place
-    from procore_cli.callback.receiver import Guidance
-
     place = find_place(context.environ, sys.platform)
     browser = find_browser(None, context.environ, sys.platform, which)
     named = context.environ.get("BROWSER", "")
@@ -88,8 +93,6 @@ def _list_programs(named: str) -> str:
 
 
 def _describe(context: DoctorContext) -> str:
-    from procore_cli.callback.browser import find_place, has_display, is_wsl
-
     signs = [f"place: {find_place(context.environ, sys.platform).value}"]
     if sys.platform not in ("win32", "darwin"):
         signs.append("a display" if has_display(context.environ) else "no display")
@@ -99,8 +102,6 @@ def _describe(context: DoctorContext) -> str:
 
 def check_keyring(context: DoctorContext) -> Iterator[Check]:
     """The backend in use, and its lock. Raises KeyringError."""
-    from procore_cli.storage import keyring
-
     settings = context.settings
     if settings.store == "file":
         where = f"below the data folder ({settings.sources['store']})"
@@ -155,16 +156,12 @@ def check_accounts(context: DoctorContext) -> Iterator[Check]:
 
 
 def _list_known(context: DoctorContext) -> list[Listed]:
-    from procore_cli.storage.accounts import AccountStore
-
     database = _open_glance(context)
     return AccountStore(database, context.name, context.settings.folder).list_known() if database else []
 
 
 def _open_glance(context: DoctorContext) -> Database | None:
     """The database for a look that changes nothing; None before its first use."""
-    from procore_cli.storage.database import open_glance
-
     path, settings = context.settings.database, context.settings
     return open_glance(path, is_ours=settings.named_database is None) if may_exist(path) else None
 
@@ -190,10 +187,6 @@ def _check_account(context: DoctorContext, listed: Listed, name: str, who: str) 
 def _judge(
     context: DoctorContext, name: str, who: str, tokens: TokenSet, issued_at: int, again: str
 ) -> Check:
-    from procore_cli.cli.output import time_left
-    from procore_cli.flows.credentials import check_tokens
-    from procore_cli.models import is_renewal_due
-
     try:
         check_tokens(context.settings, tokens.binding)
     except BindingError as error:
@@ -225,9 +218,6 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
 
 
 def _list_interrupted(context: DoctorContext) -> Iterator[str]:
-    from procore_cli.cli.output import utc
-    from procore_cli.storage.inspection import find_refresh
-
     database = _open_glance(context)
     if database is None:
         return
@@ -235,7 +225,7 @@ def _list_interrupted(context: DoctorContext) -> Iterator[str]:
         account = listed.account
         at = account.interrupted_at if listed.is_signed_in else None
         with database.reading() as rows:
-            begun_at = find_refresh(rows, context.name, account.user.procore_id)
+            begun_at = inspection.find_refresh(rows, context.name, account.user.procore_id)
         if begun_at is not None:
             # Whoever holds the lock is still at work on it.
             with context.storage.locks.try_hold(account.user.procore_id) as is_free:
@@ -246,8 +236,6 @@ def _list_interrupted(context: DoctorContext) -> Iterator[str]:
 
 def check_leftovers(context: DoctorContext) -> Iterator[Check]:
     """Entries that wait to be deleted, drafts of files, and token files that nothing lists."""
-    from procore_cli.storage import inspection
-
     home, now, database = context.settings.folder, context.clock(), _open_glance(context)
     words, details, fixes = [], [], []
     if database:
