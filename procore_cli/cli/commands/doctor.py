@@ -10,7 +10,7 @@ import click
 
 from procore_cli import log
 from procore_cli.cli import options, output
-from procore_cli.cli.doctor import files, network, settings, sign_in
+from procore_cli.cli.doctor import accounts, files, network, settings, sign_in
 from procore_cli.cli.doctor.context import (
     CONFIG,
     DATA_FOLDER,
@@ -85,9 +85,9 @@ STEPS = (
         ),
     ),
     Step("clock", network.check_clock, is_online=True),
-    Step("accounts", sign_in.check_accounts, (DATABASE,)),
-    Step("interrupted refresh", sign_in.check_refreshes, (DATABASE,)),
-    Step("leftovers", sign_in.check_leftovers, (DATABASE,)),
+    Step("accounts", accounts.check_accounts, (DATABASE,)),
+    Step("interrupted refresh", accounts.check_refreshes, (DATABASE,)),
+    Step("leftovers", accounts.check_leftovers, (DATABASE,)),
 )
 
 
