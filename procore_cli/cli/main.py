@@ -11,9 +11,9 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,6 +26,7 @@ from procore_cli.log import heard_by
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+_PROGRAM = "procore-login"
 # What asks for completion (procore_cli.cli.completion).
 _COMPLETE = "_PROCORE_LOGIN_COMPLETE"
 # What shells say of SIGINT: 128 + 2.
@@ -35,30 +36,8 @@ _NOT_WRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
 COMMANDS = {name: listed for section in SECTIONS.values() for name, listed in section.items()}
 
 
-class _ReaderGoneError(Exception):
-    """Whoever read our stdout has gone (`| head`); click would end with 1 for a BrokenPipeError."""
-
-
-@contextmanager
-def _noticing_gone_readers() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise _ReaderGoneError from None
-
-
 class LazyGroup(ExplainedGroup):
     """A group that knows its commands' names and imports one only to run it."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the program's own options, of which --help and --version print. Raises _ReaderGoneError."""
-        with _noticing_gone_readers():
-            return super().make_context(*args, **kwargs)
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command. Raises _ReaderGoneError, and whatever the command does."""
-        with _noticing_gone_readers():
-            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order in which a newcomer needs them."""
@@ -134,34 +113,42 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], console: Console) -> int:
     try:
-        group.main(
-            list(arguments),
-            prog_name="procore-login",
-            standalone_mode=False,
-            obj=console,
-        )
+        # Not `group.main`, for which a reader that has gone is a failure. Exit: --help and --version.
+        with (
+            suppress(click.exceptions.Exit),
+            group.make_context(_PROGRAM, list(arguments), obj=console) as context,
+        ):
+            group.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, EOFError, KeyboardInterrupt):
         console.say("")
         console.say("Stopped.")
         return _INTERRUPTED
-    except click.ClickException as error:
-        return _end(console, read_mistake(error))
-    except ProcoreLoginError as error:
-        return _end(console, error)
-    except (BrokenPipeError, _ReaderGoneError):
+    except BrokenPipeError:
         _silence_stdout()
-        return 0
-    except OSError as error:
-        if error.errno not in _NOT_WRITABLE:
-            return _end(console, _bug(error))
+    except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
+        return _end(console, _read_error(error))
+    return 0
+
+
+def _read_error(error: Exception) -> ProcoreLoginError:
+    """The error as one of ours."""
+    if isinstance(error, ProcoreLoginError):
+        return error
+    if isinstance(error, click.ClickException):
+        return read_mistake(error)
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         _silence_stdout()
         what = f"Standard output cannot be written: {error.strerror}."
-        return _end(console, OutputError(what, "Send the output somewhere that takes it."))
-    except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
-        return _end(console, _bug(error))
-    return 0
+        return OutputError(what, "Send the output somewhere that takes it.")
+    # Only the class: the text of a foreign exception may hold anything.
+    bug = ProcoreLoginError(
+        f"This is a bug in procore-login {__version__} ({type(error).__name__}).",
+        "Run the command again with --debug and report what it prints; it holds no secret.",
+    )
+    bug.__cause__ = error
+    return bug
 
 
 def _escape_what_cannot_be_shown() -> None:
@@ -191,16 +178,6 @@ def _trace_back(console: Console, error: BaseException) -> None:
     console.trace(
         f"{type(error).__name__}: {error}" if isinstance(error, ProcoreLoginError) else type(error).__name__
     )
-
-
-def _bug(error: Exception) -> ProcoreLoginError:
-    # Only the class: the text of a foreign exception may hold anything.
-    bug = ProcoreLoginError(
-        f"This is a bug in procore-login {__version__} ({type(error).__name__}).",
-        "Run the command again with --debug and report what it prints; it holds no secret.",
-    )
-    bug.__cause__ = error
-    return bug
 
 
 def _silence_stdout() -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.private_files import may_exist
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.storage import entries, files
-from procore_cli.storage.database import Database, Rows, is_complete
+from procore_cli.storage.accounts import AccountStore
+from procore_cli.storage.database import Database, is_complete, open_glance
+from procore_cli.storage.entries import Listed
 
 _DUPLICATES = """
     SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE typeof(procore_id) = 'integer'
@@ -54,16 +57,36 @@ def inspect(database: Database) -> Inspection:
         return Inspection(has_tables, count, doubled)
 
 
-def count_former(rows: Rows, environment: str, now: int) -> int:
-    """The entries that wait to be deleted; `now` is seconds (UTC)."""
-    ((count,),) = rows.run(_FORMER, (environment, now))
-    return int(count)
+class Look:
+    """What an environment has in a database; before that is first used, nothing."""
 
+    def __init__(self, path: Path, environment: str, home: Path, *, is_ours: bool) -> None:
+        """`home` is the data folder; `is_ours`: the database lies in it. Raises StorageError."""
+        self._database = open_glance(path, is_ours=is_ours) if may_exist(path) else None
+        self._environment = environment
+        self._home = home
 
-def find_refresh(rows: Rows, environment: str, procore_id: int) -> int | None:
-    """When (seconds, UTC) a refresh began whose end is not known: one under way, or one that was cut off."""
-    pending = entries.list_in_state(rows, environment, procore_id, "pending")
-    return next((entry.created_at for entry in pending if entry.kind == "refresh"), None)
+    def list_known(self) -> list[Listed]:
+        """Those whom the environment remembers, signed in or not, by id. Raises DatabaseError."""
+        if self._database is None:
+            return []
+        return AccountStore(self._database, self._environment, self._home).list_known()
+
+    def find_refresh(self, procore_id: int) -> int | None:
+        """When (seconds, UTC) a refresh began whose end is not known: under way, or cut off."""
+        if self._database is None:
+            return None
+        with self._database.reading() as rows:
+            pending = entries.list_in_state(rows, self._environment, procore_id, "pending")
+        return next((entry.created_at for entry in pending if entry.kind == "refresh"), None)
+
+    def count_former(self, now: int) -> int:
+        """The entries that wait to be deleted; `now` is seconds (UTC). Raises DatabaseError."""
+        if self._database is None:
+            return 0
+        with self._database.reading() as rows:
+            ((count,),) = rows.run(_FORMER, (self._environment, now))
+        return int(count)
 
 
 def list_strays(home: Path, others: Iterable[Path]) -> list[Path]:

@@ -15,8 +15,8 @@ import pytest
 
 from procore_cli.cli import output as tables
 from procore_cli.cli.commands import doctor
+from procore_cli.cli.doctor.accounts import mask
 from procore_cli.cli.doctor.context import Check, DoctorContext, fine
-from procore_cli.cli.doctor.sign_in import mask
 from procore_cli.storage.opening import Storage
 from tests.cli import Machine
 from tests.doctor.report import run_doctor

@@ -105,17 +105,18 @@ def test_in_demo_the_variables_of_the_app_are_said_to_be_ignored(tmp_path: Path)
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("http://proxy.example:3128", "the proxy proxy.example:3128; loopback"),
-        ("joe:hush@proxy.example", "the proxy proxy.example with a user name; loopback"),
-        ("http://[::1]:3128", "the proxy [::1]:3128; loopback"),
+        ("http://proxy.example:3128", "through proxy.example:3128"),
+        ("joe:hush@proxy.example", "through proxy.example"),
+        ("http://[::1]:3128", "through [::1]:3128"),
     ],
 )
 def test_a_proxy_is_shown_without_its_password(machine: Machine, value: str, words: str) -> None:
-    machine.variables["https_proxy"] = value
+    machine.variables |= {"https_proxy": value, "PROCORE_API_URL": ""}
 
     report = run_doctor(machine, "--offline")
 
-    assert words in report["variable https_proxy"].detail
+    assert report["variable https_proxy"].detail == "set: see proxy"
+    assert report["proxy"].detail == f"login host: directly, API host: {words}"
     assert "hush" not in str(report)
 
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import click
 
+from procore_cli import log
 from procore_cli.cli import options, output
-from procore_cli.cli.doctor import files, network, settings, sign_in
+from procore_cli.cli.doctor import accounts, files, network, settings, sign_in
 from procore_cli.cli.doctor.context import (
     CONFIG,
     DATA_FOLDER,
@@ -84,9 +85,9 @@ STEPS = (
         ),
     ),
     Step("clock", network.check_clock, is_online=True),
-    Step("accounts", sign_in.check_accounts, (DATABASE,)),
-    Step("interrupted refresh", sign_in.check_refreshes, (DATABASE,)),
-    Step("leftovers", sign_in.check_leftovers, (DATABASE,)),
+    Step("accounts", accounts.check_accounts, (DATABASE,)),
+    Step("interrupted refresh", accounts.check_refreshes, (DATABASE,)),
+    Step("leftovers", accounts.check_leftovers, (DATABASE,)),
 )
 
 
@@ -119,12 +120,12 @@ def _take(context: DoctorContext, step: Step) -> Iterator[Check]:
         yield failed(step.name, error)
     except Exception as error:  # noqa: BLE001 - one check must not hide what the others say
         context.broken.add(step.name)
-        yield failed(step.name, _new_bug(context, error))
+        yield failed(step.name, _new_bug(error))
 
 
-def _new_bug(context: DoctorContext, error: Exception) -> ProcoreLoginError:
+def _new_bug(error: Exception) -> ProcoreLoginError:
     for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
-        context.console.trace(line)
+        log.trace(line)
     # The text of a foreign exception may hold anything: its class has to do.
     return ProcoreLoginError(
         f"this check failed unexpectedly ({type(error).__name__}): a bug in procore-login.",

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
+from procore_cli.client.transport import Transport
 from procore_cli.config.config_file import Config, load_config
 from procore_cli.config.private_files import find_folder, looking_only, require_folder
 from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
 from procore_cli.console import Console
 from procore_cli.context import trace_settings
 from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
+from procore_cli.storage.opening import Storage
 
-if TYPE_CHECKING:
-    from procore_cli.client.transport import Transport
-    from procore_cli.storage.opening import Storage
-
+# So many files are named.
+MOST_NAMED = 3
 Status = Literal["ok", "warning", "failed"]
 
 
@@ -51,6 +50,12 @@ def warning(name: str, detail: str, fix: str) -> Check:
 def failed(name: str, error: ProcoreLoginError) -> Check:
     """Signing in cannot work."""
     return Check(name, "failed", error.message, error.hint, error)
+
+
+def name_some(found: Sequence[object]) -> str:
+    """The first of them by name, and how many more there are."""
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return ", ".join(map(str, found[:MOST_NAMED])) + more
 
 
 def unchecked(name: str, ground: str) -> Check:
@@ -90,7 +95,6 @@ class DoctorContext:
     transport: Transport
     clock: Callable[[], float]
     offline: bool
-    platform: str = sys.platform
     broken: set[str] = field(default_factory=set)
     server_ahead_s: float | None = None
 
@@ -108,9 +112,6 @@ def open_doctor_context(
     overrides: Overrides, console: Console, *, offline: bool, clock: Callable[[], float] = time.time
 ) -> Iterator[DoctorContext]:
     """Put a run together; starts the embedded Procore where it is needed. Raises UnknownEnvironmentError."""
-    from procore_cli.client.transport import Transport
-    from procore_cli.storage.opening import Storage
-
     with looking_only(), ExitStack() as stack:
         settings, config, faults = _load(overrides)
         # The rest that commands warn of is a line of the report.

@@ -12,11 +12,13 @@ from pathlib import Path
 from procore_cli.cli.doctor.context import (
     DATA_FOLDER,
     DATABASE,
+    MOST_NAMED,
     WRITING,
     Check,
     DoctorContext,
     failed,
     fine,
+    name_some,
     warning,
 )
 from procore_cli.config.config_file import CONFIG_NAME
@@ -32,11 +34,11 @@ from procore_cli.config.private_files import (
     new_owner_error,
 )
 from procore_cli.errors import DatabaseError, DataFolderError, StorageError
+from procore_cli.storage.database import VERSION
+from procore_cli.storage.inspection import inspect
 
 _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024
-# So many are named; one command mends them all.
-_MOST_NAMED = 3
 # What our commands look for in the folder, beside the databases.
 _OURS = (CONFIG_NAME, "secrets", "locks", "demo")
 _MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
@@ -66,7 +68,7 @@ def check_folder(context: DoctorContext) -> Iterator[Check]:
     if strange:
         yield warning(
             "foreign files",
-            f"not procore-login's, and no regular files: {_name(strange)}. They are not used.",
+            f"not procore-login's, and no regular files: {name_some(strange)}. They are not used.",
             f"If nobody needs them: rm {shlex.join(strange)}",
         )
 
@@ -159,19 +161,14 @@ def _new_open(folder: Path, found: list[tuple[Path, int]]) -> Check:
     commands = [
         f"chmod {FOLDER_MODE if path.is_dir() else FILE_MODE:o} {shlex.quote(str(path))}" for path, _ in found
     ]
-    if len(found) > _MOST_NAMED:
+    if len(found) > MOST_NAMED:
         commands = [f"chmod -R go= {shlex.quote(str(folder))}"]
-    named = _name([f"{path} (mode 0{mode:o})" for path, mode in found])
+    named = name_some([f"{path} (mode 0{mode:o})" for path, mode in found])
     return warning(
         DATA_FOLDER,
         f"open to other users: {named}. The next command that uses them closes them.",
         " && ".join(commands),
     )
-
-
-def _name(found: list[str]) -> str:
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    return ", ".join(found[:_MOST_NAMED]) + more
 
 
 def check_database(context: DoctorContext) -> Iterator[Check]:
@@ -231,9 +228,6 @@ def _check_place(path: Path, *, is_named: bool) -> None:
 
 
 def _describe(context: DoctorContext) -> Iterator[str]:
-    from procore_cli.storage.database import VERSION
-    from procore_cli.storage.inspection import inspect
-
     found = inspect(context.storage.database)
     yield "is whole"
     yield f"schema {VERSION}" if found.has_tables else "our tables will be added"

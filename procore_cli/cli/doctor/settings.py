@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import procore_cli
@@ -19,7 +19,6 @@ from procore_cli.cli.doctor.context import (
     unchecked,
     warning,
 )
-from procore_cli.cli.doctor.network import host_and_port
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.urls import find_origin
 from procore_cli.config.variables import find_set, is_handed_over, list_unknown
@@ -97,9 +96,8 @@ _OTHERS = {
     "PROCORE_LOGIN_EXEC": "set: this runs inside procore-login exec",
     "PYTHON_KEYRING_BACKEND": "set: keyring uses the backend that it names",
     "BROWSER": "set: it names the browser",
-    **dict.fromkeys(("no_proxy", "NO_PROXY"), "set: the hosts that it lists are reached without a proxy"),
 }
-_PROXIES = ("https_proxy", "http_proxy", "all_proxy")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 def check_variables(context: DoctorContext) -> Iterator[Check]:
@@ -108,7 +106,7 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
     lines = [
         *(_check_variable(context, name, setting) for name, setting in _SETTINGS.items() if name in present),
         *(fine(f"variable {name}", words) for name, words in _OTHERS.items() if name in present),
-        *_list_proxies(present),
+        *(fine(f"variable {name}", "set: see proxy") for name in present if name.upper() in _PROXIES),
     ]
     for name in list_unknown(present):
         fix = f"Correct its name, or unset it: unset {name}"
@@ -133,19 +131,3 @@ def _check_variable(context: DoctorContext, variable: str, setting: str) -> Chec
     kept = _list_kept(context).get(setting)
     over = f"; wins over config.toml's {kept}" if kept and str(kept) != value else ""
     return fine(name, f"{setting}: {value}{over}")
-
-
-def _list_proxies(present: Mapping[str, str]) -> Iterator[Check]:
-    for lower in _PROXIES:
-        name = lower if lower in present else lower.upper()
-        if name in present:
-            yield fine(f"variable {name}", _describe_proxy(present[name]))
-
-
-def _describe_proxy(value: str) -> str:
-    try:
-        place = host_and_port(value if "://" in value else f"http://{value}")
-    except ValueError:
-        return "set (it is not a URL)"
-    login = " with a user name" if "@" in value else ""
-    return f"the proxy {place}{login}; loopback never goes through it"
