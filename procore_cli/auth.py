@@ -21,7 +21,7 @@ from procore_cli.config.urls import find_origin, is_at
 from procore_cli.context import open_context
 from procore_cli.errors import ConfigurationError, UsageMistakeError
 from procore_cli.flows import access
-from procore_cli.models import Profile, is_renewal_due
+from procore_cli.models import Profile
 from procore_cli.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -126,8 +126,7 @@ class Bearer:
 
     def is_good(self, now: float, min_ttl_s: int) -> bool:
         """Whether it will do without a look into the store."""
-        loaded = self.loaded
-        return loaded is None or not is_renewal_due(loaded.tokens, loaded.entry.created_at, now, min_ttl_s)
+        return self.loaded is None or not self.loaded.is_due(now, min_ttl_s)
 
 
 class Bearers:
