@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli.config.environments import ENVIRONMENTS
-from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.config.variables import find_set, without_what_exec_set
 from procore_cli.console import Console, load_drawing
@@ -53,7 +52,7 @@ class Context:
     @cached_property
     def _storage(self) -> Storage:
         # Put together where it is needed: a token from elsewhere takes no data folder.
-        return _new_storage(self.settings, self.clock)
+        return _new_storage(self.settings, self.settings.environment.name, self.clock)
 
     @property
     def accounts(self) -> AccountStore:
@@ -64,6 +63,11 @@ class Context:
     def tokens(self) -> TokenStore:
         """The accounts and their tokens."""
         return self._storage.tokens
+
+    @property
+    def has_database(self) -> bool:
+        """Whether the environment's database is there, or may be."""
+        return self._storage.has_database
 
     @property
     def client_secrets(self) -> ClientSecrets:
@@ -247,18 +251,13 @@ def find_known_environments() -> list[str]:
     settings = load_settings(Overrides(heeds_account=False), os.environ)
     in_force = settings.environment.name
     others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name)]
-    return [in_force, *others] if may_exist(settings.database) else others
+    return [in_force, *others] if _new_storage(settings, in_force).has_database else others
 
 
 def _has_accounts(settings: Settings, environment: str) -> bool:
-    from procore_cli.storage.opening import Storage
-
-    database = settings.find_database(environment)
-    if not may_exist(database):
-        return False
-    storage = Storage(settings.folder, environment, settings.store, database=database)
+    storage = _new_storage(settings, environment)
     try:
-        return storage.accounts.is_known()
+        return storage.has_database and storage.accounts.is_known()
     except StorageError:
         # What is wrong with it is told when it is opened.
         return True
@@ -272,13 +271,8 @@ def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     return ClientSecrets(new_stores(settings.folder), store, settings.environment.name)
 
 
-def _new_storage(settings: Settings, clock: Callable[[], float]) -> Storage:
+def _new_storage(settings: Settings, environment: str, clock: Callable[[], float] = time.time) -> Storage:
     from procore_cli.storage.opening import Storage
 
-    return Storage(
-        settings.folder,
-        settings.environment.name,
-        settings.store,
-        database=settings.database,
-        clock=clock,
-    )
+    database = settings.find_database(environment)
+    return Storage(settings.folder, environment, settings.store, database=database, clock=clock)

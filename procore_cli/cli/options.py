@@ -14,7 +14,6 @@ import click
 
 from procore_cli import __version__
 from procore_cli.config.environments import ENVIRONMENTS
-from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, look_at_settings
 from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
@@ -37,12 +36,10 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
     try:
         # Tightening a mode would have to be told, and there is nobody to tell.
         settings = look_at_settings(Overrides(environment, heeds_account=False), os.environ)
-        if not may_exist(settings.database):
-            return []
         known = list_known_in(settings.database, settings.environment.name, settings.folder)
     except (ProcoreLoginError, OSError):
         return []
-    users = [listed.account for listed in known]
+    users = [listed.account for listed in known or ()]
     shared = Counter((account.user.email or "").casefold() for account in users)
     found = []
     for account in users:

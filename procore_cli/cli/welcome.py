@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from procore_cli import __version__
 from procore_cli.cli import output
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
-from procore_cli.config.private_files import may_exist
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
 from procore_cli.errors import ProcoreLoginError
@@ -62,16 +61,15 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
         # It needs no data folder.
         return known, troubles
     for name in ENVIRONMENTS:
-        database = settings.find_database(name)
-        if not (os.path.lexists(database) or may_exist(database)):
-            continue
         try:
-            listed = list_known_in(database, name, settings.folder)
+            listed = list_known_in(settings.find_database(name), name, settings.folder)
         except ProcoreLoginError as error:
             troubles[name] = error
             if settings.named_database is not None:
                 # It is the same for all of them.
                 break
+            continue
+        if listed is None:
             continue
         if listed or settings.named_database is None or name == settings.environment.name:
             known[name] = listed

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from procore_cli import models
 from procore_cli.errors import (
     MissingCredentialsError,
     NotSignedInError,
@@ -66,9 +65,7 @@ def keep_valid(
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    is_due = loaded.tokens.access_token == refused or models.is_renewal_due(
-        loaded.tokens, loaded.entry.created_at, context.clock(), min_ttl_s
-    )
+    is_due = loaded.tokens.access_token == refused or loaded.is_due(context.clock(), min_ttl_s)
     if not is_due and not loaded.is_suspect:
         return loaded
     try:
@@ -110,7 +107,7 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
     Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
     """
     loaded = first = load(context, account)
-    if models.is_renewal_due(first.tokens, first.entry.created_at, context.clock(), 0):
+    if first.is_due(context.clock(), 0):
         loaded = renew(context, account, first)
     try:
         me = context.api.me(loaded.tokens.access_token)
@@ -128,15 +125,6 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
             f"Run {sign_in_command(context)}",
         )
     return context.tokens.remember(account, me), loaded
-
-
-def find_shown_end(context: Context, account: Account) -> int | None:
-    """When the account's access token ends (seconds, UTC), as the database alone tells it to people.
-
-    Raises SignInNeededError if it has none.
-    """
-    live = context.accounts.find_live(account)
-    return models.find_shown_end(live.expires_at, live.created_at, context.clock())
 
 
 def new_profile(context: Context, account: Account, expires_at: int | None) -> Profile:
@@ -206,7 +194,7 @@ def whoami(context: Context) -> Profile:
 def whoami_offline(context: Context) -> Profile:
     """Who is signed in, by the database alone. Raises SignInNeededError."""
     account = find_account(context)
-    return new_profile(context, account, find_shown_end(context, account))
+    return new_profile(context, account, context.accounts.find_shown_end(account, context.clock()))
 
 
 def refresh(context: Context) -> Profile:

@@ -91,7 +91,7 @@ def switch(context: Context, who: str) -> Profile:
     context.console.say(
         f"The current account of {context.settings.environment.name} is {account.user.label}{was}."
     )
-    return access.new_profile(context, account, access.find_shown_end(context, account))
+    return access.new_profile(context, account, context.accounts.find_shown_end(account, context.clock()))
 
 
 def _list(context: Context, *, with_strangers: bool) -> list[Listed]:

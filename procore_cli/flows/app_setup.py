@@ -284,14 +284,12 @@ def list_signed_in(settings: Settings) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
     from procore_cli.storage.accounts import list_known_in
 
-    if not may_exist(settings.database):
-        return []
     try:
         known = list_known_in(settings.database, settings.environment.name, settings.folder)
     except StorageError as error:
         log.warn(f"Who is signed in could not be found out: {error.message}")
         return []
-    return [listed.account.user.label for listed in known if listed.is_signed_in]
+    return [listed.account.user.label for listed in known or () if listed.is_signed_in]
 
 
 def remove_app(settings: Settings) -> bool:

@@ -74,12 +74,12 @@ def _sign_out(context: Context, account: Account) -> None:
 
 def _try_clean(context: Context, account: Account, left: SignedOut) -> ProcoreLoginError | None:
     try:
-        is_deleted = context.tokens.clean(account, left.entry)
+        is_deleted = context.tokens.clean(account, left)
     except ProcoreLoginError as error:
         return error
     if is_deleted:
         return None
-    unlock = "Unlock the keyring." if left.entry and left.entry.store == "keyring" else ""
+    unlock = "Unlock the keyring." if left.store == "keyring" else ""
     return StorageError("the store did not delete them.", unlock)
 
 
@@ -104,7 +104,7 @@ def _report(
         )
     if failure is not None:
         raise type(failure)(f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip())
-    if left.entry is None:
+    if not left.was_live:
         context.console.say(f"{who}; Procore had refused its tokens already.")
         return
     if left.tokens is None:
@@ -135,7 +135,7 @@ def forget_sign_ins(context: Context) -> int:
     """
     settings = context.settings
     is_own = settings.named_database is None
-    if not private_files.may_exist(settings.database):
+    if not context.has_database:
         return 0
     count = 0
     try:
@@ -159,7 +159,7 @@ def _delete_tokens(context: Context) -> int:
     """Returns how many accounts were signed in."""
     present = context.tokens.list_signed_in()
     for account in present:
-        context.tokens.clean(account, context.tokens.sign_out(account).entry)
+        context.tokens.clean(account, context.tokens.sign_out(account))
     context.tokens.clean_free()
     return len(present)
 

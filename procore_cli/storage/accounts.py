@@ -6,12 +6,14 @@ Refuses to trust the table `users`, which other programs write too: the lowest i
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 
 from procore_cli import errors
+from procore_cli.config.private_files import may_exist
 from procore_cli.errors import (
     AmbiguousAccountError,
     NotSignedInError,
@@ -21,7 +23,7 @@ from procore_cli.errors import (
     SignInNeededError,
     UnknownAccountError,
 )
-from procore_cli.models import Account, Me, User
+from procore_cli.models import Account, Me, User, find_shown_end
 from procore_cli.storage import entries
 from procore_cli.storage.database import Database, Rows, open_glance
 from procore_cli.storage.entries import Entry
@@ -336,15 +338,19 @@ class AccountStore:
         """The accounts whose refresh token Procore refused last."""
         return [listed.account for listed in self.list_known() if listed.is_refused]
 
+    def find_shown_end(self, account: Account, now: float) -> int | None:
+        """As `find_expiry`, as people are told it at `now`."""
+        live = self._find_live(account)
+        return find_shown_end(live.expires_at, live.created_at, now)
+
     def find_expiry(self, account: Account) -> int | None:
         """When the account's access token ends (seconds, UTC); None where Procore did not say.
 
         Raises SignInNeededError if it has none.
         """
-        return self.find_live(account).expires_at
+        return self._find_live(account).expires_at
 
-    def find_live(self, account: Account) -> Entry:
-        """The entry of the account's tokens. Raises SignInNeededError if it has none."""
+    def _find_live(self, account: Account) -> Entry:
         with self._database.reading() as rows:
             live = entries.find_usable(rows, self.environment, account.user.procore_id, self._home)
         if live is None:
@@ -460,11 +466,13 @@ class KnownApps:
             )
 
 
-def list_known_in(path: Path, environment: str, home: Path) -> list[Listed]:
-    """Everybody whom the environment knows in an existing file, without changing a byte of it.
+def list_known_in(path: Path, environment: str, home: Path) -> list[Listed] | None:
+    """Everybody whom the environment knows in a file, without changing a byte of it; None if it is not there.
 
     `home` is the data folder. As `AccountStore.list_known` and `open_glance`.
     """
+    if not (os.path.lexists(path) or may_exist(path)):
+        return None
     return AccountStore(
         open_glance(path, is_ours=path.parent == home.absolute()), environment, home
     ).list_known()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import Account, StoreName, User, find_shown_end
+from procore_cli.models import Account, StoreName, User, find_shown_end, is_renewal_due
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.files import ClosedError, GivenUpError, ReservingStore, Stores
@@ -57,6 +57,10 @@ class Loaded(NamedTuple):
     failures: int = 0
     is_suspect: bool = False
 
+    def is_due(self, now: float, min_ttl_s: int) -> bool:
+        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
+        return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
+
 
 class SignInSaved(NamedTuple):
     """What a sign-in changed.
@@ -71,15 +75,25 @@ class SignInSaved(NamedTuple):
 
 
 class SignedOut(NamedTuple):
-    """What a sign-out took out of use.
+    """What a sign-out took out of use, for `TokenStore.clean` to delete.
 
-    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` holds
-    what is to be deleted, if anything was live.
+    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` is what
+    was live.
     """
 
     tokens: TokenSet | None
     entry: Entry | None = None
     unread: StorageError | None = None
+
+    @property
+    def was_live(self) -> bool:
+        """Whether there was anything to take out of use."""
+        return self.entry is not None
+
+    @property
+    def store(self) -> StoreName | None:
+        """Where it lies, if it was live."""
+        return self.entry.store if self.entry else None
 
 
 class Listed(NamedTuple):

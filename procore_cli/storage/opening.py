@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from procore_cli.config.private_files import may_exist
 from procore_cli.models import StoreName
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
@@ -47,6 +48,11 @@ class Storage:
     def accounts(self) -> AccountStore:
         """Who is known and current: the rows alone."""
         return AccountStore(self._database, self._environment, self._home)
+
+    @property
+    def has_database(self) -> bool:
+        """Whether the SQLite file is there, or may be."""
+        return may_exist(self._database.path)
 
     @property
     def database(self) -> Database:

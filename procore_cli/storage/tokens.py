@@ -136,8 +136,8 @@ class TokenStore(AccountStore):
             if self._commit_signout(account, state):
                 return SignedOut(found, state.live, unread)
 
-    def clean(self, account: Account, left: Entry | None = None) -> bool:
-        """Delete what a sign-out left; False if the entry `left` could not be deleted yet.
+    def clean(self, account: Account, left: SignedOut | None = None) -> bool:
+        """Delete what a sign-out left; False if what `left` names could not be deleted yet.
 
         Waits for the account's lock, unless whoever holds it cleans. Raises BusyError, StorageError.
         """
@@ -213,11 +213,11 @@ class TokenStore(AccountStore):
                 accounts.save_current(rows, self.environment, None)
         return True
 
-    def _is_deleted(self, left: Entry | None) -> bool:
-        if left is None:
+    def _is_deleted(self, left: SignedOut | None) -> bool:
+        if left is None or left.entry is None:
             return True
         with self._database.reading() as rows:
-            return not entries.is_kept(rows, left.name)
+            return not entries.is_kept(rows, left.entry.name)
 
     def _read_state(self, account: Account) -> State:
         with self._database.reading() as rows:

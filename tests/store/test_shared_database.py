@@ -14,7 +14,7 @@ from procore_cli.errors import DataFolderError, NotSignedInError
 from procore_cli.grants import TokenSet
 from procore_cli.storage import entries as tokens
 from tests.store.databases import Home
-from tests.store.store_world import JOE, Procore, new_answer, new_tokens, run_sql
+from tests.store.store_world import JOE, NOW, Procore, new_answer, new_tokens, run_sql
 
 DAY_S = 24 * 60 * 60
 DATABASES = ["test.db", "one/production.db", "one/test.db"]
@@ -43,7 +43,7 @@ def assert_signed_out(home: Home, place: Path | str) -> None:
     assert home.vault.load(account) is None
     assert home.vault.list_signed_in() == []
     assert not home.vault.switch(account)
-    for ask in (home.vault.find_live, home.vault.find_expiry):
+    for ask in (home.vault.find_expiry, lambda who: home.vault.find_shown_end(who, NOW)):
         with pytest.raises(NotSignedInError) as failure:
             ask(account)
         assert failure.value.exit_code == 4

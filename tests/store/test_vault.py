@@ -359,7 +359,7 @@ def test_a_sign_out_needs_no_lock(world: World) -> None:
 
 def test_cleaning_does_not_wait_for_a_lock_whose_holder_has_cleaned(world: World) -> None:
     joe = world.sign_in(1)
-    left = world.new_vault().sign_out(joe).entry
+    left = world.new_vault().sign_out(joe)
 
     def clean_elsewhere(_: float) -> None:
         World(world.home, lock_scope=world.home / "elsewhere.db").new_vault().clean(joe, left)
@@ -379,11 +379,11 @@ def test_a_sign_out_counts_even_if_the_keyring_fails(
     left = world.new_vault().sign_out(joe)
     assert left.tokens is None
     assert isinstance(left.unread, KeyringError)
-    assert not world.new_vault().clean(joe, left.entry)
+    assert not world.new_vault().clean(joe, left)
     monkeypatch.delenv("TEST_KEYRING_FAULT")
     assert world.new_vault().load(joe) is None
     assert world.new_vault().find_account() is None
-    assert world.new_vault().clean(joe, left.entry)
+    assert world.new_vault().clean(joe, left)
     assert keyring_entries == {}
 
 
