@@ -53,8 +53,8 @@ MAY_IMPORT = {
 HEAVY = {
     "click": {"cli"},
     "rich": {"cli/api_response", "cli/output", "console"},
-    "requests": {"client"},
-    "urllib3": {"client"},
+    "requests": {"client/connections", "client/responses", "client/transport"},
+    "urllib3": {"client/network_errors", "client/responses", "client/transport"},
     "truststore": {"client/network_errors"},
     "keyring": {"storage/keyring"},
     "cryptography": set(),

@@ -1,4 +1,4 @@
-"""One API call as it is sent, with its headers and its body."""
+"""What an API call is: a method, a URL, headers and a body that may have to be sent again."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from requests import PreparedRequest, Request
-
-from procore_cli import __version__
-from procore_cli.config.urls import find_origin
-from procore_cli.errors import BadUrlError, UsageMistakeError
+from procore_cli.errors import UsageMistakeError
 
 # A token and a field value (RFC 9110, sections 5.6.2 and 5.5), in ASCII.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -171,13 +167,6 @@ def _read_stream(stream: BinaryIO, *, is_ours: bool) -> Body:
     return Once(bytes(beginning), stream, is_ours)
 
 
-_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": f"procore-login/{__version__}",
-}
-
-
 @dataclass(frozen=True)
 class Call:
     """What to send; a header of the caller's replaces one of the program's own."""
@@ -191,36 +180,3 @@ class Call:
     def is_repeatable(self) -> bool:
         """Whether it can be sent (again) from the beginning."""
         return self.body is None or self.body.is_repeatable
-
-
-def new_request(call: Call, bearer: str | None) -> PreparedRequest:
-    """A call as requests sends it, with an access token if it is to have one. Raises BadUrlError."""
-
-    def auth(request: PreparedRequest) -> PreparedRequest:
-        if bearer is not None:
-            request.headers["Authorization"] = f"Bearer {bearer}"
-        return request
-
-    theirs = {name.lower() for name in call.headers}
-    headers = {name: value for name, value in _HEADERS.items() if name.lower() not in theirs}
-    try:
-        # requests looks into ~/.netrc where no auth is given, so there always is one.
-        request = Request(call.method, call.url, headers={**headers, **call.headers}, auth=auth).prepare()
-    except ValueError:
-        raise BadUrlError(
-            f"{find_origin(call.url)} is not an address that can be called.",
-            "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
-        ) from None
-    if call.body is not None:
-        _add_body(request, call.body)
-    return request
-
-
-def _add_body(request: PreparedRequest, body: Body) -> None:
-    # An iterable of bytes, whatever it comes from; requests would measure and rewind files by itself.
-    request.body = body.data if isinstance(body, Bytes) else body.open()  # type: ignore[assignment]
-    request.headers.pop("Content-Length", None)
-    if body.length is None:
-        request.headers["Transfer-Encoding"] = "chunked"
-    else:
-        request.headers["Content-Length"] = str(body.length)

@@ -14,10 +14,11 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from requests import PreparedRequest, Request, Response
 from requests.utils import should_bypass_proxies
 from urllib3.exceptions import HTTPError
 
-from procore_cli import log
+from procore_cli import __version__, log
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Adapter, Progress
 from procore_cli.client.network_errors import (
     Route,
@@ -28,7 +29,7 @@ from procore_cli.client.network_errors import (
     trouble_of,
     unreachable,
 )
-from procore_cli.client.request import Bytes, Call, new_request
+from procore_cli.client.request import Body, Bytes, Call
 from procore_cli.client.responses import Answer, Stream
 from procore_cli.config.urls import find_origin, is_at, is_loopback
 from procore_cli.errors import (
@@ -41,8 +42,6 @@ from procore_cli.errors import (
 )
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest, Response
-
     from procore_cli.models import Environment
 
 T = TypeVar("T")
@@ -76,7 +75,9 @@ class Transport:
 
     def prepare(self, url: str) -> None:
         """Load what an exchange with `url` needs; connects to nobody. Raises CaFileError, BadUrlError."""
-        self._find_adapter().get_connection_with_tls_context(new_request(Call("GET", url), None), verify=True)
+        self._find_adapter().get_connection_with_tls_context(
+            _new_request(Call("GET", url), None), verify=True
+        )
 
     def close(self) -> None:
         """Close the connections that were kept; the transport can be used again."""
@@ -150,7 +151,7 @@ class Transport:
 
     def _begin(self, call: Call, bearer: str | None, route: Route, answer_timeout_s: float | None) -> Stream:
         """Send the call, whose body is opened anew for it, and read the answer's head."""
-        request = new_request(call, bearer)
+        request = _new_request(call, bearer)
         started = time.monotonic()
         self._progress.begin(answer_timeout_s)
         try:
@@ -196,6 +197,46 @@ class Transport:
         if self._adapter is None:
             self._adapter = Adapter(self._progress, self._ca_bundle)
         return self._adapter
+
+
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"procore-login/{__version__}",
+}
+
+
+def _new_request(call: Call, bearer: str | None) -> PreparedRequest:
+    """A call as requests sends it, with an access token if it is to have one. Raises BadUrlError."""
+
+    def auth(request: PreparedRequest) -> PreparedRequest:
+        if bearer is not None:
+            request.headers["Authorization"] = f"Bearer {bearer}"
+        return request
+
+    theirs = {name.lower() for name in call.headers}
+    headers = {name: value for name, value in _HEADERS.items() if name.lower() not in theirs}
+    try:
+        # requests looks into ~/.netrc where no auth is given, so there always is one.
+        request = Request(call.method, call.url, headers={**headers, **call.headers}, auth=auth).prepare()
+    except ValueError:
+        raise BadUrlError(
+            f"{find_origin(call.url)} is not an address that can be called.",
+            "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
+        ) from None
+    if call.body is not None:
+        _add_body(request, call.body)
+    return request
+
+
+def _add_body(request: PreparedRequest, body: Body) -> None:
+    # An iterable of bytes, whatever it comes from; requests would measure and rewind files by itself.
+    request.body = body.data if isinstance(body, Bytes) else body.open()  # type: ignore[assignment]
+    request.headers.pop("Content-Length", None)
+    if body.length is None:
+        request.headers["Transfer-Encoding"] = "chunked"
+    else:
+        request.headers["Content-Length"] = str(body.length)
 
 
 def _read_body(stream: Stream, route: Route) -> bytes:

@@ -12,21 +12,21 @@ import click
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
 from procore_cli.cli.prompts import can_ask
+from procore_cli.client.fields import Field, add_query, new_object, read_field
+from procore_cli.client.paths import read_url
+from procore_cli.client.request import Body, Bytes, Call, read_body, read_header, read_text
+from procore_cli.config.environments import COMPANY_HEADER
 from procore_cli.console import Console
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
 
 if TYPE_CHECKING:
     from procore_cli.cli.api_response import ResponseWriter
-    from procore_cli.client.fields import Field
-    from procore_cli.client.request import Body
     from procore_cli.config.settings import Settings
     from procore_cli.context import Context
     from procore_cli.flows.api_call import Wanted
 
 
 _MOST_LISTED = 20
-# Longer than any id, and short enough for int().
-_LONGEST_ID = 19
 
 
 def show_companies(context: Context, error: CompanyRefusedError) -> None:
@@ -39,31 +39,29 @@ def show_companies(context: Context, error: CompanyRefusedError) -> None:
     # Whatever becomes of the question, what has happened is said.
     context.console.fail(error)
     error.is_told = True
-    _list(context, error)
-    # The variable would win over what is kept.
-    if can_ask() and not os.environ.get("PROCORE_COMPANY_ID"):
-        _offer(context, {company.id for company in error.companies})
-
-
-def _list(context: Context, error: CompanyRefusedError) -> None:
     say = context.console.say
     say(f"The companies of this account in {context.settings.environment.name}:")
     for company in error.companies[:_MOST_LISTED]:
         say(f"  {company.id}  {company.name}")
     if len(error.companies) > _MOST_LISTED:
         say(f"  and {len(error.companies) - _MOST_LISTED} more: procore-login api companies")
+    # The variable would win over what is kept.
+    if can_ask() and not os.environ.get("PROCORE_COMPANY_ID"):
+        _offer(context, {str(company.id): company.id for company in error.companies})
 
 
-def _offer(context: Context, ids: set[int]) -> None:
+def _offer(context: Context, ids: dict[str, int]) -> None:
+    """Keep the company whose id is typed, if one is."""
+    from procore_cli.flows import app_setup
+
     answer = _ask()
     if not answer:
         return
-    is_number = answer.isascii() and answer.isdigit() and len(answer) <= _LONGEST_ID
-    company = int(answer) if is_number else None
-    if company is None or company not in ids:
+    if answer not in ids:
         context.console.say("That id was not in the list; nothing is kept.")
         return
-    _keep(context, company)
+    app_setup.save(context.settings, app_setup.AppSetup(company=ids[answer]))
+    context.console.say("Run the command again.")
 
 
 def _ask() -> str:
@@ -76,13 +74,6 @@ def _ask() -> str:
             raise
         click.echo(err=True)
         return ""
-
-
-def _keep(context: Context, company: int) -> None:
-    from procore_cli.flows import app_setup
-
-    app_setup.save(context.settings, app_setup.AppSetup(company=company))
-    context.console.say("Run the command again.")
 
 
 _FIELDS = {"raw_fields": False, "fields": True}
@@ -217,64 +208,37 @@ def _open_writer(console: Console, given: dict[str, Any]) -> AbstractContextMana
 
 
 def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
-    from procore_cli.client.fields import add_query
-    from procore_cli.client.paths import read_url
-    from procore_cli.client.request import Call
     from procore_cli.flows.api_call import Wanted
 
+    stdin = None if sys.stdin is None else sys.stdin.buffer
     url = read_url(given["path"], settings.environment)
-    fields, body = _read_fields(given), _read_input(given["input_name"])
+    fields = _read_fields(given, stdin)
+    body = None if given["input_name"] is None else read_body(given["input_name"], stdin)
     method = given["method"] or ("POST" if fields or body is not None else "GET")
     if given["paginate"] and method != "GET":
         raise UsageMistakeError("--paginate follows the pages of a GET alone.", "Use -X GET.")
     if fields and (body is not None or method in ("GET", "HEAD")):
         url = add_query(url, fields)
     elif fields:
-        body = _new_object(fields)
+        body = Bytes(new_object(fields))
     call = Call(method, url, _read_headers(given, settings, body), body)
     return Wanted(call, given["paginate"], given["max_wait_s"])
 
 
-def _read_fields(given: dict[str, Any]) -> list[Field]:
-    from procore_cli.client.fields import read_field
-    from procore_cli.client.request import read_text
-
+def _read_fields(given: dict[str, Any], stdin: BinaryIO | None) -> list[Field]:
     def read_file(name: str) -> str:
-        return read_text(name, _find_stdin())
+        return read_text(name, stdin)
 
     texts = {name: iter(given[name]) for name in _FIELDS}
     order = click.get_current_context().meta[__name__]
     return [read_field(next(texts[name]), typed=_FIELDS[name], read_file=read_file) for name in order]
 
 
-def _read_input(name: str | None) -> Body | None:
-    from procore_cli.client.request import read_body
-
-    return None if name is None else read_body(name, _find_stdin())
-
-
-def _find_stdin() -> BinaryIO | None:
-    return None if sys.stdin is None else sys.stdin.buffer
-
-
-def _new_object(fields: list[Field]) -> Body:
-    from procore_cli.client.fields import new_object
-    from procore_cli.client.request import Bytes
-
-    return Bytes(new_object(fields))
-
-
 def _read_headers(given: dict[str, Any], settings: Settings, body: Body | None) -> dict[str, str]:
-    from procore_cli.client.request import read_header
-    from procore_cli.config.environments import COMPANY_HEADER
-
     company = given["company"] or settings.company
-    headers = {"Content-Type": "application/json"} if body is not None else {}
+    ours = {"Content-Type": "application/json"} if body is not None else {}
     if company is not None:
-        headers[COMPANY_HEADER] = str(company)
-    for name, value in map(read_header, given["headers"]):
-        former = next((known for known in headers if known.lower() == name.lower()), None)
-        if former is not None:
-            del headers[former]
-        headers[name] = value
-    return headers
+        ours[COMPANY_HEADER] = str(company)
+    theirs = dict(map(read_header, given["headers"]))
+    replaced = {name.lower() for name in theirs}
+    return {name: value for name, value in ours.items() if name.lower() not in replaced} | theirs
