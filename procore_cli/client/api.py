@@ -13,7 +13,7 @@ from procore_cli.client.paths import has_dots
 from procore_cli.client.responses import Answer, read_me, read_reason
 from procore_cli.config.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
 from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
-from procore_cli.errors import ProcoreLoginError, RedirectRefusedError, UnexpectedAnswerError
+from procore_cli.errors import RedirectRefusedError, UnexpectedAnswerError
 
 if TYPE_CHECKING:
     from procore_cli.client.request import Call
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 MOST_REDIRECTS = 5
-_STATUSES = frozenset((301, 302, 303, 307, 308))
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 def find_redirected(call: Call, stream: Stream, environment: Environment) -> Call | None:
@@ -32,7 +32,7 @@ def find_redirected(call: Call, stream: Stream, environment: Environment) -> Cal
     At another origin the call carries neither its headers nor a body. Raises RedirectRefusedError.
     """
     location = stream.headers.get("location", "")
-    if stream.status not in _STATUSES or not location or call.method not in ("GET", "HEAD"):
+    if stream.status not in _REDIRECTS or not location or call.method not in ("GET", "HEAD"):
         return None
     target = _read_target(call.url, location, environment)
     if is_at(target, call.url):
@@ -95,11 +95,14 @@ class Api:
 
         The answer may be an error's. Raises RedirectRefusedError, and what `Transport.open` raises.
         """
-
         bearer: str | None = access_token
         for _ in range(MOST_REDIRECTS + 1):
             stream = self._transport.open(call, environment=self._environment, bearer=bearer)
-            target = self._find_redirected(call, stream)
+            try:
+                target = find_redirected(call, stream, self._environment)
+            except RedirectRefusedError:
+                stream.close()
+                raise
             if target is None:
                 return stream
             stream.close()
@@ -132,14 +135,6 @@ class Api:
             bearer=access_token,
             headers=headers,
         )
-
-    def _find_redirected(self, call: Call, stream: Stream) -> Call | None:
-
-        try:
-            return find_redirected(call, stream, self._environment)
-        except ProcoreLoginError:
-            stream.close()
-            raise
 
 
 _NOT_CONNECTED = "not connected to this company"

@@ -20,7 +20,6 @@ from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_I
 from procore_cli.errors import (
     ConsentDeniedError,
     GrantRefusedError,
-    ProcoreLoginError,
     RedirectRefusedError,
     UnexpectedAnswerError,
 )
@@ -87,7 +86,8 @@ def is_ours(pairs: Pairs, state: str, *, bare_code: bool = False) -> bool:
     """
     if bare_code and [name for name, _ in pairs] == ["code"]:
         return bool(pairs[0][1])
-    if not _is_same(_values(pairs, "state"), state):
+    states = _values(pairs, "state")
+    if len(states) != 1 or not hmac.compare_digest(_encoded(states[0]), _encoded(state)):
         return False
     codes, errors = _values(pairs, "code"), _values(pairs, "error")
     return len(codes) + len(errors) == 1 and all(codes + errors)
@@ -100,9 +100,18 @@ def read_callback(pairs: Pairs, environment_name: str) -> str:
     (RFC 6749, section 4.1.2.1).
     """
     errors = _values(pairs, "error")
-    if errors:
-        raise _callback_error(errors[0], _values(pairs, "error_description"), environment_name)
-    return _values(pairs, "code")[0]
+    if not errors:
+        return _values(pairs, "code")[0]
+    reason = ": ".join([*errors, *_values(pairs, "error_description")[:1]])[:_LONGEST_DESCRIPTION]
+    if errors == ["access_denied"]:
+        raise ConsentDeniedError(
+            f"{environment_name}: the sign-in was denied at Procore ({reason}).",
+            "Run the command again and choose Allow on Procore's page.",
+        )
+    raise UnexpectedAnswerError(
+        f"{environment_name}: Procore ended the sign-in with an error ({reason}).",
+        "Try again later; if it happens again, compare the app's settings in the Developer Portal.",
+    )
 
 
 def code_body(credentials: AppCredentials, code: str, redirect_uri: str, verifier: str) -> str:
@@ -144,23 +153,8 @@ def _values(pairs: Pairs, name: str) -> list[str]:
     return [value for key, value in pairs if key == name]
 
 
-def _is_same(states: list[str], state: str) -> bool:
-    return len(states) == 1 and hmac.compare_digest(
-        states[0].encode("utf-8", "surrogatepass"), state.encode("utf-8", "surrogatepass")
-    )
-
-
-def _callback_error(error: str, descriptions: list[str], environment_name: str) -> ProcoreLoginError:
-    reason = ": ".join([error, *descriptions[:1]])[:_LONGEST_DESCRIPTION]
-    if error == "access_denied":
-        return ConsentDeniedError(
-            f"{environment_name}: the sign-in was denied at Procore ({reason}).",
-            "Run the command again and choose Allow on Procore's page.",
-        )
-    return UnexpectedAnswerError(
-        f"{environment_name}: Procore ended the sign-in with an error ({reason}).",
-        "Try again later; if it happens again, compare the app's settings in the Developer Portal.",
-    )
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 class Verdict(Enum):
@@ -179,13 +173,8 @@ class Probe:
     words: str
 
 
-def new_impossible_code() -> str:
-    """An authorization code that no server has given out."""
-    return f"procore-login-check-{new_state()}"
-
-
 def read_probe(answer: Answer, sent: Collection[str] = ()) -> Probe:
-    """What an answer to `new_impossible_code` means (RFC 6749, section 5.2).
+    """What an answer to a code that cannot exist means (RFC 6749, section 5.2).
 
     The app is looked at before the code: `invalid_grant` says that it is right. `sent` are secrets that the
     words may not repeat. Raises nothing.
@@ -233,8 +222,7 @@ class OAuth:
 
     def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
         """Ask whether Procore knows the app, with a code that cannot exist. Raises as `Transport.request`."""
-
-        code, verifier = new_impossible_code(), new_pkce().verifier
+        code, verifier = f"procore-login-check-{new_state()}", new_pkce().verifier
         answer = self._post(TOKEN_PATH, code_body(credentials, code, redirect_uri, verifier))
         return read_probe(answer, (code, verifier, credentials.client_secret))
 

@@ -182,6 +182,16 @@ def new_refused_credentials(environment: Environment, app: AppCredentials) -> Re
     )
 
 
+def find_error_code(body: bytes) -> str | None:
+    """The `error` of an OAuth error answer (RFC 6749, section 5.2), or None."""
+    try:
+        content = _read_json(body)
+    except ValueError:
+        return None
+    error = content.get("error") if isinstance(content, dict) else None
+    return error if isinstance(error, str) else None
+
+
 def read_reason(body: bytes, sent: Collection[str] = ()) -> str:
     """A short reason for people from an error answer's body, without what was `sent`."""
     if not body.strip():
@@ -192,7 +202,8 @@ def read_reason(body: bytes, sent: Collection[str] = ()) -> str:
         content = _read_json(body)
     except ValueError:
         return "not JSON"
-    reason = ": ".join(dict.fromkeys(_reason_texts(content)))
+    named = [content.get(key) for key in _REASON_KEYS] if isinstance(content, dict) else []
+    reason = ": ".join(dict.fromkeys(text for value in named for text in _texts(value, _REASON_DEPTH)))
     for secret in filter(None, sent):
         reason = reason.replace(secret, "…").replace(quote(secret, safe=""), "…")
     return _encodable(" ".join(reason.split()))[:_LONGEST_REASON] or "no reason given"
@@ -248,22 +259,6 @@ def _read_lifetime(content: dict[str, object], environment: Environment) -> int 
     if isinstance(lifetime_s, bool) or not isinstance(lifetime_s, (int, float)):
         raise _senseless(environment, "an expires_in that is not a number")
     return int(min(max(0, lifetime_s), _LONGEST_LIFETIME_S))
-
-
-def find_error_code(body: bytes) -> str | None:
-    """The `error` of an OAuth error answer (RFC 6749, section 5.2), or None."""
-    try:
-        content = _read_json(body)
-    except ValueError:
-        return None
-    error = content.get("error") if isinstance(content, dict) else None
-    return error if isinstance(error, str) else None
-
-
-def _reason_texts(content: object) -> Iterator[str]:
-    if isinstance(content, dict):
-        for key in _REASON_KEYS:
-            yield from _texts(content.get(key), _REASON_DEPTH)
 
 
 def _texts(value: object, depth: int) -> Iterator[str]:
