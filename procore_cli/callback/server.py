@@ -190,6 +190,7 @@ class Listener:
         self.limits = limits
         self.connections = Connections(limits.connections)
         self.refused_uids: set[int] = set()
+        self._tables = sockets.SharedTables()
         self._port = redirect.port
         self._environment = environment
         self._open = contextlib.ExitStack()
@@ -219,7 +220,7 @@ class Listener:
 
     def admits(self, peer: sockets.Address, own: sockets.Address) -> bool:
         """Whether the other end of a connection may talk to us."""
-        standing, uid = sockets.judge(peer, own)
+        standing, uid = sockets.judge(peer, own, self._tables.read)
         if standing is sockets.Standing.FOREIGN:
             log.warn("Another user of this machine tried to reach this sign-in, and was refused.")
             if uid is not None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 import socket
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -44,13 +44,38 @@ def read_tables(root: Path = PROC) -> str:
     return "".join(found)
 
 
+class SharedTables:
+    """Reads the tables once for all who wait for them: of a flood, each connection would cost a reading."""
+
+    def __init__(self, root: Path = PROC) -> None:
+        self._root = root
+        self._reading = threading.Lock()
+        self._begun = 0
+        self._tables = ""
+
+    def read(self) -> str:
+        """The tables, as a reading that began after this call found them."""
+        begun = self._begun
+        with self._reading:
+            if self._begun == begun:
+                self._begun += 1
+                self._tables = read_tables(self._root)
+            return self._tables
+
+
 def find_rows(tables: str, local: Address, remote: Address | None = None) -> list[Row]:
     """The sockets with these two addresses; without `remote` those that listen."""
     rows = []
-    remotes = _hex_forms(remote) if remote else ["0+:0000"] * 2
-    for ends in zip(_hex_forms(local), remotes, strict=False):
-        line = rf": {ends[0]} {ends[1]} ({'..' if remote else _LISTEN})(?: \S+){{3}} +(\d+) +\d+ (\d+) "
-        rows += [Row(state, int(uid), int(inode)) for state, uid, inode in re.findall(line, tables)]
+    locals_ = _hex_forms(local)
+    remotes = _hex_forms(remote) if remote else [f"{'0' * (len(form) - 5)}:0000" for form in locals_]
+    for ends in (f": {mine} {other} " for mine, other in zip(locals_, remotes, strict=False)):
+        at = tables.find(ends)
+        while at >= 0:
+            columns = tables[at + len(ends) : tables.find("\n", at)].split()
+            state, uid, inode = columns[0], columns[4], columns[6]
+            if remote or state == _LISTEN:
+                rows.append(Row(state, int(uid), int(inode)))
+            at = tables.find(ends, at + 1)
     return rows
 
 
@@ -82,11 +107,11 @@ class Peer(NamedTuple):
 def judge(
     peer: Address,
     own: Address,
-    root: Path = PROC,
+    read: Callable[[], str] = read_tables,
     environ: Mapping[str, str] = os.environ,
 ) -> Peer:
     """Whose a connection is; `peer` and `own` are the addresses of our accepted socket (host, port)."""
-    theirs, ours = _find_ends(peer, own, root)
+    theirs, ours = _find_ends(peer, own, read)
     if theirs is None:
         # Beyond WSL a browser's end is outside of the table; one that has hung up may be, after a while.
         hung_up = ours is not None and ours.state != _ESTABLISHED
@@ -99,10 +124,12 @@ def judge(
     return Peer(Standing.ADMITTED if is_admitted else Standing.FOREIGN, theirs.uid)
 
 
-def _find_ends(peer: Address, own: Address, root: Path) -> tuple[Row | None, Row | None]:
+def _find_ends(peer: Address, own: Address, read: Callable[[], str]) -> tuple[Row | None, Row | None]:
     for _ in range(_LOOKS):
-        tables = read_tables(root)
+        tables = read()
         theirs = next(iter(find_rows(tables, peer, own)), None)
+        if theirs is not None and theirs.inode:
+            return theirs, None
         ours = next(iter(find_rows(tables, own, peer)), None)
         if theirs is not None or ours is None:
             break

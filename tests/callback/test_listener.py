@@ -153,7 +153,7 @@ def test_somebody_who_is_not_admitted_is_refused_whatever_is_sent(
 ) -> None:
     seen = []
 
-    def refuse(peer: tuple[str, int], own: tuple[str, int]) -> sockets.Peer:
+    def refuse(peer: tuple[str, int], own: tuple[str, int], *_: object) -> sockets.Peer:
         seen.append((peer, own))
         return sockets.Peer(sockets.Standing.FOREIGN, 4242)
 
