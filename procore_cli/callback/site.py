@@ -1,6 +1,6 @@
 """What the listener answers to a request: routes and rules, no socket.
 
-Knows HTTP, not OAuth: the inbox says whether a callback is ours. Refuses every Host but loopback's names.
+Knows HTTP, not OAuth: the pending callback knows which one is ours. Refuses every Host but loopback's names.
 """
 
 from __future__ import annotations

@@ -32,11 +32,11 @@ def new_stand() -> Iterator[NewStand]:
         ) -> Stand:
             port = port or find_free_port()
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
-            inbox = PendingCallback(judge)
-            listener = Listener(redirect, AUTHORIZE_URL, inbox, "production", limits)
+            pending = PendingCallback(judge)
+            listener = Listener(redirect, AUTHORIZE_URL, pending, "production", limits)
             listener.start()
             opened.callback(listener.close)
-            return Stand(port, inbox, listener, pool)
+            return Stand(port, pending, listener, pool)
 
         yield new
         opened.close()

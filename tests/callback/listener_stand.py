@@ -79,7 +79,7 @@ class Stand:
     """A running listener, and its client."""
 
     port: int
-    inbox: PendingCallback
+    pending: PendingCallback
     listener: Listener
     pool: ThreadPoolExecutor = field(repr=False)
 
@@ -105,8 +105,8 @@ class Stand:
     def come_back(self) -> Reply:
         """Bring the callback of a sign-in that succeeds, and return its answer."""
         reply = self.ask_later("/callback?code=c0de&state=ours")
-        assert self.inbox.wait(5) is not None
-        self.inbox.finish(HOME)
+        assert self.pending.wait(5) is not None
+        self.pending.finish(HOME)
         return reply.result(5)
 
 

@@ -35,9 +35,9 @@ def test_the_button_pages_lead_to_procore_on_every_address(stand: Stand, address
 def test_a_callback_is_handed_over_decoded_and_answered_once_it_is_saved(stand: Stand) -> None:
     waiting = stand.ask_later("/callback?code=a%2Fb+c&state=ours")
 
-    assert stand.inbox.wait(5) == [("code", "a/b c"), ("state", "ours")]
+    assert stand.pending.wait(5) == [("code", "a/b c"), ("state", "ours")]
     assert not waiting.done()
-    stand.inbox.finish(HOME)
+    stand.pending.finish(HOME)
     reply = waiting.result(5)
 
     assert (reply.status, reply.headers["location"]) == (303, "/home")
@@ -52,7 +52,7 @@ def test_home_shows_the_row_to_the_browser_that_signed_in(stand: Stand) -> None:
     assert reply.status == 200
     assert ROW in html.unescape(reply.text)
     assert "Joe Contractor" in reply.text
-    assert stand.inbox.wait_for_home(5)
+    assert stand.pending.wait_for_home(5)
 
 
 def test_home_shows_nobody_without_the_cookie_and_ends_nothing(stand: Stand) -> None:
@@ -63,7 +63,7 @@ def test_home_shows_nobody_without_the_cookie_and_ends_nothing(stand: Stand) -> 
         assert reply.status == 403
         assert "joecontractor" not in reply.text
 
-    assert not stand.inbox.wait_for_home(0)
+    assert not stand.pending.wait_for_home(0)
 
 
 def test_home_is_closed_before_anybody_signed_in(stand: Stand) -> None:
@@ -76,14 +76,14 @@ def test_looking_at_homes_headers_does_not_end_the_program(stand: Stand) -> None
     reply = stand.ask("/home", f"Cookie: {cookie}", method="HEAD")
 
     assert (reply.status, reply.text) == (200, "")
-    assert not stand.inbox.wait_for_home(0)
+    assert not stand.pending.wait_for_home(0)
 
 
 def test_a_sign_in_that_fails_is_explained_to_the_browser(stand: Stand) -> None:
     waiting = stand.ask_later("/callback?error=access_denied&state=ours")
-    assert stand.inbox.wait(5) == [("error", "access_denied"), ("state", "ours")]
+    assert stand.pending.wait(5) == [("error", "access_denied"), ("state", "ours")]
 
-    stand.inbox.finish(Failure("Denied", "Procore said <no>.", "Run `procore-login signin` again."))
+    stand.pending.finish(Failure("Denied", "Procore said <no>.", "Run `procore-login signin` again."))
 
     reply = waiting.result(5)
     assert reply.status == 200
@@ -97,14 +97,14 @@ def test_a_callback_that_comes_later_is_told_the_same(stand: Stand) -> None:
     again = stand.ask("/callback?code=other&state=ours")
 
     assert (again.status, again.headers) == (first.status, first.headers)
-    assert stand.inbox.wait(0) == [("code", "c0de"), ("state", "ours")]
+    assert stand.pending.wait(0) == [("code", "c0de"), ("state", "ours")]
 
 
 def test_two_callbacks_at_once_get_one_outcome(stand: Stand) -> None:
     both = [stand.ask_later(f"/callback?code={code}&state=ours") for code in ("a", "b")]
-    stand.inbox.wait(5)
+    stand.pending.wait(5)
 
-    stand.inbox.finish(HOME)
+    stand.pending.finish(HOME)
 
     assert [reply.result(5).status for reply in both] == [303, 303]
 
@@ -165,7 +165,7 @@ def test_somebody_who_is_not_admitted_is_refused_whatever_is_sent(
 
     assert status == b"403"
     assert seen == [(own, ("127.0.0.1", stand.port))]
-    assert stand.inbox.wait(0) is None
+    assert stand.pending.wait(0) is None
     assert stand.listener.refused_uids == {4242}
     assert warned.getvalue().startswith("Warning: Another user of this machine tried")
 

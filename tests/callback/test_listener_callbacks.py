@@ -39,7 +39,7 @@ def test_a_callback_that_is_not_ours_is_refused_and_the_wait_goes_on(
     assert reply.status == 400
     assert "Not the sign-in that the terminal waits for" in reply.text
     assert "c0de" not in reply.text
-    assert (stand.inbox.wait(0), warned.getvalue()) == (None, "")
+    assert (stand.pending.wait(0), warned.getvalue()) == (None, "")
     assert stand.come_back().status == 303
 
 
@@ -49,7 +49,7 @@ def test_an_error_that_is_not_ours_is_reported_as_stray(stand: Stand, warned: io
 
     (line,) = warned.getvalue().splitlines()
     assert line == "Warning: Something sent an error that does not belong to this sign-in; still waiting."
-    assert stand.inbox.wait(0) is None
+    assert stand.pending.wait(0) is None
 
 
 def test_the_favicon_and_other_paths_are_not_found_and_use_nothing_up(stand: Stand) -> None:
@@ -76,8 +76,8 @@ def test_a_callback_at_the_root_shows_the_button_without_parameters(new_stand: N
 
     assert "Sign Up with Procore" in page.text
     assert 'data-carry-to="/"' in page.text
-    assert stand.inbox.wait(5) is not None
-    stand.inbox.finish(HOME)
+    assert stand.pending.wait(5) is not None
+    stand.pending.finish(HOME)
     assert waiting.result(5).status == 303
     assert stand.ask("/?code=c0de&state=theirs").status == 400
 
@@ -96,8 +96,8 @@ def test_a_callback_at_home_shows_home_to_its_own_session_alone(new_stand: NewSt
     stand = new_stand(path="/home")
     assert 'data-carry-to="/home"' in stand.ask("/home").text
     waiting = stand.ask_later("/home?code=c0de&state=ours")
-    assert stand.inbox.wait(5) is not None
-    stand.inbox.finish(HOME)
+    assert stand.pending.wait(5) is not None
+    stand.pending.finish(HOME)
     cookie = waiting.result(5).headers["set-cookie"].partition(";")[0]
 
     stranger = stand.ask("/home")
@@ -105,7 +105,7 @@ def test_a_callback_at_home_shows_home_to_its_own_session_alone(new_stand: NewSt
 
     assert "joecontractor" not in stranger.text
     assert ROW in html.unescape(owner.text)
-    assert stand.inbox.wait_for_home(5)
+    assert stand.pending.wait_for_home(5)
 
 
 def test_a_head_request_gets_headers_alone_and_consumes_nothing(stand: Stand) -> None:
@@ -119,4 +119,4 @@ def test_a_head_request_gets_headers_alone_and_consumes_nothing(stand: Stand) ->
         reply = stand.ask(target, method="HEAD")
         assert (reply.status, reply.text) == (status, "")
 
-    assert stand.inbox.wait(0) is None
+    assert stand.pending.wait(0) is None

@@ -35,7 +35,7 @@ def test_the_port_is_free_as_soon_as_the_listener_is_closed(new_stand: NewStand)
 
 def test_a_tab_that_waits_at_the_end_is_told_that_nobody_waits_any_more(stand: Stand) -> None:
     waiting = stand.ask_later("/callback?code=c0de&state=ours")
-    stand.inbox.wait(5)
+    stand.pending.wait(5)
 
     stand.listener.close()
 
@@ -44,9 +44,9 @@ def test_a_tab_that_waits_at_the_end_is_told_that_nobody_waits_any_more(stand: S
 
 def test_a_failure_reaches_the_browser_even_when_the_listener_is_closed_at_once(stand: Stand) -> None:
     waiting = stand.ask_later("/callback?code=c0de&state=ours")
-    stand.inbox.wait(5)
+    stand.pending.wait(5)
 
-    stand.inbox.finish(Failure("Denied", "Procore said no.", "Ask for access."))
+    stand.pending.finish(Failure("Denied", "Procore said no.", "Ask for access."))
     stand.listener.close()
 
     assert "Procore said no." in waiting.result(5).text
@@ -54,9 +54,9 @@ def test_a_failure_reaches_the_browser_even_when_the_listener_is_closed_at_once(
 
 def test_closing_twice_or_before_the_start_does_no_harm() -> None:
     port = find_free_port()
-    inbox = PendingCallback(lambda pairs: True)
+    pending = PendingCallback(lambda pairs: True)
     redirect = read_redirect_uri(f"http://localhost:{port}/callback", "the test")
-    listener = Listener(redirect, AUTHORIZE_URL, inbox, "demo")
+    listener = Listener(redirect, AUTHORIZE_URL, pending, "demo")
     listener.close()
     with listener:
         listener.start()
@@ -88,7 +88,7 @@ def test_no_thread_is_left_behind(others: set[threading.Thread], stand: Stand) -
 @pytest.mark.parametrize("address", LOOPBACKS)
 def test_a_port_that_is_taken_is_told_before_anything_listens(stand: Stand, address: str) -> None:
     redirect = read_redirect_uri(f"http://{address if ':' not in address else '[::1]'}:{stand.port}/", "x")
-    second = Listener(redirect, AUTHORIZE_URL, stand.inbox, "demo")
+    second = Listener(redirect, AUTHORIZE_URL, stand.pending, "demo")
 
     with pytest.raises(PortTakenError, match="in use"):
         second.start()

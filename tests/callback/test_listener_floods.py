@@ -92,7 +92,7 @@ def test_resets_are_survived(stand: Stand) -> None:
 def test_a_tab_that_is_closed_while_it_waits_does_not_lose_its_callback(stand: Stand) -> None:
     tab = stand.connect()
     tab.sendall(stand.head("GET /callback?code=c0de&state=ours HTTP/1.1"))
-    assert stand.inbox.wait(5) is not None
+    assert stand.pending.wait(5) is not None
     reset(tab)
 
     assert stand.come_back().status == 303
@@ -117,7 +117,7 @@ def test_one_who_was_gone_before_it_was_asked_whose_he_is_brings_no_callback(
     assert asked.wait(5)
 
     assert stand.come_back().status == 303
-    assert stand.inbox.wait(0) == [("code", "c0de"), ("state", "ours")]
+    assert stand.pending.wait(0) == [("code", "c0de"), ("state", "ours")]
 
 
 def test_one_who_hangs_up_early_is_forgotten(stand: Stand) -> None:
@@ -137,7 +137,7 @@ def test_a_callback_that_was_cut_off_is_not_taken(stand: Stand) -> None:
 
             assert read_all(client) == b""
 
-    assert stand.inbox.wait(0) is None
+    assert stand.pending.wait(0) is None
 
 
 def test_a_client_that_ends_its_sending_half_still_gets_the_answer(stand: Stand) -> None:
@@ -151,11 +151,11 @@ def test_a_client_that_ends_its_sending_half_still_gets_the_answer(stand: Stand)
 def test_a_full_house_of_answers_turns_newcomers_away_and_recovers(new_stand: NewStand) -> None:
     stand = new_stand(limits=Limits(connections=1))
     waiting = stand.ask_later("/callback?code=c0de&state=ours")
-    assert stand.inbox.wait(5) is not None
+    assert stand.pending.wait(5) is not None
     with stand.connect() as newcomer:
         assert newcomer.recv(1) == b""
 
-    stand.inbox.finish(Failure("Denied", "No.", "Nothing."))
+    stand.pending.finish(Failure("Denied", "No.", "Nothing."))
     assert waiting.result(5).status == 200
     assert stand.ask("/").status == 200
 

@@ -55,7 +55,7 @@ def test_an_odd_request_is_refused_with_every_header_and_no_echo(
     assert not [name for name in reply.headers if name.startswith("access-control")]
     assert reply.headers.get("allow") == ("GET, HEAD" if status == 405 else None)
     assert "evil" not in reply.text
-    assert stand.inbox.wait(0) is None
+    assert stand.pending.wait(0) is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_host_that_is_not_this_machine_is_refused(stand: Stand, headers: str) 
     reply = read_reply(stand.send(f"GET /callback?code=c&state=ours HTTP/1.1\r\n{block}\r\n".encode()))
 
     assert 400 <= reply.status < 500
-    assert stand.inbox.wait(0) is None
+    assert stand.pending.wait(0) is None
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_callback_whose_header_could_be_read_in_two_ways_is_refused(stand: Sta
     reply = stand.ask("/callback?code=evil&state=ours", header)
 
     assert (reply.status, "evil" in reply.text) == (400, False)
-    assert stand.inbox.wait(0) is None
+    assert stand.pending.wait(0) is None
 
 
 def test_header_names_are_compared_without_case_and_values_lose_their_margins(stand: Stand) -> None:
@@ -138,8 +138,8 @@ def test_cookies_of_60_kib_and_a_thousand_headers_pass(stand: Stand) -> None:
 def test_a_code_of_60_kib_arrives_whole(stand: Stand) -> None:
     waiting = stand.ask_later(f"/callback?code={'x' * 60 * KIB}&state=ours")
 
-    assert stand.inbox.wait(5) == [("code", "x" * 60 * KIB), ("state", "ours")]
-    stand.inbox.finish(Failure("Denied", "No.", "Nothing."))
+    assert stand.pending.wait(5) == [("code", "x" * 60 * KIB), ("state", "ours")]
+    stand.pending.finish(Failure("Denied", "No.", "Nothing."))
     assert waiting.result(5).status == 200
 
 

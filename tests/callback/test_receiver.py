@@ -82,27 +82,29 @@ def talk() -> Talk:
 def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CallbackReceiver]:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
-    def new_reception(
-        ways: BrowserOptions = BrowserOptions(),  # noqa: B008 - frozen
+    def new_receiver(
+        options: BrowserOptions = BrowserOptions(),  # noqa: B008 - frozen
         opener: Opener | None = None,
         redirect_uri: str = "",
-        inbox: PendingCallback | None = None,
+        pending: PendingCallback | None = None,
         place: Place = Place.DESK,
         clock: Clock | None = None,
         reach: Callable[[], None] | None = None,
     ) -> CallbackReceiver:
         clock = clock or Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
-        inbox = inbox or PendingCallback(lambda _: True, clock)
-        return CallbackReceiver(redirect, LINK, inbox, ways, opener, talk, "sandbox", place, clock, reach)
+        pending = pending or PendingCallback(lambda _: True, clock)
+        return CallbackReceiver(
+            redirect, LINK, pending, options, opener, talk, "sandbox", place, clock, reach
+        )
 
-    return new_reception
+    return new_receiver
 
 
 def test_the_link_is_opened_and_shown_too(receive: Callable[..., CallbackReceiver], talk: Talk) -> None:
     opener = Opener()
-    with receive(opener=opener) as reception:
-        reception.invite()
+    with receive(opener=opener) as receiver:
+        receiver.invite()
 
     assert opener.opened == [LINK]
     assert "a browser of the tests" in talk.lines[0]
@@ -113,8 +115,8 @@ def test_the_link_is_opened_and_shown_too(receive: Callable[..., CallbackReceive
 def test_where_nothing_opens_the_person_is_asked_to(
     receive: Callable[..., CallbackReceiver], talk: Talk, opener: Opener | None
 ) -> None:
-    with receive(opener=opener) as reception:
-        reception.invite()
+    with receive(opener=opener) as receiver:
+        receiver.invite()
 
     assert talk.lines == ["Open this link in a browser:", LINK]
 
@@ -122,9 +124,9 @@ def test_where_nothing_opens_the_person_is_asked_to(
 def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    inbox = PendingCallback(lambda _: True, Clock())
-    with receive(inbox=inbox, clock=Watch()) as reception, pytest.raises(SignInTimedOutError) as caught:
-        reception.wait()
+    pending = PendingCallback(lambda _: True, Clock())
+    with receive(pending=pending, clock=Watch()) as receiver, pytest.raises(SignInTimedOutError) as caught:
+        receiver.wait()
 
     assert len(talk.lines) == 1
     assert "the redirect URI in the portal must be exactly http://localhost:" in talk.lines[0]
@@ -133,33 +135,33 @@ def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
 
 
 def test_a_short_wait_ends_without_that_line(receive: Callable[..., CallbackReceiver], talk: Talk) -> None:
-    with receive(BrowserOptions(timeout_s=20)) as reception, pytest.raises(SignInTimedOutError, match="20 s"):
-        reception.wait()
+    with receive(BrowserOptions(timeout_s=20)) as receiver, pytest.raises(SignInTimedOutError, match="20 s"):
+        receiver.wait()
 
     assert talk.lines == []
 
 
 def test_what_arrives_is_handed_over(receive: Callable[..., CallbackReceiver]) -> None:
     pairs: Pairs = [("code", "c"), ("state", "s")]
-    inbox = PendingCallback(lambda _: True)
-    with receive(inbox=inbox, clock=Watch()) as reception:
-        inbox.offer(pairs)
+    pending = PendingCallback(lambda _: True)
+    with receive(pending=pending, clock=Watch()) as receiver:
+        pending.offer(pairs)
 
-        assert reception.wait() == pairs
+        assert receiver.wait() == pairs
 
 
 def test_over_ssh_the_hint_comes_before_the_link(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    with receive(place=Place.SSH) as reception:
-        reception.invite()
+    with receive(place=Place.SSH) as receiver:
+        receiver.invite()
 
     assert "ssh -L" in talk.lines[0]
     assert talk.lines[-1] == LINK
 
 
 @pytest.mark.parametrize(
-    "way", [{"ways": BrowserOptions(paste=True)}, {"redirect_uri": "https://app.example.com/back"}]
+    "way", [{"options": BrowserOptions(paste=True)}, {"redirect_uri": "https://app.example.com/back"}]
 )
 def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
     receive: Callable[..., CallbackReceiver], way: dict[str, object]
@@ -172,8 +174,8 @@ def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
 def test_where_a_browser_opens_nothing_is_said_of_the_place(
     receive: Callable[..., CallbackReceiver], talk: Talk, place: Place
 ) -> None:
-    with receive(opener=Opener(), place=place) as reception:
-        reception.invite()
+    with receive(opener=Opener(), place=place) as receiver:
+        receiver.invite()
 
     assert len(talk.lines) == 2
 
@@ -244,10 +246,10 @@ def test_after_half_a_minute_the_login_host_is_asked_once_before_anything_is_bla
 ) -> None:
     host = Host(trouble)
     with (
-        receive(inbox=Answered(host), clock=Watch(), reach=host) as reception,
+        receive(pending=Answered(host), clock=Watch(), reach=host) as receiver,
         pytest.raises(SignInTimedOutError) as caught,
     ):
-        reception.wait()
+        receiver.wait()
 
     assert len(host.asked) == 1
     assert threading.get_ident() not in host.asked
@@ -261,14 +263,14 @@ def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
     host = Host()
-    inbox = Answered(host)
+    pending = Answered(host)
 
     def reach() -> None:
-        inbox.offer([("code", "c"), ("state", "s")])
+        pending.offer([("code", "c"), ("state", "s")])
         host()
 
-    with receive(inbox=inbox, clock=Watch(), reach=reach) as reception:
-        assert reception.wait() == [("code", "c"), ("state", "s")]
+    with receive(pending=pending, clock=Watch(), reach=reach) as receiver:
+        assert receiver.wait() == [("code", "c"), ("state", "s")]
     host.may_answer.set()
 
     assert talk.lines == []
@@ -286,10 +288,10 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     host = Host(GONE)
-    inbox = PendingCallback(lambda _: True, Clock())
-    waiting = receive(inbox=inbox, clock=Watch(), reach=host)
-    with waiting as reception, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
-        reception.wait()
+    pending = PendingCallback(lambda _: True, Clock())
+    waiting = receive(pending=pending, clock=Watch(), reach=host)
+    with waiting as receiver, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
+        receiver.wait()
 
     assert host.asked == []
     assert "the redirect URI in the portal" in talk.lines[0]
@@ -300,14 +302,14 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
 ) -> None:
     foreign = peers.Peer(peers.Standing.FOREIGN, 1000)
     monkeypatch.setattr(peers, "judge", lambda *_: foreign)
-    with log.heard_by(talk), receive(place=Place.CONTAINER) as reception:
-        port = reception._redirect.port
+    with log.heard_by(talk), receive(place=Place.CONTAINER) as receiver:
+        port = receiver._redirect.port
         for _ in range(2):
             with socket.create_connection(("127.0.0.1", port), 20) as browser:
                 browser.sendall(f"GET /callback?code=c HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
                 assert browser.recv(100).startswith(b"HTTP/1.1 403 ")
         with pytest.raises(SignInTimedOutError) as caught:
-            reception.wait()
+            receiver.wait()
 
     assert "a connection of another user (uid 1000) was refused meanwhile" in caught.value.message
     assert "docker run -it --user $(id -u) --network host" in caught.value.hint
@@ -318,12 +320,12 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
 def test_where_nobody_can_paste_the_time_left_is_shown(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    inbox = PendingCallback(lambda _: True, Clock())
+    pending = PendingCallback(lambda _: True, Clock())
     with (
-        receive(BrowserOptions(timeout_s=65), inbox=inbox, clock=Watch()) as reception,
+        receive(BrowserOptions(timeout_s=65), pending=pending, clock=Watch()) as receiver,
         pytest.raises(SignInTimedOutError),
     ):
-        reception.wait()
+        receiver.wait()
 
     assert talk.waits[0] == "Waiting for the browser. 1:04 min left."
     assert talk.waits[-2:] == ["Waiting for the browser. 0:01 min left.", ""]
