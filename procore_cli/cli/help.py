@@ -12,7 +12,7 @@ from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import UsageMistakeError
 
 
-class Listed(NamedTuple):
+class CommandHelp(NamedTuple):
     """A command in --help: its line, something to type, and the module of `cli` that has it."""
 
     line: str
@@ -21,40 +21,46 @@ class Listed(NamedTuple):
 
 
 # In the order of --help. All of it stands here, so that --help imports no command.
-SECTIONS: Mapping[str, Mapping[str, Listed]] = {
+SECTIONS: Mapping[str, Mapping[str, CommandHelp]] = {
     "Sign in": {
-        "signup": Listed("Sign up with Procore in the browser.", "signup --env demo", "commands.signin"),
-        "signin": Listed("Sign in with Procore in the browser.", "signin --env sandbox", "commands.signin"),
-        "whoami": Listed("Show who is signed in.", "whoami --json", "commands.tokens"),
-        "signout": Listed("Revoke the tokens and delete them here.", "signout --all", "commands.signin"),
+        "signup": CommandHelp("Sign up with Procore in the browser.", "signup --env demo", "commands.signin"),
+        "signin": CommandHelp(
+            "Sign in with Procore in the browser.", "signin --env sandbox", "commands.signin"
+        ),
+        "whoami": CommandHelp("Show who is signed in.", "whoami --json", "commands.tokens"),
+        "signout": CommandHelp("Revoke the tokens and delete them here.", "signout --all", "commands.signin"),
     },
     "Use the token": {
-        "api": Listed("Call the API and print what it answers.", "api companies", "commands.api"),
-        "exec": Listed(
+        "api": CommandHelp("Call the API and print what it answers.", "api companies", "commands.api"),
+        "exec": CommandHelp(
             "Run a command with an access token in its environment.",
             "exec -- python3 sync.py",
             "commands.exec",
         ),
-        "token": Listed("Print a valid access token, for scripts.", "token --min-ttl 600", "commands.tokens"),
-        "refresh": Listed("Exchange the refresh token for new tokens now.", "refresh", "commands.tokens"),
+        "token": CommandHelp(
+            "Print a valid access token, for scripts.", "token --min-ttl 600", "commands.tokens"
+        ),
+        "refresh": CommandHelp(
+            "Exchange the refresh token for new tokens now.", "refresh", "commands.tokens"
+        ),
     },
     "Several accounts": {
-        "accounts": Listed("List who is signed in.", "accounts --check", "commands.accounts"),
-        "switch": Listed("Make another account the current one.", "switch WHO", "commands.accounts"),
+        "accounts": CommandHelp("List who is signed in.", "accounts --check", "commands.accounts"),
+        "switch": CommandHelp("Make another account the current one.", "switch WHO", "commands.accounts"),
     },
     "Set up and look": {
-        "configure": Listed(
+        "configure": CommandHelp(
             "Set an environment's client id, secret and redirect URI.",
             "configure --env sandbox",
             "commands.configure",
         ),
-        "doctor": Listed("Check the whole path to a sign-in.", "doctor --offline", "commands.doctor"),
-        "completion": Listed(
+        "doctor": CommandHelp("Check the whole path to a sign-in.", "doctor --offline", "commands.doctor"),
+        "completion": CommandHelp(
             "Print a script that completes this program's words.", "completion bash", "completion"
         ),
     },
     "Try and test": {
-        "demo": Listed(
+        "demo": CommandHelp(
             "Run a pretend Procore to test against, or forget its state.", "demo serve", "commands.demo"
         ),
     },

@@ -91,26 +91,26 @@ STEPS = (
 )
 
 
-def examine(context: DoctorContext, steps: Iterable[Step] = STEPS) -> Iterator[Check]:
+def examine(context: DoctorContext, console: Console, steps: Iterable[Step] = STEPS) -> Iterator[Check]:
     """Each check as soon as it is done; raises nothing but what a person's Ctrl-C raises."""
     for step in steps:
         if step.is_online and context.offline:
             continue
-        context.console.show_wait(f"Checking: {step.name} ...")
+        console.show_wait(f"Checking: {step.name} ...")
         # One by one: what was found before a failure stands.
-        for check in _take(context, step):
-            context.console.show_wait("")
+        for check in _take(context, console, step):
+            console.show_wait("")
             yield conceal(check, context.environ)
 
 
-def _take(context: DoctorContext, step: Step) -> Iterator[Check]:
+def _take(context: DoctorContext, console: Console, step: Step) -> Iterator[Check]:
     ground = next((name for name in step.needs if name in context.broken), None)
     if ground is not None:
         context.broken.add(step.name)
         yield unchecked(step.name, ground)
         return
     try:
-        with context.console.phase(f"check {step.name}"):
+        with console.phase(f"check {step.name}"):
             for check in step.check(context):
                 if check.status == "failed":
                     context.broken.add(check.name)
@@ -152,7 +152,7 @@ def doctor_command(console: Console, environment: str | None, offline: bool, as_
     """
     overrides, found = Overrides(environment, heeds_account=False), list[Check]()
     with open_doctor_context(overrides, console, offline=offline) as context:
-        for check in examine(context):
+        for check in examine(context, console):
             found.append(check)
             if not as_json:
                 output.print_check(check.status, check.name, check.detail, check.fix)

@@ -90,7 +90,6 @@ class DoctorContext:
     config: Config
     faults: Mapping[str, ProcoreLoginError]
     environ: Mapping[str, str]
-    console: Console
     storage: Storage
     transport: Transport
     clock: Callable[[], float]
@@ -135,9 +134,7 @@ def open_doctor_context(
             database=settings.database,
             clock=clock,
         )
-        yield DoctorContext(
-            settings, config, faults, dict(os.environ), console, storage, transport, clock, offline
-        )
+        yield DoctorContext(settings, config, faults, dict(os.environ), storage, transport, clock, offline)
 
 
 def _load(overrides: Overrides) -> tuple[Settings, Config, dict[str, ProcoreLoginError]]:
