@@ -20,7 +20,7 @@ from procore_cli.errors import BadUrlError, ProcoreLoginError, StorageError
 from procore_cli.interruption import new_command_shield
 
 if TYPE_CHECKING:
-    from procore_cli.callback.pending import Pairs
+    from procore_cli.callback.authorization_response import Pairs
     from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Opener
     from procore_cli.client.api import Api
     from procore_cli.client.oauth import OAuth

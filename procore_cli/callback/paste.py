@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from procore_cli.callback.pending import Pairs
+from procore_cli.callback.authorization_response import Pairs
 from procore_cli.config.environments import AUTHORIZE_PATH
 from procore_cli.config.urls import RedirectUri
 from procore_cli.console import Console

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from procore_cli.callback.authorization_response import Pairs
 from procore_cli.models import Me, User
 
 
@@ -32,7 +33,6 @@ class Failure:
 
 
 Outcome = Home | Failure
-Pairs = list[tuple[str, str]]
 
 # On Windows a wait on a lock cannot be interrupted: Ctrl-C is seen between two of these.
 _WAKE_S = 0.2

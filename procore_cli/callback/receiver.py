@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from procore_cli.callback import sockets
+from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
-from procore_cli.callback.pending import Failure, Home, Pairs, PendingCallback
+from procore_cli.callback.pending import Failure, Home, PendingCallback
 from procore_cli.callback.server import Listener
 from procore_cli.config.urls import RedirectUri
 from procore_cli.console import Console

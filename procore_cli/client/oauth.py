@@ -1,11 +1,10 @@
-"""Procore's OAuth: link, callback and forms, made over oauthlib; exchange, refresh, revoke, probe.
+"""Procore's OAuth: link and forms, made over oauthlib; exchange, refresh, revoke, probe.
 
 Each call is one request, and keeps nothing.
 """
 
 from __future__ import annotations
 
-import hmac
 import secrets
 import string
 from collections.abc import Callable
@@ -18,7 +17,6 @@ from urllib.parse import urlencode
 from procore_cli.client.responses import find_error_code, raise_for_refusal, read_reason, read_token_answer
 from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
 from procore_cli.errors import (
-    ConsentDeniedError,
     GrantRefusedError,
     RedirectRefusedError,
     UnexpectedAnswerError,
@@ -35,13 +33,10 @@ if TYPE_CHECKING:
     from procore_cli.models import Environment
 
 
-Pairs = list[tuple[str, str]]
-
 # 32 of 62 letters and digits are 190 bits; the contract asks for 128.
 _STATE_LENGTH = 32
 _STATE_ALPHABET = string.ascii_letters + string.digits
 _VERIFIER_LENGTH = 64
-_LONGEST_DESCRIPTION = 300
 
 
 @dataclass(frozen=True)
@@ -78,42 +73,6 @@ def authorize_url(login_url: str, client_id: str, redirect_uri: str, state: str,
     return f"{login_url}{AUTHORIZE_PATH}?{urlencode(query)}"
 
 
-def is_ours(pairs: Pairs, state: str, *, bare_code: bool = False) -> bool:
-    """Whether a callback's query answers our link: our `state` once, and one `code` or one `error`, not both.
-
-    A doubled or an empty parameter makes it somebody else's (RFC 6749, section 3.1). `bare_code`: what the
-    person copied from a page of Procore's comes without a state.
-    """
-    if bare_code and [name for name, _ in pairs] == ["code"]:
-        return bool(pairs[0][1])
-    states = _values(pairs, "state")
-    if len(states) != 1 or not hmac.compare_digest(_encoded(states[0]), _encoded(state)):
-        return False
-    codes, errors = _values(pairs, "code"), _values(pairs, "error")
-    return len(codes) + len(errors) == 1 and all(codes + errors)
-
-
-def read_callback(pairs: Pairs, environment_name: str) -> str:
-    """The authorization code of a callback that `is_ours`.
-
-    Raises ConsentDeniedError for `access_denied`, UnexpectedAnswerError for any other error
-    (RFC 6749, section 4.1.2.1).
-    """
-    errors = _values(pairs, "error")
-    if not errors:
-        return _values(pairs, "code")[0]
-    reason = ": ".join([*errors, *_values(pairs, "error_description")[:1]])[:_LONGEST_DESCRIPTION]
-    if errors == ["access_denied"]:
-        raise ConsentDeniedError(
-            f"{environment_name}: the sign-in was denied at Procore ({reason}).",
-            "Run the command again and choose Allow on Procore's page.",
-        )
-    raise UnexpectedAnswerError(
-        f"{environment_name}: Procore ended the sign-in with an error ({reason}).",
-        "Try again later; if it happens again, compare the app's settings in the Developer Portal.",
-    )
-
-
 def code_body(credentials: AppCredentials, code: str, redirect_uri: str, verifier: str) -> str:
     """The form that exchanges a code (RFC 6749, section 4.1.3; RFC 7636, section 4.5)."""
     body: str = _client(credentials.client_id).prepare_request_body(
@@ -147,14 +106,6 @@ def _client(client_id: str) -> WebApplicationClient:
     from oauthlib.oauth2 import WebApplicationClient
 
     return WebApplicationClient(client_id)
-
-
-def _values(pairs: Pairs, name: str) -> list[str]:
-    return [value for key, value in pairs if key == name]
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 class Verdict(Enum):

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import pytest
 
 from procore_cli import log
-from procore_cli.callback.pending import Pairs, PendingCallback
+from procore_cli.callback.authorization_response import Pairs
+from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.server import Limits, Listener
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console

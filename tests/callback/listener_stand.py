@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from procore_cli.callback.pending import Home, Pairs, PendingCallback
+from procore_cli.callback.authorization_response import Pairs
+from procore_cli.callback.pending import Home, PendingCallback
 from procore_cli.callback.server import Listener
 from procore_cli.models import Me, User
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli.callback import paste
+from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.paste import CUT_LENGTH, LONGEST_PASTE, Paster, can_paste
-from procore_cli.callback.pending import Pairs
 from procore_cli.config.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
 from procore_cli.config.urls import RedirectUri, read_redirect_uri
 from procore_cli.console import Console

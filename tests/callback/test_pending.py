@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from procore_cli.callback.pending import _OTHERS_S, Failure, Pairs, PendingCallback
+from procore_cli.callback.authorization_response import Pairs
+from procore_cli.callback.pending import _OTHERS_S, Failure, PendingCallback
 
 LONG_S = 60
 

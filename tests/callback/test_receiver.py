@@ -12,8 +12,9 @@ import pytest
 
 from procore_cli import log
 from procore_cli.callback import sockets as peers
+from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
-from procore_cli.callback.pending import Pairs, PendingCallback
+from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
