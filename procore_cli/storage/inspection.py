@@ -10,7 +10,8 @@ from typing import NamedTuple
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.storage import entries, files
-from procore_cli.storage.database import Database, Rows, is_complete
+from procore_cli.storage.database import Database, Rows
+from procore_cli.storage.schema import is_complete
 
 _DUPLICATES = """
     SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE typeof(procore_id) = 'integer'

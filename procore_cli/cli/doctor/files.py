@@ -231,8 +231,8 @@ def _check_place(path: Path, *, is_named: bool) -> None:
 
 
 def _describe(context: DoctorContext) -> Iterator[str]:
-    from procore_cli.storage.database import VERSION
     from procore_cli.storage.inspection import inspect
+    from procore_cli.storage.schema import VERSION
 
     found = inspect(context.storage.database)
     yield "is whole"

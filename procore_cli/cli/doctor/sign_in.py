@@ -14,8 +14,8 @@ from procore_cli.errors import BindingError, BusyError, KeyringError, PortTakenE
 if TYPE_CHECKING:
     from procore_cli.grants import TokenSet
     from procore_cli.models import Account
+    from procore_cli.storage.accounts import Listed
     from procore_cli.storage.database import Database
-    from procore_cli.storage.entries import Listed
 
 _PROGRAM = "procore-login"
 
