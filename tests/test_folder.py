@@ -18,6 +18,7 @@ import requests
 
 from procore_cli import ProcoreAuth
 from procore_cli.config import private_files as folder
+from procore_cli.config.folders import find_folder
 from procore_cli.errors import DataFolderError
 from procore_cli.storage.files import SecretFiles, new_file_name
 from tests.cli import Machine
@@ -355,7 +356,7 @@ def test_the_usual_folder_is_the_one_that_platformdirs_names(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    found = folder.find_folder(variables)
+    found = find_folder(variables)
 
     assert found == Path(platformdirs.user_data_dir("procore-login", appauthor=False))
 

@@ -66,7 +66,7 @@ HEAVY = {
     "filelock": {"storage/locks"},
     "tomlkit": {"config/config_file"},
     "dotenv": {"cli/commands/importing"},
-    "platformdirs": {"config/private_files"},
+    "platformdirs": {"config/folders"},
 }
 
 

@@ -16,8 +16,7 @@ from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.storage.accounts import list_known_in
-from procore_cli.storage.entries import Listed
+from procore_cli.storage.accounts import Listed, list_known_in
 
 MAX_ACCOUNTS = 10
 _WIDEST_COLUMNS = 100

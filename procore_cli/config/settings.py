@@ -24,7 +24,8 @@ from procore_cli.config.environments import (
     DEMO,
     ENVIRONMENTS,
 )
-from procore_cli.config.private_files import find_folder, looking_only, new_path, require_folder
+from procore_cli.config.folders import find_folder, new_path, require_folder
+from procore_cli.config.private_files import looking_only
 from procore_cli.config.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 from procore_cli.config.variables import (
     check_variables,

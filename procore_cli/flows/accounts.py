@@ -14,7 +14,7 @@ from procore_cli.models import Profile
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.storage.entries import Listed
+    from procore_cli.storage.accounts import Listed
 
 
 @dataclass(frozen=True)

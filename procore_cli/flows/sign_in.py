@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.context import Context
     from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
-    from procore_cli.storage.entries import SignInSaved
+    from procore_cli.storage.tokens import SignInSaved
 
 
 class SignedIn(NamedTuple):

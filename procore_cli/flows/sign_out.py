@@ -15,7 +15,7 @@ from procore_cli.models import Account
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.storage.entries import SignedOut
+    from procore_cli.storage.tokens import SignedOut
 
 
 def sign_out(context: Context) -> None:

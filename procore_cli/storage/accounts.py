@@ -1,105 +1,28 @@
-"""The tutorial's rows, what is remembered beside them, whose session it is, and what can be wrong with it.
-
-Refuses to trust the table `users`, which other programs write too: the lowest id of a procore_id counts.
-"""
+"""The accounts of an environment: what is remembered beside their rows, who is signed in, with which apps."""
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
-import time
 from collections.abc import Iterable, Mapping, Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from procore_cli import errors
 from procore_cli.config.private_files import may_exist
-from procore_cli.errors import (
-    AmbiguousAccountError,
-    NotSignedInError,
-    ProcoreError,
-    ProcoreLoginError,
-    RefreshRefusedError,
-    SignInNeededError,
-    UnknownAccountError,
-)
+from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Me, User, find_shown_end
-from procore_cli.storage import entries
+from procore_cli.storage import entries, failures, users
 from procore_cli.storage.database import Database, Rows, open_glance
 from procore_cli.storage.entries import Entry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from procore_cli.storage.entries import Listed
 
-
-# With one MIN() SQLite takes the other columns from the row that has it.
-_USERS = """
-    SELECT MIN(id), procore_id, CASE typeof(email) WHEN 'text' THEN email END
-    FROM users WHERE typeof(procore_id) = 'integer' """
-_MAX_ID = 2**63 - 1
-_LONGEST_ID = 20
 # SQLite keeps a value of any type in any column, and the file may be damaged.
 _REMEMBERED = """
     CASE typeof(name) WHEN 'text' THEN name END,
     CASE typeof(failures) WHEN 'integer' THEN failures ELSE 0 END,
     CASE typeof(failure) WHEN 'text' THEN failure END,
     CASE typeof(interrupted_at) WHEN 'integer' THEN interrupted_at END"""
-
-
-def list_users(rows: Rows) -> list[User]:
-    """Every person that has a row, by id."""
-    found = rows.run(f"{_USERS} GROUP BY procore_id ORDER BY MIN(id)")
-    return [User(*values) for values in found]
-
-
-def has_users(rows: Rows) -> bool:
-    """Whether anybody has a row."""
-    return bool(rows.run(f"{_USERS} GROUP BY procore_id LIMIT 1"))
-
-
-def find_users(rows: Rows, ids: Iterable[object]) -> list[User]:
-    """Those of these procore_ids that have a row, by id, found without looking at every row."""
-    found = (find_user(rows, number) for number in ids if isinstance(number, int))
-    return sorted((user for user in found if user is not None), key=lambda user: user.id)
-
-
-def find_user(rows: Rows, procore_id: int) -> User | None:
-    """The row that counts for a procore_id."""
-    if abs(procore_id) > _MAX_ID:
-        return None
-    found = rows.run(f"{_USERS} AND procore_id = ? GROUP BY procore_id", (procore_id,))
-    return User(*found[0]) if found else None
-
-
-def list_named(rows: Rows, who: str) -> list[User]:
-    """Whom a procore_id or an e-mail (in either case of ASCII) names, found without looking at every row."""
-    found = rows.run(
-        "SELECT DISTINCT procore_id FROM users WHERE email = ? COLLATE NOCASE", (_storable(who),)
-    )
-    ids = {number for (number,) in found}
-    if who.isascii() and who.isdigit() and len(who) < _LONGEST_ID:
-        ids.add(int(who))
-    return [user for user in find_users(rows, ids) if is_named(user, who)]
-
-
-def is_named(user: User, who: str) -> bool:
-    """Whether `who` is the person's procore_id or e-mail."""
-    return who == str(user.procore_id) or who.casefold() == (user.email or "").casefold()
-
-
-def save_user(rows: Rows, me: Me) -> tuple[User, bool]:
-    """Insert or update the person's row; returns it and whether it is new."""
-    email = _storable(me.login)
-    user = find_user(rows, me.id)
-    if user is None:
-        rows.run("INSERT INTO users (procore_id, email) VALUES (?, ?)", (me.id, email))
-        ((row_id,),) = rows.run("SELECT last_insert_rowid()")
-        return User(row_id, me.id, email), True
-    if user.email != email:
-        rows.run("UPDATE users SET email = ? WHERE id = ?", (email, user.id))
-    return User(user.id, me.id, email), False
 
 
 def find_account(rows: Rows, environment: str, user: User) -> Account:
@@ -111,20 +34,20 @@ def find_account(rows: Rows, environment: str, user: User) -> Account:
     return Account(user, *found[0]) if found else Account(user)
 
 
-def list_accounts(rows: Rows, environment: str, users: Iterable[User]) -> list[Account]:
+def list_accounts(rows: Rows, environment: str, people: Iterable[User]) -> list[Account]:
     """The people, with what the environment remembers of them."""
     found = rows.run(
         f"SELECT procore_id, {_REMEMBERED} FROM procore_login_accounts WHERE environment = ?",  # noqa: S608
         (environment,),
     )
     remembered = {procore_id: values for procore_id, *values in found}
-    return [Account(user, *remembered.get(user.procore_id, ())) for user in users]
+    return [Account(user, *remembered.get(user.procore_id, ())) for user in people]
 
 
 def list_known(rows: Rows, environment: str) -> list[User]:
     """Those with a row whom the environment remembers, by id."""
     found = rows.run("SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (environment,))
-    return find_users(rows, (procore_id for (procore_id,) in found))
+    return users.find_users(rows, (procore_id for (procore_id,) in found))
 
 
 def find_environments(rows: Rows) -> dict[int, set[str]]:
@@ -147,7 +70,7 @@ def save_name(rows: Rows, environment: str, procore_id: int, name: str | None) -
     rows.run(
         "INSERT INTO procore_login_accounts (environment, procore_id, name) VALUES (?, ?, ?)"
         " ON CONFLICT (environment, procore_id) DO UPDATE SET name = excluded.name",
-        (environment, procore_id, None if name is None else _storable(name)),
+        (environment, procore_id, None if name is None else users.storable(name)),
     )
 
 
@@ -180,107 +103,27 @@ def clear_failure(rows: Rows, environment: str, procore_id: int) -> None:
     )
 
 
-def find_current(rows: Rows, environment: str) -> User | None:
-    """Whose session it is."""
-    found = rows.run(
-        "SELECT users.procore_id FROM procore_login_session JOIN users ON users.id = user_id"
-        " WHERE environment = ? AND typeof(users.procore_id) = 'integer'",
-        (environment,),
-    )
-    return find_user(rows, found[0][0]) if found else None
-
-
-def save_current(rows: Rows, environment: str, user: User | None) -> None:
-    """Make it a row's session, or nobody's."""
-    rows.run(
-        "INSERT INTO procore_login_session (environment, user_id) VALUES (?, ?)"
-        " ON CONFLICT (environment) DO UPDATE SET user_id = excluded.user_id",
-        (environment, None if user is None else user.id),
-    )
-
-
-def _storable(text: str) -> str:
-    # JSON can name half a surrogate pair, which SQLite cannot store.
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def new_failure_text(error: ProcoreLoginError) -> str:
-    """The error as JSON; its message and hint never carry a secret."""
-    # The nearest class that every run knows by its name.
-    known = next(kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
-    return json.dumps([known.__name__, error.message, error.hint])
-
-
-def read_failure(text: str | None) -> ProcoreLoginError:
-    """The error that was recorded, of the same class where that is one of ours."""
-    try:
-        name, message, hint = json.loads(text or "")
-        return _find_class(name)(str(message), str(hint))
-    except (ValueError, TypeError):
-        return ProcoreError("Another run's refresh failed.", "Try again.")
-
-
-def find_refusal(account: Account) -> SignInNeededError | None:
-    """The refusal that took the account's tokens out of use, if that is what happened last."""
-    if account.failure is None:
-        return None
-    error = read_failure(account.failure)
-    return error if isinstance(error, SignInNeededError) else None
-
-
-def new_signed_out_error(rows: Rows, environment: str, account: Account, home: Path) -> NotSignedInError:
-    """The account has no live tokens in the data folder `home`, nor in a keyring; says where it has some."""
-    who, number = account.user.label, account.user.procore_id
-    live = entries.list_in_state(rows, environment, number, "live")
-    for entry in [*live, *entries.list_pending_refreshes(rows, environment, number)]:
-        place = entries.find_elsewhere(entry, home)
-        if place is not None:
-            return NotSignedInError(
-                f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
-                f"Set PROCORE_LOGIN_HOME={shlex.quote(place)} to use them, or sign in here:"
-                f" procore-login signin --env {environment}",
-            )
-    return NotSignedInError(f"{who} is not signed in to {environment}.", _hint(environment))
-
-
-def new_lost_error(account: Account, environment: str, store: str) -> NotSignedInError:
-    """The list names tokens that the store does not have any more."""
-    return NotSignedInError(
-        f"The tokens of {account.user.label} in {environment} are not in the {store} store any more.",
-        _hint(environment),
-    )
-
-
-def new_unrenewable_error(account: Account, environment: str) -> RefreshRefusedError:
-    """Procore gave no refresh token."""
-    return RefreshRefusedError(
-        f"The tokens of {account.user.label} in {environment} cannot be refreshed: "
-        "Procore gave no refresh token with them.",
-        _hint(environment),
-    )
-
-
-def new_refused_error(account: Account, environment: str) -> RefreshRefusedError:
-    """Procore does not take the refresh token; says so if an interrupted refresh may have spent it."""
-    message = f"Procore no longer accepts the refresh token of {account.user.label} in {environment}."
-    if account.interrupted_at is not None:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(account.interrupted_at))
-        message += f" A refresh at {moment} was interrupted; signing in again mends that."
-    return RefreshRefusedError(message, _hint(environment))
-
-
-def _hint(environment: str) -> str:
-    return f"Sign in again: procore-login signin --env {environment}"
-
-
-def _find_class(name: object) -> type[ProcoreLoginError]:
-    found = getattr(errors, str(name), None)
-    if isinstance(found, type) and issubclass(found, ProcoreLoginError):
-        return found
-    return ProcoreError
-
-
 MAX_CANDIDATES = 10
+
+
+class Listed(NamedTuple):
+    """A line of the list of accounts; the live token's end and beginning are seconds (UTC).
+
+    `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:
+    Procore refused its last refresh token.
+    """
+
+    account: Account
+    environments: frozenset[str]
+    is_current: bool
+    is_signed_in: bool
+    is_refused: bool
+    expires_at: int | None
+    issued_at: int
+
+    def find_shown_end(self, now: float) -> int | None:
+        """`expires_at` as people are told it at `now`."""
+        return find_shown_end(self.expires_at, self.issued_at, now)
 
 
 class AccountStore:
@@ -299,7 +142,7 @@ class AccountStore:
     def find_current(self) -> Account | None:
         """The current account, if any; a row is enough, tokens or not."""
         with self._database.reading() as rows:
-            user = find_current(rows, self.environment)
+            user = users.find_current(rows, self.environment)
             return None if user is None else self._read_account(rows, user)
 
     def find_named(self, who: str) -> Account:
@@ -308,15 +151,15 @@ class AccountStore:
         Raises UnknownAccountError, or AmbiguousAccountError, with the candidates.
         """
         with self._database.reading() as rows:
-            found = list_named(rows, who.strip())
+            found = users.list_named(rows, who.strip())
             # Candidates, and what only casefold takes for the same, cost a look at every row.
-            user = found[0] if len(found) == 1 else self._find_user(list_users(rows), who.strip())
+            user = found[0] if len(found) == 1 else self._find_user(users.list_users(rows), who.strip())
             return self._read_account(rows, user)
 
     def list_accounts(self) -> list[Listed]:
         """Every row, signed in or not, by id."""
         with self._database.reading() as rows:
-            return self._list(rows, list_users(rows))
+            return self._list(rows, users.list_users(rows))
 
     def list_known(self) -> list[Listed]:
         """Those whom the environment remembers, signed in or not, by id; other rows cost nothing."""
@@ -326,13 +169,13 @@ class AccountStore:
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
         with self._database.reading() as rows:
-            users = find_users(rows, entries.list_usable(rows, self.environment, self._home))
-            return list_accounts(rows, self.environment, users)
+            people = users.find_users(rows, entries.list_usable(rows, self.environment, self._home))
+            return list_accounts(rows, self.environment, people)
 
     def has_rows(self) -> bool:
         """Whether anybody has a row, known to the environment or not."""
         with self._database.reading() as rows:
-            return has_users(rows)
+            return users.has_users(rows)
 
     def list_refused(self) -> list[Account]:
         """The accounts whose refresh token Procore refused last."""
@@ -368,38 +211,40 @@ class AccountStore:
             procore_id = account.user.procore_id
             if entries.find_usable(rows, self.environment, procore_id, self._home) is None:
                 return False
-            save_current(rows, self.environment, account.user)
+            users.save_current(rows, self.environment, account.user)
         return True
 
     def new_not_signed_in_error(self, account: Account) -> SignInNeededError:
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
         with self._database.reading() as rows:
             known = self._read_account(rows, account.user)
-            return find_refusal(known) or new_signed_out_error(rows, self.environment, known, self._home)
+            return failures.find_refusal(known) or failures.new_signed_out_error(
+                rows, self.environment, known, self._home
+            )
 
     def remember(self, account: Account, me: Me) -> Account:
         """Keep what `/me` says now, where it differs; returns the account as it is then."""
         with self._database.reading() as rows:
-            known = self._read_account(rows, find_user(rows, me.id) or account.user)
+            known = self._read_account(rows, users.find_user(rows, me.id) or account.user)
         if (known.user.procore_id, known.user.email, known.name) == (me.id, me.login, me.name):
             return known
         with self._database.writing() as rows:
-            user, _ = save_user(rows, me)
+            user, _ = users.save_user(rows, me)
             save_name(rows, self.environment, me.id, me.name)
             return self._read_account(rows, user)
 
-    def _list(self, rows: Rows, users: list[User]) -> list[Listed]:
-        current = find_current(rows, self.environment)
+    def _list(self, rows: Rows, people: list[User]) -> list[Listed]:
+        current = users.find_current(rows, self.environment)
         live = entries.list_usable(rows, self.environment, self._home)
         known = find_environments(rows)
-        listed = list_accounts(rows, self.environment, users)
+        listed = list_accounts(rows, self.environment, people)
         return [_new_listed(account, current, live, known) for account in listed]
 
     def _read_account(self, rows: Rows, user: User) -> Account:
         return find_account(rows, self.environment, user)
 
-    def _find_user(self, users: list[User], who: str) -> User:
-        meant = [user for user in users if is_named(user, who)]
+    def _find_user(self, people: list[User], who: str) -> User:
+        meant = [user for user in people if users.is_named(user, who)]
         if len(meant) == 1:
             return meant[0]
         if meant:
@@ -407,8 +252,8 @@ class AccountStore:
                 f"{who} is more than one account in {self.environment}: {_list_names(meant)}.",
                 "Name one by its Procore id.",
             )
-        known = f"Known here: {_list_names(users)}." if users else "No account is known here."
-        choice = "Name one of these, or sign in" if users else "Sign in"
+        known = f"Known here: {_list_names(people)}." if people else "No account is known here."
+        choice = "Name one of these, or sign in" if people else "Sign in"
         raise UnknownAccountError(
             f"There is no account {who} in {self.environment}. {known}",
             f"{choice}: procore-login signin --env {self.environment}",
@@ -418,8 +263,6 @@ class AccountStore:
 def _new_listed(
     account: Account, current: User | None, live: Mapping[int | None, Entry], known: Mapping[int, Set[str]]
 ) -> Listed:
-    from procore_cli.storage.entries import Listed
-
     procore_id = account.user.procore_id
     entry = live.get(procore_id)
     return Listed(
@@ -427,14 +270,14 @@ def _new_listed(
         environments=frozenset(known.get(procore_id, ())),
         is_current=current is not None and current.procore_id == procore_id,
         is_signed_in=entry is not None,
-        is_refused=entry is None and find_refusal(account) is not None,
+        is_refused=entry is None and failures.find_refusal(account) is not None,
         expires_at=entry.expires_at if entry else None,
         issued_at=entry.created_at if entry else 0,
     )
 
 
-def _list_names(users: Iterable[User]) -> str:
-    names = [f"{user.email or 'no e-mail'} ({user.procore_id})" for user in users]
+def _list_names(people: Iterable[User]) -> str:
+    names = [f"{user.email or 'no e-mail'} ({user.procore_id})" for user in people]
     more = ", ..." if len(names) > MAX_CANDIDATES else ""
     return ", ".join(names[:MAX_CANDIDATES]) + more
 

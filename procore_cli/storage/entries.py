@@ -5,15 +5,14 @@ The order that makes the steps safe stands in `tokens` and `refresh`. Refuses to
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import Account, StoreName, User, find_shown_end, is_renewal_due
+from procore_cli.models import StoreName, is_renewal_due
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.files import ClosedError, GivenUpError, ReservingStore, Stores
@@ -60,60 +59,6 @@ class Loaded(NamedTuple):
     def is_due(self, now: float, min_ttl_s: int) -> bool:
         """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
         return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
-
-
-class SignInSaved(NamedTuple):
-    """What a sign-in changed.
-
-    `former` is the account's token set until now, `switched_from` the account that was current, if another.
-    """
-
-    user: User
-    is_new: bool
-    former: TokenSet | None
-    switched_from: Account | None
-
-
-class SignedOut(NamedTuple):
-    """What a sign-out took out of use, for `TokenStore.clean` to delete.
-
-    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` is what
-    was live.
-    """
-
-    tokens: TokenSet | None
-    entry: Entry | None = None
-    unread: StorageError | None = None
-
-    @property
-    def was_live(self) -> bool:
-        """Whether there was anything to take out of use."""
-        return self.entry is not None
-
-    @property
-    def store(self) -> StoreName | None:
-        """Where it lies, if it was live."""
-        return self.entry.store if self.entry else None
-
-
-class Listed(NamedTuple):
-    """A line of the list of accounts; the live token's end and beginning are seconds (UTC).
-
-    `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:
-    Procore refused its last refresh token.
-    """
-
-    account: Account
-    environments: frozenset[str]
-    is_current: bool
-    is_signed_in: bool
-    is_refused: bool
-    expires_at: int | None
-    issued_at: int
-
-    def find_shown_end(self, now: float) -> int | None:
-        """`expires_at` as people are told it at `now`."""
-        return find_shown_end(self.expires_at, self.issued_at, now)
 
 
 _COLUMNS = (
@@ -253,53 +198,6 @@ def forget(rows: Rows, name: str) -> None:
     rows.run("DELETE FROM procore_login_entries WHERE name = ?", (name,))
 
 
-FORMAT = 1
-
-
-def new_tokens_text(tokens: TokenSet) -> str:
-    """The token set as compact ASCII."""
-    found = {
-        "format": FORMAT,
-        "access_token": tokens.access_token,
-        "refresh_token": tokens.refresh_token,
-        "expires_at": tokens.expires_at,
-        "lifetime_s": tokens.lifetime_s,
-        "binding": tokens.binding._asdict(),
-    }
-    return json.dumps(found, separators=(",", ":"))
-
-
-def read_tokens_text(text: str) -> TokenSet | None:
-    """The token set that `new_text` wrote, or None for anything else."""
-    try:
-        found = json.loads(text)
-        return _read(found) if found.pop("format") == FORMAT else None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-
-
-def _read(found: dict[str, Any]) -> TokenSet:
-    # Whoever only looks at the list has no use for it.
-    from procore_cli.grants import Binding, TokenSet
-
-    binding = found["binding"]
-    return TokenSet(
-        _checked(found["access_token"], str),
-        _checked(found["refresh_token"], str, type(None)),
-        _checked(found["expires_at"], int, type(None)),
-        Binding(*(_checked(binding[key], str) for key in ("client_id", "login_origin", "api_origin"))),
-        # 0.1.0 did not keep it.
-        _checked(found.get("lifetime_s"), int, type(None)),
-    )
-
-
-def _checked(value: Any, *kinds: type) -> Any:
-    # type() and not isinstance(): True is an int to the latter.
-    if type(value) not in kinds:
-        raise TypeError
-    return value
-
-
 # A write that was given up may land for so long.
 LANDING_S = 24 * 60 * 60
 
@@ -385,6 +283,9 @@ class EntryStore:
 
     def read_tokens(self, entry: Entry) -> TokenSet | None:
         """The token set, or None if it is missing, torn or no token set. Raises StorageError."""
+        # Whoever only looks at the list has no use for it.
+        from procore_cli.grants import read_tokens_text
+
         text = self.read(entry)
         return None if text is None else read_tokens_text(text)
 

@@ -11,9 +11,9 @@ from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import may_exist
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.storage import entries, files
-from procore_cli.storage.accounts import AccountStore
-from procore_cli.storage.database import Database, is_complete, open_glance
-from procore_cli.storage.entries import Listed
+from procore_cli.storage.accounts import AccountStore, Listed
+from procore_cli.storage.database import Database, open_glance
+from procore_cli.storage.schema import is_complete
 
 _DUPLICATES = """
     SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE typeof(procore_id) = 'integer'

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from procore_cli.config import private_files
+from procore_cli.config import folders, private_files
 from procore_cli.errors import BusyError, DataFolderError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Locks:
         folder = self._find_data_folder()
         if folder is not None:
             return private_files.open_subfolder(folder, FOLDER)
-        folder = private_files.find_state_folder()
+        folder = folders.find_state_folder()
         try:
             return private_files.open_subfolder(folder, FOLDER)
         except DataFolderError as error:

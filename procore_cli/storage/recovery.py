@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
+from procore_cli.grants import read_tokens_text
 from procore_cli.models import Account
-from procore_cli.storage import accounts, entries, files
+from procore_cli.storage import accounts, entries, failures, files
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.locks import Locks
@@ -70,7 +71,7 @@ def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> 
         if lenient:
             return None
         raise
-    return text if text is not None and entries.read_tokens_text(text) is not None else None
+    return text if text is not None and read_tokens_text(text) is not None else None
 
 
 def _is_anothers_refresh(entry_store: EntryStore, entry: Entry) -> bool:
@@ -88,7 +89,7 @@ def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
 
 
 def _revive(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
-    found = entries.read_tokens_text(text)
+    found = read_tokens_text(text)
     expires_at = found.expires_at if found else None
     with entry_store.database.writing() as rows:
         # Without a live entry the account was signed out meanwhile, which stands.
@@ -172,7 +173,7 @@ class Reading:
             return None
         found = self._find_tokens(state, state.live)
         if found is None:
-            raise accounts.new_lost_error(self._account, self._entry_store.environment, state.live.store)
+            raise failures.new_lost_error(self._account, self._entry_store.environment, state.live.store)
         return found
 
     def _find_tokens(self, state: State, live: Entry) -> Loaded | None:

@@ -20,9 +20,9 @@ from procore_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenAnswer, TokenSet, new_tokens_text
 from procore_cli.models import Account
-from procore_cli.storage import accounts, entries
+from procore_cli.storage import accounts, entries, failures
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import GivenUpError
@@ -74,7 +74,7 @@ class Refresh:
         if outcome is not None or not may_ask:
             return outcome or self._seen
         if self._seen.tokens.refresh_token is None:
-            raise accounts.new_unrenewable_error(self._account, self._environment)
+            raise failures.new_unrenewable_error(self._account, self._environment)
         # Whoever sends holds the lock to the end, even if nobody waits for that any more.
         kept_lock = lock.pop_all()
         try:
@@ -116,7 +116,7 @@ class Refresh:
             is_newer = state.live_name not in {None, self._seen.entry.name}
             is_failed = state.account.failure is not None and state.account.failures > self._seen.failures
             if is_failed and not is_newer:
-                raise accounts.read_failure(state.account.failure)
+                raise failures.read_failure(state.account.failure)
             if state.live is None:
                 raise self._new_signed_out_error()
             if not is_newer:
@@ -125,12 +125,12 @@ class Refresh:
             if found is not None:
                 return Loaded(found, state.live, state.account.failures)
             if is_final:
-                raise accounts.new_lost_error(self._account, self._environment, state.live.store)
+                raise failures.new_lost_error(self._account, self._environment, state.live.store)
         return None
 
     def _new_signed_out_error(self) -> ProcoreLoginError:
         with self._entry_store.database.reading() as rows:
-            return accounts.new_signed_out_error(
+            return failures.new_signed_out_error(
                 rows, self._environment, self._account, self._entry_store.home
             )
 
@@ -170,7 +170,7 @@ class Refresh:
     def _bury_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""
         state = self._read()
-        error = accounts.new_refused_error(state.account, self._environment)
+        error = failures.new_refused_error(state.account, self._environment)
         # Where it cannot be written down, the refusal is what there is to say all the same.
         with suppress(StorageError), self._entry_store.database.writing() as rows:
             entries.forget(rows, pending.name)
@@ -195,12 +195,12 @@ class Refresh:
             self._count(rows, error, is_interrupted=is_interrupted)
 
     def _count(self, rows: Rows, error: ProcoreLoginError, *, is_interrupted: bool) -> None:
-        accounts.add_failure(rows, self._environment, self._id, accounts.new_failure_text(error))
+        accounts.add_failure(rows, self._environment, self._id, failures.new_failure_text(error))
         if is_interrupted:
             accounts.save_interruption(rows, self._environment, self._id, self._entry_store.now())
 
     def _write(self, pending: Entry, renewed: TokenSet) -> tuple[Entry, int]:
-        text = entries.new_tokens_text(renewed)
+        text = new_tokens_text(renewed)
         try:
             return pending, self._entry_store.write(pending, text)
         except StorageError as error:

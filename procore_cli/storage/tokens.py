@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import StorageError
-from procore_cli.grants import TokenSet
-from procore_cli.models import Account, Me, StoreName
-from procore_cli.storage import accounts, entries, files
+from procore_cli.grants import TokenSet, new_tokens_text
+from procore_cli.models import Account, Me, StoreName, User
+from procore_cli.storage import accounts, entries, files, users
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
-from procore_cli.storage.entries import Entry, EntryStore, Loaded, SignedOut, SignInSaved
+from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import Stores
 from procore_cli.storage.locks import Locks
 from procore_cli.storage.recovery import Reading, State, read_state, recover, recover_free, tidy
@@ -26,6 +26,40 @@ if TYPE_CHECKING:
 
     from procore_cli.storage.refresh import Discard, Exchange
     from procore_cli.threads import Shield
+
+
+class SignInSaved(NamedTuple):
+    """What a sign-in changed.
+
+    `former` is the account's token set until now, `switched_from` the account that was current, if another.
+    """
+
+    user: User
+    is_new: bool
+    former: TokenSet | None
+    switched_from: Account | None
+
+
+class SignedOut(NamedTuple):
+    """What a sign-out took out of use, for `TokenStore.clean` to delete.
+
+    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` is what
+    was live.
+    """
+
+    tokens: TokenSet | None
+    entry: Entry | None = None
+    unread: StorageError | None = None
+
+    @property
+    def was_live(self) -> bool:
+        """Whether there was anything to take out of use."""
+        return self.entry is not None
+
+    @property
+    def store(self) -> StoreName | None:
+        """Where it lies, if it was live."""
+        return self.entry.store if self.entry else None
 
 
 class TokenStore(AccountStore):
@@ -71,7 +105,7 @@ class TokenStore(AccountStore):
             pending = self._entry_store.new_pending("signin", me.id)
             # 2. Write it and read it back.
             try:
-                count = self._entry_store.write(pending, entries.new_tokens_text(fresh))
+                count = self._entry_store.write(pending, new_tokens_text(fresh))
             except StorageError as error:
                 self._entry_store.abandon(pending, error)
                 raise
@@ -176,13 +210,13 @@ class TokenStore(AccountStore):
         self, pending: Entry, count: int, fresh: TokenSet, me: Me, former: TokenSet | None
     ) -> SignInSaved:
         with self._database.writing() as rows:
-            user, is_new = accounts.save_user(rows, me)
+            user, is_new = users.save_user(rows, me)
             accounts.save_name(rows, self.environment, me.id, me.name)
             accounts.clear_failure(rows, self.environment, me.id)
-            current = accounts.find_current(rows, self.environment)
+            current = users.find_current(rows, self.environment)
             is_switch = current is not None and current.procore_id != me.id
             switched_from = self._read_account(rows, current) if current and is_switch else None
-            accounts.save_current(rows, self.environment, user)
+            users.save_current(rows, self.environment, user)
             entries.bury_live(rows, self.environment, me.id)
             for left in entries.list_pending_refreshes(rows, self.environment, me.id):
                 # Another data folder's, which must not put its tokens in the place of these.
@@ -208,9 +242,9 @@ class TokenStore(AccountStore):
                 return True
             entries.bury_live(rows, self.environment, account.user.procore_id)
             accounts.clear_failure(rows, self.environment, account.user.procore_id)
-            current = accounts.find_current(rows, self.environment)
+            current = users.find_current(rows, self.environment)
             if current is not None and current.procore_id == account.user.procore_id:
-                accounts.save_current(rows, self.environment, None)
+                users.save_current(rows, self.environment, None)
         return True
 
     def _is_deleted(self, left: SignedOut | None) -> bool:

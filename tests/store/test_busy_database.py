@@ -16,7 +16,7 @@ import pytest
 
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.grants import TokenAnswer, TokenSet
-from procore_cli.storage import accounts
+from procore_cli.storage import users
 from procore_cli.storage.database import Database
 from tests.store.databases import Home, new_database
 from tests.store.store_world import JOE, new_answer, new_tokens, run_sql
@@ -200,7 +200,7 @@ def test_many_writers_and_readers_at_once_lose_nothing(home: Home, monkeypatch: 
         try:
             while not is_over.is_set():
                 with Database(path, is_ours=False).reading() as rows:
-                    assert accounts.find_user(rows, JOE.id) is not None
+                    assert users.find_user(rows, JOE.id) is not None
         except (StorageError, AssertionError) as error:
             failed.append(error)
 

@@ -16,7 +16,7 @@ import pytest
 from procore_cli.config import private_files as folder
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
-from procore_cli.storage import accounts, entries
+from procore_cli.storage import accounts, entries, users
 from procore_cli.storage.database import new_uri
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
 from tests.store.store_world import JOE, NOW, SECOND, World, run_sql
@@ -38,7 +38,7 @@ def public_folder() -> Iterator[Path]:
 def test_our_own_file_is_ours_alone_from_the_start(world: World) -> None:
     world.home.mkdir()
     with world.database.writing() as rows:
-        accounts.save_user(rows, JOE)
+        users.save_user(rows, JOE)
     assert stat.S_IMODE(world.database.path.stat().st_mode) == 0o600
 
 
@@ -62,7 +62,7 @@ def test_our_own_file_may_not_be_a_link(world: World, test_db: Path) -> None:
 def test_the_tutorials_file_keeps_its_mode_journal_and_rows(test_db: Path) -> None:
     run_sql(test_db, "INSERT INTO users VALUES (7, 11111, 'joecontractor@procore.com')")
     with new_database(test_db).writing() as rows:
-        user, is_new = accounts.save_user(rows, JOE)
+        user, is_new = users.save_user(rows, JOE)
     assert (user.id, is_new) == (7, False)
     assert stat.S_IMODE(test_db.stat().st_mode) == 0o644
     assert run_sql(test_db, "PRAGMA journal_mode") == [("delete",)]
@@ -72,14 +72,14 @@ def test_the_tutorials_file_keeps_its_mode_journal_and_rows(test_db: Path) -> No
 def test_a_wal_file_stays_one(test_db: Path) -> None:
     run_sql(test_db, "PRAGMA journal_mode = WAL")
     with new_database(test_db).writing() as rows:
-        accounts.save_user(rows, JOE)
+        users.save_user(rows, JOE)
     assert run_sql(test_db, "PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_missing_file_elsewhere_is_made_for_us_alone(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     with new_database(path).reading() as rows:
-        assert accounts.find_current(rows, "production") is None
+        assert users.find_current(rows, "production") is None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_another_program_makes_at_the_same_moment_is_used(
 
     monkeypatch.setattr(folder, "new_file", come_second)
     with new_database(tmp_path / "new.db").reading() as rows:
-        assert accounts.list_users(rows) == []
+        assert users.list_users(rows) == []
 
 
 def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
 def test_a_name_with_signs_of_a_url_or_in_any_encoding_is_just_a_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with new_database(path).writing() as rows:
-        accounts.save_user(rows, JOE)
+        users.save_user(rows, JOE)
     assert run_sql(path, "SELECT procore_id FROM users") == [(11111,)]
 
 
@@ -130,7 +130,7 @@ def test_no_part_of_a_path_is_a_server_to_sqlite(path: PurePath, uri: str) -> No
 def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
     (tmp_path / "empty.db").touch()
     with new_database(tmp_path / "empty.db").reading() as rows:
-        assert accounts.list_users(rows) == []
+        assert users.list_users(rows) == []
 
 
 def test_a_text_is_not_a_database(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_writer_waits_for_another_one(test_db: Path) -> None:
     timer = threading.Timer(0.1, other.execute, ["COMMIT"])
     timer.start()
     with new_database(test_db, timeout_s=10).writing() as rows:
-        accounts.save_user(rows, JOE)
+        users.save_user(rows, JOE)
     timer.join()
     other.close()
     assert run_sql(test_db, "SELECT count(*) FROM users") == [(1,)]
@@ -172,27 +172,27 @@ def test_a_writer_waits_for_another_one(test_db: Path) -> None:
 def test_a_failed_transaction_leaves_nothing(world: World) -> None:
     def fail() -> None:
         with world.database.writing() as rows:
-            accounts.save_user(rows, JOE)
+            users.save_user(rows, JOE)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
     with world.database.reading() as rows:
-        assert accounts.list_users(rows) == []
+        assert users.list_users(rows) == []
 
 
 def test_an_id_that_sqlite_cannot_hold_is_an_error_of_ours(world: World) -> None:
     with pytest.raises(DatabaseError), world.database.writing() as rows:
-        accounts.save_user(rows, Me(2**63, "second@example.com", None))
+        users.save_user(rows, Me(2**63, "second@example.com", None))
     with world.database.writing() as rows:
-        assert accounts.save_user(rows, Me(2**63 - 1, "second@example.com", None))[1]
+        assert users.save_user(rows, Me(2**63 - 1, "second@example.com", None))[1]
 
 
 def test_half_a_surrogate_pair_can_be_stored(world: World) -> None:
     with world.database.writing() as rows:
-        accounts.save_user(rows, Me(1, "a\ud800@example.com", None))
+        users.save_user(rows, Me(1, "a\ud800@example.com", None))
         accounts.save_name(rows, "production", 1, "\udfff")
-        (user,) = accounts.list_users(rows)
+        (user,) = users.list_users(rows)
         assert accounts.find_account(rows, "production", user).name == "?"
     assert user.email == "a?@example.com"
 
@@ -219,15 +219,15 @@ def test_a_session_whose_row_another_program_deleted_is_nobodys(world: World) ->
 def test_a_read_only_file_can_be_read_and_not_written(public_folder: Path) -> None:
     database = new_database(public_folder / "test.db")
     with database.writing() as rows:
-        user, _ = accounts.save_user(rows, JOE)
-        accounts.save_current(rows, "production", user)
+        user, _ = users.save_user(rows, JOE)
+        users.save_current(rows, "production", user)
     database.path.chmod(0o444)
     public_folder.chmod(0o555)
     with without_rights():
         with database.reading() as rows:
-            assert accounts.find_current(rows, "production") == user
+            assert users.find_current(rows, "production") == user
         with pytest.raises(DatabaseError, match="cannot be written"), database.writing() as rows:
-            accounts.save_current(rows, "production", None)
+            users.save_current(rows, "production", None)
     public_folder.chmod(0o755)
 
 
@@ -249,5 +249,5 @@ def test_garbage_in_users_does_no_harm(test_db: Path) -> None:
         " (3, CAST(x'ff41' AS TEXT))",
     )
     with new_database(test_db).reading() as rows:
-        found = [(user.procore_id, user.email) for user in accounts.list_users(rows)]
+        found = [(user.procore_id, user.email) for user in users.list_users(rows)]
     assert found == [(1, None), (2, None), (3, "\ufffdA")]

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError
-from procore_cli.storage import accounts
-from procore_cli.storage import database as schema
+from procore_cli.storage import schema, users
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error
 from tests.store.store_world import JOE, SECOND, World, run_sql
 
@@ -162,7 +161,7 @@ def test_processes_that_migrate_at_once_end_with_one_migration(old_db: Path) -> 
     def run() -> None:
         start.wait()
         with new_database(old_db, timeout_s=10).reading() as rows:
-            ended.append([user.procore_id for user in accounts.list_users(rows)])
+            ended.append([user.procore_id for user in users.list_users(rows)])
 
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
@@ -208,7 +207,7 @@ def test_reading_an_up_to_date_file_takes_no_write_lock(world: World) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with new_database(path, timeout_s=0).reading() as rows:
-            assert [user.procore_id for user in accounts.list_users(rows)] == [JOE.id]
+            assert [user.procore_id for user in users.list_users(rows)] == [JOE.id]
 
 
 def test_reading_an_up_to_date_file_changes_no_byte(world: World) -> None:
@@ -290,10 +289,10 @@ def test_more_columns_and_other_spellings_than_the_tutorials_are_fine(tmp_path: 
     path = tmp_path / "more.db"
     run_sql(path, statement)
     with new_database(path).writing() as rows:
-        assert accounts.save_user(rows, JOE)[1]
+        assert users.save_user(rows, JOE)[1]
     run_sql(path, "UPDATE users SET email = 'former@example.com'")
     with new_database(path).writing() as rows:
-        assert not accounts.save_user(rows, JOE)[1]
+        assert not users.save_user(rows, JOE)[1]
     assert run_sql(path, "SELECT procore_id, email FROM users") == [(JOE.id, JOE.login)]
 
 
@@ -325,8 +324,8 @@ def test_the_lowest_id_of_a_person_counts(test_db: Path) -> None:
         " (9, 11111, NULL)",
     )
     with new_database(test_db).writing() as rows:
-        assert [user.id for user in accounts.list_users(rows)] == [3]
-        accounts.save_user(rows, JOE)
+        assert [user.id for user in users.list_users(rows)] == [3]
+        users.save_user(rows, JOE)
     assert run_sql(test_db, "SELECT id, email FROM users ORDER BY id") == [
         (3, "joecontractor@procore.com"),
         (5, "late@example.com"),

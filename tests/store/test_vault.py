@@ -9,8 +9,8 @@ from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Me
 from procore_cli.storage import entries
 from procore_cli.storage import files as parts
-from procore_cli.storage.entries import SignedOut
 from procore_cli.storage.files import SecretStore
+from procore_cli.storage.tokens import SignedOut
 from procore_cli.threads import Limits
 from tests import memory_keyring
 from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql

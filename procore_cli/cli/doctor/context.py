@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S
 from procore_cli.client.transport import Transport
 from procore_cli.config.config_file import Config, load_config
-from procore_cli.config.private_files import find_folder, looking_only, require_folder
+from procore_cli.config.folders import find_folder, require_folder
+from procore_cli.config.private_files import looking_only
 from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
 from procore_cli.console import Console
 from procore_cli.context import trace_settings

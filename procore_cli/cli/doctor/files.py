@@ -34,8 +34,8 @@ from procore_cli.config.private_files import (
     new_owner_error,
 )
 from procore_cli.errors import DatabaseError, DataFolderError, StorageError
-from procore_cli.storage.database import VERSION
 from procore_cli.storage.inspection import inspect
+from procore_cli.storage.schema import VERSION
 
 _TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024

@@ -1,0 +1,99 @@
+"""What can be wrong with an account's tokens, in words; and a failed refresh as the database keeps it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from typing import TYPE_CHECKING
+
+from procore_cli import errors
+from procore_cli.errors import (
+    NotSignedInError,
+    ProcoreError,
+    ProcoreLoginError,
+    RefreshRefusedError,
+    SignInNeededError,
+)
+from procore_cli.models import Account
+from procore_cli.storage import entries
+from procore_cli.storage.database import Rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def new_failure_text(error: ProcoreLoginError) -> str:
+    """The error as JSON; its message and hint never carry a secret."""
+    # The nearest class that every run knows by its name.
+    known = next(kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
+    return json.dumps([known.__name__, error.message, error.hint])
+
+
+def read_failure(text: str | None) -> ProcoreLoginError:
+    """The error that was recorded, of the same class where that is one of ours."""
+    try:
+        name, message, hint = json.loads(text or "")
+        return _find_class(name)(str(message), str(hint))
+    except (ValueError, TypeError):
+        return ProcoreError("Another run's refresh failed.", "Try again.")
+
+
+def find_refusal(account: Account) -> SignInNeededError | None:
+    """The refusal that took the account's tokens out of use, if that is what happened last."""
+    if account.failure is None:
+        return None
+    error = read_failure(account.failure)
+    return error if isinstance(error, SignInNeededError) else None
+
+
+def new_signed_out_error(rows: Rows, environment: str, account: Account, home: Path) -> NotSignedInError:
+    """The account has no live tokens in the data folder `home`, nor in a keyring; says where it has some."""
+    who, number = account.user.label, account.user.procore_id
+    live = entries.list_in_state(rows, environment, number, "live")
+    for entry in [*live, *entries.list_pending_refreshes(rows, environment, number)]:
+        place = entries.find_elsewhere(entry, home)
+        if place is not None:
+            return NotSignedInError(
+                f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
+                f"Set PROCORE_LOGIN_HOME={shlex.quote(place)} to use them, or sign in here:"
+                f" procore-login signin --env {environment}",
+            )
+    return NotSignedInError(f"{who} is not signed in to {environment}.", _hint(environment))
+
+
+def new_lost_error(account: Account, environment: str, store: str) -> NotSignedInError:
+    """The list names tokens that the store does not have any more."""
+    return NotSignedInError(
+        f"The tokens of {account.user.label} in {environment} are not in the {store} store any more.",
+        _hint(environment),
+    )
+
+
+def new_unrenewable_error(account: Account, environment: str) -> RefreshRefusedError:
+    """Procore gave no refresh token."""
+    return RefreshRefusedError(
+        f"The tokens of {account.user.label} in {environment} cannot be refreshed: "
+        "Procore gave no refresh token with them.",
+        _hint(environment),
+    )
+
+
+def new_refused_error(account: Account, environment: str) -> RefreshRefusedError:
+    """Procore does not take the refresh token; says so if an interrupted refresh may have spent it."""
+    message = f"Procore no longer accepts the refresh token of {account.user.label} in {environment}."
+    if account.interrupted_at is not None:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(account.interrupted_at))
+        message += f" A refresh at {moment} was interrupted; signing in again mends that."
+    return RefreshRefusedError(message, _hint(environment))
+
+
+def _hint(environment: str) -> str:
+    return f"Sign in again: procore-login signin --env {environment}"
+
+
+def _find_class(name: object) -> type[ProcoreLoginError]:
+    found = getattr(errors, str(name), None)
+    if isinstance(found, type) and issubclass(found, ProcoreLoginError):
+        return found
+    return ProcoreError
