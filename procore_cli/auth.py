@@ -229,7 +229,7 @@ class Bearers:
 
     def _is_replaced(self, loaded: Loaded) -> bool:
         with self._open() as context:
-            return context.tokens.find_expiry(access.find_account(context)) != loaded.tokens.expires_at
+            return context.accounts.find_expiry(access.find_account(context)) != loaded.tokens.expires_at
 
     def _fetch(self, refused: str | None) -> Bearer:
         with self._open() as context:

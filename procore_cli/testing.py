@@ -125,10 +125,10 @@ class ProcoreDemo:
 
     def sign_out(self) -> None:
         """Delete the tokens of everybody here, and revoke them: whoever needs one has to sign in again."""
-        tokens = self._open_storage().tokens
-        for line in tokens.list_accounts():
-            tokens.sign_out(line.account)
-            tokens.clean(line.account)
+        storage = self._open_storage()
+        for line in storage.accounts.list_accounts():
+            storage.tokens.sign_out(line.account)
+            storage.tokens.clean(line.account)
         self.revoke_tokens()
 
     def expire_tokens(self) -> None:

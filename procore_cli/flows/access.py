@@ -45,7 +45,7 @@ def load(context: Context, account: Account) -> Loaded:
     """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
     loaded = context.console.timed("tokens out of the store", context.tokens.load, account)
     if loaded is None:
-        raise context.tokens.new_not_signed_in_error(account)
+        raise context.accounts.new_not_signed_in_error(account)
     check_tokens(context.settings, loaded.tokens.binding)
     return loaded
 
@@ -124,7 +124,7 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
             f" not {account.user.procore_id}.",
             f"Run {sign_in_command(context)}",
         )
-    return context.tokens.remember(account, me), loaded
+    return context.accounts.remember(account, me), loaded
 
 
 def new_profile(context: Context, account: Account, expires_at: int | None) -> Profile:

@@ -112,7 +112,7 @@ def _check_who(context: Context) -> None:
     if context.settings.account is None:
         return
     try:
-        context.tokens.find_named(context.settings.account)
+        context.accounts.find_named(context.settings.account)
     except AmbiguousAccountError:
         raise
     except UnknownAccountError:

@@ -26,8 +26,8 @@ def sign_out(context: Context) -> None:
     """
     try:
         account = access.find_account(context)
-        if account not in context.tokens.list_refused():
-            context.tokens.find_expiry(account)
+        if account not in context.accounts.list_refused():
+            context.accounts.find_expiry(account)
     except SignInNeededError:
         # An earlier sign-out may have left what it could not delete.
         context.tokens.clean_free()
@@ -41,7 +41,7 @@ def sign_out_all(context: Context) -> None:
 
     Raises what went wrong first, once all have been tried.
     """
-    present = context.tokens.list_signed_in() + context.tokens.list_refused()
+    present = context.accounts.list_signed_in() + context.accounts.list_refused()
     if not present:
         context.console.say(f"Nobody is signed in to {context.settings.environment.name}.")
     failures = [failure for account in present if (failure := _try_sign_out(context, account))]
@@ -116,8 +116,8 @@ def _report(
 
 
 def _say_who_is_left(context: Context) -> None:
-    present = context.tokens.list_signed_in()
-    if present and context.tokens.find_current() is None:
+    present = context.accounts.list_signed_in()
+    if present and context.accounts.find_current() is None:
         labels = access.join_labels(present)
         context.console.say(
             f"Still signed in: {labels}. To make one current: {access.switch_command(context)}"
@@ -157,7 +157,7 @@ def forget_sign_ins(context: Context) -> int:
 
 def _delete_tokens(context: Context) -> int:
     """Returns how many accounts were signed in."""
-    present = context.tokens.list_signed_in()
+    present = context.accounts.list_signed_in()
     for account in present:
         context.tokens.clean(account, context.tokens.sign_out(account))
     context.tokens.clean_free()

@@ -15,7 +15,7 @@ from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.models import StoreName, is_renewal_due
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
-from procore_cli.storage.files import ClosedError, GivenUpError, ReservingStore, Stores
+from procore_cli.storage.files import ClosedError, GivenUpError, Stores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -256,9 +256,6 @@ class EntryStore:
         It is given back where the block fails. Raises StorageError.
         """
         store = self._stores(entry.store)
-        if not isinstance(store, ReservingStore):
-            yield
-            return
         try:
             files.reserve_text(store, self.environment, entry.name, count)
             yield
@@ -271,10 +268,9 @@ class EntryStore:
         """Step 2: write the secret and read it back; returns its number of parts. Raises StorageError."""
         store = self._stores(entry.store)
         count = files.save_text(store, self.environment, entry.name, text)
-        if isinstance(store, ReservingStore):
-            # What is left there goes with the next save; these tokens are kept.
-            with suppress(StorageError):
-                store.give_back()
+        # What is left there goes with the next save; these tokens are kept.
+        with suppress(StorageError):
+            store.give_back()
         return count
 
     def read(self, entry: Entry) -> str | None:

@@ -10,10 +10,11 @@ import binascii
 import json
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from procore_cli.config import private_files
 from procore_cli.errors import KeyringError, StorageError
@@ -40,13 +41,8 @@ class SecretStore(Protocol):
         """Remove the text; one that is missing is fine."""
         ...
 
-
-@runtime_checkable
-class ReservingStore(SecretStore, Protocol):
-    """A store whose room may run out between a decision to save and the save."""
-
     def reserve(self, service: str, username: str, size: int) -> None:
-        """Make room for a text of `size` bytes, which the next `save` under the names takes."""
+        """Make room, where it might run out, for a text of `size` bytes, which the next `save` takes."""
         ...
 
     def give_back(self) -> None:
@@ -54,12 +50,7 @@ class ReservingStore(SecretStore, Protocol):
         ...
 
 
-class Stores(Protocol):
-    """Finds a store by its name."""
-
-    def __call__(self, name: StoreName, /) -> SecretStore:
-        """The store of our own data folder."""
-        ...
+Stores = Callable[[StoreName], SecretStore]
 
 
 class ClosedError(KeyringError):
@@ -108,7 +99,7 @@ def join_parts(parts: list[str]) -> str | None:
         return None
 
 
-def reserve_text(store: ReservingStore, environment: str, name: str, count: int) -> None:
+def reserve_text(store: SecretStore, environment: str, name: str, count: int) -> None:
     """Make room for `count` parts that `save_text` will write. Raises StorageError."""
     for number in range(1, count + 1):
         store.reserve(new_part_service(environment, name, number), TOKENS_USERNAME, PART_CHARS)

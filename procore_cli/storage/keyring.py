@@ -169,6 +169,12 @@ class Keyring:
         """Remove the text; one that is missing is fine. Raises KeyringError."""
         self._call("delete an entry", lambda backend: _delete(backend, service, username))
 
+    def reserve(self, service: str, username: str, size: int) -> None:
+        """A keyring has no room to be made."""
+
+    def give_back(self) -> None:
+        """As `reserve`."""
+
     def find_backend_name(self) -> str:
         """Which backend is in use, as `module.Class`. Raises KeyringError."""
         return self._call("open", _find_name)

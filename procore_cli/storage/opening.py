@@ -15,6 +15,7 @@ from procore_cli.storage.database import Database
 
 if TYPE_CHECKING:
     from procore_cli.storage.accounts import KnownApps
+    from procore_cli.storage.entries import EntryStore
     from procore_cli.storage.files import ClientSecrets, SecretStore, Stores
     from procore_cli.storage.locks import Locks
     from procore_cli.storage.tokens import TokenStore
@@ -68,13 +69,19 @@ class Storage:
 
     @cached_property
     def tokens(self) -> TokenStore:
-        """The accounts and their tokens."""
+        """The accounts' tokens."""
         # Not at the top: what only looks at the rows starts 3 ms sooner without it.
         from procore_cli.storage.tokens import TokenStore
 
-        store, environment = self._store, self._environment
-        return TokenStore(
-            self._database, self._home, self.locks, self.stores, store, environment, self._clock
+        return TokenStore(self.entries, self.locks)
+
+    @cached_property
+    def entries(self) -> EntryStore:
+        """The secrets that the database lists."""
+        from procore_cli.storage.entries import EntryStore
+
+        return EntryStore(
+            self._database, self._home, self.stores, self._store, self._environment, self._clock
         )
 
     @cached_property
@@ -96,7 +103,7 @@ def new_stores(home: Path) -> Stores:
     """Both stores, each made when it is first asked for."""
 
     @cache
-    def find_store(name: StoreName, /) -> SecretStore:
+    def find_store(name: StoreName) -> SecretStore:
         if name == "file":
             from procore_cli.storage.files import SecretFiles
 

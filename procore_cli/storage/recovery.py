@@ -137,6 +137,12 @@ def read_state(rows: Rows, environment: str, account: Account, home: Path) -> St
     return State(live, known, is_refreshing=bool(pending))
 
 
+def look(entry_store: EntryStore, account: Account) -> State:
+    """The account's state now."""
+    with entry_store.database.reading() as rows:
+        return read_state(rows, entry_store.environment, account, entry_store.home)
+
+
 class Reading:
     """One run's reading of one account."""
 
@@ -187,5 +193,4 @@ class Reading:
         return not self._read().is_refreshing
 
     def _read(self) -> State:
-        with self._entry_store.database.reading() as rows:
-            return read_state(rows, self._entry_store.environment, self._account, self._entry_store.home)
+        return look(self._entry_store, self._account)

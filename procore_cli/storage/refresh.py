@@ -27,7 +27,7 @@ from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.locks import Locks
-from procore_cli.storage.recovery import READ_ATTEMPTS, State, read_state, recover, tidy
+from procore_cli.storage.recovery import READ_ATTEMPTS, State, look, read_state, recover, tidy
 
 if TYPE_CHECKING:
     from procore_cli.threads import Shield
@@ -135,8 +135,7 @@ class Refresh:
             )
 
     def _read(self) -> State:
-        with self._entry_store.database.reading() as rows:
-            return read_state(rows, self._environment, self._account, self._entry_store.home)
+        return look(self._entry_store, self._account)
 
     def _send(self, exchange: Exchange, pending: Entry) -> TokenSet | Loaded:
         former = self._seen.tokens

@@ -6,7 +6,6 @@ Refuses to write an entry twice and to use tokens that are not saved; each order
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli import log
@@ -14,16 +13,11 @@ from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet, new_tokens_text
 from procore_cli.models import Account, Me, StoreName, User
 from procore_cli.storage import accounts, entries, files, users
-from procore_cli.storage.accounts import AccountStore
-from procore_cli.storage.database import Database
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.files import Stores
 from procore_cli.storage.locks import Locks
-from procore_cli.storage.recovery import Reading, State, read_state, recover, recover_free, tidy
+from procore_cli.storage.recovery import Reading, State, look, read_state, recover, recover_free, tidy
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from procore_cli.storage.refresh import Discard, Exchange
     from procore_cli.threads import Shield
 
@@ -62,23 +56,14 @@ class SignedOut(NamedTuple):
         return self.entry.store if self.entry else None
 
 
-class TokenStore(AccountStore):
-    """The accounts of one environment and their tokens. Every method raises StorageError, most BusyError."""
+class TokenStore:
+    """The tokens of one environment's accounts. Every method raises StorageError, most BusyError."""
 
-    def __init__(
-        self,
-        database: Database,
-        home: Path,
-        locks: Locks,
-        stores: Stores,
-        store: StoreName,
-        environment: str,
-        clock: Callable[[], float],
-    ) -> None:
-        """`store` takes what is new, older entries stay where they lie; `clock` gives seconds (UTC)."""
-        super().__init__(database, environment, home)
+    def __init__(self, entry_store: EntryStore, locks: Locks) -> None:
+        self._entry_store = entry_store
         self._locks = locks
-        self._entry_store = EntryStore(database, home, stores, store, environment, clock)
+        self._database = entry_store.database
+        self._environment = entry_store.environment
 
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""
@@ -126,7 +111,7 @@ class TokenStore(AccountStore):
     def peek(self, procore_id: int) -> TokenSet | None:
         """The account's tokens as they lie, None where there are none: settles nothing, waits for nobody."""
         with self._database.reading() as rows:
-            live = entries.find_live(rows, self.environment, procore_id)
+            live = entries.find_live(rows, self._environment, procore_id)
         return None if live is None else self._entry_store.read_tokens(live)
 
     def refresh(
@@ -161,7 +146,7 @@ class TokenStore(AccountStore):
         """
         self._recover_if_free(account)
         while True:
-            state = self._read_state(account)
+            state = look(self._entry_store, account)
             found, unread = None, None
             try:
                 found = None if state.live is None else self._entry_store.read_tokens(state.live)
@@ -184,7 +169,7 @@ class TokenStore(AccountStore):
     def has_left(self) -> bool:
         """Whether something of the environment waits to be deleted."""
         with self._database.reading() as rows:
-            return bool(entries.list_unfinished(rows, self.environment, self._entry_store.now()))
+            return bool(entries.list_unfinished(rows, self._environment, self._entry_store.now()))
 
     def clean_free(self) -> None:
         """Settle and delete at every account whose lock is free."""
@@ -192,8 +177,8 @@ class TokenStore(AccountStore):
 
     def _find_former(self, procore_id: int) -> TokenSet | None:
         with self._database.reading() as rows:
-            live = entries.find_live(rows, self.environment, procore_id)
-        if live is not None and (place := entries.find_elsewhere(live, self._home)):
+            live = entries.find_live(rows, self._environment, procore_id)
+        if live is not None and (place := entries.find_elsewhere(live, self._entry_store.home)):
             log.warn(
                 f"The former tokens lie in the data folder {place}; they will not be revoked."
                 " The next sign-in or sign-out there deletes them."
@@ -211,14 +196,15 @@ class TokenStore(AccountStore):
     ) -> SignInSaved:
         with self._database.writing() as rows:
             user, is_new = users.save_user(rows, me)
-            accounts.save_name(rows, self.environment, me.id, me.name)
-            accounts.clear_failure(rows, self.environment, me.id)
-            current = users.find_current(rows, self.environment)
-            is_switch = current is not None and current.procore_id != me.id
-            switched_from = self._read_account(rows, current) if current and is_switch else None
-            users.save_current(rows, self.environment, user)
-            entries.bury_live(rows, self.environment, me.id)
-            for left in entries.list_pending_refreshes(rows, self.environment, me.id):
+            accounts.save_name(rows, self._environment, me.id, me.name)
+            accounts.clear_failure(rows, self._environment, me.id)
+            current = users.find_current(rows, self._environment)
+            switched_from = None
+            if current is not None and current.procore_id != me.id:
+                switched_from = accounts.find_account(rows, self._environment, current)
+            users.save_current(rows, self._environment, user)
+            entries.bury_live(rows, self._environment, me.id)
+            for left in entries.list_pending_refreshes(rows, self._environment, me.id):
                 # Another data folder's, which must not put its tokens in the place of these.
                 entries.make_dead(rows, left.name, forget_after=self._entry_store.new_forget_after())
             entries.make_live(rows, pending, count, fresh.expires_at)
@@ -226,7 +212,7 @@ class TokenStore(AccountStore):
 
     def _recover_if_free(self, account: Account) -> None:
         # A refresh that was interrupted may have left newer tokens than the live ones.
-        if self._read_state(account).is_refreshing:
+        if look(self._entry_store, account).is_refreshing:
             with self._locks.try_hold(account.user.procore_id) as held:
                 if held:
                     recover(self._entry_store, account.user.procore_id, lenient=True)
@@ -234,17 +220,17 @@ class TokenStore(AccountStore):
     def _commit_signout(self, account: Account, seen: State) -> bool:
         """Nothing of the account is live here any more; False if it is not what was `seen` that is live."""
         with self._database.writing() as rows:
-            now = read_state(rows, self.environment, account, self._home)
+            now = read_state(rows, self._environment, account, self._entry_store.home)
             if now.live_name != seen.live_name:
                 return False
-            if seen.live is None and entries.find_live(rows, self.environment, account.user.procore_id):
+            if seen.live is None and entries.find_live(rows, self._environment, account.user.procore_id):
                 # It is another data folder's to end.
                 return True
-            entries.bury_live(rows, self.environment, account.user.procore_id)
-            accounts.clear_failure(rows, self.environment, account.user.procore_id)
-            current = users.find_current(rows, self.environment)
+            entries.bury_live(rows, self._environment, account.user.procore_id)
+            accounts.clear_failure(rows, self._environment, account.user.procore_id)
+            current = users.find_current(rows, self._environment)
             if current is not None and current.procore_id == account.user.procore_id:
-                users.save_current(rows, self.environment, None)
+                users.save_current(rows, self._environment, None)
         return True
 
     def _is_deleted(self, left: SignedOut | None) -> bool:
@@ -252,7 +238,3 @@ class TokenStore(AccountStore):
             return True
         with self._database.reading() as rows:
             return not entries.is_kept(rows, left.entry.name)
-
-    def _read_state(self, account: Account) -> State:
-        with self._database.reading() as rows:
-            return read_state(rows, self.environment, account, self._home)

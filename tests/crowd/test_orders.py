@@ -82,7 +82,7 @@ def look(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> End:
 
 def find_end(machine: Machine) -> End:
     storage = new_storage(machine)
-    accounts = storage.tokens.list_accounts()
+    accounts = storage.accounts.list_accounts()
     current = [line.account for line in accounts if line.is_current]
     entries = list_entries(machine)
     return End(

@@ -13,6 +13,7 @@ import pytest
 from procore_cli.errors import DatabaseError
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
+from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
 from procore_cli.storage.entries import EntryStore, Loaded
 from procore_cli.storage.opening import Storage
@@ -75,9 +76,14 @@ class Home:
 
     @property
     def vault(self) -> TokenStore:
-        return Storage(
-            self.path, "production", self.store, database=self.database, clock=lambda: self.now
-        ).tokens
+        return self.open().tokens
+
+    @property
+    def accounts(self) -> AccountStore:
+        return self.open().accounts
+
+    def open(self) -> Storage:
+        return Storage(self.path, "production", self.store, database=self.database, clock=lambda: self.now)
 
     @property
     def ledger(self) -> EntryStore:
@@ -90,7 +96,7 @@ class Home:
         return self.account()
 
     def account(self) -> Account:
-        found = self.vault.find_account()
+        found = self.accounts.find_account()
         assert found is not None
         return found
 

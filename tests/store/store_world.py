@@ -13,8 +13,9 @@ from pathlib import Path
 from procore_cli.errors import GrantRefusedError
 from procore_cli.grants import Binding, TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
+from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database, Rows
-from procore_cli.storage.entries import Entry, Loaded, list_in_state
+from procore_cli.storage.entries import Entry, EntryStore, Loaded, list_in_state
 from procore_cli.storage.files import SecretFiles, SecretStore
 from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.locks import Locks
@@ -97,6 +98,12 @@ class TickingStore:
         self._inner.delete(service, username)
         self._tick()
 
+    def reserve(self, service: str, username: str, size: int) -> None:
+        """No room has to be made here."""
+
+    def give_back(self) -> None:
+        """No room was made."""
+
 
 class TickingDatabase(Database):
     """A database that says when it is about to be written, and when it has been."""
@@ -173,20 +180,19 @@ class World:
         return TickingStore(Keyring(self.limits), lambda: self.tick())
 
     def new_vault(self) -> TokenStore:
-        return TokenStore(
-            self.database,
-            self.home,
-            self.locks,
-            self.stores,
-            self.store_name,
-            self.environment,
-            lambda: self.now,
+        entry_store = EntryStore(
+            self.database, self.home, self.stores, self.store_name, self.environment, lambda: self.now
         )
+        return TokenStore(entry_store, self.locks)
+
+    @property
+    def accounts(self) -> AccountStore:
+        return AccountStore(self.database, self.environment, self.home)
 
     def sign_in(self, number: int = 1, me: Me = JOE) -> Account:
         vault = self.new_vault()
         vault.save_signin(new_tokens(number), me)
-        account = vault.find_account(str(me.id))
+        account = self.accounts.find_account(str(me.id))
         assert account is not None
         return account
 

@@ -48,9 +48,9 @@ def assert_tidy(world: World, most: int) -> None:
 
 def test_a_first_sign_in_that_ends_early_is_saved_whole_or_not_at_all(own_world: Path) -> None:
     for world in each_death(own_world, lambda w: w.sign_in(1), lambda w: None):
-        account = world.new_vault().find_account()
+        account = world.accounts.find_account()
         if account is None:
-            assert world.new_vault().list_accounts() == []
+            assert world.accounts.list_accounts() == []
             assert_tidy(world, 0)
         else:
             assert world.load(account).tokens == new_tokens(1)
@@ -60,7 +60,7 @@ def test_a_first_sign_in_that_ends_early_is_saved_whole_or_not_at_all(own_world:
 def test_a_sign_in_that_ends_early_leaves_the_former_tokens_or_the_new_ones(own_world: Path) -> None:
     found = set()
     for world in each_death(own_world, lambda w: w.sign_in(2), lambda w: w.sign_in(1)):
-        account = world.new_vault().find_account()
+        account = world.accounts.find_account()
         assert account is not None
         found.add(world.load(account).tokens.access_token)
         assert_tidy(world, 1)
@@ -116,7 +116,7 @@ def test_a_sign_out_that_ends_early_leaves_the_account_in_or_out(own_world: Path
 
     for world in each_death(own_world, sign_out, lambda w: w.sign_in(1)):
         vault = world.new_vault()
-        is_in = vault.find_account() is not None
+        is_in = world.accounts.find_account() is not None
         assert (vault.load(_find(world, "11111")) is not None) == is_in
         assert_tidy(world, 1 if is_in else 0)
 
@@ -133,7 +133,7 @@ def test_a_proof_that_ends_early_is_cleaned_by_the_next_one(own_world: Path) -> 
 def test_somebody_elses_save_cleans_up_after_a_death(own_world: Path) -> None:
     for world in each_death(own_world, lambda w: w.sign_in(1), lambda w: None):
         world.sign_in(2, SECOND)
-        is_saved = any(line.account.user.procore_id == JOE.id for line in world.new_vault().list_accounts())
+        is_saved = any(line.account.user.procore_id == JOE.id for line in world.accounts.list_accounts())
         assert world.count_secrets() == (2 if is_saved else 1)
 
 
@@ -158,7 +158,7 @@ def _each_refresh_death(home: Path) -> Iterator[tuple[World, Procore]]:
 
 
 def _find(world: World, who: str | None = None) -> Account:
-    account = world.new_vault().find_account(who)
+    account = world.accounts.find_account(who)
     assert account is not None
     return account
 

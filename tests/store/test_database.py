@@ -201,11 +201,11 @@ def test_environments_in_one_file_have_their_own_sessions_and_entries(world: Wor
     world.database_path = test_db
     joe = world.sign_in(1, JOE)
     world.environment = "sandbox"
-    assert world.new_vault().find_account() is None
+    assert world.accounts.find_account() is None
     assert world.new_vault().load(joe) is None
     world.sign_in(2, SECOND)
     world.environment = "production"
-    current = world.new_vault().find_account()
+    current = world.accounts.find_account()
     assert current is not None
     assert current.user.procore_id == JOE.id
 
@@ -213,7 +213,7 @@ def test_environments_in_one_file_have_their_own_sessions_and_entries(world: Wor
 def test_a_session_whose_row_another_program_deleted_is_nobodys(world: World) -> None:
     world.sign_in()
     run_sql(world.database.path, "DELETE FROM users")
-    assert world.new_vault().find_account() is None
+    assert world.accounts.find_account() is None
 
 
 def test_a_read_only_file_can_be_read_and_not_written(public_folder: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_sign_in_is_proved_saved_and_signed_out(world: World, size: int) -> No
     vault = world.new_vault()
     vault.prove()
     vault.save_signin(new_tokens(1, size), JOE)
-    account = world.new_vault().find_account()
+    account = world.accounts.find_account()
     assert account is not None
     assert world.load(account).tokens == new_tokens(1, size)
     vault.sign_out(account)

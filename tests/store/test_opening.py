@@ -53,12 +53,13 @@ from pathlib import Path
 from procore_cli.storage.opening import Storage
 from tests.store.store_world import JOE, new_tokens
 
-vault = Storage(Path(sys.argv[1]), "production", "keyring").tokens
+storage = Storage(Path(sys.argv[1]), "production", "keyring")
+vault = storage.tokens
 if sys.argv[2] == "save":
     vault.prove()
     vault.save_signin(new_tokens(1), JOE)
 else:
-    assert vault.load(vault.find_account()).tokens == new_tokens(1)
+    assert vault.load(storage.accounts.find_account()).tokens == new_tokens(1)
 """
 
 

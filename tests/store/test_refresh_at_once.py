@@ -177,7 +177,7 @@ from tests.store.store_world import World, new_answer
 
 home, runs = Path(sys.argv[1]), int(sys.argv[2])
 world = World(home)
-account = world.new_vault().find_account()
+account = world.accounts.find_account()
 seen = world.load(account)
 me = str(threading.get_native_id())
 

@@ -10,8 +10,8 @@ from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
 
 
 def test_nobody_is_current_at_first(world: World) -> None:
-    assert world.new_vault().find_account() is None
-    assert world.new_vault().list_accounts() == []
+    assert world.accounts.find_account() is None
+    assert world.accounts.list_accounts() == []
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_nobody_is_current_at_first(world: World) -> None:
 def test_an_account_is_meant_by_its_email_or_its_id(world: World, who: str) -> None:
     world.sign_in(1, JOE)
     world.sign_in(2, SECOND)
-    account = world.new_vault().find_account(who)
+    account = world.accounts.find_account(who)
     assert account is not None
     assert (account.user.procore_id, account.name) == (11111, "Joe Contractor")
 
@@ -29,7 +29,7 @@ def test_an_account_is_meant_by_its_email_or_its_id(world: World, who: str) -> N
 def test_an_unknown_account_is_refused_with_the_candidates(world: World, who: str) -> None:
     world.sign_in(1, JOE)
     with pytest.raises(UnknownAccountError) as failure:
-        world.new_vault().find_account(who)
+        world.accounts.find_account(who)
     assert failure.value.exit_code == 2
     assert "joecontractor@procore.com (11111)" in failure.value.message
     assert "production" in failure.value.message
@@ -37,14 +37,14 @@ def test_an_unknown_account_is_refused_with_the_candidates(world: World, who: st
 
 def test_an_unknown_account_among_none_is_refused(world: World) -> None:
     with pytest.raises(UnknownAccountError, match="No account is known"):
-        world.new_vault().find_account("11111")
+        world.accounts.find_account("11111")
 
 
 def test_an_ambiguous_email_is_refused_with_the_candidates(world: World) -> None:
     world.sign_in(1, JOE)
     world.sign_in(2, SECOND._replace(login=JOE.login))
     with pytest.raises(UnknownAccountError, match="more than one") as failure:
-        world.new_vault().find_account(JOE.login)
+        world.accounts.find_account(JOE.login)
     assert "11111" in failure.value.message
     assert "22222" in failure.value.message
 
@@ -54,26 +54,25 @@ def test_many_candidates_are_cut_short(world: World) -> None:
         for number in range(30):
             rows.run("INSERT INTO users (procore_id) VALUES (?)", (number,))
     with pytest.raises(UnknownAccountError, match=r"no e-mail \(9\), \.\.\.\.$"):
-        world.new_vault().find_account("nobody@example.com")
+        world.accounts.find_account("nobody@example.com")
 
 
 def test_a_row_without_anything_of_ours_can_be_meant(world: World) -> None:
     world.sign_in(1, JOE)
     run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
-    vault = world.new_vault()
-    account = vault.find_account("seventh@example.com")
+    account = world.accounts.find_account("seventh@example.com")
     assert account is not None
     assert (account.name, account.failures) == (None, 0)
-    assert vault.load(account) is None
+    assert world.new_vault().load(account) is None
     with pytest.raises(NotSignedInError):
-        vault.find_expiry(account)
+        world.accounts.find_expiry(account)
 
 
 def test_the_list_says_who_is_current_and_who_is_signed_in(world: World) -> None:
     joe = world.sign_in(1, JOE)
     world.sign_in(2, SECOND)
     world.new_vault().sign_out(joe)
-    first, second = world.new_vault().list_accounts()
+    first, second = world.accounts.list_accounts()
     assert (first.account.user.email, first.is_current, first.is_signed_in, first.expires_at) == (
         JOE.login,
         False,
@@ -91,16 +90,16 @@ def test_the_list_says_who_is_current_and_who_is_signed_in(world: World) -> None
 def test_switching_changes_who_is_current(world: World) -> None:
     joe = world.sign_in(1, JOE)
     world.sign_in(2, SECOND)
-    assert world.new_vault().switch(joe)
-    assert world.new_vault().find_account() == joe
+    assert world.accounts.switch(joe)
+    assert world.accounts.find_account() == joe
 
 
 def test_a_signed_out_account_cannot_be_switched_to(world: World) -> None:
     joe = world.sign_in(1, JOE)
     second = world.sign_in(2, SECOND)
     world.new_vault().sign_out(joe)
-    assert not world.new_vault().switch(joe)
-    assert world.new_vault().find_account() == second
+    assert not world.accounts.switch(joe)
+    assert world.accounts.find_account() == second
 
 
 def test_a_session_on_a_duplicate_row_is_its_persons(world: World) -> None:
@@ -110,20 +109,20 @@ def test_a_session_on_a_duplicate_row_is_its_persons(world: World) -> None:
         "INSERT INTO users VALUES (50, 11111, 'copy@example.com')",
         "UPDATE procore_login_session SET user_id = 50",
     )
-    assert world.new_vault().find_account() == joe
+    assert world.accounts.find_account() == joe
 
 
 def test_a_new_email_or_name_is_remembered(world: World) -> None:
     joe = world.sign_in(1, JOE)
-    account = world.new_vault().remember(joe, Me(11111, "second@example.com", None))
+    account = world.accounts.remember(joe, Me(11111, "second@example.com", None))
     assert (account.user.email, account.name) == ("second@example.com", None)
-    assert world.new_vault().find_account() == account
+    assert world.accounts.find_account() == account
 
 
 def test_what_is_known_already_is_not_written(world: World) -> None:
     joe = world.sign_in(1, JOE)
     before = world.database.path.read_bytes()
-    assert world.new_vault().remember(joe, JOE) == joe
+    assert world.accounts.remember(joe, JOE) == joe
     assert world.database.path.read_bytes() == before
 
 
@@ -131,8 +130,8 @@ def test_when_a_token_ends_is_found_without_its_secret(world: World) -> None:
     joe = world.sign_in(1, JOE)
     world.sign_in(2, SECOND)
     world.store_name = "keyring"
-    assert world.new_vault().find_expiry(joe) == new_tokens(1).expires_at
-    assert world.new_vault().list_accounts()[0].expires_at == new_tokens(1).expires_at
+    assert world.accounts.find_expiry(joe) == new_tokens(1).expires_at
+    assert world.accounts.list_accounts()[0].expires_at == new_tokens(1).expires_at
 
 
 def test_a_later_row_of_the_same_person_does_not_name_an_account(world: World) -> None:
@@ -140,13 +139,13 @@ def test_a_later_row_of_the_same_person_does_not_name_an_account(world: World) -
     run_sql(world.database.path, "INSERT INTO users VALUES (50, 11111, 'copy@example.com')")
 
     with pytest.raises(UnknownAccountError):
-        world.new_vault().find_account("copy@example.com")
+        world.accounts.find_account("copy@example.com")
 
 
 def test_an_email_that_only_unicode_takes_for_the_same_is_found(world: World) -> None:
     umlaut = world.sign_in(1, JOE._replace(login="JÖRG@example.com"))
 
-    assert world.new_vault().find_account("jörg@example.com") == umlaut
+    assert world.accounts.find_account("jörg@example.com") == umlaut
 
 
 @pytest.mark.parametrize("column", ["procore_id = ?", "email = ? COLLATE NOCASE"])
@@ -162,13 +161,12 @@ def test_nobody_is_looked_for_row_by_row(world: World, column: str) -> None:
 def test_rows_that_nobody_signed_in_to_are_not_known(world: World) -> None:
     world.sign_in(1, JOE)
     run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
-    vault = world.new_vault()
-    assert [listed.account.user.procore_id for listed in vault.list_known()] == [11111]
-    assert [listed.account.user.procore_id for listed in vault.list_accounts()] == [11111, 7]
-    assert [account.name for account in vault.list_signed_in()] == ["Joe Contractor"]
+    assert [listed.account.user.procore_id for listed in world.accounts.list_known()] == [11111]
+    assert [listed.account.user.procore_id for listed in world.accounts.list_accounts()] == [11111, 7]
+    assert [account.name for account in world.accounts.list_signed_in()] == ["Joe Contractor"]
 
 
 def test_rows_are_there_whether_anybody_signed_in_or_not(world: World) -> None:
-    assert not world.new_vault().has_rows()
+    assert not world.accounts.has_rows()
     run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
-    assert world.new_vault().has_rows()
+    assert world.accounts.has_rows()

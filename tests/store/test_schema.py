@@ -305,9 +305,9 @@ def test_other_programs_tables_are_left_alone(test_db: Path) -> None:
 def test_tables_that_another_program_dropped_come_back(world: World) -> None:
     world.sign_in()
     run_sql(world.database.path, "DROP TABLE users", "DROP TABLE procore_login_entries")
-    assert world.new_vault().find_account() is None
+    assert world.accounts.find_account() is None
     world.sign_in()
-    assert world.new_vault().find_account() is not None
+    assert world.accounts.find_account() is not None
 
 
 def test_an_older_file_without_one_of_its_tables_is_migrated_too(old_db: Path, tmp_path: Path) -> None:

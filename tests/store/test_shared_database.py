@@ -41,9 +41,9 @@ def assert_signed_out(home: Home, place: Path | str) -> None:
     """Joe is signed out with this folder, and told where his tokens lie."""
     account = home.account()
     assert home.vault.load(account) is None
-    assert home.vault.list_signed_in() == []
-    assert not home.vault.switch(account)
-    for ask in (home.vault.find_expiry, lambda who: home.vault.find_shown_end(who, NOW)):
+    assert home.accounts.list_signed_in() == []
+    assert not home.accounts.switch(account)
+    for ask in (home.accounts.find_expiry, lambda who: home.accounts.find_shown_end(who, NOW)):
         with pytest.raises(NotSignedInError) as failure:
             ask(account)
         assert failure.value.exit_code == 4
@@ -283,7 +283,7 @@ def test_what_lies_here_is_deleted_though_another_folder_has_something_too(one: 
 
 def load_or_say_why(home: Home) -> None:
     if home.vault.load(home.account()) is None:
-        raise home.vault.new_not_signed_in_error(home.account())
+        raise home.accounts.new_not_signed_in_error(home.account())
 
 
 @pytest.mark.parametrize(

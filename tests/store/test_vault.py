@@ -105,7 +105,7 @@ def test_a_proof_that_was_given_up_is_remembered_for_a_day(
 
 def test_a_sign_in_can_be_loaded_by_the_next_run(either_world: World) -> None:
     saved = either_world.new_vault().save_signin(new_tokens(1), JOE)
-    account = either_world.new_vault().find_account()
+    account = either_world.accounts.find_account()
     assert account is not None
     loaded = either_world.load(account)
     assert (saved.is_new, saved.former, saved.switched_from) == (True, None, None)
@@ -118,7 +118,7 @@ def test_a_sign_in_can_be_loaded_by_the_next_run(either_world: World) -> None:
 def test_a_token_set_larger_than_windows_takes_in_one_entry_is_kept(either_world: World) -> None:
     large = new_tokens(1, size=6000)
     either_world.new_vault().save_signin(large, JOE)
-    account = either_world.new_vault().find_account()
+    account = either_world.accounts.find_account()
     assert account is not None
     assert either_world.load(account).tokens == large
     assert either_world.count_secrets() == 5
@@ -135,7 +135,7 @@ def test_a_second_sign_in_gives_the_former_tokens_back_and_replaces_them(either_
     either_world.sign_in(1)
     saved = either_world.new_vault().save_signin(new_tokens(2), JOE)
     assert (saved.is_new, saved.former) == (False, new_tokens(1))
-    account = either_world.new_vault().find_account()
+    account = either_world.accounts.find_account()
     assert account is not None
     assert either_world.load(account).tokens == new_tokens(2)
     assert len(either_world.list_entries()) == either_world.count_secrets() == 1
@@ -171,7 +171,7 @@ def test_a_failed_write_leaves_the_former_sign_in_as_it_was(
     with pytest.raises(KeyringError):
         world.new_vault().save_signin(new_tokens(2), Me(JOE.id, "second@example.com", None))
     monkeypatch.delenv("TEST_KEYRING_FAULT")
-    assert world.new_vault().find_account() == joe
+    assert world.accounts.find_account() == joe
     assert world.load(joe).tokens == new_tokens(1)
     world.new_vault().clean_free()
     assert len(world.list_entries()) == world.count_secrets() == 1
@@ -184,7 +184,7 @@ def test_a_failed_write_of_a_first_sign_in_makes_no_row(
     monkeypatch.setenv("TEST_KEYRING_FAULT", "forget-write")
     with pytest.raises(KeyringError):
         world.new_vault().save_signin(new_tokens(1), JOE)
-    assert world.new_vault().list_accounts() == []
+    assert world.accounts.list_accounts() == []
     assert run_sql(world.database.path, "SELECT count(*) FROM users") == [(0,)]
 
 
@@ -329,13 +329,13 @@ def test_a_sign_out_gives_the_tokens_back_and_keeps_the_row(either_world: World)
     joe = either_world.sign_in(1)
     vault = either_world.new_vault()
     assert vault.sign_out(joe).tokens == new_tokens(1)
-    assert vault.find_account() is None
+    assert either_world.accounts.find_account() is None
     assert vault.load(joe) is None
     assert [entry.state for entry in either_world.list_entries()] == ["dead"]
     assert vault.clean(joe)
     assert either_world.list_entries() == []
     assert either_world.count_secrets() == 0
-    assert vault.find_account("11111") == joe
+    assert either_world.accounts.find_account("11111") == joe
 
 
 def test_signing_out_twice_gives_nothing_back(world: World) -> None:
@@ -348,7 +348,7 @@ def test_signing_somebody_else_out_leaves_the_session(world: World) -> None:
     joe = world.sign_in(1, JOE)
     second = world.sign_in(2, SECOND)
     world.new_vault().sign_out(joe)
-    assert world.new_vault().find_account() == second
+    assert world.accounts.find_account() == second
 
 
 def test_a_sign_out_needs_no_lock(world: World) -> None:
@@ -382,7 +382,7 @@ def test_a_sign_out_counts_even_if_the_keyring_fails(
     assert not world.new_vault().clean(joe, left)
     monkeypatch.delenv("TEST_KEYRING_FAULT")
     assert world.new_vault().load(joe) is None
-    assert world.new_vault().find_account() is None
+    assert world.accounts.find_account() is None
     assert world.new_vault().clean(joe, left)
     assert keyring_entries == {}
 

@@ -57,7 +57,7 @@ def joe(either_world: World) -> Account:
 
 
 def now_of(world: World) -> Account:
-    account = world.new_vault().find_account("11111")
+    account = world.accounts.find_account("11111")
     assert account is not None
     return account
 
@@ -152,7 +152,7 @@ def test_a_refused_token_is_never_sent_again(either_world: World, joe: Account) 
     assert either_world.new_vault().load(joe) is None
     assert either_world.list_entries() == []
     assert either_world.count_secrets() == 0
-    assert either_world.new_vault().find_account() is not None
+    assert either_world.accounts.find_account() is not None
 
 
 def test_a_refusal_after_somebody_else_saved_newer_tokens_means_those(world: World) -> None:
@@ -207,7 +207,7 @@ def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World, jo
         either_world.refresh(joe, exchange)
     assert either_world.discarded == [new_tokens(2)]
     assert either_world.new_vault().load(joe) is None
-    assert either_world.new_vault().find_account() is None
+    assert either_world.accounts.find_account() is None
     assert either_world.list_entries() == []
     assert either_world.count_secrets() == 0
 
