@@ -117,8 +117,10 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
         for machine in (first, *others):
             machine.variables["PROCORE_LOGIN_HOME"] = str(machine.home / "data")
     assert first.run_here(*SIGN_UP).code == 0
+    # Who is current is common to all; whose tokens lie in another folder is signed out in this one.
+    who = ("--account", "10000") if own_home else ()
     commands = [
-        lambda: first.run("whoami", "--offline", "--json"),
+        lambda: first.run("whoami", "--offline", "--json", *who),
         lambda: first.run("token", "--account", "10000"),
         lambda: others[0].run("accounts", "--json", "--env", "production"),
     ]
@@ -133,8 +135,9 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
     ]
     assert len({row[0] for row in rows}) == count + 1
     assert [result.json["id"] for result in signed_up] == [row[0] for row in rows[1:]]
-    for number in range(10_000, 10_001 + count):
-        token = first.run_here("token", "--account", str(number)).out.strip()
+    for number, machine in enumerate((first, *others), 10_000):
+        asked = machine if own_home else first
+        token = asked.run_here("token", "--account", str(number)).out.strip()
         assert town.provider.owners[token]["id"] == number
     entries = run_sql(database, "SELECT procore_id, state FROM procore_login_entries ORDER BY procore_id")
     assert entries == [(number, "live") for number in range(10_000, 10_001 + count)]
