@@ -125,14 +125,14 @@ def read_token_answer(
     """
     if answer.status >= 400:
         raise_for_refusal(answer, environment, credentials, sent)
-    content = _read_content(answer, environment, sent)
+    content = _read_content(answer, sent)
     if str(content.get("token_type") or "bearer").lower() != "bearer":
-        raise _senseless(environment, "tokens of a type that is not bearer")
-    access_token = _read_token(content, "access_token", environment)
+        raise _senseless("tokens of a type that is not bearer")
+    access_token = _read_token(content, "access_token")
     if access_token is None:
-        raise _senseless(environment, "no access token")
-    refresh_token = _read_token(content, "refresh_token", environment)
-    lifetime_s = _read_lifetime(content, environment)
+        raise _senseless("no access token")
+    refresh_token = _read_token(content, "refresh_token")
+    lifetime_s = _read_lifetime(content)
     expires_at = None if lifetime_s is None else int(now) + lifetime_s
     return TokenAnswer(access_token, refresh_token, expires_at, lifetime_s)
 
@@ -141,20 +141,19 @@ def read_me(answer: Answer, environment: Environment, sent: Collection[str] = ()
     """The person from `/me`'s answer. Raises TokenRefusedError for a 401, UnexpectedAnswerError."""
     if answer.status == 401:
         raise TokenRefusedError(
-            f"{environment.name}: Procore did not accept the access token (401: "
-            f"{read_reason(answer.body, sent)}).",
+            f"Procore did not accept the access token (401: {read_reason(answer.body, sent)}).",
             f"Sign in again: procore-login signin --env {environment.name}",
         )
-    content = _read_content(answer, environment, sent)
+    content = _read_content(answer, sent)
     number = content.get("id")
     if type(number) is not int or not 1 <= number <= _LARGEST_ID:
-        raise _senseless(environment, "a person without a usable id")
+        raise _senseless("a person without a usable id")
     login = content.get("login")
     if not isinstance(login, str) or not login.strip() or len(login) > _LONGEST_LOGIN:
-        raise _senseless(environment, "a person without a usable login")
+        raise _senseless("a person without a usable login")
     name = content.get("name")
     if name is not None and not isinstance(name, str):
-        raise _senseless(environment, "a person whose name is not text")
+        raise _senseless("a person whose name is not text")
     return Me(number, _encodable(login), name and _encodable(name[:_LONGEST_NAME]))
 
 
@@ -168,15 +167,15 @@ def raise_for_refusal(
         raise new_refused_credentials(environment, credentials)
     reason = read_reason(answer.body, sent)
     if error == "invalid_grant":
-        raise GrantRefusedError(f"{environment.name}: Procore refused what was sent ({reason}).")
-    raise _failed(answer, environment, reason)
+        raise GrantRefusedError(f"Procore refused what was sent ({reason}).")
+    raise _failed(answer, reason)
 
 
 def new_refused_credentials(environment: Environment, app: AppCredentials) -> RefusedCredentialsError:
     """The error for `invalid_client`, which another environment's credentials get as well."""
     secret = f", the client secret from {app.secret_source}" if app.secret_source else ""
     return RefusedCredentialsError(
-        f"{environment.name}: Procore refused the client id or the client secret (invalid_client). "
+        f"Procore refused the client id or the client secret (invalid_client). "
         f"The client id comes from {app.source}{secret}. Is {environment.name} the right environment?",
         f"See what is set: procore-login configure --env {environment.name} --show",
     )
@@ -209,15 +208,15 @@ def read_reason(body: bytes, sent: Collection[str] = ()) -> str:
     return _encodable(" ".join(reason.split()))[:_LONGEST_REASON] or "no reason given"
 
 
-def _read_content(answer: Answer, environment: Environment, sent: Collection[str]) -> dict[str, object]:
+def _read_content(answer: Answer, sent: Collection[str]) -> dict[str, object]:
     if not 200 <= answer.status < 300:
-        raise _failed(answer, environment, read_reason(answer.body, sent))
+        raise _failed(answer, read_reason(answer.body, sent))
     try:
         content = _read_json(answer.body)
     except ValueError:
-        raise _senseless(environment, read_reason(answer.body)) from None
+        raise _senseless(read_reason(answer.body)) from None
     if not isinstance(content, dict):
-        raise _senseless(environment, "JSON that is not an object")
+        raise _senseless("JSON that is not an object")
     return content
 
 
@@ -242,22 +241,22 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _read_token(content: dict[str, object], key: str, environment: Environment) -> str | None:
+def _read_token(content: dict[str, object], key: str) -> str | None:
     token = content.get(key)
     if token is None or token == "":
         return None
     # A token goes into a header: visible ASCII, nothing else (RFC 6749, appendix A.12).
     if not isinstance(token, str) or not all("!" <= c <= "~" for c in token) or len(token) > _LONGEST_TOKEN:
-        raise _senseless(environment, f"an unusable {key}")
+        raise _senseless(f"an unusable {key}")
     return token
 
 
-def _read_lifetime(content: dict[str, object], environment: Environment) -> int | None:
+def _read_lifetime(content: dict[str, object]) -> int | None:
     lifetime_s = content.get("expires_in")
     if lifetime_s is None:
         return None
     if isinstance(lifetime_s, bool) or not isinstance(lifetime_s, (int, float)):
-        raise _senseless(environment, "an expires_in that is not a number")
+        raise _senseless("an expires_in that is not a number")
     return int(min(max(0, lifetime_s), _LONGEST_LIFETIME_S))
 
 
@@ -277,18 +276,18 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _failed(answer: Answer, environment: Environment, reason: str) -> UnexpectedAnswerError:
+def _failed(answer: Answer, reason: str) -> UnexpectedAnswerError:
     wait_s = answer.headers.get("retry-after", "")
     when = f"in {wait_s} seconds" if wait_s.isascii() and wait_s.isdigit() and len(wait_s) < 6 else "later"
     return UnexpectedAnswerError(
-        f"{environment.name}: Procore answered {answer.status} ({reason}).",
+        f"Procore answered {answer.status} ({reason}).",
         f"Try again {when}; Procore's status page says whether it has trouble.",
     )
 
 
-def _senseless(environment: Environment, what: str) -> UnexpectedAnswerError:
+def _senseless(what: str) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
-        f"{environment.name}: Procore's answer makes no sense: {what}.",
+        f"Procore's answer makes no sense: {what}.",
         "Check PROCORE_LOGIN_URL and PROCORE_API_URL if they are set; otherwise try again later.",
     )
 

@@ -102,7 +102,7 @@ class Transport:
         """
         body = None
         if form is not None:
-            _check_origin(url, environment.login_url, environment)
+            _check_origin(url, environment.login_url)
             headers = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
             body = Bytes(form.encode())
         call = Call(method, url, headers or {}, body)
@@ -134,9 +134,9 @@ class Transport:
 
     def _find_route(self, call: Call, environment: Environment, bearer: str | None) -> Route:
         if bearer is not None:
-            _check_origin(call.url, environment.api_url, environment)
-            _check_bearer(bearer, environment)
-        return Route(environment.name, _host_of(call.url), find_proxy(call.url), self._ca_bundle)
+            _check_origin(call.url, environment.api_url)
+            _check_bearer(bearer)
+        return Route(_host_of(call.url), find_proxy(call.url), self._ca_bundle)
 
     def _repeat_if_safe(self, call: Call, attempt: Callable[[], T]) -> T:
         """Try; once more if it failed at once and what failed cannot have had an effect."""
@@ -252,19 +252,19 @@ def _host_of(url: str) -> str:
     return find_origin(url).partition("://")[2]
 
 
-def _check_origin(url: str, base_url: str, environment: Environment) -> None:
+def _check_origin(url: str, base_url: str) -> None:
     if not is_at(url, base_url):
         raise BindingError(
-            f"{environment.name}: {find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
+            f"{find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
             "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
         )
 
 
-def _check_bearer(bearer: str, environment: Environment) -> None:
+def _check_bearer(bearer: str) -> None:
     # Anything else could end the header and begin another (RFC 6750, section 2.1).
     if not bearer or not all("!" <= character <= "~" for character in bearer):
         raise TokenRefusedError(
-            f"{environment.name}: this access token cannot be one (it is empty, or has an odd character).",
+            "this access token cannot be one (it is empty, or has an odd character).",
             "If it comes from PROCORE_ACCESS_TOKEN, set that again without spaces and line ends.",
         )
 

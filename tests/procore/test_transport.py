@@ -108,7 +108,7 @@ def test_a_url_that_nobody_can_call_is_a_setting_to_correct(ask):
 def test_a_name_that_cannot_be_resolved_is_said_so(ask):
     with pytest.raises(UnreachableError) as caught:
         ask("https://nowhere.invalid", form=FORM)
-    assert "sandbox: nowhere.invalid cannot be reached: its name cannot be resolved" in caught.value.message
+    assert "nowhere.invalid cannot be reached: its name cannot be resolved" in caught.value.message
     assert caught.value.exit_code == 5
     assert caught.value.hint
 
@@ -163,7 +163,7 @@ def test_a_form_whose_answer_is_lost_is_never_sent_again(serve, ask, behave, rea
     with pytest.raises(AnswerLostError) as caught:
         ask(server.url, form=FORM, read_timeout_s=0.3)
     assert time.monotonic() - started < 3
-    assert caught.value.message == f"sandbox: no usable answer from {server.host}: {reason}."
+    assert caught.value.message == f"no usable answer from {server.host}: {reason}."
     assert len(server.requests) == server.connections == 1
 
 
