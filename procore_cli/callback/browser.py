@@ -20,6 +20,33 @@ from procore_cli.threads import start
 _MARKS = (".dockerenv", "run/.containerenv")
 # What systemd-nspawn, Podman and LXC, Kubernetes, and GitHub's Codespaces set.
 _VARIABLES = ("container", "KUBERNETES_SERVICE_HOST", "CODESPACES")
+Which = Callable[[str], "str | None"]
+_TEXT = frozenset(
+    {"browsh", "edbrowse", "elinks", "links", "links2", "lynx", "netrik", "retawq", "w3m", "www-browser"}
+)
+_GRAPHICAL = (
+    "x-www-browser",
+    "firefox",
+    "firefox-esr",
+    "google-chrome",
+    "google-chrome-stable",
+    "chromium",
+    "chromium-browser",
+    "microsoft-edge",
+    "microsoft-edge-stable",
+    "brave-browser",
+    "brave",
+    "vivaldi",
+    "vivaldi-stable",
+    "opera",
+    "librewolf",
+    "epiphany",
+    "konqueror",
+    "falkon",
+    "gnome-www-browser",
+)
+_WINDOWS_HANDLER = "url.dll,FileProtocolHandler"
+_DEFAULT = "the default browser"
 
 
 class Place(Enum):
@@ -56,36 +83,6 @@ def is_wsl(environ: Mapping[str, str]) -> bool:
 def has_display(environ: Mapping[str, str]) -> bool:
     """Whether a graphical program could show itself (X11 or Wayland)."""
     return bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
-
-
-Which = Callable[[str], "str | None"]
-
-_TEXT = frozenset(
-    {"browsh", "edbrowse", "elinks", "links", "links2", "lynx", "netrik", "retawq", "w3m", "www-browser"}
-)
-_GRAPHICAL = (
-    "x-www-browser",
-    "firefox",
-    "firefox-esr",
-    "google-chrome",
-    "google-chrome-stable",
-    "chromium",
-    "chromium-browser",
-    "microsoft-edge",
-    "microsoft-edge-stable",
-    "brave-browser",
-    "brave",
-    "vivaldi",
-    "vivaldi-stable",
-    "opera",
-    "librewolf",
-    "epiphany",
-    "konqueror",
-    "falkon",
-    "gnome-www-browser",
-)
-_WINDOWS_HANDLER = "url.dll,FileProtocolHandler"
-_DEFAULT = "the default browser"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,10 @@ from procore_cli.threads import Call, start
 
 # What a container needs so that the browser of its host finds the listener.
 _ON_HOSTS_NETWORK = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
+HOME_TIMEOUT_S = 2
+SILENCE_S = 30
+_TICK_S = 1
+_MOST_UIDS = 3
 
 
 @dataclass(frozen=True)
@@ -102,12 +106,6 @@ class Guidance:
         if not self.listens:
             return "Paste its address here."
         return f"Paste its address here, or f{forward}" if self.pastes else f"F{forward}"
-
-
-HOME_TIMEOUT_S = 2
-SILENCE_S = 30
-_TICK_S = 1
-_MOST_UIDS = 3
 
 
 class Opener(Protocol):

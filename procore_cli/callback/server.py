@@ -29,6 +29,14 @@ _LINE_BYTES = _HEADERS_BYTES = 64 * 1024
 _REQUEST_LINE = re.compile(rb"([!-~]+) ([!-\xff]+) HTTP/1\.[0-9]\r?\n")
 # Nothing between a name and its colon, and no folded value: each could be read in two ways.
 _HEADER_LINE = re.compile(rb"(?:([!-9;-~]+):([^\0\r\n]*))?\r?\n")
+_POLL_S = 0.02
+_ACCEPT_PAUSE_S = 0.05
+_CHUNK_BYTES = 16 * 1024
+_NOBODY_WAITS = Failure(
+    "The terminal stopped waiting",
+    "The sign-in was ended before it was complete.",
+    "Go back to the terminal and start it again.",
+)
 
 
 class BadHeadError(Exception):
@@ -149,16 +157,6 @@ def _hang_up(connection: socket.socket) -> None:
     # The thread that reads from it wakes up and closes it.
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-_POLL_S = 0.02
-_ACCEPT_PAUSE_S = 0.05
-_CHUNK_BYTES = 16 * 1024
-_NOBODY_WAITS = Failure(
-    "The terminal stopped waiting",
-    "The sign-in was ended before it was complete.",
-    "Go back to the terminal and start it again.",
-)
 
 
 @dataclass(frozen=True)

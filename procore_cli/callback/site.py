@@ -19,6 +19,10 @@ from procore_cli.config.urls import RedirectUri
 from procore_cli.webpage import security_headers
 
 _EVERY_ANSWER = (("Server", "procore-login"), ("Connection", "close"))
+_PATH = re.compile(r"/[\x21\x22\x24-\x7e]*")
+COOKIE_NAME = "procore_login_session"
+_LIFETIME_S = 60
+_HTTP_PORT = 80
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,6 @@ class Answer:
             lines.append("Content-Type: text/html; charset=utf-8")
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         return head if headers_only else head + body
-
-
-_PATH = re.compile(r"/[\x21\x22\x24-\x7e]*")
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,6 @@ class Request:
         return [value for key, value in self.headers if key == name]
 
 
-COOKIE_NAME = "procore_login_session"
-_LIFETIME_S = 60
-
-
 class HomeSession:
     """A random session and its cookie (RFC 6265)."""
 
@@ -97,9 +94,6 @@ class HomeSession:
 
     def _fits(self, value: str) -> bool:
         return secrets.compare_digest(value.encode(), self._key.encode())
-
-
-_HTTP_PORT = 80
 
 
 class Site:

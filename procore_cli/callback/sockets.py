@@ -23,6 +23,8 @@ _ESTABLISHED, _LISTEN = "01", "0A"
 _MAPPED = bytes(10) + b"\xff\xff"
 # The kernel prints a table in pieces, and may miss a socket while others come and go.
 _LOOKS = 3
+_LOOPBACK_OR_ANY = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104 - compared, not listened on
+_TOOL_PATIENCE_S = 5
 
 
 class Row(NamedTuple):
@@ -134,10 +136,6 @@ def _find_ends(peer: Address, own: Address, read: Callable[[], str]) -> tuple[Ro
         if theirs is not None or ours is None:
             break
     return theirs, ours
-
-
-_LOOPBACK_OR_ANY = ("127.0.0.1", "0.0.0.0", "::1", "::")  # noqa: S104 - compared, not listened on
-_TOOL_PATIENCE_S = 5
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,19 @@ from urllib.parse import parse_qsl, unquote
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 _INT64_DIGITS = 19
+_FORM_MAX_BYTES = 64 * 1024
+_API_MAX_BYTES = 16 * 1024 * 1024
+_SIZE_LINE_MAX_BYTES = 256
+_TRAILER_MAX_LINES = 32
+CALLS_PATH: Final = "/demo/calls"
+_MAX_CALLS: Final = 10_000
+_MAX_PATH: Final = 2_000
+_HIDDEN: Final = "…"
+# The shortest secret that is issued here, a code or a refresh token, has 43 characters.
+_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
+# What a client wrote into a path that belongs behind it; and before it, in a proxy's form.
+_BEHIND = re.compile(r"(?:[;#?&=]|%(?:3[bdf]|2[36])).*", re.DOTALL | re.IGNORECASE)
+_BEFORE = re.compile(r"[^/]*//[^/]*")
 
 
 @dataclass(frozen=True)
@@ -105,12 +118,6 @@ def find_id(text: str) -> int | None:
     return int(text) if is_number else None
 
 
-_FORM_MAX_BYTES = 64 * 1024
-_API_MAX_BYTES = 16 * 1024 * 1024
-_SIZE_LINE_MAX_BYTES = 256
-_TRAILER_MAX_LINES = 32
-
-
 def read_body(headers: Message, stream: BufferedIOBase, path: str) -> bytes:
     """The body of a request for `path`; empty where the headers announce none.
 
@@ -157,17 +164,6 @@ def _read_chunk_size(stream: BufferedIOBase) -> int:
     if not 0 < len(digits) <= 8 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
         raise refused(400, "A chunk has no size.")
     return int(digits, 16)
-
-
-CALLS_PATH: Final = "/demo/calls"
-_MAX_CALLS: Final = 10_000
-_MAX_PATH: Final = 2_000
-_HIDDEN: Final = "…"
-# The shortest secret that is issued here, a code or a refresh token, has 43 characters.
-_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
-# What a client wrote into a path that belongs behind it; and before it, in a proxy's form.
-_BEHIND = re.compile(r"(?:[;#?&=]|%(?:3[bdf]|2[36])).*", re.DOTALL | re.IGNORECASE)
-_BEFORE = re.compile(r"[^/]*//[^/]*")
 
 
 @dataclass(frozen=True)

@@ -40,10 +40,27 @@ from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.demo.state import DemoState, Grant, IssuedToken
 from procore_cli.errors import BadUrlError
 
+# At debug level oauthlib logs codes and tokens.
+logging.getLogger("oauthlib").setLevel(logging.WARNING)
+
 _REALM = 'Bearer realm="pretend Procore"'
 _INVALID_TOKEN = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
 # A SHA-256 digest in base64 (RFC 7636, section 4.2).
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_DESCRIPTIONS: Final = {
+    "invalid_request": "A parameter is missing, stands there twice, or has a value that cannot be used.",
+    "invalid_client": "Client authentication failed: the client is unknown, or its secret is wrong.",
+    "invalid_grant": "The authorization grant is invalid, expired, revoked or used, does not match the"
+    " redirect URI of the authorization request, or was issued to another client.",
+    "unsupported_grant_type": "This server does not support that grant type.",
+}
+_BAD_REDIRECT_URI: Final = "The redirect URI must be http on this machine (http://localhost/...), or https."
+_EXPLANATIONS: Final[dict[type[OAuth2Error], str]] = {
+    InvalidClientIdError: "The client id is not the one of the pretend app.",
+    InvalidRedirectURIError: _BAD_REDIRECT_URI,
+    MismatchingRedirectURIError: _BAD_REDIRECT_URI,
+}
+_JWT_HEADER: Final = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"ES512"}').decode().rstrip("=")
 
 
 def unauthorized() -> RefusedCallError:
@@ -163,25 +180,6 @@ def check_challenge(request: Any) -> dict[str, str]:
 
 def _same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
-
-
-# At debug level oauthlib logs codes and tokens.
-logging.getLogger("oauthlib").setLevel(logging.WARNING)
-
-_DESCRIPTIONS: Final = {
-    "invalid_request": "A parameter is missing, stands there twice, or has a value that cannot be used.",
-    "invalid_client": "Client authentication failed: the client is unknown, or its secret is wrong.",
-    "invalid_grant": "The authorization grant is invalid, expired, revoked or used, does not match the"
-    " redirect URI of the authorization request, or was issued to another client.",
-    "unsupported_grant_type": "This server does not support that grant type.",
-}
-_BAD_REDIRECT_URI: Final = "The redirect URI must be http on this machine (http://localhost/...), or https."
-_EXPLANATIONS: Final[dict[type[OAuth2Error], str]] = {
-    InvalidClientIdError: "The client id is not the one of the pretend app.",
-    InvalidRedirectURIError: _BAD_REDIRECT_URI,
-    MismatchingRedirectURIError: _BAD_REDIRECT_URI,
-}
-_JWT_HEADER: Final = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"ES512"}').decode().rstrip("=")
 
 
 class AuthorizeRefusedError(Exception):

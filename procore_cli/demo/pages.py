@@ -21,6 +21,12 @@ _FORM_TARGETS: Final = {
     ("http", "127.0.0.1"): "http://127.0.0.1:*",
     ("http", "::1"): "http:",
 }
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
+LOGIN_PATH = "/login"
+_OWN_AUTHORIZE_PAGE = re.compile(re.escape(AUTHORIZE_PATH) + r"\?[!-~]*")
+_NO_START = "This page has to be reached by a sign-in link of the program."
+_FORGED = "The form is not from this session, or too old. Start again with the program's sign-in link."
+_BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
 
 
 def new_headers(redirect_uri: str = "") -> tuple[Header, ...]:
@@ -112,9 +118,6 @@ def _new_page(title: str, body: str) -> str:
     )
 
 
-_SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
-
-
 class Sessions:
     """Browser sessions by their cookie; safe to use from several threads."""
 
@@ -157,13 +160,6 @@ class Sessions:
         return [
             value for name, _, value in pairs if name == self._cookie_name and _SESSION_ID.fullmatch(value)
         ]
-
-
-LOGIN_PATH = "/login"
-_OWN_AUTHORIZE_PAGE = re.compile(re.escape(AUTHORIZE_PATH) + r"\?[!-~]*")
-_NO_START = "This page has to be reached by a sign-in link of the program."
-_FORGED = "The form is not from this session, or too old. Start again with the program's sign-in link."
-_BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
 
 
 class SignInDesk:

@@ -28,6 +28,14 @@ UNCONNECTED_COMPANY_ID: Final = 44444
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_CHARACTERS = 254
 _HALF = re.compile("[\ud800-\udfff]")
+# What a project has by itself, beside its name: neither a seed nor a request sets it among the other keys.
+OWN_KEYS: Final = frozenset({"id", "company", "company_id", "created_at", "updated_at"})
+_MAX_BYTES: Final = 256 * 1024 * 1024
+_MAX_ID: Final = 10**18 - 1
+_GIVEN_KEYS: Final = OWN_KEYS - {"id", "company_id"}
+_HINT: Final = (
+    'A small one: {"companies": [{"id": 1, "name": "A"}], "projects": [{"company_id": 1, "name": "B"}]}'
+)
 
 
 def is_email(text: str) -> bool:
@@ -38,10 +46,6 @@ def is_email(text: str) -> bool:
 def is_text(value: object) -> bool:
     """Whether a JSON value is a text that is neither blank nor half a character (a lone surrogate)."""
     return isinstance(value, str) and bool(value.strip()) and not _HALF.search(value)
-
-
-# What a project has by itself, beside its name: neither a seed nor a request sets it among the other keys.
-OWN_KEYS: Final = frozenset({"id", "company", "company_id", "created_at", "updated_at"})
 
 
 @dataclass(frozen=True)
@@ -110,14 +114,6 @@ SAMPLE: Final = Seed(
 def email_key(email: str) -> str:
     """What two spellings of one e-mail have in common."""
     return unicodedata.normalize("NFC", email).casefold()
-
-
-_MAX_BYTES: Final = 256 * 1024 * 1024
-_MAX_ID: Final = 10**18 - 1
-_GIVEN_KEYS: Final = OWN_KEYS - {"id", "company_id"}
-_HINT: Final = (
-    'A small one: {"companies": [{"id": 1, "name": "A"}], "projects": [{"company_id": 1, "name": "B"}]}'
-)
 
 
 class _FaultError(ValueError):

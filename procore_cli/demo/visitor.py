@@ -19,6 +19,13 @@ from procore_cli.demo.seed import SAMPLE_EMAIL
 from procore_cli.errors import UnexpectedAnswerError
 from procore_cli.threads import start
 
+_MAX_HOPS: Final = 12
+_PAGE_MAX_BYTES: Final = 256 * 1024
+# The callback answers only after the program has exchanged the code and saved the tokens.
+_TIMEOUT_S: Final = 110
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_HINT: Final = "Sign in with a browser instead: add --no-browser and open the link yourself."
+
 
 @dataclass
 class Form:
@@ -55,14 +62,6 @@ class _FormReader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._inside = False
-
-
-_MAX_HOPS: Final = 12
-_PAGE_MAX_BYTES: Final = 256 * 1024
-# The callback answers only after the program has exchanged the code and saved the tokens.
-_TIMEOUT_S: Final = 110
-_FORM_TYPE: Final = "application/x-www-form-urlencoded"
-_HINT: Final = "Sign in with a browser instead: add --no-browser and open the link yourself."
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from procore_cli.cli import options
+from procore_cli.cli import options, output
 from procore_cli.cli.help import ExplainedGroup
+from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
+from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.console import Console
+from procore_cli.context import open_context
 from procore_cli.errors import PortTakenError
+from procore_cli.flows.sign_out import forget_sign_ins
 
 if TYPE_CHECKING:
-    from procore_cli.config.settings import Overrides
     from procore_cli.demo.exchange import RecordedCall
     from procore_cli.demo.responses import Conditions
     from procore_cli.demo.server import DemoServer
@@ -97,7 +101,6 @@ def serve(
 
     PATH may begin with a method and a space, and end with *. Requests are listed on stderr.
     """
-    from procore_cli.config.settings import load_settings
     from procore_cli.demo.exchange import Calls
     from procore_cli.demo.seed import load_seed
     from procore_cli.demo.server import DemoServer
@@ -130,9 +133,7 @@ def reset(console: Console) -> None:
 
     No other environment is touched.
     """
-    from procore_cli.context import open_context
     from procore_cli.demo import state
-    from procore_cli.flows.sign_out import forget_sign_ins
 
     with open_context(_overrides(), console, online=False) as context:
         count = forget_sign_ins(context)
@@ -146,15 +147,12 @@ def reset(console: Console) -> None:
 
 
 def _overrides() -> Overrides:
-    from procore_cli.config.settings import Overrides
-
     return Overrides("demo", heeds_account=False, heeds_token=False)
 
 
 def _read_conditions(
     lifetime_s: int | None, limits: tuple[str, ...], faults: tuple[str, ...], latencies: tuple[str, ...]
 ) -> Conditions:
-    from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
     from procore_cli.demo.responses import Conditions, read_fault, read_latency, read_limit
 
     return Conditions(
@@ -185,8 +183,6 @@ def _list_call(console: Console, call: RecordedCall) -> None:
 
 def _print_variables(url: str, *, as_json: bool) -> None:
     """What another terminal has to set, on stdout, at once."""
-    from procore_cli.cli import output
-
     variables = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
     if as_json:
         output.print_json(variables)
@@ -205,7 +201,6 @@ class _TerminatedError(BaseException):
 @contextmanager
 def _ending_with_sigterm() -> Iterator[None]:
     """SIGTERM ends the block, and is no failure."""
-    import signal
 
     def end(*_: object) -> None:
         raise _TerminatedError

@@ -8,7 +8,10 @@ import click
 
 from procore_cli.cli import options
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
+from procore_cli.context import open_context
+from procore_cli.flows import exec_command as child
 
 
 @click.command(
@@ -60,16 +63,12 @@ def exec_command(
     It gets PROCORE_ACCESS_TOKEN, PROCORE_API_URL, PROCORE_ENV, PROCORE_LOGIN_ACCOUNT and, if there is one,
     PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
     """
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
-    from procore_cli.flows import exec_command
-
-    callers = exec_command.read_callers_environ()
+    callers = child.read_callers_environ()
     with open_context(Overrides(environment, account), console) as context:
-        environ = exec_command.new_environ(context, callers, min_ttl_s, company)
+        environ = child.new_environ(context, callers, min_ttl_s, company)
         # The embedded Procore lives in this process, and Windows cannot replace one.
         stays = context.settings.own_server or sys.platform == "win32"
-        code = exec_command.run(words, environ) if stays else None
+        code = child.run(words, environ) if stays else None
     if code is None:
-        exec_command.become(words, environ)
-    exec_command.end_like(code)
+        child.become(words, environ)
+    child.end_like(code)
