@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from procore_cli.client.paths import has_dots
-from procore_cli.client.responses import Answer, read_me, read_reason
+from procore_cli.client.responses import Answer, read_me
 from procore_cli.config.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
 from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
 from procore_cli.errors import RedirectRefusedError, UnexpectedAnswerError
@@ -83,12 +82,12 @@ class Api:
 
     def me(self, access_token: str) -> Me:
         """Whose token it is. Raises TokenRefusedError for a 401, and what `Transport.request` raises."""
-        return read_me(self._ask(ME_PATH, access_token), self._environment, (access_token,))
+        return read_me(self._ask(ME_PATH, access_token), self._environment)
 
     def companies(self, access_token: str) -> list[Company]:
         """The companies that the account sees. Raises UnexpectedAnswerError, and as `Transport.request`."""
         answer = self._ask(f"{COMPANIES_PATH}?per_page={_MOST_COMPANIES}", access_token)
-        return read_companies(answer, (access_token,))
+        return read_companies(answer)
 
     def open(self, call: Call, access_token: str) -> Stream:
         """Send any call of the API; redirects of a GET or HEAD are followed, elsewhere without the token.
@@ -152,7 +151,7 @@ class Company:
     name: str
 
 
-def read_companies(answer: Answer, sent: Collection[str] = ()) -> list[Company]:
+def read_companies(answer: Answer) -> list[Company]:
     """The companies from the list's answer; a line that is none is left out. Raises UnexpectedAnswerError."""
     try:
         content = json.loads(answer.body) if answer.status == 200 else None
@@ -160,7 +159,7 @@ def read_companies(answer: Answer, sent: Collection[str] = ()) -> list[Company]:
         content = None
     if not isinstance(content, list):
         raise UnexpectedAnswerError(
-            f"Procore does not list the companies ({answer.status}: {read_reason(answer.body, sent)}).",
+            f"Procore does not list the companies ({answer.status}: {answer.reason}).",
             "Try procore-login api companies",
         )
     lines = [line for line in content if isinstance(line, dict) and type(line.get("id")) is int]

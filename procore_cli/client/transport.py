@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from requests import PreparedRequest, Request, Response
 from requests.utils import should_bypass_proxies
@@ -50,6 +50,8 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 LARGEST_BODY = 1024 * 1024
 _SAFE_METHODS = frozenset(("GET", "HEAD"))
+# What no error text may repeat, whatever the server says.
+_SECRET_FIELDS = frozenset(("client_secret", "code", "code_verifier", "refresh_token", "token"))
 
 
 class Transport:
@@ -107,11 +109,13 @@ class Transport:
             body = Bytes(form.encode())
         call = Call(method, url, headers or {}, body)
         route = self._find_route(call, environment, bearer)
+        secrets = [value for name, value in parse_qsl(form or "") if name in _SECRET_FIELDS]
 
         def exchange() -> Answer:
             try:
                 with self._begin(call, bearer, route, self._read_timeout_s) as stream:
-                    answer = Answer(stream.status, stream.headers, _read_body(stream, route))
+                    content = _read_body(stream, route)
+                    answer = Answer(stream.status, stream.headers, content, (*secrets, *stream.secrets))
             finally:
                 self._progress.end()
             if self._progress.late:
@@ -157,7 +161,8 @@ class Transport:
         try:
             with self._translated(route):
                 response = self._send(request, route.proxy)
-            stream = Stream(response, call.url, partial(self._translated, route))
+            secrets = (bearer,) if bearer else ()
+            stream = Stream(response, call.url, secrets, partial(self._translated, route))
             if refusal := find_proxy_refusal(stream.status, call.url, route):
                 stream.close()
                 raise refusal

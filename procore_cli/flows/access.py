@@ -273,12 +273,6 @@ class RunToken:
         self._just_renewed = True
         return loaded.tokens != refused.tokens
 
-    def secrets(self) -> tuple[str, ...]:
-        """What was sent, and no error text may repeat."""
-        given = self._context.settings.access_token
-        held = self._held[1].tokens.access_token if self._held else None
-        return tuple(token for token in (given, held) if token)
-
     def new_refusal(self, reason: str) -> TokenRefusedError:
         """The error for a 401 that no refresh mends."""
         context = self._context

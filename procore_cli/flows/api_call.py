@@ -162,7 +162,7 @@ class _Caller:
     def new_error(self, call: Call, stream: Stream) -> ProcoreLoginError:
         """What an error answer means; its body is on its way out first."""
         body = self._output.show_problem(stream)
-        reason = read_reason(body, self._bearer.secrets()) if call.method != "HEAD" else "no body"
+        reason = read_reason(body, stream.secrets) if call.method != "HEAD" else "no body"
         if not self._context.api.is_own(stream.url):
             return UnexpectedAnswerError(
                 f"{find_origin(stream.url)}, where Procore redirected to, answered {stream.status}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import pytest
 
@@ -57,6 +59,22 @@ def test_a_bearer_is_sent_in_the_header(serve, new_transport, environment_at):
     server = serve(servers.answering(OK))
     new_transport().request("GET", server.url, environment=environment_at(server.url), bearer="the-token")
     assert b"Authorization: Bearer the-token\r\n" in server.requests[0]
+
+
+def test_the_reason_of_an_answer_repeats_no_secret_that_was_sent(serve, ask, new_transport, environment_at):
+    secrets = {
+        "client_secret": "s+1",
+        "code": "c/2",
+        "code_verifier": "v3",
+        "refresh_token": "r4",
+        "token": "t5",
+    }
+    echo = json.dumps({"error": f"app {' '.join(secrets.values())} b6"}).encode()
+    server = serve(servers.answering(servers.http("400 Bad Request", echo)))
+    form = urlencode({"client_id": "app", **secrets})
+    assert ask(server.url, path="/oauth/token", form=form).reason == "app … … … … … b6"
+    at_api = new_transport().request("GET", server.url, environment=environment_at(server.url), bearer="b6")
+    assert at_api.reason == "app s+1 c/2 v3 r4 t5 …"
 
 
 @pytest.mark.parametrize("bearer", ["the-token", None])

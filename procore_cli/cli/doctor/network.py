@@ -25,7 +25,6 @@ from procore_cli.client.responses import (
     find_date,
     find_error_code,
     new_refused_credentials,
-    read_reason,
 )
 from procore_cli.client.transport import find_proxy
 from procore_cli.config.environments import ME_PATH, TOKEN_PATH
@@ -140,7 +139,7 @@ def _check_host(
         hints.append(_SILENT.format(silent, ADDRESS_TIMEOUT_S))
     known_by = find(answer)
     if not known_by:
-        odd = f"it answered {answer.status} ({read_reason(answer.body)})"
+        odd = f"it answered {answer.status} ({answer.reason})"
         _refuse_strangers(name, answer, odd)
         hints.append(f"If signing in fails, check {variable} and Procore's status page.")
     detail = f"{urlsplit(url).netloc}: {'; '.join([*steps, known_by or odd])}"
