@@ -177,10 +177,10 @@ class Bearers:
         self.settings = load_settings(overrides, os.environ)
         if self.settings.own_server:
             raise ConfigurationError(
-                "demo: there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
+                "there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
                 "Run procore-login demo serve and set the variables that it prints, or run your program by"
                 " procore-login exec --env demo -- ...",
-            )
+            ).happened_in(self.settings.environment.name)
         self.lock = threading.Lock()
         self._overrides = overrides
         self._min_ttl_s = min_ttl_s
@@ -248,10 +248,10 @@ class Bearers:
         with _open_context(self._overrides) as context:
             changed = self.settings.find_change(context.settings)
             if changed:
+                # It may be the environment: then the first one is meant.
                 raise ConfigurationError(
-                    f"{self.settings.environment.name}: {changed} has changed since the first call.",
-                    "Make a new ProcoreAuth.",
-                )
+                    f"{changed} has changed since the first call.", "Make a new ProcoreAuth."
+                ).happened_in(self.settings.environment.name)
             yield context
 
 

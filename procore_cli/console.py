@@ -6,7 +6,6 @@ Text from outside is shown with control characters escaped and is never read as 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -105,15 +104,10 @@ class Console:
 
     def fail(self, error: ProcoreLoginError) -> None:
         """What happened, and what to type or where to look."""
-        known = not self.environment or self._names_environment(error.message)
-        message = error.message if known else f"{self.environment}: {error.message}"
-        self._write_label("Error:", "bold red", message)
+        error.happened_in(self.environment)
+        self._write_label("Error:", "bold red", str(error))
         if error.hint:
             self._write_label("Hint:", "bold", error.hint)
-
-    def _names_environment(self, text: str) -> bool:
-        # In a path it does not count.
-        return re.search(rf"(?<![\w/.-]){self.environment}(?![\w/-]|\.\w)", text) is not None
 
     def _write_label(self, label: str, style: str, text: str) -> None:
         if not is_colourful(self.stream):

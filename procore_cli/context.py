@@ -16,7 +16,7 @@ from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.config.variables import find_set, without_what_exec_set
 from procore_cli.console import Console, load_drawing
-from procore_cli.errors import BadUrlError, ProcoreLoginError, StorageError
+from procore_cli.errors import BadUrlError, ProcoreLoginError, StorageError, errors_in
 from procore_cli.interruption import new_command_shield
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def open_context(
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
     settings = load_command_settings(overrides, console)
-    with ExitStack() as stack:
+    with errors_in(settings.environment.name), ExitStack() as stack:
         if online:
             settings = _put_online(settings, clock, stack)
         yield Context(settings, console, clock, shield or new_command_shield(console), stack)

@@ -6,6 +6,8 @@ Text from outside is escaped where it is shown (console), not here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 
@@ -19,22 +21,48 @@ class ProcoreLoginError(Exception):
     # A command that goes on after it was told says so: it is told once.
     is_told = False
 
-    def __init__(self, message: str, hint: str = "", *, setting: str = "", source: str = "") -> None:
-        """`setting` is what it is about, if it is about one, and `source` who says so.
+    def __init__(
+        self, message: str, hint: str = "", *, environment: str = "", setting: str = "", source: str = ""
+    ) -> None:
+        """`environment` is given where the message itself names it; `happened_in` says it of all others.
 
-        A source is the name of a variable, an option, or the part of `config.toml`.
+        `setting` is what it is about, if it is about one, and `source` who says so: the name of a variable,
+        an option, or the part of `config.toml`.
         """
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.environment = environment
+        self.names_environment = bool(environment)
         self.setting = setting
         self.source = source
+
+    def __str__(self) -> str:
+        """What happened, with the environment's name, once."""
+        is_bare = self.environment and not self.names_environment
+        return f"{self.environment}: {self.message}" if is_bare else self.message
+
+    def happened_in(self, environment: str) -> Self:
+        """The error, which is about this environment from now on unless it is about one already."""
+        self.environment = self.environment or environment
+        return self
 
     def reworded(self, message: str, hint: str | None = None) -> Self:
         """The same error in other words; what it is about stays."""
         other = type(self)(message, self.hint if hint is None else hint)
+        other.environment, other.names_environment = self.environment, self.names_environment
         other.setting, other.source = self.setting, self.source
         return other
+
+
+@contextmanager
+def errors_in(environment: str) -> Iterator[None]:
+    """A block whose errors are about an environment, unless they say otherwise."""
+    try:
+        yield
+    except ProcoreLoginError as error:
+        error.happened_in(environment)
+        raise
 
 
 class UsageMistakeError(ProcoreLoginError):

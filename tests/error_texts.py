@@ -232,7 +232,7 @@ def _keywords(call: ast.Call) -> list[tuple[str, ast.expr]]:
 def _arguments(call: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
     """The texts of a call that makes or tells something, each with its maker and its kind."""
     name = _last_name(call.func)
-    is_copy = isinstance(call.func, ast.Call) and _last_name(call.func.func) == "type"
+    is_copy = name == "reworded" or (isinstance(call.func, ast.Call) and _last_name(call.func.func) == "type")
     if name in error_classes() or is_copy:
         is_pair = bool(call.args) and isinstance(call.args[0], ast.Starred)
         passed = [call.args[0]] * 2 if is_pair else call.args

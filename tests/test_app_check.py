@@ -122,9 +122,9 @@ def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) 
 
 
 def test_what_was_sent_is_not_in_the_words() -> None:
-    answer = ServerAnswer(400, {}, b'{"error": "no hush-code, hush-secret"}')
+    body = b'{"error": "no hush-code, hush-secret"}'
 
-    assert read_probe(answer, ["hush-code", "hush-secret"]).words == "400, no …, …"
+    assert read_probe(ServerAnswer(400, {}, body, ["hush-code", "hush-secret"])).words == "400, no …, …"
 
 
 def test_the_servers_time_is_read() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from procore_cli import console as talk
 from procore_cli.cli import output as tables
-from procore_cli.errors import NotSignedInError
+from procore_cli.errors import NotSignedInError, errors_in
 from procore_cli.models import Profile
 
 PROFILE = Profile("demo", 1, 11111, "joecontractor@procore.com", "Joe Contractor", None, 1_769_851_800)
@@ -126,7 +126,7 @@ def test_an_error_names_the_environment_once() -> None:
     console = talk.Console(stream)
     console.environment = "sandbox"
 
-    console.fail(NotSignedInError("Nobody is signed in to sandbox."))
+    console.fail(NotSignedInError("Nobody is signed in to sandbox.", environment="sandbox"))
     console.fail(NotSignedInError("The keyring is locked."))
 
     assert stream.getvalue() == (
@@ -148,6 +148,14 @@ def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
             raise OSError(28, "No space left on device")
 
     talk.Console(Full()).warn("careful")
+
+
+def test_an_error_in_a_block_is_about_its_environment_unless_it_says_otherwise() -> None:
+    with pytest.raises(NotSignedInError) as caught, errors_in("production"), errors_in("sandbox"):
+        raise NotSignedInError("The keyring is locked.")
+
+    assert (str(caught.value), caught.value.environment) == ("sandbox: The keyring is locked.", "sandbox")
+    assert str(caught.value.reworded("It is locked.")) == "sandbox: It is locked."
 
 
 def test_a_path_does_not_name_the_environment() -> None:

@@ -138,7 +138,7 @@ def test_in_a_python_program_a_thread_that_is_refused_leaves_the_account_free(
         check=True,
     )
 
-    assert done.stdout.startswith("No thread could be started")
+    assert done.stdout.startswith("production: No thread could be started")
     assert refreshes(provider) == 2
 
 

@@ -89,7 +89,16 @@ def test_a_text_begins_with_a_capital_or_with_what_is_put_in() -> None:
     ]
     # Each of these stands in the middle of another text, or in a line of doctor's.
     inner = ("cli/doctor/", "cli/commands/doctor.py", "flows/sign_out.py", "cli/commands/interview.py")
-    assert [line for line in found if not line.startswith(inner)] == []
+    # And these behind the environment's name.
+    named = (
+        "client/",
+        "callback/authorization_response.py",
+        "flows/api_call.py",
+        "flows/app_setup.py",
+        "flows/credentials.py",
+        "auth.py",
+    )
+    assert [line for line in found if not line.startswith((*inner, *named))] == []
 
 
 def test_an_error_and_a_warning_end_with_a_full_stop_or_with_what_is_put_in() -> None:

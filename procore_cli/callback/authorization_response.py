@@ -26,7 +26,7 @@ def is_ours(pairs: Pairs, state: str, *, bare_code: bool = False) -> bool:
     return len(codes) + len(errors) == 1 and all(codes + errors)
 
 
-def read_callback(pairs: Pairs, environment_name: str) -> str:
+def read_callback(pairs: Pairs) -> str:
     """The authorization code of a callback that `is_ours`.
 
     Raises ConsentDeniedError for `access_denied`, UnexpectedAnswerError for any other error
@@ -38,11 +38,11 @@ def read_callback(pairs: Pairs, environment_name: str) -> str:
     reason = ": ".join([*errors, *_values(pairs, "error_description")[:1]])[:_LONGEST_DESCRIPTION]
     if errors == ["access_denied"]:
         raise ConsentDeniedError(
-            f"{environment_name}: the sign-in was denied at Procore ({reason}).",
+            f"the sign-in was denied at Procore ({reason}).",
             "Run the command again and choose Allow on Procore's page.",
         )
     raise UnexpectedAnswerError(
-        f"{environment_name}: Procore ended the sign-in with an error ({reason}).",
+        f"Procore ended the sign-in with an error ({reason}).",
         "Try again later; if it happens again, compare the app's settings in the Developer Portal.",
     )
 

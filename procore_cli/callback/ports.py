@@ -80,6 +80,7 @@ def _port_taken(error: OSError, address: str, port: int, environment: str) -> Po
         f"(errno {number}, {name}).",
         f"{_way_out(number, port)}, or sign in with --paste, or register another redirect URI "
         "in the Developer Portal and set it with `procore-login configure --redirect-uri`.",
+        environment=environment,
     )
 
 

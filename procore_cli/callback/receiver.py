@@ -232,7 +232,8 @@ class CallbackReceiver:
         try:
             yield
         except ProcoreLoginError as error:
-            self._pending.finish(Failure("The sign-in did not work", error.message, error.hint))
+            what = str(error.happened_in(self._environment))
+            self._pending.finish(Failure("The sign-in did not work", what, error.hint))
             raise
 
     def _listen(self, *, may_paste: bool) -> None:
@@ -296,14 +297,15 @@ class CallbackReceiver:
             return SignInTimedOutError(
                 f"{message}; a connection of another user (uid {uids}) was refused meanwhile.",
                 f"{self._guidance().foreign()}.",
+                environment=self._environment,
             )
         if (trouble := self._find_trouble()) is not None:
-            reason = trouble.removeprefix(f"{self._environment}: ")
             doctor = f"See what stands in the way: procore-login doctor --env {self._environment}"
-            return SignInTimedOutError(f"{message}: {reason}", doctor)
+            return SignInTimedOutError(f"{message}: {trouble}", doctor, environment=self._environment)
         return SignInTimedOutError(
             f"{message}.",
             f"{self._guidance().portal()}; then run the command again (--timeout waits longer).",
+            environment=self._environment,
         )
 
     def _guidance(self) -> Guidance:
@@ -316,6 +318,7 @@ class CallbackReceiver:
             f"Signing in to {self._environment} this way means pasting an address, which takes a terminal.",
             "Run the command in a terminal; or without --paste, and with a redirect URI such as"
             " http://localhost:4567/callback.",
+            environment=self._environment,
         )
 
 
@@ -331,7 +334,7 @@ def _find_terminal() -> int | None:
 
 def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
     holder = sockets.find_port_holder(port)
-    return error if holder is None else PortTakenError(f"{error.message} {holder.describe()}", error.hint)
+    return error if holder is None else error.reworded(f"{error.message} {holder.describe()}")
 
 
 def _time_left(seconds: float) -> str:

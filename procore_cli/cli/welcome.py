@@ -46,16 +46,16 @@ def greet(console: Console) -> None:
         _print(["PROCORE_ACCESS_TOKEN is set: whoami, token, api and exec use it."])
     _print([""])
     _print_steps([*_find_steps(settings, known), ("--help", "all commands")])
-    for name, trouble in list(troubles.items())[1:]:
-        console.warn(f"{name}: {trouble.message}")
-    for name, trouble in troubles.items():
-        raise trouble.reworded(f"{name}: {trouble.message}")
+    for trouble in troubles[1:]:
+        console.warn(str(trouble))
+    if troubles:
+        raise troubles[0]
 
 
-def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, ProcoreLoginError]]:
-    """Whom each environment with a database knows, and which databases cannot be read."""
+def _look(settings: Settings) -> tuple[dict[str, list[Listed]], list[ProcoreLoginError]]:
+    """Whom each environment with a database knows, and why other databases cannot be read."""
     known: dict[str, list[Listed]] = {}
-    troubles: dict[str, ProcoreLoginError] = {}
+    troubles: list[ProcoreLoginError] = []
     if settings.home is None and settings.access_token:
         # It needs no data folder.
         return known, troubles
@@ -63,7 +63,7 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], dict[str, Procor
         try:
             listed = list_known_in(settings.find_database(name), name, settings.folder)
         except ProcoreLoginError as error:
-            troubles[name] = error
+            troubles.append(error.happened_in(name))
             if settings.named_database is not None:
                 # It is the same for all of them.
                 break

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from procore_cli.client.paths import has_dots
-from procore_cli.client.responses import Answer, read_me, read_reason
+from procore_cli.client.responses import Answer, read_me
 from procore_cli.config.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
 from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
 from procore_cli.errors import RedirectRefusedError, UnexpectedAnswerError
@@ -26,7 +25,7 @@ MOST_REDIRECTS = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
-def find_redirected(call: Call, stream: Stream, environment: Environment) -> Call | None:
+def find_redirected(call: Call, stream: Stream) -> Call | None:
     """The call that a redirect asks for, or None where the answer is to be taken as it is.
 
     At another origin the call carries neither its headers nor a body. Raises RedirectRefusedError.
@@ -34,35 +33,35 @@ def find_redirected(call: Call, stream: Stream, environment: Environment) -> Cal
     location = stream.headers.get("location", "")
     if stream.status not in _REDIRECTS or not location or call.method not in ("GET", "HEAD"):
         return None
-    target = _read_target(call.url, location, environment)
+    target = _read_target(call.url, location)
     if is_at(target, call.url):
         return replace(call, url=target)
     # A file's URL leads to another cloud: nothing that we say to Procore is for its eyes.
     return replace(call, url=target, headers={}, body=None)
 
 
-def _read_target(url: str, location: str, environment: Environment) -> str:
+def _read_target(url: str, location: str) -> str:
     try:
         if "\\" in location or not all(character.isprintable() for character in location):
-            raise refused(environment, "its target has a backslash or a control character")
+            raise refused("its target has a backslash or a control character")
         target = urldefrag(urljoin(url, location.strip())).url
         parts = urlsplit(target)
         origin = find_origin(target)
     except ValueError:
-        raise refused(environment, "its target is not a URL") from None
+        raise refused("its target is not a URL") from None
     if parts.scheme not in ("http", "https") or not is_plain_netloc(parts.netloc):
-        raise refused(environment, "its target is not a plain http or https URL")
+        raise refused("its target is not a plain http or https URL")
     if urlsplit(url).scheme == "https" and parts.scheme != "https":
-        raise refused(environment, f"it leads from https to {origin}")
+        raise refused(f"it leads from https to {origin}")
     if is_at(target, url) and has_dots(parts.path):
-        raise refused(environment, f"its target, at {origin}, has . or .. in its path")
+        raise refused(f"its target, at {origin}, has . or .. in its path")
     return target
 
 
-def refused(environment: Environment, why: str) -> RedirectRefusedError:
+def refused(why: str) -> RedirectRefusedError:
     """The error for a redirect that is not followed."""
     return RedirectRefusedError(
-        f"{environment.name}: a redirect was not followed: {why}.",
+        f"a redirect was not followed: {why}.",
         "Ask Procore's support; --debug shows each call on the way there.",
     )
 
@@ -83,12 +82,12 @@ class Api:
 
     def me(self, access_token: str) -> Me:
         """Whose token it is. Raises TokenRefusedError for a 401, and what `Transport.request` raises."""
-        return read_me(self._ask(ME_PATH, access_token), self._environment, (access_token,))
+        return read_me(self._ask(ME_PATH, access_token), self._environment)
 
     def companies(self, access_token: str) -> list[Company]:
         """The companies that the account sees. Raises UnexpectedAnswerError, and as `Transport.request`."""
         answer = self._ask(f"{COMPANIES_PATH}?per_page={_MOST_COMPANIES}", access_token)
-        return read_companies(answer, self._environment, (access_token,))
+        return read_companies(answer)
 
     def open(self, call: Call, access_token: str) -> Stream:
         """Send any call of the API; redirects of a GET or HEAD are followed, elsewhere without the token.
@@ -99,7 +98,7 @@ class Api:
         for _ in range(MOST_REDIRECTS + 1):
             stream = self._transport.open(call, environment=self._environment, bearer=bearer)
             try:
-                target = find_redirected(call, stream, self._environment)
+                target = find_redirected(call, stream)
             except RedirectRefusedError:
                 stream.close()
                 raise
@@ -110,7 +109,7 @@ class Api:
                 # Once the way has left Procore, the token stays behind for good.
                 bearer = None
             call = target
-        raise refused(self._environment, f"there were more than {MOST_REDIRECTS} in a row")
+        raise refused(f"there were more than {MOST_REDIRECTS} in a row")
 
     def is_own(self, url: str) -> bool:
         """Whether a URL is at the API's origin."""
@@ -152,7 +151,7 @@ class Company:
     name: str
 
 
-def read_companies(answer: Answer, environment: Environment, sent: Collection[str] = ()) -> list[Company]:
+def read_companies(answer: Answer) -> list[Company]:
     """The companies from the list's answer; a line that is none is left out. Raises UnexpectedAnswerError."""
     try:
         content = json.loads(answer.body) if answer.status == 200 else None
@@ -160,8 +159,7 @@ def read_companies(answer: Answer, environment: Environment, sent: Collection[st
         content = None
     if not isinstance(content, list):
         raise UnexpectedAnswerError(
-            f"{environment.name}: Procore does not list the companies ({answer.status}: "
-            f"{read_reason(answer.body, sent)}).",
+            f"Procore does not list the companies ({answer.status}: {answer.reason}).",
             "Try procore-login api companies",
         )
     lines = [line for line in content if isinstance(line, dict) and type(line.get("id")) is int]

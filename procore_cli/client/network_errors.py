@@ -170,7 +170,6 @@ class Route:
     `ca_bundle` is whose certificates are believed, as for `Transport`.
     """
 
-    environment_name: str
     host: str
     proxy: str | None = field(repr=False)
     ca_bundle: str | None = None
@@ -197,7 +196,7 @@ def unreachable(error: BaseException, route: Route, connect_timeout_s: float) ->
     if is_proxys:
         return _proxy_refusal(route, tunnel_status, reason, hint)
     return UnreachableError(
-        f"{route.environment_name}: {route.host} cannot be reached: {reason}. Nothing was sent.",
+        f"{route.host} cannot be reached: {reason}. Nothing was sent.",
         hint or (_NO_NAME_HINT if reason == _NO_NAME else _TRY_AGAIN),
     )
 
@@ -231,16 +230,14 @@ def _proxy_refusal(route: Route, status: int | None, reason: str, hint: str) -> 
     elif status is not None:
         reason = f"it refuses to connect to {route.host} ({status})"
     return UnreachableError(
-        f"{route.environment_name}: the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
+        f"the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
         hint,
     )
 
 
 def answer_lost(reason: str, route: Route) -> AnswerLostError:
     """The error for a request that may have arrived while its answer did not."""
-    return AnswerLostError(
-        f"{route.environment_name}: no usable answer from {route.host}: {reason}.", _TRY_AGAIN
-    )
+    return AnswerLostError(f"no usable answer from {route.host}: {reason}.", _TRY_AGAIN)
 
 
 def redirected(url: str, status: int, location: str, route: Route) -> RedirectRefusedError:
@@ -251,8 +248,7 @@ def redirected(url: str, status: int, location: str, route: Route) -> RedirectRe
         if location and joined.scheme in ("http", "https") and joined.hostname:
             target = find_origin(joined.geturl())
     return RedirectRefusedError(
-        f"{route.environment_name}: {route.host} answered with a redirect ({status}) to {target}; it was not"
-        " followed.",
+        f"{route.host} answered with a redirect ({status}) to {target}; it was not followed.",
         "Check PROCORE_LOGIN_URL and PROCORE_API_URL; a network that asks for a login page redirects too.",
     )
 
@@ -260,7 +256,7 @@ def redirected(url: str, status: int, location: str, route: Route) -> RedirectRe
 def too_large(limit: int, route: Route) -> UnexpectedAnswerError:
     """The error for an answer of more than `limit` bytes."""
     return UnexpectedAnswerError(
-        f"{route.environment_name}: {route.host} answered with more than {limit} bytes.",
+        f"{route.host} answered with more than {limit} bytes.",
         "Check PROCORE_LOGIN_URL and PROCORE_API_URL if they are set; otherwise try again later.",
     )
 

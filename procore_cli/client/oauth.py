@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from procore_cli.client.responses import find_error_code, raise_for_refusal, read_reason, read_token_answer
+from procore_cli.client.responses import find_error_code, raise_for_refusal, read_token_answer
 from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
 from procore_cli.errors import (
     GrantRefusedError,
@@ -23,8 +23,6 @@ from procore_cli.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from oauthlib.oauth2 import WebApplicationClient
 
     from procore_cli.client.responses import Answer
@@ -124,17 +122,16 @@ class Probe:
     words: str
 
 
-def read_probe(answer: Answer, sent: Collection[str] = ()) -> Probe:
+def read_probe(answer: Answer) -> Probe:
     """What an answer to a code that cannot exist means (RFC 6749, section 5.2).
 
-    The app is looked at before the code: `invalid_grant` says that it is right. `sent` are secrets that the
-    words may not repeat. Raises nothing.
+    The app is looked at before the code: `invalid_grant` says that it is right. Raises nothing.
     """
     # A failing server's word is not taken for a verdict.
     error = find_error_code(answer.body) if 400 <= answer.status < 500 else None
     verdicts = {"invalid_grant": Verdict.ACCEPTED, "invalid_client": Verdict.REFUSED}
     verdict = verdicts.get(error or "", Verdict.UNCLEAR)
-    reason = read_reason(answer.body, sent) if verdict is Verdict.UNCLEAR else error
+    reason = answer.reason if verdict is Verdict.UNCLEAR else error
     return Probe(verdict, f"{answer.status}, {reason}")
 
 
@@ -155,7 +152,7 @@ class OAuth:
         """
         form = code_body(credentials, code, redirect_uri, verifier)
         try:
-            return self._tokens(form, credentials, (code, verifier))
+            return self._tokens(form, credentials)
         except GrantRefusedError as error:
             raise GrantRefusedError(
                 f"{error.message} A code can be used once, within ten minutes, with the redirect URI "
@@ -169,13 +166,12 @@ class OAuth:
         Raises GrantRefusedError when it is no longer valid, RefusedCredentialsError, and what
         `Transport.request` raises; only after UnreachableError is the refresh token surely unused.
         """
-        return self._tokens(refresh_body(credentials, refresh_token), credentials, (refresh_token,))
+        return self._tokens(refresh_body(credentials, refresh_token), credentials)
 
     def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
         """Ask whether Procore knows the app, with a code that cannot exist. Raises as `Transport.request`."""
         code, verifier = f"procore-login-check-{new_state()}", new_pkce().verifier
-        answer = self._post(TOKEN_PATH, code_body(credentials, code, redirect_uri, verifier))
-        return read_probe(answer, (code, verifier, credentials.client_secret))
+        return read_probe(self._post(TOKEN_PATH, code_body(credentials, code, redirect_uri, verifier)))
 
     def reach(self) -> None:
         """Find out whether the server answers at all, whatever it says.
@@ -190,14 +186,13 @@ class OAuth:
         """Make a token invalid (RFC 7009); an unknown one is no error. Raises as `refresh` does."""
         answer = self._post(REVOKE_PATH, revoke_body(credentials, token))
         if answer.status >= 400:
-            raise_for_refusal(answer, self._environment, credentials, (token, credentials.client_secret))
+            raise_for_refusal(answer, self._environment, credentials)
 
-    def _tokens(self, form: str, credentials: AppCredentials, sent: tuple[str, ...]) -> TokenAnswer:
+    def _tokens(self, form: str, credentials: AppCredentials) -> TokenAnswer:
         # The lifetime is counted from before the request: early is safe, late is not.
         now = self._clock()
         answer = self._post(TOKEN_PATH, form)
-        secrets = (*sent, credentials.client_secret)
-        return read_token_answer(answer, self._environment, credentials, now, secrets)
+        return read_token_answer(answer, self._environment, credentials, now)
 
     def _post(self, path: str, form: str) -> Answer:
         url = self._environment.login_url + path

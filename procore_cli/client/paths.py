@@ -35,9 +35,7 @@ def read_url(text: str, environment: Environment) -> str:
     try:
         return environment.api_url + _read_path(text, environment)
     except _FaultError as fault:
-        raise UsageMistakeError(
-            f"{environment.name}: this path cannot be called: {fault}. Nothing was sent.", _EXAMPLE
-        ) from None
+        raise UsageMistakeError(f"this path cannot be called: {fault}. Nothing was sent.", _EXAMPLE) from None
 
 
 def find_next(link: str, url: str, environment: Environment) -> str | None:
@@ -58,7 +56,7 @@ def find_next(link: str, url: str, environment: Environment) -> str | None:
     except ValueError as fault:
         why = str(fault) if isinstance(fault, _FaultError) else "it is not a URL"
         raise RedirectRefusedError(
-            f"{environment.name}: the link to the next page was not followed: {why}.",
+            f"the link to the next page was not followed: {why}.",
             "What came before it was printed; the list goes on at Procore.",
         ) from None
 

@@ -43,11 +43,17 @@ _REASON_DEPTH = 3
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered; header names are in lower case."""
+    """What a server answered; header names are in lower case, `secrets` are those that it was sent."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    secrets: Collection[str] = field(default=(), repr=False)
+
+    @property
+    def reason(self) -> str:
+        """A short reason for people, where it is an error's."""
+        return read_reason(self.body, self.secrets)
 
 
 _CHUNK = 64 * 1024
@@ -57,9 +63,14 @@ class Stream:
     """An answer: its head at once, its body as it is asked for; closes its connection at the end."""
 
     def __init__(
-        self, response: Response, url: str, translated: Callable[[], AbstractContextManager[None]]
+        self,
+        response: Response,
+        url: str,
+        secrets: Collection[str],
+        translated: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self.url = url
+        self.secrets = secrets
         self.status = response.status_code
         self.reason = response.reason or ""
         self.version = "1.0" if getattr(response.raw, "version", 11) == 10 else "1.1"
@@ -112,71 +123,64 @@ class Stream:
 
 
 def read_token_answer(
-    answer: Answer,
-    environment: Environment,
-    credentials: AppCredentials,
-    now: float,
-    sent: Collection[str] = (),
+    answer: Answer, environment: Environment, credentials: AppCredentials, now: float
 ) -> TokenAnswer:
     """Tokens from the token endpoint's answer (RFC 6749, sections 5.1 and 5.2).
 
-    `now` is the time of sending (seconds, UTC); `sent` are secrets that no error text may repeat.
+    `now` is the time of sending (seconds, UTC).
     Raises RefusedCredentialsError, GrantRefusedError, UnexpectedAnswerError.
     """
     if answer.status >= 400:
-        raise_for_refusal(answer, environment, credentials, sent)
-    content = _read_content(answer, environment, sent)
+        raise_for_refusal(answer, environment, credentials)
+    content = _read_content(answer)
     if str(content.get("token_type") or "bearer").lower() != "bearer":
-        raise _senseless(environment, "tokens of a type that is not bearer")
-    access_token = _read_token(content, "access_token", environment)
+        raise _senseless("tokens of a type that is not bearer")
+    access_token = _read_token(content, "access_token")
     if access_token is None:
-        raise _senseless(environment, "no access token")
-    refresh_token = _read_token(content, "refresh_token", environment)
-    lifetime_s = _read_lifetime(content, environment)
+        raise _senseless("no access token")
+    refresh_token = _read_token(content, "refresh_token")
+    lifetime_s = _read_lifetime(content)
     expires_at = None if lifetime_s is None else int(now) + lifetime_s
     return TokenAnswer(access_token, refresh_token, expires_at, lifetime_s)
 
 
-def read_me(answer: Answer, environment: Environment, sent: Collection[str] = ()) -> Me:
+def read_me(answer: Answer, environment: Environment) -> Me:
     """The person from `/me`'s answer. Raises TokenRefusedError for a 401, UnexpectedAnswerError."""
     if answer.status == 401:
         raise TokenRefusedError(
-            f"{environment.name}: Procore did not accept the access token (401: "
-            f"{read_reason(answer.body, sent)}).",
+            f"Procore did not accept the access token (401: {answer.reason}).",
             f"Sign in again: procore-login signin --env {environment.name}",
         )
-    content = _read_content(answer, environment, sent)
+    content = _read_content(answer)
     number = content.get("id")
     if type(number) is not int or not 1 <= number <= _LARGEST_ID:
-        raise _senseless(environment, "a person without a usable id")
+        raise _senseless("a person without a usable id")
     login = content.get("login")
     if not isinstance(login, str) or not login.strip() or len(login) > _LONGEST_LOGIN:
-        raise _senseless(environment, "a person without a usable login")
+        raise _senseless("a person without a usable login")
     name = content.get("name")
     if name is not None and not isinstance(name, str):
-        raise _senseless(environment, "a person whose name is not text")
+        raise _senseless("a person whose name is not text")
     return Me(number, _encodable(login), name and _encodable(name[:_LONGEST_NAME]))
 
 
-def raise_for_refusal(
-    answer: Answer, environment: Environment, credentials: AppCredentials, sent: Collection[str] = ()
-) -> NoReturn:
+def raise_for_refusal(answer: Answer, environment: Environment, credentials: AppCredentials) -> NoReturn:
     """Raise what an OAuth endpoint's error answer means (RFC 6749, section 5.2)."""
     # A failing server's word is not taken for a verdict on the credentials.
     error = find_error_code(answer.body) if answer.status < 500 else None
     if error == "invalid_client":
         raise new_refused_credentials(environment, credentials)
-    reason = read_reason(answer.body, sent)
+    reason = answer.reason
     if error == "invalid_grant":
-        raise GrantRefusedError(f"{environment.name}: Procore refused what was sent ({reason}).")
-    raise _failed(answer, environment, reason)
+        raise GrantRefusedError(f"Procore refused what was sent ({reason}).")
+    raise _failed(answer, reason)
 
 
 def new_refused_credentials(environment: Environment, app: AppCredentials) -> RefusedCredentialsError:
     """The error for `invalid_client`, which another environment's credentials get as well."""
     secret = f", the client secret from {app.secret_source}" if app.secret_source else ""
     return RefusedCredentialsError(
-        f"{environment.name}: Procore refused the client id or the client secret (invalid_client). "
+        f"Procore refused the client id or the client secret (invalid_client). "
         f"The client id comes from {app.source}{secret}. Is {environment.name} the right environment?",
         f"See what is set: procore-login configure --env {environment.name} --show",
     )
@@ -192,8 +196,8 @@ def find_error_code(body: bytes) -> str | None:
     return error if isinstance(error, str) else None
 
 
-def read_reason(body: bytes, sent: Collection[str] = ()) -> str:
-    """A short reason for people from an error answer's body, without what was `sent`."""
+def read_reason(body: bytes, secrets: Collection[str] = ()) -> str:
+    """A short reason for people from an error answer's body, without the `secrets` that were sent."""
     if not body.strip():
         return "an empty body"
     if body.lstrip().startswith(b"<"):
@@ -204,20 +208,20 @@ def read_reason(body: bytes, sent: Collection[str] = ()) -> str:
         return "not JSON"
     named = [content.get(key) for key in _REASON_KEYS] if isinstance(content, dict) else []
     reason = ": ".join(dict.fromkeys(text for value in named for text in _texts(value, _REASON_DEPTH)))
-    for secret in filter(None, sent):
+    for secret in filter(None, secrets):
         reason = reason.replace(secret, "…").replace(quote(secret, safe=""), "…")
     return _encodable(" ".join(reason.split()))[:_LONGEST_REASON] or "no reason given"
 
 
-def _read_content(answer: Answer, environment: Environment, sent: Collection[str]) -> dict[str, object]:
+def _read_content(answer: Answer) -> dict[str, object]:
     if not 200 <= answer.status < 300:
-        raise _failed(answer, environment, read_reason(answer.body, sent))
+        raise _failed(answer, answer.reason)
     try:
         content = _read_json(answer.body)
     except ValueError:
-        raise _senseless(environment, read_reason(answer.body)) from None
+        raise _senseless(answer.reason) from None
     if not isinstance(content, dict):
-        raise _senseless(environment, "JSON that is not an object")
+        raise _senseless("JSON that is not an object")
     return content
 
 
@@ -242,22 +246,22 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _read_token(content: dict[str, object], key: str, environment: Environment) -> str | None:
+def _read_token(content: dict[str, object], key: str) -> str | None:
     token = content.get(key)
     if token is None or token == "":
         return None
     # A token goes into a header: visible ASCII, nothing else (RFC 6749, appendix A.12).
     if not isinstance(token, str) or not all("!" <= c <= "~" for c in token) or len(token) > _LONGEST_TOKEN:
-        raise _senseless(environment, f"an unusable {key}")
+        raise _senseless(f"an unusable {key}")
     return token
 
 
-def _read_lifetime(content: dict[str, object], environment: Environment) -> int | None:
+def _read_lifetime(content: dict[str, object]) -> int | None:
     lifetime_s = content.get("expires_in")
     if lifetime_s is None:
         return None
     if isinstance(lifetime_s, bool) or not isinstance(lifetime_s, (int, float)):
-        raise _senseless(environment, "an expires_in that is not a number")
+        raise _senseless("an expires_in that is not a number")
     return int(min(max(0, lifetime_s), _LONGEST_LIFETIME_S))
 
 
@@ -277,18 +281,18 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _failed(answer: Answer, environment: Environment, reason: str) -> UnexpectedAnswerError:
+def _failed(answer: Answer, reason: str) -> UnexpectedAnswerError:
     wait_s = answer.headers.get("retry-after", "")
     when = f"in {wait_s} seconds" if wait_s.isascii() and wait_s.isdigit() and len(wait_s) < 6 else "later"
     return UnexpectedAnswerError(
-        f"{environment.name}: Procore answered {answer.status} ({reason}).",
+        f"Procore answered {answer.status} ({reason}).",
         f"Try again {when}; Procore's status page says whether it has trouble.",
     )
 
 
-def _senseless(environment: Environment, what: str) -> UnexpectedAnswerError:
+def _senseless(what: str) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
-        f"{environment.name}: Procore's answer makes no sense: {what}.",
+        f"Procore's answer makes no sense: {what}.",
         "Check PROCORE_LOGIN_URL and PROCORE_API_URL if they are set; otherwise try again later.",
     )
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from requests import PreparedRequest, Request, Response
 from requests.utils import should_bypass_proxies
@@ -50,6 +50,8 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 LARGEST_BODY = 1024 * 1024
 _SAFE_METHODS = frozenset(("GET", "HEAD"))
+# What no error text may repeat, whatever the server says.
+_SECRET_FIELDS = frozenset(("client_secret", "code", "code_verifier", "refresh_token", "token"))
 
 
 class Transport:
@@ -102,16 +104,18 @@ class Transport:
         """
         body = None
         if form is not None:
-            _check_origin(url, environment.login_url, environment)
+            _check_origin(url, environment.login_url)
             headers = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
             body = Bytes(form.encode())
         call = Call(method, url, headers or {}, body)
         route = self._find_route(call, environment, bearer)
+        secrets = [value for name, value in parse_qsl(form or "") if name in _SECRET_FIELDS]
 
         def exchange() -> Answer:
             try:
                 with self._begin(call, bearer, route, self._read_timeout_s) as stream:
-                    answer = Answer(stream.status, stream.headers, _read_body(stream, route))
+                    content = _read_body(stream, route)
+                    answer = Answer(stream.status, stream.headers, content, (*secrets, *stream.secrets))
             finally:
                 self._progress.end()
             if self._progress.late:
@@ -134,9 +138,9 @@ class Transport:
 
     def _find_route(self, call: Call, environment: Environment, bearer: str | None) -> Route:
         if bearer is not None:
-            _check_origin(call.url, environment.api_url, environment)
-            _check_bearer(bearer, environment)
-        return Route(environment.name, _host_of(call.url), find_proxy(call.url), self._ca_bundle)
+            _check_origin(call.url, environment.api_url)
+            _check_bearer(bearer)
+        return Route(_host_of(call.url), find_proxy(call.url), self._ca_bundle)
 
     def _repeat_if_safe(self, call: Call, attempt: Callable[[], T]) -> T:
         """Try; once more if it failed at once and what failed cannot have had an effect."""
@@ -157,7 +161,8 @@ class Transport:
         try:
             with self._translated(route):
                 response = self._send(request, route.proxy)
-            stream = Stream(response, call.url, partial(self._translated, route))
+            secrets = (bearer,) if bearer else ()
+            stream = Stream(response, call.url, secrets, partial(self._translated, route))
             if refusal := find_proxy_refusal(stream.status, call.url, route):
                 stream.close()
                 raise refusal
@@ -252,19 +257,19 @@ def _host_of(url: str) -> str:
     return find_origin(url).partition("://")[2]
 
 
-def _check_origin(url: str, base_url: str, environment: Environment) -> None:
+def _check_origin(url: str, base_url: str) -> None:
     if not is_at(url, base_url):
         raise BindingError(
-            f"{environment.name}: {find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
+            f"{find_origin(url)} is not {find_origin(base_url)}; nothing was sent.",
             "Check PROCORE_LOGIN_URL and PROCORE_API_URL.",
         )
 
 
-def _check_bearer(bearer: str, environment: Environment) -> None:
+def _check_bearer(bearer: str) -> None:
     # Anything else could end the header and begin another (RFC 6750, section 2.1).
     if not bearer or not all("!" <= character <= "~" for character in bearer):
         raise TokenRefusedError(
-            f"{environment.name}: this access token cannot be one (it is empty, or has an odd character).",
+            "this access token cannot be one (it is empty, or has an odd character).",
             "If it comes from PROCORE_ACCESS_TOKEN, set that again without spaces and line ends.",
         )
 

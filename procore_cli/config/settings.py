@@ -34,7 +34,7 @@ from procore_cli.config.variables import (
     list_unknown,
     without_what_exec_set,
 )
-from procore_cli.errors import ConfigurationError
+from procore_cli.errors import ConfigurationError, errors_in
 from procore_cli.models import Environment, StoreName
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def read_settings(
         raise unknown_environment(*environment)
     base = ENVIRONMENTS[environment.value]
     heeded = without_what_exec_set(base.name, variables)
-    try:
+    with errors_in(base.name):
         check_variables(heeded, is_demo=base is DEMO)
         found = _find_values(overrides, environment, heeded, config)
         company, database = found["company"].value, found["database"].value
@@ -233,8 +233,6 @@ def read_settings(
             in_exec="PROCORE_LOGIN_EXEC" in heeded,
             sources={name: value.source for name, value in found.items()},
         )
-    except ConfigurationError as error:
-        raise error.reworded(f"{base.name}: {error.message}") from None
 
 
 def warn_of_urls(settings: Settings) -> None:

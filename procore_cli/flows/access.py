@@ -73,8 +73,9 @@ def keep_valid(
     except (ProcoreError, MissingCredentialsError) as error:
         if is_due:
             raise
+        where = context.settings.environment.name
         context.console.warn(
-            f"{error.message} The token from before that is used; Procore may have ended it."
+            f"{error.happened_in(where)} The token from before that is used; Procore may have ended it."
         )
         # Asked once: each call of a long run would ask, and warn, again.
         return loaded._replace(is_suspect=False)
@@ -120,8 +121,7 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
         me = context.api.me(loaded.tokens.access_token)
     if me.id != account.user.procore_id:
         raise WrongPersonError(
-            f"{context.settings.environment.name}: Procore says that this account is {me.id},"
-            f" not {account.user.procore_id}.",
+            f"Procore says that this account is {me.id}, not {account.user.procore_id}.",
             f"Run {sign_in_command(context)}",
         )
     return context.accounts.remember(account, me), loaded
@@ -174,13 +174,16 @@ def _nobody_is_current(context: Context) -> NotSignedInError:
         return NotSignedInError(
             f"No account of {name} is the current one. Signed in: {join_labels(present)}.",
             f"Run {switch_command(context)}, or {sign_in_command(context)}",
+            environment=name,
         )
     otherwise = (
         f" ({switch_command(context)} chooses among those that are signed in)"
         if context.accounts.has_rows()
         else ""
     )
-    return NotSignedInError(f"Nobody is signed in to {name}.", f"Run {sign_in_command(context)}{otherwise}")
+    return NotSignedInError(
+        f"Nobody is signed in to {name}.", f"Run {sign_in_command(context)}{otherwise}", environment=name
+    )
 
 
 def whoami(context: Context) -> Profile:
@@ -270,18 +273,12 @@ class RunToken:
         self._just_renewed = True
         return loaded.tokens != refused.tokens
 
-    def secrets(self) -> tuple[str, ...]:
-        """What was sent, and no error text may repeat."""
-        given = self._context.settings.access_token
-        held = self._held[1].tokens.access_token if self._held else None
-        return tuple(token for token in (given, held) if token)
-
     def new_refusal(self, reason: str) -> TokenRefusedError:
         """The error for a 401 that no refresh mends."""
         context = self._context
         by_variable = context.settings.access_token is not None
         return TokenRefusedError(
-            f"{context.settings.environment.name}: Procore did not accept the access token (401: {reason}).",
+            f"Procore did not accept the access token (401: {reason}).",
             "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
             if by_variable
             else f"Run {sign_in_command(context)}",

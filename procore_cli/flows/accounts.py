@@ -114,8 +114,6 @@ def _check(context: Context, listed: Listed) -> ProcoreLoginError | None:
         access.ask_me(context, listed.account)
     except ProcoreLoginError as error:
         name = context.settings.environment.name
-        context.console.warn(
-            f"{name}, {listed.account.user.label}: {error.message.removeprefix(f'{name}: ')}"
-        )
-        return error
+        context.console.warn(f"{name}, {listed.account.user.label}: {error.message}")
+        return error.happened_in(name)
     return None

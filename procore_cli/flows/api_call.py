@@ -148,7 +148,7 @@ class _Caller:
                 return False
             if not call.is_repeatable:
                 raise ProcoreError(
-                    f"{self._context.settings.environment.name}: Procore answered 401; the token is renewed"
+                    "Procore answered 401; the token is renewed"
                     " now, but the body came from a stream and cannot be sent again.",
                     _AGAIN_WITH_A_FILE,
                 )
@@ -162,11 +162,10 @@ class _Caller:
     def new_error(self, call: Call, stream: Stream) -> ProcoreLoginError:
         """What an error answer means; its body is on its way out first."""
         body = self._output.show_problem(stream)
-        name = self._context.settings.environment.name
-        reason = read_reason(body, self._bearer.secrets()) if call.method != "HEAD" else "no body"
+        reason = read_reason(body, stream.secrets) if call.method != "HEAD" else "no body"
         if not self._context.api.is_own(stream.url):
             return UnexpectedAnswerError(
-                f"{name}: {find_origin(stream.url)}, where Procore redirected to, answered {stream.status}"
+                f"{find_origin(stream.url)}, where Procore redirected to, answered {stream.status}"
                 f" ({reason}).",
                 "Such a link soon expires: run the command again.",
             )
@@ -174,7 +173,7 @@ class _Caller:
             return self._bearer.new_refusal(reason)
         if 300 <= stream.status < 400 and "location" in stream.headers:
             return RedirectRefusedError(
-                f"{name}: Procore answered with a redirect ({stream.status}); for a {call.method} it is not"
+                f"Procore answered with a redirect ({stream.status}); for a {call.method} it is not"
                 " followed.",
                 "See where it leads with --include.",
             )
@@ -182,7 +181,7 @@ class _Caller:
         if is_not_connected(stream.status, reason) or is_company_missing(stream.status, reason, company):
             return self._new_company_error(stream.status, reason, company)
         return UnexpectedAnswerError(
-            f"{name}: Procore answered {stream.status} ({reason}).", self._new_hint(call, stream, body)
+            f"Procore answered {stream.status} ({reason}).", self._new_hint(call, stream, body)
         )
 
     def _new_hint(self, call: Call, stream: Stream, body: bytes) -> str:
@@ -204,16 +203,15 @@ class _Caller:
         return "The body on standard output says what Procore did not like."
 
     def _new_company_error(self, status: int, reason: str, company: str | None) -> CompanyRefusedError:
-        name = self._context.settings.environment.name
         if company is not None:
             return CompanyRefusedError(
-                f"{name}: Procore answered {status} ({reason}). The app is not installed in company"
-                f" {company}.",
+                f"Procore answered {status} ({reason}). The app is not installed in company {company}.",
                 "Somebody who administers that company has to install the app there; or pass --company ID.",
                 self._find_companies(),
             )
+        name = self._context.settings.environment.name
         return CompanyRefusedError(
-            f"{name}: Procore answered {status} ({reason}). The call names no company.",
+            f"Procore answered {status} ({reason}). The call names no company.",
             f"Pass --company ID, or keep one: procore-login configure --env {name} --company ID",
             self._find_companies(),
         )
@@ -236,13 +234,12 @@ def _find_next(
         return None
     if not context.api.is_own(stream.url):
         raise RedirectRefusedError(
-            f"{environment.name}: the link to the next page was not followed: it comes from"
-            f" {find_origin(stream.url)}.",
+            f"the link to the next page was not followed: it comes from {find_origin(stream.url)}.",
             "Call the list at Procore itself.",
         )
     if _digest(url) in seen:
         raise UnexpectedAnswerError(
-            f"{environment.name}: the link to the next page leads back to one that was there before.",
+            "the link to the next page leads back to one that was there before.",
             "Everything up to there was printed.",
         )
     seen.add(_digest(url))

@@ -118,7 +118,8 @@ def check(settings: Settings, setup: AppSetup) -> None:
             oauth = OAuth(transport, settings.environment, time.time)
             probe = check_app(oauth, app, redirect, settings.environment)
     except ProcoreError as error:
-        log.warn(f"{error.message} Client id and client secret were not checked.")
+        error.happened_in(settings.environment.name)
+        log.warn(f"{error} Client id and client secret were not checked.")
         return
     except RefusedCredentialsError as error:
         raise error.reworded(
@@ -189,7 +190,7 @@ def _check_nobody_was_faster(settings: Settings, setup: AppSetup, config: Config
     name = settings.environment.name
     if config.find_client_id(name)[0] != settings.client_id:
         raise ConfigurationError(
-            f"{name}: the client id in config.toml was changed meanwhile. Nothing was saved.",
+            "the client id in config.toml was changed meanwhile. Nothing was saved.",
             f"See what is set, then try again: procore-login configure --env {name} --show",
         )
 

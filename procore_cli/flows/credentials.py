@@ -100,7 +100,7 @@ def _check_demo(settings: Settings) -> None:
         if url and urlsplit(url).hostname not in LOOPBACK_HOSTS:
             variable = _VARIABLES[setting]
             raise BindingError(
-                f"demo: made for http://localhost, but {find_origin(url)} is in force (see {variable})."
+                f"made for http://localhost, but {find_origin(url)} is in force (see {variable})."
                 " Nothing was sent.",
                 f"Unset {variable}, or name the environment that it belongs to: --env {PRODUCTION.name}",
                 setting=setting,
@@ -149,11 +149,13 @@ def new_missing(settings: Settings, what: str) -> MissingCredentialsError:
         return MissingCredentialsError(
             f"There is no {what} for {name}: exec hands none on to the commands that it runs.",
             f"Keep it where they find it: procore-login configure --env {name}",
+            environment=name,
         )
     return MissingCredentialsError(
         f"There is no {what} for {name}.",
         f"Run procore-login configure --env {name}, or set {variable}."
         " To try without an account: procore-login signup --env demo",
+        environment=name,
     )
 
 

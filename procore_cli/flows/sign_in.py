@@ -60,7 +60,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
         callback = timed("waiting for the browser", receiver.wait)
         with holding_signals(context.console):
             with receiver.showing_errors():
-                code = authorization_response.read_callback(callback, environment.name)
+                code = authorization_response.read_callback(callback)
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
                 exchange = context.oauth.exchange
                 answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)
@@ -128,6 +128,7 @@ def _check_person(context: Context, me: Me) -> None:
         f"The browser is signed in to {context.settings.environment.name} as {me.login}, not as {who};"
         " nothing is kept.",
         "Open the link in a private window, and log in there as the right person.",
+        environment=context.settings.environment.name,
     )
 
 

@@ -41,13 +41,14 @@ def sign_out_all(context: Context) -> None:
 
     Raises what went wrong first, once all have been tried.
     """
+    name = context.settings.environment.name
     present = context.accounts.list_signed_in() + context.accounts.list_refused()
     if not present:
-        context.console.say(f"Nobody is signed in to {context.settings.environment.name}.")
+        context.console.say(f"Nobody is signed in to {name}.")
     failures = [failure for account in present if (failure := _try_sign_out(context, account))]
     context.tokens.clean_free()
     for failure in failures[1:]:
-        context.console.warn(f"{failure.message} {failure.hint}")
+        context.console.warn(f"{failure.happened_in(name)} {failure.hint}")
     if failures:
         raise failures[0]
 
@@ -93,17 +94,19 @@ def _report(
     """Say which of the two happened, and raise if it was not both."""
     name = context.settings.environment.name
     who = f"{account.user.label} is signed out of {name}"
-    why = failure.message.removeprefix(f"{name}: ") if failure else ""
-    unrevoked = f" not revoked, and may still live at Procore. {why}" if failure else ""
+    unrevoked = f" not revoked, and may still live at Procore. {failure.message}" if failure else ""
     by_hand = f" {revocation.BY_HAND}" if failure else ""
     if undeleted is not None:
         revoked = unrevoked or " revoked at Procore."
         raise type(undeleted)(
             f"{who}, but its tokens could not be deleted here yet: {undeleted.message} They are{revoked}",
             f"{undeleted.hint} A later sign-in or signout deletes them.{by_hand}".strip(),
+            environment=name,
         )
     if failure is not None:
-        raise type(failure)(f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip())
+        raise type(failure)(
+            f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip(), environment=name
+        )
     if not left.was_live:
         context.console.say(f"{who}; Procore had refused its tokens already.")
         return

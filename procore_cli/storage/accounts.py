@@ -218,7 +218,7 @@ class AccountStore:
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
         with self._database.reading() as rows:
             known = self._read_account(rows, account.user)
-            return failures.find_refusal(known) or failures.new_signed_out_error(
+            return failures.find_refusal(known, self.environment) or failures.new_signed_out_error(
                 rows, self.environment, known, self._home
             )
 
@@ -238,7 +238,7 @@ class AccountStore:
         live = entries.list_usable(rows, self.environment, self._home)
         known = find_environments(rows)
         listed = list_accounts(rows, self.environment, people)
-        return [_new_listed(account, current, live, known) for account in listed]
+        return [_new_listed(account, self.environment, current, live, known) for account in listed]
 
     def _read_account(self, rows: Rows, user: User) -> Account:
         return find_account(rows, self.environment, user)
@@ -251,17 +251,23 @@ class AccountStore:
             raise AmbiguousAccountError(
                 f"{who} is more than one account in {self.environment}: {_list_names(meant)}.",
                 "Name one by its Procore id.",
+                environment=self.environment,
             )
         known = f"Known here: {_list_names(people)}." if people else "No account is known here."
         choice = "Name one of these, or sign in" if people else "Sign in"
         raise UnknownAccountError(
             f"There is no account {who} in {self.environment}. {known}",
             f"{choice}: procore-login signin --env {self.environment}",
+            environment=self.environment,
         )
 
 
 def _new_listed(
-    account: Account, current: User | None, live: Mapping[int | None, Entry], known: Mapping[int, Set[str]]
+    account: Account,
+    environment: str,
+    current: User | None,
+    live: Mapping[int | None, Entry],
+    known: Mapping[int, Set[str]],
 ) -> Listed:
     procore_id = account.user.procore_id
     entry = live.get(procore_id)
@@ -270,7 +276,7 @@ def _new_listed(
         environments=frozenset(known.get(procore_id, ())),
         is_current=current is not None and current.procore_id == procore_id,
         is_signed_in=entry is not None,
-        is_refused=entry is None and failures.find_refusal(account) is not None,
+        is_refused=entry is None and failures.find_refusal(account, environment) is not None,
         expires_at=entry.expires_at if entry else None,
         issued_at=entry.created_at if entry else 0,
     )

@@ -27,23 +27,25 @@ def new_failure_text(error: ProcoreLoginError) -> str:
     """The error as JSON; its message and hint never carry a secret."""
     # The nearest class that every run knows by its name.
     known = next(kind for kind in type(error).__mro__ if getattr(errors, kind.__name__, None) is kind)
-    return json.dumps([known.__name__, error.message, error.hint])
+    return json.dumps([known.__name__, error.message, error.hint, error.names_environment])
 
 
-def read_failure(text: str | None) -> ProcoreLoginError:
+def read_failure(text: str | None, environment: str) -> ProcoreLoginError:
     """The error that was recorded, of the same class where that is one of ours."""
     try:
-        name, message, hint = json.loads(text or "")
-        return _find_class(name)(str(message), str(hint))
+        # Until schema 3 each message named the environment, and nothing said so.
+        name, message, hint, *names_environment = json.loads(text or "")
+        where = "" if names_environment == [False] else environment
+        return _find_class(name)(str(message), str(hint), environment=where)
     except (ValueError, TypeError):
         return ProcoreError("Another run's refresh failed.", "Try again.")
 
 
-def find_refusal(account: Account) -> SignInNeededError | None:
+def find_refusal(account: Account, environment: str) -> SignInNeededError | None:
     """The refusal that took the account's tokens out of use, if that is what happened last."""
     if account.failure is None:
         return None
-    error = read_failure(account.failure)
+    error = read_failure(account.failure, environment)
     return error if isinstance(error, SignInNeededError) else None
 
 
@@ -58,8 +60,11 @@ def new_signed_out_error(rows: Rows, environment: str, account: Account, home: P
                 f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
                 f"Set PROCORE_LOGIN_HOME={shlex.quote(place)} to use them, or sign in here:"
                 f" procore-login signin --env {environment}",
+                environment=environment,
             )
-    return NotSignedInError(f"{who} is not signed in to {environment}.", _hint(environment))
+    return NotSignedInError(
+        f"{who} is not signed in to {environment}.", _hint(environment), environment=environment
+    )
 
 
 def new_lost_error(account: Account, environment: str, store: str) -> NotSignedInError:
@@ -67,6 +72,7 @@ def new_lost_error(account: Account, environment: str, store: str) -> NotSignedI
     return NotSignedInError(
         f"The tokens of {account.user.label} in {environment} are not in the {store} store any more.",
         _hint(environment),
+        environment=environment,
     )
 
 
@@ -76,6 +82,7 @@ def new_unrenewable_error(account: Account, environment: str) -> RefreshRefusedE
         f"The tokens of {account.user.label} in {environment} cannot be refreshed: "
         "Procore gave no refresh token with them.",
         _hint(environment),
+        environment=environment,
     )
 
 
@@ -85,7 +92,7 @@ def new_refused_error(account: Account, environment: str) -> RefreshRefusedError
     if account.interrupted_at is not None:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(account.interrupted_at))
         message += f" A refresh at {moment} was interrupted; signing in again mends that."
-    return RefreshRefusedError(message, _hint(environment))
+    return RefreshRefusedError(message, _hint(environment), environment=environment)
 
 
 def _hint(environment: str) -> str:

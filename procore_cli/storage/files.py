@@ -266,6 +266,7 @@ class ClientSecrets:
             raise KeyringError(
                 f"The {self._store} store did not keep the client secret of {self._environment}.",
                 "Unlock the keyring and try again; `--store file` keeps secrets in files that only you read.",
+                environment=self._environment,
             )
 
     def find(self, environment: str | None = None) -> StoredSecret | None:

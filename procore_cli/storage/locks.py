@@ -140,6 +140,7 @@ class Locks:
             f"Another procore-login has been at work on this account in {self._environment} "
             f"for {self._timeout_s:g} seconds.",
             "Wait until it has ended, then try again.",
+            environment=self._environment,
         )
 
 

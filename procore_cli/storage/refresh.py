@@ -116,7 +116,7 @@ class Refresh:
             is_newer = state.live_name not in {None, self._seen.entry.name}
             is_failed = state.account.failure is not None and state.account.failures > self._seen.failures
             if is_failed and not is_newer:
-                raise failures.read_failure(state.account.failure)
+                raise failures.read_failure(state.account.failure, self._environment)
             if state.live is None:
                 raise self._new_signed_out_error()
             if not is_newer:
@@ -217,7 +217,7 @@ class Refresh:
         may_land = isinstance(error, GivenUpError)
         fate = "may not be kept" if may_land else "are lost"
         again = " If that fails, sign in again:" if may_land else " Then sign in again:"
-        lost = type(error)(
+        lost = error.reworded(
             f"{error.message} Procore had renewed the tokens by then, and the new ones {fate}.",
             f"{error.hint}{again} procore-login signin --env {self._environment}",
         )

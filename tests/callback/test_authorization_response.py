@@ -62,15 +62,14 @@ def test_a_bare_code_is_ours_only_where_one_is_expected(pairs, expected):
 
 
 def test_a_callback_gives_its_code():
-    assert read_callback([("state", STATE), ("code", "the-code")], "sandbox") == "the-code"
+    assert read_callback([("state", STATE), ("code", "the-code")]) == "the-code"
 
 
-def test_a_denied_consent_says_denied_and_names_the_environment():
+def test_a_denied_consent_says_denied():
     pairs = [("state", STATE), ("error", "access_denied"), ("error_description", "not today")]
     with pytest.raises(ConsentDeniedError) as caught:
-        read_callback(pairs, "sandbox")
+        read_callback(pairs)
     assert "denied" in caught.value.message
-    assert "sandbox" in caught.value.message
     assert "not today" in caught.value.message
     assert caught.value.exit_code == 4
     assert caught.value.hint
@@ -79,7 +78,7 @@ def test_a_denied_consent_says_denied_and_names_the_environment():
 @pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable", "invalid_request", "what?"])
 def test_another_error_at_the_consent_page_is_procores_failure(error):
     with pytest.raises(UnexpectedAnswerError) as caught:
-        read_callback([("state", STATE), ("error", error)], "sandbox")
+        read_callback([("state", STATE), ("error", error)])
     assert error in caught.value.message
     assert caught.value.exit_code == 5
 
@@ -87,5 +86,5 @@ def test_another_error_at_the_consent_page_is_procores_failure(error):
 def test_an_endless_description_is_cut():
     pairs = [("error", "access_denied"), ("error_description", "x" * 100_000)]
     with pytest.raises(ConsentDeniedError) as caught:
-        read_callback(pairs, "sandbox")
+        read_callback(pairs)
     assert len(caught.value.message) < 500

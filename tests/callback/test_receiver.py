@@ -214,9 +214,7 @@ class Answered(PendingCallback):
         return super().wait(0)
 
 
-GONE = UnreachableError(
-    "sandbox: login.example.com cannot be reached: connection refused. Nothing was sent.", "Look."
-)
+GONE = UnreachableError("login.example.com cannot be reached: connection refused. Nothing was sent.", "Look.")
 
 
 @pytest.mark.parametrize(

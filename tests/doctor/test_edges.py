@@ -127,7 +127,7 @@ def test_a_name_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     with pytest.raises(UnreachableError, match="its name was not resolved within"):
-        resolve("production", "slow.example", 443, 0.05)
+        resolve("slow.example", 443, 0.05)
     release.set()
 
 
@@ -157,7 +157,7 @@ def test_a_family_that_refuses_at_once_is_no_trouble(
     port = int(serve(servers.silent_from_the_start).host.partition(":")[2])
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("::1", "127.0.0.1", name="localhost"))
 
-    assert find_silent_family(resolve("production", "localhost", port)) == ""
+    assert find_silent_family(resolve("localhost", port)) == ""
 
 
 def test_a_folder_that_cannot_be_made_or_written_says_what_to_do(

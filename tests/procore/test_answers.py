@@ -27,9 +27,9 @@ FULL = {
 }
 
 
-def answer_of(content: object, status: int = 200) -> Answer:
+def answer_of(content: object, status: int = 200, secrets: tuple[str, ...] = ()) -> Answer:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Answer(status, {}, body)
+    return Answer(status, {}, body, secrets)
 
 
 def without(key: str) -> dict[str, object]:
@@ -38,8 +38,8 @@ def without(key: str) -> dict[str, object]:
 
 @pytest.fixture
 def read_tokens(credentials):
-    def read(content: object, status: int = 200, sent: tuple[str, ...] = ()) -> TokenAnswer:
-        return read_token_answer(answer_of(content, status), SANDBOX, credentials, NOW, sent)
+    def read(content: object, status: int = 200, secrets: tuple[str, ...] = ()) -> TokenAnswer:
+        return read_token_answer(answer_of(content, status, secrets), SANDBOX, credentials, NOW)
 
     return read
 
@@ -132,7 +132,6 @@ def test_a_token_answer_of_the_wrong_shape_is_refused(read_tokens, content):
     with pytest.raises(UnexpectedAnswerError) as caught:
         read_tokens(content)
     assert caught.value.exit_code == 5
-    assert "sandbox" in caught.value.message
     assert "makes no sense" in caught.value.message
     assert len(caught.value.message) < 500
     assert caught.value.hint
@@ -184,10 +183,10 @@ def test_an_error_answer_shows_its_status_and_reason(read_tokens, status, conten
 
 @pytest.mark.parametrize("status", [400, 401, 500])
 def test_what_was_sent_is_never_repeated_even_where_procore_echoes_it(read_tokens, status):
-    sent = ("s3cret+value", "verifier~1")
+    secrets = ("s3cret+value", "verifier~1")
     echo = "x" * 290 + " s3cret+value s3cret%2Bvalue verifier~1"
     with pytest.raises(ProcoreLoginError) as caught:
-        read_tokens({"error": "invalid_grant", "error_description": echo}, status, sent)
+        read_tokens({"error": "invalid_grant", "error_description": echo}, status, secrets)
     assert "s3cr" not in str(caught.value)
     assert "verif" not in str(caught.value)
 

@@ -64,9 +64,7 @@ def test_an_answer_of_the_largest_size_is_read_and_one_byte_more_is_refused(serv
         )
     )
     assert len(ask(server.url).body) == LARGEST_BODY
-    with pytest.raises(
-        UnexpectedAnswerError, match=f"sandbox: {server.host} answered with more than {LARGEST_BODY}"
-    ):
+    with pytest.raises(UnexpectedAnswerError, match=f"{server.host} answered with more than {LARGEST_BODY}"):
         ask(server.url)
 
 

@@ -12,9 +12,9 @@ from procore_cli.errors import TokenRefusedError, UnexpectedAnswerError
 from procore_cli.models import Me
 
 
-def answer_of(content: object, status: int = 200) -> Answer:
+def answer_of(content: object, status: int = 200, secrets: tuple[str, ...] = ()) -> Answer:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Answer(status, {}, body)
+    return Answer(status, {}, body, secrets)
 
 
 JOE = {"id": 11111, "login": "joecontractor@procore.com", "name": "Joe Contractor"}
@@ -80,7 +80,7 @@ def test_a_person_of_the_wrong_shape_is_refused(content):
 
 def test_a_401_for_the_person_is_an_error_of_its_own():
     with pytest.raises(TokenRefusedError) as caught:
-        read_me(answer_of({"error": "the-token is bad"}, 401), SANDBOX, ("the-token",))
+        read_me(answer_of({"error": "the-token is bad"}, 401, ("the-token",)), SANDBOX)
     assert caught.value.exit_code == 4
     assert "the-token" not in caught.value.message
     assert "--env sandbox" in caught.value.hint

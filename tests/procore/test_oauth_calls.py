@@ -92,7 +92,6 @@ def test_a_refused_refresh_token_is_not_shown(mocked, oauth, credentials):
     mocked.post(TOKEN_URL, json={"error": "invalid_grant", "message": "old-refresh"}, status=401)
     with pytest.raises(GrantRefusedError) as caught:
         oauth.refresh(credentials, "old-refresh")
-    assert "production" in caught.value.message
     assert "old-refresh" not in caught.value.message
 
 

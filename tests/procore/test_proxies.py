@@ -151,9 +151,7 @@ def test_a_proxy_that_refuses_is_told_apart_from_procore(serve, post, status, re
     proxy = serve(servers.closing_after(servers.http(status, b"")))
     with pytest.raises(UnreachableError) as caught:
         post(proxy.url)
-    assert (
-        caught.value.message == f"sandbox: the proxy {proxy.host} cannot be used: {reason}. Nothing was sent."
-    )
+    assert caught.value.message == f"the proxy {proxy.host} cannot be used: {reason}. Nothing was sent."
     assert "HTTPS_PROXY" in caught.value.hint
     assert b"s3cret" not in b"".join(proxy.requests)
 
@@ -179,7 +177,7 @@ def test_a_port_where_no_proxy_listens_is_the_proxys_fault(post):
     with pytest.raises(UnreachableError) as caught:
         post(f"http://127.0.0.1:{port}")
     reason = f"the proxy 127.0.0.1:{port} cannot be used: connection refused"
-    assert caught.value.message == f"sandbox: {reason}. Nothing was sent."
+    assert caught.value.message == f"{reason}. Nothing was sent."
 
 
 def test_a_proxy_whose_own_certificate_is_unknown_leads_to_the_ca_file(serve, certificates, post):

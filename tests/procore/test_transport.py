@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import pytest
 
@@ -59,6 +61,22 @@ def test_a_bearer_is_sent_in_the_header(serve, new_transport, environment_at):
     assert b"Authorization: Bearer the-token\r\n" in server.requests[0]
 
 
+def test_the_reason_of_an_answer_repeats_no_secret_that_was_sent(serve, ask, new_transport, environment_at):
+    secrets = {
+        "client_secret": "s+1",
+        "code": "c/2",
+        "code_verifier": "v3",
+        "refresh_token": "r4",
+        "token": "t5",
+    }
+    echo = json.dumps({"error": f"app {' '.join(secrets.values())} b6"}).encode()
+    server = serve(servers.answering(servers.http("400 Bad Request", echo)))
+    form = urlencode({"client_id": "app", **secrets})
+    assert ask(server.url, path="/oauth/token", form=form).reason == "app … … … … … b6"
+    at_api = new_transport().request("GET", server.url, environment=environment_at(server.url), bearer="b6")
+    assert at_api.reason == "app s+1 c/2 v3 r4 t5 …"
+
+
 @pytest.mark.parametrize("bearer", ["the-token", None])
 def test_a_netrc_for_the_host_changes_nothing(own_world, serve, new_transport, environment_at, bearer):
     for name in (".netrc", "_netrc"):
@@ -108,7 +126,7 @@ def test_a_url_that_nobody_can_call_is_a_setting_to_correct(ask):
 def test_a_name_that_cannot_be_resolved_is_said_so(ask):
     with pytest.raises(UnreachableError) as caught:
         ask("https://nowhere.invalid", form=FORM)
-    assert "sandbox: nowhere.invalid cannot be reached: its name cannot be resolved" in caught.value.message
+    assert "nowhere.invalid cannot be reached: its name cannot be resolved" in caught.value.message
     assert caught.value.exit_code == 5
     assert caught.value.hint
 
@@ -163,7 +181,7 @@ def test_a_form_whose_answer_is_lost_is_never_sent_again(serve, ask, behave, rea
     with pytest.raises(AnswerLostError) as caught:
         ask(server.url, form=FORM, read_timeout_s=0.3)
     assert time.monotonic() - started < 3
-    assert caught.value.message == f"sandbox: no usable answer from {server.host}: {reason}."
+    assert caught.value.message == f"no usable answer from {server.host}: {reason}."
     assert len(server.requests) == server.connections == 1
 
 

@@ -65,7 +65,7 @@ def test_without_one_the_systems_store_is_asked_and_does_not_know_our_ca(secure,
     server = secure()
     with pytest.raises(UnreachableError) as caught:
         post(server.url)
-    assert f"sandbox: {server.host} cannot be reached: its certificate is not trusted" in caught.value.message
+    assert f"{server.host} cannot be reached: its certificate is not trusted" in caught.value.message
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
     assert server.requests == []
 
@@ -101,7 +101,7 @@ def test_a_machine_without_any_ca_is_told_so(no_ca, secure, post):
     with pytest.raises(UnreachableError) as caught:
         post(server.url)
     assert caught.value.message == (
-        f"sandbox: {server.host} cannot be reached: its certificate is not trusted: this machine has no CA"
+        f"{server.host} cannot be reached: its certificate is not trusted: this machine has no CA"
         " certificates at all. Nothing was sent."
     )
     assert "apt-get install ca-certificates" in caught.value.hint
@@ -199,7 +199,7 @@ def test_what_is_wrong_with_a_certificate_is_named(
     server = serve(servers.answering(OK), new_context(**wrong))
     with pytest.raises(UnreachableError) as caught:
         post(server.url, ca_bundle=str(tmp_path / "ca.pem") if is_ca_known else None)
-    assert caught.value.message == f"sandbox: {server.host} cannot be reached: {words}. Nothing was sent."
+    assert caught.value.message == f"{server.host} cannot be reached: {words}. Nothing was sent."
     assert hint in caught.value.hint
     assert server.requests == []
 
@@ -213,7 +213,7 @@ def test_a_network_that_inspects_tls_is_named_and_its_ca_can_be_believed(
     url, variables = "https://procore.test", {"HTTPS_PROXY": proxy.url}
     with pytest.raises(UnreachableError) as caught:
         new_transport(variables).request("POST", url, environment=environment_at(url), form=FORM)
-    assert caught.value.message == f"sandbox: procore.test cannot be reached: {UNKNOWN_CA}. Nothing was sent."
+    assert caught.value.message == f"procore.test cannot be reached: {UNKNOWN_CA}. Nothing was sent."
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
     assert inspector.requests == []
     trusting = new_transport(variables, ca_bundle=str(tmp_path / "ca.pem"))

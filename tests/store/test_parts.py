@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procore_cli import grants
-from procore_cli.errors import GrantRefusedError, ProcoreError, StorageError
+from procore_cli.errors import GrantRefusedError, ProcoreError, RefreshRefusedError, StorageError
 from procore_cli.grants import Binding, TokenSet
 from procore_cli.storage import failures
 from procore_cli.storage import files as parts
@@ -154,14 +154,27 @@ def test_what_is_not_a_token_set_is_never_read_as_one(text: str) -> None:
 
 def test_a_recorded_failure_comes_back_as_it_was() -> None:
     shared = failures.read_failure(
-        failures.new_failure_text(GrantRefusedError("What happened.", "What to do."))
+        failures.new_failure_text(GrantRefusedError("What happened.", "What to do.")), "production"
     )
     assert type(shared) is GrantRefusedError
     assert (shared.message, shared.hint) == ("What happened.", "What to do.")
+
+
+@pytest.mark.parametrize("where", ["", "production"])
+def test_a_recorded_failure_names_its_environment_as_often_as_it_did(where: str) -> None:
+    error = RefreshRefusedError("production's tokens are refused.", environment=where)
+    shared = failures.read_failure(failures.new_failure_text(error), "production")
+    assert str(shared.happened_in("production")) == str(error.happened_in("production"))
+
+
+def test_what_an_earlier_release_recorded_names_its_environment_already() -> None:
+    text = '["ProcoreError", "production: Procore answered 500.", "Try again."]'
+    shared = failures.read_failure(text, "production").happened_in("production")
+    assert (str(shared), shared.environment) == ("production: Procore answered 500.", "production")
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "5", "[]", '["SystemExit", "a", "b"]', '["annotations", "a", "b"]']
 )
 def test_a_recorded_failure_that_makes_no_sense_is_a_general_one(text: str | None) -> None:
-    assert type(failures.read_failure(text)) is ProcoreError
+    assert type(failures.read_failure(text, "production")) is ProcoreError

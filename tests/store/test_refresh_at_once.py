@@ -275,7 +275,8 @@ def test_a_waiter_leaves_without_the_lock_once_there_is_news(world: World) -> No
 
 @pytest.mark.parametrize("kind", [ClosedError, GivenUpError, DataFolderError, KeyringError, BusyError])
 def test_a_shared_failure_keeps_its_exit_code(kind: type[ProcoreLoginError]) -> None:
-    shared = failures.read_failure(failures.new_failure_text(kind("What happened.", "What to do.")))
+    text = failures.new_failure_text(kind("What happened.", "What to do."))
+    shared = failures.read_failure(text, "production")
     assert (shared.exit_code, shared.message, shared.hint) == (
         kind.exit_code,
         "What happened.",

@@ -62,7 +62,7 @@ def _list(
         # What is wrong with one environment must not hide the others.
         if error.exit_code in (2, 3):
             raise
-        console.warn(f"{name}: {error.message}")
+        console.warn(str(error.happened_in(name)))
         return error
 
 

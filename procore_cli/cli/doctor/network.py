@@ -25,7 +25,6 @@ from procore_cli.client.responses import (
     find_date,
     find_error_code,
     new_refused_credentials,
-    read_reason,
 )
 from procore_cli.client.transport import find_proxy
 from procore_cli.config.environments import ME_PATH, TOKEN_PATH
@@ -121,7 +120,7 @@ def _check_host(
     proxy, variable = find_proxy(url), _VARIABLES[name]
     target = urlsplit(proxy or url)
     try:
-        addresses = resolve(context.name, target.hostname or "", target.port or _PORTS[target.scheme])
+        addresses = resolve(target.hostname or "", target.port or _PORTS[target.scheme])
         answer = context.transport.request(
             "POST" if form else "GET", url + path, environment=context.settings.environment, form=form
         )
@@ -140,24 +139,24 @@ def _check_host(
         hints.append(_SILENT.format(silent, ADDRESS_TIMEOUT_S))
     known_by = find(answer)
     if not known_by:
-        odd = f"it answered {answer.status} ({read_reason(answer.body)})"
-        _refuse_strangers(context, name, answer, odd)
+        odd = f"it answered {answer.status} ({answer.reason})"
+        _refuse_strangers(name, answer, odd)
         hints.append(f"If signing in fails, check {variable} and Procore's status page.")
     detail = f"{urlsplit(url).netloc}: {'; '.join([*steps, known_by or odd])}"
     return warning(name, detail, " ".join(hints)) if hints else fine(name, detail)
 
 
-def _refuse_strangers(context: DoctorContext, name: str, answer: Answer, odd: str) -> None:
+def _refuse_strangers(name: str, answer: Answer, odd: str) -> None:
     is_page = answer.body.lstrip().startswith(b"<")
     if answer.status < 400 or answer.status in (404, 405) or is_page:
         raise UnexpectedAnswerError(
-            f"{context.name}: the {name} is not Procore's, or something stands before it: {odd}.",
+            f"the {name} is not Procore's, or something stands before it: {odd}.",
             f"Check {_VARIABLES[name]} if it is set; a network that asks for a login page, or a proxy,"
             " answers like that: open any web page in a browser, sign in to the network, then try again.",
         )
     if answer.status >= 500:
         raise UnexpectedAnswerError(
-            f"{context.name}: the {name} has trouble: {odd}.",
+            f"the {name} has trouble: {odd}.",
             "Look at Procore's status page (https://status.procore.com), and try again later.",
         )
 
@@ -166,7 +165,7 @@ _PORTS = {"http": 80, "https": 443}
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 
 
-def resolve(environment: str, host: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> list[Address]:
+def resolve(host: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> list[Address]:
     """A host's addresses, none where it has none: that is told by whoever connects. Raises UnreachableError.
 
     The system itself may wait far longer than anybody who looks at a list.
@@ -177,7 +176,7 @@ def resolve(environment: str, host: str, port: int, timeout_s: float = CONNECT_T
         return []
     except OutOfTimeError:
         raise UnreachableError(
-            f"{environment}: {host} cannot be reached: its name was not resolved within {timeout_s:g} s.",
+            f"{host} cannot be reached: its name was not resolved within {timeout_s:g} s.",
             f"Look it up: nslookup {host}. If nothing is found, check the network, the VPN, and"
             " PROCORE_LOGIN_URL and PROCORE_API_URL if they are set.",
         ) from None
