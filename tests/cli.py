@@ -19,7 +19,7 @@ from typing import Any
 from unittest import mock
 
 import procore_cli.callback.browser as callback_browser
-from procore_cli.cli import main as cli
+from procore_cli.cli import main
 from tests import stub_browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
@@ -117,7 +117,7 @@ class Machine:
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
-            code = cli.run(arguments)
+            code = main.run(arguments)
         return Result(code, out.getvalue(), err.getvalue())
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

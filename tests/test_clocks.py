@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.cli.output import utc
-from procore_cli.flows import exec_command as running
+from procore_cli.flows import exec_command
 from tests.cli import Machine
 from tests.moments import LIFETIME_S, NOW, YEAR_S, Clock, set_clock
 from tests.provider import Answer, Provider, Request
@@ -98,7 +98,7 @@ def test_after_a_sign_in_with_the_clock_six_hours_ahead_every_command_renews_onc
         del provider.script["/rest/v1.0/me"]
 
     for way_out in ("become", "end_like"):
-        monkeypatch.setattr(running, way_out, lambda *_: None)
+        monkeypatch.setattr(exec_command, way_out, lambda *_: None)
     machine = Machine(tmp_path / "machine")
     machine.point_at(provider)
     clock.now = NOW + 6 * 3600

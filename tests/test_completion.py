@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from procore_cli.cli import main as cli
+from procore_cli.cli import main
 from procore_cli.cli.main import COMMANDS
 from procore_cli.config.environments import ENVIRONMENTS
 from tests.cli import Machine, Result
@@ -47,7 +47,7 @@ def ask(machine: Machine, line: str, shell: str = "bash") -> Result:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
-        code = cli.run([])
+        code = main.run([])
     out.seek(0)
     return Result(code, out.read(), err.getvalue())
 

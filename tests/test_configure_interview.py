@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.cli.commands import interview as portal
+from procore_cli.cli.commands import interview
 from procore_cli.config.urls import read_redirect_uri
 from tests.cli import Machine, browser, command
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
@@ -315,7 +315,7 @@ def test_a_proxy_that_cannot_be_used_is_found_out_before_the_first_question(mach
     ],
 )
 def test_what_a_person_should_know_of_a_redirect_uri_is_said(uri: str, words: list[str]) -> None:
-    advice = portal.advise(read_redirect_uri(uri, "your answer"))
+    advice = interview.advise(read_redirect_uri(uri, "your answer"))
 
     assert len(advice) == len(words)
     for line, word in zip(advice, words, strict=True):

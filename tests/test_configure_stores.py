@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli.cli.commands import interview as questions
+from procore_cli.cli.commands import interview
 from procore_cli.errors import DataFolderError
 from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
@@ -137,7 +137,7 @@ def test_a_proof_leaves_nothing_in_the_keyring(machine: Machine, answer: Answer)
 def test_a_refused_secret_is_not_called_set(machine: Machine, answer: Answer) -> None:
     asked = answer("", secrets=("wrong", CLIENT_SECRET))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(questions, "confirm", lambda *_, **__: True)
+        patch.setattr(interview, "confirm", lambda *_, **__: True)
         assert machine.run_here("configure", "--env", "sandbox").code == 0
 
     assert "Client secret (hidden; Enter tries the same again)" in [label for label, _ in asked]

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from procore_cli import console as talk
-from procore_cli.cli import output as tables
+from procore_cli.cli import output
 from procore_cli.errors import NotSignedInError, errors_in
 from procore_cli.models import Profile
 
@@ -44,7 +44,7 @@ def test_control_and_bidirectional_characters_are_shown_escaped(text: str, shown
     [(1_769_851_800, "2026-01-31T09:30:00Z"), (0, "1970-01-01T00:00:00Z"), (10**15, "9999-12-31T23:59:59Z")],
 )
 def test_times_are_utc(seconds: int, text: str) -> None:
-    assert tables.utc(seconds) == text
+    assert output.utc(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_times_are_utc(seconds: int, text: str) -> None:
     [(5400, "1 h 30 min"), (3599, "59 min"), (59, "less than a minute"), (0, "expired"), (-9, "expired")],
 )
 def test_a_lifetime_is_told_in_words(seconds: int, text: str) -> None:
-    assert tables.lifetime(seconds) == text
+    assert output.lifetime(seconds) == text
 
 
 def test_json_is_one_line_with_the_contracts_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.print_profile(PROFILE, as_json=True, now=0, signed_up=True)
+    output.print_profile(PROFILE, as_json=True, now=0, signed_up=True)
 
     out = capsys.readouterr().out
     assert out.count("\n") == 1
@@ -75,7 +75,7 @@ def test_json_is_one_line_with_the_contracts_keys(capsys: pytest.CaptureFixture[
 def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> None:
     named = Profile("demo", None, 5, None, "A\tB\nC \x1b[2J" + "x" * 300, 7, None)
 
-    tables.print_profile(named, as_json=False, now=0)
+    output.print_profile(named, as_json=False, now=0)
 
     lines = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
     assert lines["Name"] == "A\\tB\\nC \\x1b[2J" + "x" * 300
@@ -90,7 +90,7 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: 
     monkeypatch.setenv("COLUMNS", "60")
     named = Profile("demo", 1, 11111, "joecontractor@procore.com", "[red]Joe[/red]\x1b]0;x\x07", None, 10_000)
 
-    tables.print_profile(named, as_json=False, now=4600)
+    output.print_profile(named, as_json=False, now=4600)
 
     out = terminal.getvalue()
     assert "[red]Joe[/red]\\x1b]0;x\\x07" in out
@@ -99,7 +99,7 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: 
 
 
 def test_an_expired_token_is_called_expired(capsys: pytest.CaptureFixture[str]) -> None:
-    tables.print_profile(PROFILE, as_json=False, now=1_769_851_800)
+    output.print_profile(PROFILE, as_json=False, now=1_769_851_800)
 
     assert "Token\texpired at 2026-01-31T09:30:00Z" in capsys.readouterr().out
 

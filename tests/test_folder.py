@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from procore_cli import ProcoreAuth
-from procore_cli.config import private_files as folder
+from procore_cli.config import private_files
 from procore_cli.config.folders import find_folder
 from procore_cli.errors import DataFolderError
 from procore_cli.storage.files import SecretFiles, new_file_name
@@ -38,7 +38,7 @@ def said() -> Iterator[list[str]]:
 
 @pytest.fixture
 def data_folder(tmp_path: Path, said: list[str]) -> Path:
-    return folder.open_folder(tmp_path / "data")
+    return private_files.open_folder(tmp_path / "data")
 
 
 @pytest.fixture
@@ -51,19 +51,19 @@ def no_umask() -> object:
 def test_a_new_folder_is_ours_alone_whatever_the_umask(
     tmp_path: Path, said: list[str], no_umask: None
 ) -> None:
-    path = folder.open_folder(tmp_path / "a" / "b")
+    path = private_files.open_folder(tmp_path / "a" / "b")
     assert mode_of(path) == 0o700
     assert said == []
 
 
 def test_a_subfolder_brings_its_parent_along(tmp_path: Path, said: list[str], no_umask: None) -> None:
-    path = folder.open_subfolder(tmp_path / "data", "locks")
+    path = private_files.open_subfolder(tmp_path / "data", "locks")
     assert (mode_of(path), mode_of(path.parent)) == (0o700, 0o700)
 
 
 def test_a_folder_that_is_too_open_is_tightened_and_reported(data_folder: Path, said: list[str]) -> None:
     data_folder.chmod(0o755)
-    folder.open_folder(data_folder)
+    private_files.open_folder(data_folder)
     assert mode_of(data_folder) == 0o700
     assert len(said) == 1
     assert str(data_folder) in said[0]
@@ -73,24 +73,24 @@ def test_a_folder_that_is_too_open_is_tightened_and_reported(data_folder: Path, 
 def test_a_folder_that_is_there_needs_no_writable_disk(
     data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.ensure_file(data_folder / "file")
+    private_files.ensure_file(data_folder / "file")
 
     def refuse(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     monkeypatch.setattr(os, "open", refuse)
-    folder.open_folder(data_folder)
-    folder.ensure_file(data_folder / "file")
+    private_files.open_folder(data_folder)
+    private_files.ensure_file(data_folder / "file")
     with pytest.raises(DataFolderError, match="Read-only"):
-        folder.open_folder(data_folder / "other")
+        private_files.open_folder(data_folder / "other")
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path, said: list[str]) -> None:
     path = tmp_path / "data"
     path.write_text("")
     with pytest.raises(DataFolderError, match="not a folder") as failure:
-        folder.open_folder(path)
+        private_files.open_folder(path)
     assert failure.value.exit_code == 6
     assert str(path) in failure.value.message
 
@@ -98,7 +98,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path, said: list[str])
 def test_a_folder_below_a_file_is_refused(tmp_path: Path, said: list[str]) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataFolderError):
-        folder.open_folder(tmp_path / "file" / "data")
+        private_files.open_folder(tmp_path / "file" / "data")
 
 
 def test_a_folder_of_somebody_else_is_refused(
@@ -106,7 +106,7 @@ def test_a_folder_of_somebody_else_is_refused(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
     with pytest.raises(DataFolderError, match="another user"):
-        folder.open_folder(data_folder)
+        private_files.open_folder(data_folder)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over
     data_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, us: int, way_out: str
 ) -> None:
     (data_folder / "locks").mkdir(mode=0o700)
-    folder.new_file(data_folder / "config.toml")
+    private_files.new_file(data_folder / "config.toml")
     names = {1000: "joe", 1: "us", 0: "root"}
     monkeypatch.setattr(pwd, "getpwuid", lambda uid: mock.Mock(pw_name=names[uid]))
     monkeypatch.setattr(os, "geteuid", lambda: us)
@@ -138,8 +138,8 @@ def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over
     monkeypatch.setattr(Path, "lstat", lambda path: look(real[1], path))
 
     def use() -> None:
-        folder.open_subfolder(data_folder, "locks")
-        folder.find_bytes(data_folder / "config.toml")
+        private_files.open_subfolder(data_folder, "locks")
+        private_files.find_bytes(data_folder / "config.toml")
 
     with pytest.raises(DataFolderError) as caught:
         use()
@@ -157,24 +157,24 @@ def test_what_somebody_elses_folder_hides_is_said_to_be_theirs(
 
     monkeypatch.setattr(Path, "lstat", refuse)
     with pytest.raises(DataFolderError, match=r"config\.toml cannot be used: Permission denied"):
-        folder.find_bytes(data_folder / "config.toml")
+        private_files.find_bytes(data_folder / "config.toml")
     monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
     with pytest.raises(DataFolderError, match="data cannot be used: it belongs to another user"):
-        folder.find_bytes(data_folder / "config.toml")
+        private_files.find_bytes(data_folder / "config.toml")
 
 
 def test_what_may_not_be_looked_at_may_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (folder.may_exist(tmp_path), folder.may_exist(tmp_path / "missing")) == (True, False)
+    assert (private_files.may_exist(tmp_path), private_files.may_exist(tmp_path / "missing")) == (True, False)
 
     def refuse(_: Path, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "stat", refuse)
-    assert folder.may_exist(tmp_path / "missing")
+    assert private_files.may_exist(tmp_path / "missing")
 
 
 def test_a_new_file_is_ours_alone_whatever_the_umask(data_folder: Path, no_umask: None) -> None:
-    folder.new_file(data_folder / "file", b"data")
+    private_files.new_file(data_folder / "file", b"data")
     assert mode_of(data_folder / "file") == 0o600
     assert (data_folder / "file").read_bytes() == b"data"
 
@@ -182,30 +182,30 @@ def test_a_new_file_is_ours_alone_whatever_the_umask(data_folder: Path, no_umask
 def test_a_new_file_replaces_nothing(data_folder: Path) -> None:
     (data_folder / "file").write_text("there")
     with pytest.raises(DataFolderError):
-        folder.new_file(data_folder / "file", b"data")
+        private_files.new_file(data_folder / "file", b"data")
     assert (data_folder / "file").read_text() == "there"
 
 
 def test_a_new_file_is_not_made_through_a_link(data_folder: Path, tmp_path: Path) -> None:
     (data_folder / "file").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DataFolderError):
-        folder.new_file(data_folder / "file")
+        private_files.new_file(data_folder / "file")
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_ensuring_a_file_twice_keeps_its_content(data_folder: Path, said: list[str]) -> None:
-    folder.ensure_file(data_folder / "file")
-    folder.save_bytes(data_folder / "file", b"data")
-    folder.ensure_file(data_folder / "file")
+    private_files.ensure_file(data_folder / "file")
+    private_files.save_bytes(data_folder / "file", b"data")
+    private_files.ensure_file(data_folder / "file")
     assert (data_folder / "file").read_bytes() == b"data"
 
 
 def test_a_file_that_is_too_open_is_tightened_and_reported(data_folder: Path, said: list[str]) -> None:
     path = data_folder / "file"
-    folder.new_file(path)
+    private_files.new_file(path)
     path.chmod(0o644)
-    folder.check_file(path)
-    folder.check_file(path)
+    private_files.check_file(path)
+    private_files.check_file(path)
     assert mode_of(path) == 0o600
     assert len(said) == 1
     assert "0644" in said[0]
@@ -215,15 +215,15 @@ def test_a_link_is_not_a_file_of_ours(data_folder: Path, tmp_path: Path, said: l
     (tmp_path / "elsewhere").write_text("secret")
     (data_folder / "file").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DataFolderError, match="symbolic link"):
-        folder.check_file(data_folder / "file")
+        private_files.check_file(data_folder / "file")
     with pytest.raises(DataFolderError, match="symbolic link"):
-        folder.find_bytes(data_folder / "file")
+        private_files.find_bytes(data_folder / "file")
 
 
 def test_a_pipe_is_not_a_file_and_does_not_block(data_folder: Path, said: list[str]) -> None:
     os.mkfifo(data_folder / "file", 0o600)
     with pytest.raises(DataFolderError, match="regular"):
-        folder.find_bytes(data_folder / "file")
+        private_files.find_bytes(data_folder / "file")
 
 
 def test_a_socket_is_not_a_file(data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,30 +232,30 @@ def test_a_socket_is_not_a_file(data_folder: Path, said: list[str], monkeypatch:
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("file")
         with pytest.raises(DataFolderError, match="regular"):
-            folder.check_file(data_folder / "file")
+            private_files.check_file(data_folder / "file")
 
 
 def test_a_file_of_somebody_else_is_refused(
     data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.new_file(data_folder / "file")
+    private_files.new_file(data_folder / "file")
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     with pytest.raises(DataFolderError, match="another user"):
-        folder.check_file(data_folder / "file")
+        private_files.check_file(data_folder / "file")
 
 
 def test_a_missing_file_is_found_to_be_none(data_folder: Path, said: list[str]) -> None:
-    assert folder.find_bytes(data_folder / "file") is None
+    assert private_files.find_bytes(data_folder / "file") is None
 
 
 def test_a_missing_file_cannot_be_checked(data_folder: Path, said: list[str]) -> None:
     with pytest.raises(DataFolderError, match="No such file"):
-        folder.check_file(data_folder / "file")
+        private_files.check_file(data_folder / "file")
 
 
 def test_saving_replaces_the_whole_content_and_leaves_one_file(data_folder: Path, no_umask: None) -> None:
-    folder.save_bytes(data_folder / "file", b"a long first text")
-    folder.save_bytes(data_folder / "file", b"short")
+    private_files.save_bytes(data_folder / "file", b"a long first text")
+    private_files.save_bytes(data_folder / "file", b"short")
     assert (data_folder / "file").read_bytes() == b"short"
     assert mode_of(data_folder / "file") == 0o600
     assert [path.name for path in data_folder.iterdir()] == ["file"]
@@ -264,14 +264,14 @@ def test_saving_replaces_the_whole_content_and_leaves_one_file(data_folder: Path
 def test_a_crash_while_saving_keeps_the_former_content(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.save_bytes(data_folder / "file", b"former")
+    private_files.save_bytes(data_folder / "file", b"former")
 
     def crash(self: Path, target: Path) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
-        folder.save_bytes(data_folder / "file", b"new")
+        private_files.save_bytes(data_folder / "file", b"new")
     assert (data_folder / "file").read_bytes() == b"former"
     assert [path.name for path in data_folder.iterdir()] == ["file"]
 
@@ -279,14 +279,14 @@ def test_a_crash_while_saving_keeps_the_former_content(
 def test_saving_replaces_a_link_and_not_what_it_points_at(data_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("theirs")
     (data_folder / "file").symlink_to(tmp_path / "elsewhere")
-    folder.save_bytes(data_folder / "file", b"ours")
+    private_files.save_bytes(data_folder / "file", b"ours")
     assert (tmp_path / "elsewhere").read_text() == "theirs"
     assert not (data_folder / "file").is_symlink()
 
 
 def test_saving_into_a_missing_folder_names_the_path(data_folder: Path) -> None:
     with pytest.raises(DataFolderError, match="No such file") as failure:
-        folder.save_bytes(data_folder / "gone" / "file", b"data")
+        private_files.save_bytes(data_folder / "gone" / "file", b"data")
     assert str(data_folder / "gone" / "file") in failure.value.message
 
 
@@ -301,25 +301,25 @@ def test_a_file_system_that_cannot_sync_a_folder_is_good_enough(
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    folder.save_bytes(data_folder / "file", b"data")
+    private_files.save_bytes(data_folder / "file", b"data")
     assert (data_folder / "file").read_bytes() == b"data"
 
 
 def test_deleting_what_is_not_there_is_fine(data_folder: Path) -> None:
-    folder.new_file(data_folder / "file")
-    folder.delete_file(data_folder / "file")
-    folder.delete_file(data_folder / "file")
+    private_files.new_file(data_folder / "file")
+    private_files.delete_file(data_folder / "file")
+    private_files.delete_file(data_folder / "file")
     assert list(data_folder.iterdir()) == []
 
 
 def test_without_modes_and_owners_nothing_is_tightened(
     data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "_HAS_MODES", False)
+    monkeypatch.setattr(private_files, "_HAS_MODES", False)
     monkeypatch.delattr(os, "geteuid")
-    folder.save_bytes(data_folder / "file", b"data")
+    private_files.save_bytes(data_folder / "file", b"data")
     (data_folder / "file").chmod(0o644)
-    assert folder.find_bytes(data_folder / "file") == b"data"
+    assert private_files.find_bytes(data_folder / "file") == b"data"
     assert mode_of(data_folder / "file") == 0o644
     assert said == []
 
@@ -331,7 +331,7 @@ def test_a_link_inside_the_data_folder_is_not_a_folder_of_ours(
     (data_folder / "locks").symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(DataFolderError, match="symbolic link"):
-        folder.open_subfolder(data_folder, "locks")
+        private_files.open_subfolder(data_folder, "locks")
     assert mode_of(tmp_path / "elsewhere") == 0o755
 
 
@@ -494,12 +494,12 @@ KEEPS_NO_MODES = "keeps no modes: other users may be able to read the settings"
 
 @pytest.mark.usefixtures("modeless")
 def test_a_mode_that_did_not_stick_is_said_to_be_what_it_is(tmp_path: Path, said: list[str]) -> None:
-    path = folder.open_folder(tmp_path / "data")
-    folder.open_subfolder(path, "locks")
-    folder.ensure_file(path / "file")
-    folder.save_bytes(path / "file", b"data")
+    path = private_files.open_folder(tmp_path / "data")
+    private_files.open_subfolder(path, "locks")
+    private_files.ensure_file(path / "file")
+    private_files.save_bytes(path / "file", b"data")
 
-    assert folder.find_bytes(path / "file") == b"data"
+    assert private_files.find_bytes(path / "file") == b"data"
     assert mode_of(path / "file") == 0o755
     # The same line each time, so that a command says it once.
     (line,) = set(said)
@@ -520,7 +520,7 @@ def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(
     for use in (
         lambda: secrets.save("procore-login/demo/client-secret", "client-secret", "hush2"),
         lambda: secrets.load("procore-login/demo/client-secret", "client-secret"),
-        lambda: folder.save_bytes(home / "secrets/other", b"hush2", for_secrets=True),
+        lambda: private_files.save_bytes(home / "secrets/other", b"hush2", for_secrets=True),
     ):
         with pytest.raises(DataFolderError, match=r"Secrets cannot be kept in .* \(0755\)") as caught:
             use()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.storage import keyring as keyrings
+from procore_cli.storage import keyring
 from tests.cli import Machine, Result, browser, command
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
@@ -31,7 +31,7 @@ FIRST_CHOICES = {
 def machine(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """No keyring of the platform's is there, and nobody has named another."""
     for platform in FIRST_CHOICES:
-        monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, platform, ("keyring.backends.fail.Keyring",))
+        monkeypatch.setitem(keyring._PLATFORM_BACKENDS, platform, ("keyring.backends.fail.Keyring",))
     machine = Machine(tmp_path / "machine", {"PYTHON_KEYRING_BACKEND": ""})
     machine.point_at(provider)
     machine.keyring.rmdir()

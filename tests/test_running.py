@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import CommandNotRunnableError
-from procore_cli.flows import exec_command as running
+from procore_cli.flows import exec_command
 
 USR1_ENDS_IT = "trap 'exit 9' USR1; kill -USR1 $PPID; while :; do sleep 0.05; done"
 
 
 def run(*words: str) -> int:
-    return running.run(words, dict(os.environ))
+    return exec_command.run(words, dict(os.environ))
 
 
 def test_a_signal_to_this_process_is_passed_on_and_the_handlers_come_back() -> None:
@@ -65,13 +65,13 @@ def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(
 @pytest.mark.parametrize("code", [0, 7, 255])
 def test_the_end_is_the_commands_exit_code(code: int) -> None:
     with pytest.raises(SystemExit) as ended:
-        running.end_like(code)
+        exec_command.end_like(code)
 
     assert ended.value.code == code
 
 
 def test_a_signal_that_ends_nobody_here_becomes_an_exit_code_as_in_a_shell() -> None:
     with pytest.raises(SystemExit) as ended:
-        running.end_like(-signal.SIGWINCH)
+        exec_command.end_like(-signal.SIGWINCH)
 
     assert ended.value.code == 128 + signal.SIGWINCH

@@ -12,9 +12,7 @@ import click
 import pytest
 from rich.cells import cell_len
 
-from procore_cli.cli import api_output
-from procore_cli.cli import main as cli
-from procore_cli.cli import output as tables
+from procore_cli.cli import api_output, main, output
 from procore_cli.console import Console
 from procore_cli.errors import NotSignedInError
 from procore_cli.models import Profile
@@ -73,7 +71,7 @@ def draw(encoding: str, print_it: Callable[[], None]) -> list[str]:
 
 
 def draw_profile(encoding: str, name: str = NAMES["plain"]) -> list[str]:
-    return draw(encoding, lambda: tables.print_profile(profile(name), as_json=False, now=0))
+    return draw(encoding, lambda: output.print_profile(profile(name), as_json=False, now=0))
 
 
 def profile(name: str) -> Profile:
@@ -102,7 +100,7 @@ def test_columns_fit_or_become_a_panel_a_row(width: int, encoding: str) -> None:
     names = ["Environment", "", "Name", "E-mail", "Procore id", "Token"]
     for name in NAMES.values():
         row = ["production", "*", name, "joecontractor@procore.com", "11111", "59 min"]
-        lines = draw(encoding, lambda row=row: tables.print_columns(names, [row, row]))  # type: ignore[misc]
+        lines = draw(encoding, lambda row=row: output.print_columns(names, [row, row]))  # type: ignore[misc]
         assert max(cell_len(line.rstrip()) for line in lines) <= width, name
         assert sum("joecontractor@procore.c" in line for line in lines) == 2, name
 
@@ -160,12 +158,12 @@ def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-@pytest.mark.parametrize("name", [None, *cli.COMMANDS])
+@pytest.mark.parametrize("name", [None, *main.COMMANDS])
 def test_help_fits(
     columns: int, name: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    assert cli.run(["--help"] if name is None else [name, "--help"]) == 0
+    assert main.run(["--help"] if name is None else [name, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
 
     # What is to be typed is not wrapped where it would no longer work.

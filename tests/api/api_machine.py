@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from procore_cli.cli import main as cli
-from procore_cli.flows import api_call as calling
+from procore_cli.cli import main
+from procore_cli.flows import api_call
 from procore_cli.grants import Binding, TokenSet
 from procore_cli.models import Me
 from procore_cli.storage.opening import Storage
@@ -66,10 +66,10 @@ class Caller:
         environ = {**self.machine.environ(), "TERM": "xterm", **(variables or {})}
         with contextlib.ExitStack() as stack:
             stack.enter_context(mock.patch.dict(os.environ, environ, clear=True))
-            stack.enter_context(mock.patch.dict(calling.call.__kwdefaults__, sleep=slept.append))
+            stack.enter_context(mock.patch.dict(api_call.call.__kwdefaults__, sleep=slept.append))
             for name, stream in streams.items():
                 stack.enter_context(mock.patch.object(sys, name, stream))
-            code = cli.run(["api", *arguments])
+            code = main.run(["api", *arguments])
             for stream in streams.values():
                 stream.flush()
         return Called(code, out.getvalue(), err.getvalue().decode(), slept)

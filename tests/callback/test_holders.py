@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.callback import sockets as holders
+from procore_cli.callback import sockets
 from procore_cli.callback.sockets import Holder, find_port_holder
 from tests.callback.socket_stand import (
     ANY4,
@@ -118,7 +118,7 @@ def test_an_lsof_that_does_not_say_it_names_nobody(
 
 def test_an_lsof_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new_lsof(tmp_path, monkeypatch, "exec sleep 60")
-    monkeypatch.setattr(holders, "_TOOL_PATIENCE_S", 0.1)
+    monkeypatch.setattr(sockets, "_TOOL_PATIENCE_S", 0.1)
     assert find_port_holder(4567, tmp_path / "no-proc") is None
 
 

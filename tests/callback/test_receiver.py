@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from procore_cli import log
-from procore_cli.callback import sockets as peers
+from procore_cli.callback import sockets
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
 from procore_cli.callback.pending import PendingCallback
@@ -299,8 +299,8 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
 def test_whose_connection_was_refused_stands_in_the_timeout(
     receive: Callable[..., CallbackReceiver], talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    foreign = peers.Peer(peers.Standing.FOREIGN, 1000)
-    monkeypatch.setattr(peers, "judge", lambda *_: foreign)
+    foreign = sockets.Peer(sockets.Standing.FOREIGN, 1000)
+    monkeypatch.setattr(sockets, "judge", lambda *_: foreign)
     with log.heard_by(talk), receive(place=Place.CONTAINER) as receiver:
         port = receiver._redirect.port
         for _ in range(2):

@@ -24,13 +24,12 @@ from procore_cli.cli import main as cli
 from procore_cli.cli.commands import tokens
 from procore_cli.client import oauth, transport
 from procore_cli.config import settings
-from procore_cli.flows import sign_in as flow
-from procore_cli.storage import files, opening
-from procore_cli.storage import keyring as keyrings
+from procore_cli.flows import sign_in
+from procore_cli.storage import files, keyring, opening
 from tests.crowd.turnstile import Turnstile
 
 # Loaded before the fork, so that a hundred imports do not spread the starts over many seconds.
-LOADED = (cli, filelock, files, flow, keyrings, oauth, opening, console, requests, settings, tokens)
+LOADED = (cli, filelock, files, sign_in, keyring, oauth, opening, console, requests, settings, tokens)
 LOADED_TOO = (context,)
 # A child that hangs ends by itself, whoever is left to see it.
 LONGEST_S = 120

@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from procore_cli.callback import sockets as holders
+from procore_cli.callback import sockets
 from tests.cli import Machine, free_port
 from tests.doctor.report import run_doctor
 from tests.memory_keyring import FolderKeyring
@@ -114,7 +114,7 @@ def test_a_link_in_the_place_of_our_own_file_is_a_failure(machine: Machine, name
 def test_a_port_that_another_sign_in_holds_names_it(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holders, "find_port_holder", lambda _: holders.Holder(4321, "procore-login"))
+    monkeypatch.setattr(sockets, "find_port_holder", lambda _: sockets.Holder(4321, "procore-login"))
     with socket.create_server(("127.0.0.1", machine.port)):
         report = run_doctor(machine)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli.cli.doctor import files as data_folder
+from procore_cli.cli.doctor import files
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
 from tests.procore import procore_servers as servers
@@ -150,7 +150,7 @@ def test_what_belongs_to_another_user_is_named_with_its_owner(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    monkeypatch.setattr(data_folder, "is_foreign", lambda status: os.path.samestat(status, theirs))
+    monkeypatch.setattr(files, "is_foreign", lambda status: os.path.samestat(status, theirs))
     monkeypatch.setattr(os, "geteuid", lambda: 471_147)
     theirs = (machine.data / name).stat()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli.cli import output as tables
+from procore_cli.cli import output
 from procore_cli.cli.commands import doctor
 from procore_cli.cli.doctor.accounts import mask
 from procore_cli.cli.doctor.context import Check, DoctorContext, fine
@@ -405,11 +405,11 @@ def draw(monkeypatch: pytest.MonkeyPatch, encoding: str, columns: int, **variabl
     monkeypatch.setenv("COLUMNS", str(columns))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    tables.print_check("ok", "version", "this and that", "")
-    tables.print_check(
+    output.print_check("ok", "version", "this and that", "")
+    output.print_check(
         "failed", "port", "it is held by another one. " * 3, "chmod 700 /a/rather/long/path" * 3
     )
-    tables.print_check("warning", "x", "odd \x1b[2J [bold]name[/bold]", "mend it")
+    output.print_check("warning", "x", "odd \x1b[2J [bold]name[/bold]", "mend it")
     monkeypatch.undo()
     return screen.text
 

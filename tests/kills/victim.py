@@ -22,7 +22,7 @@ from procore_cli import context
 from procore_cli.callback import browser
 from procore_cli.cli import main as cli
 from procore_cli.client.transport import Transport
-from procore_cli.storage import keyring as keyrings
+from procore_cli.storage import keyring
 from procore_cli.storage.database import Rows
 from procore_cli.storage.files import SecretFiles
 from procore_cli.storage.keyring import Keyring
@@ -147,7 +147,7 @@ def prepare(later_s: float = 0.0, limits: tuple[float, float] | None = None) -> 
     defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     defaults["clock"] = lambda: time.time() + later_s
     if limits is not None:
-        keyrings.Limits = functools.partial(Limits, *limits)  # type: ignore[misc, assignment]
+        keyring.Limits = functools.partial(Limits, *limits)  # type: ignore[misc, assignment]
 
 
 def main() -> None:

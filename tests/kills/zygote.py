@@ -104,13 +104,13 @@ def redirect(streams: dict[str, int]) -> None:
 
 
 def run_command(order: dict[str, Any], steps_to: int) -> int:
-    from procore_cli.cli import main as cli
+    from procore_cli.cli import main
     from tests.kills import steps, victim
 
     limits = order.get("limits")
     victim.prepare(order.get("later_s", 0.0), tuple(limits) if limits else None)
     steps.watch(lambda step: tell(steps_to, step), order.get("kill_at"))
-    return cli.run(order["arguments"])
+    return main.run(order["arguments"])
 
 
 def tell(descriptor: int, step: str) -> None:

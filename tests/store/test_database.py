@@ -13,7 +13,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 
-from procore_cli.config import private_files as folder
+from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
 from procore_cli.storage import accounts, entries, users
@@ -90,13 +90,13 @@ def test_a_file_in_a_missing_folder_cannot_be_opened(tmp_path: Path) -> None:
 def test_a_file_that_another_program_makes_at_the_same_moment_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = folder.new_file
+    real = private_files.new_file
 
     def come_second(path: Path) -> None:
         run_sql(path, TUTORIAL)
         real(path)
 
-    monkeypatch.setattr(folder, "new_file", come_second)
+    monkeypatch.setattr(private_files, "new_file", come_second)
     with new_database(tmp_path / "new.db").reading() as rows:
         assert users.list_users(rows) == []
 

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from procore_cli.storage import keyring as session_bus
+from procore_cli.storage import keyring
 from tests.provider import Provider
 from tests.store.gnome_stand import (
     ACTIVATION,
@@ -72,13 +72,13 @@ def test_a_bus_that_has_gone_is_no_keyring(tmp_path: Path, provider: Provider) -
 @pytest.fixture
 def runtime_root(tmp_path: Path) -> Iterator[Path]:
     """`/run/user` where it is ours to make (as root in a container), else a folder that stands for it."""
-    real = session_bus.use_own_bus.__defaults__
+    real = keyring.use_own_bus.__defaults__
     assert real == (Path("/run/user"),)
     own = real[0] / str(os.getuid())
     if os.getuid() != 0 or own.exists():
         own = tmp_path / "run" / str(os.getuid())
     own.mkdir(mode=0o700, parents=True)
-    with mock.patch.object(session_bus.use_own_bus, "__defaults__", (own.parent,)):
+    with mock.patch.object(keyring.use_own_bus, "__defaults__", (own.parent,)):
         yield own.parent
     (own / "bus").unlink(missing_ok=True)
     own.rmdir()

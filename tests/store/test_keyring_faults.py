@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from procore_cli.errors import KeyringError
-from procore_cli.storage import keyring as keyrings
+from procore_cli.storage import keyring
 from procore_cli.storage.files import PART_CHARS, ClosedError, save_text
 from procore_cli.storage.keyring import Keyring, translate
 from tests.store.platform_keyrings import (
@@ -40,9 +40,7 @@ def new_store(monkeypatch: pytest.MonkeyPatch, platform: str) -> Keyring:
     monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
     monkeypatch.setattr(sys, "platform", platform)
     # There may be a real one here.
-    monkeypatch.setattr(
-        keyrings, "_UNIX", [name for name in keyrings._UNIX if name != keyrings._SECRET_SERVICE]
-    )
+    monkeypatch.setattr(keyring, "_UNIX", [name for name in keyring._UNIX if name != keyring._SECRET_SERVICE])
     store = Keyring()
     store.find_backend_name()
     return store

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from procore_cli.storage import keyring as session_bus
+from procore_cli.storage import keyring
 from tests.cli import Machine, browser
 from tests.provider import Provider
 from tests.store.gnome_stand import opening_desktop
@@ -30,10 +30,10 @@ def test_a_bus_of_another_users_is_not_asked(tmp_path: Path, provider: Provider)
         machine = Machine(tmp_path / "machine", {"PYTHON_KEYRING_BACKEND": ""})
         machine.point_at(provider)
 
-        with mock.patch.object(session_bus.use_own_bus, "__defaults__", (place.parent,)):
+        with mock.patch.object(keyring.use_own_bus, "__defaults__", (place.parent,)):
             refused = machine.run_here("signup", "--browser", browser("--just-open"))
         os.chown(place / "bus", os.getuid(), os.getgid())
-        with mock.patch.object(session_bus.use_own_bus, "__defaults__", (place.parent,)):
+        with mock.patch.object(keyring.use_own_bus, "__defaults__", (place.parent,)):
             signed_up = machine.run_here("signup", "--browser", browser("--just-open"))
 
     assert (refused.code, signed_up.code) == (6, 0), refused.err + signed_up.err

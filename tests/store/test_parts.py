@@ -11,29 +11,28 @@ import pytest
 from procore_cli import grants
 from procore_cli.errors import GrantRefusedError, ProcoreError, RefreshRefusedError, StorageError
 from procore_cli.grants import Binding, TokenSet
-from procore_cli.storage import failures
-from procore_cli.storage import files as parts
+from procore_cli.storage import failures, files
 from tests.store.store_world import World, new_tokens
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, parts.PAYLOAD_CHARS])
+@pytest.mark.parametrize("size", [0, 1, 1000, files.PAYLOAD_CHARS])
 def test_a_text_is_one_part_while_it_fits(size: int) -> None:
-    (part,) = parts.split_text("x" * size)
+    (part,) = files.split_text("x" * size)
     assert len(part) <= 1280
-    assert parts.join_parts([part]) == "x" * size
+    assert files.join_parts([part]) == "x" * size
 
 
-@pytest.mark.parametrize("size", [parts.PAYLOAD_CHARS + 1, 6000, parts.PAYLOAD_CHARS * 16])
+@pytest.mark.parametrize("size", [files.PAYLOAD_CHARS + 1, 6000, files.PAYLOAD_CHARS * 16])
 def test_a_long_text_is_parts_that_fit_windows(size: int) -> None:
     text = "".join(chr(33 + i % 90) for i in range(size))
-    pieces = parts.split_text(text)
+    pieces = files.split_text(text)
     assert all(len(piece.encode("utf-16-le")) <= 2560 for piece in pieces)
-    assert parts.join_parts(pieces) == text
+    assert files.join_parts(pieces) == text
 
 
 def test_a_text_of_more_than_sixteen_parts_is_refused_without_showing_it() -> None:
     with pytest.raises(StorageError, match="too long") as failure:
-        parts.split_text("secret" * parts.PAYLOAD_CHARS * 3)
+        files.split_text("secret" * files.PAYLOAD_CHARS * 3)
     assert "secret" not in failure.value.message
 
 
@@ -45,7 +44,7 @@ def _swap(pieces: list[str]) -> list[str]:
 
 
 def _mix(pieces: list[str]) -> list[str]:
-    return [pieces[0], *parts.split_text(LONG[::-1])[1:]]
+    return [pieces[0], *files.split_text(LONG[::-1])[1:]]
 
 
 @pytest.mark.parametrize(
@@ -64,38 +63,38 @@ def _mix(pieces: list[str]) -> list[str]:
     ],
 )
 def test_torn_parts_are_never_joined(damage: Callable[[list[str]], list[str]]) -> None:
-    pieces = parts.split_text(LONG)
-    assert parts.join_parts(pieces) == LONG
-    assert parts.join_parts(damage(pieces)) is None
+    pieces = files.split_text(LONG)
+    assert files.join_parts(pieces) == LONG
+    assert files.join_parts(damage(pieces)) is None
 
 
 def test_a_part_that_claims_hundreds_of_others_is_torn(world: World) -> None:
     store = world.stores("file")
-    (part,) = parts.split_text("text")
+    (part,) = files.split_text("text")
     store.save(
-        parts.new_part_service("production", "name", 1), parts.TOKENS_USERNAME, part.replace("1/1", "1/99")
+        files.new_part_service("production", "name", 1), files.TOKENS_USERNAME, part.replace("1/1", "1/99")
     )
-    assert parts.load_text(store, "production", "name") is None
+    assert files.load_text(store, "production", "name") is None
 
 
 def test_a_text_of_which_a_part_is_missing_is_torn(world: World) -> None:
     store = world.stores("file")
-    assert parts.save_text(store, "production", "name", LONG) == 3
-    assert parts.load_text(store, "production", "name") == LONG
-    store.delete(parts.new_part_service("production", "name", 2), parts.TOKENS_USERNAME)
-    assert parts.load_text(store, "production", "name") is None
+    assert files.save_text(store, "production", "name", LONG) == 3
+    assert files.load_text(store, "production", "name") == LONG
+    store.delete(files.new_part_service("production", "name", 2), files.TOKENS_USERNAME)
+    assert files.load_text(store, "production", "name") is None
 
 
 def test_a_text_of_unknown_size_is_deleted_whole(world: World) -> None:
     store = world.stores("file")
-    parts.save_text(store, "production", "name", "x" * parts.PAYLOAD_CHARS * parts.MAX_PARTS)
-    assert world.count_secrets() == parts.MAX_PARTS
-    parts.delete_text(store, "production", "name", None)
+    files.save_text(store, "production", "name", "x" * files.PAYLOAD_CHARS * files.MAX_PARTS)
+    assert world.count_secrets() == files.MAX_PARTS
+    files.delete_text(store, "production", "name", None)
     assert world.count_secrets() == 0
 
 
 def test_each_part_has_a_service_of_its_own_that_names_the_environment() -> None:
-    services = {parts.new_part_service("sandbox", "name", number) for number in (1, 2)}
+    services = {files.new_part_service("sandbox", "name", number) for number in (1, 2)}
     assert len(services) == 2
     assert all(service.startswith("procore-login/sandbox/") for service in services)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from procore_cli.config import private_files as folder
+from procore_cli.config import private_files
 from procore_cli.errors import RefreshRefusedError
 from procore_cli.grants import TokenSet
 from procore_cli.storage.database import Database, Rows
@@ -51,7 +51,7 @@ class Fuse:
 def fuse(monkeypatch: pytest.MonkeyPatch) -> Fuse:
     fuse = Fuse()
     for name in ("save_bytes", "delete_file"):
-        monkeypatch.setattr(folder, name, fuse.around(getattr(folder, name)))
+        monkeypatch.setattr(private_files, name, fuse.around(getattr(private_files, name)))
     monkeypatch.setattr(Database, "writing", fuse.around_transaction(Database.writing))
     return fuse
 

@@ -7,8 +7,7 @@ import pytest
 from procore_cli.errors import KeyringError, NotSignedInError
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Me
-from procore_cli.storage import entries
-from procore_cli.storage import files as parts
+from procore_cli.storage import entries, files
 from procore_cli.storage.files import SecretStore
 from procore_cli.storage.tokens import SignedOut
 from procore_cli.threads import Limits
@@ -38,7 +37,7 @@ def test_a_proof_is_as_large_as_a_token_set(
     monkeypatch.setattr(memory_keyring.MemoryKeyring, "put", measure)
     world.store_name = "keyring"
     world.new_vault().prove()
-    assert sizes == [pytest.approx(parts.PART_CHARS, abs=4)]
+    assert sizes == [pytest.approx(files.PART_CHARS, abs=4)]
 
 
 @pytest.mark.parametrize("fault", ["missing", "locked", "fail-at-write", "forget-write", "tear-write"])
@@ -96,7 +95,7 @@ def test_a_proof_that_was_given_up_is_remembered_for_a_day(
     world.new_vault().prove()
     assert [e.name for e in world.list_entries(None)] == [entry.name]
     # The write lands after all, hours later.
-    keyring_entries[parts.new_part_service("production", entry.name, 1), parts.TOKENS_USERNAME] = "late"
+    keyring_entries[files.new_part_service("production", entry.name, 1), files.TOKENS_USERNAME] = "late"
     world.now = NOW + DAY_S
     world.new_vault().prove()
     assert world.list_entries(None) == []
@@ -245,13 +244,13 @@ def test_a_name_that_waits_for_a_late_write_is_deleted_once_and_again_a_day_late
     (late,) = [entry for entry in world.list_entries() if entry.state == "dead"]
     assert late.forget_after == NOW + DAY_S
     deleted: list[str] = []
-    real = parts.delete_text
+    real = files.delete_text
 
     def delete_text(store: SecretStore, environment: str, name: str, count: int | None) -> None:
         deleted.append(name)
         real(store, environment, name, count)
 
-    monkeypatch.setattr(parts, "delete_text", delete_text)
+    monkeypatch.setattr(files, "delete_text", delete_text)
     world.new_vault().clean_free()
     world.new_vault().clean(joe)
     assert deleted == []
@@ -260,7 +259,7 @@ def test_a_name_that_waits_for_a_late_write_is_deleted_once_and_again_a_day_late
         assert entries.list_unfinished(rows, "production", NOW + DAY_S) == [JOE.id]
     # It lands after all.
     world.stores("file").save(
-        parts.new_part_service("production", late.name, 7), parts.TOKENS_USERNAME, "late"
+        files.new_part_service("production", late.name, 7), files.TOKENS_USERNAME, "late"
     )
     world.now += DAY_S
     world.new_vault().clean_free()
@@ -284,7 +283,7 @@ def test_tokens_that_the_store_lost_are_said_to_be_lost(either_world: World) -> 
     joe = either_world.sign_in(1)
     store = either_world.stores(either_world.store_name)
     store.delete(
-        parts.new_part_service("production", either_world.list_entries()[0].name, 1), parts.TOKENS_USERNAME
+        files.new_part_service("production", either_world.list_entries()[0].name, 1), files.TOKENS_USERNAME
     )
     with pytest.raises(NotSignedInError, match=r"not in the (file|keyring) store any more") as failure:
         either_world.load(joe)
@@ -295,19 +294,19 @@ def test_a_reader_whose_entry_goes_reads_the_row_again_without_the_lock(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joe = world.sign_in(1)
-    real = parts.load_text
+    real = files.load_text
     calls = 0
 
     def replace_meanwhile(store: SecretStore, environment: str, name: str) -> str | None:
         nonlocal calls
         calls += 1
-        monkeypatch.setattr(parts, "load_text", real)
+        monkeypatch.setattr(files, "load_text", real)
         World(world.home, lock_scope=world.home / "elsewhere.db").sign_in(1 + calls)
         if calls < 2:
-            monkeypatch.setattr(parts, "load_text", replace_meanwhile)
+            monkeypatch.setattr(files, "load_text", replace_meanwhile)
         return real(store, environment, name)
 
-    monkeypatch.setattr(parts, "load_text", replace_meanwhile)
+    monkeypatch.setattr(files, "load_text", replace_meanwhile)
     world.lock_timeout_s = 0
     with world.locks.hold(JOE.id):
         loaded = world.load(joe)
@@ -392,15 +391,15 @@ def test_a_sign_out_while_a_refresh_saves_gives_the_newest_tokens_back(
 ) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
-    real = parts.load_text
+    real = files.load_text
 
     def refresh_meanwhile(store: object, environment: str, name: str) -> str | None:
         text = real(store, environment, name)  # type: ignore[arg-type]
-        monkeypatch.setattr(parts, "load_text", real)
+        monkeypatch.setattr(files, "load_text", real)
         world.refresh(joe, seen=seen)
         return text
 
-    monkeypatch.setattr(parts, "load_text", refresh_meanwhile)
+    monkeypatch.setattr(files, "load_text", refresh_meanwhile)
     left = world.new_vault().sign_out(joe)
     assert left.tokens == new_tokens(2)
     assert world.new_vault().load(joe) is None
