@@ -208,7 +208,7 @@ def trace_settings(settings: Settings, console: Console, environ: Mapping[str, s
     for name, (value, source) in settings.describe().items():
         console.trace(f"setting: {name} = {value} (from {source})")
     for what, url in (("login", settings.environment.login_url), ("API", settings.environment.api_url)):
-        console.trace(f"setting: proxy for the {what} URL {_describe_proxy(url, environ)}")
+        console.trace(f"setting: proxy for the {what} URL {_describe_proxy(url)}")
     present = find_set(environ)
     ignored = present.keys() - without_what_exec_set(settings.environment.name, present).keys()
     if ignored:
@@ -216,7 +216,7 @@ def trace_settings(settings: Settings, console: Console, environ: Mapping[str, s
         console.trace(f"ignored, since exec set them for {present['PROCORE_ENV']}: {names}")
 
 
-def _describe_proxy(url: str, environ: Mapping[str, str]) -> str:
+def _describe_proxy(url: str) -> str:
     from procore_cli.client.transport import find_proxy
 
     if not url:
@@ -227,10 +227,7 @@ def _describe_proxy(url: str, environ: Mapping[str, str]) -> str:
         return f"cannot be used: {error.message}"
     if proxy is None:
         return "= none (from default)"
-    parts = urlsplit(proxy)
-    names = (f"{urlsplit(url).scheme}_proxy", "all_proxy")
-    source = next(name for each in names for name in (each, each.upper()) if environ.get(name, "").strip())
-    return f"= {parts.scheme}://{parts.netloc.rpartition('@')[2]} (from {source})"
+    return f"= {urlsplit(proxy.url).scheme}://{proxy.host} (from {proxy.variable})"
 
 
 def _put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack) -> Settings:

@@ -164,20 +164,27 @@ _PASSWORD_ASKED = 407
 
 
 @dataclass(frozen=True)
-class Route:
-    """Where a request goes: the environment's name, the host, and the proxy's URL if there is one.
+class Proxy:
+    """A proxy, and the variable that names it."""
+
+    url: str = field(repr=False)
+    variable: str
+
+    @property
+    def host(self) -> str:
+        """Its host and port; its user and password are nobody's business."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+
+class Route(NamedTuple):
+    """Where a request goes: the host, and the proxy before it if there is one.
 
     `ca_bundle` is whose certificates are believed, as for `Transport`.
     """
 
     host: str
-    proxy: str | None = field(repr=False)
-    ca_bundle: str | None = None
-
-    @property
-    def proxy_host(self) -> str:
-        """The proxy's host and port; its user and password are nobody's business."""
-        return find_origin(self.proxy).partition("://")[2] if self.proxy else ""
+    proxy: Proxy | None
+    ca_bundle: str | None
 
 
 def unreachable(error: BaseException, route: Route, connect_timeout_s: float) -> UnreachableError:
@@ -185,16 +192,15 @@ def unreachable(error: BaseException, route: Route, connect_timeout_s: float) ->
     causes = list(_causes(error))
     answers = (_TUNNEL_ANSWER.match(str(cause)) for cause in causes)
     tunnel_status = next((int(answer[1]) for answer in answers if answer), None)
-    is_proxys = tunnel_status is not None or (
-        route.proxy is not None and any(isinstance(each, ProxyError) for each in causes)
-    )
+    is_proxys = tunnel_status is not None or any(isinstance(each, ProxyError) for each in causes)
+    proxy = route.proxy if is_proxys else None
     reason, hint = trouble_of(error, f"no connection within {connect_timeout_s:g} s"), ""
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            reason, hint = _explain_certificate(cause, route.proxy_host if is_proxys else route.host, route)
+            reason, hint = _explain_certificate(cause, proxy.host if proxy else route.host, route)
             break
-    if is_proxys:
-        return _proxy_refusal(route, tunnel_status, reason, hint)
+    if proxy:
+        return _proxy_refusal(proxy, route.host, tunnel_status, reason, hint)
     return UnreachableError(
         f"{route.host} cannot be reached: {reason}. Nothing was sent.",
         hint or (_NO_NAME_HINT if reason == _NO_NAME else _TRY_AGAIN),
@@ -216,10 +222,10 @@ def find_proxy_refusal(status: int, url: str, route: Route) -> UnreachableError 
     # In a tunnel no answer is the proxy's own (RFC 9110, section 15.5.8).
     if status != _PASSWORD_ASKED or route.proxy is None or url.startswith("https:"):
         return None
-    return _proxy_refusal(route, status, "", "")
+    return _proxy_refusal(route.proxy, route.host, status, "", "")
 
 
-def _proxy_refusal(route: Route, status: int | None, reason: str, hint: str) -> UnreachableError:
+def _proxy_refusal(proxy: Proxy, host: str, status: int | None, reason: str, hint: str) -> UnreachableError:
     hint = hint or "Check HTTPS_PROXY (http://USER:PASSWORD@HOST:PORT) and NO_PROXY."
     if status == _PASSWORD_ASKED:
         reason = "it asks for a user name and password (407)"
@@ -228,11 +234,8 @@ def _proxy_refusal(route: Route, status: int | None, reason: str, hint: str) -> 
             " as in a URL (%40 for @)."
         )
     elif status is not None:
-        reason = f"it refuses to connect to {route.host} ({status})"
-    return UnreachableError(
-        f"the proxy {route.proxy_host} cannot be used: {reason}. Nothing was sent.",
-        hint,
-    )
+        reason = f"it refuses to connect to {host} ({status})"
+    return UnreachableError(f"the proxy {proxy.host} cannot be used: {reason}. Nothing was sent.", hint)
 
 
 def answer_lost(reason: str, route: Route) -> AnswerLostError:

@@ -21,6 +21,7 @@ from urllib3.exceptions import HTTPError
 from procore_cli import __version__, log
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Adapter, Progress
 from procore_cli.client.network_errors import (
+    Proxy,
     Route,
     answer_lost,
     find_proxy_refusal,
@@ -172,7 +173,7 @@ class Transport:
         _trace(call, str(stream.status), started, stream.headers)
         return stream
 
-    def _send(self, request: PreparedRequest, proxy: str | None) -> Response:
+    def _send(self, request: PreparedRequest, proxy: Proxy | None) -> Response:
         adapter = self._find_adapter()
         if request.method != "GET":
             # A kept connection may be dead by now, and then nobody knows whether the request arrived.
@@ -181,7 +182,7 @@ class Transport:
             request,
             stream=True,
             timeout=(self._connect_timeout_s, self._read_timeout_s),
-            proxies={"all": proxy} if proxy else {},
+            proxies={"all": proxy.url} if proxy else {},
         )
 
     @contextmanager
@@ -289,8 +290,8 @@ def _trace(call: Call, outcome: str, started: float, headers: Mapping[str, str])
     log.trace("; ".join([f"{call.method} {call.url.partition('?')[0]} {outcome} {took_ms:.0f} ms", *shown]))
 
 
-def find_proxy(url: str) -> str | None:
-    """The proxy's URL for a request to `url`, or None. Raises BadUrlError for one that cannot be used.
+def find_proxy(url: str) -> Proxy | None:
+    """The proxy for a request to `url`, or None. Raises BadUrlError for one that cannot be used.
 
     Reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; lower case comes first, empty counts as not set.
     """
@@ -300,7 +301,7 @@ def find_proxy(url: str) -> str | None:
     variable = next((name for name in names if os.environ.get(name, "").strip()), None)
     if variable is None or is_loopback(target.hostname or "") or should_bypass_proxies(url, no_proxy=None):
         return None
-    return _read_proxy(os.environ[variable].strip(), variable)
+    return Proxy(_read_proxy(os.environ[variable].strip(), variable), variable)
 
 
 def _read_proxy(value: str, variable: str) -> str:

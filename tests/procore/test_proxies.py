@@ -22,7 +22,8 @@ def find(monkeypatch):
     def find(url, environ):
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        return find_proxy(url)
+        proxy = find_proxy(url)
+        return proxy and proxy.url
 
     return find
 

@@ -42,18 +42,11 @@ def check_proxy(context: DoctorContext) -> Iterator[Check]:
     ways = {}
     for name, url in ((LOGIN_HOST, environment.login_url), (API_HOST, environment.api_url)):
         proxy = find_proxy(url) if url else None
-        ways[name] = f"through {host_and_port(proxy)}" if proxy else "directly"
+        ways[name] = f"through {proxy.host}" if proxy else "directly"
     if len(set(ways.values())) == 1:
         yield fine("proxy", f"requests go {ways[LOGIN_HOST]}")
     else:
         yield fine("proxy", ", ".join(f"{name}: {way}" for name, way in ways.items()))
-
-
-def host_and_port(url: str) -> str:
-    """The host and port of a proxy's URL, and nothing else of it."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{host}:{parts.port}" if parts.port else str(host)
 
 
 def check_ca(context: DoctorContext) -> Iterator[Check]:
@@ -118,7 +111,7 @@ def _check_host(
 ) -> Check:
     """The line about a host; where `find` has no words for its answer, it may yet be Procore's."""
     proxy, variable = find_proxy(url), _VARIABLES[name]
-    target = urlsplit(proxy or url)
+    target = urlsplit(proxy.url if proxy else url)
     try:
         addresses = resolve(target.hostname or "", target.port or _PORTS[target.scheme])
         answer = context.transport.request(
