@@ -55,7 +55,7 @@ HEAVY = {
     "rich": {"cli/api_response", "cli/output", "console"},
     "requests": {"client/connections", "client/responses", "client/transport"},
     "urllib3": {"client/network_errors", "client/responses", "client/transport"},
-    "truststore": {"client/network_errors"},
+    "truststore": {"client/certificates"},
     "keyring": {"storage/keyring"},
     "cryptography": set(),
     "jeepney": set(),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from requests.adapters import HTTPAdapter
 
-from procore_cli.client.network_errors import new_system_context, read_ca_bundle
+from procore_cli.client.certificates import new_system_context, read_ca_bundle
 from procore_cli.threads import start
 
 # What one address gets, as long as there is another to try.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.client.network_errors import find_store_faults
+from procore_cli.client.certificates import find_store_faults
 from procore_cli.client.responses import Answer
 from procore_cli.errors import AnswerLostError, CaFileError, UnreachableError
 from tests.procore import procore_servers as servers

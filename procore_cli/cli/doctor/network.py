@@ -17,8 +17,8 @@ from procore_cli.cli.doctor.context import (
     unchecked,
     warning,
 )
+from procore_cli.client.certificates import find_store_faults, read_ca_bundle
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Address, connect, find_addresses
-from procore_cli.client.network_errors import find_store_faults, read_ca_bundle
 from procore_cli.client.oauth import OAuth, Verdict
 from procore_cli.client.responses import (
     Answer,
