@@ -13,7 +13,8 @@ import pytest
 
 from procore_cli.cli import help as catalogue
 from procore_cli.cli.main import COMMANDS
-from procore_cli.config.environments import ENVIRONMENTS, find_nearest
+from procore_cli.config.config_file import find_nearest
+from procore_cli.config.environments import ENVIRONMENTS
 from tests.cli import ROOT, Machine
 from tests.people import SECOND, THIRD, People
 from tests.provider import CLIENT_ID, JOE

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from procore_cli.config import private_files
-from procore_cli.config.environments import ENVIRONMENTS, MONTHLY, PRODUCTION, find_nearest
+from procore_cli.config.environments import ENVIRONMENTS, MONTHLY, PRODUCTION
 from procore_cli.config.urls import without_login
 from procore_cli.errors import BrokenConfigError, UnknownEnvironmentError
 from procore_cli.models import StoreName
@@ -149,6 +149,20 @@ def unknown_environment(
         setting="environment",
         source=source,
     )
+
+
+def find_nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `word` abbreviates, or is a misspelling of; None if there is none."""
+    typed = word.casefold()
+    names = list(known)
+    # An abbreviation ("prod") is farther from its word than difflib looks.
+    begun = [name for name in names if len(typed) > 1 and name.startswith(typed)]
+    if begun:
+        return begun[0]
+    from difflib import get_close_matches
+
+    near = get_close_matches(typed, names, n=1)
+    return near[0] if near else None
 
 
 def load_text(data_folder: Path) -> str | None:

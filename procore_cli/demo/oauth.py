@@ -30,7 +30,6 @@ from oauthlib.oauth2.rfc6749.errors import (
 
 from procore_cli.config.environments import (
     AUTHORIZE_PATH,
-    CODE_LIFETIME_S,
     REVOKE_PATH,
     TOKEN_PATH,
 )
@@ -43,6 +42,8 @@ from procore_cli.errors import BadUrlError
 # At debug level oauthlib logs codes and tokens.
 logging.getLogger("oauthlib").setLevel(logging.WARNING)
 
+# As Procore's.
+_CODE_LIFETIME_S: Final = 600
 _REALM = 'Bearer realm="pretend Procore"'
 _INVALID_TOKEN = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
 # A SHA-256 digest in base64 (RFC 7636, section 4.2).
@@ -120,7 +121,7 @@ class DemoValidator(RequestValidator):
     ) -> None:
         """Keep a new code for as long as Procore does."""
         grant = Grant(request.user, client_id, request.redirect_uri, request.code_challenge)
-        self._state.save_grant(str(code["code"]), grant, int(self._clock()) + CODE_LIFETIME_S)
+        self._state.save_grant(str(code["code"]), grant, int(self._clock()) + _CODE_LIFETIME_S)
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *_: Any, **__: Any) -> bool:
         """Use the code up, whether the rest of the request is good or not."""

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
 from procore_cli.demo.exchange import Answer, Call, new_errors, new_json
 from procore_cli.errors import UsageMistakeError
 
+# The embedded Procore issues what Procore issues today.
+TOKEN_LIFETIME_S: Final = 5400
 DROP: Final = "drop"
 MAX_LATENCY_S: Final = 600.0
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -219,7 +220,7 @@ class Conditions:
         self,
         clock: Callable[[], float],
         *,
-        lifetime_s: int = DEMO_TOKEN_LIFETIME_S,
+        lifetime_s: int = TOKEN_LIFETIME_S,
         faults: Iterable[Fault] = (),
         latencies: Iterable[Latency] = (),
         limits: Iterable[Limit] = (),

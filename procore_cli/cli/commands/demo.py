@@ -16,7 +16,6 @@ import click
 
 from procore_cli.cli import options, output
 from procore_cli.cli.help import ExplainedGroup
-from procore_cli.config.environments import DEMO_TOKEN_LIFETIME_S
 from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.console import Console
 from procore_cli.context import open_context
@@ -153,11 +152,11 @@ def _overrides() -> Overrides:
 def _read_conditions(
     lifetime_s: int | None, limits: tuple[str, ...], faults: tuple[str, ...], latencies: tuple[str, ...]
 ) -> Conditions:
-    from procore_cli.demo.responses import Conditions, read_fault, read_latency, read_limit
+    from procore_cli.demo.responses import TOKEN_LIFETIME_S, Conditions, read_fault, read_latency, read_limit
 
     return Conditions(
         time.time,
-        lifetime_s=lifetime_s or DEMO_TOKEN_LIFETIME_S,
+        lifetime_s=lifetime_s or TOKEN_LIFETIME_S,
         faults=map(read_fault, faults),
         latencies=map(read_latency, latencies),
         limits=map(read_limit, limits),
