@@ -28,6 +28,7 @@ from procore_cli.config.folders import find_folder, new_path, require_folder
 from procore_cli.config.private_files import looking_only
 from procore_cli.config.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 from procore_cli.config.variables import (
+    VARIABLES,
     check_variables,
     find_set,
     is_handed_over,
@@ -79,6 +80,10 @@ class Settings:
     def own_server(self) -> bool:
         """Whether the embedded Procore is to be started here; else it runs elsewhere."""
         return self.sources["login URL"] == _EMBEDDED
+
+    def is_from_variable(self, setting: str) -> bool:
+        """Whether a variable says what a setting is, which wins over all that is kept."""
+        return self.sources[setting] == VARIABLES[setting]
 
     @property
     def folder(self) -> Path:
@@ -259,49 +264,36 @@ def _find_values(
     base = ENVIRONMENTS[environment.value]
     app, in_file = config.app(base.name), config_source(base.name)
 
-    def find(variable: str, *others: Value) -> Value:
-        return _first(Value(variables.get(variable), variable), *others, Value(None, _DEFAULT))
+    def find(setting: str, *others: Value, otherwise: str = _DEFAULT) -> Value:
+        variable = VARIABLES[setting]
+        return _first(Value(variables.get(variable), variable), *others, Value(None, otherwise))
 
     store = find(
-        "PROCORE_LOGIN_STORE",
+        "store",
         Value("file" if base is DEMO else None, _EMBEDDED),
         Value(config.store, CONFIG_NAME),
         Value("keyring", _DEFAULT),
     )
+    client_id = find("client id", Value(*config.find_client_id(base.name)), otherwise="nowhere")
+    client_secret = find("client secret", otherwise=f"the {store.value} store")
     default_redirect_uri = Value(DEFAULT_REDIRECT_URI, _DEFAULT)
     login_url, api_url = _find_urls(base, variables)
-    account = Value(overrides.account, "--account")
-    if overrides.heeds_account:
-        account = _first(account, find("PROCORE_LOGIN_ACCOUNT"))
+    account = find("account") if overrides.heeds_account else Value(None, _DEFAULT)
     return {
         "environment": environment,
-        "client id": _find_client_id(base, variables, config),
-        "client secret": _find_client_secret(base, variables, store.value),
-        "redirect URI": find("PROCORE_REDIRECT_URI", Value(app.redirect_uri, in_file), default_redirect_uri),
-        "company": find("PROCORE_COMPANY_ID", Value(app.company, in_file)),
+        "client id": Value(None, _EMBEDDED) if base is DEMO else client_id,
+        "client secret": Value(None, _EMBEDDED) if base is DEMO else client_secret,
+        "redirect URI": find("redirect URI", Value(app.redirect_uri, in_file), default_redirect_uri),
+        "company": find("company", Value(app.company, in_file)),
         "store": store,
-        "data folder": find("PROCORE_LOGIN_HOME"),
-        "database": _first(find("PROCORE_LOGIN_DB"), Value(None, "data folder")),
+        "data folder": find("data folder"),
+        "database": find("database", otherwise="data folder"),
         "login URL": login_url,
         "API URL": api_url,
-        "account": _first(account, Value(None, _DEFAULT)),
+        "account": _first(Value(overrides.account, "--account"), account),
         "access token": _find_access_token(overrides, variables, store.value),
-        "CA": find("REQUESTS_CA_BUNDLE"),
+        "CA": find("CA"),
     }
-
-
-def _find_client_id(base: Environment, variables: Mapping[str, str], config: Config) -> Value:
-    if base is DEMO:
-        return Value(None, _EMBEDDED)
-    in_variable = Value(variables.get("PROCORE_CLIENT_ID"), "PROCORE_CLIENT_ID")
-    return _first(in_variable, Value(*config.find_client_id(base.name)), Value(None, "nowhere"))
-
-
-def _find_client_secret(base: Environment, variables: Mapping[str, str], store: str) -> Value:
-    if base is DEMO:
-        return Value(None, _EMBEDDED)
-    kept = Value(None, f"the {store} store")
-    return _first(Value(variables.get("PROCORE_CLIENT_SECRET"), "PROCORE_CLIENT_SECRET"), kept)
 
 
 def _find_urls(base: Environment, variables: Mapping[str, str]) -> tuple[Value, Value]:

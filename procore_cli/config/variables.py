@@ -10,7 +10,23 @@ from procore_cli.config.urls import is_database_url, without_login
 from procore_cli.errors import ConfigurationError
 
 _OUR_PREFIX = "PROCORE_LOGIN_"
-_OUR_NAMES = frozenset(_OUR_PREFIX + name for name in ("URL", "HOME", "DB", "STORE", "ACCOUNT", "EXEC"))
+# The variable of each setting.
+VARIABLES = {
+    "environment": "PROCORE_ENV",
+    "client id": "PROCORE_CLIENT_ID",
+    "client secret": "PROCORE_CLIENT_SECRET",
+    "redirect URI": "PROCORE_REDIRECT_URI",
+    "company": "PROCORE_COMPANY_ID",
+    "login URL": "PROCORE_LOGIN_URL",
+    "API URL": "PROCORE_API_URL",
+    "data folder": "PROCORE_LOGIN_HOME",
+    "database": "PROCORE_LOGIN_DB",
+    "store": "PROCORE_LOGIN_STORE",
+    "account": "PROCORE_LOGIN_ACCOUNT",
+    "access token": "PROCORE_ACCESS_TOKEN",
+    "CA": "REQUESTS_CA_BUNDLE",
+}
+_OUR_NAMES = {*VARIABLES.values(), "PROCORE_LOGIN_EXEC"}
 # They say something of the environment of `exec` alone.
 _OF_ONE_ENVIRONMENT = frozenset({"PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID"})
 _URLS = frozenset({"PROCORE_LOGIN_URL", "PROCORE_API_URL"})

@@ -173,8 +173,7 @@ def save(settings: Settings, setup: AppSetup) -> None:
 
 def _find_store(settings: Settings, setup: AppSetup) -> StoreName:
     """The store that will be in force: a variable wins over what is kept."""
-    is_of_variable = settings.sources["store"] == "PROCORE_LOGIN_STORE"
-    return settings.store if is_of_variable else setup.store or settings.store
+    return settings.store if settings.is_from_variable("store") else setup.store or settings.store
 
 
 def _is_own_elsewhere(settings: Settings, kept: StoredSecret, setup: AppSetup) -> bool:
@@ -184,8 +183,7 @@ def _is_own_elsewhere(settings: Settings, kept: StoredSecret, setup: AppSetup) -
 
 def _check_nobody_was_faster(settings: Settings, setup: AppSetup, config: Config) -> None:
     """A secret that is kept for the id in force must not meet another id. Raises ConfigurationError."""
-    is_of_variable = settings.sources["client id"] == "PROCORE_CLIENT_ID"
-    if setup.client_secret is None or setup.client_id or is_of_variable:
+    if setup.client_secret is None or setup.client_id or settings.is_from_variable("client id"):
         return
     name = settings.environment.name
     if config.find_client_id(name)[0] != settings.client_id:

@@ -12,6 +12,7 @@ from procore_cli import log
 from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.config.settings import Settings
 from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
+from procore_cli.config.variables import VARIABLES
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.models import Environment
 
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth, Probe
     from procore_cli.grants import AppCredentials, Binding
     from procore_cli.storage.files import ClientSecrets, StoredSecret
-
-
-# The variable of each setting that something kept belongs to.
-_VARIABLES = {
-    "client id": "PROCORE_CLIENT_ID",
-    "login URL": "PROCORE_LOGIN_URL",
-    "API URL": "PROCORE_API_URL",
-}
 
 
 def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
@@ -98,7 +91,7 @@ def _check_demo(settings: Settings) -> None:
         ("API URL", settings.environment.api_url),
     ):
         if url and urlsplit(url).hostname not in LOOPBACK_HOSTS:
-            variable = _VARIABLES[setting]
+            variable = VARIABLES[setting]
             raise BindingError(
                 f"made for http://localhost, but {find_origin(url)} is in force (see {variable})."
                 " Nothing was sent.",
@@ -112,7 +105,7 @@ def _check(settings: Settings, what: str, setting: str, made_for: str, in_force:
     """Refuse another value than the one that something was made for. Raises BindingError."""
     if in_force in (None, made_for):
         return
-    source, variable = settings.sources[setting], _VARIABLES[setting]
+    source, variable = settings.sources[setting], VARIABLES[setting]
     if source == variable:
         seen, mend = f"see {variable}", f"Correct {variable}"
     elif setting == "client id":
@@ -144,7 +137,6 @@ def _missing_secret(settings: Settings, secrets: ClientSecrets) -> MissingCreden
 def new_missing(settings: Settings, what: str) -> MissingCredentialsError:
     """The error for a client id or client secret that is nowhere."""
     name = settings.environment.name
-    variable = "PROCORE_CLIENT_" + what.removeprefix("client ").upper()
     if settings.in_exec and what == "client secret":
         return MissingCredentialsError(
             f"There is no {what} for {name}: exec hands none on to the commands that it runs.",
@@ -153,7 +145,7 @@ def new_missing(settings: Settings, what: str) -> MissingCredentialsError:
         )
     return MissingCredentialsError(
         f"There is no {what} for {name}.",
-        f"Run procore-login configure --env {name}, or set {variable}."
+        f"Run procore-login configure --env {name}, or set {VARIABLES[what]}."
         " To try without an account: procore-login signup --env demo",
         environment=name,
     )

@@ -50,7 +50,6 @@ _STORES = {
     "file": "files that only you can read, for machines without a keyring",
 }
 _TYPED = "your answer"
-_STORE_VARIABLE = "PROCORE_LOGIN_STORE"
 
 
 def ask_environment(offered: str) -> str:
@@ -98,13 +97,13 @@ def interview(settings: Settings, *, may_check: bool) -> None:
 
 def _find_kept(settings: Settings, configured: str | None) -> tuple[StoredSecret | None, str]:
     """The client secret that is kept already, and the store to offer: not a keyring that cannot be used."""
-    in_force = os.environ.get(_STORE_VARIABLE) or configured or "keyring"
+    in_force = os.environ.get("PROCORE_LOGIN_STORE") or configured or "keyring"
     try:
         return app_setup.find_kept(settings), in_force
     except StorageError as error:
-        if settings.store == "keyring" and settings.sources["store"] == _STORE_VARIABLE:
+        if settings.store == "keyring" and settings.is_from_variable("store"):
             # No answer could choose another one, and all of them would be lost at the end.
-            hint = f"{error.hint} Or unset {_STORE_VARIABLE}, or set it to file."
+            hint = f"{error.hint} Or unset PROCORE_LOGIN_STORE, or set it to file."
             raise error.reworded(error.message, hint) from None
         log.warn(f"{error.message} {error.hint}")
         return None, "file" if settings.store == "keyring" else in_force
@@ -207,7 +206,7 @@ def _try_saving(settings: Settings, setup: AppSetup) -> StorageError | None:
     try:
         app_setup.save(settings, setup)
     except StorageError as error:
-        if settings.sources["store"] == _STORE_VARIABLE:
+        if settings.is_from_variable("store"):
             raise
         return error
     return None

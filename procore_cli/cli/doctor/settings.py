@@ -21,7 +21,7 @@ from procore_cli.cli.doctor.context import (
 )
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.urls import find_origin
-from procore_cli.config.variables import find_set, is_handed_over, list_unknown
+from procore_cli.config.variables import VARIABLES, find_set, is_handed_over, list_unknown
 
 
 def check_version(_context: DoctorContext) -> Iterator[Check]:
@@ -76,21 +76,7 @@ def _list_kept(context: DoctorContext) -> dict[str, object]:
     }
 
 
-# The setting that a variable is about.
-_SETTINGS = {
-    "PROCORE_ENV": "environment",
-    "PROCORE_CLIENT_ID": "client id",
-    "PROCORE_CLIENT_SECRET": "client secret",
-    "PROCORE_REDIRECT_URI": "redirect URI",
-    "PROCORE_COMPANY_ID": "company",
-    "PROCORE_LOGIN_URL": "login URL",
-    "PROCORE_API_URL": "API URL",
-    "PROCORE_LOGIN_HOME": "data folder",
-    "PROCORE_LOGIN_DB": "database",
-    "PROCORE_LOGIN_STORE": "store",
-    "PROCORE_ACCESS_TOKEN": "access token",
-    "REQUESTS_CA_BUNDLE": "CA",
-}
+# Those whose line is the same whatever they say.
 _OTHERS = {
     "PROCORE_LOGIN_ACCOUNT": "set: as --account; signup and signin ignore it",
     "PROCORE_LOGIN_EXEC": "set: this runs inside procore-login exec",
@@ -104,7 +90,11 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
     """A line for each that is set; those that no setting of ours depends on are not looked at."""
     present = find_set(context.environ)
     lines = [
-        *(_check_variable(context, name, setting) for name, setting in _SETTINGS.items() if name in present),
+        *(
+            _check_variable(context, variable, setting)
+            for setting, variable in VARIABLES.items()
+            if variable in present and variable not in _OTHERS
+        ),
         *(fine(f"variable {name}", words) for name, words in _OTHERS.items() if name in present),
         *(fine(f"variable {name}", "set: see proxy") for name in present if name.upper() in _PROXIES),
     ]
