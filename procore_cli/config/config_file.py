@@ -72,10 +72,9 @@ def is_company(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19 and 0 < int(text) < _COMPANIES
 
 
-def load_config(data_folder: Path) -> Config:
+def load_config(data_folder: Path | None) -> Config:
     """Read `config.toml`; a missing one is an empty one. Raises BrokenConfigError, DataFolderError."""
-    text = load_text(data_folder)
-    if text is None:
+    if data_folder is None or (text := load_text(data_folder)) is None:
         return Config()
     try:
         return read_config(parse(text))

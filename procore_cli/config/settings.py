@@ -183,7 +183,7 @@ def load_settings(overrides: Overrides, environ: Mapping[str, str]) -> Settings:
     for name in list_unknown(variables):
         log.warn(f"The variable {name} is not one that this program knows; it is ignored.")
     home = find_folder(variables)
-    config = load_config(home) if home else Config()
+    config = load_config(home)
     for key in config.unknown:
         log.warn(f"{CONFIG_NAME}: {key} is not a setting of this program; it is kept and ignored.")
     settings = read_settings(overrides, variables, home, config)
@@ -197,18 +197,18 @@ def load_settings(overrides: Overrides, environ: Mapping[str, str]) -> Settings:
 def look_at_settings(overrides: Overrides, environ: Mapping[str, str]) -> Settings:
     """As `load_settings`, without a word and without tightening a mode."""
     with looking_only():
-        home = find_folder(find_set(environ))
-        return read_settings(overrides, environ, home, load_config(home) if home else Config())
+        variables = find_set(environ)
+        home = find_folder(variables)
+        return read_settings(overrides, variables, home, load_config(home))
 
 
 def read_settings(
-    overrides: Overrides, environ: Mapping[str, str], home: Path | None, config: Config
+    overrides: Overrides, variables: Mapping[str, str], home: Path | None, config: Config
 ) -> Settings:
-    """What is in force where the data folder is `home` and its `config.toml` says `config`.
+    """What is in force where `variables` are set, and `home` is the data folder, whose file says `config`.
 
     Raises as `load_settings`.
     """
-    variables = find_set(environ)
     environment = _first(
         Value(overrides.environment, overrides.source),
         Value(variables.get("PROCORE_ENV"), "PROCORE_ENV"),

@@ -17,6 +17,7 @@ from procore_cli.config.config_file import Config, load_config
 from procore_cli.config.folders import find_folder, require_folder
 from procore_cli.config.private_files import looking_only
 from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
+from procore_cli.config.variables import find_set
 from procore_cli.console import Console
 from procore_cli.context import trace_settings
 from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
@@ -140,13 +141,13 @@ def open_doctor_context(
 
 def _load(overrides: Overrides) -> tuple[Settings, Config, dict[str, ProcoreLoginError]]:
     """What can be read, with each fault left out and noted. Raises UnknownEnvironmentError (2)."""
-    variables, faults = dict(os.environ), dict[str, ProcoreLoginError]()
+    variables, faults = dict(find_set(os.environ)), dict[str, ProcoreLoginError]()
     config: Config | None = None
     while True:
         try:
             home = find_folder(variables)
             if config is None:
-                config = load_config(home) if home else Config()
+                config = load_config(home)
             return _with_folder(read_settings(overrides, variables, home, config), faults), config, faults
         except (ConfigurationError, StorageError) as error:
             if variables.pop(error.source, None):
