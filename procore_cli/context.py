@@ -12,11 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.config.variables import find_set, without_what_exec_set
 from procore_cli.console import Console, load_drawing
-from procore_cli.errors import BadUrlError, ProcoreLoginError, StorageError, errors_in
+from procore_cli.errors import BadUrlError, ProcoreLoginError, errors_in
 from procore_cli.interruption import new_command_shield
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Context:
     @cached_property
     def _storage(self) -> Storage:
         # Put together where it is needed: a token from elsewhere takes no data folder.
-        return _new_storage(self.settings, self.settings.environment.name, self.clock)
+        return new_storage(self.settings, self.settings.environment.name, self.clock)
 
     @property
     def accounts(self) -> AccountStore:
@@ -240,26 +239,6 @@ def _put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack
     return settings.at(server.url)
 
 
-def find_known_environments() -> list[str]:
-    """The environments that have a database here: the one in force first, others if they have an account.
-
-    Raises as `open_context`.
-    """
-    settings = load_settings(Overrides(heeds_account=False), os.environ)
-    in_force = settings.environment.name
-    others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name)]
-    return [in_force, *others] if _new_storage(settings, in_force).has_database else others
-
-
-def _has_accounts(settings: Settings, environment: str) -> bool:
-    storage = _new_storage(settings, environment)
-    try:
-        return storage.has_database and storage.accounts.is_known()
-    except StorageError:
-        # What is wrong with it is told when it is opened.
-        return True
-
-
 def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
     from procore_cli.storage.files import ClientSecrets
@@ -268,7 +247,8 @@ def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     return ClientSecrets(new_stores(settings.folder), store, settings.environment.name)
 
 
-def _new_storage(settings: Settings, environment: str, clock: Callable[[], float] = time.time) -> Storage:
+def new_storage(settings: Settings, environment: str, clock: Callable[[], float] = time.time) -> Storage:
+    """What stays of an environment, which need not be the one in force."""
     from procore_cli.storage.opening import Storage
 
     database = settings.find_database(environment)

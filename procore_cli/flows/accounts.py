@@ -5,10 +5,14 @@ Refuses to open a browser.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from procore_cli.errors import ProcoreLoginError, SignInNeededError
+from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.context import new_storage
+from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError
 from procore_cli.flows import access
 from procore_cli.models import Profile
 
@@ -35,6 +39,26 @@ class Line:
     def needs_a_person(self) -> bool:
         """Whether somebody has to sign in again."""
         return isinstance(self.problem, SignInNeededError)
+
+
+def find_known_environments() -> list[str]:
+    """The environments that have a database here: the one in force first, others if they have an account.
+
+    Raises as `open_context`.
+    """
+    settings = load_settings(Overrides(heeds_account=False), os.environ)
+    in_force = settings.environment.name
+    others = [name for name in ENVIRONMENTS if name != in_force and _has_accounts(settings, name)]
+    return [in_force, *others] if new_storage(settings, in_force).has_database else others
+
+
+def _has_accounts(settings: Settings, environment: str) -> bool:
+    storage = new_storage(settings, environment)
+    try:
+        return storage.has_database and storage.accounts.is_known()
+    except StorageError:
+        # What is wrong with it is told when it is opened.
+        return True
 
 
 def list_lines(context: Context, *, with_strangers: bool) -> list[Line]:

@@ -10,7 +10,7 @@ from procore_cli.cli import options, output
 from procore_cli.cli.help import ExplainedCommand
 from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
-from procore_cli.context import find_known_environments, open_context
+from procore_cli.context import open_context
 from procore_cli.errors import ProcoreLoginError, SignInNeededError
 from procore_cli.flows import accounts
 from procore_cli.flows.accounts import Line
@@ -32,7 +32,7 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
 
     The current account of each is marked with a star.
     """
-    names = [environment] if environment else find_known_environments()
+    names = [environment] if environment else accounts.find_known_environments()
     # Rows that no environment remembers are listed once.
     found = [_list(console, name, check, with_strangers=name == names[0]) for name in names]
     lines = [line for lines in found if isinstance(lines, list) for line in lines]
