@@ -106,7 +106,7 @@ class Context:
     @cached_property
     def _environment(self) -> Environment:
         """Where things are sent; starts the embedded Procore if that is it and nobody has done so."""
-        return _put_online(self.settings, self.clock, self._closing).environment
+        return put_online(self.settings, self.clock, self._closing).environment
 
     @cached_property
     def _transport(self) -> Transport:
@@ -185,7 +185,7 @@ def open_context(
     settings = load_command_settings(overrides, console)
     with errors_in(settings.environment.name), ExitStack() as stack:
         if online:
-            settings = _put_online(settings, clock, stack)
+            settings = put_online(settings, clock, stack)
         yield Context(settings, console, clock, shield or new_command_shield(console), stack)
 
 
@@ -229,7 +229,7 @@ def _describe_proxy(url: str) -> str:
     return f"= {urlsplit(proxy.url).scheme}://{proxy.host} (from {proxy.variable})"
 
 
-def _put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack) -> Settings:
+def put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack) -> Settings:
     """The settings with the embedded Procore's address, if that is what is meant; starts it then."""
     if not settings.own_server or settings.environment.login_url:
         return settings

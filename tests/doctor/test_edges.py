@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from procore_cli.cli.doctor import context, network
+from procore_cli.cli.doctor import network
 from procore_cli.cli.doctor.network import find_silent_family, resolve
+from procore_cli.client.transport import Transport
 from procore_cli.errors import UnreachableError
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
@@ -138,8 +139,8 @@ def test_a_family_of_addresses_that_does_not_answer_is_named(
     port = int(server.host.partition(":")[2])
     machine.variables["PROCORE_API_URL"] = server.url
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving(*order, name="localhost"))
-    for module in (context, network):
-        monkeypatch.setattr(module, "ADDRESS_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(network, "ADDRESS_TIMEOUT_S", 0.1)
+    monkeypatch.setitem(Transport.__init__.__kwdefaults__, "address_timeout_s", 0.1)
 
     with servers.silent_port("::1", port):
         report = run_doctor(machine)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from procore_cli.client.connections import ADDRESS_TIMEOUT_S
 from procore_cli.client.transport import Transport
 from procore_cli.config.config_file import Config, load_config
 from procore_cli.config.folders import find_folder, require_folder
@@ -19,7 +18,7 @@ from procore_cli.config.private_files import looking_only
 from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
 from procore_cli.config.variables import find_set
 from procore_cli.console import Console
-from procore_cli.context import trace_settings
+from procore_cli.context import new_storage, put_online, trace_settings
 from procore_cli.errors import ConfigurationError, DataFolderError, ProcoreLoginError, StorageError
 from procore_cli.storage.opening import Storage
 
@@ -122,20 +121,9 @@ def open_doctor_context(
         trace_settings(settings, console, environ)
         if settings.own_server and not offline:
             settings = _start_demo(settings, faults, clock, stack)
-        transport = Transport(
-            settings.ca_bundle,
-            CONNECT_TIMEOUT_S,
-            READ_TIMEOUT_S,
-            address_timeout_s=ADDRESS_TIMEOUT_S,
-        )
+        transport = Transport(settings.ca_bundle, CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
         stack.callback(transport.close)
-        storage = Storage(
-            settings.folder,
-            settings.environment.name,
-            settings.store,
-            database=settings.database,
-            clock=clock,
-        )
+        storage = new_storage(settings, settings.environment.name, clock)
         yield DoctorContext(settings, config, faults, dict(os.environ), storage, transport, clock, offline)
 
 
@@ -181,16 +169,13 @@ def _start_demo(
     clock: Callable[[], float],
     stack: ExitStack,
 ) -> Settings:
-    from procore_cli.demo.server import DemoServer
-
     try:
         if DATA_FOLDER in faults:
             raise faults[DATA_FOLDER]
-        server = stack.enter_context(DemoServer(settings.folder, clock))
+        return put_online(settings, clock, stack)
     except ProcoreLoginError as error:
         faults[PRETEND] = error
         return settings
-    return settings.at(server.url)
 
 
 _SECRETS = ("PROCORE_CLIENT_SECRET", "PROCORE_ACCESS_TOKEN")
