@@ -115,7 +115,9 @@ def environment(command: F) -> F:
     )(command)
 
 
-def account(help_text: str) -> Callable[[F], F]:
+def account(
+    help_text: str = "Another account than the current one: its e-mail or Procore id.",
+) -> Callable[[F], F]:
     """`--account WHO`: an e-mail or Procore id."""
     return click.option(
         "-a",

@@ -1,1 +1,1 @@
-"""One file a command, all of one shape: read the options, call the flow, hand the result to tables."""
+"""One file a family of commands, all of one shape: read the options, call the flow, print the result."""

@@ -148,7 +148,7 @@ class ApiCommand(ExplainedCommand):
     help="How long to wait at most, for one call, when Procore asks for pauses.",
 )
 @options.environment
-@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.account()
 @options.debug
 @click.pass_obj
 def api_command(console: Console, /, environment: str | None, account: str | None, **given: Any) -> None:

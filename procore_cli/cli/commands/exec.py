@@ -24,7 +24,7 @@ from procore_cli.flows import exec_command as child
     epilog="Example: procore-login exec --env sandbox -- python3 sync.py --all",
 )
 @options.environment
-@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.account()
 @click.option(
     "--company",
     type=click.IntRange(min=1),

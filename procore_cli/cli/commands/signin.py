@@ -157,7 +157,7 @@ def signin_command(
     epilog="Example: procore-login signout --env sandbox --all",
 )
 @options.environment
-@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.account()
 @click.option("--all", "everyone", is_flag=True, help="Sign out every account of the environment.")
 @options.debug
 @click.pass_obj

@@ -19,7 +19,7 @@ from procore_cli.flows import access
     epilog="Example: procore-login whoami --offline --json",
 )
 @options.environment
-@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.account()
 @click.option("--offline", is_flag=True, help="Read the database alone: no network, no keyring.")
 @options.as_json
 @options.debug
@@ -44,7 +44,7 @@ def whoami_command(
     epilog="Example: procore-login refresh --env sandbox",
 )
 @options.environment
-@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.account()
 @options.as_json
 @options.debug
 @click.pass_obj
@@ -65,7 +65,7 @@ def refresh_command(console: Console, environment: str | None, account: str | No
     epilog='Example: procore-login token, as in curl -H "Authorization: Bearer $(procore-login token)" ...',
 )
 @options.environment
-@options.account("Another account than the current one: its e-mail or Procore id.")
+@options.account()
 @click.option(
     "--min-ttl",
     "min_ttl_s",
