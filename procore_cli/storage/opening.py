@@ -37,18 +37,17 @@ class Storage:
 
         `store` takes what is new; `clock` gives seconds (UTC).
         """
-        path = (database or home / f"{environment}.db").absolute()
         self.stores: Stores = new_stores(home)
         self._home = home
         self._environment = environment
         self._store: StoreName = store
-        self._database = Database(path, is_ours=path.parent == home.absolute())
+        self._database = Database(home, environment, database)
         self._clock = clock
 
     @cached_property
     def accounts(self) -> AccountStore:
         """Who is known and current: the rows alone."""
-        return AccountStore(self._database, self._environment, self._home)
+        return AccountStore(self._database)
 
     @property
     def has_database(self) -> bool:
@@ -80,9 +79,7 @@ class Storage:
         """The secrets that the database lists."""
         from procore_cli.storage.entries import EntryStore
 
-        return EntryStore(
-            self._database, self._home, self.stores, self._store, self._environment, self._clock
-        )
+        return EntryStore(self._database, self.stores, self._store, self._clock)
 
     @cached_property
     def client_secrets(self) -> ClientSecrets:
@@ -96,7 +93,7 @@ class Storage:
         """The apps that somebody has signed in with."""
         from procore_cli.storage.accounts import KnownApps
 
-        return KnownApps(self._database, self._environment)
+        return KnownApps(self._database)
 
 
 def new_stores(home: Path) -> Stores:

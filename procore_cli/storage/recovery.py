@@ -6,7 +6,6 @@ Refuses to hand out a live token while a refresh is pending: by then it may be s
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
@@ -26,7 +25,7 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
     Raises StorageError.
     """
     with entry_store.database.reading() as rows:
-        pending = entries.list_in_state(rows, entry_store.environment, procore_id, "pending")
+        pending = entries.list_in_state(rows, procore_id, "pending")
     ours = [entry for entry in pending if not _is_anothers_refresh(entry_store, entry)]
     is_mended = False
     # A refresh that had to write twice left two entries: the newest whole one counts.
@@ -54,7 +53,7 @@ def tidy(entry_store: EntryStore, locks: Locks, procore_id: int) -> None:
 def recover_free(entry_store: EntryStore, locks: Locks) -> None:
     """Settle every account whose lock is free. Raises DatabaseError, DataFolderError."""
     with entry_store.database.reading() as rows:
-        unfinished = entries.list_unfinished(rows, entry_store.environment, entry_store.now())
+        unfinished = entries.list_unfinished(rows, entry_store.now())
     for procore_id in unfinished:
         # Whoever uses that account next is told what is wrong with it.
         with suppress(StorageError), locks.try_hold(procore_id) as held:
@@ -84,7 +83,7 @@ def _is_anothers_refresh(entry_store: EntryStore, entry: Entry) -> bool:
 
 def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
     with entry_store.database.reading() as rows:
-        live = entries.list_in_state(rows, entry_store.environment, entry.procore_id, "live")
+        live = entries.list_in_state(rows, entry.procore_id, "live")
     return any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
 
 
@@ -93,13 +92,13 @@ def _revive(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -
     expires_at = found.expires_at if found else None
     with entry_store.database.writing() as rows:
         # Without a live entry the account was signed out meanwhile, which stands.
-        is_signed_in = entries.find_live(rows, entry_store.environment, procore_id) is not None
+        is_signed_in = entries.find_live(rows, procore_id) is not None
         if not is_signed_in:
             entries.make_dead(rows, entry.name)
             return
-        entries.bury_live(rows, entry_store.environment, procore_id)
+        entries.bury_live(rows, procore_id)
         entries.make_live(rows, entry, len(files.split_text(text)), expires_at)
-        accounts.clear_failure(rows, entry_store.environment, procore_id)
+        accounts.clear_failure(rows, procore_id)
 
 
 def _bury(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
@@ -107,7 +106,7 @@ def _bury(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
         entries.make_dead(rows, entry.name, forget_after=entry_store.new_forget_after())
         if is_lost and entry.kind == "refresh" and entry.procore_id is not None:
             # The refresh token may be spent, and its successor did not get here.
-            accounts.save_interruption(rows, entry_store.environment, entry.procore_id, entry.created_at)
+            accounts.save_interruption(rows, entry.procore_id, entry.created_at)
 
 
 READ_ATTEMPTS = 3
@@ -126,21 +125,21 @@ class State(NamedTuple):
         return self.live.name if self.live else None
 
 
-def read_state(rows: Rows, environment: str, account: Account, home: Path) -> State:
-    """The account's state for runs in the data folder `home`, seen in one transaction."""
-    live = entries.find_live(rows, environment, account.user.procore_id)
-    known = accounts.find_account(rows, environment, account.user)
-    if live is not None and entries.find_elsewhere(live, home):
+def read_state(rows: Rows, account: Account) -> State:
+    """The account's state, seen in one transaction."""
+    live = entries.find_live(rows, account.user.procore_id)
+    known = accounts.find_account(rows, account.user)
+    if live is not None and entries.find_elsewhere(live, rows.home):
         # So are its refreshes: nobody here has to wait for them.
         return State(None, known, is_refreshing=False)
-    pending = entries.list_pending_refreshes(rows, environment, account.user.procore_id)
+    pending = entries.list_pending_refreshes(rows, account.user.procore_id)
     return State(live, known, is_refreshing=bool(pending))
 
 
 def look(entry_store: EntryStore, account: Account) -> State:
     """The account's state now."""
     with entry_store.database.reading() as rows:
-        return read_state(rows, entry_store.environment, account, entry_store.home)
+        return read_state(rows, account)
 
 
 class Reading:

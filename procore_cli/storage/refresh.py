@@ -130,9 +130,7 @@ class Refresh:
 
     def _new_signed_out_error(self) -> ProcoreLoginError:
         with self._entry_store.database.reading() as rows:
-            return failures.new_signed_out_error(
-                rows, self._environment, self._account, self._entry_store.home
-            )
+            return failures.new_signed_out_error(rows, self._account)
 
     def _read(self) -> State:
         return look(self._entry_store, self._account)
@@ -173,7 +171,7 @@ class Refresh:
         # Where it cannot be written down, the refusal is what there is to say all the same.
         with suppress(StorageError), self._entry_store.database.writing() as rows:
             entries.forget(rows, pending.name)
-            state = read_state(rows, self._environment, self._account, self._entry_store.home)
+            state = read_state(rows, self._account)
             if state.live_name == self._seen.entry.name:
                 entries.make_dead(rows, self._seen.entry.name)
                 self._count(rows, error, is_interrupted=False)
@@ -194,9 +192,9 @@ class Refresh:
             self._count(rows, error, is_interrupted=is_interrupted)
 
     def _count(self, rows: Rows, error: ProcoreLoginError, *, is_interrupted: bool) -> None:
-        accounts.add_failure(rows, self._environment, self._id, failures.new_failure_text(error))
+        accounts.add_failure(rows, self._id, failures.new_failure_text(error))
         if is_interrupted:
-            accounts.save_interruption(rows, self._environment, self._id, self._entry_store.now())
+            accounts.save_interruption(rows, self._id, self._entry_store.now())
 
     def _write(self, pending: Entry, renewed: TokenSet) -> tuple[Entry, int]:
         text = new_tokens_text(renewed)
@@ -230,15 +228,15 @@ class Refresh:
         with self._entry_store.database.writing() as rows:
             # Without a live entry the account was signed out, but only where this one is still listed.
             entries.check_listed(rows, written)
-            for entry in entries.list_in_state(rows, self._environment, self._id, "pending"):
+            for entry in entries.list_in_state(rows, self._id, "pending"):
                 if entry.name != written.name:
                     entries.make_dead(rows, entry.name, forget_after=self._entry_store.new_forget_after())
-            state = read_state(rows, self._environment, self._account, self._entry_store.home)
+            state = read_state(rows, self._account)
             if state.live_name != self._seen.entry.name:
                 entries.make_dead(rows, written.name)
                 return None
-            entries.bury_live(rows, self._environment, self._id)
+            entries.bury_live(rows, self._id)
             entries.make_live(rows, written, parts, renewed.expires_at)
-            accounts.clear_failure(rows, self._environment, self._id)
+            accounts.clear_failure(rows, self._id)
         live = written._replace(state="live", parts=parts, expires_at=renewed.expires_at)
         return Loaded(renewed, live, state.account.failures)
