@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from procore_cli.grants import TokenSet
+    from procore_cli.storage.locks import Locks
 
 EntryKind = Literal["signin", "refresh", "proof"]
 EntryState = Literal["pending", "live", "dead"]
@@ -210,10 +211,12 @@ class EntryStore:
         database: Database,
         stores: Stores,
         store: StoreName,
+        locks: Locks,
         clock: Callable[[], float],
     ) -> None:
-        """`store` takes what is new; `clock` gives seconds (UTC)."""
+        """`store` takes what is new; `locks` are the accounts'; `clock` gives seconds (UTC)."""
         self.database = database
+        self.locks = locks
         self.environment = database.environment
         self.home = database.home
         self._stores = stores

@@ -14,7 +14,6 @@ from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures, files
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.locks import Locks
 
 
 def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> bool:
@@ -40,23 +39,23 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
     return ours == pending
 
 
-def tidy(entry_store: EntryStore, locks: Locks, procore_id: int) -> None:
+def tidy(entry_store: EntryStore, procore_id: int) -> None:
     """Step 4 after a save: delete what is dead, here and at other accounts; to be called under the lock.
 
     The save has succeeded, so whatever cannot be tidied waits for another run.
     """
     with suppress(StorageError):
         entry_store.delete_dead(procore_id)
-        recover_free(entry_store, locks)
+        recover_free(entry_store)
 
 
-def recover_free(entry_store: EntryStore, locks: Locks) -> None:
+def recover_free(entry_store: EntryStore) -> None:
     """Settle every account whose lock is free. Raises DatabaseError, DataFolderError."""
     with entry_store.database.reading() as rows:
         unfinished = entries.list_unfinished(rows, entry_store.now())
     for procore_id in unfinished:
         # Whoever uses that account next is told what is wrong with it.
-        with suppress(StorageError), locks.try_hold(procore_id) as held:
+        with suppress(StorageError), entry_store.locks.try_hold(procore_id) as held:
             if held:
                 recover(entry_store, procore_id)
 
@@ -145,19 +144,18 @@ def look(entry_store: EntryStore, account: Account) -> State:
 class Reading:
     """One run's reading of one account."""
 
-    def __init__(self, entry_store: EntryStore, locks: Locks, account: Account) -> None:
+    def __init__(self, entry_store: EntryStore, account: Account) -> None:
         self._entry_store = entry_store
-        self._locks = locks
         self._account = account
         self._id = account.user.procore_id
-        self._first = self._read()
+        self._first = look(self._entry_store, self._account)
 
     def run(self) -> Loaded | None:
         """See `TokenStore.load`."""
         state = self._first
         for _ in range(READ_ATTEMPTS):
             if state.is_refreshing:
-                with self._locks.hold(self._id, leave_when=self._is_over) as held:
+                with self._entry_store.locks.hold(self._id, leave_when=self._is_over) as held:
                     if held:
                         return self._run_locked()
             elif state.live is None:
@@ -166,14 +164,14 @@ class Reading:
                 found = self._find_tokens(state, state.live)
                 if found is not None:
                     return found
-            state = self._read()
+            state = look(self._entry_store, self._account)
         # The entry was gone each time: only the holder of the lock can be sure that it is lost.
-        with self._locks.hold(self._id):
+        with self._entry_store.locks.hold(self._id):
             return self._run_locked()
 
     def _run_locked(self) -> Loaded | None:
         is_settled = recover(self._entry_store, self._id)
-        state = self._read()
+        state = look(self._entry_store, self._account)
         if state.live is None or not is_settled:
             return None
         found = self._find_tokens(state, state.live)
@@ -189,7 +187,4 @@ class Reading:
         return None if tokens is None else Loaded(tokens, live, seen.account.failures, is_suspect)
 
     def _is_over(self) -> bool:
-        return not self._read().is_refreshing
-
-    def _read(self) -> State:
-        return look(self._entry_store, self._account)
+        return not look(self._entry_store, self._account).is_refreshing

@@ -14,7 +14,6 @@ from procore_cli.grants import TokenSet, new_tokens_text
 from procore_cli.models import Account, Me, StoreName, User
 from procore_cli.storage import accounts, entries, files, users
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.locks import Locks
 from procore_cli.storage.recovery import Reading, State, look, read_state, recover, recover_free, tidy
 
 if TYPE_CHECKING:
@@ -59,11 +58,10 @@ class SignedOut(NamedTuple):
 class TokenStore:
     """The tokens of one environment's accounts. Every method raises StorageError, most BusyError."""
 
-    def __init__(self, entry_store: EntryStore, locks: Locks) -> None:
+    def __init__(self, entry_store: EntryStore) -> None:
         self._entry_store = entry_store
-        self._locks = locks
+        self._locks = entry_store.locks
         self._database = entry_store.database
-        self._environment = entry_store.environment
 
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""
@@ -97,7 +95,7 @@ class TokenStore:
             # 3. In one transaction it counts, and the former one does no more.
             saved = self._commit_signin(pending, count, fresh, me, former)
             # 4. Delete what is dead.
-            tidy(self._entry_store, self._locks, me.id)
+            tidy(self._entry_store, me.id)
             return saved
 
     def load(self, account: Account) -> Loaded | None:
@@ -106,7 +104,7 @@ class TokenStore:
         Needs no lock unless a refresh is pending: the tokens that are live until then may be spent.
         Raises NotSignedInError if the store has lost them.
         """
-        return Reading(self._entry_store, self._locks, account).run()
+        return Reading(self._entry_store, account).run()
 
     def peek(self, procore_id: int) -> TokenSet | None:
         """The account's tokens as they lie, None where there are none: settles nothing, waits for nobody."""
@@ -136,7 +134,7 @@ class TokenStore:
         """
         from procore_cli.storage.refresh import Refresh
 
-        return Refresh(self._entry_store, self._locks, account, seen).run(exchange, may_ask, discard, shield)
+        return Refresh(self._entry_store, account, seen).run(exchange, may_ask, discard, shield)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -173,7 +171,7 @@ class TokenStore:
 
     def clean_free(self) -> None:
         """Settle and delete at every account whose lock is free."""
-        recover_free(self._entry_store, self._locks)
+        recover_free(self._entry_store)
 
     def _find_former(self, procore_id: int) -> TokenSet | None:
         with self._database.reading() as rows:

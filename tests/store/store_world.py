@@ -179,8 +179,8 @@ class World:
         return TickingStore(Keyring(self.limits), lambda: self.tick())
 
     def new_vault(self) -> TokenStore:
-        entry_store = EntryStore(self.database, self.stores, self.store_name, lambda: self.now)
-        return TokenStore(entry_store, self.locks)
+        entry_store = EntryStore(self.database, self.stores, self.store_name, self.locks, lambda: self.now)
+        return TokenStore(entry_store)
 
     @property
     def accounts(self) -> AccountStore:
