@@ -58,6 +58,17 @@ class Rows:
         """Run one statement and return its rows."""
         return self._connection.execute(statement, values).fetchall()
 
+    def copy(self) -> sqlite3.Connection:
+        """A database in memory with what this one holds, if it is ours; ends the transaction."""
+        import sqlite3
+
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy.text_factory = _read_text
+        self.run("ROLLBACK")
+        if self.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
+            self._connection.backup(copy)
+        return copy
+
 
 class Database:
     """An environment's SQLite file; usable from several threads, since each transaction connects anew."""
@@ -86,10 +97,13 @@ class Database:
             yield rows
 
     @contextmanager
-    def looking(self) -> Iterator[Rows]:
+    def looking(self, timeout_s: float = LOOK_TIMEOUT_S) -> Iterator[Rows]:
         """A read of the file as it is: nothing is made, added or tightened. Raises DatabaseError."""
-        with self._translated(), closing(self._open(LOOK_TIMEOUT_S)) as connection:
+        if not self._is_file():
+            raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
+        with self._translated(), closing(self._open(timeout_s)) as connection:
             rows = Rows(connection, self.environment, self.home)
+            # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
             rows.run("PRAGMA query_only = ON")
             rows.run("BEGIN")
             yield rows
@@ -126,6 +140,15 @@ class Database:
         # Another program may have stored an e-mail that is not UTF-8.
         connection.text_factory = _read_text
         return connection
+
+    def _is_file(self) -> bool:
+        try:
+            return stat.S_ISREG(self.path.stat().st_mode)
+        except PermissionError:
+            # SQLite itself says what it may not look at.
+            return True
+        except OSError:
+            return False
 
     def _ensure_file(self) -> None:
         if self._is_ours:
@@ -199,7 +222,7 @@ def open_glance(home: Path, environment: str, path: Path) -> Database | None:
             raise DatabaseError(f"The database {path} is a symbolic link.", _ELSEWHERE)
         with private_files.looking_only():
             private_files.check_file(path)
-    return _Glance(home, environment, path, timeout_s=_GLANCE_TIMEOUT_S)
+    return _Glance(home, environment, path)
 
 
 class _Glance(Database):
@@ -208,39 +231,12 @@ class _Glance(Database):
     @contextmanager
     def reading(self) -> Iterator[Rows]:
         """The file's state now. Raises DatabaseError."""
-        with self._translated(), closing(self._connect()) as connection:
-            rows = Rows(connection, self.environment, self.home)
-            rows.run("BEGIN")
+        with self.looking(_GLANCE_TIMEOUT_S) as rows:
             if schema.is_complete(rows.run, str(self.path)):
                 yield rows
                 return
-            rows.run("ROLLBACK")
             # An older schema, or another program's file: what a command would make of it.
-            with closing(self._copy(connection)) as copy:
+            with closing(rows.copy()) as copy:
                 migrated = Rows(copy, self.environment, self.home)
                 schema.migrate(migrated.run, str(self.path))
                 yield migrated
-
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            is_file = stat.S_ISREG(self.path.stat().st_mode)
-        except PermissionError:
-            # SQLite itself says what it may not look at.
-            is_file = True
-        except OSError:
-            is_file = False
-        if not is_file:
-            raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
-        connection = self._open(self._timeout_s)
-        # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
-        connection.execute("PRAGMA query_only = ON")
-        return connection
-
-    def _copy(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        import sqlite3
-
-        copy = sqlite3.connect(":memory:", isolation_level=None)
-        copy.text_factory = connection.text_factory
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'").fetchone():
-            connection.backup(copy)
-        return copy
