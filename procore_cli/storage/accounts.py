@@ -42,27 +42,12 @@ def list_accounts(rows: Rows, people: Iterable[User]) -> list[Account]:
     return [Account(user, *remembered.get(user.procore_id, ())) for user in people]
 
 
-def list_known(rows: Rows) -> list[User]:
-    """Those with a row whom the environment remembers, by id."""
-    found = rows.run(
-        "SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (rows.environment,)
-    )
-    return users.find_users(rows, (procore_id for (procore_id,) in found))
-
-
 def find_environments(rows: Rows) -> dict[int, set[str]]:
     """Which environments remember whom, by procore_id."""
     found: dict[int, set[str]] = {}
     for procore_id, environment in rows.run("SELECT procore_id, environment FROM procore_login_accounts"):
         found.setdefault(procore_id, set()).add(environment)
     return found
-
-
-def has_any(rows: Rows) -> bool:
-    """Whether the environment remembers anybody."""
-    return bool(
-        rows.run("SELECT 1 FROM procore_login_accounts WHERE environment = ? LIMIT 1", (rows.environment,))
-    )
 
 
 def save_name(rows: Rows, procore_id: int, name: str | None) -> None:
@@ -165,7 +150,10 @@ class AccountStore:
     def list_known(self) -> list[Listed]:
         """Those whom the environment remembers, signed in or not, by id; other rows cost nothing."""
         with self._database.reading() as rows:
-            return self._list(rows, list_known(rows))
+            found = rows.run(
+                "SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (self.environment,)
+            )
+            return self._list(rows, users.find_users(rows, (procore_id for (procore_id,) in found)))
 
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
@@ -204,7 +192,11 @@ class AccountStore:
     def is_known(self) -> bool:
         """Whether the environment remembers anybody in this database."""
         with self._database.reading() as rows:
-            return has_any(rows)
+            return bool(
+                rows.run(
+                    "SELECT 1 FROM procore_login_accounts WHERE environment = ? LIMIT 1", (self.environment,)
+                )
+            )
 
     def switch(self, account: Account) -> bool:
         """Make the account the current one; False if it is not signed in (any more)."""
