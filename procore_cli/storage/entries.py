@@ -147,7 +147,7 @@ def find_elsewhere(entry: Entry, home: Path) -> str | None:
 
 
 def list_unfinished(rows: Rows, now: int) -> list[int | None]:
-    """The accounts that have something to settle or to delete now (seconds, UTC)."""
+    """The accounts that have something to recover or to delete now (seconds, UTC)."""
     found = rows.run(
         "SELECT DISTINCT procore_id FROM procore_login_entries WHERE environment = ? AND state <> 'live'"
         " AND NOT (state = 'dead' AND parts IS 0 AND COALESCE(forget_after, 0) > ?)",
@@ -183,7 +183,7 @@ def make_dead(rows: Rows, name: str, *, forget_after: int | None = None) -> None
     )
 
 
-def bury_live(rows: Rows, procore_id: int) -> None:
+def end_live(rows: Rows, procore_id: int) -> None:
     """Every live entry of the account is dead."""
     for entry in list_in_state(rows, procore_id, "live"):
         make_dead(rows, entry.name)

@@ -17,7 +17,7 @@ from procore_cli.storage.entries import Entry, EntryStore, Loaded
 
 
 def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> bool:
-    """Settle and delete what is left of an account (None: proofs); to be called under its lock.
+    """Recover or delete what is left of an account (None: proofs); to be called under its lock.
 
     False if a refresh was left as it is, because only another data folder can tell what came of it.
     `lenient`: a store that cannot be read counts as one that holds nothing, for a sign-in that replaces all.
@@ -31,10 +31,10 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
     for entry in reversed(ours):
         text = None if is_mended else _find_refreshed(entry_store, entry, lenient=lenient)
         if procore_id is not None and text is not None:
-            _revive(entry_store, entry, procore_id, text)
+            _make_live(entry_store, entry, procore_id, text)
             is_mended = True
         else:
-            _bury(entry_store, entry, is_lost=not is_mended)
+            _make_dead(entry_store, entry, is_lost=not is_mended)
     entry_store.delete_dead(procore_id)
     return ours == pending
 
@@ -50,7 +50,7 @@ def tidy(entry_store: EntryStore, procore_id: int) -> None:
 
 
 def recover_free(entry_store: EntryStore) -> None:
-    """Settle every account whose lock is free. Raises DatabaseError, DataFolderError."""
+    """Recover every account whose lock is free. Raises DatabaseError, DataFolderError."""
     with entry_store.database.reading() as rows:
         unfinished = entries.list_unfinished(rows, entry_store.now())
     for procore_id in unfinished:
@@ -86,7 +86,7 @@ def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
     return any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
 
 
-def _revive(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
+def _make_live(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
     found = read_tokens_text(text)
     expires_at = found.expires_at if found else None
     with entry_store.database.writing() as rows:
@@ -95,12 +95,12 @@ def _revive(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -
         if not is_signed_in:
             entries.make_dead(rows, entry.name)
             return
-        entries.bury_live(rows, procore_id)
+        entries.end_live(rows, procore_id)
         entries.make_live(rows, entry, len(files.split_text(text)), expires_at)
         accounts.clear_failure(rows, procore_id)
 
 
-def _bury(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
+def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
     with entry_store.database.writing() as rows:
         entries.make_dead(rows, entry.name, forget_after=entry_store.new_forget_after())
         if is_lost and entry.kind == "refresh" and entry.procore_id is not None:
@@ -170,9 +170,9 @@ class Reading:
             return self._run_locked()
 
     def _run_locked(self) -> Loaded | None:
-        is_settled = recover(self._entry_store, self._id)
+        is_recovered = recover(self._entry_store, self._id)
         state = look(self._entry_store, self._account)
-        if state.live is None or not is_settled:
+        if state.live is None or not is_recovered:
             return None
         found = self._find_tokens(state, state.live)
         if found is None:

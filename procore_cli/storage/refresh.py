@@ -137,7 +137,7 @@ class Refresh:
             with self._entry_store.reserved(pending, self._seen.entry.parts or 1):
                 answer = exchange(former)
         except GrantRefusedError:
-            return self._bury_refused(pending)
+            return self._end_refused(pending)
         except RefusedCredentialsError as error:
             self._record(error, pending)
             raise
@@ -159,7 +159,7 @@ class Refresh:
             answer.access_token, refresh_token, answer.expires_at, former.binding, answer.lifetime_s
         )
 
-    def _bury_refused(self, pending: Entry) -> Loaded:
+    def _end_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""
         state = look(self._entry_store, self._account)
         error = failures.new_refused_error(state.account, self._environment)
@@ -230,7 +230,7 @@ class Refresh:
             if state.live_name != self._seen.entry.name:
                 entries.make_dead(rows, written.name)
                 return None
-            entries.bury_live(rows, self._id)
+            entries.end_live(rows, self._id)
             entries.make_live(rows, written, parts, renewed.expires_at)
             accounts.clear_failure(rows, self._id)
         live = written._replace(state="live", parts=parts, expires_at=renewed.expires_at)

@@ -107,7 +107,7 @@ class TokenStore:
         return Reading(self._entry_store, account).run()
 
     def peek(self, procore_id: int) -> TokenSet | None:
-        """The account's tokens as they lie, None where there are none: settles nothing, waits for nobody."""
+        """The account's tokens as they lie, None where there are none: recovers nothing, waits for nobody."""
         with self._database.reading() as rows:
             live = entries.find_live(rows, procore_id)
         return None if live is None else self._entry_store.read_tokens(live)
@@ -170,7 +170,7 @@ class TokenStore:
             return bool(entries.list_unfinished(rows, self._entry_store.now()))
 
     def clean_free(self) -> None:
-        """Settle and delete at every account whose lock is free."""
+        """Recover and delete at every account whose lock is free."""
         recover_free(self._entry_store)
 
     def _find_former(self, procore_id: int) -> TokenSet | None:
@@ -201,7 +201,7 @@ class TokenStore:
             if current is not None and current.procore_id != me.id:
                 switched_from = accounts.find_account(rows, current)
             users.save_current(rows, user)
-            entries.bury_live(rows, me.id)
+            entries.end_live(rows, me.id)
             for left in entries.list_pending_refreshes(rows, me.id):
                 # Another data folder's, which must not put its tokens in the place of these.
                 entries.make_dead(rows, left.name, forget_after=self._entry_store.new_forget_after())
@@ -224,7 +224,7 @@ class TokenStore:
             if seen.live is None and entries.find_live(rows, account.user.procore_id):
                 # It is another data folder's to end.
                 return True
-            entries.bury_live(rows, account.user.procore_id)
+            entries.end_live(rows, account.user.procore_id)
             accounts.clear_failure(rows, account.user.procore_id)
             current = users.find_current(rows)
             if current is not None and current.procore_id == account.user.procore_id:
