@@ -42,7 +42,7 @@ def entries_left(machine: Machine) -> list[str]:
 
 
 def states(machine: Machine) -> list[tuple[object, ...]]:
-    with Database(machine.data / "production.db", is_ours=True).reading() as rows:
+    with Database(machine.data, "production").reading() as rows:
         return rows.run("SELECT procore_id, state FROM procore_login_entries")
 
 

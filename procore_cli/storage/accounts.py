@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from procore_cli.config.private_files import may_exist
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Me, User, find_shown_end
 from procore_cli.storage import entries, failures, users
@@ -25,29 +23,23 @@ _REMEMBERED = """
     CASE typeof(interrupted_at) WHEN 'integer' THEN interrupted_at END"""
 
 
-def find_account(rows: Rows, environment: str, user: User) -> Account:
+def find_account(rows: Rows, user: User) -> Account:
     """What the environment remembers of a row, perhaps nothing."""
     found = rows.run(
         f"SELECT {_REMEMBERED} FROM procore_login_accounts WHERE environment = ? AND procore_id = ?",  # noqa: S608
-        (environment, user.procore_id),
+        (rows.environment, user.procore_id),
     )
     return Account(user, *found[0]) if found else Account(user)
 
 
-def list_accounts(rows: Rows, environment: str, people: Iterable[User]) -> list[Account]:
+def list_accounts(rows: Rows, people: Iterable[User]) -> list[Account]:
     """The people, with what the environment remembers of them."""
     found = rows.run(
         f"SELECT procore_id, {_REMEMBERED} FROM procore_login_accounts WHERE environment = ?",  # noqa: S608
-        (environment,),
+        (rows.environment,),
     )
     remembered = {procore_id: values for procore_id, *values in found}
     return [Account(user, *remembered.get(user.procore_id, ())) for user in people]
-
-
-def list_known(rows: Rows, environment: str) -> list[User]:
-    """Those with a row whom the environment remembers, by id."""
-    found = rows.run("SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (environment,))
-    return users.find_users(rows, (procore_id for (procore_id,) in found))
 
 
 def find_environments(rows: Rows) -> dict[int, set[str]]:
@@ -58,48 +50,41 @@ def find_environments(rows: Rows) -> dict[int, set[str]]:
     return found
 
 
-def has_any(rows: Rows, environment: str) -> bool:
-    """Whether the environment remembers anybody."""
-    return bool(
-        rows.run("SELECT 1 FROM procore_login_accounts WHERE environment = ? LIMIT 1", (environment,))
-    )
-
-
-def save_name(rows: Rows, environment: str, procore_id: int, name: str | None) -> None:
+def save_name(rows: Rows, procore_id: int, name: str | None) -> None:
     """Remember the name that `/me` said last."""
     rows.run(
         "INSERT INTO procore_login_accounts (environment, procore_id, name) VALUES (?, ?, ?)"
         " ON CONFLICT (environment, procore_id) DO UPDATE SET name = excluded.name",
-        (environment, procore_id, None if name is None else users.storable(name)),
+        (rows.environment, procore_id, None if name is None else users.storable(name)),
     )
 
 
-def add_failure(rows: Rows, environment: str, procore_id: int, failure: str) -> None:
+def add_failure(rows: Rows, procore_id: int, failure: str) -> None:
     """Record a failed refresh; the counter only ever grows, so that waiters can tell it is new."""
     rows.run(
         "INSERT INTO procore_login_accounts (environment, procore_id, failures, failure) VALUES (?, ?, 1, ?)"
         " ON CONFLICT (environment, procore_id)"
         " DO UPDATE SET failures = failures + 1, failure = excluded.failure",
-        (environment, procore_id, failure),
+        (rows.environment, procore_id, failure),
     )
 
 
-def save_interruption(rows: Rows, environment: str, procore_id: int, interrupted_at: int) -> None:
+def save_interruption(rows: Rows, procore_id: int, interrupted_at: int) -> None:
     """Record when (seconds, UTC) a refresh was sent whose outcome is unknown; the first one is kept."""
     rows.run(
         "INSERT INTO procore_login_accounts (environment, procore_id, interrupted_at) VALUES (?, ?, ?)"
         " ON CONFLICT (environment, procore_id)"
         " DO UPDATE SET interrupted_at = COALESCE(interrupted_at, excluded.interrupted_at)",
-        (environment, procore_id, interrupted_at),
+        (rows.environment, procore_id, interrupted_at),
     )
 
 
-def clear_failure(rows: Rows, environment: str, procore_id: int) -> None:
+def clear_failure(rows: Rows, procore_id: int) -> None:
     """New tokens mend what went wrong before."""
     rows.run(
         "UPDATE procore_login_accounts SET failure = NULL, interrupted_at = NULL"
         " WHERE environment = ? AND procore_id = ?",
-        (environment, procore_id),
+        (rows.environment, procore_id),
     )
 
 
@@ -127,13 +112,14 @@ class Listed(NamedTuple):
 
 
 class AccountStore:
-    """The accounts of one environment. Every method raises DatabaseError and DataFolderError."""
+    """The accounts of one environment. Every method raises DatabaseError and DataFolderError.
 
-    def __init__(self, database: Database, environment: str, home: Path) -> None:
-        """`home` is the data folder: whoever has tokens in the files of another one is signed out here."""
-        self.environment = environment
+    Whoever has tokens in the files of another data folder is signed out here.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.environment = database.environment
         self._database = database
-        self._home = home
 
     def find_account(self, who: str | None = None) -> Account | None:
         """As `find_named`, without `who` as `find_current`."""
@@ -142,8 +128,8 @@ class AccountStore:
     def find_current(self) -> Account | None:
         """The current account, if any; a row is enough, tokens or not."""
         with self._database.reading() as rows:
-            user = users.find_current(rows, self.environment)
-            return None if user is None else self._read_account(rows, user)
+            user = users.find_current(rows)
+            return None if user is None else find_account(rows, user)
 
     def find_named(self, who: str) -> Account:
         """The account that `who` (an e-mail or a procore_id) means; a row is enough.
@@ -154,7 +140,7 @@ class AccountStore:
             found = users.list_named(rows, who.strip())
             # Candidates, and what only casefold takes for the same, cost a look at every row.
             user = found[0] if len(found) == 1 else self._find_user(users.list_users(rows), who.strip())
-            return self._read_account(rows, user)
+            return find_account(rows, user)
 
     def list_accounts(self) -> list[Listed]:
         """Every row, signed in or not, by id."""
@@ -164,13 +150,16 @@ class AccountStore:
     def list_known(self) -> list[Listed]:
         """Those whom the environment remembers, signed in or not, by id; other rows cost nothing."""
         with self._database.reading() as rows:
-            return self._list(rows, list_known(rows, self.environment))
+            found = rows.run(
+                "SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (self.environment,)
+            )
+            return self._list(rows, users.find_users(rows, (procore_id for (procore_id,) in found)))
 
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
         with self._database.reading() as rows:
-            people = users.find_users(rows, entries.list_usable(rows, self.environment, self._home))
-            return list_accounts(rows, self.environment, people)
+            people = users.find_users(rows, entries.list_usable(rows))
+            return list_accounts(rows, people)
 
     def has_rows(self) -> bool:
         """Whether anybody has a row, known to the environment or not."""
@@ -195,7 +184,7 @@ class AccountStore:
 
     def _find_live(self, account: Account) -> Entry:
         with self._database.reading() as rows:
-            live = entries.find_usable(rows, self.environment, account.user.procore_id, self._home)
+            live = entries.find_usable(rows, account.user.procore_id)
         if live is None:
             raise self.new_not_signed_in_error(account)
         return live
@@ -203,45 +192,46 @@ class AccountStore:
     def is_known(self) -> bool:
         """Whether the environment remembers anybody in this database."""
         with self._database.reading() as rows:
-            return has_any(rows, self.environment)
+            return bool(
+                rows.run(
+                    "SELECT 1 FROM procore_login_accounts WHERE environment = ? LIMIT 1", (self.environment,)
+                )
+            )
 
     def switch(self, account: Account) -> bool:
         """Make the account the current one; False if it is not signed in (any more)."""
         with self._database.writing() as rows:
             procore_id = account.user.procore_id
-            if entries.find_usable(rows, self.environment, procore_id, self._home) is None:
+            if entries.find_usable(rows, procore_id) is None:
                 return False
-            users.save_current(rows, self.environment, account.user)
+            users.save_current(rows, account.user)
         return True
 
     def new_not_signed_in_error(self, account: Account) -> SignInNeededError:
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
         with self._database.reading() as rows:
-            known = self._read_account(rows, account.user)
+            known = find_account(rows, account.user)
             return failures.find_refusal(known, self.environment) or failures.new_signed_out_error(
-                rows, self.environment, known, self._home
+                rows, known
             )
 
     def remember(self, account: Account, me: Me) -> Account:
         """Keep what `/me` says now, where it differs; returns the account as it is then."""
         with self._database.reading() as rows:
-            known = self._read_account(rows, users.find_user(rows, me.id) or account.user)
+            known = find_account(rows, users.find_user(rows, me.id) or account.user)
         if (known.user.procore_id, known.user.email, known.name) == (me.id, me.login, me.name):
             return known
         with self._database.writing() as rows:
             user, _ = users.save_user(rows, me)
-            save_name(rows, self.environment, me.id, me.name)
-            return self._read_account(rows, user)
+            save_name(rows, me.id, me.name)
+            return find_account(rows, user)
 
     def _list(self, rows: Rows, people: list[User]) -> list[Listed]:
-        current = users.find_current(rows, self.environment)
-        live = entries.list_usable(rows, self.environment, self._home)
+        current = users.find_current(rows)
+        live = entries.list_usable(rows)
         known = find_environments(rows)
-        listed = list_accounts(rows, self.environment, people)
+        listed = list_accounts(rows, people)
         return [_new_listed(account, self.environment, current, live, known) for account in listed]
-
-    def _read_account(self, rows: Rows, user: User) -> Account:
-        return find_account(rows, self.environment, user)
 
     def _find_user(self, people: list[User], who: str) -> User:
         meant = [user for user in people if users.is_named(user, who)]
@@ -291,9 +281,8 @@ def _list_names(people: Iterable[User]) -> str:
 class KnownApps:
     """One environment's apps. Every method raises DatabaseError, DataFolderError."""
 
-    def __init__(self, database: Database, environment: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._environment = environment
 
     def has(self, client_id: str, login_origin: str) -> bool:
         """Whether a sign-in with this app has worked here."""
@@ -302,7 +291,7 @@ class KnownApps:
                 rows.run(
                     "SELECT 1 FROM procore_login_apps"
                     " WHERE environment = ? AND client_id = ? AND login_origin = ?",
-                    (self._environment, client_id, login_origin),
+                    (rows.environment, client_id, login_origin),
                 )
             )
 
@@ -311,7 +300,7 @@ class KnownApps:
         with self._database.writing() as rows:
             rows.run(
                 "INSERT OR IGNORE INTO procore_login_apps VALUES (?, ?, ?)",
-                (self._environment, client_id, login_origin),
+                (rows.environment, client_id, login_origin),
             )
 
 
@@ -320,8 +309,5 @@ def list_known_in(path: Path, environment: str, home: Path) -> list[Listed] | No
 
     `home` is the data folder. As `AccountStore.list_known` and `open_glance`.
     """
-    if not (os.path.lexists(path) or may_exist(path)):
-        return None
-    return AccountStore(
-        open_glance(path, is_ours=path.parent == home.absolute()), environment, home
-    ).list_known()
+    database = open_glance(home, environment, path)
+    return None if database is None else AccountStore(database).list_known()

@@ -48,21 +48,40 @@ _MEANINGS = {
 class Rows:
     """The inside of one transaction: runs SQL and gives back rows as tuples."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, environment: str, home: Path) -> None:
+        """`environment` and the data folder `home` are those of the run that asks."""
         self._connection = connection
+        self.environment = environment
+        self.home = home
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         return self._connection.execute(statement, values).fetchall()
 
+    def copy(self) -> sqlite3.Connection:
+        """A database in memory with what this one holds, if it is ours; ends the transaction."""
+        import sqlite3
+
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy.text_factory = _read_text
+        self.run("ROLLBACK")
+        if self.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
+            self._connection.backup(copy)
+        return copy
+
 
 class Database:
     """An environment's SQLite file; usable from several threads, since each transaction connects anew."""
 
-    def __init__(self, path: Path, *, is_ours: bool, timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        """`is_ours`: the file lies in the data folder, whose rules it then obeys. Touches nothing yet."""
-        self.path = path
-        self._is_ours = is_ours
+    def __init__(
+        self, home: Path, environment: str, path: Path | None = None, *, timeout_s: float = BUSY_TIMEOUT_S
+    ) -> None:
+        """`home` is the data folder, `path` another file than `<home>/<environment>.db`."""
+        self.home = home
+        self.environment = environment
+        self.path = (path or home / f"{environment}.db").absolute()
+        # A file in the data folder obeys its rules.
+        self._is_ours = self.path.parent == home.absolute()
         self._timeout_s = timeout_s
 
     @contextmanager
@@ -78,10 +97,13 @@ class Database:
             yield rows
 
     @contextmanager
-    def looking(self) -> Iterator[Rows]:
+    def looking(self, timeout_s: float = LOOK_TIMEOUT_S) -> Iterator[Rows]:
         """A read of the file as it is: nothing is made, added or tightened. Raises DatabaseError."""
-        with self._translated(), closing(self._open(LOOK_TIMEOUT_S)) as connection:
-            rows = Rows(connection)
+        if not self._is_file():
+            raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
+        with self._translated(), closing(self._open(timeout_s)) as connection:
+            rows = Rows(connection, self.environment, self.home)
+            # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
             rows.run("PRAGMA query_only = ON")
             rows.run("BEGIN")
             yield rows
@@ -89,16 +111,15 @@ class Database:
     def try_writing(self) -> None:
         """Make sure that a write would work now; it is rolled back. Raises DatabaseError."""
         with self._translated(), closing(self._open(LOOK_TIMEOUT_S)) as connection:
-            rows = Rows(connection)
             # To begin one works in a file, and a folder, that cannot be written.
-            rows.run("BEGIN IMMEDIATE")
-            rows.run("CREATE TABLE procore_login_trial (number INTEGER)")
-            rows.run("ROLLBACK")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("CREATE TABLE procore_login_trial (number INTEGER)")
+            connection.execute("ROLLBACK")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Rows]:
         with self._translated(), closing(self._connect()) as connection:
-            rows = Rows(connection)
+            rows = Rows(connection, self.environment, self.home)
             # Closing a connection rolls back what was not committed.
             rows.run(begin)
             while not schema.is_complete(rows.run, str(self.path)):
@@ -114,11 +135,20 @@ class Database:
     def _open(self, timeout_s: float) -> sqlite3.Connection:
         import sqlite3
 
-        address = f"{new_uri(self.path.absolute())}?mode=rw"
+        address = f"{new_uri(self.path)}?mode=rw"
         connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
         # Another program may have stored an e-mail that is not UTF-8.
         connection.text_factory = _read_text
         return connection
+
+    def _is_file(self) -> bool:
+        try:
+            return stat.S_ISREG(self.path.stat().st_mode)
+        except PermissionError:
+            # SQLite itself says what it may not look at.
+            return True
+        except OSError:
+            return False
 
     def _ensure_file(self) -> None:
         if self._is_ours:
@@ -177,64 +207,36 @@ def _read_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-_BUSY_TIMEOUT_S = 0.3
+_GLANCE_TIMEOUT_S = 0.3
 
 
-def open_glance(path: Path, *, is_ours: bool) -> Database:
-    """An existing file, for a look that changes nothing and waits for nobody.
+def open_glance(home: Path, environment: str, path: Path) -> Database | None:
+    """The file at `path` for a look that changes nothing and waits for nobody; None if it is not there.
 
-    `is_ours`: it lies in the data folder, where no link is followed. Raises DatabaseError, DataFolderError.
+    In the data folder `home` no link is followed. Raises DatabaseError, DataFolderError.
     """
-    if is_ours and path.is_symlink():
-        raise DatabaseError(f"The database {path} is a symbolic link.", _ELSEWHERE)
-    if is_ours:
+    if not (os.path.lexists(path) or private_files.may_exist(path)):
+        return None
+    if path.parent == home.absolute():
+        if path.is_symlink():
+            raise DatabaseError(f"The database {path} is a symbolic link.", _ELSEWHERE)
         with private_files.looking_only():
             private_files.check_file(path)
-    return _Glance(path)
+    return _Glance(home, environment, path)
 
 
 class _Glance(Database):
     """As `Database`, for reading alone."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, is_ours=False, timeout_s=_BUSY_TIMEOUT_S)
-
     @contextmanager
     def reading(self) -> Iterator[Rows]:
         """The file's state now. Raises DatabaseError."""
-        with self._translated(), closing(self._connect()) as connection:
-            rows = Rows(connection)
-            rows.run("BEGIN")
+        with self.looking(_GLANCE_TIMEOUT_S) as rows:
             if schema.is_complete(rows.run, str(self.path)):
                 yield rows
                 return
-            rows.run("ROLLBACK")
             # An older schema, or another program's file: what a command would make of it.
-            with closing(self._copy(connection)) as copy:
-                migrated = Rows(copy)
+            with closing(rows.copy()) as copy:
+                migrated = Rows(copy, self.environment, self.home)
                 schema.migrate(migrated.run, str(self.path))
                 yield migrated
-
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            is_file = stat.S_ISREG(self.path.stat().st_mode)
-        except PermissionError:
-            # SQLite itself says what it may not look at.
-            is_file = True
-        except OSError:
-            is_file = False
-        if not is_file:
-            raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
-        connection = self._open(self._timeout_s)
-        # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
-        Rows(connection).run("PRAGMA query_only = ON")
-        return connection
-
-    def _copy(self, connection: sqlite3.Connection) -> sqlite3.Connection:
-        import sqlite3
-
-        copy = sqlite3.connect(":memory:", isolation_level=None)
-        copy.text_factory = connection.text_factory
-        if Rows(connection).run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
-            connection.backup(copy)
-        return copy

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from procore_cli.grants import TokenSet
+    from procore_cli.storage.locks import Locks
 
 EntryKind = Literal["signin", "refresh", "proof"]
 EntryState = Literal["pending", "live", "dead"]
@@ -82,37 +83,37 @@ def add(rows: Rows, entry: Entry) -> None:
     rows.run(f"INSERT INTO procore_login_entries ({_COLUMNS}) VALUES ({marks})", values)  # noqa: S608
 
 
-def find_live(rows: Rows, environment: str, procore_id: int) -> Entry | None:
+def find_live(rows: Rows, procore_id: int) -> Entry | None:
     """The account's live entry."""
-    live = list_in_state(rows, environment, procore_id, "live")
+    live = list_in_state(rows, procore_id, "live")
     return live[-1] if live else None
 
 
-def find_usable(rows: Rows, environment: str, procore_id: int, home: Path) -> Entry | None:
-    """As `find_live`, unless it lies in another data folder than `home`."""
-    live = find_live(rows, environment, procore_id)
-    return None if live is None or find_elsewhere(live, home) else live
+def find_usable(rows: Rows, procore_id: int) -> Entry | None:
+    """As `find_live`, unless it lies in another data folder."""
+    live = find_live(rows, procore_id)
+    return None if live is None or find_elsewhere(live, rows.home) else live
 
 
-def list_in_state(rows: Rows, environment: str, procore_id: int | None, state: EntryState) -> list[Entry]:
+def list_in_state(rows: Rows, procore_id: int | None, state: EntryState) -> list[Entry]:
     """An account's entries in one state, the oldest first; proofs belong to the account None."""
     found = rows.run(
         f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
         " WHERE environment = ? AND procore_id IS ? AND state = ? ORDER BY rowid",
-        (environment, procore_id, state),
+        (rows.environment, procore_id, state),
     )
     return [Entry(*values) for values in found]
 
 
-def list_usable(rows: Rows, environment: str, home: Path) -> dict[int | None, Entry]:
-    """Every live entry that does not lie in another data folder than `home`, by its account."""
+def list_usable(rows: Rows) -> dict[int | None, Entry]:
+    """Every live entry that does not lie in another data folder, by its account."""
     found = rows.run(
         f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
         " WHERE environment = ? AND state = 'live' ORDER BY rowid",
-        (environment,),
+        (rows.environment,),
     )
     live = {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
-    return {procore_id: entry for procore_id, entry in live.items() if not find_elsewhere(entry, home)}
+    return {procore_id: entry for procore_id, entry in live.items() if not find_elsewhere(entry, rows.home)}
 
 
 def list_names(rows: Rows) -> list[tuple[str, str]]:
@@ -128,9 +129,9 @@ def is_kept(rows: Rows, name: str) -> bool:
     return bool(rows.run("SELECT 1 FROM procore_login_entries WHERE name = ? AND parts IS NOT 0", (name,)))
 
 
-def list_pending_refreshes(rows: Rows, environment: str, procore_id: int) -> list[Entry]:
+def list_pending_refreshes(rows: Rows, procore_id: int) -> list[Entry]:
     """The refresh of the account that is under way, or those that were interrupted."""
-    pending = list_in_state(rows, environment, procore_id, "pending")
+    pending = list_in_state(rows, procore_id, "pending")
     return [entry for entry in pending if entry.kind == "refresh"]
 
 
@@ -145,12 +146,12 @@ def find_elsewhere(entry: Entry, home: Path) -> str | None:
     return None if files.lies_in(home, entry.environment, entry.name) else entry.place
 
 
-def list_unfinished(rows: Rows, environment: str, now: int) -> list[int | None]:
-    """The accounts that have something to settle or to delete now (seconds, UTC)."""
+def list_unfinished(rows: Rows, now: int) -> list[int | None]:
+    """The accounts that have something to recover or to delete now (seconds, UTC)."""
     found = rows.run(
         "SELECT DISTINCT procore_id FROM procore_login_entries WHERE environment = ? AND state <> 'live'"
         " AND NOT (state = 'dead' AND parts IS 0 AND COALESCE(forget_after, 0) > ?)",
-        (environment, now),
+        (rows.environment, now),
     )
     return [procore_id for (procore_id,) in found]
 
@@ -182,9 +183,9 @@ def make_dead(rows: Rows, name: str, *, forget_after: int | None = None) -> None
     )
 
 
-def bury_live(rows: Rows, environment: str, procore_id: int) -> None:
+def end_live(rows: Rows, procore_id: int) -> None:
     """Every live entry of the account is dead."""
-    for entry in list_in_state(rows, environment, procore_id, "live"):
+    for entry in list_in_state(rows, procore_id, "live"):
         make_dead(rows, entry.name)
 
 
@@ -208,16 +209,16 @@ class EntryStore:
     def __init__(
         self,
         database: Database,
-        home: Path,
         stores: Stores,
         store: StoreName,
-        environment: str,
+        locks: Locks,
         clock: Callable[[], float],
     ) -> None:
-        """`home` is the data folder; `store` takes what is new; `clock` gives seconds (UTC)."""
+        """`store` takes what is new; `locks` are the accounts'; `clock` gives seconds (UTC)."""
         self.database = database
-        self.environment = environment
-        self.home = home
+        self.locks = locks
+        self.environment = database.environment
+        self.home = database.home
         self._stores = stores
         self._store = store
         self._clock = clock
@@ -312,7 +313,7 @@ class EntryStore:
         To be called under the account's lock.
         """
         with self.database.reading() as rows:
-            dead = list_in_state(rows, self.environment, procore_id, "dead")
+            dead = list_in_state(rows, procore_id, "dead")
         for entry in dead:
             is_due = entry.parts != 0 or self._is_past(entry)
             if not is_due or entry.store in self._closed or self.is_anothers(entry):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from typing import TYPE_CHECKING
 
 from procore_cli import errors
 from procore_cli.errors import (
@@ -18,9 +17,6 @@ from procore_cli.errors import (
 from procore_cli.models import Account
 from procore_cli.storage import entries
 from procore_cli.storage.database import Rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def new_failure_text(error: ProcoreLoginError) -> str:
@@ -49,12 +45,13 @@ def find_refusal(account: Account, environment: str) -> SignInNeededError | None
     return error if isinstance(error, SignInNeededError) else None
 
 
-def new_signed_out_error(rows: Rows, environment: str, account: Account, home: Path) -> NotSignedInError:
-    """The account has no live tokens in the data folder `home`, nor in a keyring; says where it has some."""
+def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
+    """The account has no live tokens in this data folder, nor in a keyring; says where it has some."""
+    environment = rows.environment
     who, number = account.user.label, account.user.procore_id
-    live = entries.list_in_state(rows, environment, number, "live")
-    for entry in [*live, *entries.list_pending_refreshes(rows, environment, number)]:
-        place = entries.find_elsewhere(entry, home)
+    live = entries.list_in_state(rows, number, "live")
+    for entry in [*live, *entries.list_pending_refreshes(rows, number)]:
+        place = entries.find_elsewhere(entry, rows.home)
         if place is not None:
             return NotSignedInError(
                 f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",

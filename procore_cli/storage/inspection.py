@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from procore_cli.config.environments import ENVIRONMENTS
-from procore_cli.config.private_files import may_exist
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.storage import entries, files
 from procore_cli.storage.accounts import AccountStore, Listed
@@ -60,24 +59,22 @@ def inspect(database: Database) -> Inspection:
 class Look:
     """What an environment has in a database; before that is first used, nothing."""
 
-    def __init__(self, path: Path, environment: str, home: Path, *, is_ours: bool) -> None:
-        """`home` is the data folder; `is_ours`: the database lies in it. Raises StorageError."""
-        self._database = open_glance(path, is_ours=is_ours) if may_exist(path) else None
-        self._environment = environment
-        self._home = home
+    def __init__(self, home: Path, environment: str, path: Path) -> None:
+        """`home` is the data folder, `path` the database. Raises StorageError."""
+        self._database = open_glance(home, environment, path)
 
     def list_known(self) -> list[Listed]:
         """Those whom the environment remembers, signed in or not, by id. Raises DatabaseError."""
         if self._database is None:
             return []
-        return AccountStore(self._database, self._environment, self._home).list_known()
+        return AccountStore(self._database).list_known()
 
     def find_refresh(self, procore_id: int) -> int | None:
         """When (seconds, UTC) a refresh began whose end is not known: under way, or cut off."""
         if self._database is None:
             return None
         with self._database.reading() as rows:
-            pending = entries.list_in_state(rows, self._environment, procore_id, "pending")
+            pending = entries.list_in_state(rows, procore_id, "pending")
         return next((entry.created_at for entry in pending if entry.kind == "refresh"), None)
 
     def count_former(self, now: int) -> int:
@@ -85,7 +82,7 @@ class Look:
         if self._database is None:
             return 0
         with self._database.reading() as rows:
-            ((count,),) = rows.run(_FORMER, (self._environment, now))
+            ((count,),) = rows.run(_FORMER, (rows.environment, now))
         return int(count)
 
 
@@ -95,7 +92,7 @@ def list_strays(home: Path, others: Iterable[Path]) -> list[Path]:
     found = _list_files(home / files.FOLDER, _TOKEN_FILE)
     listed = {files.new_file_name(files.new_secret_service(e), files.SECRET_USERNAME) for e in ENVIRONMENTS}
     for path in {*others, *(home / f"{name}.db" for name in ENVIRONMENTS)} if found else ():
-        names = _list_names(path) if path.exists() else []
+        names = _list_names(home, path) if path.exists() else []
         listed.update(*(files.list_file_names(*entry) for entry in names or ()))
         if names is None:
             # Whatever it lists is no stray.
@@ -110,10 +107,10 @@ def list_drafts(home: Path, now: float) -> list[Path]:
     return [path for path in drafts if path.exists() and path.lstat().st_mtime < now - _DRAFT_AGE_S]
 
 
-def _list_names(path: Path) -> list[tuple[str, str]] | None:
+def _list_names(home: Path, path: Path) -> list[tuple[str, str]] | None:
     """The entries that a database lists, None where it cannot be read."""
     try:
-        with Database(path, is_ours=True).looking() as rows:
+        with Database(home, path.stem, path).looking() as rows:
             return entries.list_names(rows)
     except StorageError:
         return None

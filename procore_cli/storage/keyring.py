@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-VARIABLE = "DBUS_SESSION_BUS_ADDRESS"
+BUS_VARIABLE = "DBUS_SESSION_BUS_ADDRESS"
+_BACKEND_VARIABLE = "PYTHON_KEYRING_BACKEND"
 
 
 def use_own_bus(runtime_root: Path = Path("/run/user")) -> None:
     """Set `DBUS_SESSION_BUS_ADDRESS` if it is not set and the user's own bus is there."""
-    if os.environ.get(VARIABLE) or not sys.platform.startswith("linux"):
+    if os.environ.get(BUS_VARIABLE) or not sys.platform.startswith("linux"):
         return
     path = runtime_root / str(os.getuid()) / "bus"
     try:
@@ -45,7 +46,7 @@ def use_own_bus(runtime_root: Path = Path("/run/user")) -> None:
     except OSError:
         return
     if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.getuid():
-        os.environ[VARIABLE] = f"unix:path={path}"
+        os.environ[BUS_VARIABLE] = f"unix:path={path}"
 
 
 _MODULE = "keyring.backends.SecretService"
@@ -64,7 +65,7 @@ class DirectReader:
 
     def get_password(self, service: str, username: str) -> str | None:
         """The text, or None if it is not there. Raises what the backend raises."""
-        if self._chosen is None or _is_of_secret_service(self._chosen):
+        if self._chosen is None or type(self._chosen).__module__ == _MODULE:
             try:
                 text = _find_text(service, username)
                 self._has_answered = True
@@ -94,14 +95,10 @@ class DirectReader:
 
 def is_keyring_configured() -> bool:
     """Whether the user has told keyring anything: then keyring itself has to read it."""
-    if os.environ.get("PYTHON_KEYRING_BACKEND") or any("KEYRING_PROPERTY_" in name for name in os.environ):
+    if os.environ.get(_BACKEND_VARIABLE) or any("KEYRING_PROPERTY_" in name for name in os.environ):
         return True
     root = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 - it never raises
     return os.path.lexists(Path(root, "python_keyring", "keyringrc.cfg"))
-
-
-def _is_of_secret_service(backend: KeyringBackend) -> bool:
-    return type(backend).__module__ == _MODULE
 
 
 def _new_backend() -> KeyringBackend:
@@ -134,7 +131,6 @@ def _open_default_collection() -> Iterator[Collection]:
         yield secretstorage.Collection(connection)
 
 
-_VARIABLE = "PYTHON_KEYRING_BACKEND"
 _SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
 _UNIX = (_SECRET_SERVICE, "keyring.backends.kwallet.DBusKeyring", "keyring.backends.libsecret.Keyring")
 _PLATFORM_BACKENDS = {
@@ -298,22 +294,22 @@ def _load_named_backend() -> KeyringBackend | None:
     """What the user chose in keyring's own configuration, accepted whatever it is."""
     from keyring import core
 
-    named = os.environ.get(_VARIABLE)
+    named = os.environ.get(_BACKEND_VARIABLE)
     try:
         return core.load_env() if named else core.load_config()
     except Exception as error:  # noqa: BLE001 - importing what is named can raise anything
         if not is_keyring_configured():
             # Without a home folder keyring does not find out that there is no keyringrc.cfg.
             return None
-        setting = f"{_VARIABLE} ({named})" if named else "keyring's keyringrc.cfg"
+        setting = f"{_BACKEND_VARIABLE} ({named})" if named else "keyring's keyringrc.cfg"
         raise KeyringError(
             f"The keyring that {setting} names cannot be used ({type(error).__name__}).", f"{_name_remedy()}."
         ) from None
 
 
 def _name_remedy() -> str:
-    is_named = bool(os.environ.get(_VARIABLE))
-    return f"Correct or remove {_VARIABLE if is_named else 'default-keyring in keyringrc.cfg'}"
+    is_named = bool(os.environ.get(_BACKEND_VARIABLE))
+    return f"Correct or remove {_BACKEND_VARIABLE if is_named else 'default-keyring in keyringrc.cfg'}"
 
 
 def _list_platform_names() -> tuple[str, ...]:

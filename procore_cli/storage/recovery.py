@@ -6,7 +6,6 @@ Refuses to hand out a live token while a refresh is pending: by then it may be s
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
@@ -15,49 +14,48 @@ from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures, files
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.locks import Locks
 
 
 def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> bool:
-    """Settle and delete what is left of an account (None: proofs); to be called under its lock.
+    """Recover or delete what is left of an account (None: proofs); to be called under its lock.
 
     False if a refresh was left as it is, because only another data folder can tell what came of it.
     `lenient`: a store that cannot be read counts as one that holds nothing, for a sign-in that replaces all.
     Raises StorageError.
     """
     with entry_store.database.reading() as rows:
-        pending = entries.list_in_state(rows, entry_store.environment, procore_id, "pending")
+        pending = entries.list_in_state(rows, procore_id, "pending")
     ours = [entry for entry in pending if not _is_anothers_refresh(entry_store, entry)]
     is_mended = False
     # A refresh that had to write twice left two entries: the newest whole one counts.
     for entry in reversed(ours):
         text = None if is_mended else _find_refreshed(entry_store, entry, lenient=lenient)
         if procore_id is not None and text is not None:
-            _revive(entry_store, entry, procore_id, text)
+            _make_live(entry_store, entry, procore_id, text)
             is_mended = True
         else:
-            _bury(entry_store, entry, is_lost=not is_mended)
+            _make_dead(entry_store, entry, is_lost=not is_mended)
     entry_store.delete_dead(procore_id)
     return ours == pending
 
 
-def tidy(entry_store: EntryStore, locks: Locks, procore_id: int) -> None:
+def tidy(entry_store: EntryStore, procore_id: int) -> None:
     """Step 4 after a save: delete what is dead, here and at other accounts; to be called under the lock.
 
     The save has succeeded, so whatever cannot be tidied waits for another run.
     """
     with suppress(StorageError):
         entry_store.delete_dead(procore_id)
-        recover_free(entry_store, locks)
+        recover_free(entry_store)
 
 
-def recover_free(entry_store: EntryStore, locks: Locks) -> None:
-    """Settle every account whose lock is free. Raises DatabaseError, DataFolderError."""
+def recover_free(entry_store: EntryStore) -> None:
+    """Recover every account whose lock is free. Raises DatabaseError, DataFolderError."""
     with entry_store.database.reading() as rows:
-        unfinished = entries.list_unfinished(rows, entry_store.environment, entry_store.now())
+        unfinished = entries.list_unfinished(rows, entry_store.now())
     for procore_id in unfinished:
         # Whoever uses that account next is told what is wrong with it.
-        with suppress(StorageError), locks.try_hold(procore_id) as held:
+        with suppress(StorageError), entry_store.locks.try_hold(procore_id) as held:
             if held:
                 recover(entry_store, procore_id)
 
@@ -84,30 +82,30 @@ def _is_anothers_refresh(entry_store: EntryStore, entry: Entry) -> bool:
 
 def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
     with entry_store.database.reading() as rows:
-        live = entries.list_in_state(rows, entry_store.environment, entry.procore_id, "live")
+        live = entries.list_in_state(rows, entry.procore_id, "live")
     return any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
 
 
-def _revive(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
+def _make_live(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
     found = read_tokens_text(text)
     expires_at = found.expires_at if found else None
     with entry_store.database.writing() as rows:
         # Without a live entry the account was signed out meanwhile, which stands.
-        is_signed_in = entries.find_live(rows, entry_store.environment, procore_id) is not None
+        is_signed_in = entries.find_live(rows, procore_id) is not None
         if not is_signed_in:
             entries.make_dead(rows, entry.name)
             return
-        entries.bury_live(rows, entry_store.environment, procore_id)
+        entries.end_live(rows, procore_id)
         entries.make_live(rows, entry, len(files.split_text(text)), expires_at)
-        accounts.clear_failure(rows, entry_store.environment, procore_id)
+        accounts.clear_failure(rows, procore_id)
 
 
-def _bury(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
+def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
     with entry_store.database.writing() as rows:
         entries.make_dead(rows, entry.name, forget_after=entry_store.new_forget_after())
         if is_lost and entry.kind == "refresh" and entry.procore_id is not None:
             # The refresh token may be spent, and its successor did not get here.
-            accounts.save_interruption(rows, entry_store.environment, entry.procore_id, entry.created_at)
+            accounts.save_interruption(rows, entry.procore_id, entry.created_at)
 
 
 READ_ATTEMPTS = 3
@@ -126,39 +124,38 @@ class State(NamedTuple):
         return self.live.name if self.live else None
 
 
-def read_state(rows: Rows, environment: str, account: Account, home: Path) -> State:
-    """The account's state for runs in the data folder `home`, seen in one transaction."""
-    live = entries.find_live(rows, environment, account.user.procore_id)
-    known = accounts.find_account(rows, environment, account.user)
-    if live is not None and entries.find_elsewhere(live, home):
+def read_state(rows: Rows, account: Account) -> State:
+    """The account's state, seen in one transaction."""
+    live = entries.find_live(rows, account.user.procore_id)
+    known = accounts.find_account(rows, account.user)
+    if live is not None and entries.find_elsewhere(live, rows.home):
         # So are its refreshes: nobody here has to wait for them.
         return State(None, known, is_refreshing=False)
-    pending = entries.list_pending_refreshes(rows, environment, account.user.procore_id)
+    pending = entries.list_pending_refreshes(rows, account.user.procore_id)
     return State(live, known, is_refreshing=bool(pending))
 
 
 def look(entry_store: EntryStore, account: Account) -> State:
     """The account's state now."""
     with entry_store.database.reading() as rows:
-        return read_state(rows, entry_store.environment, account, entry_store.home)
+        return read_state(rows, account)
 
 
 class Reading:
     """One run's reading of one account."""
 
-    def __init__(self, entry_store: EntryStore, locks: Locks, account: Account) -> None:
+    def __init__(self, entry_store: EntryStore, account: Account) -> None:
         self._entry_store = entry_store
-        self._locks = locks
         self._account = account
         self._id = account.user.procore_id
-        self._first = self._read()
+        self._first = look(self._entry_store, self._account)
 
     def run(self) -> Loaded | None:
         """See `TokenStore.load`."""
         state = self._first
         for _ in range(READ_ATTEMPTS):
             if state.is_refreshing:
-                with self._locks.hold(self._id, leave_when=self._is_over) as held:
+                with self._entry_store.locks.hold(self._id, leave_when=self._is_over) as held:
                     if held:
                         return self._run_locked()
             elif state.live is None:
@@ -167,15 +164,15 @@ class Reading:
                 found = self._find_tokens(state, state.live)
                 if found is not None:
                     return found
-            state = self._read()
+            state = look(self._entry_store, self._account)
         # The entry was gone each time: only the holder of the lock can be sure that it is lost.
-        with self._locks.hold(self._id):
+        with self._entry_store.locks.hold(self._id):
             return self._run_locked()
 
     def _run_locked(self) -> Loaded | None:
-        is_settled = recover(self._entry_store, self._id)
-        state = self._read()
-        if state.live is None or not is_settled:
+        is_recovered = recover(self._entry_store, self._id)
+        state = look(self._entry_store, self._account)
+        if state.live is None or not is_recovered:
             return None
         found = self._find_tokens(state, state.live)
         if found is None:
@@ -190,7 +187,4 @@ class Reading:
         return None if tokens is None else Loaded(tokens, live, seen.account.failures, is_suspect)
 
     def _is_over(self) -> bool:
-        return not self._read().is_refreshing
-
-    def _read(self) -> State:
-        return look(self._entry_store, self._account)
+        return not look(self._entry_store, self._account).is_refreshing

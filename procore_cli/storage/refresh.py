@@ -26,8 +26,7 @@ from procore_cli.storage import accounts, entries, failures
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import GivenUpError
-from procore_cli.storage.locks import Locks
-from procore_cli.storage.recovery import READ_ATTEMPTS, State, look, read_state, recover, tidy
+from procore_cli.storage.recovery import READ_ATTEMPTS, look, read_state, recover, tidy
 
 if TYPE_CHECKING:
     from procore_cli.threads import Shield
@@ -40,9 +39,8 @@ Discard = Callable[[TokenSet], None]
 class Refresh:
     """One account's refresh, by a run that has read `seen` before."""
 
-    def __init__(self, entry_store: EntryStore, locks: Locks, account: Account, seen: Loaded) -> None:
+    def __init__(self, entry_store: EntryStore, account: Account, seen: Loaded) -> None:
         self._entry_store = entry_store
-        self._locks = locks
         self._account = account
         self._id = account.user.procore_id
         self._environment = entry_store.environment
@@ -53,14 +51,14 @@ class Refresh:
         send = partial(self._send_and_keep, exchange, discard)
         # 1. Wait for the lock, or for what another run brings meanwhile.
         with ExitStack() as lock:
-            held = lock.enter_context(self._locks.hold(self._id, leave_when=self._has_outcome))
+            held = lock.enter_context(self._entry_store.locks.hold(self._id, leave_when=self._has_outcome))
             outcome = (
                 self._run_locked(send, may_ask, shield, lock) if held else self._find_outcome(is_final=False)
             )
         if outcome is None:
             # What the other run brought has gone again: only the holder of the lock can tell why.
             with ExitStack() as lock:
-                lock.enter_context(self._locks.hold(self._id))
+                lock.enter_context(self._entry_store.locks.hold(self._id))
                 outcome = self._run_locked(send, may_ask, shield, lock)
         return outcome
 
@@ -95,14 +93,14 @@ class Refresh:
             # 5. In one transaction the new entry counts, and the former one does no more.
             saved = self._commit(written, parts, renewed)
             # 6. Delete what is dead.
-            tidy(self._entry_store, self._locks, self._id)
+            tidy(self._entry_store, self._id)
             if saved is None:
                 discard(renewed)
                 raise self._new_signed_out_error()
             return saved
 
     def _has_outcome(self) -> bool:
-        state = self._read()
+        state = look(self._entry_store, self._account)
         is_same = state.live_name == self._seen.entry.name
         return not is_same or state.account.failures > self._seen.failures
 
@@ -112,7 +110,7 @@ class Refresh:
         `is_final`: under the lock, newer tokens that cannot be read are lost, and those seen are spent.
         """
         for _ in range(READ_ATTEMPTS):
-            state = self._read()
+            state = look(self._entry_store, self._account)
             is_newer = state.live_name not in {None, self._seen.entry.name}
             is_failed = state.account.failure is not None and state.account.failures > self._seen.failures
             if is_failed and not is_newer:
@@ -130,12 +128,7 @@ class Refresh:
 
     def _new_signed_out_error(self) -> ProcoreLoginError:
         with self._entry_store.database.reading() as rows:
-            return failures.new_signed_out_error(
-                rows, self._environment, self._account, self._entry_store.home
-            )
-
-    def _read(self) -> State:
-        return look(self._entry_store, self._account)
+            return failures.new_signed_out_error(rows, self._account)
 
     def _send(self, exchange: Exchange, pending: Entry) -> TokenSet | Loaded:
         former = self._seen.tokens
@@ -144,7 +137,7 @@ class Refresh:
             with self._entry_store.reserved(pending, self._seen.entry.parts or 1):
                 answer = exchange(former)
         except GrantRefusedError:
-            return self._bury_refused(pending)
+            return self._end_refused(pending)
         except RefusedCredentialsError as error:
             self._record(error, pending)
             raise
@@ -166,14 +159,14 @@ class Refresh:
             answer.access_token, refresh_token, answer.expires_at, former.binding, answer.lifetime_s
         )
 
-    def _bury_refused(self, pending: Entry) -> Loaded:
+    def _end_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""
-        state = self._read()
+        state = look(self._entry_store, self._account)
         error = failures.new_refused_error(state.account, self._environment)
         # Where it cannot be written down, the refusal is what there is to say all the same.
         with suppress(StorageError), self._entry_store.database.writing() as rows:
             entries.forget(rows, pending.name)
-            state = read_state(rows, self._environment, self._account, self._entry_store.home)
+            state = read_state(rows, self._account)
             if state.live_name == self._seen.entry.name:
                 entries.make_dead(rows, self._seen.entry.name)
                 self._count(rows, error, is_interrupted=False)
@@ -181,7 +174,7 @@ class Refresh:
         outcome = None if is_refused else self._find_outcome(is_final=True)
         if outcome is not None:
             return outcome
-        tidy(self._entry_store, self._locks, self._id)
+        tidy(self._entry_store, self._id)
         raise error from None
 
     def _record(self, error: ProcoreLoginError, pending: Entry, *, is_interrupted: bool = False) -> None:
@@ -194,9 +187,9 @@ class Refresh:
             self._count(rows, error, is_interrupted=is_interrupted)
 
     def _count(self, rows: Rows, error: ProcoreLoginError, *, is_interrupted: bool) -> None:
-        accounts.add_failure(rows, self._environment, self._id, failures.new_failure_text(error))
+        accounts.add_failure(rows, self._id, failures.new_failure_text(error))
         if is_interrupted:
-            accounts.save_interruption(rows, self._environment, self._id, self._entry_store.now())
+            accounts.save_interruption(rows, self._id, self._entry_store.now())
 
     def _write(self, pending: Entry, renewed: TokenSet) -> tuple[Entry, int]:
         text = new_tokens_text(renewed)
@@ -230,15 +223,15 @@ class Refresh:
         with self._entry_store.database.writing() as rows:
             # Without a live entry the account was signed out, but only where this one is still listed.
             entries.check_listed(rows, written)
-            for entry in entries.list_in_state(rows, self._environment, self._id, "pending"):
+            for entry in entries.list_in_state(rows, self._id, "pending"):
                 if entry.name != written.name:
                     entries.make_dead(rows, entry.name, forget_after=self._entry_store.new_forget_after())
-            state = read_state(rows, self._environment, self._account, self._entry_store.home)
+            state = read_state(rows, self._account)
             if state.live_name != self._seen.entry.name:
                 entries.make_dead(rows, written.name)
                 return None
-            entries.bury_live(rows, self._environment, self._id)
+            entries.end_live(rows, self._id)
             entries.make_live(rows, written, parts, renewed.expires_at)
-            accounts.clear_failure(rows, self._environment, self._id)
+            accounts.clear_failure(rows, self._id)
         live = written._replace(state="live", parts=parts, expires_at=renewed.expires_at)
         return Loaded(renewed, live, state.account.failures)

@@ -14,7 +14,6 @@ from procore_cli.grants import TokenSet, new_tokens_text
 from procore_cli.models import Account, Me, StoreName, User
 from procore_cli.storage import accounts, entries, files, users
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.locks import Locks
 from procore_cli.storage.recovery import Reading, State, look, read_state, recover, recover_free, tidy
 
 if TYPE_CHECKING:
@@ -59,11 +58,10 @@ class SignedOut(NamedTuple):
 class TokenStore:
     """The tokens of one environment's accounts. Every method raises StorageError, most BusyError."""
 
-    def __init__(self, entry_store: EntryStore, locks: Locks) -> None:
+    def __init__(self, entry_store: EntryStore) -> None:
         self._entry_store = entry_store
-        self._locks = locks
+        self._locks = entry_store.locks
         self._database = entry_store.database
-        self._environment = entry_store.environment
 
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""
@@ -97,7 +95,7 @@ class TokenStore:
             # 3. In one transaction it counts, and the former one does no more.
             saved = self._commit_signin(pending, count, fresh, me, former)
             # 4. Delete what is dead.
-            tidy(self._entry_store, self._locks, me.id)
+            tidy(self._entry_store, me.id)
             return saved
 
     def load(self, account: Account) -> Loaded | None:
@@ -106,12 +104,12 @@ class TokenStore:
         Needs no lock unless a refresh is pending: the tokens that are live until then may be spent.
         Raises NotSignedInError if the store has lost them.
         """
-        return Reading(self._entry_store, self._locks, account).run()
+        return Reading(self._entry_store, account).run()
 
     def peek(self, procore_id: int) -> TokenSet | None:
-        """The account's tokens as they lie, None where there are none: settles nothing, waits for nobody."""
+        """The account's tokens as they lie, None where there are none: recovers nothing, waits for nobody."""
         with self._database.reading() as rows:
-            live = entries.find_live(rows, self._environment, procore_id)
+            live = entries.find_live(rows, procore_id)
         return None if live is None else self._entry_store.read_tokens(live)
 
     def refresh(
@@ -136,7 +134,7 @@ class TokenStore:
         """
         from procore_cli.storage.refresh import Refresh
 
-        return Refresh(self._entry_store, self._locks, account, seen).run(exchange, may_ask, discard, shield)
+        return Refresh(self._entry_store, account, seen).run(exchange, may_ask, discard, shield)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -169,15 +167,15 @@ class TokenStore:
     def has_left(self) -> bool:
         """Whether something of the environment waits to be deleted."""
         with self._database.reading() as rows:
-            return bool(entries.list_unfinished(rows, self._environment, self._entry_store.now()))
+            return bool(entries.list_unfinished(rows, self._entry_store.now()))
 
     def clean_free(self) -> None:
-        """Settle and delete at every account whose lock is free."""
-        recover_free(self._entry_store, self._locks)
+        """Recover and delete at every account whose lock is free."""
+        recover_free(self._entry_store)
 
     def _find_former(self, procore_id: int) -> TokenSet | None:
         with self._database.reading() as rows:
-            live = entries.find_live(rows, self._environment, procore_id)
+            live = entries.find_live(rows, procore_id)
         if live is not None and (place := entries.find_elsewhere(live, self._entry_store.home)):
             log.warn(
                 f"The former tokens lie in the data folder {place}; they will not be revoked."
@@ -196,15 +194,15 @@ class TokenStore:
     ) -> SignInSaved:
         with self._database.writing() as rows:
             user, is_new = users.save_user(rows, me)
-            accounts.save_name(rows, self._environment, me.id, me.name)
-            accounts.clear_failure(rows, self._environment, me.id)
-            current = users.find_current(rows, self._environment)
+            accounts.save_name(rows, me.id, me.name)
+            accounts.clear_failure(rows, me.id)
+            current = users.find_current(rows)
             switched_from = None
             if current is not None and current.procore_id != me.id:
-                switched_from = accounts.find_account(rows, self._environment, current)
-            users.save_current(rows, self._environment, user)
-            entries.bury_live(rows, self._environment, me.id)
-            for left in entries.list_pending_refreshes(rows, self._environment, me.id):
+                switched_from = accounts.find_account(rows, current)
+            users.save_current(rows, user)
+            entries.end_live(rows, me.id)
+            for left in entries.list_pending_refreshes(rows, me.id):
                 # Another data folder's, which must not put its tokens in the place of these.
                 entries.make_dead(rows, left.name, forget_after=self._entry_store.new_forget_after())
             entries.make_live(rows, pending, count, fresh.expires_at)
@@ -220,17 +218,17 @@ class TokenStore:
     def _commit_signout(self, account: Account, seen: State) -> bool:
         """Nothing of the account is live here any more; False if it is not what was `seen` that is live."""
         with self._database.writing() as rows:
-            now = read_state(rows, self._environment, account, self._entry_store.home)
+            now = read_state(rows, account)
             if now.live_name != seen.live_name:
                 return False
-            if seen.live is None and entries.find_live(rows, self._environment, account.user.procore_id):
+            if seen.live is None and entries.find_live(rows, account.user.procore_id):
                 # It is another data folder's to end.
                 return True
-            entries.bury_live(rows, self._environment, account.user.procore_id)
-            accounts.clear_failure(rows, self._environment, account.user.procore_id)
-            current = users.find_current(rows, self._environment)
+            entries.end_live(rows, account.user.procore_id)
+            accounts.clear_failure(rows, account.user.procore_id)
+            current = users.find_current(rows)
             if current is not None and current.procore_id == account.user.procore_id:
-                users.save_current(rows, self._environment, None)
+                users.save_current(rows, None)
         return True
 
     def _is_deleted(self, left: SignedOut | None) -> bool:

@@ -70,22 +70,22 @@ def save_user(rows: Rows, me: Me) -> tuple[User, bool]:
     return User(user.id, me.id, email), False
 
 
-def find_current(rows: Rows, environment: str) -> User | None:
+def find_current(rows: Rows) -> User | None:
     """Whose session it is."""
     found = rows.run(
         "SELECT users.procore_id FROM procore_login_session JOIN users ON users.id = user_id"
         " WHERE environment = ? AND typeof(users.procore_id) = 'integer'",
-        (environment,),
+        (rows.environment,),
     )
     return find_user(rows, found[0][0]) if found else None
 
 
-def save_current(rows: Rows, environment: str, user: User | None) -> None:
+def save_current(rows: Rows, user: User | None) -> None:
     """Make it a row's session, or nobody's."""
     rows.run(
         "INSERT INTO procore_login_session (environment, user_id) VALUES (?, ?)"
         " ON CONFLICT (environment) DO UPDATE SET user_id = excluded.user_id",
-        (environment, None if user is None else user.id),
+        (rows.environment, None if user is None else user.id),
     )
 
 

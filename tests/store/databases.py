@@ -31,9 +31,9 @@ def new_tutorial_file(folder: Path) -> Path:
     return path
 
 
-def new_database(path: Path, *, is_ours: bool = False, timeout_s: float = 0.2) -> Database:
+def new_database(path: Path, *, timeout_s: float = 0.2) -> Database:
     """Our view of a file; `timeout_s` is how long it waits for other programs."""
-    return Database(path, is_ours=is_ours, timeout_s=timeout_s)
+    return Database(path.parent / "home", "production", path, timeout_s=timeout_s)
 
 
 def read_error(path: Path) -> DatabaseError:

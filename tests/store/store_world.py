@@ -108,8 +108,8 @@ class TickingStore:
 class TickingDatabase(Database):
     """A database that says when it is about to be written, and when it has been."""
 
-    def __init__(self, path: Path, tick: Callable[[], None], *, is_ours: bool) -> None:
-        super().__init__(path, is_ours=is_ours, timeout_s=5)
+    def __init__(self, home: Path, environment: str, path: Path | None, tick: Callable[[], None]) -> None:
+        super().__init__(home, environment, path, timeout_s=5)
         self._tick = tick
 
     @contextmanager
@@ -160,8 +160,7 @@ class World:
 
     @property
     def database(self) -> Database:
-        path = self.database_path or self.home / f"{self.environment}.db"
-        return TickingDatabase(path, lambda: self.tick(), is_ours=self.database_path is None)
+        return TickingDatabase(self.home, self.environment, self.database_path, lambda: self.tick())
 
     @property
     def locks(self) -> Locks:
@@ -180,14 +179,12 @@ class World:
         return TickingStore(Keyring(self.limits), lambda: self.tick())
 
     def new_vault(self) -> TokenStore:
-        entry_store = EntryStore(
-            self.database, self.home, self.stores, self.store_name, self.environment, lambda: self.now
-        )
-        return TokenStore(entry_store, self.locks)
+        entry_store = EntryStore(self.database, self.stores, self.store_name, self.locks, lambda: self.now)
+        return TokenStore(entry_store)
 
     @property
     def accounts(self) -> AccountStore:
-        return AccountStore(self.database, self.environment, self.home)
+        return AccountStore(self.database)
 
     def sign_in(self, number: int = 1, me: Me = JOE) -> Account:
         vault = self.new_vault()
@@ -214,7 +211,7 @@ class World:
     def list_entries(self, me: Me | None = JOE) -> list[Entry]:
         who = None if me is None else me.id
         with self.database.reading() as rows:
-            states = (list_in_state(rows, self.environment, who, s) for s in ("pending", "live", "dead"))
+            states = (list_in_state(rows, who, s) for s in ("pending", "live", "dead"))
             return [entry for state in states for entry in state]
 
     def count_secrets(self) -> int:

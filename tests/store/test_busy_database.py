@@ -193,13 +193,13 @@ def test_many_writers_and_readers_at_once_lose_nothing(home: Home, monkeypatch: 
 
     def write(first: int) -> None:
         for number in range(first, first + 20):
-            with Database(path, is_ours=False).writing() as rows:
+            with Database(path.parent / "home", "production", path).writing() as rows:
                 rows.run("INSERT INTO users (procore_id) VALUES (?)", (number,))
 
     def read() -> None:
         try:
             while not is_over.is_set():
-                with Database(path, is_ours=False).reading() as rows:
+                with Database(path.parent / "home", "production", path).reading() as rows:
                     assert users.find_user(rows, JOE.id) is not None
         except (StorageError, AssertionError) as error:
             failed.append(error)

@@ -79,7 +79,7 @@ def test_a_wal_file_stays_one(test_db: Path) -> None:
 def test_a_missing_file_elsewhere_is_made_for_us_alone(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     with new_database(path).reading() as rows:
-        assert users.find_current(rows, "production") is None
+        assert users.find_current(rows) is None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -191,9 +191,9 @@ def test_an_id_that_sqlite_cannot_hold_is_an_error_of_ours(world: World) -> None
 def test_half_a_surrogate_pair_can_be_stored(world: World) -> None:
     with world.database.writing() as rows:
         users.save_user(rows, Me(1, "a\ud800@example.com", None))
-        accounts.save_name(rows, "production", 1, "\udfff")
+        accounts.save_name(rows, 1, "\udfff")
         (user,) = users.list_users(rows)
-        assert accounts.find_account(rows, "production", user).name == "?"
+        assert accounts.find_account(rows, user).name == "?"
     assert user.email == "a?@example.com"
 
 
@@ -220,14 +220,14 @@ def test_a_read_only_file_can_be_read_and_not_written(public_folder: Path) -> No
     database = new_database(public_folder / "test.db")
     with database.writing() as rows:
         user, _ = users.save_user(rows, JOE)
-        users.save_current(rows, "production", user)
+        users.save_current(rows, user)
     database.path.chmod(0o444)
     public_folder.chmod(0o555)
     with without_rights():
         with database.reading() as rows:
-            assert users.find_current(rows, "production") == user
+            assert users.find_current(rows) == user
         with pytest.raises(DatabaseError, match="cannot be written"), database.writing() as rows:
-            users.save_current(rows, "production", None)
+            users.save_current(rows, None)
     public_folder.chmod(0o755)
 
 
@@ -236,7 +236,7 @@ def test_the_entries_of_an_account_are_listed_oldest_first(world: World) -> None
     account = world.sign_in(1)
     world.refresh(account)
     with world.database.reading() as rows:
-        live = entries.find_live(rows, "production", JOE.id)
+        live = entries.find_live(rows, JOE.id)
     assert live is not None
     assert (live.kind, live.parts, live.created_at) == ("refresh", 1, NOW)
 

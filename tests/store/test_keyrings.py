@@ -250,19 +250,19 @@ def own_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("bus")
-    monkeypatch.setenv(session_bus.VARIABLE, "")
+    monkeypatch.setenv(session_bus.BUS_VARIABLE, "")
     return tmp_path
 
 
 def test_without_an_address_the_users_own_bus_is_used(own_bus: Path) -> None:
     session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.VARIABLE] == f"unix:path={own_bus}/{os.getuid()}/bus"
+    assert os.environ[session_bus.BUS_VARIABLE] == f"unix:path={own_bus}/{os.getuid()}/bus"
 
 
 def test_an_address_that_is_set_is_kept(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(session_bus.VARIABLE, "unix:path=/elsewhere")
+    monkeypatch.setenv(session_bus.BUS_VARIABLE, "unix:path=/elsewhere")
     session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.VARIABLE] == "unix:path=/elsewhere"
+    assert os.environ[session_bus.BUS_VARIABLE] == "unix:path=/elsewhere"
 
 
 def test_a_bus_of_somebody_else_is_not_used(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +270,7 @@ def test_a_bus_of_somebody_else_is_not_used(own_bus: Path, monkeypatch: pytest.M
     (own_bus / str(mine)).rename(own_bus / "4711")
     monkeypatch.setattr(os, "getuid", lambda: 4711)
     session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.VARIABLE] == ""
+    assert os.environ[session_bus.BUS_VARIABLE] == ""
 
 
 def test_what_is_no_socket_is_no_bus(own_bus: Path) -> None:
@@ -279,10 +279,10 @@ def test_what_is_no_socket_is_no_bus(own_bus: Path) -> None:
     session_bus.use_own_bus(own_bus)
     bus.write_text("")
     session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.VARIABLE] == ""
+    assert os.environ[session_bus.BUS_VARIABLE] == ""
 
 
 def test_other_systems_have_no_such_bus(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.VARIABLE] == ""
+    assert os.environ[session_bus.BUS_VARIABLE] == ""

@@ -255,8 +255,8 @@ def test_a_name_that_waits_for_a_late_write_is_deleted_once_and_again_a_day_late
     world.new_vault().clean(joe)
     assert deleted == []
     with world.database.reading() as rows:
-        assert entries.list_unfinished(rows, "production", NOW + DAY_S - 1) == []
-        assert entries.list_unfinished(rows, "production", NOW + DAY_S) == [JOE.id]
+        assert entries.list_unfinished(rows, NOW + DAY_S - 1) == []
+        assert entries.list_unfinished(rows, NOW + DAY_S) == [JOE.id]
     # It lands after all.
     world.stores("file").save(
         files.new_part_service("production", late.name, 7), files.TOKENS_USERNAME, "late"
@@ -442,4 +442,4 @@ def test_nothing_is_deleted_of_another_environment(world: World) -> None:
     world.environment = "production"
     assert world.load(joe).tokens == new_tokens(1)
     with world.database.reading() as rows:
-        assert entries.list_unfinished(rows, "production", NOW) == []
+        assert entries.list_unfinished(rows, NOW) == []

@@ -42,8 +42,7 @@ def check_accounts(context: DoctorContext) -> Iterator[Check]:
 
 def _look(context: DoctorContext) -> Look:
     settings = context.settings
-    is_ours = settings.named_database is None
-    return Look(settings.database, context.name, settings.folder, is_ours=is_ours)
+    return Look(settings.folder, context.name, settings.database)
 
 
 def _check_account(context: DoctorContext, listed: Listed, name: str, who: str) -> Check:
