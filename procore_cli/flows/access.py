@@ -257,9 +257,14 @@ class RunToken:
         """The token for the next call, refreshed when that is due. Raises any of our errors."""
         given = self._context.settings.access_token
         if given:
-            self._say_where_it_comes_from()
+            if not self._has_said:
+                say_token_is_from_elsewhere(self._context)
+                self._has_said = True
             return given
-        account, loaded = self._held or self._load()
+        if self._held is None:
+            account = find_account(self._context)
+            self._held = account, load(self._context, account)
+        account, loaded = self._held
         valid = keep_valid(self._context, account, loaded, _MIN_TTL_S)
         self._just_renewed = valid.tokens != loaded.tokens
         self._held = account, valid
@@ -285,12 +290,3 @@ class RunToken:
             if by_variable
             else f"Run {sign_in_command(context)}",
         )
-
-    def _say_where_it_comes_from(self) -> None:
-        if not self._has_said:
-            say_token_is_from_elsewhere(self._context)
-            self._has_said = True
-
-    def _load(self) -> tuple[Account, Loaded]:
-        account = find_account(self._context)
-        return account, load(self._context, account)
