@@ -476,7 +476,9 @@ def test_a_store_that_does_not_answer_keeps_no_id_from_being_saved(machine: Mach
 
 
 def test_the_demos_app_is_refused_before_anybody_is_asked(machine: Machine) -> None:
-    assert "The demo has its own app." in machine.run_here("configure", "--remove", "--env", "demo").err
+    assert (
+        "Error: The demo has its own app." in machine.run_here("configure", "--remove", "--env", "demo").err
+    )
 
 
 def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,22 @@ def test_monthly_does_not_get_the_secret_of_another_app_of_production(world: Wor
         world.find("monthly", PROCORE_CLIENT_ID="other")
 
 
+@pytest.mark.parametrize(
+    ("environment", "start"),
+    [
+        ("production", "The kept client secret of production"),
+        ("monthly", "monthly: The kept client secret of"),
+    ],
+)
+def test_a_refusal_names_the_environment_in_force_once(world: World, environment: str, start: str) -> None:
+    world.keep("production", "id", "https://login.procore.com")
+
+    with pytest.raises(BindingError) as refused:
+        world.find(environment, PROCORE_CLIENT_ID="other")
+
+    assert str(refused.value.happened_in(environment)).startswith(f"{start} ")
+
+
 def test_the_demo_has_an_app_of_its_own(world: World) -> None:
     client_id, secret = world.find("demo", PROCORE_CLIENT_ID="id", PROCORE_CLIENT_SECRET="secret")
 

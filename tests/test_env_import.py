@@ -330,6 +330,7 @@ def test_a_file_of_another_environment_is_refused(machine: Machine, setting: str
     assert result.code == 3
     assert f".env: {setting.partition('=')[0]} is at " in say(result, machine)
     assert f"which is {environment}, not production. Nothing was saved." in result.err
+    assert "Error: production:" not in result.err
     assert f"procore-login configure --env {environment} --import {path}" in result.err
     assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
     assert bring_in(machine, f"{PLAIN}{setting}\n", "--no-check", "--env", environment).code == 0

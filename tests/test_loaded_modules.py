@@ -49,6 +49,7 @@ MAY_LOAD: dict[tuple[str, ...], set[str]] = {
         "sqlite3",
         *LOCKING,
         "oauthlib",
+        "http.server",
         *NETWORK,
     },
 }

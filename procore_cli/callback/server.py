@@ -1,4 +1,4 @@
-"""The web server that a sign-in's browser comes back to: requests read within limits, and the site's answers.
+"""The web server that a sign-in's browser comes back to: http.server with limits, and the site's answers.
 
 Refuses to listen anywhere but on loopback, and to let anything that it is sent reach the terminal.
 """
@@ -9,12 +9,12 @@ import contextlib
 import io
 import re
 import socket
-import socketserver
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from procore_cli import log
@@ -25,10 +25,10 @@ from procore_cli.callback.site import Answer, Request, Site
 from procore_cli.config.urls import RedirectUri
 from procore_cli.threads import start
 
-_LINE_BYTES = _HEADERS_BYTES = 64 * 1024
-_REQUEST_LINE = re.compile(rb"([!-~]+) ([!-\xff]+) HTTP/1\.[0-9]\r?\n")
-# Nothing between a name and its colon, and no folded value: each could be read in two ways.
-_HEADER_LINE = re.compile(rb"(?:([!-9;-~]+):([^\0\r\n]*))?\r?\n")
+_HEADERS_BYTES = 64 * 1024
+_REQUEST_LINE = re.compile(rb"[!-~]+ [!-\xff]+ HTTP/1\.[0-9]\r?\n")
+# No folded value: http.server would show it with its line ends.
+_HEADER_LINE = re.compile(rb"(?:[!-9;-~]+:[^\0\r\n]*)?\r?\n")
 _POLL_S = 0.02
 _ACCEPT_PAUSE_S = 0.05
 _CHUNK_BYTES = 16 * 1024
@@ -39,52 +39,54 @@ _NOBODY_WAITS = Failure(
 )
 
 
-class BadHeadError(Exception):
-    """What is no head of an HTTP/1 request (RFC 9112), or too long, and its status; shows nothing of it."""
-
-    def __init__(self, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
-        super().__init__(status)
-        self.status = status
+class BadLineError(Exception):
+    """A line that does not belong into the head of an HTTP/1 request (RFC 9112); shows nothing of it."""
 
 
-class HeadReader:
-    """Reads what a client sends first, for `timeout_s` seconds at most."""
+class HeadReader(io.BufferedReader):
+    """Takes `timeout_s` seconds at most (TimeoutError); raises ConnectionError when the client hangs up."""
 
     def __init__(self, connection: socket.socket, timeout_s: float) -> None:
-        self._lines = io.BufferedReader(_Incoming(connection, time.monotonic() + timeout_s))
+        super().__init__(_Incoming(connection, time.monotonic() + timeout_s))
         self.is_of_head_method = False
+        self._began = False
+        self._blank_line = b""
 
-    def read(self) -> Request:
-        """The request line and all headers.
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The request line, then all headers at once, then the blank line.
 
-        Raises BadHeadError at the first line that is none; TimeoutError, ConnectionError for who hangs up.
+        http.server counts what it is handed, and stops at a hundred; here 64 KiB are the limit.
+        Raises BadLineError; HTTPException over 64 KiB of headers.
         """
-        # A TLS hello is known by its first byte, and has no line end to wait for.
-        if not self._lines.peek(1)[:1].isalpha():
-            raise BadHeadError
-        line = self._lines.readline(_LINE_BYTES + 1)
-        self.is_of_head_method = line.startswith(b"HEAD ")
-        if len(line) > _LINE_BYTES:
-            raise BadHeadError(HTTPStatus.REQUEST_URI_TOO_LONG)
-        found = _REQUEST_LINE.fullmatch(line)
-        if found is None:
-            raise BadHeadError
-        method, target = (part.decode("latin-1") for part in found.groups())
-        return Request(method, target, tuple(self._read_headers()))
+        if not self._began:
+            self._began = True
+            return self._read_request_line(size)
+        return self._blank_line or self._read_headers()
 
-    def _read_headers(self) -> Iterator[tuple[str, str]]:
-        left = _HEADERS_BYTES
-        while True:
-            line = self._lines.readline(_HEADERS_BYTES + 1)
-            left -= len(line)
-            if left < 0:
-                raise BadHeadError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-            found = _HEADER_LINE.fullmatch(line)
-            if found is None:
-                raise BadHeadError
-            if found[1] is None:
-                return
-            yield found[1].decode("latin-1").lower(), found[2].decode("latin-1").strip(" \t")
+    def _read_request_line(self, size: int | None) -> bytes:
+        # A TLS hello is known by its first byte, and has no line end to wait for.
+        if not self.peek(1)[:1].isalpha():
+            raise BadLineError
+        line = super().readline(size)
+        self.is_of_head_method = line.startswith(b"HEAD ")
+        # One that is too long is http.server's to refuse.
+        if len(line) != size and not _REQUEST_LINE.fullmatch(line):
+            raise BadLineError
+        return line
+
+    def _read_headers(self) -> bytes:
+        headers = bytearray()
+        while not self._blank_line:
+            line = super().readline(_HEADERS_BYTES + 1)
+            if len(headers) + len(line) > _HEADERS_BYTES:
+                raise HTTPException
+            if not _HEADER_LINE.fullmatch(line):
+                raise BadLineError
+            if line.strip():
+                headers += line
+            else:
+                self._blank_line = line
+        return bytes(headers) or self._blank_line
 
 
 class _Incoming(io.RawIOBase):
@@ -230,11 +232,10 @@ class Listener:
         self.connections.end(self.limits.farewell_s)
 
 
-class _Server(socketserver.ThreadingTCPServer):
+class _Server(ThreadingHTTPServer):
     """Serves a socket that listens already, to a bounded number of clients; its threads are daemons."""
 
     block_on_close = False
-    daemon_threads = True
 
     def __init__(self, listening: socket.socket, listener: Listener) -> None:
         super().__init__(listening.getsockname()[:2], _Handler, bind_and_activate=False)
@@ -267,61 +268,84 @@ class _Server(socketserver.ThreadingTCPServer):
         """Nothing: the client has gone, or was too slow, and the terminal need not know."""
 
 
-class _Handler(socketserver.BaseRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """One connection, one request, one answer."""
 
     server: _Server
-    request: socket.socket
+    rfile: HeadReader
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.listener = self.server.listener
+        self.rfile = HeadReader(self.connection, self.listener.limits.request_s)
 
     def handle(self) -> None:
-        self.listener = self.server.listener
         # Whose it is comes first: nobody can tell any more once the other end is closed.
-        is_admitted = self.listener.admits(self.client_address[:2], self.request.getsockname()[:2])
+        own = self.connection.getsockname()[:2]
+        self._is_admitted = self.listener.admits(self.client_address[:2], own)
         # Raises where it was reset before: then nobody could tell.
-        self.request.getpeername()
-        reader, refuse = HeadReader(self.request, self.listener.limits.request_s), self.listener.site.refuse
+        self.connection.getpeername()
         try:
-            request = reader.read()
-            answer = self._answer(request) if is_admitted else refuse(HTTPStatus.FORBIDDEN)
-        except BadHeadError as error:
-            answer = refuse(error.status if is_admitted else HTTPStatus.FORBIDDEN)
-        self._send(answer, headers_only=reader.is_of_head_method)
+            self.handle_one_request()
+        except BadLineError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
 
-    def _answer(self, request: Request) -> Answer:
-        # Nobody hangs up on the browser meanwhile.
-        self.listener.connections.mark(self.request, busy=True)
+    def do_GET(self) -> None:
+        """Answer a page or a callback; nobody hangs up on the browser meanwhile."""
+        self.listener.connections.mark(self.connection, busy=True)
+        self._send(self._answer())
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def send_error(self, code: int, *_: Any, **__: Any) -> None:
+        """What http.server refuses, with our page and headers and without its words."""
+        # It knows no method but those that have a `do_` here.
+        status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
+        self._send(self.listener.site.refuse(status if self._is_admitted else HTTPStatus.FORBIDDEN))
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: a request may hold a code, and the terminal belongs to the person."""
+
+    def _answer(self) -> Answer:
+        if not self._is_admitted:
+            return self.listener.site.refuse(HTTPStatus.FORBIDDEN)
+        # `self.path` is not what was sent where that begins with `//`.
+        target = self.requestline.split(" ")[1]
+        headers = tuple((name.lower(), value.strip(" \t")) for name, value in self.headers.items())
         try:
-            return self.listener.site.answer(request)
+            return self.listener.site.answer(Request(self.command, target, headers))
         except Exception:  # noqa: BLE001 - a traceback on the terminal could hold what the client sent
             return self.listener.site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _send(self, answer: Answer, *, headers_only: bool) -> None:
-        self.request.settimeout(self.listener.limits.request_s)
+    def _send(self, answer: Answer) -> None:
+        headers_only = self.rfile.is_of_head_method
+        self.connection.settimeout(self.listener.limits.request_s)
         if answer.status == HTTPStatus.SEE_OTHER and self._is_somebody_there():
             self.listener.pending.send_home()
-        self.request.sendall(answer.to_bytes(headers_only))
+        self.wfile.write(answer.to_bytes(headers_only))
         if answer.is_home and not headers_only:
             self.listener.pending.come_home()
-        self.listener.connections.mark(self.request, busy=False)
+        self.listener.connections.mark(self.connection, busy=False)
         self._take_leave()
 
     def _is_somebody_there(self) -> bool:
         """Whether the browser still waits: a tab that was reloaded has hung up."""
-        self.request.setblocking(False)
+        self.connection.setblocking(False)
         try:
-            return bool(self.request.recv(1, socket.MSG_PEEK))
+            return bool(self.connection.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
             return True
         except OSError:
             return False
         finally:
-            self.request.settimeout(self.listener.limits.request_s)
+            self.connection.settimeout(self.listener.limits.request_s)
 
     def _take_leave(self) -> None:
         # Closing with bytes unread (a body, a head too long) is a reset, and the answer would be lost.
-        self.request.shutdown(socket.SHUT_WR)
+        self.connection.shutdown(socket.SHUT_WR)
         deadline = time.monotonic() + self.listener.limits.farewell_s
         while (remaining_s := deadline - time.monotonic()) > 0:
-            self.request.settimeout(remaining_s)
-            if not self.request.recv(_CHUNK_BYTES):
+            self.connection.settimeout(remaining_s)
+            if not self.connection.recv(_CHUNK_BYTES):
                 return

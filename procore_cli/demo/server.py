@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from procore_cli.config.environments import (
     AUTHORIZE_PATH,
     COMPANIES_PATH,
+    DEMO,
     ME_PATH,
     REVOKE_PATH,
     TOKEN_INFO_PATH,
@@ -84,6 +85,7 @@ class DemoServer:
             raise PortTakenError(
                 f"The pretend Procore (demo) cannot listen on {HOST}:{port}: {error.strerror}.",
                 "Stop the program that holds the port, or choose another port.",
+                environment=DEMO.name,
             ) from error
         self._desk = SignInDesk(self.provider, self.state, self._http.server_port)
         self._routes = [(method, _new_pattern(path), route) for method, path, route in self._list_routes()]

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from procore_cli import log
 from procore_cli.config import private_files
+from procore_cli.config.environments import DEMO
 from procore_cli.demo.seed import (
     SAMPLE,
     SAMPLE_EMAIL,
@@ -133,6 +134,7 @@ class DemoState:
             raise DatabaseError(
                 f"The pretend Procore (demo) cannot use its database {self.path}: {error}.",
                 "Nothing real lies in that file: procore-login demo reset makes a new one.",
+                environment=DEMO.name,
             ) from error
 
     def _find(self, query: str, *values: object) -> tuple[Any, ...] | None:

@@ -14,6 +14,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from procore_cli.config.environments import DEMO
 from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.demo.seed import SAMPLE_EMAIL
 from procore_cli.errors import UnexpectedAnswerError
@@ -172,7 +173,9 @@ def _join(url: str, target: str) -> str:
 def _lost(url: str, why: str) -> UnexpectedAnswerError:
     # The query may hold a code.
     place = url.partition("?")[0]
-    return UnexpectedAnswerError(f"The demo user cannot sign in: {place} {why}.", _HINT)
+    return UnexpectedAnswerError(
+        f"The demo user cannot sign in: {place} {why}.", _HINT, environment=DEMO.name
+    )
 
 
 @dataclass(frozen=True)

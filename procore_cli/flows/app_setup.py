@@ -23,6 +23,7 @@ from procore_cli.config.config_file import (
     save_text,
     save_values,
 )
+from procore_cli.config.environments import DEMO
 from procore_cli.config.private_files import may_exist, open_folder
 from procore_cli.config.urls import find_origin
 from procore_cli.config.variables import find_set, without_what_exec_set
@@ -278,7 +279,9 @@ def _list_overrides(settings: Settings, setup: AppSetup, secret: str | None) -> 
 def refuse_demo(settings: Settings) -> None:
     """Refuse an app that is not the user's. Raises UsageMistakeError."""
     if settings.is_demo:
-        raise UsageMistakeError("The demo has its own app.", "Name another environment with --env.")
+        raise UsageMistakeError(
+            "The demo has its own app.", "Name another environment with --env.", environment=DEMO.name
+        )
 
 
 def list_signed_in(settings: Settings) -> list[str]:

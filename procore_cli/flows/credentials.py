@@ -48,13 +48,14 @@ def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
 
 def check_tokens(settings: Settings, made_for: Binding) -> None:
     """Refuse tokens that were made for another app or host than those in force. Raises BindingError."""
-    what = f"The kept tokens of {settings.environment.name} were"
+    name = settings.environment.name
+    what = f"The kept tokens of {name} were"
     if settings.is_demo:
         _check_demo(settings)
     else:
-        _check(settings, what, "client id", made_for.client_id, settings.client_id)
-    _check(settings, what, "login URL", made_for.login_origin, settings.login_origin)
-    _check(settings, what, "API URL", made_for.api_origin, settings.api_origin)
+        _check(settings, name, what, "client id", made_for.client_id, settings.client_id)
+    _check(settings, name, what, "login URL", made_for.login_origin, settings.login_origin)
+    _check(settings, name, what, "API URL", made_for.api_origin, settings.api_origin)
 
 
 def is_kept_for(settings: Settings, stored: StoredSecret, client_id: str) -> bool:
@@ -73,10 +74,10 @@ def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
     stored = find_stored(settings, secrets)
     if stored is None:
         raise _missing_secret(settings, secrets)
-    what = f"The kept client secret of {stored.environment} was"
-    _check(settings, what, "client id", stored.client_id, settings.client_id)
+    owner, what = stored.environment, f"The kept client secret of {stored.environment} was"
+    _check(settings, owner, what, "client id", stored.client_id, settings.client_id)
     if not _fits_login(settings, stored):
-        _check(settings, what, "login URL", stored.login_origin, settings.login_origin)
+        _check(settings, owner, what, "login URL", stored.login_origin, settings.login_origin)
     return stored.secret
 
 
@@ -108,8 +109,10 @@ def _check_demo(settings: Settings) -> None:
             )
 
 
-def _check(settings: Settings, what: str, setting: str, made_for: str, in_force: str | None) -> None:
-    """Refuse another value than the one that something was made for. Raises BindingError."""
+def _check(
+    settings: Settings, owner: str, what: str, setting: str, made_for: str, in_force: str | None
+) -> None:
+    """Refuse another value than the one that something of `owner`'s was made for. Raises BindingError."""
     if in_force in (None, made_for):
         return
     source, variable = settings.sources[setting], _VARIABLES[setting]
@@ -124,9 +127,15 @@ def _check(settings: Settings, what: str, setting: str, made_for: str, in_force:
         f"{what} made for the {setting} {made_for}, but {in_force} is in force ({seen}). Nothing was sent.",
         f"{mend}; or, if the new {setting} is right, run procore-login configure for it, then procore-login"
         " signin.",
+        environment=_own(settings, owner),
         setting=setting,
         source=source,
     )
+
+
+def _own(settings: Settings, owner: str) -> str:
+    # Where production's name stands in the text, monthly's is put in front of it all the same.
+    return owner if owner == settings.environment.name else ""
 
 
 def _missing_secret(settings: Settings, secrets: ClientSecrets) -> MissingCredentialsError:
@@ -138,6 +147,7 @@ def _missing_secret(settings: Settings, secrets: ClientSecrets) -> MissingCreden
     return MissingCredentialsError(
         f"The client secret of {damaged} that the {settings.store} store keeps is damaged.",
         f"Give it again: procore-login configure --env {damaged} --client-secret-stdin",
+        environment=_own(settings, damaged),
     )
 
 

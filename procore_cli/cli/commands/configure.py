@@ -168,6 +168,7 @@ def _ask(environment: str | None, console: Console, *, may_check: bool) -> None:
         raise UsageMistakeError(
             f"Nobody can be asked for the client id of {name}: this is not a terminal.",
             "Pass --client-id ID --client-secret-stdin, and the secret on standard input.",
+            environment=name,
         )
     if environment is None and not os.environ.get("PROCORE_ENV"):
         # Without a word: they are loaded again once an environment is chosen, and its redirect URI corrected.
@@ -251,6 +252,7 @@ def _remove(settings: Settings, *, is_agreed: bool) -> None:
         raise UsageMistakeError(
             f"Nobody can be asked whether to remove the credentials of {name}: this is not a terminal.",
             "Pass --yes as well.",
+            environment=name,
         )
     people = app_setup.list_signed_in(settings)
     if people:

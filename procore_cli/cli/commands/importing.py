@@ -215,6 +215,7 @@ def _refuse_other_environment(file: Dotenv, path: str, environment: Environment)
                 f"{file.source}: {name} is at {host}, which is {other}, not {environment.name}."
                 " Nothing was saved.",
                 f"Import it there: procore-login configure --env {other} --import {shlex.quote(path)}",
+                environment=environment.name,
             )
 
 

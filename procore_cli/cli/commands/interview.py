@@ -224,7 +224,9 @@ def _read_environment(text: str) -> str:
 
 
 def _no_need_in_demo() -> UsageMistakeError:
-    return UsageMistakeError("The demo needs no configuration.", "Run procore-login signup --env demo")
+    return UsageMistakeError(
+        "The demo needs no configuration.", "Run procore-login signup --env demo", environment=DEMO.name
+    )
 
 
 def _read_redirect_uri(text: str) -> str:
