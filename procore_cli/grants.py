@@ -38,6 +38,11 @@ class TokenAnswer:
     expires_at: int | None
     lifetime_s: int | None = None
 
+    def bound(self, binding: Binding, former_refresh_token: str | None = None) -> TokenSet:
+        """What is kept of it; without a new refresh token the former one goes on (section 6)."""
+        refresh_token = self.refresh_token or former_refresh_token
+        return TokenSet(self.access_token, refresh_token, self.expires_at, binding, self.lifetime_s)
+
 
 @dataclass(frozen=True)
 class TokenSet:

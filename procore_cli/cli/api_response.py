@@ -5,7 +5,6 @@ An error's body goes to standard output, whatever the answer would have gone to.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UsageMistakeError,
 )
+from procore_cli.interruption import dying_cleanly
 
 # Of a smaller answer nothing is worth drawing.
 _SMALLEST_WATCHED = 1024 * 1024
@@ -229,33 +229,3 @@ def _page_of(page: int, stream: Stream) -> str:
     total, size = stream.find_number("total"), stream.find_number("per-page")
     pages = -(-total // size) if total is not None and size else 0
     return f"page {page} of {pages}" if pages >= page else f"page {page}"
-
-
-class _DyingError(BaseException):
-    """A signal that ends the process; `number` is the signal's."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
-@contextmanager
-def dying_cleanly() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the process once the block is left: no draft stays, and no hidden cursor."""
-
-    def end(number: int, _: object) -> None:
-        raise _DyingError(number)
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # What nohup ignores stays ignored.
-    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, end)
-    try:
-        yield
-    except _DyingError as dying:
-        signal.signal(dying.number, signal.SIG_DFL)
-        signal.raise_signal(dying.number)
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -69,7 +68,7 @@ def refused(why: str) -> RedirectRefusedError:
 # As many as a page can have.
 _MOST_COMPANIES = 1000
 # Not there, not yours, not like this: any of them may be about the company that a call names.
-_COMPANY_REFUSALS = frozenset((400, 403, 404))
+COMPANY_REFUSALS = frozenset((400, 403, 404))
 
 
 class Api:
@@ -120,7 +119,7 @@ class Api:
         if self._company is None:
             return self._get(path, access_token, {})
         answer = self._get(path, access_token, {COMPANY_HEADER: str(self._company)})
-        if answer.status in _COMPANY_REFUSALS:
+        if answer.status in COMPANY_REFUSALS:
             without = self._get(path, access_token, {})
             # A service account needs a company: then the first refusal says what is wrong.
             return without if 200 <= without.status < 300 else answer
@@ -134,13 +133,6 @@ class Api:
             bearer=access_token,
             headers=headers,
         )
-
-
-_NOT_CONNECTED = "not connected to this company"
-# The company in a path, /companies/5/..., or in a query, company_id=5.
-_IN_URL = re.compile(
-    r"/companies/(\d+)(?=[/?]|$)|[?&](?:[^&=]*(?:\[|%5B))?company_id(?:\]|%5D)?=(\d+)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -164,25 +156,3 @@ def read_companies(answer: Answer) -> list[Company]:
         )
     lines = [line for line in content if isinstance(line, dict) and type(line.get("id")) is int]
     return [Company(line["id"], str(line.get("name") or "")) for line in lines if line["id"] > 0]
-
-
-def find_company(call: Call) -> str | None:
-    """The company's id that a call names: in its header, its path, or its query; None where there is none."""
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    if named := headers.get(COMPANY_HEADER.lower()):
-        return named
-    match = _IN_URL.search(call.url)
-    return match and (match[1] or match[2])
-
-
-def is_not_connected(status: int, reason: str) -> bool:
-    """Whether the app is not installed in the company that the call named."""
-    return status == 403 and _NOT_CONNECTED in reason.casefold()
-
-
-def is_company_missing(status: int, reason: str, company: str | None) -> bool:
-    """Whether a call failed because it named no company; `company` is what it named, wherever."""
-    if company or status not in _COMPANY_REFUSALS:
-        return False
-    # Which of the three Procore answers depends on the endpoint; each may also be about something else.
-    return "company" in reason.casefold()

@@ -195,6 +195,12 @@ def delete_file(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def delete_database(path: Path) -> None:
+    """Delete a SQLite file, and what SQLite may have left beside it. Raises DataFolderError."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        delete_file(path.with_name(path.name + ending))
+
+
 def delete_drafts(path: Path) -> None:
     """Delete what a `save_bytes` of the same file left when it was killed. Raises DataFolderError."""
     with _translated(path):

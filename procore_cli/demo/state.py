@@ -54,7 +54,6 @@ _TABLES: Final = (
 _BUSY_TIMEOUT_S = 10
 _FOLDER: Final = "demo"
 _NAME: Final = "procore.db"
-_SIDE_FILES: Final = ("-journal", "-wal", "-shm")
 _COMPANIES = "SELECT id, name, is_active, app_installed FROM companies"
 _PROJECTS = "SELECT id, company_id, name, fields, created_at, updated_at FROM projects WHERE company_id = ?"
 
@@ -292,8 +291,7 @@ def forget(data_folder: Path) -> bool:
     private_files.open_subfolder(data_folder, _FOLDER)
     path = place / _NAME
     existed = path.is_symlink() or path.exists()
-    for name in (_NAME, *(_NAME + ending for ending in _SIDE_FILES)):
-        private_files.delete_file(place / name)
+    private_files.delete_database(path)
     try:
         place.rmdir()
     except OSError:

@@ -17,7 +17,7 @@ from procore_cli.errors import (
 )
 from procore_cli.flows import revocation
 from procore_cli.flows.credentials import check_tokens, find_app
-from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, seconds_left
+from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, is_renewal_due, seconds_left
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -65,7 +65,9 @@ def keep_valid(
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    is_due = loaded.tokens.access_token == refused or loaded.is_due(context.clock(), min_ttl_s)
+    is_due = loaded.tokens.access_token == refused or is_renewal_due(
+        loaded.tokens, context.clock(), min_ttl_s
+    )
     if not is_due and not loaded.is_suspect:
         return loaded
     try:
@@ -108,7 +110,7 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
     Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
     """
     loaded = first = load(context, account)
-    if first.is_due(context.clock(), 0):
+    if is_renewal_due(first.tokens, context.clock(), 0):
         loaded = renew(context, account, first)
     try:
         me = context.api.me(loaded.tokens.access_token)
@@ -255,9 +257,14 @@ class RunToken:
         """The token for the next call, refreshed when that is due. Raises any of our errors."""
         given = self._context.settings.access_token
         if given:
-            self._say_where_it_comes_from()
+            if not self._has_said:
+                say_token_is_from_elsewhere(self._context)
+                self._has_said = True
             return given
-        account, loaded = self._held or self._load()
+        if self._held is None:
+            account = find_account(self._context)
+            self._held = account, load(self._context, account)
+        account, loaded = self._held
         valid = keep_valid(self._context, account, loaded, _MIN_TTL_S)
         self._just_renewed = valid.tokens != loaded.tokens
         self._held = account, valid
@@ -283,12 +290,3 @@ class RunToken:
             if by_variable
             else f"Run {sign_in_command(context)}",
         )
-
-    def _say_where_it_comes_from(self) -> None:
-        if not self._has_said:
-            say_token_is_from_elsewhere(self._context)
-            self._has_said = True
-
-    def _load(self) -> tuple[Account, Loaded]:
-        account = find_account(self._context)
-        return account, load(self._context, account)

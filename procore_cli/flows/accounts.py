@@ -6,34 +6,30 @@ Refuses to open a browser.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.context import new_storage
 from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError
 from procore_cli.flows import access
-from procore_cli.models import Profile
+from procore_cli.models import Account, Profile
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
     from procore_cli.storage.accounts import Listed
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """An account in the list, as it was at `seen_at` (seconds, UTC).
 
     `problem` is what Procore, or the way to it, had against its tokens.
     """
 
+    listed: Listed
     profile: Profile
     seen_at: float
-    is_current: bool
-    is_signed_in: bool
-    is_refused: bool = False
-    problem: ProcoreLoginError | None = None
+    problem: ProcoreLoginError | None
 
     @property
     def needs_a_person(self) -> bool:
@@ -61,22 +57,18 @@ def _has_accounts(settings: Settings, environment: str) -> bool:
         return True
 
 
-def list_lines(context: Context, *, with_strangers: bool) -> list[Line]:
+def list_lines(context: Context, *, check: bool, with_strangers: bool) -> list[Line]:
     """The environment's accounts, signed in or not; `with_strangers`: rows that no environment knows, too.
 
-    Raises DatabaseError, DataFolderError. Touches neither network nor keyring.
+    To `check`, Procore is asked about each that is signed in, or was refused; else neither network nor
+    keyring is touched. Raises DatabaseError, DataFolderError.
     """
-    return [_new_line(context, listed) for listed in _list(context, with_strangers=with_strangers)]
-
-
-def check_lines(context: Context, *, with_strangers: bool) -> list[Line]:
-    """As `list_lines`, once Procore has been asked about each account that is signed in, or was refused."""
-    problems = {
-        listed.account.user.procore_id: _check(context, listed)
-        for listed in _list(context, with_strangers=with_strangers)
-        if listed.is_signed_in or listed.is_refused
-    }
-    # Listed anew: a refresh changes the time left, and a refusal ends it.
+    problems: dict[int, ProcoreLoginError | None] = {}
+    if check:
+        for listed in _list(context, with_strangers=with_strangers):
+            if listed.is_signed_in or listed.is_refused:
+                problems[listed.account.user.procore_id] = _check(context, listed.account)
+    # Listed after the check: a refresh changes the time left, and a refusal ends it.
     return [
         _new_line(context, listed, problems.get(listed.account.user.procore_id))
         for listed in _list(context, with_strangers=with_strangers)
@@ -97,7 +89,7 @@ def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginErro
             f"Accounts that have to sign in again: {len(people)} of {len(lines)}.",
             f"Run procore-login signin --env {first.environment} --account {who}",
         )
-    if not any(line.is_signed_in for line in lines):
+    if not any(line.listed.is_signed_in for line in lines):
         hint = f"Run procore-login signin --env {environment or 'NAME'}"
         return SignInNeededError("Nobody is signed in.", hint)
     return next((line.problem for line in lines if line.problem is not None), None)
@@ -127,17 +119,17 @@ def _list(context: Context, *, with_strangers: bool) -> list[Listed]:
     ]
 
 
-def _new_line(context: Context, listed: Listed, problem: ProcoreLoginError | None = None) -> Line:
+def _new_line(context: Context, listed: Listed, problem: ProcoreLoginError | None) -> Line:
     now = context.clock()
     profile = access.new_profile(context, listed.account, listed.find_shown_end(now))
-    return Line(profile, now, listed.is_current, listed.is_signed_in, listed.is_refused, problem)
+    return Line(listed, profile, now, problem)
 
 
-def _check(context: Context, listed: Listed) -> ProcoreLoginError | None:
+def _check(context: Context, account: Account) -> ProcoreLoginError | None:
     try:
-        access.ask_me(context, listed.account)
+        access.ask_me(context, account)
     except ProcoreLoginError as error:
         name = context.settings.environment.name
-        context.console.warn(f"{name}, {listed.account.user.label}: {error.message}")
+        context.console.warn(f"{name}, {account.user.label}: {error.message}")
         return error.happened_in(name)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from procore_cli.client.api import Company, find_company, is_company_missing, is_not_connected
+from procore_cli.client.api import COMPANY_REFUSALS, Company
 from procore_cli.client.paths import find_next
 from procore_cli.client.request import Call
 from procore_cli.client.responses import WAIT_STATUSES, Stream, find_wait_s, read_reason
+from procore_cli.config.environments import COMPANY_HEADER
 from procore_cli.config.urls import find_origin
 from procore_cli.console import is_animated
 from procore_cli.errors import (
@@ -178,7 +180,7 @@ class _Caller:
                 "See where it leads with --include.",
             )
         company = find_company(call)
-        if is_not_connected(stream.status, reason) or is_company_missing(stream.status, reason, company):
+        if _is_about_company(stream.status, reason, company):
             return self._new_company_error(stream.status, reason, company)
         return UnexpectedAnswerError(
             f"Procore answered {stream.status} ({reason}).", self._new_hint(call, stream, body)
@@ -221,6 +223,29 @@ class _Caller:
         with suppress(ProcoreLoginError):
             return tuple(self._context.api.companies(self._bearer.read()))
         return ()
+
+
+# The company in a path, /companies/5/..., or in a query, company_id=5.
+_IN_URL = re.compile(
+    r"/companies/(\d+)(?=[/?]|$)|[?&](?:[^&=]*(?:\[|%5B))?company_id(?:\]|%5D)?=(\d+)", re.IGNORECASE
+)
+
+
+def find_company(call: Call) -> str | None:
+    """The company's id that a call names: in its header, its path, or its query; None where there is none."""
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    if named := headers.get(COMPANY_HEADER.lower()):
+        return named
+    match = _IN_URL.search(call.url)
+    return match and (match[1] or match[2])
+
+
+def _is_about_company(status: int, reason: str, company: str | None) -> bool:
+    """Whether a call failed because the app is not installed in the company it named, or it named none."""
+    if company is not None:
+        return status == 403 and "not connected to this company" in reason.casefold()
+    # Which of them Procore answers depends on the endpoint; each may also be about something else.
+    return status in COMPANY_REFUSALS and "company" in reason.casefold()
 
 
 def _find_next(

@@ -9,8 +9,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from procore_cli.config.variables import new_token_digest, without_what_exec_set
 from procore_cli.errors import CommandNotFoundError, CommandNotRunnableError, ProcoreLoginError
 from procore_cli.flows import access
+from procore_cli.interruption import find_signals, handling
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -91,16 +92,12 @@ def _new_token_variables(context: Context, min_ttl_s: int) -> dict[str, str]:
     }
 
 
-def _find_signals(*names: str) -> list[signal.Signals]:
-    return [signal.Signals[name] for name in names if name in signal.Signals.__members__]
-
-
 # A terminal sends these to the command as well.
-_KEYS = _find_signals("SIGINT", "SIGQUIT", "SIGBREAK")
+_KEYS = find_signals("SIGINT", "SIGQUIT", "SIGBREAK")
 # What somebody may send to this process alone, though it is meant for the command.
-_RELAYED = [*_find_signals("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"), *_KEYS]
+_RELAYED = [*find_signals("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"), *_KEYS]
 # Python ignores these, and what is ignored stays so in the command.
-_IGNORED_BY_PYTHON = _find_signals("SIGPIPE", "SIGXFSZ")
+_IGNORED_BY_PYTHON = find_signals("SIGPIPE", "SIGXFSZ")
 _STEP_S = 0.5
 # What reads a script that names no interpreter, and how far a byte is looked for that no text has.
 _SHELL = "/bin/sh"
@@ -115,7 +112,7 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    with _handling(signal.SIG_DFL, _IGNORED_BY_PYTHON):
+    with handling(signal.SIG_DFL, _IGNORED_BY_PYTHON):
         # To run what was typed is the purpose.
         _launch(lambda program, words: os.execvpe(program, list(words), environ), command, environ)  # noqa: S606
     raise AssertionError("exec returns to nobody")
@@ -140,7 +137,7 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> int:
 
     # What is ignored here (nohup, a job in the background) is ignored in the command, too.
     numbers = [each for each in _RELAYED if signal.getsignal(each) is not signal.SIG_IGN]
-    with _handling(pass_on, numbers):
+    with handling(pass_on, numbers):
         child = _launch(lambda program, words: _start(program, words, environ), command, environ)
         for number in early:
             child.send_signal(number)
@@ -155,18 +152,6 @@ def end_like(code: int) -> NoReturn:
     if code < 0:
         _die_of(-code)
     sys.exit(code if code >= 0 else 128 - code)
-
-
-@contextmanager
-def _handling(
-    handler: signal.Handlers | Callable[[int, FrameType | None], None], numbers: Sequence[signal.Signals]
-) -> Iterator[None]:
-    formers = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, former in formers.items():
-            signal.signal(number, former)
 
 
 def _launch(

@@ -18,7 +18,7 @@ from procore_cli.models import Account, Me, Profile
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.context import Context
-    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
+    from procore_cli.grants import AppCredentials
     from procore_cli.storage.tokens import SignInSaved
 
 
@@ -69,7 +69,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
                     me = timed("question who it is", context.api.me, answer.access_token)
                     _check_person(context, me)
                     # 7. The user's row and the tokens, both or neither.
-                    tokens = _token_set(context, app, answer)
+                    tokens = answer.bound(settings.binding(app.client_id))
                     saved = timed("saving", context.tokens.save_signin, tokens, me)
             # 8. The browser goes on to /home, which shows the row.
             timed("answer to the browser", receiver.succeed, Home(saved.user, me, environment.name))
@@ -80,18 +80,6 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     _say_who_was_current(context, saved)
     return SignedIn(
         access.new_profile(context, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new
-    )
-
-
-def _token_set(context: Context, app: AppCredentials, answer: TokenAnswer) -> TokenSet:
-    from procore_cli.grants import TokenSet
-
-    return TokenSet(
-        answer.access_token,
-        answer.refresh_token,
-        answer.expires_at,
-        context.settings.binding(app.client_id),
-        answer.lifetime_s,
     )
 
 

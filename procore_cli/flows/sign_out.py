@@ -154,7 +154,7 @@ def forget_sign_ins(context: Context) -> int:
         # The list of what is to be deleted stands in the database.
         context.console.warn("demo: some tokens could not be deleted yet; a later run tries again.")
     elif is_own:
-        _delete_database(settings.database)
+        private_files.delete_database(settings.database)
     return count
 
 
@@ -173,8 +173,3 @@ def _is_database(path: Path) -> bool:
             return file.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return True
-
-
-def _delete_database(path: Path) -> None:
-    for ending in ("", "-journal", "-wal", "-shm"):
-        private_files.delete_file(path.with_name(path.name + ending))

@@ -153,11 +153,7 @@ class Refresh:
         except ProcoreError as error:
             self._record(error, pending, is_interrupted=True)
             raise
-        # RFC 6749, section 6: without a new refresh token the old one goes on.
-        refresh_token = answer.refresh_token or former.refresh_token
-        return TokenSet(
-            answer.access_token, refresh_token, answer.expires_at, former.binding, answer.lifetime_s
-        )
+        return answer.bound(former.binding, former.refresh_token)
 
     def _end_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""

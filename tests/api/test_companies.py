@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from procore_cli.client.api import find_company
 from procore_cli.client.request import Call
+from procore_cli.flows.api_call import find_company
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, Seen
 from tests.cli import Machine

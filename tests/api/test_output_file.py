@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, cast
 import pytest
 
 from procore_cli.cli.api_output import FileOutput, saving
-from procore_cli.cli.api_response import dying_cleanly
 from procore_cli.errors import OutputError
+from procore_cli.interruption import dying_cleanly
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, pages
 from tests.cli import command

@@ -54,10 +54,9 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
 def _list(
     console: Console, name: str, check: bool, *, with_strangers: bool
 ) -> list[Line] | ProcoreLoginError:
-    listing = accounts.check_lines if check else accounts.list_lines
     try:
         with open_context(Overrides(name, heeds_account=False), console, online=check) as context:
-            return listing(context, with_strangers=with_strangers)
+            return accounts.list_lines(context, check=check, with_strangers=with_strangers)
     except ProcoreLoginError as error:
         # What is wrong with one environment must not hide the others.
         if error.exit_code in (2, 3):
@@ -70,8 +69,8 @@ def _json(line: Line, check: bool) -> dict[str, Any]:
     checked = {"check": _verdict(line), "problem": line.problem and line.problem.message} if check else {}
     return {
         **output.profile_json(line.profile),
-        "current": line.is_current,
-        "signed_in": line.is_signed_in,
+        "current": line.listed.is_current,
+        "signed_in": line.listed.is_signed_in,
         **checked,
     }
 
@@ -84,7 +83,7 @@ def _cells(line: Line, check: bool) -> list[str]:
     profile = line.profile
     return [
         profile.environment,
-        "*" if line.is_current else "",
+        "*" if line.listed.is_current else "",
         profile.email or "-",
         str(profile.procore_id),
         profile.name or "-",
@@ -94,9 +93,9 @@ def _cells(line: Line, check: bool) -> list[str]:
 
 
 def _time_left(line: Line) -> str:
-    if line.is_signed_in:
+    if line.listed.is_signed_in:
         return output.time_left(line.profile.expires_at, line.seen_at)
-    return "refused" if line.is_refused else "signed out"
+    return "refused" if line.listed.is_refused else "signed out"
 
 
 def _verdict(line: Line) -> str:
@@ -104,7 +103,7 @@ def _verdict(line: Line) -> str:
         return "sign in again"
     if line.problem is not None:
         return "failed"
-    return "ok" if line.is_signed_in else "signed out"
+    return "ok" if line.listed.is_signed_in else "signed out"
 
 
 @click.command(

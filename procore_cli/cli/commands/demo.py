@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from procore_cli.console import Console
 from procore_cli.context import open_context
 from procore_cli.errors import PortTakenError
 from procore_cli.flows.sign_out import forget_sign_ins
+from procore_cli.interruption import SignalError, handling, raise_signal_error
 
 if TYPE_CHECKING:
     from procore_cli.demo.exchange import RecordedCall
@@ -112,7 +113,12 @@ def serve(
         conditions=_read_conditions(**behaviour),
         calls=Calls() if quiet else Calls(partial(_list_call, console)),
     )
-    with _ending_with_sigterm(), _start(server_at, port, console) as server:
+    # SIGTERM ends it, and is no failure.
+    with (
+        suppress(SignalError),
+        handling(raise_signal_error, [signal.SIGTERM]),
+        _start(server_at, port, console) as server,
+    ):
         _print_variables(server.url, as_json=as_json)
         console.say(f"The pretend Procore (demo) runs at {server.url}. Ctrl-C ends it.")
         console.say("Set these variables in another terminal; then, for example: procore-login signup")
@@ -191,23 +197,3 @@ def _print_variables(url: str, *, as_json: bool) -> None:
             output.print_line(f"{word} {name}={value}")
     # Whoever reads a pipe waits for them.
     sys.stdout.flush()
-
-
-class _TerminatedError(BaseException):
-    """SIGTERM: what was asked for is done."""
-
-
-@contextmanager
-def _ending_with_sigterm() -> Iterator[None]:
-    """SIGTERM ends the block, and is no failure."""
-
-    def end(*_: object) -> None:
-        raise _TerminatedError
-
-    former = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    except _TerminatedError:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, former)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -51,19 +51,19 @@ def run(
     environment: str | None,
     account: str | None,
     as_json: bool,
-    options: Mapping[str, object],
+    browser_options: Mapping[str, Any],
 ) -> None:
     """Sign in and show the profile; `word` is the command's name."""
     # The web server behind it takes as long to load as the rest of a command, and signout needs none.
     from procore_cli.callback.receiver import BrowserOptions
 
-    browser_options = BrowserOptions(**cast(dict[str, Any], options))
     overrides = Overrides(environment, account, heeds_account=False, heeds_token=False)
+    wanted = BrowserOptions(**browser_options)
     try:
-        signed_in = _sign_in(overrides, console, browser_options)
+        signed_in = _sign_in(overrides, console, wanted)
     except MissingCredentialsError as error:
         _configure(overrides, console, error)
-        signed_in = _sign_in(overrides, console, browser_options)
+        signed_in = _sign_in(overrides, console, wanted)
     console.say(_outcome(word, signed_in))
     output.print_profile(signed_in.profile, as_json=as_json, now=time.time(), signed_up=signed_in.signed_up)
 
@@ -109,7 +109,7 @@ def _outcome(word: str, signed_in: sign_in.SignedIn) -> str:
 @options.debug
 @click.pass_obj
 def signup_command(
-    console: Console, /, environment: str | None, as_json: bool, **browser_options: object
+    console: Console, /, environment: str | None, as_json: bool, **browser_options: Any
 ) -> None:
     """Sign up with Procore in the browser.
 
@@ -141,7 +141,7 @@ def signin_command(
     environment: str | None,
     account: str | None,
     as_json: bool,
-    **browser_options: object,
+    **browser_options: Any,
 ) -> None:
     """Sign in with Procore in the browser.
 
