@@ -23,7 +23,7 @@ from procore_cli.config.urls import find_origin, is_at
 from procore_cli.context import Context, open_context
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, UsageMistakeError
 from procore_cli.flows import access
-from procore_cli.models import Profile, is_renewal_due
+from procore_cli.models import Profile
 from procore_cli.threads import in_own_thread
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Bearer:
         """Whether it will do without a look into the store."""
         if self.loaded is None:
             return True
-        return not is_renewal_due(self.loaded.tokens, time.time(), min_ttl_s) and self.token != refused
+        return not self.loaded.is_due(time.time(), min_ttl_s) and self.token != refused
 
 
 class Bearers:

@@ -22,7 +22,7 @@ def test_the_last_five_seconds_do_not_count(left_s: int | None, is_over: bool) -
 
 def test_a_token_that_says_no_end_has_no_time_left() -> None:
     assert seconds_left(tokens_with(None), NOW) is None
-    assert not is_renewal_due(tokens_with(None), NOW, 10**9)
+    assert not is_renewal_due(tokens_with(None), NOW, NOW, 10**9)
 
 
 @pytest.mark.parametrize(
@@ -47,29 +47,29 @@ def test_a_token_that_says_no_end_has_no_time_left() -> None:
 def test_a_token_is_renewed_when_too_little_life_is_left(
     lifetime_s: int, left_s: int, min_ttl_s: int, is_due: bool
 ) -> None:
-    assert is_renewal_due(tokens_with(left_s, lifetime_s), NOW, min_ttl_s) == is_due
+    issued_at = NOW + left_s - lifetime_s
+
+    assert is_renewal_due(tokens_with(left_s), issued_at, NOW, min_ttl_s) == is_due
 
 
 @pytest.mark.parametrize(
-    ("left_s", "is_due"),
+    ("issued_s_ago", "left_s", "is_due"),
     [
-        (5400, False),
-        # What two clocks may differ.
-        (5405, False),
-        (5406, True),
-        # The clock was six hours ahead when Procore gave it.
-        (5400 + 6 * 3600, True),
+        (0, 5400, False),
+        (0, 5405, False),
+        # Corrected between the exchange and the save: six hours more than Procore gave it.
+        (0, 5400 + 6 * 3600, True),
+        (3600, 5406, True),
+        # An entry from the future, beyond what two clocks may differ.
+        (-5, 5400, False),
+        (-6, 5400, True),
+        (-6 * 3600, 5400 + 6 * 3600, True),
+        # The clock was behind: the entry is old, and the token all the same alive.
+        (6 * 3600, 3000, False),
     ],
 )
-def test_a_life_longer_than_procore_gave_is_not_believed(left_s: int, is_due: bool) -> None:
-    assert is_renewal_due(tokens_with(left_s, 5400), NOW, 60) == is_due
-
-
-@pytest.mark.parametrize(("left_s", "is_due"), [(60, False), (59, True), (9000, False)])
-def test_what_the_first_release_kept_without_a_lifetime_has_the_time_that_it_says(
-    left_s: int, is_due: bool
-) -> None:
-    assert is_renewal_due(tokens_with(left_s), NOW, 60) == is_due
+def test_a_time_that_cannot_be_is_not_believed(issued_s_ago: int, left_s: int, is_due: bool) -> None:
+    assert is_renewal_due(tokens_with(left_s, 5400), NOW - issued_s_ago, NOW, 60) == is_due
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from procore_cli.errors import (
 )
 from procore_cli.flows import revocation
 from procore_cli.flows.credentials import check_tokens, find_app
-from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, is_renewal_due, seconds_left
+from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, seconds_left
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -65,9 +65,7 @@ def keep_valid(
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    is_due = loaded.tokens.access_token == refused or is_renewal_due(
-        loaded.tokens, context.clock(), min_ttl_s
-    )
+    is_due = loaded.tokens.access_token == refused or loaded.is_due(context.clock(), min_ttl_s)
     if not is_due and not loaded.is_suspect:
         return loaded
     try:
@@ -110,7 +108,7 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
     Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
     """
     loaded = first = load(context, account)
-    if is_renewal_due(first.tokens, context.clock(), 0):
+    if first.is_due(context.clock(), 0):
         loaded = renew(context, account, first)
     try:
         me = context.api.me(loaded.tokens.access_token)

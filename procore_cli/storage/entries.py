@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import StoreName
+from procore_cli.models import StoreName, is_renewal_due
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores
@@ -56,6 +56,10 @@ class Loaded(NamedTuple):
     entry: Entry
     failures: int = 0
     is_suspect: bool = False
+
+    def is_due(self, now: float, min_ttl_s: int) -> bool:
+        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
+        return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
 
 
 _COLUMNS = (

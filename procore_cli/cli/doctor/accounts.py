@@ -60,15 +60,17 @@ def _check_account(context: DoctorContext, listed: Listed, name: str, who: str) 
         return warning(name, f"{who}: its tokens cannot be read: {error.message}", error.hint)
     if tokens is None:
         return warning(name, f"{who}: its tokens are not in the store any more.", again)
-    return _judge(context, name, who, tokens, again)
+    return _judge(context, name, who, tokens, listed.issued_at, again)
 
 
-def _judge(context: DoctorContext, name: str, who: str, tokens: TokenSet, again: str) -> Check:
+def _judge(
+    context: DoctorContext, name: str, who: str, tokens: TokenSet, issued_at: int, again: str
+) -> Check:
     try:
         check_tokens(context.settings, tokens.binding)
     except BindingError as error:
         return warning(name, f"{who}: {error.message}", error.hint)
-    if is_renewal_due(tokens, context.clock(), 0):
+    if is_renewal_due(tokens, issued_at, context.clock(), 0):
         if tokens.refresh_token:
             return fine(name, f"{who}: its access token has expired; the next command refreshes it")
         what = f"{who}: its access token has expired, and Procore gave no refresh token."
