@@ -25,7 +25,8 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
     """
     with entry_store.database.reading() as rows:
         pending = entries.list_in_state(rows, procore_id, "pending")
-    ours = [entry for entry in pending if not _is_anothers_refresh(entry_store, entry)]
+    # What lies in another data folder is that folder's to end: its run may be under way, with other locks.
+    ours = [entry for entry in pending if not _is_anothers(entry_store, entry)]
     is_mended = False
     # A refresh that had to write twice left two entries: the newest whole one counts.
     for entry in reversed(ours):
@@ -36,7 +37,7 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
         else:
             _make_dead(entry_store, entry, is_lost=not is_mended)
     entry_store.delete_dead(procore_id)
-    return ours == pending
+    return all(entry in ours or entry.kind != "refresh" for entry in pending)
 
 
 def tidy(entry_store: EntryStore, procore_id: int) -> None:
@@ -72,9 +73,11 @@ def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> 
     return text if text is not None and read_tokens_text(text) is not None else None
 
 
-def _is_anothers_refresh(entry_store: EntryStore, entry: Entry) -> bool:
-    if entry.kind != "refresh" or entries.find_elsewhere(entry, entry_store.home) is None:
+def _is_anothers(entry_store: EntryStore, entry: Entry) -> bool:
+    if entries.find_elsewhere(entry, entry_store.home) is None:
         return False
+    if entry.kind != "refresh":
+        return entry_store.is_anothers(entry)
     # Its folder may be away for now. Live tokens that lie here say that this is that folder, moved, and the
     # write with it, if it was made.
     return entry_store.is_anothers(entry) or not _has_tokens(entry_store, entry)
@@ -102,6 +105,10 @@ def _make_live(entry_store: EntryStore, entry: Entry, procore_id: int, text: str
 
 def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
     with entry_store.database.writing() as rows:
+        pending = entries.list_in_state(rows, entry.procore_id, "pending")
+        if entry.name not in {each.name for each in pending}:
+            # A run with locks elsewhere (another user's) has ended it meanwhile.
+            return
         entries.make_dead(rows, entry.name, forget_after=entry_store.new_forget_after())
         if is_lost and entry.kind == "refresh" and entry.procore_id is not None:
             # The refresh token may be spent, and its successor did not get here.

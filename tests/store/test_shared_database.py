@@ -13,8 +13,9 @@ import pytest
 from procore_cli import grants
 from procore_cli.errors import DataFolderError, NotSignedInError
 from procore_cli.grants import TokenSet
+from procore_cli.storage import entries, recovery
 from tests.store.databases import Home
-from tests.store.store_world import JOE, NOW, Procore, new_answer, new_tokens, run_sql
+from tests.store.store_world import JOE, NOW, SECOND, Procore, new_answer, new_tokens, run_sql
 
 DAY_S = 24 * 60 * 60
 DATABASES = ["test.db", "one/production.db", "one/test.db"]
@@ -238,6 +239,29 @@ def test_a_sign_in_works_while_the_former_tokens_folder_is_away(
     other.refresh(lambda _: new_answer(3))
     assert len(one.files()) == 1
     assert other.listed() == [("live", str(other.path))]
+
+
+def test_a_sign_in_under_way_with_one_folder_is_left_alone_by_the_other(one: Home, other: Home) -> None:
+    # Its lock is no sign: another user's lie in that user's state folder.
+    other.vault.save_signin(new_tokens(1), SECOND)
+    one.vault.prove()
+    one.ledger.new_pending("signin", JOE.id)
+
+    other.vault.clean_free()
+
+    with one.ledger.database.reading() as rows:
+        assert [entry.kind for entry in entries.list_in_state(rows, JOE.id, "pending")] == ["signin"]
+
+
+def test_what_came_into_force_meanwhile_is_not_ended(one: Home) -> None:
+    ledger = one.ledger
+    pending = ledger.new_pending("signin", JOE.id)
+    with ledger.database.writing() as rows:
+        entries.make_live(rows, pending, 1, None)
+
+    recovery._make_dead(ledger, pending, is_lost=True)
+
+    assert [state for state, _ in one.listed()] == ["live"]
 
 
 def test_a_folder_that_has_gone_is_forgotten(one: Home, other: Home) -> None:
