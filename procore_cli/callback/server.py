@@ -282,8 +282,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle(self) -> None:
         # Whose it is comes first: nobody can tell any more once the other end is closed.
-        own = self.connection.getsockname()[:2]
-        self._is_admitted = self.listener.admits(self.client_address[:2], own)
+        self._is_admitted = self.listener.admits(self.client_address[:2], self.connection.getsockname()[:2])
         # Raises where it was reset before: then nobody could tell.
         self.connection.getpeername()
         try:

@@ -45,9 +45,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     app = find_app(settings, context.client_secrets)
     timed("proof of the store", context.tokens.prove)
     _say_where_tokens_go(context)
-    is_new_app = _is_new(context, app)
-    if is_new_app:
-        timed("check of the app", check_app, context.oauth, app, redirect.text, environment)
+    is_new_app = _check_if_new(context, app)
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = oauth.new_state(), oauth.new_pkce()
     link = oauth.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
@@ -83,10 +81,15 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     )
 
 
-def _is_new(context: Context, app: AppCredentials) -> bool:
-    """Whether nobody has signed in with the app here; the embedded Procore's own is known."""
-    settings = context.settings
-    return not (settings.is_demo or context.known_apps.has(app.client_id, settings.login_origin))
+def _check_if_new(context: Context, app: AppCredentials) -> bool:
+    """Whether nobody has signed in with the app here: then Procore is asked whether it knows it."""
+    settings, environment = context.settings, context.settings.environment
+    # The embedded Procore's own is known.
+    if settings.is_demo or context.known_apps.has(app.client_id, settings.login_origin):
+        return False
+    with context.console.phase("check of the app"):
+        check_app(context.oauth, app, settings.redirect_uri.text, environment)
+    return True
 
 
 def _remember(context: Context, app: AppCredentials) -> None:
