@@ -46,7 +46,16 @@ def test_a_broken_keyring_does_not_hide_that_there_is_no_client_id(machine: Mach
     assert "There is no client id for production" in report["credentials"].detail
 
 
-def test_tls_that_is_trusted_is_told_with_its_version(
+def test_a_login_host_that_is_away_does_not_hide_that_there_is_no_client_id(machine: Machine) -> None:
+    machine.variables |= {"PROCORE_LOGIN_URL": "https://nosuch.invalid", "PROCORE_CLIENT_ID": ""}
+
+    report = run_doctor(machine)
+
+    assert report.named("failed") == ["login host", "credentials"]
+    assert "There is no client id for production" in report["credentials"].detail
+
+
+def test_tls_that_is_trusted_is_no_trouble(
     machine: Machine, serve: Callable[..., Any], new_context: Callable[..., Any], tmp_path: Path
 ) -> None:
     server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())

@@ -81,7 +81,6 @@ STEPS = (
             "PROCORE_LOGIN_STORE",
             "PROCORE_LOGIN_URL",
             PRETEND,
-            network.LOGIN_HOST,
         ),
     ),
     Step("clock", network.check_clock, is_online=True),

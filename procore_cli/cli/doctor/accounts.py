@@ -52,7 +52,7 @@ def _check_account(context: DoctorContext, listed: Listed, name: str, who: str) 
     if not listed.is_signed_in:
         return fine(name, f"{who}: signed out")
     if KEYRING in context.broken:
-        what = f"{who}: signed in; its tokens were not looked at, since the keyring cannot be used."
+        what = f"{who}: signed in; its tokens were not looked at, since keyring is not in order."
         return warning(name, what, "Mend that first, then run doctor again.")
     try:
         tokens = context.storage.tokens.peek(listed.account.user.procore_id)

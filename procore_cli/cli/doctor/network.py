@@ -228,6 +228,9 @@ def check_app(context: DoctorContext) -> Iterator[Check]:
     if context.offline:
         yield fine(_CREDENTIALS, f"{known} and its client secret are there; --offline: Procore was not asked")
         return
+    if LOGIN_HOST in context.broken:
+        yield unchecked(_CREDENTIALS, LOGIN_HOST)
+        return
     probe = OAuth(context.transport, environment, context.clock).probe(app, settings.redirect_uri.text)
     if probe.verdict is Verdict.REFUSED:
         raise new_refused_credentials(environment, app)
