@@ -54,7 +54,8 @@ class Chromium:
             self.switch(tab)
             self._driver.close()
         self.switch(first)
-        self.cdp("Page.stopLoading")
+        # A browser that has just started refuses commands while it is on its way to its first page.
+        self.wait_until(lambda: self.cdp("Page.stopLoading") is not None)
         self.cdp("Page.navigate", url="about:blank")
         self.wait_until(lambda: self.url == "about:blank")
         for command in (
