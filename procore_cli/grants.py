@@ -30,23 +30,8 @@ class Binding(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TokenAnswer:
-    """A token endpoint's successful answer (RFC 6749, section 5.1)."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    expires_at: int | None
-    lifetime_s: int | None = None
-
-    def bound(self, binding: Binding, former_refresh_token: str | None = None) -> TokenSet:
-        """What is kept of it; without a new refresh token the former one goes on (section 6)."""
-        refresh_token = self.refresh_token or former_refresh_token
-        return TokenSet(self.access_token, refresh_token, self.expires_at, binding, self.lifetime_s)
-
-
-@dataclass(frozen=True)
 class TokenSet:
-    """What is kept for an account; `lifetime_s` is None in what 0.1.0 kept, too."""
+    """What Procore grants, and what is kept for an account; `lifetime_s` is None in what 0.1.0 kept, too."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.client.oauth import new_pkce
-from procore_cli.grants import AppCredentials, Binding, TokenAnswer, TokenSet
+from procore_cli.grants import AppCredentials, Binding, TokenSet
 from procore_cli.storage.files import StoredSecret
 from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_SECRET, Answer, Provider, Request
@@ -96,7 +96,6 @@ def test_a_bug_in_the_middle_prints_no_secret(machine: Machine, provider: Provid
     "holder",
     [
         AppCredentials("id", "hush", "source"),
-        TokenAnswer("hush", "hush", 1),
         TokenSet("hush", "hush", 1, Binding("id", "login", "api")),
         StoredSecret("production", "id", "origin", "hush"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from procore_cli import context
 from procore_cli.errors import AnswerLostError
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage.entries import Loaded
 from procore_cli.storage.refresh import Exchange
@@ -30,7 +30,7 @@ def test_a_clock_that_jumps_while_others_wait_changes_nothing_for_them(
     seen = kept.load(joe)
     asked = []
 
-    def exchange(tokens: TokenSet) -> TokenAnswer:
+    def exchange(tokens: TokenSet) -> TokenSet:
         asked.append(tokens.refresh_token)
         waiting = pool.submit(outcome, kept, joe, exchange, seen)
         assert waits.wait(20)

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from procore_cli.client.responses import find_error_code, raise_for_refusal, read_token_answer
+from procore_cli.client.responses import find_error_code, raise_for_refusal, read_tokens
 from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
 from procore_cli.errors import (
     GrantRefusedError,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from procore_cli.client.responses import Answer
     from procore_cli.client.transport import Transport
-    from procore_cli.grants import AppCredentials, TokenAnswer
+    from procore_cli.grants import AppCredentials, Binding, TokenSet
     from procore_cli.models import Environment
 
 
@@ -144,15 +144,15 @@ class OAuth:
         self._clock = clock
 
     def exchange(
-        self, credentials: AppCredentials, code: str, redirect_uri: str, verifier: str
-    ) -> TokenAnswer:
-        """Tokens for an authorization code (RFC 6749, section 4.1.3).
+        self, credentials: AppCredentials, code: str, redirect_uri: str, verifier: str, binding: Binding
+    ) -> TokenSet:
+        """Tokens for an authorization code (RFC 6749, section 4.1.3); `binding` is what they are made for.
 
         Raises GrantRefusedError, RefusedCredentialsError, and what `Transport.request` raises.
         """
         form = code_body(credentials, code, redirect_uri, verifier)
         try:
-            return self._tokens(form, credentials)
+            return self._tokens(form, credentials, binding)
         except GrantRefusedError as error:
             raise GrantRefusedError(
                 f"{error.message} A code can be used once, within ten minutes, with the redirect URI "
@@ -160,13 +160,15 @@ class OAuth:
                 "Run the command again.",
             ) from None
 
-    def refresh(self, credentials: AppCredentials, refresh_token: str) -> TokenAnswer:
-        """Tokens for a refresh token, which is used up by that (RFC 6749, section 6).
+    def refresh(self, credentials: AppCredentials, tokens: TokenSet) -> TokenSet:
+        """Tokens in place of `tokens`, whose refresh token is used up by that (RFC 6749, section 6).
 
         Raises GrantRefusedError when it is no longer valid, RefusedCredentialsError, and what
         `Transport.request` raises; only after UnreachableError is the refresh token surely unused.
         """
-        return self._tokens(refresh_body(credentials, refresh_token), credentials)
+        return self._tokens(
+            refresh_body(credentials, tokens.refresh_token or ""), credentials, tokens.binding
+        )
 
     def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
         """Ask whether Procore knows the app, with a code that cannot exist. Raises as `Transport.request`."""
@@ -185,14 +187,14 @@ class OAuth:
     def revoke(self, credentials: AppCredentials, token: str) -> None:
         """Make a token invalid (RFC 7009); an unknown one is no error. Raises as `refresh` does."""
         answer = self._post(REVOKE_PATH, revoke_body(credentials, token))
-        if answer.status >= 400:
-            raise_for_refusal(answer, self._environment, credentials)
+        raise_for_refusal(answer, self._environment, credentials)
 
-    def _tokens(self, form: str, credentials: AppCredentials) -> TokenAnswer:
+    def _tokens(self, form: str, credentials: AppCredentials, binding: Binding) -> TokenSet:
         # The lifetime is counted from before the request: early is safe, late is not.
         now = self._clock()
         answer = self._post(TOKEN_PATH, form)
-        return read_token_answer(answer, self._environment, credentials, now)
+        raise_for_refusal(answer, self._environment, credentials)
+        return read_tokens(answer, binding, now)
 
     def _post(self, path: str, form: str) -> Answer:
         url = self._environment.login_url + path

@@ -24,7 +24,7 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.grants import AppCredentials, TokenAnswer
+from procore_cli.grants import AppCredentials, Binding, TokenSet
 from procore_cli.models import Environment, Me
 
 if TYPE_CHECKING:
@@ -122,16 +122,11 @@ class Stream:
         self._response.close()
 
 
-def read_token_answer(
-    answer: Answer, environment: Environment, credentials: AppCredentials, now: float
-) -> TokenAnswer:
-    """Tokens from the token endpoint's answer (RFC 6749, sections 5.1 and 5.2).
+def read_tokens(answer: Answer, binding: Binding, now: float) -> TokenSet:
+    """Tokens from the token endpoint's answer (RFC 6749, section 5.1). Raises UnexpectedAnswerError.
 
     `now` is the time of sending (seconds, UTC).
-    Raises RefusedCredentialsError, GrantRefusedError, UnexpectedAnswerError.
     """
-    if answer.status >= 400:
-        raise_for_refusal(answer, environment, credentials)
     content = _read_content(answer)
     if str(content.get("token_type") or "bearer").lower() != "bearer":
         raise _senseless("tokens of a type that is not bearer")
@@ -141,7 +136,7 @@ def read_token_answer(
     refresh_token = _read_token(content, "refresh_token")
     lifetime_s = _read_lifetime(content)
     expires_at = None if lifetime_s is None else int(now) + lifetime_s
-    return TokenAnswer(access_token, refresh_token, expires_at, lifetime_s)
+    return TokenSet(access_token, refresh_token, expires_at, binding, lifetime_s)
 
 
 def read_me(answer: Answer, environment: Environment) -> Me:
@@ -164,8 +159,13 @@ def read_me(answer: Answer, environment: Environment) -> Me:
     return Me(number, _encodable(login), name and _encodable(name[:_LONGEST_NAME]))
 
 
-def raise_for_refusal(answer: Answer, environment: Environment, credentials: AppCredentials) -> NoReturn:
-    """Raise what an OAuth endpoint's error answer means (RFC 6749, section 5.2)."""
+def raise_for_refusal(answer: Answer, environment: Environment, credentials: AppCredentials) -> None:
+    """Raise what an OAuth endpoint's answer means if it is an error's (RFC 6749, section 5.2).
+
+    Raises RefusedCredentialsError, GrantRefusedError, UnexpectedAnswerError.
+    """
+    if answer.status < 400:
+        return
     # A failing server's word is not taken for a verdict on the credentials.
     error = find_error_code(answer.body) if answer.status < 500 else None
     if error == "invalid_client":

@@ -21,7 +21,7 @@ from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, seconds_
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.grants import TokenAnswer, TokenSet
+    from procore_cli.grants import TokenSet
     from procore_cli.storage.entries import Loaded
 
 
@@ -89,8 +89,8 @@ def renew(context: Context, account: Account, seen: Loaded, *, may_ask: bool = T
     """
     app = find_app(context.settings, context.client_secrets)
 
-    def exchange(tokens: TokenSet) -> TokenAnswer:
-        return context.oauth.refresh(app, tokens.refresh_token or "")
+    def exchange(tokens: TokenSet) -> TokenSet:
+        return context.oauth.refresh(app, tokens)
 
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(context, app, tokens.refresh_token, tokens.access_token)

@@ -16,7 +16,7 @@ from procore_cli.threads import Limits, OutOfTimeError, call_within
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.grants import AppCredentials, TokenAnswer, TokenSet
+    from procore_cli.grants import AppCredentials, TokenSet
     from procore_cli.storage.tokens import SignInSaved
 
 # Procore's support page "Revoke Access for My Connected Apps".
@@ -64,7 +64,7 @@ def revoke_unused(context: Context, app: AppCredentials, *tokens: str | None) ->
 
 
 @contextmanager
-def ending_unless_kept(context: Context, app: AppCredentials, answer: TokenAnswer) -> Iterator[None]:
+def ending_unless_kept(context: Context, app: AppCredentials, tokens: TokenSet) -> Iterator[None]:
     """A block that is to keep what a sign-in brought; where it fails, the tokens are revoked first.
 
     Raises what the block raises, whatever becomes of that.
@@ -72,15 +72,15 @@ def ending_unless_kept(context: Context, app: AppCredentials, answer: TokenAnswe
     try:
         yield
     except Exception:
-        _end_unkept(context, app, answer)
+        _end_unkept(context, app, tokens)
         raise
 
 
-def _end_unkept(context: Context, app: AppCredentials, answer: TokenAnswer) -> None:
+def _end_unkept(context: Context, app: AppCredentials, tokens: TokenSet) -> None:
     limits = Limits(notice_s=PATIENCE_S, give_up_s=PATIENCE_S)
     try:
         call_within(
-            limits, lambda: _revoke(context, app, answer.refresh_token, answer.access_token), lambda: None
+            limits, lambda: _revoke(context, app, tokens.refresh_token, tokens.access_token), lambda: None
         )
     except OutOfTimeError:
         why = f"Procore did not say so within {PATIENCE_S} s."
@@ -90,9 +90,9 @@ def _end_unkept(context: Context, app: AppCredentials, answer: TokenAnswer) -> N
         context.console.say("The tokens that Procore had given are revoked again; nothing is kept.")
         return
     end = "Procore refuses it"
-    if answer.expires_at is not None:
-        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(answer.expires_at))
-    refreshing = ", the refresh token until somebody ends it" if answer.refresh_token else ""
+    if tokens.expires_at is not None:
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(tokens.expires_at))
+    refreshing = ", the refresh token until somebody ends it" if tokens.refresh_token else ""
     context.console.warn(
         "The tokens that Procore had given are not kept, and could not be revoked; they may still live there,"
         f" the access token until {end}{refreshing}. {BY_HAND} ({why})"

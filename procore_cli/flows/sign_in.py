@@ -60,14 +60,14 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
             with receiver.showing_errors():
                 code = authorization_response.read_callback(callback)
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
-                exchange = context.oauth.exchange
-                answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)
-                with revocation.ending_unless_kept(context, app, answer):
+                binding = settings.binding(app.client_id)
+                with context.console.phase("exchange of the code"):
+                    tokens = context.oauth.exchange(app, code, redirect.text, pkce.verifier, binding)
+                with revocation.ending_unless_kept(context, app, tokens):
                     # 6. Who is it?
-                    me = timed("question who it is", context.api.me, answer.access_token)
+                    me = timed("question who it is", context.api.me, tokens.access_token)
                     _check_person(context, me)
                     # 7. The user's row and the tokens, both or neither.
-                    tokens = answer.bound(settings.binding(app.client_id))
                     saved = timed("saving", context.tokens.save_signin, tokens, me)
             # 8. The browser goes on to /home, which shows the row.
             timed("answer to the browser", receiver.succeed, Home(saved.user, me, environment.name))

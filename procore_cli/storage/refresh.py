@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from procore_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from procore_cli.grants import TokenAnswer, TokenSet, new_tokens_text
+from procore_cli.grants import TokenSet, new_tokens_text
 from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures
 from procore_cli.storage.database import Rows
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from procore_cli.threads import Shield
 
 
-Exchange = Callable[[TokenSet], TokenAnswer]
+Exchange = Callable[[TokenSet], TokenSet]
 Discard = Callable[[TokenSet], None]
 
 
@@ -153,7 +154,8 @@ class Refresh:
         except ProcoreError as error:
             self._record(error, pending, is_interrupted=True)
             raise
-        return answer.bound(former.binding, former.refresh_token)
+        # Without a new refresh token the former one goes on (RFC 6749, section 6).
+        return replace(answer, refresh_token=answer.refresh_token or former.refresh_token)
 
     def _end_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""

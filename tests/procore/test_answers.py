@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from procore_cli.client.responses import Answer, read_me, read_reason, read_token_answer
+from procore_cli.client import responses
+from procore_cli.client.responses import Answer, raise_for_refusal, read_me, read_reason
 from procore_cli.config.environments import SANDBOX
 from procore_cli.errors import (
     GrantRefusedError,
@@ -15,8 +16,9 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnexpectedAnswerError,
 )
-from procore_cli.grants import TokenAnswer
+from procore_cli.grants import Binding, TokenSet
 
+BINDING = Binding("client-id", "https://login.example.com", "https://api.example.com")
 NOW = 1_700_000_000.9
 FULL = {
     "access_token": "the-access-token",
@@ -38,15 +40,17 @@ def without(key: str) -> dict[str, object]:
 
 @pytest.fixture
 def read_tokens(credentials):
-    def read(content: object, status: int = 200, secrets: tuple[str, ...] = ()) -> TokenAnswer:
-        return read_token_answer(answer_of(content, status, secrets), SANDBOX, credentials, NOW)
+    def read(content: object, status: int = 200, secrets: tuple[str, ...] = ()) -> TokenSet:
+        answer = answer_of(content, status, secrets)
+        raise_for_refusal(answer, SANDBOX, credentials)
+        return responses.read_tokens(answer, BINDING, NOW)
 
     return read
 
 
 def test_a_full_token_answer_is_read_and_counted_from_the_local_clock(read_tokens):
-    assert read_tokens(FULL) == TokenAnswer(
-        "the-access-token", "the-refresh-token", 1_700_000_000 + 5400, 5400
+    assert read_tokens(FULL) == TokenSet(
+        "the-access-token", "the-refresh-token", 1_700_000_000 + 5400, BINDING, 5400
     )
 
 

@@ -20,7 +20,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.grants import TokenAnswer
+from procore_cli.grants import Binding, TokenSet
 from procore_cli.models import Me
 from tests.procore import procore_servers as servers
 
@@ -32,6 +32,8 @@ TOKENS = {
 }
 TOKEN_URL = "https://login.procore.com/oauth/token"
 REDIRECT_URI = "http://localhost:4567/callback"
+BINDING = Binding("the-client-id", "https://login.procore.com", "https://api.procore.com")
+OLD = TokenSet("old-access", "old-refresh", 900, BINDING)
 
 
 @pytest.fixture
@@ -53,8 +55,8 @@ def form_of(mock: responses.RequestsMock) -> dict[str, str]:
 
 def test_an_exchange_posts_the_code_with_secret_and_verifier(mocked, oauth, credentials):
     mocked.post(TOKEN_URL, json=TOKENS)
-    assert oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64) == TokenAnswer(
-        "new-access", "new-refresh", 1900, 900
+    assert oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64, BINDING) == TokenSet(
+        "new-access", "new-refresh", 1900, BINDING, 900
     )
     assert form_of(mocked) == {
         "grant_type": "authorization_code",
@@ -68,7 +70,7 @@ def test_an_exchange_posts_the_code_with_secret_and_verifier(mocked, oauth, cred
 
 def test_a_refresh_posts_the_refresh_token_once(mocked, oauth, credentials):
     mocked.post(TOKEN_URL, json=TOKENS)
-    assert oauth.refresh(credentials, "old-refresh").refresh_token == "new-refresh"
+    assert oauth.refresh(credentials, OLD).refresh_token == "new-refresh"
     assert len(mocked.calls) == 1
     assert form_of(mocked) == {
         "grant_type": "refresh_token",
@@ -81,7 +83,7 @@ def test_a_refresh_posts_the_refresh_token_once(mocked, oauth, credentials):
 def test_a_refused_code_says_what_may_be_wrong_with_it(mocked, oauth, credentials):
     mocked.post(TOKEN_URL, json={"error": "invalid_grant", "error_description": "for the-code"}, status=400)
     with pytest.raises(GrantRefusedError) as caught:
-        oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64)
+        oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64, BINDING)
     assert "once, within ten minutes" in caught.value.message
     assert REDIRECT_URI in caught.value.message
     assert "the-code" not in caught.value.message
@@ -91,13 +93,13 @@ def test_a_refused_code_says_what_may_be_wrong_with_it(mocked, oauth, credential
 def test_a_refused_refresh_token_is_not_shown(mocked, oauth, credentials):
     mocked.post(TOKEN_URL, json={"error": "invalid_grant", "message": "old-refresh"}, status=401)
     with pytest.raises(GrantRefusedError) as caught:
-        oauth.refresh(credentials, "old-refresh")
+        oauth.refresh(credentials, OLD)
     assert "old-refresh" not in caught.value.message
 
 
 @pytest.mark.parametrize("call", ["exchange", "refresh", "revoke"])
 def test_refused_credentials_end_with_3_wherever_they_are_sent(mocked, oauth, credentials, call):
-    arguments = {"exchange": ("code", REDIRECT_URI, "v" * 64), "refresh": ("r",), "revoke": ("t",)}
+    arguments = {"exchange": ("code", REDIRECT_URI, "v" * 64, BINDING), "refresh": (OLD,), "revoke": ("t",)}
     mocked.post(
         TOKEN_URL.replace("token", "revoke" if call == "revoke" else "token"),
         status=401,
@@ -229,7 +231,7 @@ def test_a_lifetime_counts_from_before_the_request(serve, new_transport, environ
         return 1000.0
 
     oauth = OAuth(new_transport(), environment_at(server.url), clock)
-    assert oauth.refresh(credentials, "old").expires_at == 1900
+    assert oauth.refresh(credentials, OLD).expires_at == 1900
     assert read_before == [0]
 
 
@@ -239,7 +241,9 @@ def test_exchange_and_me_share_a_connection_where_the_host_is_one(
     me = servers.json_http({"id": 11111, "login": "joecontractor@procore.com"})
     server = serve(servers.answering(servers.json_http(TOKENS), me))
     transport, environment = new_transport(), environment_at(server.url)
-    tokens = OAuth(transport, environment, lambda: 0).exchange(credentials, "code", REDIRECT_URI, "v" * 64)
+    tokens = OAuth(transport, environment, lambda: 0).exchange(
+        credentials, "code", REDIRECT_URI, "v" * 64, BINDING
+    )
     assert Api(transport, environment).me(tokens.access_token).id == 11111
     assert server.connections == 1
 
@@ -248,7 +252,7 @@ def test_a_refresh_whose_answer_is_lost_is_sent_once(serve, new_transport, envir
     server = serve(servers.closing_after(b""))
     oauth = OAuth(new_transport(), environment_at(server.url), lambda: 0)
     with pytest.raises(AnswerLostError):
-        oauth.refresh(credentials, "old")
+        oauth.refresh(credentials, OLD)
     assert len(server.requests) == 1
 
 
@@ -258,8 +262,8 @@ def test_no_endpoint_follows_a_redirect(serve, new_transport, environment_at, cr
     environment = environment_at(server.url)
     oauth, api = OAuth(new_transport(), environment, lambda: 0), Api(new_transport(), environment)
     calls = {
-        "exchange": lambda: oauth.exchange(credentials, "code", REDIRECT_URI, "v" * 64),
-        "refresh": lambda: oauth.refresh(credentials, "old"),
+        "exchange": lambda: oauth.exchange(credentials, "code", REDIRECT_URI, "v" * 64, BINDING),
+        "refresh": lambda: oauth.refresh(credentials, OLD),
         "revoke": lambda: oauth.revoke(credentials, "old"),
         "me": lambda: api.me("token"),
     }

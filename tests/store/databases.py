@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
@@ -105,7 +105,7 @@ class Home:
         assert loaded is not None
         return loaded
 
-    def refresh(self, exchange: Callable[[TokenSet], TokenAnswer]) -> Loaded:
+    def refresh(self, exchange: Callable[[TokenSet], TokenSet]) -> Loaded:
         return self.vault.refresh(
             self.account(), exchange, self.load(), self.discarded.append, lambda work: work()
         )

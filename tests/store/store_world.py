@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from procore_cli.errors import GrantRefusedError
-from procore_cli.grants import Binding, TokenAnswer, TokenSet
+from procore_cli.grants import Binding, TokenSet
 from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database, Rows
@@ -36,10 +36,9 @@ def new_tokens(number: int, size: int = 520) -> TokenSet:
     return TokenSet(f"access-{number}-".ljust(size, "a"), f"refresh-{number}", NOW + 5400, BINDING)
 
 
-def new_answer(number: int) -> TokenAnswer:
+def new_answer(number: int) -> TokenSet:
     """Procore's answer to a refresh, as `new_tokens` numbers it."""
-    tokens = new_tokens(number)
-    return TokenAnswer(tokens.access_token, tokens.refresh_token, tokens.expires_at)
+    return new_tokens(number)
 
 
 def run_sql(path: Path, *statements: str) -> list[tuple[object, ...]]:
@@ -127,7 +126,7 @@ class Procore:
         self.number = number
         self.calls = 0
 
-    def exchange(self, tokens: TokenSet) -> TokenAnswer:
+    def exchange(self, tokens: TokenSet) -> TokenSet:
         self.calls += 1
         is_current = tokens.refresh_token == f"refresh-{self.number}"
         self.number += 1
@@ -201,7 +200,7 @@ class World:
     def refresh(
         self,
         account: Account,
-        exchange: Callable[[TokenSet], TokenAnswer] = lambda _: new_answer(2),
+        exchange: Callable[[TokenSet], TokenSet] = lambda _: new_answer(2),
         seen: Loaded | None = None,
     ) -> Loaded:
         return self.new_vault().refresh(

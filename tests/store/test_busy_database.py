@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.storage import users
 from procore_cli.storage.database import Database
 from tests.store.databases import Home, new_database
@@ -53,7 +53,7 @@ def other_program(home: Home, *statements: str) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def refuse_to_send(_: TokenSet) -> TokenAnswer:
+def refuse_to_send(_: TokenSet) -> TokenSet:
     raise AssertionError("a refresh token was sent before the database could take its successor")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import RefreshRefusedError
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage.entries import Loaded
 from tests.store.store_world import JOE, SECOND, Killed, KillSwitch, Procore, World, new_tokens
@@ -145,7 +145,7 @@ def _each_refresh_death(home: Path) -> Iterator[tuple[World, Procore]]:
         world.sign_in(1)
 
     def work(world: World) -> None:
-        def exchange(tokens: TokenSet) -> TokenAnswer:
+        def exchange(tokens: TokenSet) -> TokenSet:
             world.tick()
             answer = procores[world.home].exchange(tokens)
             world.tick()

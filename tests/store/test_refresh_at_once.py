@@ -23,7 +23,7 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnreachableError,
 )
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage import failures
 from procore_cli.storage.entries import Loaded
@@ -37,7 +37,7 @@ Outcome = Loaded | ProcoreLoginError
 class Crowd:
     """Runs that all have read the same tokens; the first exchange lasts until all others wait for it."""
 
-    def __init__(self, world: World, account: Account, answer: Callable[[TokenSet], TokenAnswer]) -> None:
+    def __init__(self, world: World, account: Account, answer: Callable[[TokenSet], TokenSet]) -> None:
         self.world = world
         self.account = account
         self.answer = answer
@@ -58,7 +58,7 @@ class Crowd:
         except ProcoreLoginError as error:
             return error
 
-    def _exchange(self, tokens: TokenSet) -> TokenAnswer:
+    def _exchange(self, tokens: TokenSet) -> TokenSet:
         self.calls += 1
         assert self._all_wait.wait(9)
         return self.answer(tokens)
@@ -97,7 +97,7 @@ def test_runs_at_once_refresh_once_and_share_the_tokens(either_world: World, joe
 
 @pytest.mark.parametrize("kind", [AnswerLostError, RefusedCredentialsError, UnreachableError])
 def test_runs_at_once_share_a_failure(world: World, kind: type[ProcoreLoginError]) -> None:
-    def fail(_: TokenSet) -> TokenAnswer:
+    def fail(_: TokenSet) -> TokenSet:
         raise kind("What happened.", "What to do.")
 
     crowd = Crowd(world, world.sign_in(1), fail)
@@ -109,7 +109,7 @@ def test_runs_at_once_share_a_failure(world: World, kind: type[ProcoreLoginError
 
 
 def test_runs_at_once_share_a_refusal(world: World) -> None:
-    def refuse(_: TokenSet) -> TokenAnswer:
+    def refuse(_: TokenSet) -> TokenSet:
         raise GrantRefusedError("Refused.")
 
     crowd = Crowd(world, world.sign_in(1), refuse)
@@ -126,7 +126,7 @@ def test_a_reader_who_waited_for_a_failed_refresh_shares_the_failure(world: Worl
     world.sleep = waiting(waits)
     reader = threading.Thread(target=lambda: loaded.append(world.new_vault().load(joe)))
 
-    def fail(_: TokenSet) -> TokenAnswer:
+    def fail(_: TokenSet) -> TokenSet:
         reader.start()
         assert waits.wait(9)
         raise AnswerLostError("Lost.")
@@ -136,7 +136,7 @@ def test_a_reader_who_waited_for_a_failed_refresh_shares_the_failure(world: Worl
     reader.join()
     assert loaded == [seen._replace(is_suspect=True)]
 
-    def never(_: TokenSet) -> TokenAnswer:
+    def never(_: TokenSet) -> TokenSet:
         raise AssertionError("nothing may be sent")
 
     with pytest.raises(AnswerLostError, match="Lost"):
@@ -151,7 +151,7 @@ def test_a_reader_waits_for_a_refresh_under_way(world: World) -> None:
     world.sleep = waiting(waits)
     reader = threading.Thread(target=lambda: loaded.append(world.new_vault().load(joe)))
 
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         reader.start()
         assert waits.wait(9)
         return new_answer(2)

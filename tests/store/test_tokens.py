@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from procore_cli.errors import KeyringError, NotSignedInError
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.models import Me
 from procore_cli.storage import entries, files
 from procore_cli.storage.files import SecretStore
@@ -235,7 +235,7 @@ def test_a_name_that_waits_for_a_late_write_is_deleted_once_and_again_a_day_late
 ) -> None:
     joe = world.sign_in(1)
 
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -21,11 +21,12 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.grants import TokenAnswer, TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.threads import Limits
 from tests.store.store_world import (
+    BINDING,
     JOE,
     NOW,
     Killed,
@@ -40,14 +41,14 @@ from tests.store.store_world import (
 SENT = [AnswerLostError, UnexpectedAnswerError, RedirectRefusedError]
 
 
-def raising(error: BaseException) -> Callable[[TokenSet], TokenAnswer]:
-    def exchange(_: TokenSet) -> TokenAnswer:
+def raising(error: BaseException) -> Callable[[TokenSet], TokenSet]:
+    def exchange(_: TokenSet) -> TokenSet:
         raise error
 
     return exchange
 
 
-def never(_: TokenSet) -> TokenAnswer:
+def never(_: TokenSet) -> TokenSet:
     raise AssertionError("nothing may be sent")
 
 
@@ -65,7 +66,7 @@ def now_of(world: World) -> Account:
 def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World, joe: Account) -> None:
     sent: list[TokenSet] = []
 
-    def exchange(tokens: TokenSet) -> TokenAnswer:
+    def exchange(tokens: TokenSet) -> TokenSet:
         sent.append(tokens)
         return new_answer(2)
 
@@ -85,7 +86,7 @@ def test_the_new_tokens_are_saved_before_they_are_handed_out(world: World) -> No
 
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
     joe = world.sign_in(1)
-    loaded = world.refresh(joe, lambda _: TokenAnswer("new", None, None))
+    loaded = world.refresh(joe, lambda _: TokenSet("new", None, None, BINDING))
     assert loaded.tokens == replace(new_tokens(1), access_token="new", expires_at=None)
     assert loaded.entry.expires_at is None
 
@@ -160,7 +161,7 @@ def test_a_refusal_after_somebody_else_saved_newer_tokens_means_those(world: Wor
     # Another machine has the same data folder, on a disk whose locks do not reach so far.
     elsewhere = World(world.home, lock_scope=world.home / "elsewhere.db")
 
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         elsewhere.sign_in(7)
         raise GrantRefusedError("Refused.")
 
@@ -199,7 +200,7 @@ def test_an_interrupted_run_is_found_by_the_next_one(world: World) -> None:
 
 
 def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World, joe: Account) -> None:
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         either_world.new_vault().sign_out(joe)
         return new_answer(2)
 
@@ -234,7 +235,7 @@ def interrupt_before_commit(world: World) -> Account:
 
     seen = world.load(joe)
 
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         # Before the write, after it, and when it is read back; the fourth is the commit.
         world.tick = KillSwitch(4)
         return new_answer(2)
@@ -269,7 +270,7 @@ def test_a_failed_write_is_tried_once_more_under_another_name(
 
     world.tick = tick
 
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         nonlocal writes
         writes = 0
         return new_answer(2)
@@ -304,7 +305,7 @@ def test_a_save_that_was_given_up_and_lands_later_is_found(
     seen = world.load(joe)
     world.limits = Limits(notice_s=0.01, give_up_s=0.05)
 
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
         return new_answer(2)
 
@@ -375,7 +376,7 @@ def test_of_two_writes_of_an_interrupted_refresh_the_whole_one_counts(
         if touched == 7:
             raise Killed
 
-    def exchange(_: TokenSet) -> TokenAnswer:
+    def exchange(_: TokenSet) -> TokenSet:
         world.tick = tick
         return new_answer(2)
 
@@ -396,7 +397,7 @@ def test_a_database_that_is_emptied_during_a_refresh_is_named_and_nothing_is_rev
     joe = world.sign_in(1)
     path = world.database.path
 
-    def empty(_: TokenSet) -> TokenAnswer:
+    def empty(_: TokenSet) -> TokenSet:
         if how == "rows gone":
             run_sql(path, "DELETE FROM procore_login_entries")
         else:
@@ -416,7 +417,7 @@ def test_a_database_that_is_put_back_finds_the_tokens_of_the_refresh_that_it_mis
     path = world.database.path
     kept = path.with_name("kept.db")
 
-    def move(_: TokenSet) -> TokenAnswer:
+    def move(_: TokenSet) -> TokenSet:
         path.rename(kept)
         return new_answer(2)
 
