@@ -1,15 +1,12 @@
-"""The people and places of the program, and how long a token lives, as values that never change.
+"""The people, places and tokens of the program, and how long a token lives, as values that never change.
 
-Refuses to do I/O, to read a clock and to hold a secret. Times are whole seconds since the epoch (UTC) unless
-a name says otherwise.
+Refuses to do I/O, to read a clock and to show a secret. Times are whole seconds since the epoch (UTC) unless
+a name says otherwise. No dataclasses: every start would pay for making them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
-
-if TYPE_CHECKING:
-    from procore_cli.grants import TokenSet
+from typing import Final, Literal, NamedTuple
 
 StoreName = Literal["keyring", "file"]
 
@@ -64,6 +61,39 @@ class Profile(NamedTuple):
     name: str | None
     company: int | None
     expires_at: int | None
+
+
+class AppCredentials(NamedTuple):
+    """The app that signs people in (RFC 6749, section 2.3); the sources say where id and secret came from."""
+
+    client_id: str
+    client_secret: str
+    source: str
+    secret_source: str = ""
+
+    def __repr__(self) -> str:
+        return f"AppCredentials({self.client_id!r}, from {self.source!r})"
+
+
+class Binding(NamedTuple):
+    """What a token set was made for; it is sent nowhere else."""
+
+    client_id: str
+    login_origin: str
+    api_origin: str
+
+
+class TokenSet(NamedTuple):
+    """What Procore grants, and what is kept for an account; `lifetime_s` is None in what 0.1.0 kept, too."""
+
+    access_token: str
+    refresh_token: str | None
+    expires_at: int | None
+    binding: Binding
+    lifetime_s: int | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenSet(expires_at={self.expires_at}, {self.binding!r})"
 
 
 # A token this close to its end counts as expired: clocks and requests take time.

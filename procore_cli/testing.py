@@ -226,8 +226,7 @@ class ProcoreDemo:
 
     def _keep(self, user: DemoUser, answer: Mapping[str, Any]) -> None:
         from procore_cli.demo.seed import DEMO_CLIENT_ID
-        from procore_cli.grants import Binding, TokenSet
-        from procore_cli.models import Me
+        from procore_cli.models import Binding, Me, TokenSet
 
         expires_at = answer["created_at"] + answer["expires_in"]
         binding = Binding(DEMO_CLIENT_ID, "demo", "demo")

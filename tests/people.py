@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from procore_cli.grants import Binding, TokenSet
-from procore_cli.models import Me, StoreName
+from procore_cli.models import Binding, Me, StoreName, TokenSet
 from procore_cli.storage.opening import Storage
 from tests.cli import Machine
 from tests.provider import CLIENT_ID, JOE, Answer, Provider, Request

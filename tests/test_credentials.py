@@ -11,7 +11,7 @@ from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.flows.credentials import check_tokens, find_app, is_kept_for
-from procore_cli.grants import Binding
+from procore_cli.models import Binding
 from procore_cli.storage.files import ClientSecrets, StoredSecret
 from procore_cli.storage.opening import new_stores
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from procore_cli.grants import Binding, TokenSet
-from procore_cli.models import find_shown_end, is_expired, is_renewal_due, seconds_left
+from procore_cli.models import Binding, TokenSet, find_shown_end, is_expired, is_renewal_due, seconds_left
 
 NOW = 1_700_000_000
 

@@ -15,12 +15,11 @@ PACKAGE = Path(__file__).parent.parent / "procore_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room may import the rooms that are named for it, and itself.
-FLOOR = {"config", "console", "errors", "grants", "log", "models", "threads"}
+FLOOR = {"config", "console", "errors", "log", "models", "threads"}
 MAY_IMPORT = {
     "errors": set(),
-    "grants": set(),
-    "models": {"grants"},
-    "config": {"console", "errors", "grants", "log", "models"},
+    "models": set(),
+    "config": {"console", "errors", "log", "models"},
     "threads": {"errors"},
     "interruption": {"errors", "console", "threads"},
     "console": {"errors"},

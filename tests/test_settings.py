@@ -12,8 +12,8 @@ import pytest
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console
 from procore_cli.errors import BadUrlError, ConfigurationError, ProcoreLoginError, UnknownEnvironmentError
-from procore_cli.grants import Binding
 from procore_cli.log import heard_by
+from procore_cli.models import Binding
 
 
 class World:

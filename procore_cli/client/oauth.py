@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from procore_cli.client.responses import Answer
     from procore_cli.client.transport import Transport
-    from procore_cli.grants import AppCredentials, Binding, TokenSet
-    from procore_cli.models import Environment
+    from procore_cli.models import AppCredentials, Binding, Environment, TokenSet
 
 
 # 32 of 62 letters and digits are 190 bits; the contract asks for 128.

@@ -24,8 +24,7 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.grants import AppCredentials, Binding, TokenSet
-from procore_cli.models import Environment, Me
+from procore_cli.models import AppCredentials, Binding, Environment, Me, TokenSet
 
 if TYPE_CHECKING:
     from requests import Response

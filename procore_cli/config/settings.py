@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from procore_cli import log
 from procore_cli.config.config_file import (
@@ -36,11 +36,7 @@ from procore_cli.config.variables import (
     without_what_exec_set,
 )
 from procore_cli.errors import ConfigurationError, errors_in
-from procore_cli.models import Environment, StoreName
-
-if TYPE_CHECKING:
-    from procore_cli.grants import Binding
-
+from procore_cli.models import Binding, Environment, StoreName
 
 _DEFAULT = "default"
 _EMBEDDED = "the embedded Procore"
@@ -112,9 +108,6 @@ class Settings:
 
     def binding(self, client_id: str) -> Binding:
         """What a token set that is received now belongs to."""
-        # What only looks at the rows starts sooner without it.
-        from procore_cli.grants import Binding
-
         return Binding(client_id, self.login_origin, self.api_origin)
 
     def at(self, url: str) -> Settings:

@@ -14,19 +14,15 @@ from procore_cli.config.settings import Settings
 from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.config.variables import VARIABLES
 from procore_cli.errors import BindingError, MissingCredentialsError
-from procore_cli.models import Environment
+from procore_cli.models import AppCredentials, Binding, Environment
 
 if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth, Probe
-    from procore_cli.grants import AppCredentials, Binding
     from procore_cli.storage.files import ClientSecrets, StoredSecret
 
 
 def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     """The app in force, with its secret. Raises MissingCredentialsError, BindingError, StorageError."""
-    # What only looks at the rows starts 1.4 ms sooner without it.
-    from procore_cli.grants import AppCredentials
-
     source, secret_source = settings.sources["client id"], settings.sources["client secret"]
     if settings.is_demo:
         from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET

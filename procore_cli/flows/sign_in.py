@@ -13,12 +13,11 @@ from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccou
 from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
 from procore_cli.interruption import holding_signals
-from procore_cli.models import Account, Me, Profile
+from procore_cli.models import Account, AppCredentials, Me, Profile
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.context import Context
-    from procore_cli.grants import AppCredentials
     from procore_cli.storage.tokens import SignInSaved
 
 

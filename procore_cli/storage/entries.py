@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import StoreName, is_renewal_due
+from procore_cli.models import StoreName, TokenSet, is_renewal_due
 from procore_cli.storage import files
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores
+from procore_cli.storage.tokens_text import read_tokens_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from procore_cli.grants import TokenSet
     from procore_cli.storage.locks import Locks
 
 EntryKind = Literal["signin", "refresh", "proof"]
@@ -280,9 +280,6 @@ class EntryStore:
 
     def read_tokens(self, entry: Entry) -> TokenSet | None:
         """The token set, or None if it is missing, torn or no token set. Raises StorageError."""
-        # Whoever only looks at the list has no use for it.
-        from procore_cli.grants import read_tokens_text
-
         text = self.read(entry)
         return None if text is None else read_tokens_text(text)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,13 +20,13 @@ from procore_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from procore_cli.grants import TokenSet, new_tokens_text
-from procore_cli.models import Account
+from procore_cli.models import Account, TokenSet
 from procore_cli.storage import accounts, entries, failures
 from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.recovery import READ_ATTEMPTS, look, read_state, recover, tidy
+from procore_cli.storage.tokens_text import new_tokens_text
 
 if TYPE_CHECKING:
     from procore_cli.threads import Shield
@@ -155,7 +154,7 @@ class Refresh:
             self._record(error, pending, is_interrupted=True)
             raise
         # Without a new refresh token the former one goes on (RFC 6749, section 6).
-        return replace(answer, refresh_token=answer.refresh_token or former.refresh_token)
+        return answer._replace(refresh_token=answer.refresh_token or former.refresh_token)
 
     def _end_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""

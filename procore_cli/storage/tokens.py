@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import StorageError
-from procore_cli.grants import TokenSet, new_tokens_text
-from procore_cli.models import Account, Me, StoreName, User
+from procore_cli.models import Account, Me, StoreName, TokenSet, User
 from procore_cli.storage import accounts, entries, files, users
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.recovery import Reading, State, look, read_state, recover, recover_free, tidy
+from procore_cli.storage.tokens_text import new_tokens_text
 
 if TYPE_CHECKING:
     from procore_cli.storage.refresh import Discard, Exchange

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import grants
+from procore_cli.storage import tokens_text
 from procore_cli.storage.entries import Entry
 from procore_cli.storage.files import TOKENS_USERNAME, load_text, new_file_name, new_part_service
 from procore_cli.storage.opening import Storage
@@ -122,7 +122,9 @@ def list_paths(machine: Machine, entry: Entry) -> list[Path]:
 
 
 def read_tokens(storage: Storage, entry: Entry) -> tuple[str, str | None]:
-    found = grants.read_tokens_text(load_text(storage.stores(entry.store), "production", entry.name) or "")
+    found = tokens_text.read_tokens_text(
+        load_text(storage.stores(entry.store), "production", entry.name) or ""
+    )
     assert found is not None
     return found.access_token, found.refresh_token
 

@@ -16,7 +16,7 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnexpectedAnswerError,
 )
-from procore_cli.grants import Binding, TokenSet
+from procore_cli.models import Binding, TokenSet
 
 BINDING = Binding("client-id", "https://login.example.com", "https://api.example.com")
 NOW = 1_700_000_000.9

@@ -20,8 +20,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.grants import Binding, TokenSet
-from procore_cli.models import Me
+from procore_cli.models import Binding, Me, TokenSet
 from tests.procore import procore_servers as servers
 
 TOKENS = {

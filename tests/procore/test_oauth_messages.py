@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from procore_cli.client import oauth
-from procore_cli.grants import AppCredentials
+from procore_cli.models import AppCredentials
 
 STATE = "s" * 32
 REDIRECT_URI = "http://localhost:4567/callback"

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from procore_cli.errors import GrantRefusedError
-from procore_cli.grants import Binding, TokenSet
-from procore_cli.models import Account, Me, StoreName
+from procore_cli.models import Account, Binding, Me, StoreName, TokenSet
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database, Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded, list_in_state

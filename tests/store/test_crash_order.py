@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import RefreshRefusedError
-from procore_cli.grants import TokenSet
-from procore_cli.models import Account
+from procore_cli.models import Account, TokenSet
 from procore_cli.storage.entries import Loaded
 from tests.store.store_world import JOE, SECOND, Killed, KillSwitch, Procore, World, new_tokens
 

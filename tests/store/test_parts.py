@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from procore_cli import grants
 from procore_cli.errors import GrantRefusedError, ProcoreError, RefreshRefusedError, StorageError
-from procore_cli.grants import Binding, TokenSet
-from procore_cli.storage import failures, files
+from procore_cli.models import Binding, TokenSet
+from procore_cli.storage import failures, files, tokens_text
 from tests.store.store_world import World, new_tokens
 
 
@@ -105,9 +104,9 @@ def test_a_token_set_comes_back_as_it_was(
     expires_at: int | None, lifetime_s: int | None, refresh_token: str | None
 ) -> None:
     kept = TokenSet("access", refresh_token, expires_at, new_tokens(1).binding, lifetime_s)
-    text = grants.new_tokens_text(kept)
+    text = tokens_text.new_tokens_text(kept)
     assert text.isascii()
-    assert grants.read_tokens_text(text) == kept
+    assert tokens_text.read_tokens_text(text) == kept
 
 
 def test_a_token_set_of_the_first_release_has_no_lifetime() -> None:
@@ -116,13 +115,13 @@ def test_a_token_set_of_the_first_release_has_no_lifetime() -> None:
         '"binding":{"client_id":"id","login_origin":"login","api_origin":"api"}}'
     )
 
-    assert grants.read_tokens_text(text) == TokenSet(
+    assert tokens_text.read_tokens_text(text) == TokenSet(
         "access", "refresh", 1_780_000_000, Binding("id", "login", "api"), None
     )
 
 
 def _changed(**values: Any) -> str:
-    return json.dumps({**json.loads(grants.new_tokens_text(new_tokens(1))), **values})
+    return json.dumps({**json.loads(tokens_text.new_tokens_text(new_tokens(1))), **values})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +147,7 @@ def _changed(**values: Any) -> str:
     ],
 )
 def test_what_is_not_a_token_set_is_never_read_as_one(text: str) -> None:
-    assert grants.read_tokens_text(text) is None
+    assert tokens_text.read_tokens_text(text) is None
 
 
 def test_a_recorded_failure_comes_back_as_it_was() -> None:

@@ -23,8 +23,7 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnreachableError,
 )
-from procore_cli.grants import TokenSet
-from procore_cli.models import Account
+from procore_cli.models import Account, TokenSet
 from procore_cli.storage import failures
 from procore_cli.storage.entries import Loaded
 from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, new_part_service

@@ -11,7 +11,7 @@ import pytest
 
 from procore_cli.config import private_files
 from procore_cli.errors import RefreshRefusedError
-from procore_cli.grants import TokenSet
+from procore_cli.models import TokenSet
 from procore_cli.storage.database import Database, Rows
 from tests.store.databases import Home
 from tests.store.store_world import Killed, KillSwitch, Procore, new_tokens

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import grants
 from procore_cli.errors import DataFolderError, NotSignedInError
-from procore_cli.grants import TokenSet
-from procore_cli.storage import entries, recovery
+from procore_cli.models import TokenSet
+from procore_cli.storage import entries, recovery, tokens_text
 from tests.store.databases import Home
 from tests.store.store_world import JOE, NOW, SECOND, Procore, new_answer, new_tokens, run_sql
 
@@ -58,7 +57,7 @@ def leave_refresh(home: Home, number: int | None = 2) -> None:
     ledger = home.ledger
     pending = ledger.new_pending("refresh", JOE.id)
     if number is not None:
-        ledger.write(pending, grants.new_tokens_text(new_tokens(number)))
+        ledger.write(pending, tokens_text.new_tokens_text(new_tokens(number)))
 
 
 def test_what_one_folder_saved_in_a_keyring_the_other_reads(both: tuple[Home, Home]) -> None:

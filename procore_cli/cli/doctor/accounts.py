@@ -9,8 +9,7 @@ from procore_cli.cli.doctor.context import KEYRING, MOST_NAMED, Check, DoctorCon
 from procore_cli.cli.output import time_left, utc
 from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
-from procore_cli.grants import TokenSet
-from procore_cli.models import Account, is_renewal_due
+from procore_cli.models import Account, TokenSet, is_renewal_due
 from procore_cli.storage.accounts import Listed
 from procore_cli.storage.inspection import Look, list_drafts, list_strays
 
