@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,68 +46,35 @@ LARGEST_KEPT = 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-# A body's `length` is in bytes, None where nobody knows it before the end; one that `is_repeatable` can be
-# sent from the beginning.
-@dataclass(frozen=True)
-class Bytes:
-    """A body in memory."""
-
-    data: bytes = field(repr=False)
-    is_repeatable: bool = True
-
-    @property
-    def length(self) -> int:
-        """How many bytes there are."""
-        return len(self.data)
-
-    def open(self) -> Iterable[bytes]:
-        """The bytes, from the beginning."""
-        return [self.data] if self.data else []
-
-
-@dataclass(frozen=True)
-class File:
-    """A regular file, opened anew for each time that it is sent."""
-
-    path: Path
-    length: int
-    is_repeatable: bool = True
-
-    def open(self) -> Iterator[bytes]:
-        """The file's first `length` bytes. Raises UsageMistakeError if it has shrunk or cannot be read."""
-        left = self.length
-        try:
-            with self.path.open("rb") as file:
-                while left and (chunk := file.read(min(left, _CHUNK))):
-                    left -= len(chunk)
-                    yield chunk
-        except OSError as error:
-            raise unreadable(str(self.path), error.strerror) from None
-        if left:
-            raise unreadable(str(self.path), "it became shorter while it was sent")
-
-
 @dataclass
-class Once:
-    """The beginning of a stream, and the stream: what has been sent is gone."""
+class Body:
+    """What is sent: `open` gives it from its beginning, and again as long as it `is_repeatable`.
 
-    beginning: bytes = field(repr=False)
-    rest: BinaryIO = field(repr=False)
-    is_ours: bool
-    length: int | None = None
+    `length` is in bytes, None where nobody knows it before the end.
+    """
+
+    length: int | None
+    open: Callable[[], Iterable[bytes]] = field(repr=False)
     is_repeatable: bool = True
 
-    def open(self) -> Iterator[bytes]:
-        """The bytes, once."""
-        self.is_repeatable = False
-        yield self.beginning
-        while chunk := self.rest.read(_CHUNK):
-            yield chunk
-        if self.is_ours:
-            self.rest.close()
+
+def new_body(data: bytes) -> Body:
+    """A body in memory."""
+    return Body(len(data), lambda: [data])
 
 
-Body = Bytes | File | Once
+def _open_file(path: Path, length: int) -> Iterator[bytes]:
+    """A file's first `length` bytes. Raises UsageMistakeError if it has shrunk or cannot be read."""
+    left = length
+    try:
+        with path.open("rb") as file:
+            while left and (chunk := file.read(min(left, _CHUNK))):
+                left -= len(chunk)
+                yield chunk
+    except OSError as error:
+        raise unreadable(str(path), error.strerror) from None
+    if left:
+        raise unreadable(str(path), "it became shorter while it was sent")
 
 
 def read_body(name: str, stdin: BinaryIO | None) -> Body:
@@ -119,7 +87,7 @@ def read_body(name: str, stdin: BinaryIO | None) -> Body:
         if stat.S_ISREG(status.st_mode):
             # Whether it can be read is found out before anything is sent.
             with path.open("rb"):
-                return File(path, status.st_size)
+                return Body(status.st_size, partial(_open_file, path, status.st_size))
         if stat.S_ISDIR(status.st_mode):
             raise unreadable(name, "it is a folder")
         return _read_stream(path.open("rb"), is_ours=True)
@@ -162,9 +130,20 @@ def _read_stream(stream: BinaryIO, *, is_ours: bool) -> Body:
         if not chunk:
             if is_ours:
                 stream.close()
-            return Bytes(bytes(beginning))
+            return new_body(bytes(beginning))
         beginning += chunk
-    return Once(bytes(beginning), stream, is_ours)
+
+    def send() -> Iterator[bytes]:
+        # What has been sent of it is gone.
+        body.is_repeatable = False
+        yield bytes(beginning)
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+        if is_ours:
+            stream.close()
+
+    body = Body(None, send)
+    return body
 
 
 @dataclass(frozen=True)

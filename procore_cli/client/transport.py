@@ -30,7 +30,7 @@ from procore_cli.client.network_errors import (
     trouble_of,
     unreachable,
 )
-from procore_cli.client.request import Body, Bytes, Call
+from procore_cli.client.request import Body, Call, new_body
 from procore_cli.client.responses import Answer, Stream
 from procore_cli.config.urls import find_origin, is_at, is_loopback
 from procore_cli.errors import (
@@ -107,7 +107,7 @@ class Transport:
         if form is not None:
             _check_origin(url, environment.login_url)
             headers = {**(headers or {}), "Content-Type": "application/x-www-form-urlencoded"}
-            body = Bytes(form.encode())
+            body = new_body(form.encode())
         call = Call(method, url, headers or {}, body)
         route = self._find_route(call, environment, bearer)
         secrets = [value for name, value in parse_qsl(form or "") if name in _SECRET_FIELDS]
@@ -237,7 +237,7 @@ def _new_request(call: Call, bearer: str | None) -> PreparedRequest:
 
 def _add_body(request: PreparedRequest, body: Body) -> None:
     # An iterable of bytes, whatever it comes from; requests would measure and rewind files by itself.
-    request.body = body.data if isinstance(body, Bytes) else body.open()  # type: ignore[assignment]
+    request.body = body.open()  # type: ignore[assignment]
     request.headers.pop("Content-Length", None)
     if body.length is None:
         request.headers["Transfer-Encoding"] = "chunked"

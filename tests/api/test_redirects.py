@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from procore_cli.client.api import Api, find_redirected
-from procore_cli.client.request import Bytes, Call
+from procore_cli.client.request import Call, new_body
 from procore_cli.client.responses import Stream
 from procore_cli.client.transport import Transport
 from procore_cli.config.environments import SANDBOX
@@ -16,7 +16,7 @@ from procore_cli.config.urls import is_at
 from procore_cli.errors import RedirectRefusedError
 
 API = SANDBOX.api_url
-CALL = Call("GET", f"{API}/rest/v1.0/files/1", {"Procore-Company-Id": "7"}, Bytes(b"body"))
+CALL = Call("GET", f"{API}/rest/v1.0/files/1", {"Procore-Company-Id": "7"}, new_body(b"body"))
 
 
 def follow(location: str, call: Call = CALL, status: int = 302) -> Call | None:

@@ -47,7 +47,7 @@ def oauth(new_transport):
 
 
 def form_of(mock: responses.RequestsMock) -> dict[str, str]:
-    pairs = parse_qsl(mock.calls[0].request.body.decode(), strict_parsing=True)
+    pairs = parse_qsl(b"".join(mock.calls[0].request.body).decode(), strict_parsing=True)
     assert len(pairs) == len(dict(pairs))
     return dict(pairs)
 

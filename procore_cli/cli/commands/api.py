@@ -14,7 +14,7 @@ from procore_cli.cli.help import ExplainedCommand
 from procore_cli.cli.prompts import can_ask
 from procore_cli.client.fields import Field, add_query, new_object, read_field
 from procore_cli.client.paths import read_url
-from procore_cli.client.request import Body, Bytes, Call, read_body, read_header, read_text
+from procore_cli.client.request import Body, Call, new_body, read_body, read_header, read_text
 from procore_cli.config.environments import COMPANY_HEADER
 from procore_cli.console import Console
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
@@ -220,7 +220,7 @@ def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
     if fields and (body is not None or method in ("GET", "HEAD")):
         url = add_query(url, fields)
     elif fields:
-        body = Bytes(new_object(fields))
+        body = new_body(new_object(fields))
     call = Call(method, url, _read_headers(given, settings, body), body)
     return Wanted(call, given["paginate"], given["max_wait_s"])
 
