@@ -6,7 +6,7 @@ Text from outside is escaped where it is shown (console), not here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
@@ -183,7 +183,7 @@ class CompanyRefusedError(ProcoreError):
     `companies` are the account's.
     """
 
-    def __init__(self, message: str, hint: str = "", companies: tuple[Any, ...] = ()) -> None:
+    def __init__(self, message: str, hint: str = "", companies: Sequence[Any] = ()) -> None:
         super().__init__(message, hint)
         self.companies = companies
 

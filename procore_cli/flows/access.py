@@ -248,16 +248,13 @@ class RunToken:
         self._context = context
         self._held: tuple[Account, Loaded] | None = None
         self._just_renewed = False
-        self._has_said = False
+        if context.settings.access_token:
+            say_token_is_from_elsewhere(context)
 
     def read(self) -> str:
         """The token for the next call, refreshed when that is due. Raises any of our errors."""
-        given = self._context.settings.access_token
-        if given:
-            if not self._has_said:
-                say_token_is_from_elsewhere(self._context)
-                self._has_said = True
-            return given
+        if self._context.settings.access_token:
+            return self._context.settings.access_token
         if self._held is None:
             account = find_account(self._context)
             self._held = account, load(self._context, account)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Callable
@@ -49,7 +48,7 @@ class Wanted:
         return self.paginate and pages == ["1"]
 
 
-class Output(Protocol):
+class Writer(Protocol):
     """Where answers go."""
 
     def show(self, stream: Stream, *, counts: bool = False) -> int | None:
@@ -64,14 +63,14 @@ class Output(Protocol):
 
 
 def call(
-    context: Context, wanted: Wanted, output: Output, *, sleep: Callable[[float], None] = time.sleep
+    context: Context, wanted: Wanted, writer: Writer, *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Make an API call and hand its answer to `output`, page by page where that is wanted.
+    """Make an API call and hand its answer to `writer`, page by page where that is wanted.
 
-    An error answer's body goes to `output` too. Raises CompanyRefusedError, and any other of our errors.
+    An error answer's body goes to `writer` too. Raises CompanyRefusedError, and any other of our errors.
     """
-    caller = _Caller(context, output, wanted.max_wait_s, sleep)
-    seen = {_digest(wanted.call.url)}
+    caller = _Caller(context, writer, wanted.max_wait_s, sleep)
+    seen = {hash(wanted.call.url)}
     current: Call | None = wanted.call
     came, total = 0 if wanted.is_for_all else None, None
     while current is not None:
@@ -82,7 +81,7 @@ def call(
                 raise caller.new_error(current, stream)
             # 3. The answer's head and body. What is no list, or names no total, cannot be counted.
             total = stream.find_number("total")
-            items = output.show(stream, counts=came is not None and total is not None)
+            items = writer.show(stream, counts=came is not None and total is not None)
             came = None if came is None or items is None else came + items
             # 4. The next page.
             current = _find_next(context, wanted, current, stream, seen)
@@ -98,10 +97,10 @@ class _Caller:
     """Sends the calls of one run, with what it takes to try again."""
 
     def __init__(
-        self, context: Context, output: Output, max_wait_s: int, sleep: Callable[[float], None]
+        self, context: Context, writer: Writer, max_wait_s: int, sleep: Callable[[float], None]
     ) -> None:
         self._context = context
-        self._output = output
+        self._writer = writer
         self._bearer = RunToken(context)
         self._max_wait_s = max_wait_s
         self._sleep = sleep
@@ -155,7 +154,7 @@ class _Caller:
                     _AGAIN_WITH_A_FILE,
                 )
         except ProcoreLoginError:
-            self._output.show_problem(stream)
+            self._writer.show_problem(stream)
             stream.close()
             raise
         stream.close()
@@ -163,7 +162,7 @@ class _Caller:
 
     def new_error(self, call: Call, stream: Stream) -> ProcoreLoginError:
         """What an error answer means; its body is on its way out first."""
-        body = self._output.show_problem(stream)
+        body = self._writer.show_problem(stream)
         reason = read_reason(body, stream.secrets) if call.method != "HEAD" else "no body"
         if not self._context.api.is_own(stream.url):
             return UnexpectedAnswerError(
@@ -200,29 +199,27 @@ class _Caller:
             return "Nothing has changed; without -H 'If-...' Procore sends it again."
         if not body:
             return "Procore sent nothing beside it; --include shows the headers."
-        if not self._output.shows_problems:
+        if not self._writer.shows_problems:
             return "Run it without --silent to see all that Procore says."
         return "The body on standard output says what Procore did not like."
 
     def _new_company_error(self, status: int, reason: str, company: str | None) -> CompanyRefusedError:
+        companies: list[Company] = []
+        # They are a help beside the error; where they cannot be had, the error is enough.
+        with suppress(ProcoreLoginError):
+            companies = self._context.api.companies(self._bearer.read())
         if company is not None:
             return CompanyRefusedError(
                 f"Procore answered {status} ({reason}). The app is not installed in company {company}.",
                 "Somebody who administers that company has to install the app there; or pass --company ID.",
-                self._find_companies(),
+                companies,
             )
         name = self._context.settings.environment.name
         return CompanyRefusedError(
             f"Procore answered {status} ({reason}). The call names no company.",
             f"Pass --company ID, or keep one: procore-login configure --env {name} --company ID",
-            self._find_companies(),
+            companies,
         )
-
-    def _find_companies(self) -> tuple[Company, ...]:
-        # They are a help beside the error; where they cannot be had, the error is enough.
-        with suppress(ProcoreLoginError):
-            return tuple(self._context.api.companies(self._bearer.read()))
-        return ()
 
 
 # The company in a path, /companies/5/..., or in a query, company_id=5.
@@ -249,7 +246,7 @@ def _is_about_company(status: int, reason: str, company: str | None) -> bool:
 
 
 def _find_next(
-    context: Context, wanted: Wanted, current: Call, stream: Stream, seen: set[bytes]
+    context: Context, wanted: Wanted, current: Call, stream: Stream, seen: set[int]
 ) -> Call | None:
     if not wanted.paginate:
         return None
@@ -262,15 +259,11 @@ def _find_next(
             f"the link to the next page was not followed: it comes from {find_origin(stream.url)}.",
             "Call the list at Procore itself.",
         )
-    if _digest(url) in seen:
+    # A link may hold a cursor of kilobytes, and there may be ten thousand of them: a number each.
+    if hash(url) in seen:
         raise UnexpectedAnswerError(
             "the link to the next page leads back to one that was there before.",
             "Everything up to there was printed.",
         )
-    seen.add(_digest(url))
+    seen.add(hash(url))
     return replace(current, url=url)
-
-
-def _digest(url: str) -> bytes:
-    # A link may hold a cursor of kilobytes, and there may be ten thousand of them.
-    return hashlib.blake2b(url.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from procore_cli.cli import options
+from procore_cli.cli.api_response import Form, open_writer
 from procore_cli.cli.help import ExplainedCommand
-from procore_cli.cli.prompts import can_ask
+from procore_cli.cli.prompts import ask, can_ask
 from procore_cli.client.fields import Field, add_query, new_object, read_field
 from procore_cli.client.paths import read_url
 from procore_cli.client.request import Body, Call, new_body, read_body, read_header, read_text
 from procore_cli.config.environments import COMPANY_HEADER
+from procore_cli.config.settings import Overrides, Settings
 from procore_cli.console import Console
+from procore_cli.context import Context, open_context
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
-
-if TYPE_CHECKING:
-    from procore_cli.cli.api_response import ResponseWriter
-    from procore_cli.config.settings import Settings
-    from procore_cli.context import Context
-    from procore_cli.flows.api_call import Wanted
-
 
 _MOST_LISTED = 20
 
@@ -54,26 +49,19 @@ def _offer(context: Context, ids: dict[str, int]) -> None:
     """Keep the company whose id is typed, if one is."""
     from procore_cli.flows import app_setup
 
-    answer = _ask()
-    if not answer:
-        return
-    if answer not in ids:
-        context.console.say("That id was not in the list; nothing is kept.")
-        return
-    app_setup.save(context.settings, app_setup.AppSetup(company=ids[answer]))
-    context.console.say("Run the command again.")
-
-
-def _ask() -> str:
-    prompt = "Keep one of them for the calls to come? Its id, or Enter for none"
     try:
-        return str(click.prompt(prompt, default="", show_default=False, err=True)).strip()
+        answer = ask("Keep one of them for the calls to come? Its id, or Enter for none", str, offered="")
     except click.Abort as stopped:
         # Click makes one error of two: at Ctrl-D there is no answer, at Ctrl-C the run is over.
         if not isinstance(stopped.__context__, EOFError):
             raise
         click.echo(err=True)
-        return ""
+        return
+    if answer in ids:
+        app_setup.save(context.settings, app_setup.AppSetup(company=ids[answer]))
+        context.console.say("Run the command again.")
+    elif answer:
+        context.console.say("That id was not in the list; nothing is kept.")
 
 
 _FIELDS = {"raw_fields": False, "fields": True}
@@ -157,16 +145,20 @@ def api_command(console: Console, /, environment: str | None, account: str | Non
     PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
     Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
     """
-    from procore_cli.config.settings import Overrides
-    from procore_cli.context import open_context
+    # Loads requests, which takes longer than all the rest of a help page or a completion.
     from procore_cli.flows import api_call
 
     _check(given)
+    form = next((form for form in (Form.SLURP, Form.JSONL, Form.SILENT) if given[form.value]), Form.WHOLE)
+    file = None if given["output"] == "-" else given["output"]
     with open_context(Overrides(environment, account), console) as context:
-        wanted = _read_wanted(context.settings, given)
+        call = _read_call(context.settings, given)
+        wanted = api_call.Wanted(call, given["paginate"], given["max_wait_s"])
         try:
-            with _open_writer(console, given) as output:
-                api_call.call(context, wanted, output)
+            with open_writer(
+                console, form, include=given["include"], output=file, paginate=given["paginate"]
+            ) as writer:
+                api_call.call(context, wanted, writer)
         except CompanyRefusedError as error:
             show_companies(context, error)
             raise
@@ -174,6 +166,7 @@ def api_command(console: Console, /, environment: str | None, account: str | Non
 
 def _check(given: dict[str, Any]) -> None:
     """What contradicts itself is found before anything is read or sent."""
+    reads_stdin = [given["input_name"] == "-", *(text.partition("=")[2] == "@-" for text in given["fields"])]
     contradictions = {
         "--slurp needs --paginate": given["slurp"] and not given["paginate"],
         "--slurp and --jsonl contradict each other": given["slurp"] and given["jsonl"],
@@ -181,35 +174,14 @@ def _check(given: dict[str, Any]) -> None:
         "--silent and --output contradict each other": given["silent"] and given["output"],
         "--silent and --jsonl contradict each other": given["silent"] and given["jsonl"],
         "--silent and --slurp contradict each other": given["silent"] and given["slurp"],
-        "Only one of --input and -F can read standard input": _count_stdin(given) > 1,
+        "Only one of --input and -F can read standard input": sum(reads_stdin) > 1,
     }
     for what, is_so in contradictions.items():
         if is_so:
             raise UsageMistakeError(f"{what}.", "See procore-login api --help.")
 
 
-def _count_stdin(given: dict[str, Any]) -> int:
-    names = [given["input_name"], *(_file_of(text) for text in given["fields"])]
-    return names.count("-")
-
-
-def _file_of(field: str) -> str:
-    value = field.partition("=")[2]
-    return value[1:] if value.startswith("@") else ""
-
-
-def _open_writer(console: Console, given: dict[str, Any]) -> AbstractContextManager[ResponseWriter]:
-    from procore_cli.cli.api_response import Form, open_writer
-
-    forms = {"slurp": Form.SLURP, "jsonl": Form.JSONL, "silent": Form.SILENT}
-    form = next((form for name, form in forms.items() if given[name]), Form.WHOLE)
-    output = None if given["output"] == "-" else given["output"]
-    return open_writer(console, form, include=given["include"], output=output, paginate=given["paginate"])
-
-
-def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
-    from procore_cli.flows.api_call import Wanted
-
+def _read_call(settings: Settings, given: dict[str, Any]) -> Call:
     stdin = None if sys.stdin is None else sys.stdin.buffer
     url = read_url(given["path"], settings.environment)
     fields = _read_fields(given, stdin)
@@ -221,8 +193,7 @@ def _read_wanted(settings: Settings, given: dict[str, Any]) -> Wanted:
         url = add_query(url, fields)
     elif fields:
         body = new_body(new_object(fields))
-    call = Call(method, url, _read_headers(given, settings, body), body)
-    return Wanted(call, given["paginate"], given["max_wait_s"])
+    return Call(method, url, _read_headers(given, settings, body), body)
 
 
 def _read_fields(given: dict[str, Any], stdin: BinaryIO | None) -> list[Field]:
