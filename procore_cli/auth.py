@@ -12,7 +12,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
@@ -87,39 +87,39 @@ class ProcoreAuth:
         self._company = company
         self._min_ttl_s = min_ttl
         self._lock = threading.Lock()
-        self._bearers: Bearers | None = None
+        self._cache: TokenCache | None = None
         _living.add(self)
 
     def __call__(self, request: R) -> R:
         """Attach the headers to a request of requests or httpx, and return it. Raises ProcoreLoginError."""
         sent: Any = request
-        bearers = self._find_bearers()
-        settings = bearers.settings
+        cache = self._find_cache()
+        settings = cache.settings
         origin = find_origin(settings.environment.api_url)
         if not is_at(str(sent.url), origin):
             _warn_of_origin(str(sent.url), origin, settings.environment.name)
             return request
         hears_of_401 = hasattr(sent, "register_hook")
-        token = bearers.find() if hears_of_401 else bearers.find_checked()
+        token = cache.find() if hears_of_401 else cache.find_checked()
         sent.headers[AUTHORIZATION] = f"Bearer {token}"
         company = self._company or settings.company
         if company is not None and COMPANY_HEADER not in sent.headers:
             sent.headers[COMPANY_HEADER] = str(company)
         if hears_of_401:
-            sent.register_hook("response", Repetition(bearers, origin, token))
+            sent.register_hook("response", RetryOn401(cache, origin, token))
         return request
 
-    def _find_bearers(self) -> Bearers:
+    def _find_cache(self) -> TokenCache:
         with self._lock:
-            if self._bearers is None:
-                self._bearers = Bearers(self._overrides, self._min_ttl_s)
-            return self._bearers
+            if self._cache is None:
+                self._cache = TokenCache(self._overrides, self._min_ttl_s)
+            return self._cache
 
     def _begin_anew(self) -> None:
         """In a process that was forked: what another thread held at that moment would be held for ever."""
         self._lock = threading.Lock()
-        if self._bearers is not None:
-            self._bearers.lock = threading.Lock()
+        if self._cache is not None:
+            self._cache.lock = threading.Lock()
 
 
 def _begin_anew_in_child() -> None:
@@ -152,21 +152,7 @@ def _open_context(overrides: Overrides) -> AbstractContextManager[Context]:
     return open_context(overrides, log.LOG_CONSOLE, shield=in_own_thread)
 
 
-@dataclass(frozen=True)
-class Bearer:
-    """A token in hand; without `loaded` it is from elsewhere and cannot be renewed."""
-
-    token: str = field(repr=False)
-    loaded: Loaded | None = field(default=None, repr=False)
-
-    def is_good(self, min_ttl_s: int, refused: str | None) -> bool:
-        """Whether it will do without a look into the store."""
-        if self.loaded is None:
-            return True
-        return not self.loaded.is_due(time.time(), min_ttl_s) and self.token != refused
-
-
-class Bearers:
+class TokenCache:
     """One account's tokens: the account that was current at the first call, unless one is named.
 
     `settings` are what is in force; once they change, no token is given.
@@ -184,64 +170,66 @@ class Bearers:
         self.lock = threading.Lock()
         self._overrides = overrides
         self._min_ttl_s = min_ttl_s
-        self._bearer: Bearer | None = None
+        self._loaded: Loaded | None = None
         self._failure: ProcoreLoginError | None = None
         self._given_up: tuple[str, float] = ("", 0)
 
     def find(self, refused: str | None = None) -> str:
         """A token that is not `refused`, unless there is no other. Raises any of our errors."""
+        if self.settings.access_token:
+            access.say_token_is_from_elsewhere()
+            return self.settings.access_token
         if refused == self._given_up[0] and time.time() < self._given_up[1]:
             return refused
         former_failure = self._failure
-        if bearer := self._find_in_hand(refused):
-            return bearer.token
+        if token := self._find_in_hand(refused):
+            return token
         with self.lock:
             # One thread fetches for all; those who waited share what came of it, a failure too.
-            if bearer := self._find_in_hand(refused):
-                return bearer.token
+            if token := self._find_in_hand(refused):
+                return token
             if self._failure is not None and self._failure is not former_failure:
                 raise copy.copy(self._failure)
             try:
-                self._bearer = bearer = self._fetch(refused)
+                self._loaded = loaded = self._load(refused)
             except ProcoreLoginError as error:
                 # A copy: the error itself holds the frames that it came through.
                 self._failure = copy.copy(error)
                 raise
-            return bearer.token
+            return loaded.tokens.access_token
 
     def find_checked(self) -> str:
         """As `find`, for a caller that will not hear of a 401: another process may have renewed the token.
 
         Costs a look into the database, none into the keyring.
         """
-        bearer = self._bearer
-        if bearer is not None and bearer.loaded is not None and self._is_replaced(bearer.loaded):
-            self._bearer = None
+        if (loaded := self._loaded) is not None:
+            with self._open() as context:
+                expires_at = context.accounts.find_expiry(access.find_account(context))
+            if expires_at != loaded.tokens.expires_at:
+                self._loaded = None
         return self.find()
 
     def give_up(self, token: str) -> None:
         """A new token was refused as well: for a minute, its refusals are not the token's fault."""
         self._given_up = (token, time.time() + _GIVEN_UP_S)
 
-    def _find_in_hand(self, refused: str | None) -> Bearer | None:
-        bearer = self._bearer
-        return bearer if bearer is not None and bearer.is_good(self._min_ttl_s, refused) else None
+    def _find_in_hand(self, refused: str | None) -> str | None:
+        """The token that will do without a look into the store, if there is one."""
+        loaded = self._loaded
+        if loaded is None or loaded.is_due(time.time(), self._min_ttl_s):
+            return None
+        token = loaded.tokens.access_token
+        return token if token != refused else None
 
-    def _is_replaced(self, loaded: Loaded) -> bool:
+    def _load(self, refused: str | None) -> Loaded:
         with self._open() as context:
-            return context.accounts.find_expiry(access.find_account(context)) != loaded.tokens.expires_at
-
-    def _fetch(self, refused: str | None) -> Bearer:
-        with self._open() as context:
-            if context.settings.access_token:
-                return Bearer(access.token(context, self._min_ttl_s))
             account = access.find_account(context)
             # From now on it is this one, whichever may become current meanwhile.
             who = str(account.user.procore_id)
             self._overrides = self._overrides._replace(account=who)
             self.settings = replace(self.settings, account=who)
-            loaded = access.load_valid(context, account, self._min_ttl_s, refused=refused)
-            return Bearer(loaded.tokens.access_token, loaded)
+            return access.load_valid(context, account, self._min_ttl_s, refused=refused)
 
     @contextmanager
     def _open(self) -> Iterator[Context]:
@@ -255,11 +243,11 @@ class Bearers:
             yield context
 
 
-class Repetition:
+class RetryOn401:
     """A response hook for one request of requests, and for the redirects that follow it."""
 
-    def __init__(self, bearers: Bearers, origin: str, token: str) -> None:
-        self._bearers = bearers
+    def __init__(self, cache: TokenCache, origin: str, token: str) -> None:
+        self._cache = cache
         self._origin = origin
         self._token = token
         self._is_spent = False
@@ -282,7 +270,7 @@ class Repetition:
     def _repeat(self, response: Any, request: Any, options: dict[str, Any]) -> Any:
         self._is_spent = True
         try:
-            token = self._bearers.find(self._token)
+            token = self._cache.find(self._token)
         except BaseException:
             # Nobody else will get hold of this answer.
             response.close()
@@ -297,7 +285,7 @@ class Repetition:
         repeated = connection.send(request.copy(), **options)
         repeated.history.append(response)
         if repeated.status_code == 401:
-            self._bearers.give_up(token)
+            self._cache.give_up(token)
         return repeated
 
     def _stays_here(self, response: Any) -> bool:

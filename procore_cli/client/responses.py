@@ -169,10 +169,9 @@ def raise_for_refusal(answer: Answer, environment: Environment, credentials: App
     error = find_error_code(answer.body) if answer.status < 500 else None
     if error == "invalid_client":
         raise new_refused_credentials(environment, credentials)
-    reason = answer.reason
     if error == "invalid_grant":
-        raise GrantRefusedError(f"Procore refused what was sent ({reason}).")
-    raise _failed(answer, reason)
+        raise GrantRefusedError(f"Procore refused what was sent ({answer.reason}).")
+    raise _failed(answer)
 
 
 def new_refused_credentials(environment: Environment, app: AppCredentials) -> RefusedCredentialsError:
@@ -214,7 +213,7 @@ def read_reason(body: bytes, secrets: Collection[str] = ()) -> str:
 
 def _read_content(answer: Answer) -> dict[str, object]:
     if not 200 <= answer.status < 300:
-        raise _failed(answer, answer.reason)
+        raise _failed(answer)
     try:
         content = _read_json(answer.body)
     except ValueError:
@@ -280,11 +279,11 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _failed(answer: Answer, reason: str) -> UnexpectedAnswerError:
+def _failed(answer: Answer) -> UnexpectedAnswerError:
     wait_s = answer.headers.get("retry-after", "")
     when = f"in {wait_s} seconds" if wait_s.isascii() and wait_s.isdigit() and len(wait_s) < 6 else "later"
     return UnexpectedAnswerError(
-        f"Procore answered {answer.status} ({reason}).",
+        f"Procore answered {answer.status} ({answer.reason}).",
         f"Try again {when}; Procore's status page says whether it has trouble.",
     )
 

@@ -141,7 +141,8 @@ class Transport:
         if bearer is not None:
             _check_origin(call.url, environment.api_url)
             _check_bearer(bearer)
-        return Route(_host_of(call.url), find_proxy(call.url), self._ca_bundle)
+        host = find_origin(call.url).partition("://")[2]
+        return Route(host, find_proxy(call.url), self._ca_bundle)
 
     def _repeat_if_safe(self, call: Call, attempt: Callable[[], T]) -> T:
         """Try; once more if it failed at once and what failed cannot have had an effect."""
@@ -252,10 +253,6 @@ def _read_body(stream: Stream, route: Route) -> bytes:
         if len(body) > LARGEST_BODY:
             raise too_large(LARGEST_BODY, route)
     return bytes(body)
-
-
-def _host_of(url: str) -> str:
-    return find_origin(url).partition("://")[2]
 
 
 def _check_origin(url: str, base_url: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from procore_cli import log
 from procore_cli.errors import (
     MissingCredentialsError,
     NotSignedInError,
@@ -151,9 +152,9 @@ def _unambiguous(user: User, counts: Counter[str]) -> str:
     return user.label if counts[user.label] == 1 else f"{user.label} ({user.procore_id})"
 
 
-def say_token_is_from_elsewhere(context: Context) -> None:
+def say_token_is_from_elsewhere() -> None:
     """Tell that PROCORE_ACCESS_TOKEN is in force."""
-    context.console.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
+    log.say("Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed.")
 
 
 def sign_in_command(context: Context) -> str:
@@ -212,7 +213,7 @@ def token(context: Context, min_ttl_s: int) -> str:
     Where no token of Procore's lives that long, one with half of its life before it will do, with a warning.
     """
     if context.settings.access_token:
-        say_token_is_from_elsewhere(context)
+        say_token_is_from_elsewhere()
         return context.settings.access_token
     account = find_account(context)
     loaded = load_valid(context, account, min_ttl_s)
@@ -226,7 +227,7 @@ def token(context: Context, min_ttl_s: int) -> str:
 
 
 def _whoami_by_variable(context: Context, access_token: str) -> Profile:
-    say_token_is_from_elsewhere(context)
+    say_token_is_from_elsewhere()
     try:
         me = context.api.me(access_token)
     except TokenRefusedError as error:
@@ -249,7 +250,7 @@ class RunToken:
         self._held: tuple[Account, Loaded] | None = None
         self._just_renewed = False
         if context.settings.access_token:
-            say_token_is_from_elsewhere(context)
+            say_token_is_from_elsewhere()
 
     def read(self) -> str:
         """The token for the next call, refreshed when that is due. Raises any of our errors."""

@@ -100,17 +100,14 @@ def _end_unkept(context: Context, app: AppCredentials, tokens: TokenSet) -> None
 
 
 def _revoke(context: Context, app: AppCredentials, *tokens: str | None) -> None:
-    failures = [failure for token in tokens if token and (failure := _try_revoke(context, app, token))]
+    failures: list[ProcoreLoginError] = []
+    for token in filter(None, tokens):
+        try:
+            context.oauth.revoke(app, token)
+        except UnreachableError:
+            # The next one would wait as long.
+            raise
+        except ProcoreLoginError as error:
+            failures.append(error)
     if failures:
         raise failures[0]
-
-
-def _try_revoke(context: Context, app: AppCredentials, token: str) -> ProcoreLoginError | None:
-    try:
-        context.oauth.revoke(app, token)
-    except UnreachableError:
-        # The next one would wait as long.
-        raise
-    except ProcoreLoginError as error:
-        return error
-    return None

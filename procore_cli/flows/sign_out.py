@@ -45,20 +45,17 @@ def sign_out_all(context: Context) -> None:
     present = context.accounts.list_signed_in() + context.accounts.list_refused()
     if not present:
         context.console.say(f"Nobody is signed in to {name}.")
-    failures = [failure for account in present if (failure := _try_sign_out(context, account))]
+    failures: list[ProcoreLoginError] = []
+    for account in present:
+        try:
+            _sign_out(context, account)
+        except ProcoreLoginError as error:
+            failures.append(error)
     context.tokens.clean_free()
     for failure in failures[1:]:
         context.console.warn(f"{failure.happened_in(name)} {failure.hint}")
     if failures:
         raise failures[0]
-
-
-def _try_sign_out(context: Context, account: Account) -> ProcoreLoginError | None:
-    try:
-        _sign_out(context, account)
-    except ProcoreLoginError as error:
-        return error
-    return None
 
 
 def _sign_out(context: Context, account: Account) -> None:

@@ -53,7 +53,7 @@ def test_threads_that_wait_share_a_failure_and_a_later_call_tries_again(
 ) -> None:
     end_soon(machine, provider)
     auth, waiters = ProcoreAuth(), threading.Semaphore(0)
-    monkeypatch.setattr(auth._find_bearers(), "lock", WatchedLock(waiters.release))
+    monkeypatch.setattr(auth._find_cache(), "lock", WatchedLock(waiters.release))
 
     def fail_once_all_wait(_: object) -> Answer:
         assert all(waiters.acquire(timeout=20) for _ in range(5))
@@ -165,7 +165,7 @@ def test_a_thread_that_is_stopped_stops_no_other(
 
     monkeypatch.setattr(access, "load", stop_the_first)
     auth = ProcoreAuth()
-    monkeypatch.setattr(auth._find_bearers(), "lock", WatchedLock(is_stopped.set))
+    monkeypatch.setattr(auth._find_cache(), "lock", WatchedLock(is_stopped.set))
     first, second = (requests.Request("GET", api.url + PATH).prepare() for _ in range(2))
 
     def call_second() -> str:
