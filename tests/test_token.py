@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -13,9 +12,6 @@ from pathlib import Path
 import pytest
 
 from procore_cli import context
-from procore_cli.config.settings import Overrides
-from procore_cli.console import Console
-from procore_cli.flows.access import RunToken
 from tests.cli import Machine, Result, browser
 from tests.provider import JOE, Answer, Provider, Request
 
@@ -232,22 +228,3 @@ def test_a_call_of_the_api_uses_a_token_that_lives_where_an_interruption_cannot_
 
     assert (result.code, json.loads(result.out or "{}")) == (0, JOE), result.err
     assert "Procore may have ended it" in result.err
-
-
-def test_a_run_of_many_calls_tries_once_to_clear_an_interruption_up(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    provider.script["/oauth/token"] = lambda _: Answer(503, "")
-    assert machine.run_here("refresh").code == 5
-    asked = provider.count("/oauth/token")
-    for name, value in machine.environ().items():
-        monkeypatch.setenv(name, value)
-    heard = io.StringIO()
-
-    with context.open_context(Overrides(), Console(heard)) as opened:
-        token = RunToken(opened)
-        read = [token.read() for _ in range(3)]
-
-    assert read == access_tokens(provider)[-1:] * 3
-    assert heard.getvalue().count("Procore may have ended it") == 1
-    assert provider.count("/oauth/token") == asked + 1

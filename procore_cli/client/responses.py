@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
@@ -59,7 +58,7 @@ _CHUNK = 64 * 1024
 
 
 class Stream:
-    """An answer: its head at once, its body as it is asked for; closes its connection at the end."""
+    """An answer: its head at once, its body as it is asked for; `close` lets its connection go."""
 
     def __init__(
         self,
@@ -79,14 +78,6 @@ class Stream:
         self._response = response
         self._translated = translated
 
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     @property
     def is_ok(self) -> bool:
         """Whether what was asked for was done."""
@@ -95,9 +86,7 @@ class Stream:
     @property
     def length(self) -> int | None:
         """How many bytes the body has, where the server says so."""
-        text = self.headers.get("content-length", "")
-        known = text.isascii() and text.isdigit() and "content-encoding" not in self.headers
-        return int(text[:18]) if known else None
+        return None if "content-encoding" in self.headers else self.find_number("content-length")
 
     def find_number(self, header: str) -> int | None:
         """What a header says, where that is a whole number; `header` in lower case."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING, TypeVar
@@ -114,7 +114,7 @@ class Transport:
 
         def exchange() -> Answer:
             try:
-                with self._begin(call, bearer, route, self._read_timeout_s) as stream:
+                with closing(self._begin(call, bearer, route, self._read_timeout_s)) as stream:
                     content = _read_body(stream, route)
                     answer = Answer(stream.status, stream.headers, content, (*secrets, *stream.secrets))
             finally:

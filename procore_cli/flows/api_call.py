@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -22,14 +22,19 @@ from procore_cli.errors import (
     ProcoreError,
     ProcoreLoginError,
     RedirectRefusedError,
+    TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.flows.access import RunToken
+from procore_cli.flows import access
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
+    from procore_cli.models import Account
+    from procore_cli.storage.entries import Loaded
 
 
+# A call that begins is to end before its token does.
+_MIN_TTL_S = 60
 _AGAIN_WITH_A_FILE = "Run the command again; a body from a file (--input FILE) can be sent twice."
 
 
@@ -75,7 +80,7 @@ def call(
     came, total = 0 if wanted.is_for_all else None, None
     while current is not None:
         # 1. The token, and the call; after a pause, or with a new token, again.
-        with caller.send(current) as stream:
+        with closing(caller.send(current)) as stream:
             # 2. An error's body, and what it means.
             if not stream.is_ok:
                 raise caller.new_error(current, stream)
@@ -94,16 +99,19 @@ def call(
 
 
 class _Caller:
-    """Sends the calls of one run, with what it takes to try again."""
+    """Sends the calls of one run with one account's token, and with what it takes to try again."""
 
     def __init__(
         self, context: Context, writer: Writer, max_wait_s: int, sleep: Callable[[float], None]
     ) -> None:
         self._context = context
         self._writer = writer
-        self._bearer = RunToken(context)
         self._max_wait_s = max_wait_s
         self._sleep = sleep
+        self._held: tuple[Account, Loaded] | None = None
+        self._just_renewed = False
+        if context.settings.access_token:
+            access.say_token_is_from_elsewhere()
 
     def send(self, call: Call) -> Stream:
         """The answer, after at most one refresh and as many pauses as `max_wait_s` allows for one call.
@@ -112,7 +120,7 @@ class _Caller:
         """
         is_renewed, left_s = False, self._max_wait_s
         while True:
-            stream = self._context.api.open(call, self._bearer.read())
+            stream = self._context.api.open(call, self._find_token())
             # Another cloud's 401 is not about our token.
             if stream.status == 401 and self._context.api.is_own(stream.url) and not is_renewed:
                 is_renewed = True
@@ -124,6 +132,20 @@ class _Caller:
             stream.close()
             left_s -= wait_s
             self._wait(wait_s, stream.status)
+
+    def _find_token(self) -> str:
+        """The token for the next call, refreshed when that is due. Raises any of our errors."""
+        context = self._context
+        if context.settings.access_token:
+            return context.settings.access_token
+        if self._held is None:
+            account = access.find_account(context)
+            self._held = account, access.load(context, account)
+        account, loaded = self._held
+        valid = access.keep_valid(context, account, loaded, _MIN_TTL_S)
+        self._just_renewed = valid.tokens != loaded.tokens
+        self._held = account, valid
+        return valid.tokens.access_token
 
     def _find_wait_s(self, stream: Stream) -> int | None:
         """How long Procore asks to be left alone, allowed or not."""
@@ -143,9 +165,14 @@ class _Caller:
         console.show_wait("")
 
     def _renew(self, call: Call, stream: Stream) -> bool:
-        """Whether there is another token to try with; then the answer is done with."""
+        """Whether there is another token than the one that got a 401; then that answer is done with."""
+        if self._held is None:
+            return False
+        account, refused = self._held
         try:
-            if not self._bearer.renew():
+            renewed = access.renew(self._context, account, refused, may_ask=not self._just_renewed)
+            self._held, self._just_renewed = (account, renewed), True
+            if renewed.tokens == refused.tokens:
                 return False
             if not call.is_repeatable:
                 raise ProcoreError(
@@ -171,7 +198,13 @@ class _Caller:
                 "Such a link soon expires: run the command again.",
             )
         if stream.status == 401:
-            return self._bearer.new_refusal(reason)
+            by_variable = self._context.settings.access_token is not None
+            return TokenRefusedError(
+                f"Procore did not accept the access token (401: {reason}).",
+                "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
+                if by_variable
+                else f"Run {access.sign_in_command(self._context)}",
+            )
         if 300 <= stream.status < 400 and "location" in stream.headers:
             return RedirectRefusedError(
                 f"Procore answered with a redirect ({stream.status}); for a {call.method} it is not"
@@ -207,7 +240,7 @@ class _Caller:
         companies: list[Company] = []
         # They are a help beside the error; where they cannot be had, the error is enough.
         with suppress(ProcoreLoginError):
-            companies = self._context.api.companies(self._bearer.read())
+            companies = self._context.api.companies(self._find_token())
         if company is not None:
             return CompanyRefusedError(
                 f"Procore answered {status} ({reason}). The app is not installed in company {company}.",

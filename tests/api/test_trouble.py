@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.api.api_machine import Caller, assert_ended
-from tests.api.api_server import ApiServer, Reply
+from tests.api.api_server import ApiServer, Reply, pages
 from tests.cli import free_port
 from tests.procore import procore_servers as servers
+from tests.provider import Answer
 
 OK = Reply(200, b"ok")
 
@@ -103,6 +104,20 @@ def test_a_401_costs_one_refresh_and_the_call_is_repeated(call: Caller, api: Api
     assert (called.out, called.said) == (b"ok", [])
     assert [seen.body for seen in api.requests] == [b'{"a":"b"}'] * 2
     assert call.provider.count("/oauth/token") == 1
+
+
+def test_a_run_of_many_calls_tries_once_to_clear_an_interruption_up(call: Caller, api: ApiServer) -> None:
+    pages(api, [1], [2], [3])
+    call.provider.script["/oauth/token"] = lambda _: Answer(503, "")
+    assert call.machine.run_here("refresh").code == 5
+    asked = call.provider.count("/oauth/token")
+
+    called = call("projects", "--paginate")
+
+    assert_ended(called)
+    assert called.out == b"[1][2][3]"
+    assert called.err.count("Procore may have ended it") == 1
+    assert call.provider.count("/oauth/token") == asked + 1
 
 
 def test_a_401_after_the_refresh_ends_with_4(call: Caller, api: ApiServer) -> None:

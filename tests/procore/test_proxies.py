@@ -198,8 +198,7 @@ def test_a_plain_request_that_the_proxy_holds_back_is_told_from_procores_answer(
     transport = new_transport({"HTTP_PROXY": server.url} if is_asked else {})
     call = Call("GET", "http://files.invalid/a" if is_asked else f"{server.url}/a")
     if not is_asked:
-        with transport.open(call, environment=environment_at(server.url)) as stream:
-            assert stream.status == 407
+        assert transport.open(call, environment=environment_at(server.url)).status == 407
         return
     with pytest.raises(UnreachableError, match=r"asks for a user name and password \(407\)") as caught:
         transport.open(call, environment=environment_at(server.url))

@@ -208,11 +208,9 @@ def test_what_comes_before_the_final_answer_is_skipped(serve, ask, new_transport
 @pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
 def test_a_stream_too_begins_with_the_final_answer(serve, new_transport, environment_at, interim):
     server = serve(servers.answering(interim + OK))
-    with new_transport().open(
-        Call("GET", server.url), environment=environment_at(server.url), bearer="t"
-    ) as stream:
-        assert (stream.status, b"".join(stream.chunks())) == (200, b'{"ok": true}')
-        assert "link" not in stream.headers
+    stream = new_transport().open(Call("GET", server.url), environment=environment_at(server.url), bearer="t")
+    assert (stream.status, b"".join(stream.chunks())) == (200, b'{"ok": true}')
+    assert "link" not in stream.headers
 
 
 def test_switching_protocols_is_an_answer(serve, ask):
