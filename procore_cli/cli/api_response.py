@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from procore_cli.cli.api_output import Output, TerminalOutput, open_stdout, saving
 from procore_cli.client.json_pages import read_items
+from procore_cli.client.responses import Stream
 from procore_cli.console import Console, is_animated, new_rich_console
 from procore_cli.errors import (
     OutputError,
@@ -23,9 +24,6 @@ from procore_cli.errors import (
     UsageMistakeError,
 )
 from procore_cli.interruption import dying_cleanly
-
-if TYPE_CHECKING:
-    from procore_cli.client.responses import Stream
 
 # Of a smaller answer nothing is worth drawing.
 _SMALLEST_WATCHED = 1024 * 1024

@@ -10,12 +10,8 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
-
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
 
 from procore_cli.errors import (
     GrantRefusedError,
@@ -298,6 +294,10 @@ def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | No
     """
     if status not in WAIT_STATUSES:
         return None
+    # Loaded long ago where there is an answer; the help of a command that may ask for one does without.
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
+
     try:
         wait_s = Retry().parse_retry_after(headers.get("retry-after", ""))
     except (InvalidHeader, ValueError, OverflowError):
@@ -311,6 +311,8 @@ def find_wait_s(status: int, headers: Mapping[str, str], now: float) -> int | No
 
 def find_date(headers: Mapping[str, str]) -> float | None:
     """What the server's clock says (seconds, UTC), None where it does not say (RFC 9110, section 6.6.1)."""
+    from email.utils import parsedate_to_datetime
+
     try:
         return parsedate_to_datetime(headers["date"]).timestamp()
     except (KeyError, TypeError, ValueError, IndexError, OverflowError):

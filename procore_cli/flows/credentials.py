@@ -162,6 +162,7 @@ def check_app(oauth: OAuth, app: AppCredentials, redirect_uri: str, environment:
 
     Raises RefusedCredentialsError, and any ProcoreError where no answer came.
     """
+    # What only looks at the rows comes by this module, too.
     from procore_cli.client.oauth import Verdict
     from procore_cli.client.responses import new_refused_credentials
 

@@ -9,6 +9,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from procore_cli.callback import authorization_response
+from procore_cli.callback.pending import Home
+from procore_cli.client import oauth
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
 from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
@@ -33,10 +36,6 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
 
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
-    from procore_cli.callback import authorization_response
-    from procore_cli.callback.pending import Home
-    from procore_cli.client import oauth
-
     settings, timed = context.settings, context.console.timed
     environment, redirect = settings.environment, settings.redirect_uri
     # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.

@@ -20,6 +20,7 @@ from procore_cli.config.settings import Overrides, Settings
 from procore_cli.console import Console
 from procore_cli.context import Context, open_context
 from procore_cli.errors import CompanyRefusedError, UsageMistakeError
+from procore_cli.flows import api_call
 
 _MOST_LISTED = 20
 
@@ -47,6 +48,7 @@ def show_companies(context: Context, error: CompanyRefusedError) -> None:
 
 def _offer(context: Context, ids: dict[str, int]) -> None:
     """Keep the company whose id is typed, if one is."""
+    # Hardly any call ends here.
     from procore_cli.flows import app_setup
 
     try:
@@ -145,9 +147,6 @@ def api_command(console: Console, /, environment: str | None, account: str | Non
     PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
     Fields make a JSON object, which is sent with POST; with an explicit GET they are its query.
     """
-    # Loads requests, which takes longer than all the rest of a help page or a completion.
-    from procore_cli.flows import api_call
-
     _check(given)
     form = next((form for form in (Form.SLURP, Form.JSONL, Form.SILENT) if given[form.value]), Form.WHOLE)
     file = None if given["output"] == "-" else given["output"]
