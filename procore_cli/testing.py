@@ -118,10 +118,16 @@ class ProcoreDemo:
         A person who is not known yet is added. The tokens are kept in the test's data folder, as
         `procore-login signin` keeps them. Raises ValueError for what is no e-mail address.
         """
+        from procore_cli.demo.seed import DEMO_CLIENT_ID
+        from procore_cli.models import Binding, Me, TokenSet
+
         user = self.add_user(email or self.email)
         answer = self._server.provider.sign_in(user.id)
-        self._keep(user, answer)
-        return str(answer["access_token"])
+        expires_at = answer["created_at"] + answer["expires_in"]
+        binding = Binding(DEMO_CLIENT_ID, "demo", "demo")
+        tokens = TokenSet(answer["access_token"], answer["refresh_token"], expires_at, binding)
+        self._open_storage().tokens.save_signin(tokens, Me(user.id, user.email, user.name))
+        return tokens.access_token
 
     def sign_out(self) -> None:
         """Delete the tokens of everybody here, and revoke them: whoever needs one has to sign in again."""
@@ -223,15 +229,6 @@ class ProcoreDemo:
             raise ValueError(f"there is no company {company_id}")
         project = Project(None, company_id, name, fields)
         return self._server.state.save_project(project, int(time.time()))
-
-    def _keep(self, user: DemoUser, answer: Mapping[str, Any]) -> None:
-        from procore_cli.demo.seed import DEMO_CLIENT_ID
-        from procore_cli.models import Binding, Me, TokenSet
-
-        expires_at = answer["created_at"] + answer["expires_in"]
-        binding = Binding(DEMO_CLIENT_ID, "demo", "demo")
-        tokens = TokenSet(answer["access_token"], answer["refresh_token"], expires_at, binding)
-        self._open_storage().tokens.save_signin(tokens, Me(user.id, user.email, user.name))
 
     def _open_storage(self) -> Storage:
         from procore_cli.storage.opening import Storage

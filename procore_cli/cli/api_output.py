@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import stat
 import sys
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
-from procore_cli.client.json_pages import on_one_line, read_tokens
+from procore_cli.client.json_pages import is_json, on_one_line, read_tokens
 from procore_cli.console import is_colourful, shown
 from procore_cli.errors import OutputError, UsageMistakeError
 
@@ -40,15 +39,6 @@ def draw_json(text: str, *, indents: bool, colours: bool) -> str:
         depth += token in _OPENING
         former = token
     return "".join(pieces) + "\n"
-
-
-def is_json(text: str) -> bool:
-    """Whether a text is one JSON value (RFC 8259)."""
-    try:
-        json.loads(text, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _find_style(token: str, following: str) -> dict[str, Any]:

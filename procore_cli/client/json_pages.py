@@ -30,6 +30,15 @@ def read_items(body: bytes) -> tuple[list[str], bool]:
     return [value for _, value in _values(text, start)], True
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is one JSON value (RFC 8259)."""
+    try:
+        _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def on_one_line(text: str) -> str:
     """A JSON text without the white space between its tokens; every token as it was."""
     return "".join(read_tokens(text))
@@ -42,10 +51,8 @@ def read_tokens(text: str) -> list[str]:
 
 def _find_list(text: str) -> int | None:
     """Where the list begins, if there is one. Raises ValueError for what is not JSON."""
-    try:
-        _DECODER.decode(text)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+    if not is_json(text):
+        raise ValueError("not JSON")
     if text[0] == "[":
         return 0
     members = _values(text, 0) if text[0] == "{" else iter(())

@@ -18,7 +18,7 @@ from procore_cli.errors import (
 )
 from procore_cli.flows import revocation
 from procore_cli.flows.credentials import check_tokens, find_app
-from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, TokenSet, User, seconds_left
+from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, TokenSet, seconds_left
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -143,13 +143,12 @@ def new_profile(context: Context, account: Account, expires_at: int | None) -> P
 
 def join_labels(accounts: list[Account]) -> str:
     """The accounts for people, cut short where there are many."""
-    counts = Counter(account.user.label for account in accounts)
-    labels = [_unambiguous(account.user, counts) for account in accounts]
+    users = [account.user for account in accounts]
+    counts = Counter(user.label for user in users)
+    labels = [
+        user.label if counts[user.label] == 1 else f"{user.label} ({user.procore_id})" for user in users
+    ]
     return ", ".join(labels[:MAX_LABELS]) + (", ..." if len(labels) > MAX_LABELS else "")
-
-
-def _unambiguous(user: User, counts: Counter[str]) -> str:
-    return user.label if counts[user.label] == 1 else f"{user.label} ({user.procore_id})"
 
 
 def say_token_is_from_elsewhere() -> None:

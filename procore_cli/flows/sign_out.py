@@ -139,8 +139,11 @@ def forget_sign_ins(context: Context) -> int:
         return 0
     count = 0
     try:
-        count = _delete_tokens(context)
-        is_clean = not context.tokens.has_left()
+        present = context.accounts.list_signed_in()
+        for account in present:
+            context.tokens.clean(account, context.tokens.sign_out(account))
+        context.tokens.clean_free()
+        count, is_clean = len(present), not context.tokens.has_left()
     except DatabaseError as error:
         # One that is in use, or newer than this program, still lists what a keyring holds.
         if not is_own or _is_database(settings.database):
@@ -153,15 +156,6 @@ def forget_sign_ins(context: Context) -> int:
     elif is_own:
         private_files.delete_database(settings.database)
     return count
-
-
-def _delete_tokens(context: Context) -> int:
-    """Returns how many accounts were signed in."""
-    present = context.accounts.list_signed_in()
-    for account in present:
-        context.tokens.clean(account, context.tokens.sign_out(account))
-    context.tokens.clean_free()
-    return len(present)
 
 
 def _is_database(path: Path) -> bool:

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from procore_cli.cli import api_output
+from procore_cli.client import json_pages
 from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply, pages
 
@@ -179,13 +180,13 @@ def test_a_small_download_and_one_beside_a_pipe_or_a_dumb_terminal_draw_nothing(
 def test_an_indented_text_says_the_same(text: str) -> None:
     lines = api_output.draw_json(text, indents=True, colours=False).splitlines()
 
-    assert api_output.is_json(text)
+    assert json_pages.is_json(text)
     assert lines == json.dumps(json.loads(text), indent=2).replace("-1500000000.0", "-1.50e+9").split("\n")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1,]", "nope", "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "nope", "NaN", "[" * 100_000])
 def test_what_is_not_json_is_known_as_such(text: str) -> None:
-    assert not api_output.is_json(text)
+    assert not json_pages.is_json(text)
 
 
 def test_a_reply_without_a_type_is_text(call: Caller, api: ApiServer) -> None:
