@@ -116,10 +116,9 @@ class Api:
 
     def _ask(self, path: str, access_token: str) -> Answer:
         """The answer for the company; where that is refused, the one without, if a person may have it."""
-        if self._company is None:
-            return self._get(path, access_token, {})
-        answer = self._get(path, access_token, {COMPANY_HEADER: str(self._company)})
-        if answer.status in COMPANY_REFUSALS:
+        company = {} if self._company is None else {COMPANY_HEADER: str(self._company)}
+        answer = self._get(path, access_token, company)
+        if company and answer.status in COMPANY_REFUSALS:
             without = self._get(path, access_token, {})
             # A service account needs a company: then the first refusal says what is wrong.
             return without if 200 <= without.status < 300 else answer

@@ -81,24 +81,6 @@ def code_body(credentials: AppCredentials, code: str, redirect_uri: str, verifie
     return body
 
 
-def refresh_body(credentials: AppCredentials, refresh_token: str) -> str:
-    """The form that exchanges a refresh token (RFC 6749, section 6)."""
-    body: str = _client(credentials.client_id).prepare_refresh_body(
-        refresh_token=refresh_token,
-        client_id=credentials.client_id,
-        client_secret=credentials.client_secret,
-    )
-    return body
-
-
-def revoke_body(credentials: AppCredentials, token: str) -> str:
-    """The form that revokes a token (RFC 7009, section 2.1)."""
-    # oauthlib insists on https for this one too.
-    return urlencode(
-        {"token": token, "client_id": credentials.client_id, "client_secret": credentials.client_secret}
-    )
-
-
 def _client(client_id: str) -> WebApplicationClient:
     from oauthlib.oauth2 import WebApplicationClient
 
@@ -165,9 +147,12 @@ class OAuth:
         Raises GrantRefusedError when it is no longer valid, RefusedCredentialsError, and what
         `Transport.request` raises; only after UnreachableError is the refresh token surely unused.
         """
-        return self._tokens(
-            refresh_body(credentials, tokens.refresh_token or ""), credentials, tokens.binding
+        form = _client(credentials.client_id).prepare_refresh_body(
+            refresh_token=tokens.refresh_token,
+            client_id=credentials.client_id,
+            client_secret=credentials.client_secret,
         )
+        return self._tokens(form, credentials, tokens.binding)
 
     def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
         """Ask whether Procore knows the app, with a code that cannot exist. Raises as `Transport.request`."""
@@ -185,7 +170,13 @@ class OAuth:
 
     def revoke(self, credentials: AppCredentials, token: str) -> None:
         """Make a token invalid (RFC 7009); an unknown one is no error. Raises as `refresh` does."""
-        answer = self._post(REVOKE_PATH, revoke_body(credentials, token))
+        # oauthlib's own form for this insists on https.
+        form = {
+            "token": token,
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret,
+        }
+        answer = self._post(REVOKE_PATH, urlencode(form))
         raise_for_refusal(answer, self._environment, credentials)
 
     def _tokens(self, form: str, credentials: AppCredentials, binding: Binding) -> TokenSet:

@@ -20,7 +20,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.models import Binding, Me, TokenSet
+from procore_cli.models import AppCredentials, Binding, Me, TokenSet
 from tests.procore import procore_servers as servers
 
 TOKENS = {
@@ -32,6 +32,10 @@ TOKENS = {
 TOKEN_URL = "https://login.procore.com/oauth/token"
 REDIRECT_URI = "http://localhost:4567/callback"
 BINDING = Binding("the-client-id", "https://login.procore.com", "https://api.procore.com")
+APPS = [
+    AppCredentials("the-client-id", "the-client-secret", "PROCORE_CLIENT_ID"),
+    AppCredentials("id with space", "s&c=r+t%é", "config.toml"),
+]
 OLD = TokenSet("old-access", "old-refresh", 900, BINDING)
 
 
@@ -67,15 +71,17 @@ def test_an_exchange_posts_the_code_with_secret_and_verifier(mocked, oauth, cred
     }
 
 
-def test_a_refresh_posts_the_refresh_token_once(mocked, oauth, credentials):
+@pytest.mark.parametrize("app", APPS, ids=["plain", "awkward"])
+@pytest.mark.parametrize("token", ["old-refresh", "re+fresh"])
+def test_a_refresh_posts_each_parameter_once_and_no_scope(mocked, oauth, app, token):
     mocked.post(TOKEN_URL, json=TOKENS)
-    assert oauth.refresh(credentials, OLD).refresh_token == "new-refresh"
+    assert oauth.refresh(app, OLD._replace(refresh_token=token)).refresh_token == "new-refresh"
     assert len(mocked.calls) == 1
     assert form_of(mocked) == {
         "grant_type": "refresh_token",
-        "client_id": "the-client-id",
-        "client_secret": "the-client-secret",
-        "refresh_token": "old-refresh",
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "refresh_token": token,
     }
 
 
@@ -109,13 +115,15 @@ def test_refused_credentials_end_with_3_wherever_they_are_sent(mocked, oauth, cr
     assert "Is production the right environment?" in caught.value.message
 
 
-def test_a_revocation_posts_token_and_credentials(mocked, oauth, credentials):
+@pytest.mark.parametrize("app", APPS, ids=["plain", "awkward"])
+@pytest.mark.parametrize("token", ["old-access", "to+ken"])
+def test_a_revocation_posts_token_and_credentials_once(mocked, oauth, app, token):
     mocked.post("https://login.procore.com/oauth/revoke", json={})
-    oauth.revoke(credentials, "old-access")
+    oauth.revoke(app, token)
     assert form_of(mocked) == {
-        "token": "old-access",
-        "client_id": "the-client-id",
-        "client_secret": "the-client-secret",
+        "token": token,
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
     }
 
 

@@ -1,4 +1,4 @@
-"""The link that a person opens, and the forms of the token endpoint."""
+"""The link that a person opens, and the form for a code."""
 
 from __future__ import annotations
 
@@ -72,22 +72,3 @@ def test_the_form_for_a_code_carries_each_parameter_once():
 def test_the_form_for_a_pasted_code_carries_the_out_of_band_uri():
     body = oauth.code_body(AWKWARD, "code", "urn:ietf:wg:oauth:2.0:oob", "v" * 64)
     assert ("redirect_uri", "urn:ietf:wg:oauth:2.0:oob") in parse_qsl(body)
-
-
-def test_the_form_for_a_refresh_carries_each_parameter_once_and_no_scope():
-    body = oauth.refresh_body(AWKWARD, "re+fresh")
-    assert sorted(parse_qsl(body, strict_parsing=True)) == [
-        ("client_id", AWKWARD.client_id),
-        ("client_secret", AWKWARD.client_secret),
-        ("grant_type", "refresh_token"),
-        ("refresh_token", "re+fresh"),
-    ]
-
-
-def test_the_form_for_a_revocation_carries_each_parameter_once():
-    body = oauth.revoke_body(AWKWARD, "to+ken")
-    assert sorted(parse_qsl(body, strict_parsing=True)) == [
-        ("client_id", AWKWARD.client_id),
-        ("client_secret", AWKWARD.client_secret),
-        ("token", "to+ken"),
-    ]
