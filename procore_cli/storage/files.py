@@ -282,20 +282,14 @@ class ClientSecrets:
         return text is not None and _read_text(name, text) is None
 
     def prove(self) -> None:
-        """Write, read back and delete a value that means nothing; the secrets stay as they are."""
-        store, service = self._stores(self._store), new_secret_service(self._environment)
-        wanted = os.urandom(_PROOF_BYTES).hex()
+        """Write, read back and delete a value that means nothing, under a name of its own."""
+        store = self._stores(self._store)
         try:
-            store.save(service, _PROOF, wanted)
-            if store.load(service, _PROOF) != wanted:
-                raise KeyringError(
-                    f"The {self._store} store did not keep what it was given.",
-                    "Unlock the keyring, then try again.",
-                )
+            save_text(store, self._environment, _PROOF, os.urandom(_PROOF_BYTES).hex())
         finally:
             # What went wrong first is the error.
             with suppress(StorageError):
-                store.delete(service, _PROOF)
+                delete_text(store, self._environment, _PROOF, count=1)
 
     def delete(self) -> bool:
         """Remove the environment's secret; False if there was none."""
