@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
@@ -42,12 +42,12 @@ def list_accounts(rows: Rows, people: Iterable[User]) -> list[Account]:
     return [Account(user, *remembered.get(user.procore_id, ())) for user in people]
 
 
-def find_environments(rows: Rows) -> dict[int, set[str]]:
-    """Which environments remember whom, by procore_id."""
-    found: dict[int, set[str]] = {}
-    for procore_id, environment in rows.run("SELECT procore_id, environment FROM procore_login_accounts"):
-        found.setdefault(procore_id, set()).add(environment)
-    return found
+def list_known_ids(rows: Rows) -> set[object]:
+    """The procore_ids that the environment remembers."""
+    found = rows.run(
+        "SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (rows.environment,)
+    )
+    return {procore_id for (procore_id,) in found}
 
 
 def save_name(rows: Rows, procore_id: int, name: str | None) -> None:
@@ -94,12 +94,10 @@ MAX_CANDIDATES = 10
 class Listed(NamedTuple):
     """A line of the list of accounts; the live token's end and beginning are seconds (UTC).
 
-    `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:
-    Procore refused its last refresh token.
+    `is_refused`: Procore refused its last refresh token.
     """
 
     account: Account
-    environments: frozenset[str]
     is_current: bool
     is_signed_in: bool
     is_refused: bool
@@ -142,24 +140,23 @@ class AccountStore:
             user = found[0] if len(found) == 1 else self._find_user(users.list_users(rows), who.strip())
             return find_account(rows, user)
 
-    def list_accounts(self) -> list[Listed]:
-        """Every row, signed in or not, by id."""
-        with self._database.reading() as rows:
-            return self._list(rows, users.list_users(rows))
-
     def list_known(self) -> list[Listed]:
         """Those whom the environment remembers, signed in or not, by id; other rows cost nothing."""
         with self._database.reading() as rows:
-            found = rows.run(
-                "SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (self.environment,)
+            return self._list(rows, users.find_users(rows, list_known_ids(rows)))
+
+    def list_accounts(self) -> list[Listed]:
+        """As `list_known`, and the rows that no environment remembers."""
+        with self._database.reading() as rows:
+            others = {each for (each,) in rows.run("SELECT procore_id FROM procore_login_accounts")}
+            others -= list_known_ids(rows)
+            return self._list(
+                rows, [user for user in users.list_users(rows) if user.procore_id not in others]
             )
-            return self._list(rows, users.find_users(rows, (procore_id for (procore_id,) in found)))
 
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
-        with self._database.reading() as rows:
-            people = users.find_users(rows, entries.list_usable(rows))
-            return list_accounts(rows, people)
+        return [listed.account for listed in self.list_known() if listed.is_signed_in]
 
     def has_rows(self) -> bool:
         """Whether anybody has a row, known to the environment or not."""
@@ -189,15 +186,6 @@ class AccountStore:
             raise self.new_not_signed_in_error(account)
         return live
 
-    def is_known(self) -> bool:
-        """Whether the environment remembers anybody in this database."""
-        with self._database.reading() as rows:
-            return bool(
-                rows.run(
-                    "SELECT 1 FROM procore_login_accounts WHERE environment = ? LIMIT 1", (self.environment,)
-                )
-            )
-
     def switch(self, account: Account) -> bool:
         """Make the account the current one; False if it is not signed in (any more)."""
         with self._database.writing() as rows:
@@ -226,12 +214,42 @@ class AccountStore:
             save_name(rows, me.id, me.name)
             return find_account(rows, user)
 
+    def knows_app(self, client_id: str, login_origin: str) -> bool:
+        """Whether a sign-in with this app has worked here."""
+        with self._database.reading() as rows:
+            return bool(
+                rows.run(
+                    "SELECT 1 FROM procore_login_apps"
+                    " WHERE environment = ? AND client_id = ? AND login_origin = ?",
+                    (self.environment, client_id, login_origin),
+                )
+            )
+
+    def remember_app(self, client_id: str, login_origin: str) -> None:
+        """A sign-in with this app has worked here."""
+        with self._database.writing() as rows:
+            rows.run(
+                "INSERT OR IGNORE INTO procore_login_apps VALUES (?, ?, ?)",
+                (self.environment, client_id, login_origin),
+            )
+
     def _list(self, rows: Rows, people: list[User]) -> list[Listed]:
         current = users.find_current(rows)
         live = entries.list_usable(rows)
-        known = find_environments(rows)
-        listed = list_accounts(rows, people)
-        return [_new_listed(account, self.environment, current, live, known) for account in listed]
+        listed = []
+        for account in list_accounts(rows, people):
+            entry = live.get(account.user.procore_id)
+            listed.append(
+                Listed(
+                    account,
+                    is_current=current is not None and current.procore_id == account.user.procore_id,
+                    is_signed_in=entry is not None,
+                    is_refused=entry is None and failures.find_refusal(account, self.environment) is not None,
+                    expires_at=entry.expires_at if entry else None,
+                    issued_at=entry.created_at if entry else 0,
+                )
+            )
+        return listed
 
     def _find_user(self, people: list[User], who: str) -> User:
         meant = [user for user in people if users.is_named(user, who)]
@@ -252,56 +270,10 @@ class AccountStore:
         )
 
 
-def _new_listed(
-    account: Account,
-    environment: str,
-    current: User | None,
-    live: Mapping[int | None, Entry],
-    known: Mapping[int, Set[str]],
-) -> Listed:
-    procore_id = account.user.procore_id
-    entry = live.get(procore_id)
-    return Listed(
-        account,
-        environments=frozenset(known.get(procore_id, ())),
-        is_current=current is not None and current.procore_id == procore_id,
-        is_signed_in=entry is not None,
-        is_refused=entry is None and failures.find_refusal(account, environment) is not None,
-        expires_at=entry.expires_at if entry else None,
-        issued_at=entry.created_at if entry else 0,
-    )
-
-
 def _list_names(people: Iterable[User]) -> str:
     names = [f"{user.email or 'no e-mail'} ({user.procore_id})" for user in people]
     more = ", ..." if len(names) > MAX_CANDIDATES else ""
     return ", ".join(names[:MAX_CANDIDATES]) + more
-
-
-class KnownApps:
-    """One environment's apps. Every method raises DatabaseError, DataFolderError."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def has(self, client_id: str, login_origin: str) -> bool:
-        """Whether a sign-in with this app has worked here."""
-        with self._database.reading() as rows:
-            return bool(
-                rows.run(
-                    "SELECT 1 FROM procore_login_apps"
-                    " WHERE environment = ? AND client_id = ? AND login_origin = ?",
-                    (rows.environment, client_id, login_origin),
-                )
-            )
-
-    def remember(self, client_id: str, login_origin: str) -> None:
-        """A sign-in with this app has worked here."""
-        with self._database.writing() as rows:
-            rows.run(
-                "INSERT OR IGNORE INTO procore_login_apps VALUES (?, ?, ?)",
-                (rows.environment, client_id, login_origin),
-            )
 
 
 def list_known_in(path: Path, environment: str, home: Path) -> list[Listed] | None:
