@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Me, User, find_shown_end
 from procore_cli.storage import entries, failures, users
-from procore_cli.storage.database import Database, Rows, open_glance
+from procore_cli.storage.database import Database, ReadOnlyDatabase, Rows
 from procore_cli.storage.entries import Entry
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def _list_names(people: Iterable[User]) -> str:
 def list_known_in(path: Path, environment: str, home: Path) -> list[Listed] | None:
     """Everybody whom the environment knows in a file, without changing a byte of it; None if it is not there.
 
-    `home` is the data folder. As `AccountStore.list_known` and `open_glance`.
+    `home` is the data folder. As `AccountStore.list_known` and `ReadOnlyDatabase`.
     """
-    database = open_glance(home, environment, path)
-    return None if database is None else AccountStore(database).list_known()
+    database = ReadOnlyDatabase(home, environment, path)
+    return AccountStore(database).list_known() if database.may_exist() else None

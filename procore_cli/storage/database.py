@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ BUSY_TIMEOUT_S = 10.0
 # For a look that only tells how things are.
 LOOK_TIMEOUT_S = 2.0
 
+_FIND_OURS = "SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"
 _ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
 _PERMISSIONS = "Check the permissions of the file and its folder, or let PROCORE_LOGIN_DB name another file."
 # By the beginning of SQLite's name for the error.
@@ -58,16 +59,10 @@ class Rows:
         """Run one statement and return its rows."""
         return self._connection.execute(statement, values).fetchall()
 
-    def copy(self) -> sqlite3.Connection:
-        """A database in memory with what this one holds, if it is ours; ends the transaction."""
-        import sqlite3
-
-        copy = sqlite3.connect(":memory:", isolation_level=None)
-        copy.text_factory = _read_text
+    def copy_to(self, copy: sqlite3.Connection) -> None:
+        """Put all of the database into another one; ends the transaction."""
         self.run("ROLLBACK")
-        if self.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
-            self._connection.backup(copy)
-        return copy
+        self._connection.backup(copy)
 
 
 class Database:
@@ -118,7 +113,8 @@ class Database:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Rows]:
-        with self._translated(), closing(self._connect()) as connection:
+        self._ensure_file()
+        with self._translated(), closing(self._open(self._timeout_s)) as connection:
             rows = Rows(connection, self.environment, self.home)
             # Closing a connection rolls back what was not committed.
             rows.run(begin)
@@ -128,18 +124,8 @@ class Database:
             yield rows
             rows.run("COMMIT")
 
-    def _connect(self) -> sqlite3.Connection:
-        self._ensure_file()
-        return self._open(self._timeout_s)
-
     def _open(self, timeout_s: float) -> sqlite3.Connection:
-        import sqlite3
-
-        address = f"{new_uri(self.path)}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
-        # Another program may have stored an e-mail that is not UTF-8.
-        connection.text_factory = _read_text
-        return connection
+        return _connect(f"{new_uri(self.path)}?mode=rw", timeout_s)
 
     def _is_file(self) -> bool:
         try:
@@ -203,40 +189,48 @@ def new_uri(path: PurePath) -> str:
     return f"file://{'' if text.startswith('/') else '/'}{quote_from_bytes(os.fsencode(text))}"
 
 
+def _connect(address: str, timeout_s: float) -> sqlite3.Connection:
+    import sqlite3
+
+    connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
+    # Another program may have stored an e-mail that is not UTF-8.
+    connection.text_factory = _read_text
+    return connection
+
+
 def _read_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-_GLANCE_TIMEOUT_S = 0.3
+_READ_ONLY_TIMEOUT_S = 0.3
 
 
-def open_glance(home: Path, environment: str, path: Path) -> Database | None:
-    """The file at `path` for a look that changes nothing and waits for nobody; None if it is not there.
+class ReadOnlyDatabase(Database):
+    """As `Database`, for reading alone: neither the file nor anything beside it changes."""
 
-    In the data folder `home` no link is followed. Raises DatabaseError, DataFolderError.
-    """
-    if not (os.path.lexists(path) or private_files.may_exist(path)):
-        return None
-    if path.parent == home.absolute():
-        if path.is_symlink():
-            raise DatabaseError(f"The database {path} is a symbolic link.", _ELSEWHERE)
-        with private_files.looking_only():
-            private_files.check_file(path)
-    return _Glance(home, environment, path)
-
-
-class _Glance(Database):
-    """As `Database`, for reading alone."""
+    def may_exist(self) -> bool:
+        """Whether the file is there, or may be, whatever it is."""
+        return os.path.lexists(self.path) or private_files.may_exist(self.path)
 
     @contextmanager
     def reading(self) -> Iterator[Rows]:
-        """The file's state now. Raises DatabaseError."""
-        with self.looking(_GLANCE_TIMEOUT_S) as rows:
-            if schema.is_complete(rows.run, str(self.path)):
-                yield rows
+        """The file's state now, or what a command would make of it; waits for nobody.
+
+        Nothing is in a file that is not there. Raises DatabaseError, DataFolderError.
+        """
+        is_there = self.may_exist()
+        if is_there and self._is_ours:
+            with private_files.looking_only():
+                private_files.check_file(self.path)
+        with self._translated(), ExitStack() as stack:
+            found = stack.enter_context(self.looking(_READ_ONLY_TIMEOUT_S)) if is_there else None
+            if found is not None and schema.is_complete(found.run, str(self.path)):
+                yield found
                 return
-            # An older schema, or another program's file: what a command would make of it.
-            with closing(rows.copy()) as copy:
-                migrated = Rows(copy, self.environment, self.home)
-                schema.migrate(migrated.run, str(self.path))
-                yield migrated
+            copy = stack.enter_context(closing(_connect(":memory:", _READ_ONLY_TIMEOUT_S)))
+            # An older schema; what another program has in its own file is not worth a copy.
+            if found is not None and found.run(_FIND_OURS):
+                found.copy_to(copy)
+            migrated = Rows(copy, self.environment, self.home)
+            schema.migrate(migrated.run, str(self.path))
+            yield migrated

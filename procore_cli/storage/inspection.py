@@ -10,8 +10,7 @@ from typing import NamedTuple
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.storage import entries, files
-from procore_cli.storage.accounts import AccountStore, Listed
-from procore_cli.storage.database import Database, open_glance
+from procore_cli.storage.database import Database
 from procore_cli.storage.schema import is_complete
 
 _DUPLICATES = """
@@ -56,34 +55,18 @@ def inspect(database: Database) -> Inspection:
         return Inspection(has_tables, count, doubled)
 
 
-class Look:
-    """What an environment has in a database; before that is first used, nothing."""
+def find_refresh(database: Database, procore_id: int) -> int | None:
+    """When (seconds, UTC) a refresh began whose end is not known: under way, or cut off."""
+    with database.reading() as rows:
+        pending = entries.list_pending_refreshes(rows, procore_id)
+    return pending[0].created_at if pending else None
 
-    def __init__(self, home: Path, environment: str, path: Path) -> None:
-        """`home` is the data folder, `path` the database. Raises StorageError."""
-        self._database = open_glance(home, environment, path)
 
-    def list_known(self) -> list[Listed]:
-        """Those whom the environment remembers, signed in or not, by id. Raises DatabaseError."""
-        if self._database is None:
-            return []
-        return AccountStore(self._database).list_known()
-
-    def find_refresh(self, procore_id: int) -> int | None:
-        """When (seconds, UTC) a refresh began whose end is not known: under way, or cut off."""
-        if self._database is None:
-            return None
-        with self._database.reading() as rows:
-            pending = entries.list_in_state(rows, procore_id, "pending")
-        return next((entry.created_at for entry in pending if entry.kind == "refresh"), None)
-
-    def count_former(self, now: int) -> int:
-        """The entries that wait to be deleted; `now` is seconds (UTC). Raises DatabaseError."""
-        if self._database is None:
-            return 0
-        with self._database.reading() as rows:
-            ((count,),) = rows.run(_FORMER, (rows.environment, now))
-        return int(count)
+def count_former(database: Database, now: int) -> int:
+    """The entries that wait to be deleted; `now` is seconds (UTC). Raises DatabaseError."""
+    with database.reading() as rows:
+        ((count,),) = rows.run(_FORMER, (rows.environment, now))
+    return int(count)
 
 
 def list_strays(home: Path, others: Iterable[Path]) -> list[Path]:
