@@ -1,4 +1,4 @@
-"""The SQLite file: opened, checked, migrated, one transaction at a time; here alone sqlite3 is known.
+"""The SQLite file: opened, checked, migrated, one transaction at a time; here alone sqlite3 is called.
 
 Refuses to keep a connection open, to change a file's journal mode, and to write where reading is enough.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.storage import schema
+from procore_cli.storage.rows import Rows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,42 +28,21 @@ LOOK_TIMEOUT_S = 2.0
 _FIND_OURS = "SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"
 _ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
 _PERMISSIONS = "Check the permissions of the file and its folder, or let PROCORE_LOGIN_DB name another file."
+_IN_USE = "Try again, or end the program that uses it."
 # By the beginning of SQLite's name for the error.
-_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _MEANINGS = {
-    _BUSY: (
-        "is in use by another program",
-        "Try again, or end the program that uses it.",
-    ),
-    ("SQLITE_READONLY",): ("cannot be written", _PERMISSIONS),
-    ("SQLITE_CANTOPEN",): ("cannot be opened", _PERMISSIONS),
-    ("SQLITE_NOTADB",): ("is not an SQLite database", _ELSEWHERE),
-    ("SQLITE_CORRUPT",): ("is damaged", _ELSEWHERE),
-    ("SQLITE_FULL",): ("cannot be written: the disk is full", "Make room on it, then try again."),
-    ("SQLITE_IOERR",): (
+    "SQLITE_BUSY": ("is in use by another program", _IN_USE),
+    "SQLITE_LOCKED": ("is in use by another program", _IN_USE),
+    "SQLITE_READONLY": ("cannot be written", _PERMISSIONS),
+    "SQLITE_CANTOPEN": ("cannot be opened", _PERMISSIONS),
+    "SQLITE_NOTADB": ("is not an SQLite database", _ELSEWHERE),
+    "SQLITE_CORRUPT": ("is damaged", _ELSEWHERE),
+    "SQLITE_FULL": ("cannot be written: the disk is full", "Make room on it, then try again."),
+    "SQLITE_IOERR": (
         "cannot be read or written: disk I/O error",
         "Look at the disk and at limits on file sizes, then try again.",
     ),
 }
-
-
-class Rows:
-    """The inside of one transaction: runs SQL and gives back rows as tuples."""
-
-    def __init__(self, connection: sqlite3.Connection, environment: str, home: Path) -> None:
-        """`environment` and the data folder `home` are those of the run that asks."""
-        self._connection = connection
-        self.environment = environment
-        self.home = home
-
-    def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
-        return self._connection.execute(statement, values).fetchall()
-
-    def copy_to(self, copy: sqlite3.Connection) -> None:
-        """Put all of the database into another one; ends the transaction."""
-        self.run("ROLLBACK")
-        self._connection.backup(copy)
 
 
 class Database:
@@ -97,7 +77,7 @@ class Database:
         if not self._is_file():
             raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
         with self._translated(), closing(self._open(timeout_s)) as connection:
-            rows = Rows(connection, self.environment, self.home)
+            rows = Rows(connection, self.environment, self.home, self.path)
             # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
             rows.run("PRAGMA query_only = ON")
             rows.run("BEGIN")
@@ -115,10 +95,10 @@ class Database:
     def _transaction(self, begin: str) -> Iterator[Rows]:
         self._ensure_file()
         with self._translated(), closing(self._open(self._timeout_s)) as connection:
-            rows = Rows(connection, self.environment, self.home)
+            rows = Rows(connection, self.environment, self.home, self.path)
             # Closing a connection rolls back what was not committed.
             rows.run(begin)
-            while not schema.is_complete(rows.run, str(self.path)):
+            while not schema.is_complete(rows):
                 self._migrate(rows)
                 rows.run(begin)
             yield rows
@@ -151,9 +131,9 @@ class Database:
         # A reader cannot become a writer while another one waits to commit, so it begins anew.
         rows.run("ROLLBACK")
         rows.run("BEGIN IMMEDIATE")
-        if schema.is_in_use_by_older(rows.run, self.path.resolve().parent):
-            raise _new_busy_error(self.path)
-        schema.migrate(rows.run, str(self.path))
+        if schema.is_in_use_by_older(rows):
+            raise DatabaseError(f"The database {self.path} is in use by another program.", _IN_USE)
+        schema.migrate(rows)
         rows.run("COMMIT")
 
     @contextmanager
@@ -167,15 +147,10 @@ class Database:
 
     def _new_error(self, error: Exception) -> DatabaseError:
         name = getattr(error, "sqlite_errorname", "")
-        for beginnings, (what, hint) in _MEANINGS.items():
-            if name.startswith(beginnings):
+        for beginning, (what, hint) in _MEANINGS.items():
+            if name.startswith(beginning):
                 return DatabaseError(f"The database {self.path} {what}.", hint)
         return DatabaseError(f"The database {self.path} cannot be used: {error}.", _ELSEWHERE)
-
-
-def _new_busy_error(path: Path) -> DatabaseError:
-    what, hint = _MEANINGS[_BUSY]
-    return DatabaseError(f"The database {path} {what}.", hint)
 
 
 def new_uri(path: PurePath) -> str:
@@ -224,13 +199,13 @@ class ReadOnlyDatabase(Database):
                 private_files.check_file(self.path)
         with self._translated(), ExitStack() as stack:
             found = stack.enter_context(self.looking(_READ_ONLY_TIMEOUT_S)) if is_there else None
-            if found is not None and schema.is_complete(found.run, str(self.path)):
+            if found is not None and schema.is_complete(found):
                 yield found
                 return
             copy = stack.enter_context(closing(_connect(":memory:", _READ_ONLY_TIMEOUT_S)))
             # An older schema; what another program has in its own file is not worth a copy.
             if found is not None and found.run(_FIND_OURS):
                 found.copy_to(copy)
-            migrated = Rows(copy, self.environment, self.home)
-            schema.migrate(migrated.run, str(self.path))
+            migrated = Rows(copy, self.environment, self.home, self.path)
+            schema.migrate(migrated)
             yield migrated

@@ -14,8 +14,9 @@ from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.models import StoreName, is_renewal_due
 from procore_cli.storage import files
-from procore_cli.storage.database import Database, Rows
+from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores
+from procore_cli.storage.rows import Rows
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from procore_cli.errors import (
 )
 from procore_cli.models import Account
 from procore_cli.storage import entries
-from procore_cli.storage.database import Rows
+from procore_cli.storage.rows import Rows
 
 
 def new_failure_text(error: ProcoreLoginError) -> str:

@@ -47,7 +47,7 @@ def inspect(database: Database) -> Inspection:
                 "Move it away (a new one is made) and sign in again;"
                 " or let PROCORE_LOGIN_DB name another file.",
             )
-        has_tables = is_complete(rows.run, path)
+        has_tables = is_complete(rows)
         if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'users' COLLATE NOCASE"):
             return Inspection(has_tables)
         ((count,),) = rows.run("SELECT COUNT(*) FROM users")

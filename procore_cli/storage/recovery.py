@@ -12,8 +12,8 @@ from procore_cli.errors import StorageError
 from procore_cli.grants import read_tokens_text
 from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures, files
-from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
+from procore_cli.storage.rows import Rows
 
 
 def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> bool:

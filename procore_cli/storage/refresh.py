@@ -23,10 +23,10 @@ from procore_cli.errors import (
 from procore_cli.grants import TokenAnswer, TokenSet, new_tokens_text
 from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures
-from procore_cli.storage.database import Rows
 from procore_cli.storage.entries import Entry, EntryStore, Loaded
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.recovery import READ_ATTEMPTS, look, read_state, recover, tidy
+from procore_cli.storage.rows import Rows
 
 if TYPE_CHECKING:
     from procore_cli.threads import Shield

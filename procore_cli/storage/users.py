@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from procore_cli.models import Me, User
-from procore_cli.storage.database import Rows
+from procore_cli.storage.rows import Rows
 
 # With one MIN() SQLite takes the other columns from the row that has it.
 _USERS = """
