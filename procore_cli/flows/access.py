@@ -22,7 +22,7 @@ from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, User, seconds_
 if TYPE_CHECKING:
     from procore_cli.context import Context
     from procore_cli.grants import TokenAnswer, TokenSet
-    from procore_cli.storage.entries import Loaded
+    from procore_cli.storage.recovery import Loaded
 
 
 MAX_LABELS = 10

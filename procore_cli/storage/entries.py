@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import StoreName, is_renewal_due
+from procore_cli.models import StoreName
 from procore_cli.storage import files
 from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores
@@ -45,22 +45,6 @@ class Entry(NamedTuple):
     parts: int | None = None
     forget_after: int | None = None
     place: str | None = None
-
-
-class Loaded(NamedTuple):
-    """An account's tokens, the entry they came from, and the failures counted when it was read.
-
-    `is_suspect`: a refresh was interrupted since, so Procore may have taken the access token away.
-    """
-
-    tokens: TokenSet
-    entry: Entry
-    failures: int = 0
-    is_suspect: bool = False
-
-    def is_due(self, now: float, min_ttl_s: int) -> bool:
-        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
-        return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
 
 
 _COLUMNS = (
@@ -98,31 +82,22 @@ def find_usable(rows: Rows, procore_id: int) -> Entry | None:
 
 def list_in_state(rows: Rows, procore_id: int | None, state: EntryState) -> list[Entry]:
     """An account's entries in one state, the oldest first; proofs belong to the account None."""
-    found = rows.run(
-        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
-        " WHERE environment = ? AND procore_id IS ? AND state = ? ORDER BY rowid",
-        (rows.environment, procore_id, state),
-    )
-    return [Entry(*values) for values in found]
+    return _list(rows, "procore_id IS ? AND state = ?", procore_id, state)
 
 
 def list_usable(rows: Rows) -> dict[int | None, Entry]:
     """Every live entry that does not lie in another data folder, by its account."""
-    found = rows.run(
-        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
-        " WHERE environment = ? AND state = 'live' ORDER BY rowid",
-        (rows.environment,),
-    )
-    live = {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
+    live = {entry.procore_id: entry for entry in _list(rows, "state = 'live'")}
     return {procore_id: entry for procore_id, entry in live.items() if not find_elsewhere(entry, rows.home)}
 
 
-def list_names(rows: Rows) -> list[tuple[str, str]]:
-    """The environment and the name of every entry; none in a file that has no such list."""
-    if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_entries'"):
-        return []
-    found = rows.run("SELECT environment, name FROM procore_login_entries")
-    return [(str(environment), str(name)) for environment, name in found]
+def _list(rows: Rows, condition: str, *values: object) -> list[Entry]:
+    found = rows.run(
+        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
+        f" WHERE environment = ? AND {condition} ORDER BY rowid",
+        (rows.environment, *values),
+    )
+    return [Entry(*columns) for columns in found]
 
 
 def is_kept(rows: Rows, name: str) -> bool:
@@ -168,8 +143,12 @@ def check_listed(rows: Rows, entry: Entry) -> None:
 
 
 def make_live(rows: Rows, entry: Entry, parts: int, expires_at: int | None) -> None:
-    """The entry is whole and counts from now on. Raises DatabaseError where it is not listed any more."""
+    """The entry is whole and counts from now on, and no other of its account does.
+
+    Raises DatabaseError where it is not listed any more.
+    """
     check_listed(rows, entry)
+    end_live(rows, entry.procore_id)
     rows.run(
         "UPDATE procore_login_entries SET state = 'live', parts = ?, expires_at = ? WHERE name = ?",
         (parts, expires_at, entry.name),
@@ -184,10 +163,17 @@ def make_dead(rows: Rows, name: str, *, forget_after: int | None = None) -> None
     )
 
 
-def end_live(rows: Rows, procore_id: int) -> None:
+def end_live(rows: Rows, procore_id: int | None) -> None:
     """Every live entry of the account is dead."""
     for entry in list_in_state(rows, procore_id, "live"):
         make_dead(rows, entry.name)
+
+
+def end_refreshes(rows: Rows, procore_id: int, forget_after: int, *, but: Entry) -> None:
+    """Every pending refresh of the account is dead, but the one that is about to count."""
+    for entry in list_pending_refreshes(rows, procore_id):
+        if entry.name != but.name:
+            make_dead(rows, entry.name, forget_after=forget_after)
 
 
 def mark_deleted(rows: Rows, name: str) -> None:

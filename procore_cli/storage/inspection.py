@@ -91,10 +91,13 @@ def list_drafts(home: Path, now: float) -> list[Path]:
 
 
 def _list_names(home: Path, path: Path) -> list[tuple[str, str]] | None:
-    """The entries that a database lists, None where it cannot be read."""
+    """The environment and the name of every entry that a database lists, None where it cannot be read."""
     try:
         with Database(home, path.stem, path).looking() as rows:
-            return entries.list_names(rows)
+            if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_entries'"):
+                return []
+            found = rows.run("SELECT environment, name FROM procore_login_entries")
+            return [(str(environment), str(name)) for environment, name in found]
     except StorageError:
         return None
 

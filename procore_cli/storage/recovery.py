@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
-from procore_cli.grants import read_tokens_text
-from procore_cli.models import Account
+from procore_cli.grants import TokenSet, read_tokens_text
+from procore_cli.models import Account, is_renewal_due
 from procore_cli.storage import accounts, entries, failures, files
-from procore_cli.storage.entries import Entry, EntryStore, Loaded
+from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.rows import Rows
 
 
@@ -30,9 +30,9 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
     is_mended = False
     # A refresh that had to write twice left two entries: the newest whole one counts.
     for entry in reversed(ours):
-        text = None if is_mended else _find_refreshed(entry_store, entry, lenient=lenient)
-        if procore_id is not None and text is not None:
-            _make_live(entry_store, entry, procore_id, text)
+        found = None if is_mended else _find_refreshed(entry_store, entry, lenient=lenient)
+        if found is not None:
+            _make_live(entry_store, entry, *found)
             is_mended = True
         else:
             _make_dead(entry_store, entry, is_lost=not is_mended)
@@ -61,7 +61,8 @@ def recover_free(entry_store: EntryStore) -> None:
                 recover(entry_store, procore_id)
 
 
-def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> str | None:
+def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> tuple[TokenSet, int] | None:
+    """The tokens of a refresh that was written whole, and the number of their parts."""
     if entry.kind != "refresh":
         return None
     try:
@@ -70,37 +71,32 @@ def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> 
         if lenient:
             return None
         raise
-    return text if text is not None and read_tokens_text(text) is not None else None
+    if text is None or (tokens := read_tokens_text(text)) is None:
+        return None
+    return tokens, len(files.split_text(text))
 
 
 def _is_anothers(entry_store: EntryStore, entry: Entry) -> bool:
+    """Whether the entry is for the runs of another data folder to end; theirs may be under way."""
     if entries.find_elsewhere(entry, entry_store.home) is None:
         return False
-    if entry.kind != "refresh":
+    if entry.kind != "refresh" or entry_store.is_anothers(entry):
         return entry_store.is_anothers(entry)
     # Its folder may be away for now. Live tokens that lie here say that this is that folder, moved, and the
     # write with it, if it was made.
-    return entry_store.is_anothers(entry) or not _has_tokens(entry_store, entry)
-
-
-def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
     with entry_store.database.reading() as rows:
         live = entries.list_in_state(rows, entry.procore_id, "live")
-    return any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
+    return not any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
 
 
-def _make_live(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
-    found = read_tokens_text(text)
-    expires_at = found.expires_at if found else None
+def _make_live(entry_store: EntryStore, entry: Entry, tokens: TokenSet, parts: int) -> None:
     with entry_store.database.writing() as rows:
         # Without a live entry the account was signed out meanwhile, which stands.
-        is_signed_in = entries.find_live(rows, procore_id) is not None
-        if not is_signed_in:
+        if entry.procore_id is None or entries.find_live(rows, entry.procore_id) is None:
             entries.make_dead(rows, entry.name)
             return
-        entries.end_live(rows, procore_id)
-        entries.make_live(rows, entry, len(files.split_text(text)), expires_at)
-        accounts.clear_failure(rows, procore_id)
+        entries.make_live(rows, entry, parts, tokens.expires_at)
+        accounts.clear_failure(rows, entry.procore_id)
 
 
 def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
@@ -116,6 +112,22 @@ def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
 
 
 READ_ATTEMPTS = 3
+
+
+class Loaded(NamedTuple):
+    """An account's tokens, the entry they came from, and the failures counted when it was read.
+
+    `is_suspect`: a refresh was interrupted since, so Procore may have taken the access token away.
+    """
+
+    tokens: TokenSet
+    entry: Entry
+    failures: int = 0
+    is_suspect: bool = False
+
+    def is_due(self, now: float, min_ttl_s: int) -> bool:
+        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
+        return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
 
 
 class State(NamedTuple):

@@ -13,8 +13,8 @@ from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet, new_tokens_text
 from procore_cli.models import Account, Me, StoreName, User
 from procore_cli.storage import accounts, entries, files, users
-from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.recovery import Reading, State, look, read_state, recover, recover_free, tidy
+from procore_cli.storage.entries import Entry, EntryStore
+from procore_cli.storage.recovery import Loaded, Reading, State, look, read_state, recover, recover_free, tidy
 
 if TYPE_CHECKING:
     from procore_cli.storage.refresh import Discard, Exchange
@@ -134,7 +134,7 @@ class TokenStore:
         """
         from procore_cli.storage.refresh import Refresh
 
-        return Refresh(self._entry_store, account, seen).run(exchange, may_ask, discard, shield)
+        return Refresh(self._entry_store, account, exchange, seen, discard, shield).run(may_ask)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -201,10 +201,8 @@ class TokenStore:
             if current is not None and current.procore_id != me.id:
                 switched_from = accounts.find_account(rows, current)
             users.save_current(rows, user)
-            entries.end_live(rows, me.id)
-            for left in entries.list_pending_refreshes(rows, me.id):
-                # Another data folder's, which must not put its tokens in the place of these.
-                entries.make_dead(rows, left.name, forget_after=self._entry_store.new_forget_after())
+            # Another data folder's must not put its tokens in the place of these.
+            entries.end_refreshes(rows, me.id, self._entry_store.new_forget_after(), but=pending)
             entries.make_live(rows, pending, count, fresh.expires_at)
         return SignInSaved(user, is_new, former, switched_from)
 

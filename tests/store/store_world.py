@@ -15,10 +15,11 @@ from procore_cli.grants import Binding, TokenAnswer, TokenSet
 from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
-from procore_cli.storage.entries import Entry, EntryStore, Loaded, list_in_state
+from procore_cli.storage.entries import Entry, EntryStore, list_in_state
 from procore_cli.storage.files import SecretFiles, SecretStore
 from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.locks import Locks
+from procore_cli.storage.recovery import Loaded
 from procore_cli.storage.rows import Rows
 from procore_cli.storage.tokens import TokenStore
 from procore_cli.threads import Limits, _Worker

@@ -26,8 +26,8 @@ from procore_cli.errors import (
 from procore_cli.grants import TokenAnswer, TokenSet
 from procore_cli.models import Account
 from procore_cli.storage import failures
-from procore_cli.storage.entries import Loaded
 from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, new_part_service
+from procore_cli.storage.recovery import Loaded
 from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens
 
 RUNS = 5
