@@ -178,7 +178,7 @@ def _nobody_is_current(context: Context) -> NotSignedInError:
         )
     otherwise = (
         f" ({switch_command(context)} chooses among those that are signed in)"
-        if context.accounts.has_rows()
+        if context.accounts.list_accounts()
         else ""
     )
     return NotSignedInError(

@@ -53,30 +53,28 @@ def list_known_ids(rows: Rows) -> set[object]:
 
 def save_name(rows: Rows, procore_id: int, name: str | None) -> None:
     """Remember the name that `/me` said last."""
-    rows.run(
-        "INSERT INTO procore_login_accounts (environment, procore_id, name) VALUES (?, ?, ?)"
-        " ON CONFLICT (environment, procore_id) DO UPDATE SET name = excluded.name",
-        (rows.environment, procore_id, None if name is None else users.storable(name)),
-    )
+    _update(rows, procore_id, "name = ?", None if name is None else users.storable(name))
 
 
 def add_failure(rows: Rows, procore_id: int, failure: str) -> None:
     """Record a failed refresh; the counter only ever grows, so that waiters can tell it is new."""
-    rows.run(
-        "INSERT INTO procore_login_accounts (environment, procore_id, failures, failure) VALUES (?, ?, 1, ?)"
-        " ON CONFLICT (environment, procore_id)"
-        " DO UPDATE SET failures = failures + 1, failure = excluded.failure",
-        (rows.environment, procore_id, failure),
-    )
+    _update(rows, procore_id, "failures = failures + 1, failure = ?", failure)
 
 
 def save_interruption(rows: Rows, procore_id: int, interrupted_at: int) -> None:
     """Record when (seconds, UTC) a refresh was sent whose outcome is unknown; the first one is kept."""
+    _update(rows, procore_id, "interrupted_at = COALESCE(interrupted_at, ?)", interrupted_at)
+
+
+def _update(rows: Rows, procore_id: int, change: str, value: object) -> None:
+    """Change what the environment remembers of somebody, whom it may not remember yet."""
     rows.run(
-        "INSERT INTO procore_login_accounts (environment, procore_id, interrupted_at) VALUES (?, ?, ?)"
-        " ON CONFLICT (environment, procore_id)"
-        " DO UPDATE SET interrupted_at = COALESCE(interrupted_at, excluded.interrupted_at)",
-        (rows.environment, procore_id, interrupted_at),
+        "INSERT OR IGNORE INTO procore_login_accounts (environment, procore_id) VALUES (?, ?)",
+        (rows.environment, procore_id),
+    )
+    rows.run(
+        f"UPDATE procore_login_accounts SET {change} WHERE environment = ? AND procore_id = ?",  # noqa: S608
+        (value, rows.environment, procore_id),
     )
 
 
@@ -158,11 +156,6 @@ class AccountStore:
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
         return [listed.account for listed in self.list_known() if listed.is_signed_in]
-
-    def has_rows(self) -> bool:
-        """Whether anybody has a row, known to the environment or not."""
-        with self._database.reading() as rows:
-            return users.has_users(rows)
 
     def list_refused(self) -> list[Account]:
         """The accounts whose refresh token Procore refused last."""

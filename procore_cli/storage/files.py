@@ -24,11 +24,6 @@ from procore_cli.models import StoreName
 class SecretStore(Protocol):
     """Keeps short texts under a service and a user name. Every method raises StorageError."""
 
-    @property
-    def name(self) -> StoreName:
-        """How settings and the list of entries name this store."""
-        ...
-
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`."""
         ...
@@ -159,8 +154,6 @@ FOLDER = "secrets"
 
 class SecretFiles:
     """A `SecretStore` in `<data folder>/secrets/`."""
-
-    name: StoreName = "file"
 
     def __init__(self, home: Path) -> None:
         """`home` is the data folder. Touches nothing yet."""

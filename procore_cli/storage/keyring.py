@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from procore_cli import log
 from procore_cli.errors import KeyringError
-from procore_cli.models import StoreName
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.keyring_errors import is_dismissed, new_missing_error, new_useless_error, translate
 from procore_cli.threads import Caller, Limits, OutOfTimeError, call_within
@@ -144,8 +143,6 @@ _LOCK_QUERY = Limits(notice_s=1.0, give_up_s=1.0)
 
 class Keyring:
     """A `SecretStore` in the platform's keyring, or in the one that keyring's own configuration names."""
-
-    name: StoreName = "keyring"
 
     def __init__(self, limits: Limits | None = None) -> None:
         """The backend is chosen at the first call. Once a call, it is said that the program waits."""

@@ -24,11 +24,6 @@ def list_users(rows: Rows) -> list[User]:
     return [User(*values) for values in found]
 
 
-def has_users(rows: Rows) -> bool:
-    """Whether anybody has a row."""
-    return bool(rows.run(f"{_USERS} GROUP BY procore_id LIMIT 1"))
-
-
 def find_users(rows: Rows, ids: Iterable[object]) -> list[User]:
     """Those of these procore_ids that have a row, by id, found without looking at every row."""
     found = (find_user(rows, number) for number in ids if isinstance(number, int))

@@ -82,7 +82,6 @@ class TickingStore:
     """A store that says when it is about to do something, and when it has done it."""
 
     def __init__(self, inner: SecretStore, tick: Callable[[], None]) -> None:
-        self.name = inner.name
         self._inner = inner
         self._tick = tick
 
