@@ -77,7 +77,7 @@ def find_live(rows: Rows, procore_id: int) -> Entry | None:
 def find_usable(rows: Rows, procore_id: int) -> Entry | None:
     """As `find_live`, unless it lies in another data folder."""
     live = find_live(rows, procore_id)
-    return None if live is None or find_elsewhere(live, rows.home) else live
+    return None if live is None or find_other_folder(live, rows.home) else live
 
 
 def list_in_state(rows: Rows, procore_id: int | None, state: EntryState) -> list[Entry]:
@@ -88,7 +88,7 @@ def list_in_state(rows: Rows, procore_id: int | None, state: EntryState) -> list
 def list_usable(rows: Rows) -> dict[int | None, Entry]:
     """Every live entry that does not lie in another data folder, by its account."""
     live = {entry.procore_id: entry for entry in _list(rows, "state = 'live'")}
-    return {procore_id: entry for procore_id, entry in live.items() if not find_elsewhere(entry, rows.home)}
+    return {who: entry for who, entry in live.items() if not find_other_folder(entry, rows.home)}
 
 
 def _list(rows: Rows, condition: str, *values: object) -> list[Entry]:
@@ -111,7 +111,7 @@ def list_pending_refreshes(rows: Rows, procore_id: int) -> list[Entry]:
     return [entry for entry in pending if entry.kind == "refresh"]
 
 
-def find_elsewhere(entry: Entry, home: Path) -> str | None:
+def find_other_folder(entry: Entry, home: Path) -> str | None:
     """The data folder in whose files an entry lies, if that is another one than `home`.
 
     That folder alone reads and deletes it: from here, its account is signed out.
@@ -187,7 +187,7 @@ def forget(rows: Rows, name: str) -> None:
 
 
 # A write that was given up may land for so long.
-LANDING_S = 24 * 60 * 60
+LATE_WRITE_S = 24 * 60 * 60
 
 
 class EntryStore:
@@ -279,9 +279,9 @@ class EntryStore:
 
     def new_forget_after(self) -> int:
         """Until when (seconds, UTC) a write that is given up now may land."""
-        return self.now() + LANDING_S
+        return self.now() + LATE_WRITE_S
 
-    def abandon(self, entry: Entry, error: StorageError) -> None:
+    def end_failed(self, entry: Entry, error: StorageError) -> None:
         """A write failed with `error`: the entry is dead, and nothing of it is ever used.
 
         What cannot be done of that is left to the next run: the error is what matters.
@@ -303,15 +303,15 @@ class EntryStore:
             dead = list_in_state(rows, procore_id, "dead")
         for entry in dead:
             is_due = entry.parts != 0 or self._is_past(entry)
-            if not is_due or entry.store in self._closed or self.is_anothers(entry):
+            if not is_due or entry.store in self._closed or self.is_in_another_folder(entry):
                 continue
             if not self._delete_one(entry):
                 # The failure may have taken a whole minute: this run does not ask that store again.
                 self._closed.add(entry.store)
 
-    def is_anothers(self, entry: Entry) -> bool:
+    def is_in_another_folder(self, entry: Entry) -> bool:
         """Whether an entry lies in another data folder that is there; one that is gone holds nothing."""
-        place = find_elsewhere(entry, self.home)
+        place = find_other_folder(entry, self.home)
         return place is not None and os.path.lexists(place)
 
     def _delete_one(self, entry: Entry) -> bool:

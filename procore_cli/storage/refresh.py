@@ -26,7 +26,7 @@ from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.files import GivenUpError
-from procore_cli.storage.recovery import READ_ATTEMPTS, Loaded, look, read_state, recover, tidy
+from procore_cli.storage.recovery import READ_ATTEMPTS, Loaded, delete_leftovers, look, read_state, recover
 from procore_cli.storage.rows import Rows
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Refresh:
             # 5. In one transaction the new entry counts, and the former one does no more.
             saved = self._commit(written, parts, renewed)
             # 6. Delete what is dead.
-            tidy(self.entry_store, self._id)
+            delete_leftovers(self.entry_store, self._id)
             if saved is None:
                 self.discard(renewed)
                 raise self._new_signed_out_error()
@@ -171,7 +171,7 @@ class Refresh:
         outcome = None if is_refused else self._find_outcome(is_final=True)
         if outcome is not None:
             return outcome
-        tidy(self.entry_store, self._id)
+        delete_leftovers(self.entry_store, self._id)
         raise error from None
 
     def _record(self, error: ProcoreLoginError, pending: Entry, *, is_interrupted: bool = False) -> None:

@@ -14,7 +14,16 @@ from procore_cli.grants import TokenSet, new_tokens_text
 from procore_cli.models import Account, Me, StoreName, User
 from procore_cli.storage import accounts, entries, files, users
 from procore_cli.storage.entries import Entry, EntryStore
-from procore_cli.storage.recovery import Loaded, Reading, State, look, read_state, recover, recover_free, tidy
+from procore_cli.storage.recovery import (
+    Loaded,
+    Reading,
+    State,
+    delete_leftovers,
+    look,
+    read_state,
+    recover,
+    recover_free,
+)
 
 if TYPE_CHECKING:
     from procore_cli.storage.refresh import Discard, Exchange
@@ -73,7 +82,7 @@ class TokenStore:
                 count = self._entry_store.write(proof, os.urandom(files.PAYLOAD_CHARS // 2).hex())
                 self._entry_store.delete(proof._replace(parts=count))
             except StorageError as error:
-                self._entry_store.abandon(proof, error)
+                self._entry_store.end_failed(proof, error)
                 raise
             with self._database.writing() as rows:
                 entries.forget(rows, proof.name)
@@ -82,7 +91,7 @@ class TokenStore:
         """Save a sign-in whole or not at all: tokens, row, name and session."""
         with self._locks.hold(me.id):
             # 0. Bring to an end what an earlier run left; its tokens are about to be replaced.
-            recover(self._entry_store, me.id, lenient=True)
+            recover(self._entry_store, me.id, skip_unreadable=True)
             former = self._find_former(me.id)
             # 1. Commit the new entry as pending.
             pending = self._entry_store.new_pending("signin", me.id)
@@ -90,12 +99,12 @@ class TokenStore:
             try:
                 count = self._entry_store.write(pending, new_tokens_text(fresh))
             except StorageError as error:
-                self._entry_store.abandon(pending, error)
+                self._entry_store.end_failed(pending, error)
                 raise
             # 3. In one transaction it counts, and the former one does no more.
             saved = self._commit_signin(pending, count, fresh, me, former)
             # 4. Delete what is dead.
-            tidy(self._entry_store, me.id)
+            delete_leftovers(self._entry_store, me.id)
             return saved
 
     def load(self, account: Account) -> Loaded | None:
@@ -161,7 +170,7 @@ class TokenStore:
         procore_id = account.user.procore_id
         with self._locks.hold(procore_id, leave_when=lambda: self._is_deleted(left)) as held:
             if held:
-                recover(self._entry_store, procore_id, lenient=True)
+                recover(self._entry_store, procore_id, skip_unreadable=True)
         return self._is_deleted(left)
 
     def has_left(self) -> bool:
@@ -176,7 +185,7 @@ class TokenStore:
     def _find_former(self, procore_id: int) -> TokenSet | None:
         with self._database.reading() as rows:
             live = entries.find_live(rows, procore_id)
-        if live is not None and (place := entries.find_elsewhere(live, self._entry_store.home)):
+        if live is not None and (place := entries.find_other_folder(live, self._entry_store.home)):
             log.warn(
                 f"The former tokens lie in the data folder {place}; they will not be revoked."
                 " The next sign-in or sign-out there deletes them."
@@ -211,7 +220,7 @@ class TokenStore:
         if look(self._entry_store, account).is_refreshing:
             with self._locks.try_hold(account.user.procore_id) as held:
                 if held:
-                    recover(self._entry_store, account.user.procore_id, lenient=True)
+                    recover(self._entry_store, account.user.procore_id, skip_unreadable=True)
 
     def _commit_signout(self, account: Account, seen: State) -> bool:
         """Nothing of the account is live here any more; False if it is not what was `seen` that is live."""

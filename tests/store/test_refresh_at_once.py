@@ -134,7 +134,7 @@ def test_a_reader_who_waited_for_a_failed_refresh_shares_the_failure(world: Worl
     with pytest.raises(AnswerLostError):
         world.refresh(joe, fail, seen)
     reader.join()
-    assert loaded == [seen._replace(is_suspect=True)]
+    assert loaded == [seen._replace(may_be_revoked=True)]
 
     def never(_: TokenSet) -> TokenAnswer:
         raise AssertionError("nothing may be sent")

@@ -151,7 +151,7 @@ def test_a_refresh_that_was_interrupted_or_is_under_our_own_lock_delays_nothing(
     path = world.database.path
     become_second(path, path.parent / locks, time.time() - age_s)
 
-    assert world.load(joe).is_suspect
+    assert world.load(joe).may_be_revoked
     assert "procore_login_home" not in shapes(path)
     assert version(path) == schema.VERSION
 
