@@ -236,10 +236,9 @@ def put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack)
 
 def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
-    from procore_cli.storage.files import ClientSecrets
-    from procore_cli.storage.opening import new_stores
+    from procore_cli.storage.opening import Storage
 
-    return ClientSecrets(new_stores(settings.folder), store, settings.environment.name)
+    return Storage(settings.folder, settings.environment.name, store).client_secrets
 
 
 def new_storage(settings: Settings, environment: str, clock: Callable[[], float] = time.time) -> Storage:

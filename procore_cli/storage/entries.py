@@ -29,7 +29,7 @@ EntryState = Literal["pending", "live", "dead"]
 
 
 class Entry(NamedTuple):
-    """A line of the list of secret entries; the secret itself lies in the store that it names.
+    """A line of the list of secret entries, column by column; the secret lies in the store that it names.
 
     `place`: the data folder whose files hold it; None for a keyring, and where it was never noted.
     """
@@ -47,25 +47,20 @@ class Entry(NamedTuple):
     place: str | None = None
 
 
-_COLUMNS = (
-    "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after, place"
-)
 # SQLite keeps a value of any type in any column, and the file may be damaged.
-_READ = ", ".join(
-    f"CASE typeof({column}) WHEN 'integer' THEN {column} {'ELSE 0 ' if column == 'created_at' else ''}END"
-    if column in ("created_at", "expires_at", "parts", "forget_after")
-    else "CASE typeof(place) WHEN 'text' THEN place END"
-    if column == "place"
-    else column
-    for column in _COLUMNS.split(", ")
-)
+_COLUMNS = """
+    name, store, environment, procore_id, kind, state,
+    CASE typeof(created_at) WHEN 'integer' THEN created_at ELSE 0 END,
+    CASE typeof(expires_at) WHEN 'integer' THEN expires_at END,
+    CASE typeof(parts) WHEN 'integer' THEN parts END,
+    CASE typeof(forget_after) WHEN 'integer' THEN forget_after END,
+    CASE typeof(place) WHEN 'text' THEN place END"""
 
 
 def add(rows: Rows, entry: Entry) -> None:
     """Put a new entry on the list."""
-    values = [getattr(entry, column) for column in _COLUMNS.split(", ")]
-    marks = ", ".join("?" * len(values))
-    rows.run(f"INSERT INTO procore_login_entries ({_COLUMNS}) VALUES ({marks})", values)  # noqa: S608
+    columns, marks = ", ".join(entry._fields), ", ".join("?" * len(entry))
+    rows.run(f"INSERT INTO procore_login_entries ({columns}) VALUES ({marks})", entry)  # noqa: S608
 
 
 def find_live(rows: Rows, procore_id: int) -> Entry | None:
@@ -93,7 +88,7 @@ def list_usable(rows: Rows) -> dict[int | None, Entry]:
 
 def _list(rows: Rows, condition: str, *values: object) -> list[Entry]:
     found = rows.run(
-        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM procore_login_entries"  # noqa: S608
         f" WHERE environment = ? AND {condition} ORDER BY rowid",
         (rows.environment, *values),
     )
