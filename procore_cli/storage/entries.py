@@ -276,18 +276,23 @@ class EntryStore:
         """Until when (seconds, UTC) a write that is given up now may land."""
         return self.now() + LATE_WRITE_S
 
-    def end_failed(self, entry: Entry, error: StorageError) -> None:
-        """A write failed with `error`: the entry is dead, and nothing of it is ever used.
+    @contextmanager
+    def ended_on_failure(self, entry: Entry) -> Iterator[None]:
+        """A block that writes an entry; if it fails the entry is dead, and nothing of it is ever used.
 
         What cannot be done of that is left to the next run: the error is what matters.
         """
-        may_land = isinstance(error, GivenUpError)
-        with suppress(StorageError):
-            with self.database.writing() as rows:
-                make_dead(rows, entry.name, forget_after=self.new_forget_after() if may_land else None)
-            # A closed store would show another prompt, or take another minute to say so.
-            if not isinstance(error, ClosedError):
-                self.delete_dead(entry.procore_id)
+        try:
+            yield
+        except StorageError as error:
+            may_land = isinstance(error, GivenUpError)
+            with suppress(StorageError):
+                with self.database.writing() as rows:
+                    make_dead(rows, entry.name, forget_after=self.new_forget_after() if may_land else None)
+                # A closed store would show another prompt, or take another minute to say so.
+                if not isinstance(error, ClosedError):
+                    self.delete_dead(entry.procore_id)
+            raise
 
     def delete_dead(self, procore_id: int | None) -> None:
         """Step 4: delete the account's dead entries; what cannot be deleted waits. Raises DatabaseError.

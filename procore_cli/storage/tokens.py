@@ -78,12 +78,9 @@ class TokenStore:
         with self._locks.hold(None):
             recover(self._entry_store, None)
             proof = self._entry_store.new_pending("proof", None)
-            try:
+            with self._entry_store.ended_on_failure(proof):
                 count = self._entry_store.write(proof, os.urandom(files.PAYLOAD_CHARS // 2).hex())
                 self._entry_store.delete(proof._replace(parts=count))
-            except StorageError as error:
-                self._entry_store.end_failed(proof, error)
-                raise
             with self._database.writing() as rows:
                 entries.forget(rows, proof.name)
 
@@ -96,11 +93,8 @@ class TokenStore:
             # 1. Commit the new entry as pending.
             pending = self._entry_store.new_pending("signin", me.id)
             # 2. Write it and read it back.
-            try:
+            with self._entry_store.ended_on_failure(pending):
                 count = self._entry_store.write(pending, new_tokens_text(fresh))
-            except StorageError as error:
-                self._entry_store.end_failed(pending, error)
-                raise
             # 3. In one transaction it counts, and the former one does no more.
             saved = self._commit_signin(pending, count, fresh, me, former)
             # 4. Delete what is dead.
