@@ -29,7 +29,7 @@ LOOK_S = 1.0
 
 
 class Locks:
-    """The locks of one environment in one database file, or the one of another file (`environment` None)."""
+    """The locks of one environment in one database file; with no environment, the one of config.toml."""
 
     def __init__(
         self,
@@ -46,9 +46,6 @@ class Locks:
         self._database = database.resolve()
         self._scope = f"{self._database}\0{environment or database.name}"
         self._environment = environment or ""
-        self._work = f"changing {database.name}"
-        if environment:
-            self._work = f"at work on this account in {environment}"
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
@@ -136,9 +133,15 @@ class Locks:
         return folder if _has_locks(folder) else None
 
     def _new_busy_error(self) -> BusyError:
+        again = "Wait until it has ended, then try again."
+        if not self._environment:
+            return BusyError(
+                f"Another procore-login has been changing config.toml for {self._timeout_s:g} seconds.", again
+            )
         return BusyError(
-            f"Another procore-login has been {self._work} for {self._timeout_s:g} seconds.",
-            "Wait until it has ended, then try again.",
+            f"Another procore-login has been at work on this account in {self._environment} "
+            f"for {self._timeout_s:g} seconds.",
+            again,
             environment=self._environment,
         )
 
