@@ -27,7 +27,7 @@ from procore_cli.models import Profile
 from procore_cli.threads import in_own_thread
 
 if TYPE_CHECKING:
-    from procore_cli.storage.entries import Loaded
+    from procore_cli.storage.recovery import Loaded
 
 R = TypeVar("R")
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth
     from procore_cli.client.transport import Transport
     from procore_cli.models import Environment, StoreName
-    from procore_cli.storage.accounts import AccountStore, KnownApps
+    from procore_cli.storage.accounts import AccountStore
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import Storage
     from procore_cli.storage.tokens import TokenStore
@@ -72,11 +72,6 @@ class Context:
     def client_secrets(self) -> ClientSecrets:
         """The client secrets in the store in force."""
         return self._storage.client_secrets
-
-    @property
-    def known_apps(self) -> KnownApps:
-        """The apps that somebody has signed in with here."""
-        return self._storage.known_apps
 
     @cached_property
     def oauth(self) -> OAuth:
@@ -241,10 +236,9 @@ def put_online(settings: Settings, clock: Callable[[], float], stack: ExitStack)
 
 def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
-    from procore_cli.storage.files import ClientSecrets
-    from procore_cli.storage.opening import new_stores
+    from procore_cli.storage.opening import Storage
 
-    return ClientSecrets(new_stores(settings.folder), store, settings.environment.name)
+    return Storage(settings.folder, settings.environment.name, store).client_secrets
 
 
 def new_storage(settings: Settings, environment: str, clock: Callable[[], float] = time.time) -> Storage:

@@ -132,7 +132,7 @@ class ProcoreDemo:
     def sign_out(self) -> None:
         """Delete the tokens of everybody here, and revoke them: whoever needs one has to sign in again."""
         storage = self._open_storage()
-        for line in storage.accounts.list_accounts():
+        for line in storage.accounts.list_known():
             storage.tokens.sign_out(line.account)
             storage.tokens.clean(line.account)
         self.revoke_tokens()

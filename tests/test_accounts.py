@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from procore_cli import context
-from procore_cli.storage.database import Rows
+from procore_cli.storage.rows import Rows
 from tests.cli import Machine, browser
 from tests.people import SECOND, People
 from tests.provider import JOE, Answer, serving

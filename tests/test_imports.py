@@ -59,7 +59,7 @@ HEAVY = {
     "cryptography": set(),
     "jeepney": set(),
     "secretstorage": {"storage/keyring"},
-    "sqlite3": {"storage/database", "demo"},
+    "sqlite3": {"storage/database", "storage/rows", "demo"},
     "http.server": {"callback/server", "demo"},
     "oauthlib": {"client/oauth", "demo"},
     "filelock": {"storage/locks"},

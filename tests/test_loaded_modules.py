@@ -132,7 +132,7 @@ def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(
 ) -> None:
     # Nobody asks Procore about an app that is known, so nothing was sent before the callback.
     storage = Storage(machine.data, "production", "file")
-    storage.known_apps.remember(CLIENT_ID, provider.url)
+    storage.accounts.remember_app(CLIENT_ID, provider.url)
     screen, terminal = pty.openpty()
     arguments = ("signin", "--browser", browser("--just-open"))
     with start(machine, *arguments, program=AFTER_CALLBACK, stdout=terminal) as running:

@@ -12,7 +12,7 @@ import pytest
 from procore_cli import context
 from procore_cli.errors import AnswerLostError
 from procore_cli.models import Account, TokenSet
-from procore_cli.storage.entries import Loaded
+from procore_cli.storage.recovery import Loaded
 from procore_cli.storage.refresh import Exchange
 from tests.moments import NOW, YEAR_S
 from tests.store.store_world import World, new_answer

@@ -22,7 +22,8 @@ from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, TokenSet, seco
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.storage.entries import Loaded
+    from procore_cli.models import TokenSet
+    from procore_cli.storage.recovery import Loaded
 
 
 MAX_LABELS = 10
@@ -66,7 +67,7 @@ def keep_valid(
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
     is_due = loaded.tokens.access_token == refused or loaded.is_due(context.clock(), min_ttl_s)
-    if not is_due and not loaded.is_suspect:
+    if not is_due and not loaded.may_be_revoked:
         return loaded
     try:
         return renew(context, account, loaded)
@@ -78,7 +79,7 @@ def keep_valid(
             f"{error.happened_in(where)} The token from before that is used; Procore may have ended it."
         )
         # Asked once: each call of a long run would ask, and warn, again.
-        return loaded._replace(is_suspect=False)
+        return loaded._replace(may_be_revoked=False)
 
 
 def renew(context: Context, account: Account, seen: Loaded, *, may_ask: bool = True) -> Loaded:
@@ -177,7 +178,7 @@ def _nobody_is_current(context: Context) -> NotSignedInError:
         )
     otherwise = (
         f" ({switch_command(context)} chooses among those that are signed in)"
-        if context.accounts.has_rows()
+        if context.accounts.list_accounts()
         else ""
     )
     return NotSignedInError(

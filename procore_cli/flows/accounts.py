@@ -51,7 +51,7 @@ def find_known_environments() -> list[str]:
 def _has_accounts(settings: Settings, environment: str) -> bool:
     storage = new_storage(settings, environment)
     try:
-        return storage.has_database and storage.accounts.is_known()
+        return storage.has_database and bool(storage.accounts.list_known())
     except StorageError:
         # What is wrong with it is told when it is opened.
         return True
@@ -111,12 +111,7 @@ def switch(context: Context, who: str) -> Profile:
 
 
 def _list(context: Context, *, with_strangers: bool) -> list[Listed]:
-    name = context.settings.environment.name
-    return [
-        listed
-        for listed in context.accounts.list_accounts()
-        if name in listed.environments or (with_strangers and not listed.environments)
-    ]
+    return context.accounts.list_accounts() if with_strangers else context.accounts.list_known()
 
 
 def _new_line(context: Context, listed: Listed, problem: ProcoreLoginError | None) -> Line:

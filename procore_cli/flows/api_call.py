@@ -30,7 +30,7 @@ from procore_cli.flows import access
 if TYPE_CHECKING:
     from procore_cli.context import Context
     from procore_cli.models import Account
-    from procore_cli.storage.entries import Loaded
+    from procore_cli.storage.recovery import Loaded
 
 
 # A call that begins is to end before its token does.

@@ -83,7 +83,7 @@ def _check_if_new(context: Context, app: AppCredentials) -> bool:
     """Whether nobody has signed in with the app here: then Procore is asked whether it knows it."""
     settings, environment = context.settings, context.settings.environment
     # The embedded Procore's own is known.
-    if settings.is_demo or context.known_apps.has(app.client_id, settings.login_origin):
+    if settings.is_demo or context.accounts.knows_app(app.client_id, settings.login_origin):
         return False
     with context.console.phase("check of the app"):
         check_app(context.oauth, app, settings.redirect_uri.text, environment)
@@ -93,7 +93,7 @@ def _check_if_new(context: Context, app: AppCredentials) -> bool:
 def _remember(context: Context, app: AppCredentials) -> None:
     # The sign-in is done: what fails here only means that the app is asked about once more.
     with suppress(StorageError):
-        context.known_apps.remember(app.client_id, context.settings.login_origin)
+        context.accounts.remember_app(app.client_id, context.settings.login_origin)
 
 
 def _check_who(context: Context) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Me, User, find_shown_end
 from procore_cli.storage import entries, failures, users
-from procore_cli.storage.database import Database, Rows, open_glance
+from procore_cli.storage.database import Database, ReadOnlyDatabase
 from procore_cli.storage.entries import Entry
+from procore_cli.storage.rows import Rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,40 +43,38 @@ def list_accounts(rows: Rows, people: Iterable[User]) -> list[Account]:
     return [Account(user, *remembered.get(user.procore_id, ())) for user in people]
 
 
-def find_environments(rows: Rows) -> dict[int, set[str]]:
-    """Which environments remember whom, by procore_id."""
-    found: dict[int, set[str]] = {}
-    for procore_id, environment in rows.run("SELECT procore_id, environment FROM procore_login_accounts"):
-        found.setdefault(procore_id, set()).add(environment)
-    return found
+def list_known_ids(rows: Rows) -> set[object]:
+    """The procore_ids that the environment remembers."""
+    found = rows.run(
+        "SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (rows.environment,)
+    )
+    return {procore_id for (procore_id,) in found}
 
 
 def save_name(rows: Rows, procore_id: int, name: str | None) -> None:
     """Remember the name that `/me` said last."""
-    rows.run(
-        "INSERT INTO procore_login_accounts (environment, procore_id, name) VALUES (?, ?, ?)"
-        " ON CONFLICT (environment, procore_id) DO UPDATE SET name = excluded.name",
-        (rows.environment, procore_id, None if name is None else users.storable(name)),
-    )
+    _update(rows, procore_id, "name = ?", None if name is None else users.storable(name))
 
 
 def add_failure(rows: Rows, procore_id: int, failure: str) -> None:
     """Record a failed refresh; the counter only ever grows, so that waiters can tell it is new."""
-    rows.run(
-        "INSERT INTO procore_login_accounts (environment, procore_id, failures, failure) VALUES (?, ?, 1, ?)"
-        " ON CONFLICT (environment, procore_id)"
-        " DO UPDATE SET failures = failures + 1, failure = excluded.failure",
-        (rows.environment, procore_id, failure),
-    )
+    _update(rows, procore_id, "failures = failures + 1, failure = ?", failure)
 
 
 def save_interruption(rows: Rows, procore_id: int, interrupted_at: int) -> None:
     """Record when (seconds, UTC) a refresh was sent whose outcome is unknown; the first one is kept."""
+    _update(rows, procore_id, "interrupted_at = COALESCE(interrupted_at, ?)", interrupted_at)
+
+
+def _update(rows: Rows, procore_id: int, change: str, value: object) -> None:
+    """Change what the environment remembers of somebody, whom it may not remember yet."""
     rows.run(
-        "INSERT INTO procore_login_accounts (environment, procore_id, interrupted_at) VALUES (?, ?, ?)"
-        " ON CONFLICT (environment, procore_id)"
-        " DO UPDATE SET interrupted_at = COALESCE(interrupted_at, excluded.interrupted_at)",
-        (rows.environment, procore_id, interrupted_at),
+        "INSERT OR IGNORE INTO procore_login_accounts (environment, procore_id) VALUES (?, ?)",
+        (rows.environment, procore_id),
+    )
+    rows.run(
+        f"UPDATE procore_login_accounts SET {change} WHERE environment = ? AND procore_id = ?",  # noqa: S608
+        (value, rows.environment, procore_id),
     )
 
 
@@ -94,12 +93,10 @@ MAX_CANDIDATES = 10
 class Listed(NamedTuple):
     """A line of the list of accounts; the live token's end and beginning are seconds (UTC).
 
-    `environments` are those that remember it, in a shared database perhaps another one; `is_refused`:
-    Procore refused its last refresh token.
+    `is_refused`: Procore refused its last refresh token.
     """
 
     account: Account
-    environments: frozenset[str]
     is_current: bool
     is_signed_in: bool
     is_refused: bool
@@ -142,29 +139,23 @@ class AccountStore:
             user = found[0] if len(found) == 1 else self._find_user(users.list_users(rows), who.strip())
             return find_account(rows, user)
 
-    def list_accounts(self) -> list[Listed]:
-        """Every row, signed in or not, by id."""
-        with self._database.reading() as rows:
-            return self._list(rows, users.list_users(rows))
-
     def list_known(self) -> list[Listed]:
         """Those whom the environment remembers, signed in or not, by id; other rows cost nothing."""
         with self._database.reading() as rows:
-            found = rows.run(
-                "SELECT procore_id FROM procore_login_accounts WHERE environment = ?", (self.environment,)
+            return self._list(rows, users.find_users(rows, list_known_ids(rows)))
+
+    def list_accounts(self) -> list[Listed]:
+        """As `list_known`, and the rows that no environment remembers."""
+        with self._database.reading() as rows:
+            others = {each for (each,) in rows.run("SELECT procore_id FROM procore_login_accounts")}
+            others -= list_known_ids(rows)
+            return self._list(
+                rows, [user for user in users.list_users(rows) if user.procore_id not in others]
             )
-            return self._list(rows, users.find_users(rows, (procore_id for (procore_id,) in found)))
 
     def list_signed_in(self) -> list[Account]:
         """The accounts that have tokens, by id of their rows."""
-        with self._database.reading() as rows:
-            people = users.find_users(rows, entries.list_usable(rows))
-            return list_accounts(rows, people)
-
-    def has_rows(self) -> bool:
-        """Whether anybody has a row, known to the environment or not."""
-        with self._database.reading() as rows:
-            return users.has_users(rows)
+        return [listed.account for listed in self.list_known() if listed.is_signed_in]
 
     def list_refused(self) -> list[Account]:
         """The accounts whose refresh token Procore refused last."""
@@ -188,15 +179,6 @@ class AccountStore:
         if live is None:
             raise self.new_not_signed_in_error(account)
         return live
-
-    def is_known(self) -> bool:
-        """Whether the environment remembers anybody in this database."""
-        with self._database.reading() as rows:
-            return bool(
-                rows.run(
-                    "SELECT 1 FROM procore_login_accounts WHERE environment = ? LIMIT 1", (self.environment,)
-                )
-            )
 
     def switch(self, account: Account) -> bool:
         """Make the account the current one; False if it is not signed in (any more)."""
@@ -226,12 +208,42 @@ class AccountStore:
             save_name(rows, me.id, me.name)
             return find_account(rows, user)
 
+    def knows_app(self, client_id: str, login_origin: str) -> bool:
+        """Whether a sign-in with this app has worked here."""
+        with self._database.reading() as rows:
+            return bool(
+                rows.run(
+                    "SELECT 1 FROM procore_login_apps"
+                    " WHERE environment = ? AND client_id = ? AND login_origin = ?",
+                    (self.environment, client_id, login_origin),
+                )
+            )
+
+    def remember_app(self, client_id: str, login_origin: str) -> None:
+        """A sign-in with this app has worked here."""
+        with self._database.writing() as rows:
+            rows.run(
+                "INSERT OR IGNORE INTO procore_login_apps VALUES (?, ?, ?)",
+                (self.environment, client_id, login_origin),
+            )
+
     def _list(self, rows: Rows, people: list[User]) -> list[Listed]:
         current = users.find_current(rows)
         live = entries.list_usable(rows)
-        known = find_environments(rows)
-        listed = list_accounts(rows, people)
-        return [_new_listed(account, self.environment, current, live, known) for account in listed]
+        listed = []
+        for account in list_accounts(rows, people):
+            entry = live.get(account.user.procore_id)
+            listed.append(
+                Listed(
+                    account,
+                    is_current=current is not None and current.procore_id == account.user.procore_id,
+                    is_signed_in=entry is not None,
+                    is_refused=entry is None and failures.find_refusal(account, self.environment) is not None,
+                    expires_at=entry.expires_at if entry else None,
+                    issued_at=entry.created_at if entry else 0,
+                )
+            )
+        return listed
 
     def _find_user(self, people: list[User], who: str) -> User:
         meant = [user for user in people if users.is_named(user, who)]
@@ -252,62 +264,16 @@ class AccountStore:
         )
 
 
-def _new_listed(
-    account: Account,
-    environment: str,
-    current: User | None,
-    live: Mapping[int | None, Entry],
-    known: Mapping[int, Set[str]],
-) -> Listed:
-    procore_id = account.user.procore_id
-    entry = live.get(procore_id)
-    return Listed(
-        account,
-        environments=frozenset(known.get(procore_id, ())),
-        is_current=current is not None and current.procore_id == procore_id,
-        is_signed_in=entry is not None,
-        is_refused=entry is None and failures.find_refusal(account, environment) is not None,
-        expires_at=entry.expires_at if entry else None,
-        issued_at=entry.created_at if entry else 0,
-    )
-
-
 def _list_names(people: Iterable[User]) -> str:
     names = [f"{user.email or 'no e-mail'} ({user.procore_id})" for user in people]
     more = ", ..." if len(names) > MAX_CANDIDATES else ""
     return ", ".join(names[:MAX_CANDIDATES]) + more
 
 
-class KnownApps:
-    """One environment's apps. Every method raises DatabaseError, DataFolderError."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def has(self, client_id: str, login_origin: str) -> bool:
-        """Whether a sign-in with this app has worked here."""
-        with self._database.reading() as rows:
-            return bool(
-                rows.run(
-                    "SELECT 1 FROM procore_login_apps"
-                    " WHERE environment = ? AND client_id = ? AND login_origin = ?",
-                    (rows.environment, client_id, login_origin),
-                )
-            )
-
-    def remember(self, client_id: str, login_origin: str) -> None:
-        """A sign-in with this app has worked here."""
-        with self._database.writing() as rows:
-            rows.run(
-                "INSERT OR IGNORE INTO procore_login_apps VALUES (?, ?, ?)",
-                (rows.environment, client_id, login_origin),
-            )
-
-
 def list_known_in(path: Path, environment: str, home: Path) -> list[Listed] | None:
     """Everybody whom the environment knows in a file, without changing a byte of it; None if it is not there.
 
-    `home` is the data folder. As `AccountStore.list_known` and `open_glance`.
+    `home` is the data folder. As `AccountStore.list_known` and `ReadOnlyDatabase`.
     """
-    database = open_glance(home, environment, path)
-    return None if database is None else AccountStore(database).list_known()
+    database = ReadOnlyDatabase(home, environment, path)
+    return AccountStore(database).list_known() if database.may_exist() else None

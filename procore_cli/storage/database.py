@@ -1,4 +1,4 @@
-"""The SQLite file: opened, checked, migrated, one transaction at a time; here alone sqlite3 is known.
+"""The SQLite file: opened, checked, migrated, one transaction at a time; here alone sqlite3 is called.
 
 Refuses to keep a connection open, to change a file's journal mode, and to write where reading is enough.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.storage import schema
+from procore_cli.storage.rows import Rows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,50 +25,24 @@ BUSY_TIMEOUT_S = 10.0
 # For a look that only tells how things are.
 LOOK_TIMEOUT_S = 2.0
 
+_FIND_OURS = "SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"
 _ELSEWHERE = "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file."
 _PERMISSIONS = "Check the permissions of the file and its folder, or let PROCORE_LOGIN_DB name another file."
+_IN_USE = "Try again, or end the program that uses it."
 # By the beginning of SQLite's name for the error.
-_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _MEANINGS = {
-    _BUSY: (
-        "is in use by another program",
-        "Try again, or end the program that uses it.",
-    ),
-    ("SQLITE_READONLY",): ("cannot be written", _PERMISSIONS),
-    ("SQLITE_CANTOPEN",): ("cannot be opened", _PERMISSIONS),
-    ("SQLITE_NOTADB",): ("is not an SQLite database", _ELSEWHERE),
-    ("SQLITE_CORRUPT",): ("is damaged", _ELSEWHERE),
-    ("SQLITE_FULL",): ("cannot be written: the disk is full", "Make room on it, then try again."),
-    ("SQLITE_IOERR",): (
+    "SQLITE_BUSY": ("is in use by another program", _IN_USE),
+    "SQLITE_LOCKED": ("is in use by another program", _IN_USE),
+    "SQLITE_READONLY": ("cannot be written", _PERMISSIONS),
+    "SQLITE_CANTOPEN": ("cannot be opened", _PERMISSIONS),
+    "SQLITE_NOTADB": ("is not an SQLite database", _ELSEWHERE),
+    "SQLITE_CORRUPT": ("is damaged", _ELSEWHERE),
+    "SQLITE_FULL": ("cannot be written: the disk is full", "Make room on it, then try again."),
+    "SQLITE_IOERR": (
         "cannot be read or written: disk I/O error",
         "Look at the disk and at limits on file sizes, then try again.",
     ),
 }
-
-
-class Rows:
-    """The inside of one transaction: runs SQL and gives back rows as tuples."""
-
-    def __init__(self, connection: sqlite3.Connection, environment: str, home: Path) -> None:
-        """`environment` and the data folder `home` are those of the run that asks."""
-        self._connection = connection
-        self.environment = environment
-        self.home = home
-
-    def run(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
-        return self._connection.execute(statement, values).fetchall()
-
-    def copy(self) -> sqlite3.Connection:
-        """A database in memory with what this one holds, if it is ours; ends the transaction."""
-        import sqlite3
-
-        copy = sqlite3.connect(":memory:", isolation_level=None)
-        copy.text_factory = _read_text
-        self.run("ROLLBACK")
-        if self.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_accounts'"):
-            self._connection.backup(copy)
-        return copy
 
 
 class Database:
@@ -102,7 +77,7 @@ class Database:
         if not self._is_file():
             raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
         with self._translated(), closing(self._open(timeout_s)) as connection:
-            rows = Rows(connection, self.environment, self.home)
+            rows = Rows(connection, self.environment, self.home, self.path)
             # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
             rows.run("PRAGMA query_only = ON")
             rows.run("BEGIN")
@@ -118,28 +93,19 @@ class Database:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Rows]:
-        with self._translated(), closing(self._connect()) as connection:
-            rows = Rows(connection, self.environment, self.home)
+        self._ensure_file()
+        with self._translated(), closing(self._open(self._timeout_s)) as connection:
+            rows = Rows(connection, self.environment, self.home, self.path)
             # Closing a connection rolls back what was not committed.
             rows.run(begin)
-            while not schema.is_complete(rows.run, str(self.path)):
+            while not schema.is_complete(rows):
                 self._migrate(rows)
                 rows.run(begin)
             yield rows
             rows.run("COMMIT")
 
-    def _connect(self) -> sqlite3.Connection:
-        self._ensure_file()
-        return self._open(self._timeout_s)
-
     def _open(self, timeout_s: float) -> sqlite3.Connection:
-        import sqlite3
-
-        address = f"{new_uri(self.path)}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
-        # Another program may have stored an e-mail that is not UTF-8.
-        connection.text_factory = _read_text
-        return connection
+        return _connect(f"{new_uri(self.path)}?mode=rw", timeout_s)
 
     def _is_file(self) -> bool:
         try:
@@ -165,9 +131,9 @@ class Database:
         # A reader cannot become a writer while another one waits to commit, so it begins anew.
         rows.run("ROLLBACK")
         rows.run("BEGIN IMMEDIATE")
-        if schema.is_in_use_by_older(rows.run, self.path.resolve().parent):
-            raise _new_busy_error(self.path)
-        schema.migrate(rows.run, str(self.path))
+        if schema.is_in_use_by_older(rows):
+            raise DatabaseError(f"The database {self.path} is in use by another program.", _IN_USE)
+        schema.migrate(rows)
         rows.run("COMMIT")
 
     @contextmanager
@@ -181,15 +147,10 @@ class Database:
 
     def _new_error(self, error: Exception) -> DatabaseError:
         name = getattr(error, "sqlite_errorname", "")
-        for beginnings, (what, hint) in _MEANINGS.items():
-            if name.startswith(beginnings):
+        for beginning, (what, hint) in _MEANINGS.items():
+            if name.startswith(beginning):
                 return DatabaseError(f"The database {self.path} {what}.", hint)
         return DatabaseError(f"The database {self.path} cannot be used: {error}.", _ELSEWHERE)
-
-
-def _new_busy_error(path: Path) -> DatabaseError:
-    what, hint = _MEANINGS[_BUSY]
-    return DatabaseError(f"The database {path} {what}.", hint)
 
 
 def new_uri(path: PurePath) -> str:
@@ -203,40 +164,48 @@ def new_uri(path: PurePath) -> str:
     return f"file://{'' if text.startswith('/') else '/'}{quote_from_bytes(os.fsencode(text))}"
 
 
+def _connect(address: str, timeout_s: float) -> sqlite3.Connection:
+    import sqlite3
+
+    connection = sqlite3.connect(address, uri=True, timeout=timeout_s, isolation_level=None)
+    # Another program may have stored an e-mail that is not UTF-8.
+    connection.text_factory = _read_text
+    return connection
+
+
 def _read_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-_GLANCE_TIMEOUT_S = 0.3
+_READ_ONLY_TIMEOUT_S = 0.3
 
 
-def open_glance(home: Path, environment: str, path: Path) -> Database | None:
-    """The file at `path` for a look that changes nothing and waits for nobody; None if it is not there.
+class ReadOnlyDatabase(Database):
+    """As `Database`, for reading alone: neither the file nor anything beside it changes."""
 
-    In the data folder `home` no link is followed. Raises DatabaseError, DataFolderError.
-    """
-    if not (os.path.lexists(path) or private_files.may_exist(path)):
-        return None
-    if path.parent == home.absolute():
-        if path.is_symlink():
-            raise DatabaseError(f"The database {path} is a symbolic link.", _ELSEWHERE)
-        with private_files.looking_only():
-            private_files.check_file(path)
-    return _Glance(home, environment, path)
-
-
-class _Glance(Database):
-    """As `Database`, for reading alone."""
+    def may_exist(self) -> bool:
+        """Whether the file is there, or may be, whatever it is."""
+        return os.path.lexists(self.path) or private_files.may_exist(self.path)
 
     @contextmanager
     def reading(self) -> Iterator[Rows]:
-        """The file's state now. Raises DatabaseError."""
-        with self.looking(_GLANCE_TIMEOUT_S) as rows:
-            if schema.is_complete(rows.run, str(self.path)):
-                yield rows
+        """The file's state now, or what a command would make of it; waits for nobody.
+
+        Nothing is in a file that is not there. Raises DatabaseError, DataFolderError.
+        """
+        is_there = self.may_exist()
+        if is_there and self._is_ours:
+            with private_files.looking_only():
+                private_files.check_file(self.path)
+        with self._translated(), ExitStack() as stack:
+            found = stack.enter_context(self.looking(_READ_ONLY_TIMEOUT_S)) if is_there else None
+            if found is not None and schema.is_complete(found):
+                yield found
                 return
-            # An older schema, or another program's file: what a command would make of it.
-            with closing(rows.copy()) as copy:
-                migrated = Rows(copy, self.environment, self.home)
-                schema.migrate(migrated.run, str(self.path))
-                yield migrated
+            copy = stack.enter_context(closing(_connect(":memory:", _READ_ONLY_TIMEOUT_S)))
+            # An older schema; what another program has in its own file is not worth a copy.
+            if found is not None and found.run(_FIND_OURS):
+                found.copy_to(copy)
+            migrated = Rows(copy, self.environment, self.home, self.path)
+            schema.migrate(migrated)
+            yield migrated

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import StoreName, TokenSet, is_renewal_due
+from procore_cli.models import StoreName, TokenSet
 from procore_cli.storage import files
-from procore_cli.storage.database import Database, Rows
+from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores
+from procore_cli.storage.rows import Rows
 from procore_cli.storage.tokens_text import read_tokens_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ EntryState = Literal["pending", "live", "dead"]
 
 
 class Entry(NamedTuple):
-    """A line of the list of secret entries; the secret itself lies in the store that it names.
+    """A line of the list of secret entries, column by column; the secret lies in the store that it names.
 
     `place`: the data folder whose files hold it; None for a keyring, and where it was never noted.
     """
@@ -46,41 +47,20 @@ class Entry(NamedTuple):
     place: str | None = None
 
 
-class Loaded(NamedTuple):
-    """An account's tokens, the entry they came from, and the failures counted when it was read.
-
-    `is_suspect`: a refresh was interrupted since, so Procore may have taken the access token away.
-    """
-
-    tokens: TokenSet
-    entry: Entry
-    failures: int = 0
-    is_suspect: bool = False
-
-    def is_due(self, now: float, min_ttl_s: int) -> bool:
-        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
-        return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
-
-
-_COLUMNS = (
-    "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after, place"
-)
 # SQLite keeps a value of any type in any column, and the file may be damaged.
-_READ = ", ".join(
-    f"CASE typeof({column}) WHEN 'integer' THEN {column} {'ELSE 0 ' if column == 'created_at' else ''}END"
-    if column in ("created_at", "expires_at", "parts", "forget_after")
-    else "CASE typeof(place) WHEN 'text' THEN place END"
-    if column == "place"
-    else column
-    for column in _COLUMNS.split(", ")
-)
+_COLUMNS = """
+    name, store, environment, procore_id, kind, state,
+    CASE typeof(created_at) WHEN 'integer' THEN created_at ELSE 0 END,
+    CASE typeof(expires_at) WHEN 'integer' THEN expires_at END,
+    CASE typeof(parts) WHEN 'integer' THEN parts END,
+    CASE typeof(forget_after) WHEN 'integer' THEN forget_after END,
+    CASE typeof(place) WHEN 'text' THEN place END"""
 
 
 def add(rows: Rows, entry: Entry) -> None:
     """Put a new entry on the list."""
-    values = [getattr(entry, column) for column in _COLUMNS.split(", ")]
-    marks = ", ".join("?" * len(values))
-    rows.run(f"INSERT INTO procore_login_entries ({_COLUMNS}) VALUES ({marks})", values)  # noqa: S608
+    columns, marks = ", ".join(entry._fields), ", ".join("?" * len(entry))
+    rows.run(f"INSERT INTO procore_login_entries ({columns}) VALUES ({marks})", entry)  # noqa: S608
 
 
 def find_live(rows: Rows, procore_id: int) -> Entry | None:
@@ -92,36 +72,27 @@ def find_live(rows: Rows, procore_id: int) -> Entry | None:
 def find_usable(rows: Rows, procore_id: int) -> Entry | None:
     """As `find_live`, unless it lies in another data folder."""
     live = find_live(rows, procore_id)
-    return None if live is None or find_elsewhere(live, rows.home) else live
+    return None if live is None or find_other_folder(live, rows.home) else live
 
 
 def list_in_state(rows: Rows, procore_id: int | None, state: EntryState) -> list[Entry]:
     """An account's entries in one state, the oldest first; proofs belong to the account None."""
-    found = rows.run(
-        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
-        " WHERE environment = ? AND procore_id IS ? AND state = ? ORDER BY rowid",
-        (rows.environment, procore_id, state),
-    )
-    return [Entry(*values) for values in found]
+    return _list(rows, "procore_id IS ? AND state = ?", procore_id, state)
 
 
 def list_usable(rows: Rows) -> dict[int | None, Entry]:
     """Every live entry that does not lie in another data folder, by its account."""
+    live = {entry.procore_id: entry for entry in _list(rows, "state = 'live'")}
+    return {who: entry for who, entry in live.items() if not find_other_folder(entry, rows.home)}
+
+
+def _list(rows: Rows, condition: str, *values: object) -> list[Entry]:
     found = rows.run(
-        f"SELECT {_READ} FROM procore_login_entries"  # noqa: S608
-        " WHERE environment = ? AND state = 'live' ORDER BY rowid",
-        (rows.environment,),
+        f"SELECT {_COLUMNS} FROM procore_login_entries"  # noqa: S608
+        f" WHERE environment = ? AND {condition} ORDER BY rowid",
+        (rows.environment, *values),
     )
-    live = {entry.procore_id: entry for entry in (Entry(*values) for values in found)}
-    return {procore_id: entry for procore_id, entry in live.items() if not find_elsewhere(entry, rows.home)}
-
-
-def list_names(rows: Rows) -> list[tuple[str, str]]:
-    """The environment and the name of every entry; none in a file that has no such list."""
-    if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_entries'"):
-        return []
-    found = rows.run("SELECT environment, name FROM procore_login_entries")
-    return [(str(environment), str(name)) for environment, name in found]
+    return [Entry(*columns) for columns in found]
 
 
 def is_kept(rows: Rows, name: str) -> bool:
@@ -135,7 +106,7 @@ def list_pending_refreshes(rows: Rows, procore_id: int) -> list[Entry]:
     return [entry for entry in pending if entry.kind == "refresh"]
 
 
-def find_elsewhere(entry: Entry, home: Path) -> str | None:
+def find_other_folder(entry: Entry, home: Path) -> str | None:
     """The data folder in whose files an entry lies, if that is another one than `home`.
 
     That folder alone reads and deletes it: from here, its account is signed out.
@@ -167,8 +138,12 @@ def check_listed(rows: Rows, entry: Entry) -> None:
 
 
 def make_live(rows: Rows, entry: Entry, parts: int, expires_at: int | None) -> None:
-    """The entry is whole and counts from now on. Raises DatabaseError where it is not listed any more."""
+    """The entry is whole and counts from now on, and no other of its account does.
+
+    Raises DatabaseError where it is not listed any more.
+    """
     check_listed(rows, entry)
+    end_live(rows, entry.procore_id)
     rows.run(
         "UPDATE procore_login_entries SET state = 'live', parts = ?, expires_at = ? WHERE name = ?",
         (parts, expires_at, entry.name),
@@ -183,10 +158,17 @@ def make_dead(rows: Rows, name: str, *, forget_after: int | None = None) -> None
     )
 
 
-def end_live(rows: Rows, procore_id: int) -> None:
+def end_live(rows: Rows, procore_id: int | None) -> None:
     """Every live entry of the account is dead."""
     for entry in list_in_state(rows, procore_id, "live"):
         make_dead(rows, entry.name)
+
+
+def end_refreshes(rows: Rows, procore_id: int, forget_after: int, *, but: Entry) -> None:
+    """Every pending refresh of the account is dead, but the one that is about to count."""
+    for entry in list_pending_refreshes(rows, procore_id):
+        if entry.name != but.name:
+            make_dead(rows, entry.name, forget_after=forget_after)
 
 
 def mark_deleted(rows: Rows, name: str) -> None:
@@ -200,7 +182,7 @@ def forget(rows: Rows, name: str) -> None:
 
 
 # A write that was given up may land for so long.
-LANDING_S = 24 * 60 * 60
+LATE_WRITE_S = 24 * 60 * 60
 
 
 class EntryStore:
@@ -289,20 +271,25 @@ class EntryStore:
 
     def new_forget_after(self) -> int:
         """Until when (seconds, UTC) a write that is given up now may land."""
-        return self.now() + LANDING_S
+        return self.now() + LATE_WRITE_S
 
-    def abandon(self, entry: Entry, error: StorageError) -> None:
-        """A write failed with `error`: the entry is dead, and nothing of it is ever used.
+    @contextmanager
+    def ended_on_failure(self, entry: Entry) -> Iterator[None]:
+        """A block that writes an entry; if it fails the entry is dead, and nothing of it is ever used.
 
         What cannot be done of that is left to the next run: the error is what matters.
         """
-        may_land = isinstance(error, GivenUpError)
-        with suppress(StorageError):
-            with self.database.writing() as rows:
-                make_dead(rows, entry.name, forget_after=self.new_forget_after() if may_land else None)
-            # A closed store would show another prompt, or take another minute to say so.
-            if not isinstance(error, ClosedError):
-                self.delete_dead(entry.procore_id)
+        try:
+            yield
+        except StorageError as error:
+            may_land = isinstance(error, GivenUpError)
+            with suppress(StorageError):
+                with self.database.writing() as rows:
+                    make_dead(rows, entry.name, forget_after=self.new_forget_after() if may_land else None)
+                # A closed store would show another prompt, or take another minute to say so.
+                if not isinstance(error, ClosedError):
+                    self.delete_dead(entry.procore_id)
+            raise
 
     def delete_dead(self, procore_id: int | None) -> None:
         """Step 4: delete the account's dead entries; what cannot be deleted waits. Raises DatabaseError.
@@ -313,15 +300,15 @@ class EntryStore:
             dead = list_in_state(rows, procore_id, "dead")
         for entry in dead:
             is_due = entry.parts != 0 or self._is_past(entry)
-            if not is_due or entry.store in self._closed or self.is_anothers(entry):
+            if not is_due or entry.store in self._closed or self.is_in_another_folder(entry):
                 continue
             if not self._delete_one(entry):
                 # The failure may have taken a whole minute: this run does not ask that store again.
                 self._closed.add(entry.store)
 
-    def is_anothers(self, entry: Entry) -> bool:
+    def is_in_another_folder(self, entry: Entry) -> bool:
         """Whether an entry lies in another data folder that is there; one that is gone holds nothing."""
-        place = find_elsewhere(entry, self.home)
+        place = find_other_folder(entry, self.home)
         return place is not None and os.path.lexists(place)
 
     def _delete_one(self, entry: Entry) -> bool:

@@ -16,7 +16,7 @@ from procore_cli.errors import (
 )
 from procore_cli.models import Account
 from procore_cli.storage import entries
-from procore_cli.storage.database import Rows
+from procore_cli.storage.rows import Rows
 
 
 def new_failure_text(error: ProcoreLoginError) -> str:
@@ -51,7 +51,7 @@ def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
     who, number = account.user.label, account.user.procore_id
     live = entries.list_in_state(rows, number, "live")
     for entry in [*live, *entries.list_pending_refreshes(rows, number)]:
-        place = entries.find_elsewhere(entry, rows.home)
+        place = entries.find_other_folder(entry, rows.home)
         if place is not None:
             return NotSignedInError(
                 f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",

@@ -24,11 +24,6 @@ from procore_cli.models import StoreName
 class SecretStore(Protocol):
     """Keeps short texts under a service and a user name. Every method raises StorageError."""
 
-    @property
-    def name(self) -> StoreName:
-        """How settings and the list of entries name this store."""
-        ...
-
     def save(self, service: str, username: str, text: str) -> None:
         """Keep `text`."""
         ...
@@ -160,8 +155,6 @@ FOLDER = "secrets"
 class SecretFiles:
     """A `SecretStore` in `<data folder>/secrets/`."""
 
-    name: StoreName = "file"
-
     def __init__(self, home: Path) -> None:
         """`home` is the data folder. Touches nothing yet."""
         self._home = home
@@ -282,20 +275,14 @@ class ClientSecrets:
         return text is not None and _read_text(name, text) is None
 
     def prove(self) -> None:
-        """Write, read back and delete a value that means nothing; the secrets stay as they are."""
-        store, service = self._stores(self._store), new_secret_service(self._environment)
-        wanted = os.urandom(_PROOF_BYTES).hex()
+        """Write, read back and delete a value that means nothing, under a name of its own."""
+        store = self._stores(self._store)
         try:
-            store.save(service, _PROOF, wanted)
-            if store.load(service, _PROOF) != wanted:
-                raise KeyringError(
-                    f"The {self._store} store did not keep what it was given.",
-                    "Unlock the keyring, then try again.",
-                )
+            save_text(store, self._environment, _PROOF, os.urandom(_PROOF_BYTES).hex())
         finally:
             # What went wrong first is the error.
             with suppress(StorageError):
-                store.delete(service, _PROOF)
+                delete_text(store, self._environment, _PROOF, count=1)
 
     def delete(self) -> bool:
         """Remove the environment's secret; False if there was none."""

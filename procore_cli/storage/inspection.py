@@ -10,8 +10,7 @@ from typing import NamedTuple
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.storage import entries, files
-from procore_cli.storage.accounts import AccountStore, Listed
-from procore_cli.storage.database import Database, open_glance
+from procore_cli.storage.database import Database
 from procore_cli.storage.schema import is_complete
 
 _DUPLICATES = """
@@ -48,7 +47,7 @@ def inspect(database: Database) -> Inspection:
                 "Move it away (a new one is made) and sign in again;"
                 " or let PROCORE_LOGIN_DB name another file.",
             )
-        has_tables = is_complete(rows.run, path)
+        has_tables = is_complete(rows)
         if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'users' COLLATE NOCASE"):
             return Inspection(has_tables)
         ((count,),) = rows.run("SELECT COUNT(*) FROM users")
@@ -56,34 +55,18 @@ def inspect(database: Database) -> Inspection:
         return Inspection(has_tables, count, doubled)
 
 
-class Look:
-    """What an environment has in a database; before that is first used, nothing."""
+def find_refresh(database: Database, procore_id: int) -> int | None:
+    """When (seconds, UTC) a refresh began whose end is not known: under way, or cut off."""
+    with database.reading() as rows:
+        pending = entries.list_pending_refreshes(rows, procore_id)
+    return pending[0].created_at if pending else None
 
-    def __init__(self, home: Path, environment: str, path: Path) -> None:
-        """`home` is the data folder, `path` the database. Raises StorageError."""
-        self._database = open_glance(home, environment, path)
 
-    def list_known(self) -> list[Listed]:
-        """Those whom the environment remembers, signed in or not, by id. Raises DatabaseError."""
-        if self._database is None:
-            return []
-        return AccountStore(self._database).list_known()
-
-    def find_refresh(self, procore_id: int) -> int | None:
-        """When (seconds, UTC) a refresh began whose end is not known: under way, or cut off."""
-        if self._database is None:
-            return None
-        with self._database.reading() as rows:
-            pending = entries.list_in_state(rows, procore_id, "pending")
-        return next((entry.created_at for entry in pending if entry.kind == "refresh"), None)
-
-    def count_former(self, now: int) -> int:
-        """The entries that wait to be deleted; `now` is seconds (UTC). Raises DatabaseError."""
-        if self._database is None:
-            return 0
-        with self._database.reading() as rows:
-            ((count,),) = rows.run(_FORMER, (rows.environment, now))
-        return int(count)
+def count_former(database: Database, now: int) -> int:
+    """The entries that wait to be deleted; `now` is seconds (UTC). Raises DatabaseError."""
+    with database.reading() as rows:
+        ((count,),) = rows.run(_FORMER, (rows.environment, now))
+    return int(count)
 
 
 def list_strays(home: Path, others: Iterable[Path]) -> list[Path]:
@@ -108,10 +91,13 @@ def list_drafts(home: Path, now: float) -> list[Path]:
 
 
 def _list_names(home: Path, path: Path) -> list[tuple[str, str]] | None:
-    """The entries that a database lists, None where it cannot be read."""
+    """The environment and the name of every entry that a database lists, None where it cannot be read."""
     try:
         with Database(home, path.stem, path).looking() as rows:
-            return entries.list_names(rows)
+            if not rows.run("SELECT 1 FROM sqlite_master WHERE name = 'procore_login_entries'"):
+                return []
+            found = rows.run("SELECT environment, name FROM procore_login_entries")
+            return [(str(environment), str(name)) for environment, name in found]
     except StorageError:
         return None
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from procore_cli import log
 from procore_cli.errors import KeyringError
-from procore_cli.models import StoreName
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.keyring_errors import is_dismissed, new_missing_error, new_useless_error, translate
 from procore_cli.threads import Caller, Limits, OutOfTimeError, call_within
@@ -50,8 +49,7 @@ def use_own_bus(runtime_root: Path = Path("/run/user")) -> None:
 
 
 _MODULE = "keyring.backends.SecretService"
-# What keyring's `_query` asks for in its default scheme.
-_SERVICE, _USERNAME = "service", "username"
+_SECRET_SERVICE = f"{_MODULE}.Keyring"
 
 
 class DirectReader:
@@ -88,8 +86,13 @@ class DirectReader:
     def backend(self) -> KeyringBackend:
         """The backend, chosen when it is first needed. Raises KeyringError."""
         if self._chosen is None:
-            # What has answered is the one, should it be gone now: another is not to be written to instead.
-            self._chosen = _new_backend() if self._has_answered else self._choose()
+            if self._has_answered:
+                # It is the one, should it be gone now: another is not to be written to instead.
+                from keyring.backends.SecretService import Keyring
+
+                self._chosen = Keyring()  # type: ignore[no-untyped-call]
+            else:
+                self._chosen = self._choose()
         return self._chosen
 
 
@@ -101,17 +104,11 @@ def is_keyring_configured() -> bool:
     return os.path.lexists(Path(root, "python_keyring", "keyringrc.cfg"))
 
 
-def _new_backend() -> KeyringBackend:
-    from keyring.backends.SecretService import Keyring
-
-    backend: KeyringBackend = Keyring()  # type: ignore[no-untyped-call]
-    return backend
-
-
 def _find_text(service: str, username: str) -> str | None:
     """The text, or None if it is not there. Raises LockedException, and whatever else the bus leads to."""
     with _open_default_collection() as collection:
-        for item in collection.search_items({_SERVICE: service, _USERNAME: username}):
+        # What keyring asks for in its default scheme.
+        for item in collection.search_items({"service": service, "username": username}):
             secret: bytes = item.get_secret()
             return secret.decode("utf-8")
         # Some services find nothing in what is locked: keyring has the prompt for that.
@@ -131,7 +128,6 @@ def _open_default_collection() -> Iterator[Collection]:
         yield secretstorage.Collection(connection)
 
 
-_SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
 _UNIX = (_SECRET_SERVICE, "keyring.backends.kwallet.DBusKeyring", "keyring.backends.libsecret.Keyring")
 _PLATFORM_BACKENDS = {
     "darwin": ("keyring.backends.macOS.Keyring",),
@@ -144,8 +140,6 @@ _LOCK_QUERY = Limits(notice_s=1.0, give_up_s=1.0)
 
 class Keyring:
     """A `SecretStore` in the platform's keyring, or in the one that keyring's own configuration names."""
-
-    name: StoreName = "keyring"
 
     def __init__(self, limits: Limits | None = None) -> None:
         """The backend is chosen at the first call. Once a call, it is said that the program waits."""
@@ -277,8 +271,7 @@ def _ask_whether_locked() -> bool:
 
 def _choose_backend() -> Backend:
     use_own_bus()
-    first, *_ = _list_platform_names() or [""]
-    if first == _SECRET_SERVICE and not is_keyring_configured():
+    if _list_platform_names()[0] == _SECRET_SERVICE and not is_keyring_configured():
         return DirectReader(_load_backend)
     return _load_backend()
 

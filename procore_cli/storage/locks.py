@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +29,13 @@ LOOK_S = 1.0
 
 
 class Locks:
-    """The locks of one environment in one database file."""
+    """The locks of one environment in one database file; with no environment, the one of config.toml."""
 
     def __init__(
         self,
         home: Path,
         database: Path,
-        environment: str,
+        environment: str | None,
         *,
         timeout_s: float = LOCK_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
@@ -44,15 +44,15 @@ class Locks:
         """`home` is the data folder; `clock`: seconds as `time.monotonic` counts them."""
         self._home = home
         self._database = database.resolve()
-        self._scope = f"{self._database}\0{environment}"
-        self._environment = environment
+        self._scope = f"{self._database}\0{environment or database.name}"
+        self._environment = environment or ""
         self._timeout_s = timeout_s
         self._clock = clock
         self._sleep = sleep
 
     @contextmanager
     def hold(self, procore_id: int | None, leave_when: Callable[[], bool] | None = None) -> Iterator[bool]:
-        """Wait for an account's lock (None: the one of a sign-in that nobody is known of yet).
+        """Wait for an account's lock (None: of a sign-in that nobody is known of yet, or of the whole file).
 
         Yields True with the lock held, or False once `leave_when` says that it is not needed any more;
         that is asked at first, whenever the database's file has changed, and once a second.
@@ -74,9 +74,9 @@ class Locks:
 
     def _wait(self, lock: BaseFileLock, leave_when: Callable[[], bool] | None) -> bool:
         deadline = self._clock() + self._timeout_s
-        glance = _Glance(self._database, self._clock)
+        changes = _Changes(self._database, self._clock)
         while not self._try(lock):
-            if leave_when is not None and glance.is_worth_a_look() and leave_when():
+            if leave_when is not None and changes.may_have_come() and leave_when():
                 return False
             if self._clock() >= deadline:
                 raise self._new_busy_error()
@@ -99,19 +99,16 @@ class Locks:
         return True
 
     def _new_lock(self, procore_id: int | None) -> BaseFileLock:
-        import filelock
-
-        path = self._find_path(procore_id)
-        private_files.ensure_file(path)
-        # A fresh object each time: one that is shared would let two threads in.
-        return filelock.FileLock(path, mode=private_files.FILE_MODE, thread_local=False, **_new_options())
-
-    def _find_path(self, procore_id: int | None) -> Path:
         import hashlib
+
+        import filelock
 
         who = "new" if procore_id is None else str(procore_id)
         digest = hashlib.sha256(f"{self._scope}\0{who}".encode("utf-8", "surrogateescape")).hexdigest()
-        return self._open_folder() / f"{digest[:32]}.lock"
+        path = self._open_folder() / f"{digest[:32]}.lock"
+        private_files.ensure_file(path)
+        # A fresh object each time: one that is shared would let two threads in.
+        return filelock.FileLock(path, mode=private_files.FILE_MODE, thread_local=False, **_new_options())
 
     def _open_folder(self) -> Path:
         """Where every run of ours locks that names this database, whatever its data folder is."""
@@ -136,10 +133,15 @@ class Locks:
         return folder if _has_locks(folder) else None
 
     def _new_busy_error(self) -> BusyError:
+        again = "Wait until it has ended, then try again."
+        if not self._environment:
+            return BusyError(
+                f"Another procore-login has been changing config.toml for {self._timeout_s:g} seconds.", again
+            )
         return BusyError(
             f"Another procore-login has been at work on this account in {self._environment} "
             f"for {self._timeout_s:g} seconds.",
-            "Wait until it has ended, then try again.",
+            again,
             environment=self._environment,
         )
 
@@ -154,7 +156,7 @@ def _has_locks(folder: Path) -> bool:
         return False
 
 
-class _Glance:
+class _Changes:
     """Spares a waiting run the database: a hundred that read it all the time would take a whole processor."""
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
@@ -163,22 +165,17 @@ class _Glance:
         self._seen: tuple[int, ...] | None = None
         self._looked_at: float | None = None
 
-    def is_worth_a_look(self) -> bool:
+    def may_have_come(self) -> bool:
         """Whether the file may hold something new since the last time that this said so."""
+        mark, now = None, self._clock()
         # Never opened here: closing it would drop the locks that SQLite holds in another thread.
-        mark, now = _find_mark(self._path), self._clock()
+        with suppress(OSError):
+            status = self._path.stat()
+            mark = status.st_mtime_ns, status.st_size, status.st_ino
         if self._looked_at is not None and mark == self._seen and now < self._looked_at + LOOK_S:
             return False
         self._seen, self._looked_at = mark, now
         return True
-
-
-def _find_mark(path: Path) -> tuple[int, ...] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _new_options() -> dict[str, Any]:
@@ -192,19 +189,9 @@ def _new_options() -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in known}
 
 
-@contextmanager
-def hold_config(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
+def hold_config(home: Path, timeout_s: float = LOCK_TIMEOUT_S) -> AbstractContextManager[bool]:
     """Wait until no other run changes `config.toml` in the data folder `home`.
 
     Raises BusyError after the time limit (seconds), DataFolderError.
     """
-    locks = Locks(home, home / "config.toml", "config.toml", timeout_s=timeout_s)
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locks.hold(None))
-        except BusyError:
-            raise BusyError(
-                f"Another procore-login has been changing config.toml for {timeout_s:g} seconds.",
-                "Wait until it has ended, then try again.",
-            ) from None
-        yield
+    return Locks(home, home / "config.toml", None, timeout_s=timeout_s).hold(None)

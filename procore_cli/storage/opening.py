@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from procore_cli.config.private_files import may_exist
 from procore_cli.models import StoreName
-from procore_cli.storage.accounts import AccountStore, KnownApps
+from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
 
 if TYPE_CHECKING:
@@ -51,11 +51,6 @@ class Storage:
     def accounts(self) -> AccountStore:
         """Who is known and current: the rows alone."""
         return AccountStore(self.database)
-
-    @cached_property
-    def known_apps(self) -> KnownApps:
-        """The apps that somebody has signed in with."""
-        return KnownApps(self.database)
 
     @cached_property
     def tokens(self) -> TokenStore:

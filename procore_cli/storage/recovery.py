@@ -9,30 +9,30 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
-from procore_cli.models import Account
+from procore_cli.models import Account, TokenSet, is_renewal_due
 from procore_cli.storage import accounts, entries, failures, files
-from procore_cli.storage.database import Rows
-from procore_cli.storage.entries import Entry, EntryStore, Loaded
+from procore_cli.storage.entries import Entry, EntryStore
+from procore_cli.storage.rows import Rows
 from procore_cli.storage.tokens_text import read_tokens_text
 
 
-def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = False) -> bool:
+def recover(entry_store: EntryStore, procore_id: int | None, *, skip_unreadable: bool = False) -> bool:
     """Recover or delete what is left of an account (None: proofs); to be called under its lock.
 
     False if a refresh was left as it is, because only another data folder can tell what came of it.
-    `lenient`: a store that cannot be read counts as one that holds nothing, for a sign-in that replaces all.
-    Raises StorageError.
+    `skip_unreadable`: a store that cannot be read counts as one that holds nothing, since nothing is lost by
+    that where all is replaced or ended. Raises StorageError.
     """
     with entry_store.database.reading() as rows:
         pending = entries.list_in_state(rows, procore_id, "pending")
     # What lies in another data folder is that folder's to end: its run may be under way, with other locks.
-    ours = [entry for entry in pending if not _is_anothers(entry_store, entry)]
+    ours = [entry for entry in pending if not _is_for_another_folder(entry_store, entry)]
     is_mended = False
     # A refresh that had to write twice left two entries: the newest whole one counts.
     for entry in reversed(ours):
-        text = None if is_mended else _find_refreshed(entry_store, entry, lenient=lenient)
-        if procore_id is not None and text is not None:
-            _make_live(entry_store, entry, procore_id, text)
+        found = None if is_mended else _find_refreshed(entry_store, entry, skip_unreadable=skip_unreadable)
+        if found is not None:
+            _make_live(entry_store, entry, *found)
             is_mended = True
         else:
             _make_dead(entry_store, entry, is_lost=not is_mended)
@@ -40,7 +40,7 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, lenient: bool = 
     return all(entry in ours or entry.kind != "refresh" for entry in pending)
 
 
-def tidy(entry_store: EntryStore, procore_id: int) -> None:
+def delete_leftovers(entry_store: EntryStore, procore_id: int) -> None:
     """Step 4 after a save: delete what is dead, here and at other accounts; to be called under the lock.
 
     The save has succeeded, so whatever cannot be tidied waits for another run.
@@ -61,46 +61,44 @@ def recover_free(entry_store: EntryStore) -> None:
                 recover(entry_store, procore_id)
 
 
-def _find_refreshed(entry_store: EntryStore, entry: Entry, *, lenient: bool) -> str | None:
+def _find_refreshed(
+    entry_store: EntryStore, entry: Entry, *, skip_unreadable: bool
+) -> tuple[TokenSet, int] | None:
+    """The tokens of a refresh that was written whole, and the number of their parts."""
     if entry.kind != "refresh":
         return None
     try:
         text = entry_store.read(entry)
     except StorageError:
-        if lenient:
+        if skip_unreadable:
             return None
         raise
-    return text if text is not None and read_tokens_text(text) is not None else None
+    if text is None or (tokens := read_tokens_text(text)) is None:
+        return None
+    return tokens, len(files.split_text(text))
 
 
-def _is_anothers(entry_store: EntryStore, entry: Entry) -> bool:
-    if entries.find_elsewhere(entry, entry_store.home) is None:
+def _is_for_another_folder(entry_store: EntryStore, entry: Entry) -> bool:
+    """Whether the entry is for the runs of another data folder to end; theirs may be under way."""
+    if entry_store.is_in_another_folder(entry):
+        return True
+    if entry.kind != "refresh" or entries.find_other_folder(entry, entry_store.home) is None:
         return False
-    if entry.kind != "refresh":
-        return entry_store.is_anothers(entry)
     # Its folder may be away for now. Live tokens that lie here say that this is that folder, moved, and the
     # write with it, if it was made.
-    return entry_store.is_anothers(entry) or not _has_tokens(entry_store, entry)
-
-
-def _has_tokens(entry_store: EntryStore, entry: Entry) -> bool:
     with entry_store.database.reading() as rows:
         live = entries.list_in_state(rows, entry.procore_id, "live")
-    return any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
+    return not any(files.lies_in(entry_store.home, other.environment, other.name) for other in live)
 
 
-def _make_live(entry_store: EntryStore, entry: Entry, procore_id: int, text: str) -> None:
-    found = read_tokens_text(text)
-    expires_at = found.expires_at if found else None
+def _make_live(entry_store: EntryStore, entry: Entry, tokens: TokenSet, parts: int) -> None:
     with entry_store.database.writing() as rows:
         # Without a live entry the account was signed out meanwhile, which stands.
-        is_signed_in = entries.find_live(rows, procore_id) is not None
-        if not is_signed_in:
+        if entry.procore_id is None or entries.find_live(rows, entry.procore_id) is None:
             entries.make_dead(rows, entry.name)
             return
-        entries.end_live(rows, procore_id)
-        entries.make_live(rows, entry, len(files.split_text(text)), expires_at)
-        accounts.clear_failure(rows, procore_id)
+        entries.make_live(rows, entry, parts, tokens.expires_at)
+        accounts.clear_failure(rows, entry.procore_id)
 
 
 def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
@@ -116,6 +114,22 @@ def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
 
 
 READ_ATTEMPTS = 3
+
+
+class Loaded(NamedTuple):
+    """An account's tokens, the entry they came from, and the failures counted when it was read.
+
+    `may_be_revoked`: a refresh was interrupted since, so Procore may have taken the access token away.
+    """
+
+    tokens: TokenSet
+    entry: Entry
+    failures: int = 0
+    may_be_revoked: bool = False
+
+    def is_due(self, now: float, min_ttl_s: int) -> bool:
+        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
+        return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
 
 
 class State(NamedTuple):
@@ -135,7 +149,7 @@ def read_state(rows: Rows, account: Account) -> State:
     """The account's state, seen in one transaction."""
     live = entries.find_live(rows, account.user.procore_id)
     known = accounts.find_account(rows, account.user)
-    if live is not None and entries.find_elsewhere(live, rows.home):
+    if live is not None and entries.find_other_folder(live, rows.home):
         # So are its refreshes: nobody here has to wait for them.
         return State(None, known, is_refreshing=False)
     pending = entries.list_pending_refreshes(rows, account.user.procore_id)
@@ -190,8 +204,8 @@ class Reading:
         tokens = self._entry_store.read_tokens(live)
         # A failure that came while this run waited is for it too, unless newer tokens followed.
         seen = self._first if live.name == self._first.live_name else state
-        is_suspect = state.account.interrupted_at is not None
-        return None if tokens is None else Loaded(tokens, live, seen.account.failures, is_suspect)
+        may_be_revoked = state.account.interrupted_at is not None
+        return None if tokens is None else Loaded(tokens, live, seen.account.failures, may_be_revoked)
 
     def _is_over(self) -> bool:
         return not look(self._entry_store, self._account).is_refreshing

@@ -5,15 +5,12 @@ Refuses what a newer version wrote, and a table `users` that is not the tutorial
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from procore_cli.errors import DatabaseError
+from procore_cli.storage.rows import Rows
 
 VERSION = 3
-
-Run = Callable[..., list[tuple[Any, ...]]]
 
 _PREFIX = "procore_login_"
 _BY_ID, _BY_EMAIL = "procore_login_users_procore_id", "procore_login_users_email"
@@ -57,49 +54,49 @@ _STEPS = {
 }
 
 
-def is_complete(run: Run, shown: str) -> bool:
+def is_complete(rows: Rows) -> bool:
     """Whether every table is there in the newest version; only reads. Raises DatabaseError.
 
-    `shown` names the file. To be called inside the transaction that relies on the answer.
+    To be called inside the transaction that relies on the answer.
     """
-    present = _find_names(run)
-    version = _find_version(run, present, shown)
+    present = _find_names(rows)
+    version = _find_version(rows, present)
     if "users" in present:
-        _check_users(run, shown)
+        _check_users(rows)
     return version == VERSION and present >= _TABLES.keys()
 
 
-def migrate(run: Run, shown: str) -> None:
+def migrate(rows: Rows) -> None:
     """Bring the tables to the newest version, adding what is missing. Raises DatabaseError.
 
     To be called inside a write transaction: what another process did before it began counts.
     """
-    if is_complete(run, shown):
+    if is_complete(rows):
         return
-    present = _find_names(run)
-    version = _find_version(run, present, shown) or VERSION
+    present = _find_names(rows)
+    version = _find_version(rows, present) or VERSION
     for number in range(version + 1, VERSION + 1):
         for table, statement in _STEPS[number]:
             if table in present:
-                run(statement)
+                rows.run(statement)
     for name, statement in _TABLES.items():
         if name not in present:
-            run(statement)
-    run("INSERT OR REPLACE INTO procore_login_meta VALUES ('schema_version', ?)", (VERSION,))
+            rows.run(statement)
+    rows.run("INSERT OR REPLACE INTO procore_login_meta VALUES ('schema_version', ?)", (VERSION,))
 
 
-def is_in_use_by_older(run: Run, folder: Path) -> bool:
+def is_in_use_by_older(rows: Rows) -> bool:
     """Whether an older version may be at a refresh just now, under a lock that lies elsewhere.
 
-    What began longer ago has ended, or was interrupted. The database lies in `folder`.
+    What began longer ago has ended, or was interrupted.
     """
-    if not {"procore_login_home", "procore_login_entries"} <= _find_names(run):
+    if not {"procore_login_home", "procore_login_entries"} <= _find_names(rows):
         return False
-    if run("SELECT path FROM procore_login_home") == [(str(folder),)]:
+    if rows.run("SELECT path FROM procore_login_home") == [(str(rows.path.resolve().parent),)]:
         # That version's locks and ours are the same.
         return False
     return bool(
-        run(
+        rows.run(
             "SELECT 1 FROM procore_login_entries WHERE kind = 'refresh' AND state = 'pending'"
             " AND ABS(created_at - strftime('%s', 'now')) < ?",
             (_LONGEST_REFRESH_S,),
@@ -107,39 +104,39 @@ def is_in_use_by_older(run: Run, folder: Path) -> bool:
     )
 
 
-def _find_names(run: Run) -> set[str]:
+def _find_names(rows: Rows) -> set[str]:
     # SQLite takes users and Users for the same.
-    return {name.lower() for (name,) in run("SELECT name FROM sqlite_master")}
+    return {name.lower() for (name,) in rows.run("SELECT name FROM sqlite_master")}
 
 
-def _find_version(run: Run, present: set[str], shown: str) -> int | None:
+def _find_version(rows: Rows, present: set[str]) -> int | None:
     """The version that the file says it has; None for one that has no table of ours."""
     if not any(name.startswith(_PREFIX) for name in present - {_BY_ID, _BY_EMAIL}):
         return None
     found: list[tuple[Any, ...]] = []
     if "procore_login_meta" in present:
-        found = run("SELECT value FROM procore_login_meta WHERE key = 'schema_version'")
+        found = rows.run("SELECT value FROM procore_login_meta WHERE key = 'schema_version'")
     version = found[0][0] if found else None
     if not isinstance(version, int) or version < 1:
         raise DatabaseError(
-            f"The database {shown} has tables of procore-login, but not their version "
+            f"The database {rows.path} has tables of procore-login, but not their version "
             f"({'none' if version is None else repr(version)}).",
             "Move it away (a new one is made), or let PROCORE_LOGIN_DB name another file.",
         )
     if version > VERSION:
         raise DatabaseError(
-            f"The database {shown} was written by a newer procore-login (schema {version}).",
+            f"The database {rows.path} was written by a newer procore-login (schema {version}).",
             "Update procore-login, or let PROCORE_LOGIN_DB name another file.",
         )
     return version
 
 
-def _check_users(run: Run, shown: str) -> None:
-    found = run("PRAGMA table_info(users)")
+def _check_users(rows: Rows) -> None:
+    found = rows.run("PRAGMA table_info(users)")
     columns = {name.lower(): (kind.upper(), key) for _, name, kind, _, _, key in found}
     if columns.get("id") != ("INTEGER", 1) or not {"procore_id", "email"} <= columns.keys():
         raise DatabaseError(
-            f"The table users in {shown} is not the tutorial's: it needs the columns "
+            f"The table users in {rows.path} is not the tutorial's: it needs the columns "
             "id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255).",
             "Let PROCORE_LOGIN_DB name another file.",
         )

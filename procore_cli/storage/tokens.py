@@ -12,8 +12,17 @@ from procore_cli import log
 from procore_cli.errors import StorageError
 from procore_cli.models import Account, Me, StoreName, TokenSet, User
 from procore_cli.storage import accounts, entries, files, users
-from procore_cli.storage.entries import Entry, EntryStore, Loaded
-from procore_cli.storage.recovery import Reading, State, look, read_state, recover, recover_free, tidy
+from procore_cli.storage.entries import Entry, EntryStore
+from procore_cli.storage.recovery import (
+    Loaded,
+    Reading,
+    State,
+    delete_leftovers,
+    look,
+    read_state,
+    recover,
+    recover_free,
+)
 from procore_cli.storage.tokens_text import new_tokens_text
 
 if TYPE_CHECKING:
@@ -69,12 +78,9 @@ class TokenStore:
         with self._locks.hold(None):
             recover(self._entry_store, None)
             proof = self._entry_store.new_pending("proof", None)
-            try:
+            with self._entry_store.ended_on_failure(proof):
                 count = self._entry_store.write(proof, os.urandom(files.PAYLOAD_CHARS // 2).hex())
                 self._entry_store.delete(proof._replace(parts=count))
-            except StorageError as error:
-                self._entry_store.abandon(proof, error)
-                raise
             with self._database.writing() as rows:
                 entries.forget(rows, proof.name)
 
@@ -82,20 +88,17 @@ class TokenStore:
         """Save a sign-in whole or not at all: tokens, row, name and session."""
         with self._locks.hold(me.id):
             # 0. Bring to an end what an earlier run left; its tokens are about to be replaced.
-            recover(self._entry_store, me.id, lenient=True)
+            recover(self._entry_store, me.id, skip_unreadable=True)
             former = self._find_former(me.id)
             # 1. Commit the new entry as pending.
             pending = self._entry_store.new_pending("signin", me.id)
             # 2. Write it and read it back.
-            try:
+            with self._entry_store.ended_on_failure(pending):
                 count = self._entry_store.write(pending, new_tokens_text(fresh))
-            except StorageError as error:
-                self._entry_store.abandon(pending, error)
-                raise
             # 3. In one transaction it counts, and the former one does no more.
             saved = self._commit_signin(pending, count, fresh, me, former)
             # 4. Delete what is dead.
-            tidy(self._entry_store, me.id)
+            delete_leftovers(self._entry_store, me.id)
             return saved
 
     def load(self, account: Account) -> Loaded | None:
@@ -134,7 +137,7 @@ class TokenStore:
         """
         from procore_cli.storage.refresh import Refresh
 
-        return Refresh(self._entry_store, account, seen).run(exchange, may_ask, discard, shield)
+        return Refresh(self._entry_store, account, exchange, seen, discard, shield).run(may_ask)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -161,7 +164,7 @@ class TokenStore:
         procore_id = account.user.procore_id
         with self._locks.hold(procore_id, leave_when=lambda: self._is_deleted(left)) as held:
             if held:
-                recover(self._entry_store, procore_id, lenient=True)
+                recover(self._entry_store, procore_id, skip_unreadable=True)
         return self._is_deleted(left)
 
     def has_left(self) -> bool:
@@ -176,7 +179,7 @@ class TokenStore:
     def _find_former(self, procore_id: int) -> TokenSet | None:
         with self._database.reading() as rows:
             live = entries.find_live(rows, procore_id)
-        if live is not None and (place := entries.find_elsewhere(live, self._entry_store.home)):
+        if live is not None and (place := entries.find_other_folder(live, self._entry_store.home)):
             log.warn(
                 f"The former tokens lie in the data folder {place}; they will not be revoked."
                 " The next sign-in or sign-out there deletes them."
@@ -201,10 +204,8 @@ class TokenStore:
             if current is not None and current.procore_id != me.id:
                 switched_from = accounts.find_account(rows, current)
             users.save_current(rows, user)
-            entries.end_live(rows, me.id)
-            for left in entries.list_pending_refreshes(rows, me.id):
-                # Another data folder's, which must not put its tokens in the place of these.
-                entries.make_dead(rows, left.name, forget_after=self._entry_store.new_forget_after())
+            # Another data folder's must not put its tokens in the place of these.
+            entries.end_refreshes(rows, me.id, self._entry_store.new_forget_after(), but=pending)
             entries.make_live(rows, pending, count, fresh.expires_at)
         return SignInSaved(user, is_new, former, switched_from)
 
@@ -213,7 +214,7 @@ class TokenStore:
         if look(self._entry_store, account).is_refreshing:
             with self._locks.try_hold(account.user.procore_id) as held:
                 if held:
-                    recover(self._entry_store, account.user.procore_id, lenient=True)
+                    recover(self._entry_store, account.user.procore_id, skip_unreadable=True)
 
     def _commit_signout(self, account: Account, seen: State) -> bool:
         """Nothing of the account is live here any more; False if it is not what was `seen` that is live."""

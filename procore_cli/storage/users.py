@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from procore_cli.models import Me, User
-from procore_cli.storage.database import Rows
+from procore_cli.storage.rows import Rows
 
 # With one MIN() SQLite takes the other columns from the row that has it.
 _USERS = """
@@ -22,11 +22,6 @@ def list_users(rows: Rows) -> list[User]:
     """Every person that has a row, by id."""
     found = rows.run(f"{_USERS} GROUP BY procore_id ORDER BY MIN(id)")
     return [User(*values) for values in found]
-
-
-def has_users(rows: Rows) -> bool:
-    """Whether anybody has a row."""
-    return bool(rows.run(f"{_USERS} GROUP BY procore_id LIMIT 1"))
 
 
 def find_users(rows: Rows, ids: Iterable[object]) -> list[User]:

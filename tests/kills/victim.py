@@ -23,9 +23,9 @@ from procore_cli.callback import browser
 from procore_cli.cli import main as cli
 from procore_cli.client.transport import Transport
 from procore_cli.storage import keyring
-from procore_cli.storage.database import Rows
 from procore_cli.storage.files import SecretFiles
 from procore_cli.storage.keyring import Keyring
+from procore_cli.storage.rows import Rows
 from procore_cli.threads import Limits
 from tests.kills.steps import reach, watch
 from tests.stub_browser import Browser

@@ -14,8 +14,9 @@ from procore_cli.errors import DatabaseError
 from procore_cli.models import Account, Me, StoreName, TokenSet
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
-from procore_cli.storage.entries import EntryStore, Loaded
+from procore_cli.storage.entries import EntryStore
 from procore_cli.storage.opening import Storage
+from procore_cli.storage.recovery import Loaded
 from procore_cli.storage.tokens import TokenStore
 from tests.store.store_world import JOE, NOW, SAID, new_tokens, run_sql
 

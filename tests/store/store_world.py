@@ -13,11 +13,13 @@ from pathlib import Path
 from procore_cli.errors import GrantRefusedError
 from procore_cli.models import Account, Binding, Me, StoreName, TokenSet
 from procore_cli.storage.accounts import AccountStore
-from procore_cli.storage.database import Database, Rows
-from procore_cli.storage.entries import Entry, EntryStore, Loaded, list_in_state
+from procore_cli.storage.database import Database
+from procore_cli.storage.entries import Entry, EntryStore, list_in_state
 from procore_cli.storage.files import SecretFiles, SecretStore
 from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.locks import Locks
+from procore_cli.storage.recovery import Loaded
+from procore_cli.storage.rows import Rows
 from procore_cli.storage.tokens import TokenStore
 from procore_cli.threads import Limits, _Worker
 from tests import memory_keyring
@@ -78,7 +80,6 @@ class TickingStore:
     """A store that says when it is about to do something, and when it has done it."""
 
     def __init__(self, inner: SecretStore, tick: Callable[[], None]) -> None:
-        self.name = inner.name
         self._inner = inner
         self._tick = tick
 

@@ -167,6 +167,6 @@ def test_rows_that_nobody_signed_in_to_are_not_known(world: World) -> None:
 
 
 def test_rows_are_there_whether_anybody_signed_in_or_not(world: World) -> None:
-    assert not world.accounts.has_rows()
+    assert world.accounts.list_accounts() == []
     run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
-    assert world.accounts.has_rows()
+    assert len(world.accounts.list_accounts()) == 1

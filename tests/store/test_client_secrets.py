@@ -6,7 +6,7 @@ import pytest
 
 from procore_cli.errors import KeyringError
 from procore_cli.storage.files import ClientSecrets, StoredSecret
-from tests.store.store_world import World
+from tests.store.store_world import TickingStore, World
 
 ORIGIN = "https://login.procore.com"
 
@@ -58,6 +58,24 @@ def test_a_keyring_that_forgets_a_secret_is_an_error(
     with pytest.raises(KeyringError, match="production") as failure:
         new_secrets(world).save("client-id", ORIGIN, "the-secret")
     assert "the-secret" not in failure.value.message + failure.value.hint
+
+
+def test_a_proof_leaves_the_secret_alone_and_nothing_behind(
+    either_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
+    services = []
+    real_save = TickingStore.save
+
+    def save(store: TickingStore, service: str, username: str, text: str) -> None:
+        services.append(service)
+        real_save(store, service, username, text)
+
+    monkeypatch.setattr(TickingStore, "save", save)
+    new_secrets(either_world).prove()
+    # Windows' backend of keyring rewrites what lies under a service that gets a second user name.
+    assert services == ["procore-login/production/proof/1"]
+    assert either_world.count_secrets() == 1
 
 
 def test_a_deleted_secret_is_gone_and_no_other(either_world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from procore_cli.errors import RefreshRefusedError
 from procore_cli.models import Account, TokenSet
-from procore_cli.storage.entries import Loaded
+from procore_cli.storage.recovery import Loaded
 from tests.store.store_world import JOE, SECOND, Killed, KillSwitch, Procore, World, new_tokens
 
 DAY_S = 24 * 60 * 60

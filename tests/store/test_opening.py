@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from procore_cli.storage.files import SecretFiles
+from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.opening import Storage
 from tests.store.store_world import JOE, NOW, new_tokens, run_sql
 
@@ -44,12 +46,15 @@ def test_another_database_is_used_as_it_is(tmp_path: Path) -> None:
 def test_each_store_is_made_once_and_only_when_it_is_asked_for(tmp_path: Path) -> None:
     stores = Storage(tmp_path, "production", "file").stores
     assert stores("file") is stores("file")
-    assert stores("keyring").name == "keyring"
+    assert isinstance(stores("file"), SecretFiles)
+    assert isinstance(stores("keyring"), Keyring)
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
+from procore_cli.storage.files import SecretFiles
+from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.opening import Storage
 from tests.store.store_world import JOE, new_tokens
 

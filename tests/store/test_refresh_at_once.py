@@ -25,8 +25,8 @@ from procore_cli.errors import (
 )
 from procore_cli.models import Account, TokenSet
 from procore_cli.storage import failures
-from procore_cli.storage.entries import Loaded
 from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, new_part_service
+from procore_cli.storage.recovery import Loaded
 from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens
 
 RUNS = 5
@@ -133,7 +133,7 @@ def test_a_reader_who_waited_for_a_failed_refresh_shares_the_failure(world: Worl
     with pytest.raises(AnswerLostError):
         world.refresh(joe, fail, seen)
     reader.join()
-    assert loaded == [seen._replace(is_suspect=True)]
+    assert loaded == [seen._replace(may_be_revoked=True)]
 
     def never(_: TokenSet) -> TokenSet:
         raise AssertionError("nothing may be sent")

@@ -13,6 +13,7 @@ import pytest
 
 from procore_cli.errors import DatabaseError
 from procore_cli.storage import schema, users
+from procore_cli.storage.rows import Rows
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error
 from tests.store.store_world import JOE, SECOND, World, run_sql
 
@@ -150,7 +151,7 @@ def test_a_refresh_that_was_interrupted_or_is_under_our_own_lock_delays_nothing(
     path = world.database.path
     become_second(path, path.parent / locks, time.time() - age_s)
 
-    assert world.load(joe).is_suspect
+    assert world.load(joe).may_be_revoked
     assert "procore_login_home" not in shapes(path)
     assert version(path) == schema.VERSION
 
@@ -177,12 +178,12 @@ def test_whoever_gets_the_lock_second_finds_the_migration_done(
 ) -> None:
     real, calls = schema.migrate, []
 
-    def come_second(run: schema.Run, shown: str) -> None:
+    def come_second(rows: Rows) -> None:
         # What another process did meanwhile: it would hold the lock, so it is done on this connection.
         if not calls:
             calls.append(1)
-            real(run, shown)
-        real(run, shown)
+            real(rows)
+        real(rows)
 
     monkeypatch.setattr(schema, "migrate", come_second)
     open_once(old_db)

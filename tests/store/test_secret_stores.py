@@ -18,8 +18,13 @@ def store(either_world: World) -> SecretStore:
     return either_world.stores(either_world.store_name)
 
 
-def test_a_store_knows_its_name(either_world: World, store: SecretStore) -> None:
-    assert store.name == either_world.store_name
+def test_a_store_is_found_by_its_name(
+    either_world: World, store: SecretStore, keyring_entries: dict[object, str]
+) -> None:
+    store.save(SERVICE, "token-set", "text")
+    is_file = either_world.store_name == "file"
+    assert (either_world.home / "secrets").exists() == is_file
+    assert len(keyring_entries) == (not is_file)
 
 
 def test_what_is_saved_is_loaded_by_another_run(either_world: World, store: SecretStore) -> None:

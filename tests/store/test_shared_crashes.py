@@ -12,7 +12,8 @@ import pytest
 from procore_cli.config import private_files
 from procore_cli.errors import RefreshRefusedError
 from procore_cli.models import TokenSet
-from procore_cli.storage.database import Database, Rows
+from procore_cli.storage.database import Database
+from procore_cli.storage.rows import Rows
 from tests.store.databases import Home
 from tests.store.store_world import Killed, KillSwitch, Procore, new_tokens
 

@@ -161,7 +161,7 @@ def test_what_became_of_a_refresh_its_own_folder_alone_finds_out(
     assert_signed_out(other, one.path)
     other.vault.clean_free()
     assert one.load().tokens == new_tokens(number or 1)
-    assert one.load().is_suspect == (number is None)
+    assert one.load().may_be_revoked == (number is None)
 
 
 def test_a_refresh_out_of_a_keyring_into_one_folder_is_not_doubted_with_the_other(

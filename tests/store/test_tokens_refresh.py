@@ -21,7 +21,8 @@ from procore_cli.errors import (
     UnreachableError,
 )
 from procore_cli.models import Account, TokenSet
-from procore_cli.storage.entries import Entry, EntryStore, Loaded
+from procore_cli.storage.entries import Entry, EntryStore
+from procore_cli.storage.recovery import Loaded
 from procore_cli.threads import Limits
 from tests.store.store_world import (
     BINDING,

@@ -10,8 +10,9 @@ from procore_cli.cli.output import time_left, utc
 from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
 from procore_cli.models import Account, TokenSet, is_renewal_due
-from procore_cli.storage.accounts import Listed
-from procore_cli.storage.inspection import Look, list_drafts, list_strays
+from procore_cli.storage.accounts import AccountStore, Listed
+from procore_cli.storage.database import ReadOnlyDatabase
+from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
 
 
 def mask(email: str | None) -> str:
@@ -29,7 +30,7 @@ def label(account: Account) -> str:
 
 def check_accounts(context: DoctorContext) -> Iterator[Check]:
     """A line an account; nobody being signed in is no fault."""
-    listed = _look(context).list_known()
+    listed = AccountStore(_open_unchanged(context)).list_known()
     if not listed:
         begin = f"to begin: procore-login signup --env {context.name}"
         yield fine("accounts", f"nobody is signed in to {context.name}; {begin}")
@@ -39,9 +40,9 @@ def check_accounts(context: DoctorContext) -> Iterator[Check]:
         yield _check_account(context, each, name, who)
 
 
-def _look(context: DoctorContext) -> Look:
+def _open_unchanged(context: DoctorContext) -> ReadOnlyDatabase:
     settings = context.settings
-    return Look(settings.folder, context.name, settings.database)
+    return ReadOnlyDatabase(settings.folder, context.name, settings.database)
 
 
 def _check_account(context: DoctorContext, listed: Listed, name: str, who: str) -> Check:
@@ -97,11 +98,11 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
 
 
 def _list_interrupted(context: DoctorContext) -> Iterator[str]:
-    look = _look(context)
-    for listed in look.list_known():
+    database = _open_unchanged(context)
+    for listed in AccountStore(database).list_known():
         account = listed.account
         at = account.interrupted_at if listed.is_signed_in else None
-        begun_at = look.find_refresh(account.user.procore_id)
+        begun_at = find_refresh(database, account.user.procore_id)
         if begun_at is not None:
             # Whoever holds the lock is still at work on it.
             with context.storage.locks.try_hold(account.user.procore_id) as is_free:
@@ -114,7 +115,7 @@ def check_leftovers(context: DoctorContext) -> Iterator[Check]:
     """Entries that wait to be deleted, drafts of files, and token files that nothing lists."""
     home, now = context.settings.folder, context.clock()
     words, details, fixes = [], [], []
-    if former := _look(context).count_former(int(now)):
+    if former := count_former(_open_unchanged(context), int(now)):
         entries = "entry" if former == 1 else "entries"
         words.append(f"{former} {entries} of former tokens, not deleted yet")
     drafts = list(map(str, list_drafts(home, now)))
