@@ -7,7 +7,7 @@ spoil, is left untouched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -178,15 +178,12 @@ def load_text(data_folder: Path) -> str | None:
         ) from None
 
 
-def parse(text: str, *, exact: bool = False) -> dict[str, Any]:
-    """What the text says; `exact` to compare: floats stay text, since a nan would not equal itself.
-
-    Raises BrokenConfigError, with line and column.
-    """
+def parse(text: str) -> dict[str, Any]:
+    """What the text says. Raises BrokenConfigError, with line and column."""
     import tomllib
 
     try:
-        return tomllib.loads(text.removeprefix(BOM), parse_float=str if exact else float)
+        return tomllib.loads(text.removeprefix(BOM))
     except tomllib.TOMLDecodeError as error:
         what, place = _split_place(str(error))
         raise BrokenConfigError(
@@ -235,20 +232,26 @@ def _wrong_type(key: str, kind: type) -> BrokenConfigError:
 Edits = Mapping[tuple[str, ...], str | int | None]
 
 
-def save_values(data_folder: Path, edits: Edits) -> None:
-    """Set and remove values in `config.toml`, keeping comments, order, unknown keys and line endings.
-
-    Two runs at once: the caller holds the lock. Raises as load_config does.
-    """
-    save_text(data_folder, new_text(data_folder, edits))
-
-
 def new_text(data_folder: Path, edits: Edits) -> str | None:
-    """The text of `config.toml` with the edits, None where nothing differs. Raises as load_config does."""
+    """The text of `config.toml` with the edits, None where nothing differs. Raises as load_config does.
+
+    Comments, order, unknown keys and line ends stay. Two runs at once: the caller holds the lock.
+    """
     text = load_text(data_folder) or ""
-    read_config(parse(text))
-    changed = _edit(text, edits)
-    return None if changed == text else changed
+    wanted = parse(text)
+    read_config(wanted)
+    for path, value in edits.items():
+        _apply(wanted, path, value)
+    with suppress(Exception):  # On rare files tomlkit fails in many ways.
+        changed = _edit(text, edits)
+        # A table that holds nothing but a comment stays in the file.
+        if _without_empty(parse(changed)) == _without_empty(wanted):
+            return None if changed == text else changed
+    raise BrokenConfigError(
+        f"{CONFIG_NAME} is written in a way that this program cannot change; nothing was changed.",
+        "Change the value in it with an editor.",
+        source=CONFIG_NAME,
+    )
 
 
 def save_text(data_folder: Path, text: str | None) -> None:
@@ -258,70 +261,37 @@ def save_text(data_folder: Path, text: str | None) -> None:
 
 
 def _edit(text: str, edits: Edits) -> str:
-    """The text with the edits made. Raises BrokenConfigError where tomlkit would spoil it."""
-    wanted = parse(text, exact=True)
-    for path, value in edits.items():
-        _apply(wanted, path, value, dict)
-    # Among dotted keys a new table would swallow the lines below it.
-    for new_table in (dict, _new_inline):
-        with suppress(Exception):  # On rare files tomlkit fails in many ways.
-            changed = _edit_text(text, edits, new_table)
-            if _without_empty(parse(changed, exact=True)) == _without_empty(wanted):
-                return changed
-    raise BrokenConfigError(
-        f"{CONFIG_NAME} is written in a way that this program cannot change; nothing was changed.",
-        "Change the value in it with an editor.",
-        source=CONFIG_NAME,
-    )
-
-
-def _edit_text(text: str, edits: Edits, new_table: Callable[[dict[str, Any]], Any]) -> str:
     import tomlkit
 
-    bom = BOM if text.startswith(BOM) else ""
     changed = text.removeprefix(BOM)
     # One key at a time: tomlkit loses count where several of a table's dotted keys are taken out.
     for path, value in edits.items():
         # tomlkit's own types do not say that a document is a dict that remembers its text.
         document = cast(dict[str, Any], tomlkit.parse(changed))
-        _apply(document, path, value, new_table)
+        _apply(document, path, value)
         changed = tomlkit.dumps(document)
     if None in edits.values() and not re.search(r"\n\s*\n\Z", text):
         # What was taken out at the end was parted by an empty line.
         changed = re.sub(r"(\r?\n)\s*\Z", r"\1", changed).removeprefix("\n")
-    return bom + _with_line_ends_of(text, changed)
+    if "\r\n" in text and not re.search(r"(?<!\r)\n", text):
+        changed = re.sub(r"(?<!\r)\n", "\r\n", changed)
+    return (BOM if text.startswith(BOM) else "") + changed
 
 
-def _new_inline(values: dict[str, Any]) -> Any:
-    import tomlkit
-
-    table = tomlkit.inline_table()
-    table.update(values)
-    return table
-
-
-def _apply(
-    table: dict[str, Any],
-    path: tuple[str, ...],
-    value: str | int | None,
-    new_table: Callable[[dict[str, Any]], Any],
-) -> None:
+def _apply(table: dict[str, Any], path: tuple[str, ...], value: str | int | None) -> None:
+    """Make an edit in a document, plain or tomlkit's; a table goes with the last that it holds."""
     name, *rest = path
-    if value is None and table.get(name) in (None, {}):
+    if value is None and name not in table:
         return
-    if rest and name in table:
-        _apply(table[name], tuple(rest), value, new_table)
-        if value is None and _is_bare(table[name]):
+    if rest:
+        table.setdefault(name, {})
+        _apply(table[name], tuple(rest), value)
+        if _is_bare(table[name]):
             del table[name]
-    elif rest:
-        nested: Any = value
-        for key in reversed(rest):
-            nested = {key: nested}
-        table[name] = new_table(nested)
-    elif value is not None:
-        table[name] = value
-    else:
+    elif value is None:
         del table[name]
+    else:
+        table[name] = value
 
 
 def _is_bare(table: Any) -> bool:
@@ -332,12 +302,7 @@ def _is_bare(table: Any) -> bool:
 
 
 def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without tables of ours that hold nothing: a comment may keep one."""
+    """The document without tables of ours that hold nothing."""
     tables = {name: table for name, table in document.get("environments", {}).items() if table != {}}
     rest = {key: value for key, value in document.items() if key != "environments"}
     return rest | ({"environments": tables} if tables else {})
-
-
-def _with_line_ends_of(former: str, text: str) -> str:
-    is_crlf = "\r\n" in former and not re.search(r"(?<!\r)\n", former)
-    return re.sub(r"(?<!\r)\n", "\r\n", text) if is_crlf else text

@@ -21,7 +21,6 @@ from procore_cli.config.config_file import (
     load_config,
     new_text,
     save_text,
-    save_values,
 )
 from procore_cli.config.environments import DEMO
 from procore_cli.config.private_files import may_exist, open_folder
@@ -162,9 +161,10 @@ def save(settings: Settings, setup: AppSetup) -> None:
     with hold_config(settings.folder):
         config = load_config(settings.folder)
         _check_nobody_was_faster(settings, setup, config)
+        text = new_text(settings.folder, _list_edits(settings, setup, config))
         # First the secret: a config.toml that names an app without one would be half a change.
         with _secret_kept(settings, setup, secret):
-            save_values(settings.folder, _list_edits(settings, setup, config))
+            save_text(settings.folder, text)
         if is_moved:
             _forget_moved(settings)
     log.say(f"Saved for {settings.environment.name}.")
