@@ -41,7 +41,8 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
     if as_json:
         output.print_json({"accounts": [_json(line, check) for line in lines]})
     elif lines:
-        output.print_columns(_columns(check), [_cells(line, check) for line in lines])
+        columns = ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
+        output.print_columns(columns, [_cells(line, check) for line in lines])
     elif not check and not troubles:
         console.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
     summary = accounts.find_summary(lines, environment) if check else None
@@ -73,10 +74,6 @@ def _json(line: Line, check: bool) -> dict[str, Any]:
         "signed_in": line.listed.is_signed_in,
         **checked,
     }
-
-
-def _columns(check: bool) -> list[str]:
-    return ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
 
 
 def _cells(line: Line, check: bool) -> list[str]:
