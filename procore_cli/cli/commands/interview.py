@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli import log
-from procore_cli.cli.prompts import ask, confirm, explain, read_client_id, read_secret
-from procore_cli.config.config_file import STORES, AppConfig, is_company, load_config, unknown_environment
+from procore_cli.cli.prompts import ask, confirm, explain, read_client_id, read_company, read_secret
+from procore_cli.config.config_file import STORES, AppConfig, load_config, unknown_environment
 from procore_cli.config.environments import (
     DEFAULT_REDIRECT_URI,
     DEMO,
@@ -155,11 +155,7 @@ def _ask_company(app: AppConfig) -> int | None:
     def read(text: str) -> int | None:
         if text.lower() in ("none", "-"):
             return 0
-        if text and not is_company(text):
-            raise UsageMistakeError(
-                "A company's id is a number, for example 123.", "Type none, or press Enter, for none."
-            )
-        return int(text) if text else None
+        return read_company(text) if text else None
 
     answer = ask(f"Company id ({hint})", read, offered="")
     return None if answer == (app.company or 0) else answer
