@@ -136,17 +136,19 @@ def _load(environment: str | None, console: Console, *, corrects_redirect_uri: b
 
 def _read_setup(settings: Settings, given: dict[str, Any]) -> tuple[AppSetup, list[str]]:
     """What the options say, or the file that they name, and what to say once it is saved."""
-    setup, advice = AppSetup(), list[str]()
+    advice: list[str] = []
     if given["dotenv"]:
+        # Its parser is loaded for it alone.
         from procore_cli.cli.commands.importing import read_import
 
         setup, advice = read_import(given["dotenv"], settings.environment)
-    if given["client_id"] is not None:
-        setup = replace(setup, client_id=read_client_id(given["client_id"]))
-    if given["redirect_uri"] is not None:
-        setup = replace(setup, redirect_uri=read_redirect_uri(given["redirect_uri"], "--redirect-uri").text)
-    if given["client_secret_stdin"]:
-        setup = replace(setup, client_secret=_read_secret())
+    else:
+        client_id, uri = given["client_id"], given["redirect_uri"]
+        setup = AppSetup(
+            client_id=client_id and read_client_id(client_id),
+            redirect_uri=uri and read_redirect_uri(uri, "--redirect-uri").text,
+            client_secret=_read_secret() if given["client_secret_stdin"] else None,
+        )
     company = given["company"] or setup.company
     setup = replace(setup, company=company, store=given["store"], is_default=given["default"])
     return app_setup.with_kept_secret(settings, setup), advice

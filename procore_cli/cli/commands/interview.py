@@ -75,7 +75,7 @@ def interview(settings: Settings, *, may_check: bool) -> None:
         app_setup.prepare(settings)
     config = load_config(settings.folder)
     app = config.app(name)
-    kept, offered = _find_kept(settings, config.store)
+    kept, offered = _find_kept(settings)
     explain(
         "The values are in Procore's Developer Portal, https://developers.procore.com: My Apps, then your"
         " app, then its OAuth credentials."
@@ -89,24 +89,29 @@ def interview(settings: Settings, *, may_check: bool) -> None:
     setup = replace(setup, store=_ask_store(settings, offered, config.store))
     while may_check and not _is_settled(settings, setup):
         setup = _ask_app(settings, kept, setup)
-    while error := _try_saving(settings, setup):
-        explain(f"Nothing was saved. {error.message} {error.hint}")
-        offered = "file" if isinstance(error, KeyringError) else setup.store or offered
+    while True:
+        try:
+            return app_setup.save(settings, setup)
+        except StorageError as error:
+            if settings.is_from_variable("store"):
+                # It wins, whatever is answered.
+                raise
+            explain(f"Nothing was saved. {error.message} {error.hint}")
+            offered = "file" if isinstance(error, KeyringError) else setup.store or offered
         setup = replace(setup, store=_ask_store(settings, offered, config.store))
 
 
-def _find_kept(settings: Settings, configured: str | None) -> tuple[StoredSecret | None, str]:
+def _find_kept(settings: Settings) -> tuple[StoredSecret | None, StoreName]:
     """The client secret that is kept already, and the store to offer: not a keyring that cannot be used."""
-    in_force = os.environ.get("PROCORE_LOGIN_STORE") or configured or "keyring"
     try:
-        return app_setup.find_kept(settings), in_force
+        return app_setup.find_kept(settings), settings.store
     except StorageError as error:
         if settings.store == "keyring" and settings.is_from_variable("store"):
             # No answer could choose another one, and all of them would be lost at the end.
             hint = f"{error.hint} Or unset PROCORE_LOGIN_STORE, or set it to file."
             raise error.reworded(error.message, hint) from None
         log.warn(f"{error.message} {error.hint}")
-        return None, "file" if settings.store == "keyring" else in_force
+        return None, "file"
 
 
 def _ask_app(settings: Settings, kept: StoredSecret | None, former: AppSetup) -> AppSetup:
@@ -195,17 +200,6 @@ def _is_settled(settings: Settings, setup: AppSetup) -> bool:
         if not confirm("Save them all the same?", default=False):
             raise
     return True
-
-
-def _try_saving(settings: Settings, setup: AppSetup) -> StorageError | None:
-    """What another answer may mend. Raises where a variable wins, whatever is answered."""
-    try:
-        app_setup.save(settings, setup)
-    except StorageError as error:
-        if settings.is_from_variable("store"):
-            raise
-        return error
-    return None
 
 
 def _read_environment(text: str) -> str:
