@@ -107,27 +107,24 @@ def read_config(document: Mapping[str, Any]) -> Config:
             raise _wrong_type(prefix, dict)
         unknown += [f"{prefix}.{key}" for key in table if key not in APP_KEYS]
         values = {key: _find(table, key, kind, prefix) for key, kind in APP_KEYS.items()}
-        apps[name] = _check_app(AppConfig(**values), name)
+        apps[name] = AppConfig(**values)
+        _check_app(apps[name], name)
     return Config(environment, store, apps, tuple(unknown))
 
 
-def _check_app(app: AppConfig, environment: str) -> AppConfig:
+def _check_app(app: AppConfig, environment: str) -> None:
     prefix, source = f"environments.{environment}", config_source(environment)
     if app.client_id is not None and not is_client_id(app.client_id):
-        raise BrokenConfigError(
-            f"{CONFIG_NAME}: {prefix}.client_id holds a space or a control character, or is too long.",
-            "Correct that line; nothing was changed.",
-            setting="client id",
-            source=source,
-        )
+        why = "holds a space or a control character, or is too long"
+        raise _new_bad_value(f"{prefix}.client_id {why}", "client id", source)
     if app.company is not None and not 0 < app.company < _COMPANIES:
-        raise BrokenConfigError(
-            f"{CONFIG_NAME}: {prefix}.company is not the id of a company.",
-            "Correct that line; nothing was changed.",
-            setting="company",
-            source=source,
-        )
-    return app
+        raise _new_bad_value(f"{prefix}.company is not the id of a company", "company", source)
+
+
+def _new_bad_value(what: str, setting: str = "", source: str = CONFIG_NAME) -> BrokenConfigError:
+    return BrokenConfigError(
+        f"{CONFIG_NAME}: {what}.", "Correct that line; nothing was changed.", setting=setting, source=source
+    )
 
 
 def config_source(environment: str) -> str:
@@ -221,11 +218,7 @@ def _find(table: Mapping[str, Any], key: str, kind: type, prefix: str = "") -> A
 
 def _wrong_type(key: str, kind: type) -> BrokenConfigError:
     wanted = {str: "a text in quotes", int: "a whole number", dict: "a table"}[kind]
-    return BrokenConfigError(
-        f"{CONFIG_NAME}: {key} must be {wanted}.",
-        "Correct that line; nothing was changed.",
-        source=CONFIG_NAME,
-    )
+    return _new_bad_value(f"{key} must be {wanted}")
 
 
 # Values by their path in the file; None takes one out.
