@@ -321,14 +321,10 @@ def _translated(path: Path, *, lies_in_ours: bool = False) -> Iterator[None]:
             raise DataFolderError(what, "Make room on it, then try again.") from None
         if isinstance(error, PermissionError) and lies_in_ours:
             # A folder that `sudo` made hides what is in it.
-            _check_owners_of(path)
+            for each in (path.parent, path):
+                with suppress(OSError):
+                    _check_owner(each, each.stat(), path.parent)
         raise _wrong(path, error.strerror or type(error).__name__) from None
-
-
-def _check_owners_of(path: Path) -> None:
-    for each in (path.parent, path):
-        with suppress(OSError):
-            _check_owner(each, each.stat(), path.parent)
 
 
 def _wrong(path: Path, why: str) -> DataFolderError:
