@@ -68,7 +68,7 @@ def find_kept(settings: Settings) -> StoredSecret | None:
 
 def with_kept_secret(settings: Settings, setup: AppSetup) -> AppSetup:
     """The setup with the secret that a new client id has already; where another id has it, that is told."""
-    if setup.client_id is None or setup.client_secret or settings.client_secret or settings.is_demo:
+    if setup.client_id is None or setup.client_secret or settings.client_secret:
         return setup
     name = settings.environment.name
     try:
@@ -134,7 +134,7 @@ def check(settings: Settings, setup: AppSetup) -> None:
 def _find_credentials(settings: Settings, setup: AppSetup) -> AppCredentials | None:
     """What Procore can be asked about; None where an id or a secret is missing, or neither is new."""
     client_id = setup.client_id or settings.client_id
-    if settings.is_demo or client_id is None or not (setup.client_id or setup.client_secret):
+    if client_id is None or not (setup.client_id or setup.client_secret):
         return None
     source = settings.sources["client id"] if client_id == settings.client_id else setup.source
     secret, kept_in = setup.client_secret, setup.source
@@ -152,8 +152,6 @@ def save(settings: Settings, setup: AppSetup) -> None:
     """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
     from procore_cli.storage.locks import hold_config
 
-    if setup.client_id or setup.client_secret:
-        refuse_demo(settings)
     # A variable wins over what is kept.
     store = settings.store if settings.is_from_variable("store") else setup.store or settings.store
     moved = None if setup.client_secret or store == settings.store else setup.kept
@@ -259,7 +257,7 @@ def _list_overrides(
     if names:
         yield f"{name}: what was saved is not in force while a variable says otherwise: {names}."
     # Not looked for: another store is often chosen because the former one does not answer.
-    is_configured = settings.client_id is not None and not settings.is_demo and not settings.client_secret
+    is_configured = settings.client_id is not None and not settings.client_secret
     if secret is None and is_configured and store != settings.store:
         yield (
             f"{name}: a client secret that was kept before stays in the store {settings.store};"

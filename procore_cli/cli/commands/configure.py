@@ -149,6 +149,8 @@ def _read_setup(settings: Settings, given: dict[str, Any]) -> tuple[AppSetup, li
             redirect_uri=uri and read_redirect_uri(uri, "--redirect-uri").text,
             client_secret=_read_secret() if given["client_secret_stdin"] else None,
         )
+    if setup.client_id or setup.client_secret:
+        app_setup.refuse_demo(settings)
     company = given["company"] or setup.company
     setup = replace(setup, company=company, store=given["store"], is_default=given["default"])
     return app_setup.with_kept_secret(settings, setup), advice
