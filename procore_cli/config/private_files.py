@@ -65,7 +65,7 @@ def _find_user(uid: int) -> str | None:
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
-_TOO_OPEN = 0o077
+TOO_OPEN = 0o077
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HAS_MODES = os.name != "nt"
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -129,13 +129,10 @@ def check_file(path: Path) -> None:
     _check_status(path, status)
 
 
-def new_file(path: Path, data: bytes = b"") -> None:
-    """Create a file that must not exist yet, 0600 from the start, with `data` on the disk.
-
-    Raises DataFolderError.
-    """
+def new_file(path: Path) -> None:
+    """Create an empty file that must not exist yet, 0600 from the start. Raises DataFolderError."""
     with _translated(path):
-        _create(path, data)
+        _create(path, b"")
 
 
 def ensure_file(path: Path) -> None:
@@ -152,7 +149,8 @@ def find_bytes(path: Path, *, for_secrets: bool = False) -> bytes | None:
     with _translated(path, lies_in_ours=True):
         try:
             _check_status(path, path.lstat(), for_secrets)
-            return _read(path)
+            with os.fdopen(os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | _NONBLOCK), "rb") as file:
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -218,11 +216,6 @@ def _make_folder(path: Path) -> os.stat_result:
     return path.stat()
 
 
-def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | _NONBLOCK), "rb") as file:
-        return file.read()
-
-
 def keeps_modes(folder: Path) -> bool:
     """Whether the folder's file system keeps a mode that is set, found out with a file that is deleted again.
 
@@ -243,7 +236,7 @@ def _create(path: Path, data: bytes, for_secrets: bool = False) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
     with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if _HAS_MODES and for_secrets and mode & _TOO_OPEN:
+        if _HAS_MODES and for_secrets and mode & TOO_OPEN:
             raise new_modeless_error(path.parent, mode)
         file.write(data)
         file.flush()
@@ -296,14 +289,14 @@ def is_foreign(status: os.stat_result) -> bool:
 
 def _tighten(path: Path, status: os.stat_result, mode: int, for_secrets: bool) -> None:
     former = stat.S_IMODE(status.st_mode)
-    if not _HAS_MODES or not former & _TOO_OPEN or _LOOKS_ONLY.get():
+    if not _HAS_MODES or not former & TOO_OPEN or _LOOKS_ONLY.get():
         return
     with _translated(path):
         # Some file systems refuse it, and some agree and change nothing (WSL's drives, CIFS, bindfs, vfat).
         with suppress(PermissionError):
             path.chmod(mode)
         now = stat.S_IMODE(path.stat().st_mode)
-    if not now & _TOO_OPEN:
+    if not now & TOO_OPEN:
         log.warn(f"{path} was open to other users (mode 0{former:o}); its mode is 0{now:o} now.")
         return
     if for_secrets:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from procore_cli import log
 from procore_cli.cli.prompts import read_client_id, read_company, read_secret
 from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.private_files import TOO_OPEN
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 from procore_cli.flows.app_setup import AppSetup
@@ -126,7 +127,7 @@ def _load_file(path: str) -> bytes:
     with Path(path).expanduser().open("rb") as file:
         status = os.fstat(file.fileno())
         mode = stat.S_IMODE(status.st_mode)
-        if os.name != "nt" and stat.S_ISREG(status.st_mode) and mode & 0o077:
+        if os.name != "nt" and stat.S_ISREG(status.st_mode) and mode & TOO_OPEN:
             log.warn(f"Other users of this machine can read {path} (mode 0{mode:o}).")
         return file.read(_LARGEST + 1)
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from procore_cli.storage.files import StoredSecret
 
 
+# The environments that can be chosen.
 _CREDENTIALS = {
     PRODUCTION.name: "production takes the app's production credentials; the sandbox's are others.",
     SANDBOX.name: "sandbox takes the app's sandbox credentials; production's are others.",
@@ -54,11 +55,11 @@ _TYPED = "your answer"
 
 def ask_environment(offered: str) -> str:
     """Which of Procore's environments; returns its name."""
-    choices = {name: e for name, e in ENVIRONMENTS.items() if e is not DEMO}
     explain("Which environment of Procore is it for?")
-    for name, environment in choices.items():
-        explain(environment.meaning, first=f"  {name:<12}", indent=" " * 14)
-    return ask("Environment", _read_environment, offered=offered if offered in choices else PRODUCTION.name)
+    for name in _CREDENTIALS:
+        explain(ENVIRONMENTS[name].meaning, first=f"  {name:<12}", indent=" " * 14)
+    offered = offered if offered in _CREDENTIALS else PRODUCTION.name
+    return ask("Environment", _read_environment, offered=offered)
 
 
 def interview(settings: Settings, *, may_check: bool) -> None:
@@ -206,9 +207,8 @@ def _read_environment(text: str) -> str:
     name = text.lower()
     if name == DEMO.name:
         raise _no_need_in_demo()
-    known = [each for each in ENVIRONMENTS if each != DEMO.name]
-    if name not in known:
-        raise unknown_environment(text, _TYPED, known)
+    if name not in _CREDENTIALS:
+        raise unknown_environment(text, _TYPED, _CREDENTIALS)
     return name
 
 
