@@ -136,29 +136,19 @@ def unknown_environment(
     name: str, source: str, known: Iterable[str] = tuple(ENVIRONMENTS)
 ) -> UnknownEnvironmentError:
     """The error for a name that is none of the `known`, with the nearest that is one."""
-    known = list(known)
-    near = find_nearest(name, known)
-    guess = f"Did you mean {near}? " if near else ""
+    from difflib import get_close_matches
+
+    known, typed = list(known), name.casefold()
+    # An abbreviation ("prod") is farther from its word than difflib looks.
+    begun = [each for each in known if len(typed) > 1 and each.startswith(typed)]
+    near = begun or get_close_matches(typed, known, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
     return UnknownEnvironmentError(
         f'There is no environment "{without_login(name)}" (from {source}).',
         f"{guess}The environments are {', '.join(known)}.",
         setting="environment",
         source=source,
     )
-
-
-def find_nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `word` abbreviates, or is a misspelling of; None if there is none."""
-    typed = word.casefold()
-    names = list(known)
-    # An abbreviation ("prod") is farther from its word than difflib looks.
-    begun = [name for name in names if len(typed) > 1 and name.startswith(typed)]
-    if begun:
-        return begun[0]
-    from difflib import get_close_matches
-
-    near = get_close_matches(typed, names, n=1)
-    return near[0] if near else None
 
 
 def load_text(data_folder: Path) -> str | None:
