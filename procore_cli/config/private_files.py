@@ -132,7 +132,7 @@ def check_file(path: Path) -> None:
 def new_file(path: Path) -> None:
     """Create an empty file that must not exist yet, 0600 from the start. Raises DataFolderError."""
     with _translated(path):
-        _create(path, b"")
+        _create(path)
 
 
 def ensure_file(path: Path) -> None:
@@ -140,7 +140,7 @@ def ensure_file(path: Path) -> None:
     # Another process may create it at the same moment: then that one is checked.
     with _translated(path, lies_in_ours=True), suppress(FileExistsError):
         if not os.path.lexists(path):
-            _create(path, b"")
+            _create(path)
     check_file(path)
 
 
@@ -165,9 +165,8 @@ def save_bytes(path: Path, data: bytes, draft: Path | None = None, *, for_secret
     with _translated(path, lies_in_ours=True):
         try:
             if draft is None:
-                _create(temporary, data, for_secrets)
-            else:
-                _fill(temporary, data)
+                _create(temporary, for_secrets=for_secrets)
+            _fill(temporary, data)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -180,7 +179,8 @@ def new_draft(path: Path, size: int) -> Path:
     draft = _new_draft_path(path)
     with _translated(path, lies_in_ours=True):
         try:
-            _create(draft, bytes(size), for_secrets=True)
+            _create(draft, for_secrets=True)
+            _fill(draft, bytes(size))
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -223,7 +223,7 @@ def keeps_modes(folder: Path) -> bool:
     """
     path = folder / f".modes.{os.urandom(8).hex()}"
     try:
-        _create(path, b"")
+        _create(path)
         path.chmod(FOLDER_MODE)
         return stat.S_IMODE(path.stat().st_mode) == FOLDER_MODE
     except PermissionError:
@@ -232,19 +232,16 @@ def keeps_modes(folder: Path) -> bool:
         path.unlink(missing_ok=True)
 
 
-def _create(path: Path, data: bytes, for_secrets: bool = False) -> None:
+def _create(path: Path, *, for_secrets: bool = False) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
-    with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if _HAS_MODES and for_secrets and mode & TOO_OPEN:
-            raise new_modeless_error(path.parent, mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    os.close(os.open(path, flags, FILE_MODE))
+    mode = stat.S_IMODE(path.lstat().st_mode)
+    if _HAS_MODES and for_secrets and mode & TOO_OPEN:
+        raise new_modeless_error(path.parent, mode)
 
 
 def _fill(path: Path, data: bytes) -> None:
-    # Written over, not anew: the room that it has is what it is for.
+    # Written over, not anew: the room that a draft has is what it is for.
     with os.fdopen(os.open(path, os.O_WRONLY | _NOFOLLOW | _BINARY), "wb") as file:
         file.write(data)
         file.truncate()
