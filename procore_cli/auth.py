@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
@@ -21,7 +21,7 @@ from procore_cli.config.environments import COMPANY_HEADER
 from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.config.urls import find_origin, is_at
 from procore_cli.context import Context, open_context
-from procore_cli.errors import ConfigurationError, ProcoreLoginError, UsageMistakeError
+from procore_cli.errors import ConfigurationError, ProcoreLoginError, UsageMistakeError, errors_in
 from procore_cli.flows import access
 from procore_cli.models import Profile
 from procore_cli.threads import in_own_thread
@@ -65,7 +65,8 @@ class ProcoreAuth:
     refresh and one repetition, if the body can be sent again. httpx repeats nothing, and where it follows a
     redirect to another host (follow_redirects=True), it takes the company's id along, though not the token.
     Keep one for many calls, in many threads and forked processes: the token stays in memory as long as it is
-    valid. It acts for one account, the current one of its first call unless one is named.
+    valid. It acts for one account, the current one of its first call unless one is named, and by the settings
+    that were in force then.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ def _open_context(overrides: Overrides) -> AbstractContextManager[Context]:
 class TokenCache:
     """One account's tokens: the account that was current at the first call, unless one is named.
 
-    `settings` are what is in force; once they change, no token is given.
+    `settings` are those of the first call: a token is never sent to where others would have it sent.
     """
 
     def __init__(self, overrides: Overrides, min_ttl_s: int) -> None:
@@ -168,7 +169,6 @@ class TokenCache:
                 " procore-login exec --env demo -- ...",
             ).happened_in(self.settings.environment.name)
         self.lock = threading.Lock()
-        self._overrides = overrides
         self._min_ttl_s = min_ttl_s
         self._loaded: Loaded | None = None
         self._failure: ProcoreLoginError | None = None
@@ -226,21 +226,13 @@ class TokenCache:
         with self._open() as context:
             account = access.find_account(context)
             # From now on it is this one, whichever may become current meanwhile.
-            who = str(account.user.procore_id)
-            self._overrides = self._overrides._replace(account=who)
-            self.settings = replace(self.settings, account=who)
+            self.settings = replace(self.settings, account=str(account.user.procore_id))
             return access.load_valid(context, account, self._min_ttl_s, refused=refused)
 
     @contextmanager
     def _open(self) -> Iterator[Context]:
-        with _open_context(self._overrides) as context:
-            changed = self.settings.find_change(context.settings)
-            if changed:
-                # It may be the environment: then the first one is meant.
-                raise ConfigurationError(
-                    f"{changed} has changed since the first call.", "Make a new ProcoreAuth."
-                ).happened_in(self.settings.environment.name)
-            yield context
+        with errors_in(self.settings.environment.name), ExitStack() as stack:
+            yield Context(self.settings, log.LOG_CONSOLE, time.time, in_own_thread, stack)
 
 
 class RetryOn401:

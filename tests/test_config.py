@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.config.config_file import APP_KEYS, AppConfig, Config, Edits, load_config, save_values
+from procore_cli.config.config_file import (
+    APP_KEYS,
+    AppConfig,
+    Config,
+    Edits,
+    load_config,
+    new_text,
+    save_text,
+)
 from procore_cli.console import Console
 from procore_cli.errors import BrokenConfigError, DataFolderError, UnknownEnvironmentError
 from procore_cli.log import heard_by
@@ -25,6 +33,10 @@ def write(folder: Path, text: str, mode: int = 0o600) -> Path:
     path.write_text(text, encoding="utf-8")
     path.chmod(mode)
     return path
+
+
+def save_values(folder: Path, edits: Edits) -> None:
+    save_text(folder, new_text(folder, edits))
 
 
 def edits(name: str, **values: str | int | None) -> Edits:
@@ -180,13 +192,11 @@ NASTY = {
     "an inline table of another": 'environments = {sandbox = {client_id="x"}} # c\n',
     "an inline table in a table": '[environments]\nproduction = {client_id="x"}\n',
     "dotted keys": 'environments.production.client_id = "x" # mine\nfoo = 1\n',
-    "dotted keys of another": 'environments.sandbox.client_id = "x" # mine\nfoo = 1\n',
     "dotted keys in a table": '[environments]\nproduction.client_id = "x" # mine\n\n[foo]\na = 1\n',
     "arrays": "xs = [1,\n 2, # two\n]\n[[aot]]\na = 1\n[[aot]]\na = 2\n",
     "tables out of order": '[environments.production]\nclient_id = "x"\n[mine]\n[environments.sandbox]\n',
-    "others out of order": '[environments.federal]\nclient_id = "x"\n[mine]\n[environments.sandbox]\n',
     "a table's own comments": "[environments]\n# all\n[environments.production]\ncompany = 1 # a\n# b\n[z]\n",
-    "nan": "x = nan\ny = 1.10\nd = 1979-05-27T07:32:00Z\n",
+    "other values": "x = inf\ny = 1.10\nd = 1979-05-27T07:32:00Z\n",
     "an empty table": "[environments.production]\n",
     "an empty table above ours": '[environments.production]\nclient_id = "x"\n[environments]\n# all\n',
     "quoted keys": '["environments"."production"]\n"client_id" = \'x\'\n',
@@ -267,6 +277,25 @@ def test_a_file_that_cannot_be_changed_safely_is_left_as_it_is(
             save_values(data_folder, edits("sandbox", client_id="y"))
 
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'environments.sandbox.client_id = "x" # mine\nfoo = 1\n',
+        '[environments.federal]\nclient_id = "x"\n[mine]\n[environments.sandbox]\n',
+        "x = nan\n",
+    ],
+    ids=["dotted keys of another", "others out of order", "a value that does not equal itself"],
+)
+def test_what_tomlkit_would_spoil_is_left_to_an_editor(data_folder: Path, text: str) -> None:
+    path = write(data_folder, text)
+
+    with pytest.raises(BrokenConfigError, match="nothing was changed") as caught:
+        save_values(data_folder, NEW)
+
+    assert "with an editor" in caught.value.hint
+    assert path.read_text() == text
 
 
 @pytest.mark.parametrize(

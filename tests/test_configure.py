@@ -144,7 +144,7 @@ def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
         raise DataFolderError("The disk is full.")
 
     (machine.data / "config.toml").write_text("")
-    monkeypatch.setattr("procore_cli.flows.app_setup.save_values", fail)
+    monkeypatch.setattr("procore_cli.flows.app_setup.save_text", fail)
     give(monkeypatch, "another secret")
     full = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
 
@@ -158,7 +158,7 @@ def test_the_first_secret_is_gone_again_if_config_cannot_be_written(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("procore_cli.flows.app_setup.save_values", stop)
+    monkeypatch.setattr("procore_cli.flows.app_setup.save_text", stop)
     result = configure(machine, monkeypatch)
 
     assert result.code == 130

@@ -162,7 +162,7 @@ def test_a_file_that_others_can_read_is_warned_of(machine: Machine) -> None:
 def test_standard_input_is_read_and_nothing_is_to_delete(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(PLAIN))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PLAIN.encode())))
 
     result = machine.run_here("configure", "--import", "-")
 
@@ -354,7 +354,7 @@ def test_a_url_that_speaks_of_no_other_environment_is_no_trouble(machine: Machin
 def test_a_secret_is_not_in_what_a_file_shows() -> None:
     file = read_dotenv(".env", "CLIENT_SECRET=hush\nCLIENT_SECRET='hush")
 
-    assert (len(file.settings), len(file.unread)) == (1, 1)
+    assert (len(file.settings), "hush" in file.unread) == (1, True)
     assert "hush" not in repr(file)
 
 

@@ -13,8 +13,7 @@ import pytest
 
 from procore_cli.cli import help as catalogue
 from procore_cli.cli.main import COMMANDS
-from procore_cli.config.config_file import find_nearest
-from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.config_file import unknown_environment
 from tests.cli import ROOT, Machine
 from tests.people import SECOND, THIRD, People
 from tests.provider import CLIENT_ID, JOE
@@ -371,7 +370,9 @@ def test_a_mistake_is_told_with_the_nearest_that_exists(
     ],
 )
 def test_the_nearest_environment_is_found(typed: str, meant: str | None) -> None:
-    assert find_nearest(typed, ENVIRONMENTS) == meant
+    hint = unknown_environment(typed, "--env").hint
+
+    assert hint.partition("The environments")[0] == (f"Did you mean {meant}? " if meant else "")
 
 
 def test_a_mistyped_environment_is_told_the_nearest(machine: Machine) -> None:

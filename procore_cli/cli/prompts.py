@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 
 from procore_cli import log
-from procore_cli.config.config_file import is_client_id, is_client_secret
+from procore_cli.config.config_file import is_client_id, is_client_secret, is_company
 from procore_cli.console import find_columns, one_line
 from procore_cli.errors import ProcoreLoginError, UsageMistakeError
 
@@ -36,6 +36,15 @@ def read_secret(text: str) -> str:
             "Copy it from the Developer Portal again.",
         )
     return secret
+
+
+def read_company(text: str) -> int:
+    """Check the id of a company. Raises UsageMistakeError."""
+    if not is_company(text):
+        raise UsageMistakeError(
+            "A company's id is a number, for example 123.", "Type none, or press Enter, for none."
+        )
+    return int(text)
 
 
 T = TypeVar("T")

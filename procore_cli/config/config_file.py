@@ -7,7 +7,7 @@ spoil, is left untouched.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -107,27 +107,24 @@ def read_config(document: Mapping[str, Any]) -> Config:
             raise _wrong_type(prefix, dict)
         unknown += [f"{prefix}.{key}" for key in table if key not in APP_KEYS]
         values = {key: _find(table, key, kind, prefix) for key, kind in APP_KEYS.items()}
-        apps[name] = _check_app(AppConfig(**values), name)
+        apps[name] = AppConfig(**values)
+        _check_app(apps[name], name)
     return Config(environment, store, apps, tuple(unknown))
 
 
-def _check_app(app: AppConfig, environment: str) -> AppConfig:
+def _check_app(app: AppConfig, environment: str) -> None:
     prefix, source = f"environments.{environment}", config_source(environment)
     if app.client_id is not None and not is_client_id(app.client_id):
-        raise BrokenConfigError(
-            f"{CONFIG_NAME}: {prefix}.client_id holds a space or a control character, or is too long.",
-            "Correct that line; nothing was changed.",
-            setting="client id",
-            source=source,
-        )
+        why = "holds a space or a control character, or is too long"
+        raise _new_bad_value(f"{prefix}.client_id {why}", "client id", source)
     if app.company is not None and not 0 < app.company < _COMPANIES:
-        raise BrokenConfigError(
-            f"{CONFIG_NAME}: {prefix}.company is not the id of a company.",
-            "Correct that line; nothing was changed.",
-            setting="company",
-            source=source,
-        )
-    return app
+        raise _new_bad_value(f"{prefix}.company is not the id of a company", "company", source)
+
+
+def _new_bad_value(what: str, setting: str = "", source: str = CONFIG_NAME) -> BrokenConfigError:
+    return BrokenConfigError(
+        f"{CONFIG_NAME}: {what}.", "Correct that line; nothing was changed.", setting=setting, source=source
+    )
 
 
 def config_source(environment: str) -> str:
@@ -139,29 +136,19 @@ def unknown_environment(
     name: str, source: str, known: Iterable[str] = tuple(ENVIRONMENTS)
 ) -> UnknownEnvironmentError:
     """The error for a name that is none of the `known`, with the nearest that is one."""
-    known = list(known)
-    near = find_nearest(name, known)
-    guess = f"Did you mean {near}? " if near else ""
+    from difflib import get_close_matches
+
+    known, typed = list(known), name.casefold()
+    # An abbreviation ("prod") is farther from its word than difflib looks.
+    begun = [each for each in known if len(typed) > 1 and each.startswith(typed)]
+    near = begun or get_close_matches(typed, known, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
     return UnknownEnvironmentError(
         f'There is no environment "{without_login(name)}" (from {source}).',
         f"{guess}The environments are {', '.join(known)}.",
         setting="environment",
         source=source,
     )
-
-
-def find_nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `word` abbreviates, or is a misspelling of; None if there is none."""
-    typed = word.casefold()
-    names = list(known)
-    # An abbreviation ("prod") is farther from its word than difflib looks.
-    begun = [name for name in names if len(typed) > 1 and name.startswith(typed)]
-    if begun:
-        return begun[0]
-    from difflib import get_close_matches
-
-    near = get_close_matches(typed, names, n=1)
-    return near[0] if near else None
 
 
 def load_text(data_folder: Path) -> str | None:
@@ -178,15 +165,12 @@ def load_text(data_folder: Path) -> str | None:
         ) from None
 
 
-def parse(text: str, *, exact: bool = False) -> dict[str, Any]:
-    """What the text says; `exact` to compare: floats stay text, since a nan would not equal itself.
-
-    Raises BrokenConfigError, with line and column.
-    """
+def parse(text: str) -> dict[str, Any]:
+    """What the text says. Raises BrokenConfigError, with line and column."""
     import tomllib
 
     try:
-        return tomllib.loads(text.removeprefix(BOM), parse_float=str if exact else float)
+        return tomllib.loads(text.removeprefix(BOM))
     except tomllib.TOMLDecodeError as error:
         what, place = _split_place(str(error))
         raise BrokenConfigError(
@@ -224,31 +208,33 @@ def _find(table: Mapping[str, Any], key: str, kind: type, prefix: str = "") -> A
 
 def _wrong_type(key: str, kind: type) -> BrokenConfigError:
     wanted = {str: "a text in quotes", int: "a whole number", dict: "a table"}[kind]
-    return BrokenConfigError(
-        f"{CONFIG_NAME}: {key} must be {wanted}.",
-        "Correct that line; nothing was changed.",
-        source=CONFIG_NAME,
-    )
+    return _new_bad_value(f"{key} must be {wanted}")
 
 
 # Values by their path in the file; None takes one out.
 Edits = Mapping[tuple[str, ...], str | int | None]
 
 
-def save_values(data_folder: Path, edits: Edits) -> None:
-    """Set and remove values in `config.toml`, keeping comments, order, unknown keys and line endings.
-
-    Two runs at once: the caller holds the lock. Raises as load_config does.
-    """
-    save_text(data_folder, new_text(data_folder, edits))
-
-
 def new_text(data_folder: Path, edits: Edits) -> str | None:
-    """The text of `config.toml` with the edits, None where nothing differs. Raises as load_config does."""
+    """The text of `config.toml` with the edits, None where nothing differs. Raises as load_config does.
+
+    Comments, order, unknown keys and line ends stay. Two runs at once: the caller holds the lock.
+    """
     text = load_text(data_folder) or ""
-    read_config(parse(text))
-    changed = _edit(text, edits)
-    return None if changed == text else changed
+    wanted = parse(text)
+    read_config(wanted)
+    for path, value in edits.items():
+        _apply(wanted, path, value)
+    with suppress(Exception):  # On rare files tomlkit fails in many ways.
+        changed = _edit(text, edits)
+        # A table that holds nothing but a comment stays in the file.
+        if _without_empty(parse(changed)) == _without_empty(wanted):
+            return None if changed == text else changed
+    raise BrokenConfigError(
+        f"{CONFIG_NAME} is written in a way that this program cannot change; nothing was changed.",
+        "Change the value in it with an editor.",
+        source=CONFIG_NAME,
+    )
 
 
 def save_text(data_folder: Path, text: str | None) -> None:
@@ -258,70 +244,37 @@ def save_text(data_folder: Path, text: str | None) -> None:
 
 
 def _edit(text: str, edits: Edits) -> str:
-    """The text with the edits made. Raises BrokenConfigError where tomlkit would spoil it."""
-    wanted = parse(text, exact=True)
-    for path, value in edits.items():
-        _apply(wanted, path, value, dict)
-    # Among dotted keys a new table would swallow the lines below it.
-    for new_table in (dict, _new_inline):
-        with suppress(Exception):  # On rare files tomlkit fails in many ways.
-            changed = _edit_text(text, edits, new_table)
-            if _without_empty(parse(changed, exact=True)) == _without_empty(wanted):
-                return changed
-    raise BrokenConfigError(
-        f"{CONFIG_NAME} is written in a way that this program cannot change; nothing was changed.",
-        "Change the value in it with an editor.",
-        source=CONFIG_NAME,
-    )
-
-
-def _edit_text(text: str, edits: Edits, new_table: Callable[[dict[str, Any]], Any]) -> str:
     import tomlkit
 
-    bom = BOM if text.startswith(BOM) else ""
     changed = text.removeprefix(BOM)
     # One key at a time: tomlkit loses count where several of a table's dotted keys are taken out.
     for path, value in edits.items():
         # tomlkit's own types do not say that a document is a dict that remembers its text.
         document = cast(dict[str, Any], tomlkit.parse(changed))
-        _apply(document, path, value, new_table)
+        _apply(document, path, value)
         changed = tomlkit.dumps(document)
     if None in edits.values() and not re.search(r"\n\s*\n\Z", text):
         # What was taken out at the end was parted by an empty line.
         changed = re.sub(r"(\r?\n)\s*\Z", r"\1", changed).removeprefix("\n")
-    return bom + _with_line_ends_of(text, changed)
+    if "\r\n" in text and not re.search(r"(?<!\r)\n", text):
+        changed = re.sub(r"(?<!\r)\n", "\r\n", changed)
+    return (BOM if text.startswith(BOM) else "") + changed
 
 
-def _new_inline(values: dict[str, Any]) -> Any:
-    import tomlkit
-
-    table = tomlkit.inline_table()
-    table.update(values)
-    return table
-
-
-def _apply(
-    table: dict[str, Any],
-    path: tuple[str, ...],
-    value: str | int | None,
-    new_table: Callable[[dict[str, Any]], Any],
-) -> None:
+def _apply(table: dict[str, Any], path: tuple[str, ...], value: str | int | None) -> None:
+    """Make an edit in a document, plain or tomlkit's; a table goes with the last that it holds."""
     name, *rest = path
-    if value is None and table.get(name) in (None, {}):
+    if value is None and name not in table:
         return
-    if rest and name in table:
-        _apply(table[name], tuple(rest), value, new_table)
-        if value is None and _is_bare(table[name]):
+    if rest:
+        table.setdefault(name, {})
+        _apply(table[name], tuple(rest), value)
+        if _is_bare(table[name]):
             del table[name]
-    elif rest:
-        nested: Any = value
-        for key in reversed(rest):
-            nested = {key: nested}
-        table[name] = new_table(nested)
-    elif value is not None:
-        table[name] = value
-    else:
+    elif value is None:
         del table[name]
+    else:
+        table[name] = value
 
 
 def _is_bare(table: Any) -> bool:
@@ -332,12 +285,7 @@ def _is_bare(table: Any) -> bool:
 
 
 def _without_empty(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without tables of ours that hold nothing: a comment may keep one."""
+    """The document without tables of ours that hold nothing."""
     tables = {name: table for name, table in document.get("environments", {}).items() if table != {}}
     rest = {key: value for key, value in document.items() if key != "environments"}
     return rest | ({"environments": tables} if tables else {})
-
-
-def _with_line_ends_of(former: str, text: str) -> str:
-    is_crlf = "\r\n" in former and not re.search(r"(?<!\r)\n", former)
-    return re.sub(r"(?<!\r)\n", "\r\n", text) if is_crlf else text

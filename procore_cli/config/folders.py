@@ -25,10 +25,14 @@ def find_folder(variables: Mapping[str, str]) -> Path | None:
     if sys.platform == "linux" and home.startswith("/") and base.startswith("/"):
         # What platformdirs says of the usual case; loading it takes a tenth of the time of a short command.
         return Path(base, NAME)
+    return _ask_platformdirs("user_data_dir")
+
+
+def _ask_platformdirs(name: str) -> Path | None:
     import platformdirs
 
     try:
-        found = platformdirs.user_data_dir(NAME, appauthor=False)
+        found: str = getattr(platformdirs, name)(NAME, appauthor=False)
     except (KeyError, RuntimeError):
         return None
     # Older ones leave the ~ in it.
@@ -51,19 +55,14 @@ def find_state_folder() -> Path:
 
     Raises DataFolderError where there is none.
     """
-    import platformdirs
-
-    try:
-        found = platformdirs.user_state_dir(NAME, appauthor=False)
-    except (KeyError, RuntimeError):
-        found = "~"
-    if found.startswith("~"):
+    found = _ask_platformdirs("user_state_dir")
+    if found is None:
         raise DataFolderError(
             "There is no state folder: HOME is not set, and the system knows no home folder of this user.",
             "The locks of a database outside of the data folder lie there: set HOME, or let XDG_STATE_HOME"
             " name a folder that you may write.",
         )
-    return Path(found)
+    return found
 
 
 def new_path(text: str, variable: str) -> Path:

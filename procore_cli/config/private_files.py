@@ -65,7 +65,7 @@ def _find_user(uid: int) -> str | None:
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
-_TOO_OPEN = 0o077
+TOO_OPEN = 0o077
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _HAS_MODES = os.name != "nt"
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -129,13 +129,10 @@ def check_file(path: Path) -> None:
     _check_status(path, status)
 
 
-def new_file(path: Path, data: bytes = b"") -> None:
-    """Create a file that must not exist yet, 0600 from the start, with `data` on the disk.
-
-    Raises DataFolderError.
-    """
+def new_file(path: Path) -> None:
+    """Create an empty file that must not exist yet, 0600 from the start. Raises DataFolderError."""
     with _translated(path):
-        _create(path, data)
+        _create(path)
 
 
 def ensure_file(path: Path) -> None:
@@ -143,7 +140,7 @@ def ensure_file(path: Path) -> None:
     # Another process may create it at the same moment: then that one is checked.
     with _translated(path, lies_in_ours=True), suppress(FileExistsError):
         if not os.path.lexists(path):
-            _create(path, b"")
+            _create(path)
     check_file(path)
 
 
@@ -152,7 +149,8 @@ def find_bytes(path: Path, *, for_secrets: bool = False) -> bytes | None:
     with _translated(path, lies_in_ours=True):
         try:
             _check_status(path, path.lstat(), for_secrets)
-            return _read(path)
+            with os.fdopen(os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | _NONBLOCK), "rb") as file:
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -167,9 +165,8 @@ def save_bytes(path: Path, data: bytes, draft: Path | None = None, *, for_secret
     with _translated(path, lies_in_ours=True):
         try:
             if draft is None:
-                _create(temporary, data, for_secrets)
-            else:
-                _fill(temporary, data)
+                _create(temporary, for_secrets=for_secrets)
+            _fill(temporary, data)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -182,7 +179,8 @@ def new_draft(path: Path, size: int) -> Path:
     draft = _new_draft_path(path)
     with _translated(path, lies_in_ours=True):
         try:
-            _create(draft, bytes(size), for_secrets=True)
+            _create(draft, for_secrets=True)
+            _fill(draft, bytes(size))
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
@@ -218,11 +216,6 @@ def _make_folder(path: Path) -> os.stat_result:
     return path.stat()
 
 
-def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, os.O_RDONLY | _NOFOLLOW | _BINARY | _NONBLOCK), "rb") as file:
-        return file.read()
-
-
 def keeps_modes(folder: Path) -> bool:
     """Whether the folder's file system keeps a mode that is set, found out with a file that is deleted again.
 
@@ -230,7 +223,7 @@ def keeps_modes(folder: Path) -> bool:
     """
     path = folder / f".modes.{os.urandom(8).hex()}"
     try:
-        _create(path, b"")
+        _create(path)
         path.chmod(FOLDER_MODE)
         return stat.S_IMODE(path.stat().st_mode) == FOLDER_MODE
     except PermissionError:
@@ -239,19 +232,16 @@ def keeps_modes(folder: Path) -> bool:
         path.unlink(missing_ok=True)
 
 
-def _create(path: Path, data: bytes, for_secrets: bool = False) -> None:
+def _create(path: Path, *, for_secrets: bool = False) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _BINARY
-    with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if _HAS_MODES and for_secrets and mode & _TOO_OPEN:
-            raise new_modeless_error(path.parent, mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    os.close(os.open(path, flags, FILE_MODE))
+    mode = stat.S_IMODE(path.lstat().st_mode)
+    if _HAS_MODES and for_secrets and mode & TOO_OPEN:
+        raise new_modeless_error(path.parent, mode)
 
 
 def _fill(path: Path, data: bytes) -> None:
-    # Written over, not anew: the room that it has is what it is for.
+    # Written over, not anew: the room that a draft has is what it is for.
     with os.fdopen(os.open(path, os.O_WRONLY | _NOFOLLOW | _BINARY), "wb") as file:
         file.write(data)
         file.truncate()
@@ -296,14 +286,14 @@ def is_foreign(status: os.stat_result) -> bool:
 
 def _tighten(path: Path, status: os.stat_result, mode: int, for_secrets: bool) -> None:
     former = stat.S_IMODE(status.st_mode)
-    if not _HAS_MODES or not former & _TOO_OPEN or _LOOKS_ONLY.get():
+    if not _HAS_MODES or not former & TOO_OPEN or _LOOKS_ONLY.get():
         return
     with _translated(path):
         # Some file systems refuse it, and some agree and change nothing (WSL's drives, CIFS, bindfs, vfat).
         with suppress(PermissionError):
             path.chmod(mode)
         now = stat.S_IMODE(path.stat().st_mode)
-    if not now & _TOO_OPEN:
+    if not now & TOO_OPEN:
         log.warn(f"{path} was open to other users (mode 0{former:o}); its mode is 0{now:o} now.")
         return
     if for_secrets:
@@ -321,14 +311,10 @@ def _translated(path: Path, *, lies_in_ours: bool = False) -> Iterator[None]:
             raise DataFolderError(what, "Make room on it, then try again.") from None
         if isinstance(error, PermissionError) and lies_in_ours:
             # A folder that `sudo` made hides what is in it.
-            _check_owners_of(path)
+            for each in (path.parent, path):
+                with suppress(OSError):
+                    _check_owner(each, each.stat(), path.parent)
         raise _wrong(path, error.strerror or type(error).__name__) from None
-
-
-def _check_owners_of(path: Path) -> None:
-    for each in (path.parent, path):
-        with suppress(OSError):
-            _check_owner(each, each.stat(), path.parent)
 
 
 def _wrong(path: Path, why: str) -> DataFolderError:

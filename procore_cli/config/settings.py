@@ -114,24 +114,6 @@ class Settings:
         """These settings with the embedded Procore at `url`."""
         return replace(self, environment=self.environment._replace(login_url=url, api_url=url))
 
-    def find_change(self, now: Settings) -> str | None:
-        """What a token depends on and is another one `now`; None if there is nothing."""
-        before, after = self._grounds_of_token(), now._grounds_of_token()
-        return next((name for name in before if before[name] != after[name]), None)
-
-    def _grounds_of_token(self) -> Mapping[str, object]:
-        return {
-            "the environment": self.environment.name,
-            "the login URL": self.environment.login_url,
-            "the API's URL": self.environment.api_url,
-            "the client id": self.client_id,
-            "the data folder": self.home,
-            "the database": self.named_database,
-            "the store": self.store,
-            "the account": self.account,
-            "PROCORE_ACCESS_TOKEN": self.access_token,
-        }
-
     def describe(self) -> dict[str, Value]:
         """Each setting, by its name, as people may see it: no secret, no query."""
         own = "its own" if self.is_demo else ""

@@ -15,8 +15,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _ADDED = frozenset({"code", "state", "error", "error_description", "error_uri"})
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 # urlsplit lets more stand beside brackets, and finds the host in them.
-_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::.*)?")
-_STRICT_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+_NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{0,5})?")
 # Any with slashes, and what names a database without them; some files leave quotes around it.
 _DATABASE_URL = re.compile(
     r"""[\s"']*(?:[a-z][a-z0-9+.-]+:/{2}|(?:file|jdbc|mysql|postgres(?:ql)?|sqlite3?)(?:\+\w+)?:)""",
@@ -100,7 +99,7 @@ def is_database_url(text: str) -> bool:
 
 def is_plain_netloc(netloc: str) -> bool:
     """Whether a URL's netloc is a host with or without a port, and nothing beside them (RFC 3986, 3.2)."""
-    return _STRICT_NETLOC.fullmatch(netloc) is not None
+    return _NETLOC.fullmatch(netloc) is not None
 
 
 def is_at(url: str, origin: str) -> bool:
@@ -143,12 +142,12 @@ def _split(text: str) -> tuple[SplitResult, int]:
         raise _FaultError("it must begin with https:// (or http://localhost)")
     if parts.username is not None or parts.password is not None:
         raise _FaultError("it must not carry a user name or password")
-    if not _NETLOC.fullmatch(parts.netloc):
+    if port == 0:
+        raise _FaultError("its port is not a number from 1 to 65535")
+    if not is_plain_netloc(parts.netloc):
         raise _FaultError("its host is not one")
     if "#" in text:
         raise _FaultError("it must not have a fragment")
-    if port == 0:
-        raise _FaultError("its port is not a number from 1 to 65535")
     return parts, port or _DEFAULT_PORTS[parts.scheme]
 
 

@@ -44,43 +44,44 @@ def list_unknown(variables: Mapping[str, str]) -> list[str]:
 
 def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
     """Refuse what cannot be a setting. Raises ConfigurationError."""
-    # The demo has an app of its own.
-    if not is_demo and not is_client_id(variables.get("PROCORE_CLIENT_ID") or "none"):
-        raise ConfigurationError(
+    if not is_demo:
+        # The demo has an app of its own.
+        _refuse_unless(
+            is_client_id(variables.get("PROCORE_CLIENT_ID") or "none"),
+            "client id",
             "PROCORE_CLIENT_ID holds a space or a control character, or is too long.",
             "Set it to the client id alone, without spaces or line breaks.",
-            setting="client id",
-            source="PROCORE_CLIENT_ID",
         )
-    if not is_demo and not is_client_secret(variables.get("PROCORE_CLIENT_SECRET") or "none"):
-        raise ConfigurationError(
+        _refuse_unless(
+            is_client_secret(variables.get("PROCORE_CLIENT_SECRET") or "none"),
+            "client secret",
             "PROCORE_CLIENT_SECRET begins or ends with a space, holds a control character, or is too long.",
             "Set it to the client secret alone, without spaces or line breaks at its ends.",
-            setting="client secret",
-            source="PROCORE_CLIENT_SECRET",
         )
     store = variables.get("PROCORE_LOGIN_STORE", "keyring")
-    if store not in STORES:
-        raise ConfigurationError(
-            f'PROCORE_LOGIN_STORE names the store "{without_login(store)}", which does not exist.',
-            'Set it to "keyring" or "file".',
-            setting="store",
-            source="PROCORE_LOGIN_STORE",
-        )
-    if is_database_url(variables.get("PROCORE_LOGIN_DB", "")):
-        raise ConfigurationError(
-            "PROCORE_LOGIN_DB is a URL; it must be the path of an SQLite file.",
-            "Set it to a path, such as /home/me/test.db, or unset it.",
-            setting="database",
-            source="PROCORE_LOGIN_DB",
-        )
-    if not is_company(variables.get("PROCORE_COMPANY_ID", "1")):
-        raise ConfigurationError(
-            "PROCORE_COMPANY_ID is not the id of a company.",
-            "Set it to the company's id, for example 123.",
-            setting="company",
-            source="PROCORE_COMPANY_ID",
-        )
+    _refuse_unless(
+        store in STORES,
+        "store",
+        f'PROCORE_LOGIN_STORE names the store "{without_login(store)}", which does not exist.',
+        'Set it to "keyring" or "file".',
+    )
+    _refuse_unless(
+        not is_database_url(variables.get("PROCORE_LOGIN_DB", "")),
+        "database",
+        "PROCORE_LOGIN_DB is a URL; it must be the path of an SQLite file.",
+        "Set it to a path, such as /home/me/test.db, or unset it.",
+    )
+    _refuse_unless(
+        is_company(variables.get("PROCORE_COMPANY_ID", "1")),
+        "company",
+        "PROCORE_COMPANY_ID is not the id of a company.",
+        "Set it to the company's id, for example 123.",
+    )
+
+
+def _refuse_unless(is_good: bool, setting: str, message: str, hint: str) -> None:
+    if not is_good:
+        raise ConfigurationError(message, hint, setting=setting, source=VARIABLES[setting])
 
 
 def without_what_exec_set(environment: str, variables: Mapping[str, str]) -> Mapping[str, str]:

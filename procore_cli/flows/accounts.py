@@ -68,11 +68,13 @@ def list_lines(context: Context, *, check: bool, with_strangers: bool) -> list[L
         for listed in _list(context, with_strangers=with_strangers):
             if listed.is_signed_in or listed.is_refused:
                 problems[listed.account.user.procore_id] = _check(context, listed.account)
+    lines = []
     # Listed after the check: a refresh changes the time left, and a refusal ends it.
-    return [
-        _new_line(context, listed, problems.get(listed.account.user.procore_id))
-        for listed in _list(context, with_strangers=with_strangers)
-    ]
+    for listed in _list(context, with_strangers=with_strangers):
+        now = context.clock()
+        profile = access.new_profile(context, listed.account, listed.find_shown_end(now))
+        lines.append(Line(listed, profile, now, problems.get(profile.procore_id)))
+    return lines
 
 
 def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginError | None:
@@ -112,12 +114,6 @@ def switch(context: Context, who: str) -> Profile:
 
 def _list(context: Context, *, with_strangers: bool) -> list[Listed]:
     return context.accounts.list_accounts() if with_strangers else context.accounts.list_known()
-
-
-def _new_line(context: Context, listed: Listed, problem: ProcoreLoginError | None) -> Line:
-    now = context.clock()
-    profile = access.new_profile(context, listed.account, listed.find_shown_end(now))
-    return Line(listed, profile, now, problem)
 
 
 def _check(context: Context, account: Account) -> ProcoreLoginError | None:

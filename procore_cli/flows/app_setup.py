@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from procore_cli import log
 from procore_cli.config.config_file import (
@@ -21,12 +21,11 @@ from procore_cli.config.config_file import (
     load_config,
     new_text,
     save_text,
-    save_values,
 )
 from procore_cli.config.environments import DEMO
 from procore_cli.config.private_files import may_exist, open_folder
 from procore_cli.config.urls import find_origin
-from procore_cli.config.variables import find_set, without_what_exec_set
+from procore_cli.config.variables import VARIABLES, find_set, without_what_exec_set
 from procore_cli.context import new_client_secrets
 from procore_cli.errors import (
     ConfigurationError,
@@ -68,7 +67,7 @@ def find_kept(settings: Settings) -> StoredSecret | None:
 
 def with_kept_secret(settings: Settings, setup: AppSetup) -> AppSetup:
     """The setup with the secret that a new client id has already; where another id has it, that is told."""
-    if setup.client_id is None or setup.client_secret or settings.client_secret or settings.is_demo:
+    if setup.client_id is None or setup.client_secret or settings.client_secret:
         return setup
     name = settings.environment.name
     try:
@@ -134,7 +133,7 @@ def check(settings: Settings, setup: AppSetup) -> None:
 def _find_credentials(settings: Settings, setup: AppSetup) -> AppCredentials | None:
     """What Procore can be asked about; None where an id or a secret is missing, or neither is new."""
     client_id = setup.client_id or settings.client_id
-    if settings.is_demo or client_id is None or not (setup.client_id or setup.client_secret):
+    if client_id is None or not (setup.client_id or setup.client_secret):
         return None
     source = settings.sources["client id"] if client_id == settings.client_id else setup.source
     secret, kept_in = setup.client_secret, setup.source
@@ -152,33 +151,26 @@ def save(settings: Settings, setup: AppSetup) -> None:
     """Keep the secret and the values, or nothing. Raises ConfigurationError, StorageError, BusyError."""
     from procore_cli.storage.locks import hold_config
 
-    if setup.client_id or setup.client_secret:
-        refuse_demo(settings)
-    secret, is_moved = setup.client_secret, False
-    if secret is None and setup.kept is not None and _is_own_elsewhere(settings, setup.kept, setup):
-        secret, is_moved = setup.kept.secret, True
+    # A variable wins over what is kept.
+    store = settings.store if settings.is_from_variable("store") else setup.store or settings.store
+    moved = None if setup.client_secret or store == settings.store else setup.kept
+    if moved is not None and moved.environment != settings.environment.name:
+        # What production lends stays where it is.
+        moved = None
+    secret = setup.client_secret if moved is None else moved.secret
     open_folder(settings.folder)
     with hold_config(settings.folder):
         config = load_config(settings.folder)
         _check_nobody_was_faster(settings, setup, config)
+        text = new_text(settings.folder, _list_edits(settings, setup, config))
         # First the secret: a config.toml that names an app without one would be half a change.
-        with _secret_kept(settings, setup, secret):
-            save_values(settings.folder, _list_edits(settings, setup, config))
-        if is_moved:
+        with _secret_kept(settings, setup, store, secret):
+            save_text(settings.folder, text)
+        if moved is not None:
             _forget_moved(settings)
     log.say(f"Saved for {settings.environment.name}.")
-    for line in _list_overrides(settings, setup, secret):
+    for line in _list_overrides(settings, setup, store, secret):
         log.warn(line)
-
-
-def _find_store(settings: Settings, setup: AppSetup) -> StoreName:
-    """The store that will be in force: a variable wins over what is kept."""
-    return settings.store if settings.is_from_variable("store") else setup.store or settings.store
-
-
-def _is_own_elsewhere(settings: Settings, kept: StoredSecret, setup: AppSetup) -> bool:
-    """Whether a kept secret has to move to another store; what production lends stays there."""
-    return kept.environment == settings.environment.name and _find_store(settings, setup) != settings.store
 
 
 def _check_nobody_was_faster(settings: Settings, setup: AppSetup, config: Config) -> None:
@@ -197,24 +189,24 @@ def _list_edits(settings: Settings, setup: AppSetup, config: Config) -> Edits:
     name = settings.environment.name
     # What is in force already is not written once more: it may be what production lends.
     is_in_force = setup.client_id == config.find_client_id(name)[0]
-    values: dict[tuple[str, ...], Any] = {
+    values = {
         ("store",): setup.store,
         ("environment",): name if setup.is_default else None,
         ("environments", name, "client_id"): None if is_in_force else setup.client_id,
         ("environments", name, "redirect_uri"): setup.redirect_uri,
-        ("environments", name, "company"): setup.company or None,
+        ("environments", name, "company"): setup.company,
     }
-    edits = {path: value for path, value in values.items() if value is not None}
-    return edits | {("environments", name, "company"): None} if setup.company == 0 else edits
+    # Only a company can be 0, which takes it out.
+    return {path: value or None for path, value in values.items() if value is not None}
 
 
 @contextmanager
-def _secret_kept(settings: Settings, setup: AppSetup, secret: str | None) -> Iterator[None]:
+def _secret_kept(settings: Settings, setup: AppSetup, store: StoreName, secret: str | None) -> Iterator[None]:
     """The new secret is kept; it is the former one again if what follows fails."""
     if secret is None:
         yield
         return
-    secrets = new_client_secrets(settings, _find_store(settings, setup))
+    secrets = new_client_secrets(settings, store)
     former = secrets.find()
     client_id = setup.client_id or settings.client_id
     if client_id is None:
@@ -245,25 +237,27 @@ def _forget_moved(settings: Settings) -> None:
         log.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
 
 
-def _list_overrides(settings: Settings, setup: AppSetup, secret: str | None) -> Iterator[str]:
+def _list_overrides(
+    settings: Settings, setup: AppSetup, store: StoreName, secret: str | None
+) -> Iterator[str]:
     """What to warn of once it is saved."""
     name = settings.environment.name
     given = without_what_exec_set(name, find_set(os.environ))
-    kept = {
-        "PROCORE_CLIENT_ID": setup.client_id,
-        "PROCORE_REDIRECT_URI": setup.redirect_uri,
-        "PROCORE_COMPANY_ID": setup.company,
-        "PROCORE_LOGIN_STORE": setup.store,
-        "PROCORE_ENV": name if setup.is_default else None,
-        "PROCORE_CLIENT_SECRET": secret,
+    saved = {
+        "client id": setup.client_id,
+        "redirect URI": setup.redirect_uri,
+        "company": setup.company,
+        "store": setup.store,
+        "environment": name if setup.is_default else None,
+        "client secret": secret,
     }
-    winning = [key for key, value in kept.items() if value and given.get(key, str(value)) != str(value)]
-    if winning:
-        names = ", ".join(winning)
+    says = {VARIABLES[setting]: str(value) for setting, value in saved.items() if value}
+    names = ", ".join(variable for variable, value in says.items() if given.get(variable, value) != value)
+    if names:
         yield f"{name}: what was saved is not in force while a variable says otherwise: {names}."
     # Not looked for: another store is often chosen because the former one does not answer.
-    is_configured = settings.client_id is not None and not settings.is_demo and not settings.client_secret
-    if secret is None and is_configured and _find_store(settings, setup) != settings.store:
+    is_configured = settings.client_id is not None and not settings.client_secret
+    if secret is None and is_configured and store != settings.store:
         yield (
             f"{name}: a client secret that was kept before stays in the store {settings.store};"
             f" give it again: procore-login configure --env {name} --client-secret-stdin"

@@ -41,8 +41,7 @@ def check_tokens(settings: Settings, made_for: Binding) -> None:
     what = f"The kept tokens of {name} were"
     if settings.is_demo:
         _check_demo(settings)
-    else:
-        _check(settings, name, what, "client id", made_for.client_id, settings.client_id)
+    _check(settings, name, what, "client id", made_for.client_id, settings.client_id)
     _check(settings, name, what, "login URL", made_for.login_origin, settings.login_origin)
     _check(settings, name, what, "API URL", made_for.api_origin, settings.api_origin)
 

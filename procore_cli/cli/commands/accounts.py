@@ -33,15 +33,25 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
     The current account of each is marked with a star.
     """
     names = [environment] if environment else accounts.find_known_environments()
-    # Rows that no environment remembers are listed once.
-    found = [_list(console, name, check, with_strangers=name == names[0]) for name in names]
-    lines = [line for lines in found if isinstance(lines, list) for line in lines]
-    troubles = [trouble for trouble in found if isinstance(trouble, ProcoreLoginError)]
+    lines: list[Line] = []
+    troubles: list[ProcoreLoginError] = []
+    for name in names:
+        try:
+            with open_context(Overrides(name, heeds_account=False), console, online=check) as context:
+                # Rows that no environment remembers are listed once.
+                lines += accounts.list_lines(context, check=check, with_strangers=name == names[0])
+        except ProcoreLoginError as error:
+            # What is wrong with one environment must not hide the others.
+            if error.exit_code in (2, 3):
+                raise
+            console.warn(str(error.happened_in(name)))
+            troubles.append(error)
     console.environment = environment or ""
     if as_json:
         output.print_json({"accounts": [_json(line, check) for line in lines]})
     elif lines:
-        output.print_columns(_columns(check), [_cells(line, check) for line in lines])
+        columns = ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
+        output.print_columns(columns, [_cells(line, check) for line in lines])
     elif not check and not troubles:
         console.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
     summary = accounts.find_summary(lines, environment) if check else None
@@ -49,20 +59,6 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
         raise summary
     if troubles:
         raise troubles[0]
-
-
-def _list(
-    console: Console, name: str, check: bool, *, with_strangers: bool
-) -> list[Line] | ProcoreLoginError:
-    try:
-        with open_context(Overrides(name, heeds_account=False), console, online=check) as context:
-            return accounts.list_lines(context, check=check, with_strangers=with_strangers)
-    except ProcoreLoginError as error:
-        # What is wrong with one environment must not hide the others.
-        if error.exit_code in (2, 3):
-            raise
-        console.warn(str(error.happened_in(name)))
-        return error
 
 
 def _json(line: Line, check: bool) -> dict[str, Any]:
@@ -73,10 +69,6 @@ def _json(line: Line, check: bool) -> dict[str, Any]:
         "signed_in": line.listed.is_signed_in,
         **checked,
     }
-
-
-def _columns(check: bool) -> list[str]:
-    return ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
 
 
 def _cells(line: Line, check: bool) -> list[str]:

@@ -15,7 +15,7 @@ from procore_cli.cli.help import ExplainedCommand
 from procore_cli.cli.prompts import ask, can_ask, confirm, read_client_id, read_secret
 from procore_cli.config.config_file import LONGEST_SECRET
 from procore_cli.config.environments import DEFAULT_REDIRECT_URI, PRODUCTION
-from procore_cli.config.settings import Overrides, look_at_settings
+from procore_cli.config.settings import Overrides
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
 from procore_cli.context import load_command_settings
@@ -136,17 +136,21 @@ def _load(environment: str | None, console: Console, *, corrects_redirect_uri: b
 
 def _read_setup(settings: Settings, given: dict[str, Any]) -> tuple[AppSetup, list[str]]:
     """What the options say, or the file that they name, and what to say once it is saved."""
-    setup, advice = AppSetup(), list[str]()
+    advice: list[str] = []
     if given["dotenv"]:
+        # Its parser is loaded for it alone.
         from procore_cli.cli.commands.importing import read_import
 
         setup, advice = read_import(given["dotenv"], settings.environment)
-    if given["client_id"] is not None:
-        setup = replace(setup, client_id=read_client_id(given["client_id"]))
-    if given["redirect_uri"] is not None:
-        setup = replace(setup, redirect_uri=read_redirect_uri(given["redirect_uri"], "--redirect-uri").text)
-    if given["client_secret_stdin"]:
-        setup = replace(setup, client_secret=_read_secret())
+    else:
+        client_id, uri = given["client_id"], given["redirect_uri"]
+        setup = AppSetup(
+            client_id=client_id and read_client_id(client_id),
+            redirect_uri=uri and read_redirect_uri(uri, "--redirect-uri").text,
+            client_secret=_read_secret() if given["client_secret_stdin"] else None,
+        )
+    if setup.client_id or setup.client_secret:
+        app_setup.refuse_demo(settings)
     company = given["company"] or setup.company
     setup = replace(setup, company=company, store=given["store"], is_default=given["default"])
     return app_setup.with_kept_secret(settings, setup), advice
@@ -163,20 +167,18 @@ def _read_secret() -> str:
 def _ask(environment: str | None, console: Console, *, may_check: bool) -> None:
     from procore_cli.cli.commands.interview import ask_environment, interview
 
+    settings = _load(environment, console, corrects_redirect_uri=True)
+    name = settings.environment.name
     if not can_ask():
-        name = _load(environment, console, corrects_redirect_uri=True).environment.name
         raise UsageMistakeError(
             f"Nobody can be asked for the client id of {name}: this is not a terminal.",
             "Pass --client-id ID --client-secret-stdin, and the secret on standard input.",
             environment=name,
         )
     if environment is None and not os.environ.get("PROCORE_ENV"):
-        # Without a word: they are loaded again once an environment is chosen, and its redirect URI corrected.
-        offered = look_at_settings(Overrides(), {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI})
         if may_check:
-            app_setup.prepare(offered)
-        environment = ask_environment(offered.environment.name)
-    settings = _load(environment, console, corrects_redirect_uri=True)
+            app_setup.prepare(settings)
+        settings = _load(ask_environment(name), console, corrects_redirect_uri=True)
     interview(settings, may_check=may_check)
     log.say(f"Now sign up: procore-login signup --env {settings.environment.name}")
 

@@ -8,16 +8,16 @@ import re
 import shlex
 import stat
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from procore_cli import log
-from procore_cli.cli.prompts import read_client_id, read_secret
-from procore_cli.config.config_file import is_company
+from procore_cli.cli.prompts import read_client_id, read_company, read_secret
 from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.private_files import TOO_OPEN
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 from procore_cli.flows.app_setup import AppSetup
@@ -36,7 +36,7 @@ _CLIENT_SECRET = ("PROCORE_CLIENT_SECRET", "CLIENT_SECRET")
 _REDIRECT_URI = ("PROCORE_REDIRECT_URI", "REDIRECT_URI")
 _COMPANY = ("PROCORE_COMPANY_ID",)
 # Tokens are never taken, but they lie there all the same.
-_TOKEN = re.compile(r"PROCORE_(?:\w+_)?TOKEN|(?<!\w)(?:ACCESS|REFRESH)_TOKEN", re.IGNORECASE)
+_TOKEN = re.compile(r"(?:PROCORE_(?:\w+_)?|ACCESS_|REFRESH_)TOKEN", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
 # A name that says so itself, such as PROCORE_SANDBOX_URL, is one of several environments'.
 _SAYS_WHICH = re.compile("PROD|" + "|".join(ENVIRONMENTS), re.IGNORECASE)
@@ -44,35 +44,25 @@ _SAYS_WHICH = re.compile("PROD|" + "|".join(ENVIRONMENTS), re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Dotenv:
-    """A `.env` that was read: its settings in order, and the lines that are neither setting nor comment.
-
-    `source` is what to call it, `mode` its mode where others may read it.
-    """
+    """A `.env`: its settings in order, and the words of lines that cannot be read; `source` names it."""
 
     source: str
     settings: tuple[tuple[str, str], ...] = field(repr=False)
     unread: tuple[str, ...] = field(repr=False)
-    mode: int | None = None
 
     @property
     def in_force(self) -> dict[str, str]:
         """The settings that count: the last of each name."""
         return dict(self.settings)
 
-    def list_holding(self, names: Collection[str]) -> list[str]:
-        """The names in it that hold a value of any of these `names`, or a part of one."""
-        values = {value.strip() for name, value in self.settings if name in names} - {""}
+    def list_holding(self, is_name: Callable[[str], object]) -> list[str]:
+        """The names in it that hold a value of any that `is_name`, or a part of one."""
+        values = {value.strip() for name, value in self.settings if is_name(name)} - {""}
         # The same value under any other name is the same secret.
         holding = [
-            name for name, value in self.settings if value and (name in names or value.strip() in values)
+            name for name, value in self.settings if value and (is_name(name) or value.strip() in values)
         ]
-        halves = [name for text in self.unread for name in re.findall(r"\w+", text) if name in names]
-        return list(dict.fromkeys(holding + halves))
-
-    def list_tokens(self) -> list[str]:
-        """The names in it that hold a token of Procore's, or a part of one."""
-        named = [name for name, _ in self.settings if _TOKEN.fullmatch(name)]
-        return self.list_holding([*named, *(found for text in self.unread for found in _TOKEN.findall(text))])
+        return list(dict.fromkeys([*holding, *filter(is_name, self.unread)]))
 
 
 def read_import(path: str, environment: Environment) -> tuple[AppSetup, list[str]]:
@@ -85,16 +75,14 @@ def read_import(path: str, environment: Environment) -> tuple[AppSetup, list[str
     client_id = _find(file, _CLIENT_ID, lambda text, _: read_client_id(text))
     secret = _find(file, _CLIENT_SECRET, lambda text, _: read_secret(text))
     redirect = _find(file, _REDIRECT_URI, lambda text, place: read_redirect_uri(text, place).text)
-    company = _find(file, _COMPANY, lambda text, _: _read_number(text))
-    if secret is None and any(name in text for text in file.unread for name in _CLIENT_SECRET):
+    company = _find(file, _COMPANY, lambda text, _: read_company(text))
+    if secret is None and not set(_CLIENT_SECRET).isdisjoint(file.unread):
         raise BrokenDotenvError(
             f"{file.source}: a client secret is named there, but the line cannot be read.",
             "Correct it (is a quote missing?), then import again; nothing was saved.",
         )
     if file.unread:
         log.warn(f"{file.source}: there are lines that could not be read; nothing was taken from them.")
-    if file.mode is not None and (secret is not None or file.list_tokens()):
-        log.warn(f"Other users of this machine can read {file.source} (mode 0{file.mode:o}).")
     if client_id is None and secret is None:
         raise BrokenDotenvError(
             f"{file.source} holds neither a client id nor a client secret.",
@@ -108,7 +96,7 @@ def load_dotenv(path: str) -> Dotenv:
     """Read a `.env`, or standard input for `-`. Raises BrokenDotenvError, UsageMistakeError."""
     source = "standard input" if path == _STDIN else path
     try:
-        raw, mode = _load_stdin() if path == _STDIN else _load_file(Path(path))
+        raw = _load_stdin() if path == _STDIN else _load_file(path)
     except (OSError, ValueError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "this is no file's name"
         raise _broken(source, why, "Name the .env file: procore-login configure --import .env") from None
@@ -121,35 +109,35 @@ def load_dotenv(path: str) -> Dotenv:
         raise _broken(source, why, "Save it as UTF-8 text.") from None
     if "\0" in text:
         raise _broken(source, "it is not a text file", "Name a .env file.")
-    return read_dotenv(source, text, mode)
+    return read_dotenv(source, text)
 
 
-def read_dotenv(source: str, text: str, mode: int | None = None) -> Dotenv:
+def read_dotenv(source: str, text: str) -> Dotenv:
     """What a `.env` sets, as python-dotenv reads it; nothing is looked up."""
     from dotenv.parser import parse_stream
 
     read = list(parse_stream(io.StringIO(text, newline="")))
     settings = tuple((line.key, line.value or "") for line in read if line.key is not None and not line.error)
-    return Dotenv(source, settings, tuple(line.original.string for line in read if line.error), mode)
+    unread = (word for line in read if line.error for word in re.findall(r"\w+", line.original.string))
+    return Dotenv(source, settings, tuple(unread))
 
 
-def _load_file(path: Path) -> tuple[bytes, int | None]:
+def _load_file(path: str) -> bytes:
     # Not resolved, and no regular file demanded: a shell's <(command) is a pipe.
-    with path.expanduser().open("rb") as file:
+    with Path(path).expanduser().open("rb") as file:
         status = os.fstat(file.fileno())
         mode = stat.S_IMODE(status.st_mode)
-        is_open = os.name != "nt" and stat.S_ISREG(status.st_mode) and mode & 0o077
-        return file.read(_LARGEST + 1), mode if is_open else None
+        if os.name != "nt" and stat.S_ISREG(status.st_mode) and mode & TOO_OPEN:
+            log.warn(f"Other users of this machine can read {path} (mode 0{mode:o}).")
+        return file.read(_LARGEST + 1)
 
 
-def _load_stdin() -> tuple[bytes, None]:
+def _load_stdin() -> bytes:
     if sys.stdin is None:
         raise UsageMistakeError(
             "Standard input is closed.", "Name the .env file: procore-login configure --import .env"
         )
-    # A test's stdin has no bytes below it.
-    stream = getattr(sys.stdin, "buffer", None)
-    return (stream.read(_LARGEST + 1) if stream else sys.stdin.read(_LARGEST + 1).encode()), None
+    return sys.stdin.buffer.read(_LARGEST + 1)
 
 
 def _broken(source: str, why: str, hint: str) -> BrokenDotenvError:
@@ -178,20 +166,14 @@ def _find(file: Dotenv, names: tuple[str, ...], read: Callable[[str, str], T]) -
         ) from None
 
 
-def _read_number(text: str) -> int:
-    if not is_company(text):
-        raise UsageMistakeError("A company's id is a number, for example 123.")
-    return int(text)
-
-
 def _list_advice(file: Dotenv, path: str, secret: str | None) -> Iterator[str]:
     """What to say once everything is saved."""
     if secret is None:
         yield f"{file.source} holds no client secret; only the rest was taken."
     if path == _STDIN:
         return
-    holding = [] if secret is None else file.list_holding(_CLIENT_SECRET)
-    tokens = [name for name in file.list_tokens() if name not in holding]
+    holding = [] if secret is None else file.list_holding(_CLIENT_SECRET.__contains__)
+    tokens = [name for name in file.list_holding(_TOKEN.fullmatch) if name not in holding]
     if holding:
         yield f"{_delete(file, holding)} the client secret."
     if tokens:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli import log
-from procore_cli.cli.prompts import ask, confirm, explain, read_client_id, read_secret
-from procore_cli.config.config_file import STORES, AppConfig, is_company, load_config, unknown_environment
+from procore_cli.cli.prompts import ask, confirm, explain, read_client_id, read_company, read_secret
+from procore_cli.config.config_file import STORES, AppConfig, load_config, unknown_environment
 from procore_cli.config.environments import (
     DEFAULT_REDIRECT_URI,
     DEMO,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from procore_cli.storage.files import StoredSecret
 
 
+# The environments that can be chosen.
 _CREDENTIALS = {
     PRODUCTION.name: "production takes the app's production credentials; the sandbox's are others.",
     SANDBOX.name: "sandbox takes the app's sandbox credentials; production's are others.",
@@ -54,11 +55,11 @@ _TYPED = "your answer"
 
 def ask_environment(offered: str) -> str:
     """Which of Procore's environments; returns its name."""
-    choices = {name: e for name, e in ENVIRONMENTS.items() if e is not DEMO}
     explain("Which environment of Procore is it for?")
-    for name, environment in choices.items():
-        explain(environment.meaning, first=f"  {name:<12}", indent=" " * 14)
-    return ask("Environment", _read_environment, offered=offered if offered in choices else PRODUCTION.name)
+    for name in _CREDENTIALS:
+        explain(ENVIRONMENTS[name].meaning, first=f"  {name:<12}", indent=" " * 14)
+    offered = offered if offered in _CREDENTIALS else PRODUCTION.name
+    return ask("Environment", _read_environment, offered=offered)
 
 
 def interview(settings: Settings, *, may_check: bool) -> None:
@@ -75,7 +76,7 @@ def interview(settings: Settings, *, may_check: bool) -> None:
         app_setup.prepare(settings)
     config = load_config(settings.folder)
     app = config.app(name)
-    kept, offered = _find_kept(settings, config.store)
+    kept, offered = _find_kept(settings)
     explain(
         "The values are in Procore's Developer Portal, https://developers.procore.com: My Apps, then your"
         " app, then its OAuth credentials."
@@ -89,24 +90,29 @@ def interview(settings: Settings, *, may_check: bool) -> None:
     setup = replace(setup, store=_ask_store(settings, offered, config.store))
     while may_check and not _is_settled(settings, setup):
         setup = _ask_app(settings, kept, setup)
-    while error := _try_saving(settings, setup):
-        explain(f"Nothing was saved. {error.message} {error.hint}")
-        offered = "file" if isinstance(error, KeyringError) else setup.store or offered
+    while True:
+        try:
+            return app_setup.save(settings, setup)
+        except StorageError as error:
+            if settings.is_from_variable("store"):
+                # It wins, whatever is answered.
+                raise
+            explain(f"Nothing was saved. {error.message} {error.hint}")
+            offered = "file" if isinstance(error, KeyringError) else setup.store or offered
         setup = replace(setup, store=_ask_store(settings, offered, config.store))
 
 
-def _find_kept(settings: Settings, configured: str | None) -> tuple[StoredSecret | None, str]:
+def _find_kept(settings: Settings) -> tuple[StoredSecret | None, StoreName]:
     """The client secret that is kept already, and the store to offer: not a keyring that cannot be used."""
-    in_force = os.environ.get("PROCORE_LOGIN_STORE") or configured or "keyring"
     try:
-        return app_setup.find_kept(settings), in_force
+        return app_setup.find_kept(settings), settings.store
     except StorageError as error:
         if settings.store == "keyring" and settings.is_from_variable("store"):
             # No answer could choose another one, and all of them would be lost at the end.
             hint = f"{error.hint} Or unset PROCORE_LOGIN_STORE, or set it to file."
             raise error.reworded(error.message, hint) from None
         log.warn(f"{error.message} {error.hint}")
-        return None, "file" if settings.store == "keyring" else in_force
+        return None, "file"
 
 
 def _ask_app(settings: Settings, kept: StoredSecret | None, former: AppSetup) -> AppSetup:
@@ -155,11 +161,7 @@ def _ask_company(app: AppConfig) -> int | None:
     def read(text: str) -> int | None:
         if text.lower() in ("none", "-"):
             return 0
-        if text and not is_company(text):
-            raise UsageMistakeError(
-                "A company's id is a number, for example 123.", "Type none, or press Enter, for none."
-            )
-        return int(text) if text else None
+        return read_company(text) if text else None
 
     answer = ask(f"Company id ({hint})", read, offered="")
     return None if answer == (app.company or 0) else answer
@@ -201,24 +203,12 @@ def _is_settled(settings: Settings, setup: AppSetup) -> bool:
     return True
 
 
-def _try_saving(settings: Settings, setup: AppSetup) -> StorageError | None:
-    """What another answer may mend. Raises where a variable wins, whatever is answered."""
-    try:
-        app_setup.save(settings, setup)
-    except StorageError as error:
-        if settings.is_from_variable("store"):
-            raise
-        return error
-    return None
-
-
 def _read_environment(text: str) -> str:
     name = text.lower()
     if name == DEMO.name:
         raise _no_need_in_demo()
-    known = [each for each in ENVIRONMENTS if each != DEMO.name]
-    if name not in known:
-        raise unknown_environment(text, _TYPED, known)
+    if name not in _CREDENTIALS:
+        raise unknown_environment(text, _TYPED, _CREDENTIALS)
     return name
 
 

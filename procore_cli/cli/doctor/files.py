@@ -26,6 +26,7 @@ from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.private_files import (
     FILE_MODE,
     FOLDER_MODE,
+    TOO_OPEN,
     is_foreign,
     keeps_modes,
     may_exist,
@@ -37,7 +38,6 @@ from procore_cli.errors import DatabaseError, DataFolderError, StorageError
 from procore_cli.storage.inspection import inspect
 from procore_cli.storage.schema import VERSION
 
-_TOO_OPEN = 0o077
 _LEAST_FREE = 256 * 1024
 # What our commands look for in the folder, beside the databases.
 _OURS = (CONFIG_NAME, "secrets", "locks", "demo")
@@ -55,7 +55,7 @@ def check_folder(context: DoctorContext) -> Iterator[Check]:
         return
     ours, strange = _sort(context, folder)
     open_ones = [(path, stat.S_IMODE(status.st_mode)) for path, status in ours]
-    open_ones = [(path, mode) for path, mode in open_ones if mode & _TOO_OPEN and os.name != "nt"]
+    open_ones = [(path, mode) for path, mode in open_ones if mode & TOO_OPEN and os.name != "nt"]
     if open_ones and not keeps_modes(folder):
         error = new_modeless_error(folder, open_ones[0][1])
         if context.settings.store == "file":
