@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from procore_cli import log
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.config.variables import find_set, without_what_exec_set
 from procore_cli.console import Console, load_drawing
@@ -193,7 +194,7 @@ def load_command_settings(
     overrides: Overrides, console: Console, environ: Mapping[str, str] = os.environ
 ) -> Settings:
     """The settings of a command, whose errors name the environment then. Raises as `load_settings`."""
-    with console.phase("settings"):
+    with log.phase("settings"):
         settings = load_settings(overrides, environ)
     console.environment = settings.environment.name
     trace_settings(settings, console)

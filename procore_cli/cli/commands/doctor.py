@@ -85,7 +85,7 @@ def examine(context: DoctorContext, console: Console, steps: Iterable[Step] = ST
         if step.is_online and context.offline:
             continue
         console.show_wait(f"Checking: {step.name} ...")
-        with console.phase(f"check {step.name}"):
+        with log.phase(f"check {step.name}"):
             # One by one: what was found before a failure stands.
             for check in _take(context, step):
                 line = check._replace(name=check.name or step.name)
