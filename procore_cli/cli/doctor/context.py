@@ -115,7 +115,7 @@ def open_doctor_context(overrides: Overrides, console: Console, *, offline: bool
         # The rest that commands warn of is a line of the report.
         warn_of_urls(settings)
         console.environment = settings.environment.name
-        trace_settings(settings, console, {k: v for k, v in os.environ.items() if k not in faults})
+        trace_settings(settings, console)
         yield DoctorContext(settings, config, faults, offline, stack, set(faults))
 
 
