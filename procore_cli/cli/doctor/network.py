@@ -30,10 +30,10 @@ from procore_cli.flows.credentials import find_app
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def start_pretend_procore(context: DoctorContext) -> Iterator[Check]:
+def start_pretend_procore(context: DoctorContext) -> Sequence[Check]:
     """Start the embedded Procore, if that is what is meant; no line where it runs. Raises StorageError."""
     context.settings = put_online(context.settings, time.time, context.closing)
-    yield from ()
+    return ()
 
 
 def check_proxy(context: DoctorContext) -> Iterator[Check]:
