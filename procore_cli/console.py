@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
 from procore_cli.errors import ProcoreLoginError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 # The characters that reorder text around them (Unicode, UAX #9).
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -84,23 +79,6 @@ class Console:
         """A line for `--debug`."""
         if self.debug:
             self._write(f"debug: {one_line(text)}")
-
-    def phase(self, name: str) -> AbstractContextManager[object]:
-        """How long a part of the command takes, failed or not, for `--debug`."""
-        return self._timed(name) if self.debug else nullcontext()
-
-    def timed(self, name: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `do` returns; it is a phase."""
-        with self.phase(name):
-            return do(*args, **kwargs)
-
-    @contextmanager
-    def _timed(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.trace(f"phase: {name} took {(time.monotonic() - started) * 1000:.0f} ms")
 
     def fail(self, error: ProcoreLoginError) -> None:
         """What happened, and what to type or where to look."""

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from procore_cli import log
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.config.variables import find_set, without_what_exec_set
 from procore_cli.console import Console, load_drawing
@@ -116,16 +117,22 @@ class Context:
         self, link: str, is_ours: Callable[[Pairs], bool], browser_options: BrowserOptions
     ) -> CallbackReceiver:
         """The way out to the browser and back, for one sign-in."""
-        from procore_cli.callback.browser import Place, find_place
+        from shutil import which
+
+        from procore_cli.callback.browser import Place, find_browser, find_place
         from procore_cli.callback.pending import PendingCallback
         from procore_cli.callback.receiver import CallbackReceiver
 
         pending = PendingCallback(is_ours)
         place = find_place(os.environ, sys.platform)
-        opener = None if browser_options.no_browser else self._find_browser(browser_options)
-        if opener is None and not browser_options.no_browser and self.settings.own_server:
-            # It comes back from inside of this process, wherever that runs.
-            opener, place = self._new_visitor(pending.give_up), Place.DESK
+        opener: Opener | None = None
+        if not browser_options.no_browser:
+            opener = find_browser(browser_options.browser, os.environ, sys.platform, which)
+            if opener is None and self.settings.own_server:
+                from procore_cli.demo.visitor import VisitorOpener
+
+                # It comes back from inside of this process, wherever that runs.
+                opener, place = VisitorOpener(pending.give_up), Place.DESK
         name = self.settings.environment.name
         reach = None if self.settings.own_server else self._reach
         return CallbackReceiver(
@@ -148,18 +155,6 @@ class Context:
         transport = Transport(self.settings.ca_bundle, read_timeout_s=_REACH_TIMEOUT_S)
         with closing(transport):
             OAuth(transport, self._environment, self.clock).reach()
-
-    def _find_browser(self, browser_options: BrowserOptions) -> Opener | None:
-        from shutil import which
-
-        from procore_cli.callback.browser import find_browser
-
-        return find_browser(browser_options.browser, os.environ, sys.platform, which)
-
-    def _new_visitor(self, give_up: Callable[[Exception], None]) -> Opener:
-        from procore_cli.demo.visitor import VisitorOpener
-
-        return VisitorOpener(give_up)
 
 
 @contextmanager
@@ -188,22 +183,22 @@ def load_command_settings(
     overrides: Overrides, console: Console, environ: Mapping[str, str] = os.environ
 ) -> Settings:
     """The settings of a command, whose errors name the environment then. Raises as `load_settings`."""
-    with console.phase("settings"):
+    with log.phase("settings"):
         settings = load_settings(overrides, environ)
     console.environment = settings.environment.name
     trace_settings(settings, console)
     return settings
 
 
-def trace_settings(settings: Settings, console: Console, environ: Mapping[str, str] = os.environ) -> None:
-    """Say for `--debug` what is in force, and who says so; `environ` are the variables that count."""
+def trace_settings(settings: Settings, console: Console) -> None:
+    """Say for `--debug` what is in force, and who says so."""
     if not console.debug:
         return
     for name, (value, source) in settings.describe().items():
         console.trace(f"setting: {name} = {value} (from {source})")
     for what, url in (("login", settings.environment.login_url), ("API", settings.environment.api_url)):
         console.trace(f"setting: proxy for the {what} URL {_describe_proxy(url)}")
-    present = find_set(environ)
+    present = find_set(os.environ)
     ignored = present.keys() - without_what_exec_set(settings.environment.name, present).keys()
     if ignored:
         names = ", ".join(sorted(ignored))

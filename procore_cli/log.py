@@ -5,12 +5,12 @@ Where the program has set no logging up, Python itself shows the warnings on std
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from procore_cli.console import Console, one_line
-from procore_cli.errors import ProcoreLoginError
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -27,18 +27,9 @@ class LogConsole(Console):
         """What a person should act on."""
         _find_logger().warning("%s", one_line(text))
 
-    def link(self, url: str) -> None:
-        """Nothing here opens a browser."""
-
-    def show_wait(self, text: str) -> None:
-        """Nothing is drawn."""
-
     def trace(self, text: str) -> None:
         """A step, for whoever looks for one."""
         _find_logger().debug("%s", one_line(text))
-
-    def fail(self, error: ProcoreLoginError) -> None:
-        """An error is raised, not told."""
 
 
 # One for the program, so that a loop hears a thing once.
@@ -71,6 +62,17 @@ def warn(text: str) -> None:
 def trace(text: str) -> None:
     """A step, for `--debug`."""
     _console.trace(text)
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """How long a part of a command takes, failed or not, for `--debug`; decorates a function as well."""
+    started = time.monotonic() if _console.debug else None
+    try:
+        yield
+    finally:
+        if started is not None:
+            trace(f"phase: {name} took {(time.monotonic() - started) * 1000:.0f} ms")
 
 
 def _find_logger() -> Logger:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli import __version__
+from procore_cli import __version__, log
 from procore_cli.cli.main import COMMANDS
 from procore_cli.config.settings import Settings
 from procore_cli.console import Console
@@ -197,7 +197,7 @@ def test_without_the_option_nothing_of_it_is_said_or_measured(
 ) -> None:
     sign_in(machine)
     monkeypatch.setattr(Settings, "describe", None)
-    monkeypatch.setattr(Console, "_timed", None)
+    monkeypatch.setattr(log, "time", None)
 
     result = machine.run_here("whoami")
 

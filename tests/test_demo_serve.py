@@ -149,11 +149,10 @@ def test_other_commands_work_against_it_and_start_no_server_of_their_own(serve, 
 
 def sign_in_by_visit(machine: Machine):
     """Sign in as somebody who follows the pages of the pretend Procore."""
-    from procore_cli.context import Context
     from procore_cli.demo.visitor import VisitorOpener
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Context, "_find_browser", lambda *_: VisitorOpener(pytest.fail))
+        patch.setattr("procore_cli.callback.browser.find_browser", lambda *_: VisitorOpener(pytest.fail))
         return machine.run_here("signin", "--json")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from procore_cli import log
 from procore_cli.callback import sockets
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
@@ -195,6 +196,7 @@ class CallbackReceiver:
         if self._paster is not None:
             self._paster.start()
 
+    @log.phase("waiting for the browser")
     def wait(self) -> Pairs:
         """Wait for the callback and return its parameters. Raises SignInTimedOutError."""
         timeout_s = self._browser_options.timeout_s
@@ -219,6 +221,7 @@ class CallbackReceiver:
             self._console.show_wait("")
         raise self._new_timeout_error()
 
+    @log.phase("answer to the browser")
     def succeed(self, home: Home) -> None:
         """Send the browser on to `/home`, and give it the time to get there."""
         self._pending.finish(home)

@@ -8,19 +8,16 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from procore_cli import __version__
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, look_at_settings
 from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
 
 _SAFE = frozenset("._+-@")
 _LONGEST = 60
@@ -67,8 +64,6 @@ def complete_environment(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
     """The environments that begin with a word."""
-    from click.shell_completion import CompletionItem
-
     found = [known for known in ENVIRONMENTS.values() if known.name.startswith(incomplete)]
     return [CompletionItem(known.name, help=known.meaning) for known in found]
 
@@ -77,8 +72,6 @@ def complete_account(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
     """The accounts, of the environment that the line names, that begin with a word."""
-    from click.shell_completion import CompletionItem
-
     people = list_people(ctx.params.get("environment"))
     return [CompletionItem(who, help=about) for who, about in people if who.startswith(incomplete)]
 
@@ -94,8 +87,6 @@ def complete_words(*words: str) -> Callable[..., list[CompletionItem[str]]]:
     """Those of some words that begin with what was typed, in either case."""
 
     def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        from click.shell_completion import CompletionItem
-
         typed = incomplete.casefold()
         return [CompletionItem(word) for word in words if word.casefold().startswith(typed)]
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from procore_cli import __version__
 from procore_cli.cli import output
+from procore_cli.cli.help import Formatter
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
@@ -20,32 +21,44 @@ from procore_cli.storage.accounts import Listed, list_known_in
 
 MAX_ACCOUNTS = 10
 _WIDEST_COLUMNS = 100
-_NARROW_COLUMNS = 60
+_UNBOUNDED_COLUMNS = 10_000
 
 # A command, after the program's name, and what it is for.
 Step = tuple[str, str]
 _TRY = ("signup --env demo", "try it, without an account")
+_ALL = ("--help", "all commands")
 
 
 def greet(console: Console) -> None:
     """Greet on stdout. Raises the first of what is broken, once everything else has been said."""
-    _print(
-        [f"procore-login {__version__}: sign in to Procore from the command line, and stay signed in.", ""]
+    is_on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = find_columns(widest=_WIDEST_COLUMNS) if is_on_terminal else _UNBOUNDED_COLUMNS
+    page = Formatter(width=width)
+    page.write_text(
+        f"procore-login {__version__}: sign in to Procore from the command line, and stay signed in."
     )
     try:
         settings = load_settings(Overrides(heeds_account=False), os.environ)
         known, troubles = _look(settings)
-    except ProcoreLoginError:
+    except ProcoreLoginError as error:
         # With a broken config.toml, or without a data folder, no command would work but this one.
-        _print_steps([("doctor", "see what is wrong"), ("--help", "all commands")])
-        raise
-    _print([line for name, accounts in known.items() for line in _describe(name, accounts, time.time())])
-    if not known and not troubles:
-        _print(["Nobody is signed in."])
-    if settings.access_token:
-        _print(["PROCORE_ACCESS_TOKEN is set: whoami, token, api and exec use it."])
-    _print([""])
-    _print_steps([*_find_steps(settings, known), ("--help", "all commands")])
+        steps, troubles = [("doctor", "see what is wrong")], [error]
+    else:
+        page.write_paragraph()
+        for name, accounts in known.items():
+            page.write_text(f"{name}: {ENVIRONMENTS[name].meaning}")
+            with page.indentation():
+                for line in _describe(name, accounts, time.time()):
+                    page.write_text(line)
+        if not known and not troubles:
+            page.write_text("Nobody is signed in.")
+        if settings.access_token:
+            page.write_text("PROCORE_ACCESS_TOKEN is set: whoami, token, api and exec use it.")
+        steps = _find_steps(settings, known)
+    with page.section("Next"):
+        typed = [(f"procore-login {words}", meaning) for words, meaning in [*steps, _ALL]]
+        page.write_dl(typed, col_max=width // 2)
+    output.print_line(page.getvalue().rstrip())
     for trouble in troubles[1:]:
         console.warn(str(trouble))
     if troubles:
@@ -76,16 +89,15 @@ def _look(settings: Settings) -> tuple[dict[str, list[Listed]], list[ProcoreLogi
 
 
 def _describe(name: str, accounts: Sequence[Listed], now: float) -> Iterator[str]:
-    yield f"{name}: {ENVIRONMENTS[name].meaning}"
     if not accounts:
-        yield "  nobody is signed in"
+        yield "nobody is signed in"
     # Whoever is current comes first, so that a long list does not hide it.
     ordered = sorted(accounts, key=lambda one: (not one.is_current, not one.is_signed_in))
     for listed in ordered[:MAX_ACCOUNTS]:
         current = " (current)" if listed.is_current else ""
-        yield f"  {one_line(listed.account.user.label)}{current}: {_state(listed, now)}"
+        yield f"{one_line(listed.account.user.label)}{current}: {_state(listed, now)}"
     if len(ordered) > MAX_ACCOUNTS:
-        yield f"  and {len(ordered) - MAX_ACCOUNTS} more: procore-login accounts --env {name}"
+        yield f"and {len(ordered) - MAX_ACCOUNTS} more: procore-login accounts --env {name}"
 
 
 def _state(listed: Listed, now: float) -> str:
@@ -131,29 +143,3 @@ def _steps_of_known(name: str, here: Sequence[Listed]) -> list[Step]:
     if any(one.is_signed_in for one in here):
         return [(f"switch WHO --env {name}", "choose the current account"), signin]
     return [signin]
-
-
-def _print_steps(steps: Sequence[Step]) -> None:
-    lines = [(f"procore-login {typed}", meaning) for typed, meaning in steps]
-    longest = max(len(typed) for typed, _ in lines)
-    _print(["Next:"])
-    for typed, meaning in lines:
-        is_narrow = find_columns(widest=_WIDEST_COLUMNS) < max(_NARROW_COLUMNS, longest + 32)
-        # What is to be typed is never broken.
-        output.print_line(f"  {typed}" if is_narrow else f"  {typed:<{longest}}   {meaning}")
-        if is_narrow:
-            _print([f"      {meaning}"])
-
-
-def _print(lines: Sequence[str]) -> None:
-    """Lines on stdout, broken between words on a terminal alone."""
-    for line in lines:
-        if sys.stdout is None or not sys.stdout.isatty():
-            output.print_line(line)
-            continue
-        from textwrap import wrap
-
-        indent = " " * (len(line) - len(line.lstrip()) + 2)
-        width = find_columns(widest=_WIDEST_COLUMNS)
-        for piece in wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]:
-            output.print_line(piece)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from procore_cli import log
 from procore_cli.client.paths import has_dots
 from procore_cli.client.responses import Answer, read_me
 from procore_cli.config.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
@@ -79,6 +80,7 @@ class Api:
         self._environment = environment
         self._company = company
 
+    @log.phase("question who it is")
     def me(self, access_token: str) -> Me:
         """Whose token it is. Raises TokenRefusedError for a 401, and what `Transport.request` raises."""
         return read_me(self._ask(ME_PATH, access_token), self._environment)

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from procore_cli import log
 from procore_cli.client.responses import find_error_code, raise_for_refusal, read_tokens
 from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
 from procore_cli.errors import (
@@ -124,6 +125,7 @@ class OAuth:
         self._environment = environment
         self._clock = clock
 
+    @log.phase("exchange of the code")
     def exchange(
         self, credentials: AppCredentials, code: str, redirect_uri: str, verifier: str, binding: Binding
     ) -> TokenSet:

@@ -34,9 +34,7 @@ def find_account(context: Context) -> Account:
 
     Raises NotSignedInError if nobody is current, UnknownAccountError.
     """
-    account = context.console.timed(
-        "account in the database", context.accounts.find_account, context.settings.account
-    )
+    account = context.accounts.find_account(context.settings.account)
     if account is None:
         raise _nobody_is_current(context)
     return account
@@ -44,7 +42,7 @@ def find_account(context: Context) -> Account:
 
 def load(context: Context, account: Account) -> Loaded:
     """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
-    loaded = context.console.timed("tokens out of the store", context.tokens.load, account)
+    loaded = context.tokens.load(account)
     if loaded is None:
         raise context.accounts.new_not_signed_in_error(account)
     check_tokens(context.settings, loaded.tokens.binding)
@@ -96,8 +94,7 @@ def renew(context: Context, account: Account, seen: Loaded, *, may_ask: bool = T
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(context, app, tokens.refresh_token, tokens.access_token)
 
-    with context.console.phase("refresh"):
-        renewed = context.tokens.refresh(account, exchange, seen, discard, context.shield, may_ask=may_ask)
+    renewed = context.tokens.refresh(account, exchange, seen, discard, context.shield, may_ask=may_ask)
     # They may be another run's, of a sign-in to another app or host.
     check_tokens(context.settings, renewed.tokens.binding)
     return renewed

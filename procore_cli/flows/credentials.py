@@ -156,6 +156,7 @@ def new_missing(settings: Settings, what: str) -> MissingCredentialsError:
     )
 
 
+@log.phase("check of the app")
 def check_app(oauth: OAuth, app: AppCredentials, redirect_uri: str, environment: Environment) -> Probe:
     """Ask Procore about client id and client secret; an answer that says neither yes nor no is warned of.
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from procore_cli import log
 from procore_cli.errors import ProcoreLoginError, UnreachableError
 from procore_cli.flows.credentials import check_tokens, find_app
 from procore_cli.threads import Limits, OutOfTimeError, call_within
@@ -41,6 +42,7 @@ def revoke_left(context: Context, tokens: TokenSet | None) -> ProcoreLoginError 
     return None
 
 
+@log.phase("end of the former tokens")
 def revoke_former(context: Context, app: AppCredentials, saved: SignInSaved, tokens: TokenSet) -> None:
     """After a new sign-in the account's former tokens are revoked, never one that was just received."""
     former = saved.former

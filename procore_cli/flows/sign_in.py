@@ -36,12 +36,12 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
 
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
-    settings, timed = context.settings, context.console.timed
+    settings = context.settings
     environment, redirect = settings.environment, settings.redirect_uri
     # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.
     _check_who(context)
     app = find_app(settings, context.client_secrets)
-    timed("proof of the store", context.tokens.prove)
+    context.tokens.prove()
     _say_where_tokens_go(context)
     is_new_app = _check_if_new(context, app)
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
@@ -53,24 +53,23 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
         receiver.invite()
         context.prepare()
         # 4. The browser brings the authorization code, or a refusal.
-        callback = timed("waiting for the browser", receiver.wait)
+        callback = receiver.wait()
         with holding_signals(context.console):
             with receiver.showing_errors():
                 code = authorization_response.read_callback(callback)
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
                 binding = settings.binding(app.client_id)
-                with context.console.phase("exchange of the code"):
-                    tokens = context.oauth.exchange(app, code, redirect.text, pkce.verifier, binding)
+                tokens = context.oauth.exchange(app, code, redirect.text, pkce.verifier, binding)
                 with revocation.ending_unless_kept(context, app, tokens):
                     # 6. Who is it?
-                    me = timed("question who it is", context.api.me, tokens.access_token)
+                    me = context.api.me(tokens.access_token)
                     _check_person(context, me)
                     # 7. The user's row and the tokens, both or neither.
-                    saved = timed("saving", context.tokens.save_signin, tokens, me)
+                    saved = context.tokens.save_signin(tokens, me)
             # 8. The browser goes on to /home, which shows the row.
-            timed("answer to the browser", receiver.succeed, Home(saved.user, me, environment.name))
+            receiver.succeed(Home(saved.user, me, environment.name))
             # 9. The tokens that this account had before are of no use to anybody.
-            timed("end of the former tokens", revocation.revoke_former, context, app, saved, tokens)
+            revocation.revoke_former(context, app, saved, tokens)
     if is_new_app:
         _remember(context, app)
     _say_who_was_current(context, saved)
@@ -85,8 +84,7 @@ def _check_if_new(context: Context, app: AppCredentials) -> bool:
     # The embedded Procore's own is known.
     if settings.is_demo or context.accounts.knows_app(app.client_id, settings.login_origin):
         return False
-    with context.console.phase("check of the app"):
-        check_app(context.oauth, app, settings.redirect_uri.text, environment)
+    check_app(context.oauth, app, settings.redirect_uri.text, environment)
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from procore_cli import log
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
 from procore_cli.models import Account, Me, User, find_shown_end
 from procore_cli.storage import entries, failures, users
@@ -118,6 +119,7 @@ class AccountStore:
         self.environment = database.environment
         self._database = database
 
+    @log.phase("account in the database")
     def find_account(self, who: str | None = None) -> Account | None:
         """As `find_named`, without `who` as `find_current`."""
         return self.find_current() if who is None else self.find_named(who)

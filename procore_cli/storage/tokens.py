@@ -72,6 +72,7 @@ class TokenStore:
         self._locks = entry_store.locks
         self._database = entry_store.database
 
+    @log.phase("proof of the store")
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""
         self._entry_store.open_store()
@@ -84,6 +85,7 @@ class TokenStore:
             with self._database.writing() as rows:
                 entries.forget(rows, proof.name)
 
+    @log.phase("saving")
     def save_signin(self, fresh: TokenSet, me: Me) -> SignInSaved:
         """Save a sign-in whole or not at all: tokens, row, name and session."""
         with self._locks.hold(me.id):
@@ -101,6 +103,7 @@ class TokenStore:
             delete_leftovers(self._entry_store, me.id)
             return saved
 
+    @log.phase("tokens out of the store")
     def load(self, account: Account) -> Loaded | None:
         """The account's tokens, or None if it is not signed in.
 
@@ -115,6 +118,7 @@ class TokenStore:
             live = entries.find_live(rows, procore_id)
         return None if live is None else self._entry_store.read_tokens(live)
 
+    @log.phase("refresh")
     def refresh(
         self,
         account: Account,

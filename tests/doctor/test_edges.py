@@ -7,7 +7,6 @@ import shutil
 import socket
 import sqlite3
 import ssl
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from typing import Any
 import pytest
 
 from procore_cli.cli.doctor import network
-from procore_cli.cli.doctor.network import find_silent_family, resolve
+from procore_cli.cli.doctor.network import find_silent_family
+from procore_cli.client.connections import find_addresses
 from procore_cli.client.transport import Transport
-from procore_cli.errors import UnreachableError
 from tests.cli import Machine
 from tests.doctor.report import run_doctor
 from tests.people import JOE, People
@@ -127,19 +126,6 @@ def test_a_server_without_a_date_leaves_the_clock_open(machine: Machine, serve: 
     assert (report.code, "clock" in report.lines) == (0, False)
 
 
-def test_a_name_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    release = threading.Event()
-
-    def hang(*_: Any, **__: Any) -> list[Any]:
-        release.wait(10)
-        return []
-
-    monkeypatch.setattr(socket, "getaddrinfo", hang)
-    with pytest.raises(UnreachableError, match="its name was not resolved within"):
-        resolve("slow.example", 443, 0.05)
-    release.set()
-
-
 @pytest.mark.parametrize("order", [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])
 def test_a_family_of_addresses_that_does_not_answer_is_named(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any], order: tuple[str, str]
@@ -166,7 +152,7 @@ def test_a_family_that_refuses_at_once_is_no_trouble(
     port = int(serve(servers.silent_from_the_start).host.partition(":")[2])
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("::1", "127.0.0.1", name="localhost"))
 
-    assert find_silent_family(resolve("localhost", port)) == ""
+    assert find_silent_family(find_addresses("localhost", port)) == ""
 
 
 def test_a_folder_that_cannot_be_made_or_written_says_what_to_do(

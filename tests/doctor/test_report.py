@@ -356,7 +356,7 @@ def test_a_check_that_fails_unexpectedly_hides_no_other(
     secret = "hush" + "-inside"
 
     def break_down(_: DoctorContext) -> Iterator[Check]:
-        yield fine("first", "found before")
+        yield fine("found before", "first")
         raise KeyError(secret)
 
     monkeypatch.setattr(

@@ -11,20 +11,7 @@ import click
 from procore_cli import log
 from procore_cli.cli import options, output
 from procore_cli.cli.doctor import accounts, files, network, settings, sign_in
-from procore_cli.cli.doctor.context import (
-    CONFIG,
-    DATA_FOLDER,
-    DATABASE,
-    KEYRING,
-    PRETEND,
-    WRITING,
-    Check,
-    DoctorContext,
-    conceal,
-    failed,
-    open_doctor_context,
-    unchecked,
-)
+from procore_cli.cli.doctor.context import Check, DoctorContext, failed, open_doctor_context, unchecked
 from procore_cli.cli.help import ExplainedCommand
 from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
@@ -34,7 +21,8 @@ from procore_cli.errors import ProcoreLoginError
 class Step(NamedTuple):
     """A check by its name; what has to be in order first, and whether it asks somebody over the network.
 
-    The check gives a line or more, and may raise a ProcoreLoginError, which is then the line.
+    The check gives its lines, and may raise a ProcoreLoginError, which is then the line. In `needs` stand
+    names of lines, and of variables that must be readable.
     """
 
     name: str
@@ -46,27 +34,28 @@ class Step(NamedTuple):
 # In the order in which one relies on another.
 STEPS = (
     Step("version", settings.check_version),
+    Step("pretend Procore", network.start_pretend_procore, is_online=True),
     Step("environment", settings.check_environment),
-    Step(DATA_FOLDER, files.check_folder),
-    Step(CONFIG, settings.check_config),
+    Step("data folder", files.check_folder),
+    Step("config", settings.check_config),
     Step("variables", settings.check_variables),
-    Step(DATABASE, files.check_database, ("PROCORE_LOGIN_DB", DATA_FOLDER)),
-    Step(KEYRING, sign_in.check_keyring, ("PROCORE_LOGIN_STORE", CONFIG)),
-    Step("keyring proof", sign_in.check_proof, (DATA_FOLDER, DATABASE, WRITING, KEYRING)),
-    Step("port", sign_in.check_port, ("PROCORE_REDIRECT_URI", CONFIG)),
+    Step("database", files.check_database, ("PROCORE_LOGIN_DB", "data folder")),
+    Step("keyring", sign_in.check_keyring, ("PROCORE_LOGIN_STORE", "config")),
+    Step("keyring proof", sign_in.check_proof, ("data folder", "database", "database writing", "keyring")),
+    Step("port", sign_in.check_port, ("PROCORE_REDIRECT_URI", "config")),
     Step("browser", sign_in.check_browser),
     Step("proxy", network.check_proxy),
     Step("CA", network.check_ca),
     Step(
-        network.LOGIN_HOST,
+        "login host",
         network.check_login_host,
-        (PRETEND, "PROCORE_LOGIN_URL", "proxy", "CA"),
+        ("pretend Procore", "PROCORE_LOGIN_URL", "proxy", "CA"),
         is_online=True,
     ),
     Step(
-        network.API_HOST,
+        "API host",
         network.check_api_host,
-        (PRETEND, "PROCORE_API_URL", "proxy", "CA"),
+        ("pretend Procore", "PROCORE_API_URL", "proxy", "CA"),
         is_online=True,
     ),
     # As long as one of these is in doubt, so is to whom the secret would go, or which it is.
@@ -74,19 +63,19 @@ STEPS = (
         "credentials",
         network.check_app,
         (
-            DATA_FOLDER,
-            CONFIG,
+            "data folder",
+            "config",
             "PROCORE_CLIENT_ID",
             "PROCORE_CLIENT_SECRET",
             "PROCORE_LOGIN_STORE",
             "PROCORE_LOGIN_URL",
-            PRETEND,
+            "pretend Procore",
         ),
     ),
     Step("clock", network.check_clock, is_online=True),
-    Step("accounts", accounts.check_accounts, (DATABASE,)),
-    Step("interrupted refresh", accounts.check_refreshes, (DATABASE,)),
-    Step("leftovers", accounts.check_leftovers, (DATABASE,)),
+    Step("accounts", accounts.check_accounts, ("database",)),
+    Step("interrupted refresh", accounts.check_refreshes, ("database",)),
+    Step("leftovers", accounts.check_leftovers, ("database",)),
 )
 
 
@@ -96,40 +85,36 @@ def examine(context: DoctorContext, console: Console, steps: Iterable[Step] = ST
         if step.is_online and context.offline:
             continue
         console.show_wait(f"Checking: {step.name} ...")
-        # One by one: what was found before a failure stands.
-        for check in _take(context, console, step):
-            console.show_wait("")
-            yield conceal(check, context.environ)
+        with log.phase(f"check {step.name}"):
+            # One by one: what was found before a failure stands.
+            for check in _take(context, step):
+                line = check._replace(name=check.name or step.name)
+                if line.status == "failed":
+                    context.broken.add(line.name)
+                console.show_wait("")
+                yield line
 
 
-def _take(context: DoctorContext, console: Console, step: Step) -> Iterator[Check]:
+def _take(context: DoctorContext, step: Step) -> Iterator[Check]:
     ground = next((name for name in step.needs if name in context.broken), None)
     if ground is not None:
         context.broken.add(step.name)
-        yield unchecked(step.name, ground)
+        yield unchecked(ground)
         return
     try:
-        with console.phase(f"check {step.name}"):
-            for check in step.check(context):
-                if check.status == "failed":
-                    context.broken.add(check.name)
-                yield check
+        yield from step.check(context)
     except ProcoreLoginError as error:
-        context.broken.add(step.name)
-        yield failed(step.name, error)
+        yield failed(error)
     except Exception as error:  # noqa: BLE001 - one check must not hide what the others say
-        context.broken.add(step.name)
-        yield failed(step.name, _new_bug(error))
-
-
-def _new_bug(error: Exception) -> ProcoreLoginError:
-    for line in "".join(traceback.format_tb(error.__traceback__)).splitlines():
-        log.trace(line)
-    # The text of a foreign exception may hold anything: its class has to do.
-    return ProcoreLoginError(
-        f"this check failed unexpectedly ({type(error).__name__}): a bug in procore-login.",
-        "Run doctor again with --debug and report what it prints; it holds no secret.",
-    )
+        for text in "".join(traceback.format_tb(error.__traceback__)).splitlines():
+            log.trace(text)
+        # The text of a foreign exception may hold anything: its class has to do.
+        yield failed(
+            ProcoreLoginError(
+                f"this check failed unexpectedly ({type(error).__name__}): a bug in procore-login.",
+                "Run doctor again with --debug and report what it prints; it holds no secret.",
+            )
+        )
 
 
 @click.command(

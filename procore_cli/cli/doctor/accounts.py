@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Iterator
 
-from procore_cli.cli.doctor.context import KEYRING, MOST_NAMED, Check, DoctorContext, fine, name_some, warning
+from procore_cli.cli.doctor.context import MOST_NAMED, Check, DoctorContext, fine, name_some, warning
 from procore_cli.cli.output import time_left, utc
 from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
-from procore_cli.models import Account, TokenSet, is_renewal_due
+from procore_cli.models import Account, is_renewal_due
 from procore_cli.storage.accounts import AccountStore, Listed
-from procore_cli.storage.database import ReadOnlyDatabase
 from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
 
 
@@ -30,67 +30,57 @@ def label(account: Account) -> str:
 
 def check_accounts(context: DoctorContext) -> Iterator[Check]:
     """A line an account; nobody being signed in is no fault."""
-    listed = AccountStore(_open_unchanged(context)).list_known()
+    listed = AccountStore(context.database).list_known()
     if not listed:
         begin = f"to begin: procore-login signup --env {context.name}"
-        yield fine("accounts", f"nobody is signed in to {context.name}; {begin}")
+        yield fine(f"nobody is signed in to {context.name}; {begin}")
     for each in listed:
-        name = f"account {each.account.user.procore_id}"
         who = label(each.account) + (", the current one" if each.is_current else "")
-        yield _check_account(context, each, name, who)
+        detail, fix = _describe(context, each)
+        name = f"account {each.account.user.procore_id}"
+        what = f"{who}: {detail}"
+        yield fine(what, name) if fix is None else warning(what, fix, name)
 
 
-def _open_unchanged(context: DoctorContext) -> ReadOnlyDatabase:
-    settings = context.settings
-    return ReadOnlyDatabase(settings.folder, context.name, settings.database)
-
-
-def _check_account(context: DoctorContext, listed: Listed, name: str, who: str) -> Check:
+def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
+    """How an account is, and what to type if that is not well."""
     again = f"Sign in again: procore-login signin --env {context.name}"
     if listed.is_refused:
-        return warning(name, f"{who}: Procore refused its refresh token.", again)
+        return "Procore refused its refresh token.", again
     if not listed.is_signed_in:
-        return fine(name, f"{who}: signed out")
-    if KEYRING in context.broken:
-        what = f"{who}: signed in; its tokens were not looked at, since keyring is not in order."
-        return warning(name, what, "Mend that first, then run doctor again.")
+        return "signed out", None
+    if "keyring" in context.broken:
+        mend = "Mend that first, then run doctor again."
+        return "signed in; its tokens were not looked at, since keyring is not in order.", mend
     try:
         tokens = context.storage.tokens.peek(listed.account.user.procore_id)
-    except StorageError as error:
-        return warning(name, f"{who}: its tokens cannot be read: {error.message}", error.hint)
-    if tokens is None:
-        return warning(name, f"{who}: its tokens are not in the store any more.", again)
-    return _judge(context, name, who, tokens, listed.issued_at, again)
-
-
-def _judge(
-    context: DoctorContext, name: str, who: str, tokens: TokenSet, issued_at: int, again: str
-) -> Check:
-    try:
+        if tokens is None:
+            return "its tokens are not in the store any more.", again
         check_tokens(context.settings, tokens.binding)
     except BindingError as error:
-        return warning(name, f"{who}: {error.message}", error.hint)
-    if is_renewal_due(tokens, issued_at, context.clock(), 0):
+        return error.message, error.hint
+    except StorageError as error:
+        return f"its tokens cannot be read: {error.message}", error.hint
+    now = time.time()
+    if is_renewal_due(tokens, listed.issued_at, now, 0):
         if tokens.refresh_token:
-            return fine(name, f"{who}: its access token has expired; the next command refreshes it")
-        what = f"{who}: its access token has expired, and Procore gave no refresh token."
-        return warning(name, what, again)
-    left = time_left(tokens.expires_at, context.clock())
-    life = left if tokens.expires_at is None else f"for {left}"
+            return "its access token has expired; the next command refreshes it", None
+        return "its access token has expired, and Procore gave no refresh token.", again
+    left = time_left(tokens.expires_at, now)
     end = "Procore gave no refresh token, so signing in again is needed at its end"
-    return fine(
-        name, f"{who}: access token valid {life}; {'refreshed when needed' if tokens.refresh_token else end}"
-    )
+    return (
+        f"access token valid {left if tokens.expires_at is None else f'for {left}'};"
+        f" {'refreshed when needed' if tokens.refresh_token else end}"
+    ), None
 
 
 def check_refreshes(context: DoctorContext) -> Iterator[Check]:
     """A refresh that was sent and whose answer is not known."""
     found = list(_list_interrupted(context))
     if not found:
-        yield fine("interrupted refresh", "none")
+        yield fine("none")
         return
     yield warning(
-        "interrupted refresh",
         f"{', '.join(found)}. It may have ended the tokens; the next command tries once with what is left.",
         f"procore-login refresh --env {context.name}; if that fails:"
         f" procore-login signin --env {context.name}",
@@ -98,11 +88,10 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
 
 
 def _list_interrupted(context: DoctorContext) -> Iterator[str]:
-    database = _open_unchanged(context)
-    for listed in AccountStore(database).list_known():
+    for listed in AccountStore(context.database).list_known():
         account = listed.account
         at = account.interrupted_at if listed.is_signed_in else None
-        begun_at = find_refresh(database, account.user.procore_id)
+        begun_at = find_refresh(context.database, account.user.procore_id)
         if begun_at is not None:
             # Whoever holds the lock is still at work on it.
             with context.storage.locks.try_hold(account.user.procore_id) as is_free:
@@ -113,9 +102,9 @@ def _list_interrupted(context: DoctorContext) -> Iterator[str]:
 
 def check_leftovers(context: DoctorContext) -> Iterator[Check]:
     """Entries that wait to be deleted, drafts of files, and token files that nothing lists."""
-    home, now = context.settings.folder, context.clock()
+    home, now = context.settings.folder, time.time()
     words, details, fixes = [], [], []
-    if former := count_former(_open_unchanged(context), int(now)):
+    if former := count_former(context.database, int(now)):
         entries = "entry" if former == 1 else "entries"
         words.append(f"{former} {entries} of former tokens, not deleted yet")
     drafts = list(map(str, list_drafts(home, now)))
@@ -136,5 +125,4 @@ def check_leftovers(context: DoctorContext) -> Iterator[Check]:
             "If they are of no other database (PROCORE_LOGIN_DB): revoke the app at Procore (My Profile"
             f" Settings, tab My Connected Apps), then rm {shlex.join(strays[:MOST_NAMED])}"
         )
-    name = "leftovers"
-    yield warning(name, " ".join(details), " ".join(fixes)) if details else fine(name, "none")
+    yield warning(" ".join(details), " ".join(fixes)) if details else fine("none")

@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from procore_cli.cli.doctor.context import (
-    DATA_FOLDER,
-    DATABASE,
     MOST_NAMED,
-    WRITING,
     Check,
     DoctorContext,
     failed,
@@ -42,70 +39,53 @@ _LEAST_FREE = 256 * 1024
 # What our commands look for in the folder, beside the databases.
 _OURS = (CONFIG_NAME, "secrets", "locks", "demo")
 _MOVE = "move it away, or let PROCORE_LOGIN_HOME name another data folder"
-Lying = tuple[Path, os.stat_result]
 
 
 def check_folder(context: DoctorContext) -> Iterator[Check]:
-    """Owner, mode, room, and each file below the folder. Raises DataFolderError."""
+    """Owner, mode, room, and each file below the folder. Raises DataFolderError.
+
+    That is for the first thing that no command could mend by itself.
+    """
     folder = context.settings.folder
-    if DATA_FOLDER in context.faults:
-        raise context.faults[DATA_FOLDER]
     if not os.path.lexists(folder):
         yield _check_missing(folder)
         return
-    ours, strange = _sort(context, folder)
-    open_ones = [(path, stat.S_IMODE(status.st_mode)) for path, status in ours]
-    open_ones = [(path, mode) for path, mode in open_ones if mode & TOO_OPEN and os.name != "nt"]
-    if open_ones and not keeps_modes(folder):
-        error = new_modeless_error(folder, open_ones[0][1])
-        if context.settings.store == "file":
-            raise error
-        yield warning(DATA_FOLDER, new_modeless_warning(folder), error.hint)
-    elif open_ones:
-        yield _new_open(folder, open_ones)
-    else:
-        yield fine(DATA_FOLDER, f"{folder} is yours alone (mode 0{stat.S_IMODE(folder.stat().st_mode):o})")
+    open_ones: list[tuple[Path, int]] = []
+    strange: list[str] = []
+    try:
+        # One by one: what belongs to somebody else may not let us look into it.
+        for path, status in _walk(folder, folder.stat()):
+            if not (_is_usual(status) or _is_place_of_ours(context, path)):
+                strange.append(str(path))
+                continue
+            _check_one(path, status, folder)
+            mode = stat.S_IMODE(status.st_mode)
+            if mode & TOO_OPEN and os.name != "nt":
+                open_ones.append((path, mode))
+        _check_room(folder)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise _new_folder_error(folder, why, f"Make it readable, or {_MOVE}.") from None
+    yield _judge_modes(context, folder, open_ones)
     if strange:
         yield warning(
-            "foreign files",
             f"not procore-login's, and no regular files: {name_some(strange)}. They are not used.",
             f"If nobody needs them: rm {shlex.join(strange)}",
+            "foreign files",
         )
 
 
 def _check_missing(folder: Path) -> Check:
     parent = next((p for p in folder.parents if may_exist(p)), folder.parent)
     if os.access(parent, os.W_OK | os.X_OK) and parent.is_dir():
-        return fine(DATA_FOLDER, f"{folder} is not there yet; it is made when it is needed")
+        return fine(f"{folder} is not there yet; it is made when it is needed")
     raise DataFolderError(
         f"{folder} cannot be made: {parent} cannot be written.",
         "Let PROCORE_LOGIN_HOME name a folder that you may write.",
     )
 
 
-def _sort(context: DoctorContext, folder: Path) -> tuple[list[Lying], list[str]]:
-    """What is ours, and what is no file and of no use to us. Raises DataFolderError.
-
-    That is for the first thing that no command could mend by itself.
-    """
-    ours: list[Lying] = []
-    strange: list[str] = []
-    try:
-        # One by one: what belongs to somebody else may not let us look into it.
-        for path, status in _walk(folder, folder.stat()):
-            if not _is_usual(status) and not _is_place_of_ours(context, path):
-                strange.append(str(path))
-                continue
-            _check_one(path, status, folder)
-            ours.append((path, status))
-        _check_room(folder)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise _new_folder_error(folder, why, f"Make it readable, or {_MOVE}.") from None
-    return ours, strange
-
-
-def _walk(path: Path, status: os.stat_result) -> Iterator[Lying]:
+def _walk(path: Path, status: os.stat_result) -> Iterator[tuple[Path, os.stat_result]]:
     """A file, or a folder and everything below it; links are named, not followed."""
     yield path, status
     if not stat.S_ISDIR(status.st_mode):
@@ -157,63 +137,61 @@ def _new_folder_error(path: Path, why: str, hint: str) -> DataFolderError:
     return DataFolderError(f"{path} cannot be used: {why}.", hint)
 
 
-def _new_open(folder: Path, found: list[tuple[Path, int]]) -> Check:
+def _judge_modes(context: DoctorContext, folder: Path, open_ones: list[tuple[Path, int]]) -> Check:
+    if not open_ones:
+        return fine(f"{folder} is yours alone (mode 0{stat.S_IMODE(folder.stat().st_mode):o})")
+    if not keeps_modes(folder):
+        error = new_modeless_error(folder, open_ones[0][1])
+        if context.settings.store == "file":
+            raise error
+        return warning(new_modeless_warning(folder), error.hint)
     commands = [
-        f"chmod {FOLDER_MODE if path.is_dir() else FILE_MODE:o} {shlex.quote(str(path))}" for path, _ in found
+        f"chmod {FOLDER_MODE if path.is_dir() else FILE_MODE:o} {shlex.quote(str(path))}"
+        for path, _ in open_ones
     ]
-    if len(found) > MOST_NAMED:
+    if len(commands) > MOST_NAMED:
         commands = [f"chmod -R go= {shlex.quote(str(folder))}"]
-    named = name_some([f"{path} (mode 0{mode:o})" for path, mode in found])
+    named = name_some([f"{path} (mode 0{mode:o})" for path, mode in open_ones])
     return warning(
-        DATA_FOLDER,
-        f"open to other users: {named}. The next command that uses them closes them.",
-        " && ".join(commands),
+        f"open to other users: {named}. The next command that uses them closes them.", " && ".join(commands)
     )
 
 
 def check_database(context: DoctorContext) -> Iterator[Check]:
     """Integrity, schema, and whether it can be written. Raises DatabaseError."""
     path, is_named = context.settings.database, context.settings.named_database is not None
-    named = " (from PROCORE_LOGIN_DB)" if is_named else ""
-    try:
-        is_there = os.path.lexists(path)
-        if is_there:
-            _check_kind(path, is_named=is_named)
-        elif may_exist(path):
-            raise PermissionError
-        else:
-            _check_place(path, is_named=is_named)
-    except PermissionError:
-        why = f"The database {path} cannot be opened."
-        raise DatabaseError(why, "Check the permissions of the file and its folder.") from None
-    if not is_there:
-        yield fine(DATABASE, f"{path}{named} is not there yet; it is made when it is needed")
+    where = f"{path} (from PROCORE_LOGIN_DB)" if is_named else str(path)
+    if not (os.path.lexists(path) or may_exist(path)):
+        _check_place(path, is_named=is_named)
+        yield fine(f"{where} is not there yet; it is made when it is needed")
         return
-    yield fine(DATABASE, f"{path}{named} {', '.join(_describe(context))}")
+    _check_kind(path, is_named=is_named)
+    found = inspect(context.storage.database)
+    words = ["is whole", f"schema {VERSION}" if found.has_tables else "our tables will be added"]
+    if found.rows is not None:
+        words.append(f"{found.rows} {'row' if found.rows == 1 else 'rows'} in users")
+    if found.doubled:
+        ids = "id" if found.doubled == 1 else "ids"
+        words.append(f"{found.doubled} Procore {ids} twice (the lowest row counts)")
+    yield fine(f"{where} {', '.join(words)}")
     try:
         context.storage.database.try_writing()
     except StorageError as error:
         # The checks to come still look at what can be read.
-        yield failed(WRITING, error)
+        yield failed(error, "database writing")
 
 
 def _check_kind(path: Path, *, is_named: bool) -> None:
-    if not path.is_file() or _is_made_up(path):
-        kind = "a folder" if path.is_dir() else "not a file"
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        # SQLite itself says what it may not look at.
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "not a file"
         # What a variable names by mistake, such as /dev/null, is not to be moved.
         hint = f"{'L' if is_named else 'Move it away, or l'}et PROCORE_LOGIN_DB name an SQLite file."
         raise DatabaseError(f"The database {path} cannot be used: it is {kind}.", hint)
-
-
-def _is_made_up(path: Path) -> bool:
-    """Whether the system makes its content up, as below /proc: nothing is in it, and yet it can be read."""
-    try:
-        if path.stat().st_size:
-            return False
-        with path.open("rb") as file:
-            return bool(file.read(1))
-    except OSError:
-        return False
 
 
 def _check_place(path: Path, *, is_named: bool) -> None:
@@ -225,13 +203,3 @@ def _check_place(path: Path, *, is_named: bool) -> None:
     if why:
         hint = "Make that folder, or let PROCORE_LOGIN_DB name another file."
         raise DatabaseError(f"The database {path} cannot be made: {why}.", hint)
-
-
-def _describe(context: DoctorContext) -> Iterator[str]:
-    found = inspect(context.storage.database)
-    yield "is whole"
-    yield f"schema {VERSION}" if found.has_tables else "our tables will be added"
-    if found.rows is not None:
-        yield f"{found.rows} {'row' if found.rows == 1 else 'rows'} in users"
-    if found.doubled:
-        yield f"{found.doubled} Procore {'id' if found.doubled == 1 else 'ids'} twice (the lowest row counts)"

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import procore_cli
-from procore_cli.cli.doctor.context import (
-    CONFIG,
-    DATA_FOLDER,
-    PRETEND,
-    Check,
-    DoctorContext,
-    failed,
-    fine,
-    unchecked,
-    warning,
-)
+from procore_cli.cli.doctor.context import Check, DoctorContext, failed, fine, unchecked, warning
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.urls import find_origin
 from procore_cli.config.variables import VARIABLES, find_set, is_handed_over, list_unknown
@@ -28,7 +19,6 @@ def check_version(_context: DoctorContext) -> Iterator[Check]:
     """The versions, and where the program is installed."""
     place = Path(procore_cli.__file__).parent
     yield fine(
-        "version",
         f"procore-login {procore_cli.__version__} in {place}; Python {platform.python_version()}"
         f" ({sys.executable}); {platform.system()} {platform.release()} {platform.machine()}",
     )
@@ -40,28 +30,25 @@ def check_environment(context: DoctorContext) -> Iterator[Check]:
     hosts = [find_origin(url) for url in (environment.login_url, environment.api_url) if url]
     where = " and ".join(dict.fromkeys(hosts)) or "an embedded server, started when it is needed"
     by = "by default" if source == "default" else f"from {source}"
-    yield fine("environment", f"{environment.name} ({by}): {environment.meaning}; {where}")
-    if PRETEND in context.faults:
-        yield failed(PRETEND, context.faults[PRETEND])
+    yield fine(f"{environment.name} ({by}): {environment.meaning}; {where}")
 
 
 def check_config(context: DoctorContext) -> Iterator[Check]:
-    """Whether config.toml can be read, and what it sets."""
+    """Whether config.toml can be read, and what it sets. Raises BrokenConfigError, DataFolderError."""
+    if context.settings.home is None:
+        yield unchecked("data folder")
+        return
+    if "config" in context.faults:
+        raise context.faults["config"]
     config, path = context.config, context.settings.folder / CONFIG_NAME
-    if DATA_FOLDER in context.faults:
-        yield unchecked(CONFIG, DATA_FOLDER)
-    elif CONFIG in context.faults:
-        yield failed(CONFIG, context.faults[CONFIG])
-    elif config.unknown:
+    if config.unknown:
         what = f"has keys that this program does not know: {', '.join(config.unknown)}."
-        yield warning(
-            CONFIG, f"{path} {what} They are kept and ignored.", f"Correct or remove them in {path}"
-        )
+        yield warning(f"{path} {what} They are kept and ignored.", f"Correct or remove them in {path}")
     elif path.is_file():
         names = ", ".join(f"the {setting}" for setting, value in _list_kept(context).items() if value)
-        yield fine(CONFIG, f"{path} sets {names or f'nothing for {context.name}'}")
+        yield fine(f"{path} sets {names or f'nothing for {context.name}'}")
     else:
-        yield fine(CONFIG, f"{path} is not there; the defaults count")
+        yield fine(f"{path} is not there; the defaults count")
 
 
 def _list_kept(context: DoctorContext) -> dict[str, object]:
@@ -88,36 +75,36 @@ _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 
 def check_variables(context: DoctorContext) -> Iterator[Check]:
     """A line for each that is set; those that no setting of ours depends on are not looked at."""
-    present = find_set(context.environ)
+    present = find_set(os.environ)
     lines = [
         *(
             _check_variable(context, variable, setting)
             for setting, variable in VARIABLES.items()
             if variable in present and variable not in _OTHERS
         ),
-        *(fine(f"variable {name}", words) for name, words in _OTHERS.items() if name in present),
-        *(fine(f"variable {name}", "set: see proxy") for name in present if name.upper() in _PROXIES),
+        *(fine(words, f"variable {name}") for name, words in _OTHERS.items() if name in present),
+        *(fine("set: see proxy", f"variable {name}") for name in present if name.upper() in _PROXIES),
     ]
     for name in list_unknown(present):
         fix = f"Correct its name, or unset it: unset {name}"
-        lines.append(warning(f"variable {name}", "is not one that this program knows; it is ignored.", fix))
-    yield from lines or [fine("variables", "none that this program heeds is set")]
+        lines.append(warning("is not one that this program knows; it is ignored.", fix, f"variable {name}"))
+    yield from lines or [fine("none that this program heeds is set")]
 
 
 def _check_variable(context: DoctorContext, variable: str, setting: str) -> Check:
     name, (value, source) = f"variable {variable}", context.settings.describe()[setting]
     if variable in context.faults:
-        return failed(name, context.faults[variable])
-    if setting == "access token" and is_handed_over(context.environ):
-        return fine(name, "set by procore-login exec; our commands use the kept tokens instead")
+        return failed(context.faults[variable], name)
+    if setting == "access token" and is_handed_over(os.environ):
+        return fine("set by procore-login exec; our commands use the kept tokens instead", name)
     if setting == "access token":
         what = (
             "set: whoami, token, api and exec use it in place of the kept tokens, and refresh nothing;"
             " signup, signin, refresh and signout ignore it."
         )
-        return warning(name, what, f"If that is not meant: unset {variable}")
+        return warning(what, f"If that is not meant: unset {variable}", name)
     if source != variable:
-        return fine(name, f"set; {source} wins over it")
+        return fine(f"set; {source} wins over it", name)
     kept = _list_kept(context).get(setting)
     over = f"; wins over config.toml's {kept}" if kept and str(kept) != value else ""
-    return fine(name, f"{setting}: {value}{over}")
+    return fine(f"{setting}: {value}{over}", name)

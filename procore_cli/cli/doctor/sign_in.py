@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from shutil import which
@@ -17,7 +18,7 @@ from procore_cli.callback.browser import (
 )
 from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.callback.receiver import Guidance
-from procore_cli.cli.doctor.context import KEYRING, Check, DoctorContext, fine, warning
+from procore_cli.cli.doctor.context import Check, DoctorContext, fine, warning
 from procore_cli.errors import BusyError, KeyringError, PortTakenError
 from procore_cli.storage import keyring
 
@@ -29,7 +30,7 @@ def check_port(context: DoctorContext) -> Iterator[Check]:
     redirect = context.settings.redirect_uri
     if not redirect.on_loopback:
         what = "a code that Procore shows" if redirect.is_oob else "the address that the browser ends on"
-        yield fine("port", f"not needed: {redirect.text.partition('?')[0]} means pasting {what}")
+        yield fine(f"not needed: {redirect.text.partition('?')[0]} means pasting {what}")
         return
     try:
         found = new_listening_sockets(redirect.port, context.name)
@@ -39,7 +40,7 @@ def check_port(context: DoctorContext) -> Iterator[Check]:
     for listening in found:
         listening.close()
     alone = "" if len(addresses) > 1 else " (this machine has no IPv6)"
-    yield fine("port", f"{redirect.port} is free on {' and '.join(addresses)}{alone}")
+    yield fine(f"{redirect.port} is free on {' and '.join(addresses)}{alone}")
 
 
 def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
@@ -56,25 +57,24 @@ def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
 
 def check_browser(context: DoctorContext) -> Iterator[Check]:
     """Which program would show the link, and how its answer gets back here."""
-    place = find_place(context.environ, sys.platform)
-    browser = find_browser(None, context.environ, sys.platform, which)
-    named = context.environ.get("BROWSER", "")
+    place = find_place(os.environ, sys.platform)
+    browser = find_browser(None, os.environ, sys.platform, which)
+    named = os.environ.get("BROWSER", "")
     if named and not find_in_variable(named, sys.platform, which):
         instead = f"{browser.name} is used instead" if browser else "no other can be opened either"
         yield warning(
-            "browser",
             f"BROWSER names no graphical browser that is installed ({_list_programs(named)}); {instead}.",
             "Let BROWSER name an installed one, or unset it: unset BROWSER",
         )
     elif browser is not None and place is not Place.SSH:
-        yield fine("browser", f"{browser.name} ({browser.command[0]}); {_describe(context)}")
+        yield fine(f"{browser.name} ({browser.command[0]}); {_describe()}")
     elif context.settings.own_server:
-        yield fine("browser", f"none can be opened; the demo user signs in by itself; {_describe(context)}")
+        yield fine(f"none can be opened; the demo user signs in by itself; {_describe()}")
     else:
         what = "one would be opened on this machine" if browser else "none can be opened here"
         words = Guidance(context.settings.redirect_uri, place, listens=True, pastes=True)
         hint = words.before_link(is_opened=False) or "Open the printed link in any browser, then paste."
-        yield warning("browser", f"{what}: {_describe(context)}. The link is printed.", hint)
+        yield warning(f"{what}: {_describe()}. The link is printed.", hint)
 
 
 def _list_programs(named: str) -> str:
@@ -83,12 +83,12 @@ def _list_programs(named: str) -> str:
     return ", ".join(part.split()[0] for part in parts if part.strip())
 
 
-def _describe(context: DoctorContext) -> str:
-    signs = [f"place: {find_place(context.environ, sys.platform).value}"]
+def _describe() -> str:
+    signs = [f"place: {find_place(os.environ, sys.platform).value}"]
     if sys.platform not in ("win32", "darwin"):
-        signs.append("a display" if has_display(context.environ) else "no display")
-    signs.append("over SSH" if context.environ.get("SSH_CONNECTION") else "not over SSH")
-    return ", ".join([*signs, *(["WSL"] if is_wsl(context.environ) else [])])
+        signs.append("a display" if has_display(os.environ) else "no display")
+    signs.append("over SSH" if os.environ.get("SSH_CONNECTION") else "not over SSH")
+    return ", ".join([*signs, *(["WSL"] if is_wsl(os.environ) else [])])
 
 
 def check_keyring(context: DoctorContext) -> Iterator[Check]:
@@ -96,12 +96,12 @@ def check_keyring(context: DoctorContext) -> Iterator[Check]:
     settings = context.settings
     if settings.store == "file":
         where = f"below the data folder ({settings.sources['store']})"
-        yield fine(KEYRING, f"not used: tokens are kept in files that only you can read, {where}")
+        yield fine(f"not used: tokens are kept in files that only you can read, {where}")
         return
     backend = keyring.Keyring().find_backend_name()
     lock = {None: "", True: "; it is locked now, and asks to be unlocked", False: "; unlocked"}
-    named = "PYTHON_KEYRING_BACKEND names" if context.environ.get("PYTHON_KEYRING_BACKEND") else "in use:"
-    yield fine(KEYRING, f"{named} {backend}{lock[keyring.find_lock_state(backend)]}")
+    named = "PYTHON_KEYRING_BACKEND names" if os.environ.get("PYTHON_KEYRING_BACKEND") else "in use:"
+    yield fine(f"{named} {backend}{lock[keyring.find_lock_state(backend)]}")
 
 
 def check_proof(context: DoctorContext) -> Iterator[Check]:
@@ -112,10 +112,10 @@ def check_proof(context: DoctorContext) -> Iterator[Check]:
     try:
         context.storage.tokens.prove()
     except BusyError as error:
-        yield warning("keyring proof", error.message, error.hint)
+        yield warning(error.message, error.hint)
     except KeyringError:
         # Whoever asks it again waits as long as this has.
-        context.broken.add(KEYRING)
+        context.broken.add("keyring")
         raise
     else:
-        yield fine("keyring proof", "a value as large as a token set was written, read back and deleted")
+        yield fine("a value as large as a token set was written, read back and deleted")
