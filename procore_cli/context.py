@@ -19,7 +19,6 @@ from procore_cli.errors import BadUrlError, ProcoreLoginError, errors_in
 from procore_cli.interruption import new_command_shield
 
 if TYPE_CHECKING:
-    from procore_cli.callback.authorization_response import Pairs
     from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Opener
     from procore_cli.client.api import Api
     from procore_cli.client.oauth import OAuth
@@ -117,15 +116,13 @@ class Context:
         self._closing.callback(transport.close)
         return transport
 
-    def receive(
-        self, link: str, is_ours: Callable[[Pairs], bool], browser_options: BrowserOptions
-    ) -> CallbackReceiver:
-        """The way out to the browser and back, for one sign-in."""
+    def receive(self, link: str, state: str, browser_options: BrowserOptions) -> CallbackReceiver:
+        """The way out to the browser and back, for one sign-in, whose link carries `state`."""
         from procore_cli.callback.browser import Place, find_place
         from procore_cli.callback.pending import PendingCallback
         from procore_cli.callback.receiver import CallbackReceiver
 
-        pending = PendingCallback(is_ours)
+        pending = PendingCallback(state, bare_code=self.settings.redirect_uri.is_oob)
         place = find_place(os.environ, sys.platform)
         opener = None if browser_options.no_browser else self._find_browser(browser_options)
         if opener is None and not browser_options.no_browser and self.settings.own_server:

@@ -1,6 +1,6 @@
 """Where the callback arrives, from the listener or a paste, and what the browser is told of it.
 
-The first callback that is ours is kept; refuses to let a later one replace it.
+The first callback that answers our link is kept; refuses to let a later one replace it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from procore_cli.callback.authorization_response import Pairs
+from procore_cli.callback.authorization_response import Pairs, is_ours
 from procore_cli.models import Me, User
 
 
@@ -43,8 +43,12 @@ _OTHERS_S = 0.15
 class PendingCallback:
     """One sign-in's callback on its way in, and its outcome on the way back; safe to share by threads."""
 
-    def __init__(self, is_ours: Callable[[Pairs], bool], clock: Callable[[], float] = time.monotonic) -> None:
-        self._is_ours = is_ours
+    def __init__(
+        self, state: str, *, bare_code: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`state` is that of our link; with `bare_code` a code alone will do."""
+        self._state = state
+        self._bare_code = bare_code
         self._clock = clock
         self._changed = threading.Condition()
         self._pairs: Pairs | None = None
@@ -54,11 +58,11 @@ class PendingCallback:
 
     def recognizes(self, pairs: Pairs) -> bool:
         """Whether `offer` would take these parameters; changes nothing."""
-        return self._is_ours(pairs)
+        return is_ours(pairs, self._state, bare_code=self._bare_code)
 
     def offer(self, pairs: Pairs) -> bool:
         """Hand in a callback's parameters, decoded and in order; returns whether they are ours."""
-        if not self._is_ours(pairs):
+        if not self.recognizes(pairs):
             return False
         with self._changed:
             if self._pairs is None:

@@ -320,25 +320,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer) -> None:
         headers_only = self.rfile.is_of_head_method
         self.connection.settimeout(self.listener.limits.request_s)
-        if answer.status == HTTPStatus.SEE_OTHER and self._is_somebody_there():
-            self.listener.pending.send_home()
         self.wfile.write(answer.to_bytes(headers_only))
         if answer.is_home and not headers_only:
             self.listener.pending.come_home()
         self.listener.connections.mark(self.connection, busy=False)
         self._take_leave()
-
-    def _is_somebody_there(self) -> bool:
-        """Whether the browser still waits: a tab that was reloaded has hung up."""
-        self.connection.setblocking(False)
-        try:
-            return bool(self.connection.recv(1, socket.MSG_PEEK))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        finally:
-            self.connection.settimeout(self.listener.limits.request_s)
 
     def _take_leave(self) -> None:
         # Closing with bytes unread (a body, a head too long) is a reset, and the answer would be lost.

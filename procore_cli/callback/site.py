@@ -167,6 +167,7 @@ class Site:
         if outcome is None:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, pages.late_page(self._environment))
         if isinstance(outcome, Home):
+            self._pending.send_home()
             headers = (("Location", pages.HOME_PATH), ("Set-Cookie", self._session.cookie))
             return Answer(HTTPStatus.SEE_OTHER, headers=headers)
         # It was ours and was heard; with an error status the browser would report one of its own.

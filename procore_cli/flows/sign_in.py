@@ -6,7 +6,6 @@ The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sampl
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
@@ -34,7 +33,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
 
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
-    from procore_cli.callback import authorization_response
+    from procore_cli.callback.authorization_response import read_callback
     from procore_cli.callback.pending import Home
     from procore_cli.client import oauth
 
@@ -49,8 +48,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = oauth.new_state(), oauth.new_pkce()
     link = oauth.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
-    is_ours = partial(authorization_response.is_ours, state=state, bare_code=redirect.is_oob)
-    with context.receive(link, is_ours, browser_options) as receiver:
+    with context.receive(link, state, browser_options) as receiver:
         # 3. The person logs in and consents in the browser.
         receiver.invite()
         context.prepare()
@@ -58,7 +56,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
         callback = timed("waiting for the browser", receiver.wait)
         with holding_signals(context.console):
             with receiver.showing_errors():
-                code = authorization_response.read_callback(callback)
+                code = read_callback(callback)
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
                 exchange = context.oauth.exchange
                 answer = timed("exchange of the code", exchange, app, code, redirect.text, pkce.verifier)

@@ -54,7 +54,7 @@ def test_a_failure_reaches_the_browser_even_when_the_listener_is_closed_at_once(
 
 def test_closing_twice_or_before_the_start_does_no_harm() -> None:
     port = find_free_port()
-    pending = PendingCallback(lambda pairs: True)
+    pending = PendingCallback("ours")
     redirect = read_redirect_uri(f"http://localhost:{port}/callback", "the test")
     listener = Listener(redirect, AUTHORIZE_URL, pending, "demo")
     listener.close()

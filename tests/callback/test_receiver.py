@@ -94,7 +94,7 @@ def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callba
     ) -> CallbackReceiver:
         clock = clock or Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
-        pending = pending or PendingCallback(lambda _: True, clock)
+        pending = pending or PendingCallback("s", clock=clock)
         return CallbackReceiver(
             redirect, LINK, pending, options, opener, talk, "sandbox", place, clock, reach
         )
@@ -125,7 +125,7 @@ def test_where_nothing_opens_the_person_is_asked_to(
 def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    pending = PendingCallback(lambda _: True, Clock())
+    pending = PendingCallback("s", clock=Clock())
     with receive(pending=pending, clock=Watch()) as receiver, pytest.raises(SignInTimedOutError) as caught:
         receiver.wait()
 
@@ -144,7 +144,7 @@ def test_a_short_wait_ends_without_that_line(receive: Callable[..., CallbackRece
 
 def test_what_arrives_is_handed_over(receive: Callable[..., CallbackReceiver]) -> None:
     pairs: Pairs = [("code", "c"), ("state", "s")]
-    pending = PendingCallback(lambda _: True)
+    pending = PendingCallback("s")
     with receive(pending=pending, clock=Watch()) as receiver:
         pending.offer(pairs)
 
@@ -200,7 +200,7 @@ class Answered(PendingCallback):
     """Nobody comes; each look takes a second, and after the 40th the host has answered."""
 
     def __init__(self, host: Host) -> None:
-        super().__init__(lambda _: True, Clock())
+        super().__init__("s", clock=Clock())
         self.host = host
         self.looks = 0
 
@@ -287,7 +287,7 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     host = Host(GONE)
-    pending = PendingCallback(lambda _: True, Clock())
+    pending = PendingCallback("s", clock=Clock())
     waiting = receive(pending=pending, clock=Watch(), reach=host)
     with waiting as receiver, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
         receiver.wait()
@@ -319,7 +319,7 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
 def test_where_nobody_can_paste_the_time_left_is_shown(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    pending = PendingCallback(lambda _: True, Clock())
+    pending = PendingCallback("s", clock=Clock())
     with (
         receive(BrowserOptions(timeout_s=65), pending=pending, clock=Watch()) as receiver,
         pytest.raises(SignInTimedOutError),
