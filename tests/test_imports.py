@@ -61,7 +61,7 @@ HEAVY = {
     "jeepney": set(),
     "secretstorage": {"storage/keyring"},
     "sqlite3": {"storage/database", "demo"},
-    "http.server": {"callback/server", "demo"},
+    "http.server": {"demo"},
     "oauthlib": {"client/oauth", "demo"},
     "filelock": {"storage/locks"},
     "tomlkit": {"config/config_file"},
