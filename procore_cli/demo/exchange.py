@@ -74,7 +74,6 @@ class Answer:
     content_type: str = JSON
     text: str = field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    forms_lead_to: str = ""
     stream: Stream | None = None
     dropped: bool = False
 
@@ -102,9 +101,9 @@ def refused(status: int, why: object) -> RefusedCallError:
     return RefusedCallError(new_errors(status, why))
 
 
-def new_html(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
-    """An answer for people; `forms_lead_to` is the redirect URI at the end of its forms."""
-    return Answer(status, HTML, html, headers, forms_lead_to)
+def new_html(status: int, html: str) -> Answer:
+    """An answer for people."""
+    return Answer(status, HTML, html)
 
 
 def new_redirect(location: str, *headers: tuple[str, str]) -> Answer:

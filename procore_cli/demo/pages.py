@@ -13,14 +13,8 @@ from procore_cli.demo.exchange import Answer, Call, new_html, new_redirect
 from procore_cli.demo.oauth import AuthorizeRefusedError, Provider
 from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL, DemoUser, is_email
 from procore_cli.demo.state import DemoState
-from procore_cli.webpage import Header, escaped, new_page, security_headers
+from procore_cli.webpage import escaped, new_page
 
-# Where a form's answer may lead. A source of CSP cannot name an IPv6 address, but it can name a scheme.
-_FORM_TARGETS: Final = {
-    ("http", "localhost"): "http://localhost:*",
-    ("http", "127.0.0.1"): "http://127.0.0.1:*",
-    ("http", "::1"): "http:",
-}
 # Whoever sends it as Authorization is inside of this process: the demo user, who needs no pages.
 DEMO_USER_PASS: Final = f"Demo-User {secrets.token_urlsafe(32)}"
 LOGIN_PATH = "/login"
@@ -28,24 +22,6 @@ _OWN_AUTHORIZE_PAGE = re.compile(re.escape(AUTHORIZE_PATH) + r"\?[!-~]*")
 _NO_START = "This page has to be reached by a sign-in link of the program."
 _NOBODY = "Nobody is logged in here any more. Start again with the program's sign-in link."
 _BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
-
-
-def new_headers(redirect_uri: str = "") -> tuple[Header, ...]:
-    """What every answer carries; `redirect_uri`, which may be anything, is where its forms lead in the end.
-
-    Chromium applies form-action to the redirects after a form as well.
-    """
-    return security_headers(f"'self' {_find_form_target(redirect_uri)}".rstrip())
-
-
-def _find_form_target(redirect_uri: str) -> str:
-    # One of our own words: what comes from outside is not written into a header.
-    try:
-        parts = urlsplit(redirect_uri)
-        host = parts.hostname or ""
-    except ValueError:
-        return ""
-    return "https:" if parts.scheme == "https" else _FORM_TARGETS.get((parts.scheme, host), "")
 
 
 def new_login_page(return_to: str, email: str, problem: str) -> str:
@@ -156,7 +132,7 @@ class SignInDesk:
         if user is None:
             return new_redirect(_new_login_address(call))
         html = new_consent_page(user, redirect_uri, call.query, _new_login_address(call))
-        return new_html(200, html, forms_lead_to=redirect_uri)
+        return new_html(200, html)
 
     def decide(self, call: Call) -> Answer:
         """POST /oauth/authorize: Allow or Deny."""
@@ -181,19 +157,13 @@ class SignInDesk:
 
 
 def _new_login_answer(status: int, return_to: str, email: str = "", problem: str = "") -> Answer:
-    html = new_login_page(return_to, email, problem)
-    return new_html(status, html, forms_lead_to=_find_redirect_uri(return_to))
+    return new_html(status, new_login_page(return_to, email, problem))
 
 
 def _find_return_address(call: Call) -> str | None:
     """Where to go after the login; None unless it is our own authorize page."""
     address = parse_qs(call.query).get("return_to", [""])[0] or call.form.get("return_to", "")
     return address if _OWN_AUTHORIZE_PAGE.fullmatch(address) else None
-
-
-def _find_redirect_uri(return_to: str) -> str:
-    """What the authorize page will be asked to redirect to; nobody has checked it yet."""
-    return parse_qs(return_to.partition("?")[2]).get("redirect_uri", [""])[0]
 
 
 def _new_login_address(call: Call) -> str:
