@@ -302,13 +302,12 @@ class DemoHandler(BaseHTTPRequestHandler):
         data = answer.text.encode()
         self.send_response(answer.status)
         if answer.status != 204:
-            size = answer.stream.size if answer.stream else len(data)
             self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(size))
+            self.send_header("Content-Length", str(answer.size if answer.chunks else len(data)))
         for name, value in (*security_headers(_FORMS_LEAD_TO), *answer.headers):
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.writelines(answer.stream.chunks() if answer.stream else [data])
+            self.wfile.writelines(answer.chunks or [data])
