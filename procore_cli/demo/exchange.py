@@ -23,11 +23,9 @@ CALLS_PATH: Final = "/demo/calls"
 _MAX_CALLS: Final = 10_000
 _MAX_PATH: Final = 2_000
 _HIDDEN: Final = "…"
-# The shortest secret that is issued here, a code or a refresh token, has 43 characters.
-_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
-# What a client wrote into a path that belongs behind it; and before it, in a proxy's form.
-_BEHIND = re.compile(r"(?:[;#?&=]|%(?:3[bdf]|2[36])).*", re.DOTALL | re.IGNORECASE)
-_BEFORE = re.compile(r"[^/]*//[^/]*")
+# A part of a path, or a parameter's name, that is no secret and holds none behind a mark of an address.
+# The shortest one that is issued here, a code or a refresh token, has 43 characters.
+_PLAIN = re.compile(r"[^;#?&=:@]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -190,8 +188,8 @@ class Calls:
         """Keep a call."""
         recorded = RecordedCall(
             call.method,
-            _new_path(call.path),
-            _new_names(call.query),
+            "/".join(map(_shown, call.path.split("/")))[:_MAX_PATH],
+            tuple(dict.fromkeys(_shown(name) for name, _ in parse_qsl(call.query, keep_blank_values=True))),
             None if answer.dropped else answer.status,
             call.company_id,
             call.authorization.lower().startswith("bearer "),
@@ -224,15 +222,5 @@ class Calls:
         return Answer(204)
 
 
-def _new_path(path: str) -> str:
-    rooted = path if path.startswith("/") else _BEFORE.sub("", path, count=1)
-    plain = _BEHIND.sub(_HIDDEN, rooted)
-    parts = (_HIDDEN if _SECRET.search(unquote(part)) else part for part in plain.split("/"))
-    return "/".join(parts)[:_MAX_PATH]
-
-
-def _new_names(query: str) -> tuple[str, ...]:
-    names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
-    # A name that holds a = or a ; holds a value too.
-    shown = (_HIDDEN if _SECRET.search(name) or _BEHIND.search(name) else name for name in names)
-    return tuple(dict.fromkeys(shown))
+def _shown(text: str) -> str:
+    return text if _PLAIN.fullmatch(unquote(text)) else _HIDDEN
