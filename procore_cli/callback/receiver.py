@@ -34,7 +34,8 @@ from procore_cli.threads import start
 _ON_HOSTS_NETWORK = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
 HOME_TIMEOUT_S = 2
 SILENCE_S = 30
-_TICK_S = 1
+# On Windows a wait on a lock cannot be interrupted: Ctrl-C is seen between two of these.
+_TICK_S = 0.2
 _MOST_UIDS = 3
 
 

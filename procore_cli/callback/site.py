@@ -163,7 +163,7 @@ class Site:
         home = self._pending.outcome(0)
         if not has_session or not isinstance(home, Home):
             return self.refuse(HTTPStatus.FORBIDDEN)
-        return Answer(HTTPStatus.OK, pages.home_page(home), is_home=True)
+        return Answer(HTTPStatus.OK, pages.home_page(home, self._environment), is_home=True)
 
     def _told(self, outcome: Outcome | None) -> Answer:
         if outcome is None:

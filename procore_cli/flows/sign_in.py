@@ -68,7 +68,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
                     tokens = answer.bound(settings.binding(app.client_id))
                     saved = timed("saving", context.tokens.save_signin, tokens, me)
             # 8. The browser goes on to /home, which shows the row.
-            timed("answer to the browser", receiver.succeed, Home(saved.user, me, environment.name))
+            timed("answer to the browser", receiver.succeed, Home(saved.user, me))
             # 9. The tokens that this account had before are of no use to anybody.
             timed("end of the former tokens", revocation.revoke_former, context, app, saved, tokens)
     if is_new_app:

@@ -16,7 +16,6 @@ AUTHORIZE_URL = "https://login.procore.com/oauth/authorize?client_id=app&respons
 HOME = Home(
     User(1, 11111, "joecontractor@procore.com"),
     Me(11111, "joecontractor@procore.com", "Joe Contractor"),
-    "production",
 )
 
 
