@@ -241,14 +241,12 @@ class CallbackReceiver:
     def _listen(self, *, may_paste: bool) -> None:
         listener = Listener(self._redirect, self._link, self._pending, self._environment)
         try:
-            listener.start()
+            self._listener = self._open.enter_context(listener)
         except PortTakenError as error:
             explained = _with_holder(error, self._redirect.port)
             if not may_paste:
                 raise explained from None
             self._console.warn(explained.message)
-        else:
-            self._listener = self._open.enter_context(listener)
 
     def _offer_pasted(self, pairs: Pairs) -> bool:
         accepted = self._pending.offer(pairs)

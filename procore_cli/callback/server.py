@@ -186,23 +186,22 @@ class Listener:
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Listener:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def start(self) -> None:
         """Listen from now on. Raises PortTakenError, NoThreadError."""
         listening = new_listening_sockets(self._port, self._environment)
         # Undone from the last to the first: no new connection, then the old ones, then the port.
         servers = [self._open.enter_context(_Server(each, self)) for each in listening]
-        self._open.callback(self._end_connections)
+        self._open.callback(self.connections.end, self.limits.farewell_s)
+        self._open.callback(self.pending.finish, _NOBODY_WAITS)
         with contextlib.ExitStack() as undo:
             undo.callback(self.close)
             for server in servers:
                 start(threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True))
                 self._open.callback(server.shutdown)
             undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let the answers under way be written, then free the port; a tab that still waits is told so."""
@@ -216,10 +215,6 @@ class Listener:
             if uid is not None:
                 self.refused_uids.add(uid)
         return standing is sockets.Standing.ADMITTED
-
-    def _end_connections(self) -> None:
-        self.pending.finish(_NOBODY_WAITS)
-        self.connections.end(self.limits.farewell_s)
 
 
 class _Server(ThreadingTCPServer):

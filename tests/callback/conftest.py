@@ -33,8 +33,7 @@ def new_stand() -> Iterator[NewStand]:
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
             pending = PendingCallback("ours")
             listener = Listener(redirect, AUTHORIZE_URL, pending, "production", limits)
-            listener.start()
-            opened.callback(listener.close)
+            opened.enter_context(listener)
             return Stand(port, pending, listener, pool)
 
         yield new

@@ -59,7 +59,7 @@ def test_closing_twice_or_before_the_start_does_no_harm() -> None:
     listener = Listener(redirect, AUTHORIZE_URL, pending, "demo")
     listener.close()
     with listener:
-        listener.start()
+        pass
 
     listener.close()
 
@@ -90,7 +90,7 @@ def test_a_port_that_is_taken_is_told_before_anything_listens(stand: Stand, addr
     redirect = read_redirect_uri(f"http://{address if ':' not in address else '[::1]'}:{stand.port}/", "x")
     second = Listener(redirect, AUTHORIZE_URL, stand.pending, "demo")
 
-    with pytest.raises(PortTakenError, match="in use"):
-        second.start()
+    with pytest.raises(PortTakenError, match="in use"), second:
+        pass
 
     assert stand.ask("/", address=address).status == 200
