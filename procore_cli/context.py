@@ -20,7 +20,6 @@ from procore_cli.errors import BadUrlError, ProcoreLoginError, errors_in
 from procore_cli.interruption import new_command_shield
 
 if TYPE_CHECKING:
-    from procore_cli.callback.authorization_response import Pairs
     from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Opener
     from procore_cli.client.api import Api
     from procore_cli.client.oauth import OAuth
@@ -113,17 +112,15 @@ class Context:
         self._closing.callback(transport.close)
         return transport
 
-    def receive(
-        self, link: str, is_ours: Callable[[Pairs], bool], browser_options: BrowserOptions
-    ) -> CallbackReceiver:
-        """The way out to the browser and back, for one sign-in."""
+    def receive(self, link: str, state: str, browser_options: BrowserOptions) -> CallbackReceiver:
+        """The way out to the browser and back, for one sign-in, whose link carries `state`."""
         from shutil import which
 
         from procore_cli.callback.browser import Place, find_browser, find_place
         from procore_cli.callback.pending import PendingCallback
         from procore_cli.callback.receiver import CallbackReceiver
 
-        pending = PendingCallback(is_ours)
+        pending = PendingCallback(state, bare_code=self.settings.redirect_uri.is_oob)
         place = find_place(os.environ, sys.platform)
         opener: Opener | None = None
         if not browser_options.no_browser:

@@ -227,8 +227,8 @@ class ProcoreDemo:
             raise ValueError(f"{given[0]} is given by the pretend Procore itself")
         if self._server.state.find_company(company_id) is None:
             raise ValueError(f"there is no company {company_id}")
-        project = Project(None, company_id, name, fields)
-        return self._server.state.save_project(project, int(time.time()))
+        now = int(time.time())
+        return self._server.state.save_project(Project(None, company_id, name, fields, now, now))
 
     def _open_storage(self) -> Storage:
         from procore_cli.storage.opening import Storage

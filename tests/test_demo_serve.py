@@ -24,7 +24,7 @@ import pytest
 from procore_cli.cli.commands import demo as serving
 from procore_cli.console import Console
 from procore_cli.demo.server import DemoServer
-from tests.cli import Machine
+from tests.cli import Machine, browser
 from tests.signed_in import sign_in
 
 WORD = "set" if os.name == "nt" else "export"
@@ -135,7 +135,7 @@ def test_ctrl_c_ends_it_with_130(serve):
 
 def test_other_commands_work_against_it_and_start_no_server_of_their_own(serve, machine):
     with serve() as serving:
-        signed_in = sign_in_by_visit(machine)
+        signed_in = sign_in_by_pages(machine)
         whoami = machine.run_here("whoami", "--json")
         token = machine.run_here("token")
         _, me = ask(f"{serving.url}/rest/v1.0/me", Authorization=f"Bearer {token.out.strip()}")
@@ -147,13 +147,9 @@ def test_other_commands_work_against_it_and_start_no_server_of_their_own(serve, 
     assert [call["path"] for call in seen["calls"]].count("/rest/v1.0/me") >= 3
 
 
-def sign_in_by_visit(machine: Machine):
+def sign_in_by_pages(machine: Machine):
     """Sign in as somebody who follows the pages of the pretend Procore."""
-    from procore_cli.demo.visitor import VisitorOpener
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("procore_cli.callback.browser.find_browser", lambda *_: VisitorOpener(pytest.fail))
-        return machine.run_here("signin", "--json")
+    return machine.run_here("signin", "--json", "--browser", browser())
 
 
 def test_the_options_reach_the_server(serve, tmp_path):

@@ -94,7 +94,7 @@ def carry_page(callback_path: str, environment: str) -> str:
     return _message_page(title, message, next_step, environment, "plain", callback_path)
 
 
-def home_page(home: Home) -> str:
+def home_page(home: Home, environment: str) -> str:
     """The page of somebody who has just signed in: the row as the tutorial shows it, and what `/me` said."""
     row = json.dumps([home.row.id, home.row.procore_id, home.row.email], ensure_ascii=False)
     facts = (("id", str(home.me.id)), ("login", home.me.login), ("name", home.me.name or "\u2014"))
@@ -107,7 +107,7 @@ def home_page(home: Home) -> str:
         "<h2>What Procore says about you</h2>"
         f"<dl>{listed}</dl>"
     )
-    return _page("Signed in", body, home.environment, "good")
+    return _page("Signed in", body, environment, "good")
 
 
 def failure_page(failure: Failure, environment: str) -> str:

@@ -14,10 +14,10 @@ import threading
 from collections.abc import Callable
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from procore_cli import log
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.config.environments import AUTHORIZE_PATH
 from procore_cli.config.urls import RedirectUri
-from procore_cli.console import Console
 from procore_cli.threads import start
 
 LONGEST_PASTE = 64 * 1024
@@ -118,13 +118,10 @@ class Paster:
     sign-in.
     """
 
-    def __init__(
-        self, fd: int, redirect: RedirectUri, offer: Callable[[Pairs], bool], console: Console
-    ) -> None:
+    def __init__(self, fd: int, redirect: RedirectUri, offer: Callable[[Pairs], bool]) -> None:
         self._fd = fd
         self._redirect = redirect
         self._offer = offer
-        self._console = console
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="paste", daemon=True)
 
@@ -177,7 +174,7 @@ class Paster:
         cut_length = _CUT_LENGTH_MACOS if sys.platform == "darwin" else CUT_LENGTH
         if cut_length - _NEAR_CUT <= len(line) <= cut_length:
             why = self._cut_at(cut_length)
-        self._console.say(f"What was pasted cannot be used: {why}. Paste it again.")
+        log.say(f"What was pasted cannot be used: {why}. Paste it again.")
         return False
 
     def _cut_at(self, length: int) -> str:

@@ -1,26 +1,23 @@
 """Where the callback arrives, from the listener or a paste, and what the browser is told of it.
 
-The first callback that is ours is kept; refuses to let a later one replace it.
+The first callback that answers our link is kept; refuses to let a later one replace it.
 """
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from procore_cli.callback.authorization_response import Pairs
+from procore_cli.callback.authorization_response import Pairs, is_ours
 from procore_cli.models import Me, User
 
 
 @dataclass(frozen=True)
 class Home:
-    """A sign-in that is saved: the user's row, what `/me` said, and where."""
+    """A sign-in that is saved: the user's row, and what `/me` said."""
 
     row: User
     me: Me
-    environment: str
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,6 @@ class Failure:
 
 Outcome = Home | Failure
 
-# On Windows a wait on a lock cannot be interrupted: Ctrl-C is seen between two of these.
-_WAKE_S = 0.2
 # Tabs that were told at the same moment come at the same moment; nobody may notice the wait for the others.
 _OTHERS_S = 0.15
 
@@ -43,9 +38,10 @@ _OTHERS_S = 0.15
 class PendingCallback:
     """One sign-in's callback on its way in, and its outcome on the way back; safe to share by threads."""
 
-    def __init__(self, is_ours: Callable[[Pairs], bool], clock: Callable[[], float] = time.monotonic) -> None:
-        self._is_ours = is_ours
-        self._clock = clock
+    def __init__(self, state: str, *, bare_code: bool = False) -> None:
+        """`state` is that of our link; with `bare_code` a code alone will do."""
+        self._state = state
+        self._bare_code = bare_code
         self._changed = threading.Condition()
         self._pairs: Pairs | None = None
         self._why_in_vain: Exception | None = None
@@ -54,11 +50,11 @@ class PendingCallback:
 
     def recognizes(self, pairs: Pairs) -> bool:
         """Whether `offer` would take these parameters; changes nothing."""
-        return self._is_ours(pairs)
+        return is_ours(pairs, self._state, bare_code=self._bare_code)
 
     def offer(self, pairs: Pairs) -> bool:
         """Hand in a callback's parameters, decoded and in order; returns whether they are ours."""
-        if not self._is_ours(pairs):
+        if not self.recognizes(pairs):
             return False
         with self._changed:
             if self._pairs is None:
@@ -77,15 +73,10 @@ class PendingCallback:
 
         Raises what `give_up` was told.
         """
-        deadline = self._clock() + timeout_s
         with self._changed:
-            while self._pairs is None:
-                if self._why_in_vain is not None:
-                    raise self._why_in_vain
-                remaining_s = deadline - self._clock()
-                if remaining_s <= 0:
-                    return None
-                self._changed.wait(min(remaining_s, _WAKE_S))
+            self._changed.wait_for(lambda: self._pairs or self._why_in_vain, timeout_s)
+            if self._why_in_vain is not None and self._pairs is None:
+                raise self._why_in_vain
             return self._pairs
 
     def finish(self, outcome: Outcome) -> None:

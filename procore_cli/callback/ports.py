@@ -30,22 +30,13 @@ def new_listening_sockets(port: int, environment: str) -> list[socket.socket]:
     with contextlib.ExitStack() as undo:
         sockets = []
         for family, address in _LOOPBACKS:
-            listening = _find_listening_socket(family, address, port, environment)
-            if listening is not None:
-                sockets.append(undo.enter_context(listening))
+            try:
+                sockets.append(undo.enter_context(_new_listening_socket(family, address, port)))
+            except OSError as error:
+                if family != socket.AF_INET6 or error.errno not in _NO_SUCH_FAMILY:
+                    raise _port_taken(error, address, port, environment) from error
         undo.pop_all()
     return sockets
-
-
-def _find_listening_socket(
-    family: socket.AddressFamily, address: str, port: int, environment: str
-) -> socket.socket | None:
-    try:
-        return _new_listening_socket(family, address, port)
-    except OSError as error:
-        if family == socket.AF_INET6 and error.errno in _NO_SUCH_FAMILY:
-            return None
-        raise _port_taken(error, address, port, environment) from error
 
 
 def _new_listening_socket(family: socket.AddressFamily, address: str, port: int) -> socket.socket:

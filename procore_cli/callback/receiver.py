@@ -29,13 +29,14 @@ from procore_cli.errors import (
     SignInNeededError,
     SignInTimedOutError,
 )
-from procore_cli.threads import Call, start
+from procore_cli.threads import start
 
 # What a container needs so that the browser of its host finds the listener.
 _ON_HOSTS_NETWORK = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
 HOME_TIMEOUT_S = 2
 SILENCE_S = 30
-_TICK_S = 1
+# On Windows a wait on a lock cannot be interrupted: Ctrl-C is seen between two of these.
+_TICK_S = 0.2
 _MOST_UIDS = 3
 
 
@@ -157,7 +158,8 @@ class CallbackReceiver:
         self._place = place
         self._clock = clock
         self._reach = reach
-        self._reached: Call[None] | None = None
+        self._asking: threading.Thread | None = None
+        self._trouble: str | None = None
         self._is_silence_explained = False
         self._listener: Listener | None = None
         self._paster: Paster | None = None
@@ -172,7 +174,7 @@ class CallbackReceiver:
             if self._redirect.on_loopback and not self._browser_options.paste:
                 self._listen(may_paste=terminal is not None)
             if terminal is not None:
-                self._paster = Paster(terminal, self._redirect, self._offer_pasted, self._console)
+                self._paster = Paster(terminal, self._redirect, self._offer_pasted)
                 self._open.callback(self._paster.stop)
             elif self._listener is None:
                 raise self._nobody_can_paste()
@@ -209,7 +211,7 @@ class CallbackReceiver:
                 if paste_hint_at_s is not None and waited_s >= paste_hint_at_s:
                     paste_hint_at_s = None
                     self._say_hint(self._guidance().paste(), left_s)
-                if waited_s >= SILENCE_S:
+                if waited_s >= SILENCE_S and not self._is_silence_explained:
                     self._explain_silence(left_s)
                 # While a paste is possible nothing moves: what is drawn would get between what is typed.
                 if self._paster is None:
@@ -242,14 +244,12 @@ class CallbackReceiver:
     def _listen(self, *, may_paste: bool) -> None:
         listener = Listener(self._redirect, self._link, self._pending, self._environment)
         try:
-            listener.start()
+            self._listener = self._open.enter_context(listener)
         except PortTakenError as error:
             explained = _with_holder(error, self._redirect.port)
             if not may_paste:
                 raise explained from None
             self._console.warn(explained.message)
-        else:
-            self._listener = self._open.enter_context(listener)
 
     def _offer_pasted(self, pairs: Pairs) -> bool:
         accepted = self._pending.offer(pairs)
@@ -257,38 +257,28 @@ class CallbackReceiver:
         return accepted
 
     def _explain_silence(self, left_s: float) -> None:
-        """What may keep the browser, said once: as soon as it is known whether the login host answers."""
-        if self._reached is None:
-            self._reached = self._start_reaching()
-        if not self._is_silence_explained and self._reached.wait(0):
+        """What may keep the browser, said as soon as it is known whether the login host answers."""
+        if self._asking is None:
+            self._asking = threading.Thread(
+                target=self._ask_login_host, args=(self._reach,), name="reach", daemon=True
+            )
+            # Where nobody is to be asked, or no thread to be had, it counts as answering.
+            if self._reach is not None:
+                with contextlib.suppress(NoThreadError):
+                    start(self._asking)
+        if not self._asking.is_alive():
             self._is_silence_explained = True
-            trouble = self._find_trouble()
-            portal = f"{self._guidance().portal()}."
-            unreached = f"{trouble} Still waiting: your browser may reach it."
-            self._say_hint(portal if trouble is None else unreached, left_s)
+            unreached = f"{self._trouble} Still waiting: your browser may reach it."
+            self._say_hint(unreached if self._trouble else f"{self._guidance().portal()}.", left_s)
 
-    def _start_reaching(self) -> Call[None]:
-        """Ask the login host beside the wait; where no thread is to be had, it counts as answering."""
-        if self._reach is not None:
-            with contextlib.suppress(NoThreadError):
-                call = Call(self._reach)
-                start(threading.Thread(target=call.run, name="reach", daemon=True))
-                return call
-        call = Call(lambda: None)
-        call.run()
-        return call
-
-    def _find_trouble(self) -> str | None:
-        """Why the login host does not answer; None while it is not known that it does not."""
-        if self._reached is not None and self._reached.wait(0):
+    def _ask_login_host(self, reach: Callable[[], None]) -> None:
+        # A bug in there is no reason to end a sign-in.
+        with contextlib.suppress(Exception):
             try:
-                self._reached.result()
+                reach()
             except ProcoreLoginError as error:
                 # What was or was not sent is nothing that the person has asked for.
-                return error.message.removesuffix(" Nothing was sent.")
-            except Exception:  # noqa: BLE001 - a bug in there is no reason to end a sign-in
-                return None
-        return None
+                self._trouble = error.message.removesuffix(" Nothing was sent.")
 
     def _say_hint(self, hint: str, left_s: float) -> None:
         self._console.say(f"{hint} {_time_left(left_s)}" if self._paster else hint)
@@ -302,9 +292,9 @@ class CallbackReceiver:
                 f"{self._guidance().foreign()}.",
                 environment=self._environment,
             )
-        if (trouble := self._find_trouble()) is not None:
+        if self._trouble is not None:
             doctor = f"See what stands in the way: procore-login doctor --env {self._environment}"
-            return SignInTimedOutError(f"{message}: {trouble}", doctor, environment=self._environment)
+            return SignInTimedOutError(f"{message}: {self._trouble}", doctor, environment=self._environment)
         return SignInTimedOutError(
             f"{message}.",
             f"{self._guidance().portal()}; then run the command again (--timeout waits longer).",

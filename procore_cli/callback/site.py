@@ -116,7 +116,9 @@ class Site:
         self._session = HomeSession()
 
     def answer(self, request: Request) -> Answer:
-        """Answer a GET or HEAD request; a callback that is ours waits here for its outcome."""
+        """Answer a request; a callback that is ours waits here for its outcome."""
+        if request.method not in ("GET", "HEAD"):
+            return self.refuse(HTTPStatus.METHOD_NOT_ALLOWED)
         hosts = request.all_of("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return self.refuse(HTTPStatus.BAD_REQUEST)
@@ -161,12 +163,13 @@ class Site:
         home = self._pending.outcome(0)
         if not has_session or not isinstance(home, Home):
             return self.refuse(HTTPStatus.FORBIDDEN)
-        return Answer(HTTPStatus.OK, pages.home_page(home), is_home=True)
+        return Answer(HTTPStatus.OK, pages.home_page(home, self._environment), is_home=True)
 
     def _told(self, outcome: Outcome | None) -> Answer:
         if outcome is None:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, pages.late_page(self._environment))
         if isinstance(outcome, Home):
+            self._pending.send_home()
             headers = (("Location", pages.HOME_PATH), ("Set-Cookie", self._session.cookie))
             return Answer(HTTPStatus.SEE_OTHER, headers=headers)
         # It was ours and was heard; with an error status the browser would report one of its own.

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from procore_cli.demo.exchange import (
     Answer,
     Call,
-    Stream,
     find_id,
     new_errors,
     new_json,
@@ -19,7 +18,7 @@ from procore_cli.demo.exchange import (
 )
 from procore_cli.demo.oauth import Provider, unauthorized
 from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email, is_text
-from procore_cli.demo.state import DemoState, Kept
+from procore_cli.demo.state import DemoState
 
 FILES_PATH: Final = "/demo/files/"
 STORAGE_PATH: Final = "/demo/storage/"
@@ -93,8 +92,10 @@ class Api:
         fields = _read_fields(call)
         if "name" not in fields:
             raise refused(422, {"name": ["can't be blank"]})
-        project = Project(None, company.id, fields.pop("name"), fields)
-        project_id = self._state.save_project(project, int(self._clock()))
+        now = int(self._clock())
+        project_id = self._state.save_project(
+            Project(None, company.id, fields.pop("name"), fields, created_at=now, updated_at=now)
+        )
         return new_json(201, self._show(company, project_id))
 
     def change_project(self, call: Call, project_id: int) -> Answer:
@@ -145,28 +146,27 @@ class Api:
     def _list_projects(self, call: Call, company: Company, *, wrapped: bool = False) -> Answer:
         page = read_page(call)
         total, found = self._state.list_projects(company.id, page.size, page.offset)
-        items: list[object] = [_show_project(kept, company) for kept in found]
+        items: list[object] = [_show_project(project, company) for project in found]
         return new_listing(call, page, total, items, wrapped=wrapped)
 
     def _show(self, company: Company, project_id: int) -> Mapping[str, Any]:
-        kept = self._state.find_project(company.id, project_id)
-        if kept is None:
+        project = self._state.find_project(company.id, project_id)
+        if project is None:
             raise refused(404, _NOT_FOUND)
-        return _show_project(kept, company)
+        return _show_project(project, company)
 
 
 def _show_company(company: Company) -> Mapping[str, Any]:
     return {"id": company.id, "name": company.name, "is_active": company.is_active}
 
 
-def _show_project(kept: Kept, company: Company) -> Mapping[str, Any]:
-    project = kept.project
+def _show_project(project: Project, company: Company) -> Mapping[str, Any]:
     own = {
         "id": project.id,
         "name": project.name,
         "company": {"id": company.id, "name": company.name},
-        "created_at": _utc(kept.created_at),
-        "updated_at": _utc(kept.updated_at),
+        "created_at": _utc(project.created_at),
+        "updated_at": _utc(project.updated_at),
     }
     # First for whoever reads it, last so that no other key stands in for one of them.
     return {**own, "active": True, **project.fields, **own}
@@ -260,8 +260,7 @@ def _new_file(query: dict[str, str], name: str) -> Answer:
     if size is None or size > _MAX_BYTES:
         raise refused(400, [f"bytes must be a whole number up to {_MAX_BYTES}."])
     named = ("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name, safe='')}")
-    stream = Stream(size, lambda: make_chunks(size))
-    return Answer(200, "application/octet-stream", headers=(named,), stream=stream)
+    return Answer(200, "application/octet-stream", headers=(named,), size=size, chunks=make_chunks(size))
 
 
 def _new_storage_url(call: Call, name: str, size: str) -> str:

@@ -19,16 +19,13 @@ _INT64_DIGITS = 19
 _FORM_MAX_BYTES = 64 * 1024
 _API_MAX_BYTES = 16 * 1024 * 1024
 _SIZE_LINE_MAX_BYTES = 256
-_TRAILER_MAX_LINES = 32
 CALLS_PATH: Final = "/demo/calls"
 _MAX_CALLS: Final = 10_000
 _MAX_PATH: Final = 2_000
 _HIDDEN: Final = "…"
-# The shortest secret that is issued here, a code or a refresh token, has 43 characters.
-_SECRET = re.compile(r"[A-Za-z0-9_-]{40,}")
-# What a client wrote into a path that belongs behind it; and before it, in a proxy's form.
-_BEHIND = re.compile(r"(?:[;#?&=]|%(?:3[bdf]|2[36])).*", re.DOTALL | re.IGNORECASE)
-_BEFORE = re.compile(r"[^/]*//[^/]*")
+# A part of a path, or a parameter's name, that is no secret and holds none behind a mark of an address.
+# The shortest one that is issued here, a code or a refresh token, has 43 characters.
+_PLAIN = re.compile(r"[^;#?&=:@]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -59,23 +56,19 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Stream:
-    """A body that is made while it is sent: `size` bytes in all, in pieces."""
-
-    size: int
-    chunks: Callable[[], Iterator[bytes]] = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Answer:
-    """A response, without the headers that every answer has; `dropped`: the connection ends without one."""
+    """A response, without the headers that every answer has.
+
+    `chunks` make a body of `size` bytes while it is sent, in place of `text`; `dropped`: the connection ends
+    without a response.
+    """
 
     status: int
     content_type: str = JSON
     text: str = field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    forms_lead_to: str = ""
-    stream: Stream | None = None
+    size: int = 0
+    chunks: Iterator[bytes] | None = field(default=None, repr=False)
     dropped: bool = False
 
 
@@ -102,9 +95,9 @@ def refused(status: int, why: object) -> RefusedCallError:
     return RefusedCallError(new_errors(status, why))
 
 
-def new_html(status: int, html: str, *headers: tuple[str, str], forms_lead_to: str = "") -> Answer:
-    """An answer for people; `forms_lead_to` is the redirect URI at the end of its forms."""
-    return Answer(status, HTML, html, headers, forms_lead_to)
+def new_html(status: int, html: str) -> Answer:
+    """An answer for people."""
+    return Answer(status, HTML, html)
 
 
 def new_redirect(location: str, *headers: tuple[str, str]) -> Answer:
@@ -153,10 +146,9 @@ def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> Iterator[bytes]:
         yield stream.read(size)
         if stream.readline(_SIZE_LINE_MAX_BYTES).strip():
             raise refused(400, "A chunk does not end where it says.")
-    for _ in range(_TRAILER_MAX_LINES):
-        if not stream.readline(_SIZE_LINE_MAX_BYTES).strip():
-            return
-    raise refused(400, "The trailer is too long.")
+    while stream.readline(_SIZE_LINE_MAX_BYTES).strip():
+        # A trailer says nothing here.
+        continue
 
 
 def _read_chunk_size(stream: BufferedIOBase) -> int:
@@ -196,8 +188,8 @@ class Calls:
         """Keep a call."""
         recorded = RecordedCall(
             call.method,
-            _new_path(call.path),
-            _new_names(call.query),
+            "/".join(map(_shown, call.path.split("/")))[:_MAX_PATH],
+            tuple(dict.fromkeys(_shown(name) for name, _ in parse_qsl(call.query, keep_blank_values=True))),
             None if answer.dropped else answer.status,
             call.company_id,
             call.authorization.lower().startswith("bearer "),
@@ -230,15 +222,5 @@ class Calls:
         return Answer(204)
 
 
-def _new_path(path: str) -> str:
-    rooted = path if path.startswith("/") else _BEFORE.sub("", path, count=1)
-    plain = _BEHIND.sub(_HIDDEN, rooted)
-    parts = (_HIDDEN if _SECRET.search(unquote(part)) else part for part in plain.split("/"))
-    return "/".join(parts)[:_MAX_PATH]
-
-
-def _new_names(query: str) -> tuple[str, ...]:
-    names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
-    # A name that holds a = or a ; holds a value too.
-    shown = (_HIDDEN if _SECRET.search(name) or _BEHIND.search(name) else name for name in names)
-    return tuple(dict.fromkeys(shown))
+def _shown(text: str) -> str:
+    return text if _PLAIN.fullmatch(unquote(text)) else _HIDDEN

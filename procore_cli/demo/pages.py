@@ -13,48 +13,24 @@ from procore_cli.demo.exchange import Answer, Call, new_html, new_redirect
 from procore_cli.demo.oauth import AuthorizeRefusedError, Provider
 from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL, DemoUser, is_email
 from procore_cli.demo.state import DemoState
-from procore_cli.webpage import Header, escaped, new_page, security_headers
+from procore_cli.webpage import escaped, new_page
 
-# Where a form's answer may lead. A source of CSP cannot name an IPv6 address, but it can name a scheme.
-_FORM_TARGETS: Final = {
-    ("http", "localhost"): "http://localhost:*",
-    ("http", "127.0.0.1"): "http://127.0.0.1:*",
-    ("http", "::1"): "http:",
-}
-_SESSION_ID = re.compile(r"[A-Za-z0-9_-]+")
+# Whoever sends it as Authorization is inside of this process: the demo user, who needs no pages.
+DEMO_USER_PASS: Final = f"Demo-User {secrets.token_urlsafe(32)}"
 LOGIN_PATH = "/login"
 _OWN_AUTHORIZE_PAGE = re.compile(re.escape(AUTHORIZE_PATH) + r"\?[!-~]*")
 _NO_START = "This page has to be reached by a sign-in link of the program."
-_FORGED = "The form is not from this session, or too old. Start again with the program's sign-in link."
+_NOBODY = "Nobody is logged in here any more. Start again with the program's sign-in link."
 _BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
 
 
-def new_headers(redirect_uri: str = "") -> tuple[Header, ...]:
-    """What every answer carries; `redirect_uri`, which may be anything, is where its forms lead in the end.
-
-    Chromium applies form-action to the redirects after a form as well.
-    """
-    return security_headers(f"'self' {_find_form_target(redirect_uri)}".rstrip())
-
-
-def _find_form_target(redirect_uri: str) -> str:
-    # One of our own words: what comes from outside is not written into a header.
-    try:
-        parts = urlsplit(redirect_uri)
-        host = parts.hostname or ""
-    except ValueError:
-        return ""
-    return "https:" if parts.scheme == "https" else _FORM_TARGETS.get((parts.scheme, host), "")
-
-
-def new_login_page(return_to: str, form_token: str, email: str, problem: str) -> str:
+def new_login_page(return_to: str, email: str, problem: str) -> str:
     """Ask who it is; the sample user is filled in where nothing was typed yet."""
     described = ' aria-invalid="true" aria-describedby="problem"' if problem else ""
     body = f"""<h1>Log in</h1>
 <p class="soft">Any e-mail address will do. There is no password, and no mail is sent.</p>
 <form method="post" action="/login">
-{_hidden("form_token", form_token)}
-{_hidden("return_to", return_to)}
+<input type="hidden" name="return_to" value="{escaped(return_to)}">
 <label for="email">E-mail</label>
 <input id="email" name="email" value="{escaped(email or SAMPLE_EMAIL)}" inputmode="email" autocomplete="email"
  autocapitalize="none" spellcheck="false" required autofocus{described}>
@@ -64,9 +40,7 @@ def new_login_page(return_to: str, form_token: str, email: str, problem: str) ->
     return _new_page("Log in", body)
 
 
-def new_consent_page(
-    user: DemoUser, redirect_uri: str, query: str, login_address: str, form_token: str
-) -> str:
+def new_consent_page(user: DemoUser, redirect_uri: str, query: str, login_address: str) -> str:
     """Ask whether the app may act for this user."""
     body = f"""<h1>Let {DEMO_APP_NAME} use your account?</h1>
 <div class="who"><b aria-hidden="true">{escaped(user.name[:1].upper())}</b>
@@ -75,7 +49,6 @@ def new_consent_page(
 <ul><li>see your name and e-mail address</li><li>see your companies, and act for you there</li></ul>
 <p class="soft">{_describe_return(redirect_uri)}</p>
 <form method="post" action="{escaped(f"{AUTHORIZE_PATH}?{query}")}">
-{_hidden("form_token", form_token)}
 <button class="button" name="decision" value="allow">Allow</button>
 <button name="decision" value="deny">Deny</button>
 </form>
@@ -105,10 +78,6 @@ def _describe_return(redirect_uri: str) -> str:
     return f"Afterwards you go back to <strong>{escaped(urlsplit(redirect_uri).netloc)}</strong>."
 
 
-def _hidden(name: str, value: str) -> str:
-    return f'<input type="hidden" name="{name}" value="{escaped(value)}">'
-
-
 def _new_page(title: str, body: str) -> str:
     return new_page(
         f"{title} &ndash; pretend Procore",
@@ -118,96 +87,58 @@ def _new_page(title: str, body: str) -> str:
     )
 
 
-class Sessions:
-    """Browser sessions by their cookie; safe to use from several threads."""
-
-    def __init__(self, port: int) -> None:
-        # Browsers share cookies between all ports of a host, and several servers may run.
-        self._cookie_name = f"pretend_procore_{port}"
-        self._key = secrets.token_bytes(32)
-        self._user_ids: dict[str, int] = {}
-
-    def read_id(self, cookie_header: str) -> str:
-        """The session id that a Cookie header carries, or a new one."""
-        ids = self._read_ids(cookie_header)
-        known = [session_id for session_id in ids if session_id in self._user_ids]
-        return (known or ids or [secrets.token_urlsafe(32)])[0]
-
-    def find_user_id(self, session_id: str) -> int | None:
-        """Who is logged in there."""
-        return self._user_ids.get(session_id)
-
-    def new_login(self, user_id: int) -> str:
-        """Start a session of its own for somebody who just logged in; returns its id."""
-        session_id = secrets.token_urlsafe(32)
-        self._user_ids[session_id] = user_id
-        return session_id
-
-    def new_cookie(self, session_id: str) -> tuple[str, str]:
-        """The header that keeps a session id in the browser."""
-        return "Set-Cookie", f"{self._cookie_name}={session_id}; HttpOnly; SameSite=Lax; Path=/"
-
-    def new_form_token(self, session_id: str) -> str:
-        """What a form of this session carries, and a form of somebody else's page cannot."""
-        return hmac.new(self._key, session_id.encode(), "sha256").hexdigest()
-
-    def is_form_token(self, session_id: str, token: str) -> bool:
-        """Whether a form came from a page of this session."""
-        return hmac.compare_digest(self.new_form_token(session_id).encode(), token.encode())
-
-    def _read_ids(self, cookie_header: str) -> list[str]:
-        pairs = (pair.strip().partition("=") for pair in cookie_header.split(";"))
-        return [
-            value for name, _, value in pairs if name == self._cookie_name and _SESSION_ID.fullmatch(value)
-        ]
-
-
 class SignInDesk:
-    """The pages' routes; each takes a call and gives an answer."""
+    """The pages' routes; each takes a call and gives an answer.
+
+    Refuses to tell a forged form from a real one: nothing here is worth a forgery.
+    """
 
     def __init__(self, provider: Provider, state: DemoState, port: int) -> None:
         self._provider = provider
         self._state = state
-        self._sessions = Sessions(port)
+        # Browsers share cookies between all ports of a host, and several servers may run.
+        self._cookie_name = f"pretend_procore_{port}"
+        self._user_ids: dict[str, int] = {}
 
     def show_login(self, call: Call) -> Answer:
         """GET /login: ask who it is, whether somebody is logged in or not."""
         return_to = _find_return_address(call)
         if return_to is None:
             return _new_error(400, _NO_START)
-        return self._new_login_page(200, call, return_to)
+        return _new_login_answer(200, return_to)
 
     def log_in(self, call: Call) -> Answer:
         """POST /login: any e-mail will do; it starts a session of its own."""
         return_to = _find_return_address(call)
         if return_to is None:
             return _new_error(400, _NO_START)
-        if not self._is_own_form(call):
-            return _new_error(403, _FORGED)
         email = call.form.get("email", "").strip()
         if not is_email(email):
-            return self._new_login_page(422, call, return_to, problem=_BAD_EMAIL)
-        session_id = self._sessions.new_login(self._state.save_user(email).id)
-        return new_redirect(return_to, self._sessions.new_cookie(session_id))
+            return _new_login_answer(422, return_to, email, problem=_BAD_EMAIL)
+        session_id = secrets.token_urlsafe(32)
+        self._user_ids[session_id] = self._state.save_user(email).id
+        cookie = f"{self._cookie_name}={session_id}; HttpOnly; SameSite=Lax; Path=/"
+        return new_redirect(return_to, ("Set-Cookie", cookie))
 
     def show_consent(self, call: Call) -> Answer:
         """GET /oauth/authorize (RFC 6749, section 4.1.1)."""
         try:
             redirect_uri = self._provider.read_redirect_uri(call.query)
+            if hmac.compare_digest(call.authorization.encode(), DEMO_USER_PASS.encode()):
+                return _send_back(self._provider.allow(call.query, self._state.save_user(SAMPLE_EMAIL).id))
         except AuthorizeRefusedError as error:
             return _refuse(error)
         user = self._find_user(call)
         if user is None:
             return new_redirect(_new_login_address(call))
-        form_token = self._sessions.new_form_token(self._sessions.read_id(call.cookie))
-        html = new_consent_page(user, redirect_uri, call.query, _new_login_address(call), form_token)
-        return new_html(200, html, forms_lead_to=redirect_uri)
+        html = new_consent_page(user, redirect_uri, call.query, _new_login_address(call))
+        return new_html(200, html)
 
     def decide(self, call: Call) -> Answer:
         """POST /oauth/authorize: Allow or Deny."""
         user = self._find_user(call)
-        if user is None or not self._is_own_form(call):
-            return _new_error(403, _FORGED)
+        if user is None:
+            return _new_error(403, _NOBODY)
         try:
             match call.form.get("decision"):
                 case "allow":
@@ -218,35 +149,21 @@ class SignInDesk:
             return _refuse(error)
         return _new_error(400, "The form carries neither Allow nor Deny.")
 
-    def _new_login_page(self, status: int, call: Call, return_to: str, problem: str = "") -> Answer:
-        session_id = self._sessions.read_id(call.cookie)
-        html = new_login_page(
-            return_to=return_to,
-            form_token=self._sessions.new_form_token(session_id),
-            email=call.form.get("email", ""),
-            problem=problem,
-        )
-        cookie = self._sessions.new_cookie(session_id)
-        return new_html(status, html, cookie, forms_lead_to=_find_redirect_uri(return_to))
-
     def _find_user(self, call: Call) -> DemoUser | None:
-        user_id = self._sessions.find_user_id(self._sessions.read_id(call.cookie))
+        pairs = (pair.strip().partition("=") for pair in call.cookie.split(";"))
+        ids = [self._user_ids.get(value) for name, _, value in pairs if name == self._cookie_name]
+        user_id = next(filter(None, ids), None)
         return None if user_id is None else self._state.find_user(user_id)
 
-    def _is_own_form(self, call: Call) -> bool:
-        session_id = self._sessions.read_id(call.cookie)
-        return self._sessions.is_form_token(session_id, call.form.get("form_token", ""))
+
+def _new_login_answer(status: int, return_to: str, email: str = "", problem: str = "") -> Answer:
+    return new_html(status, new_login_page(return_to, email, problem))
 
 
 def _find_return_address(call: Call) -> str | None:
     """Where to go after the login; None unless it is our own authorize page."""
     address = parse_qs(call.query).get("return_to", [""])[0] or call.form.get("return_to", "")
     return address if _OWN_AUTHORIZE_PAGE.fullmatch(address) else None
-
-
-def _find_redirect_uri(return_to: str) -> str:
-    """What the authorize page will be asked to redirect to; nobody has checked it yet."""
-    return parse_qs(return_to.partition("?")[2]).get("redirect_uri", [""])[0]
 
 
 def _new_login_address(call: Call) -> str:

@@ -25,6 +25,8 @@ SAMPLE_COMPANY_ID: Final = 22222
 # The company in which the app is not installed.
 UNCONNECTED_COMPANY_ID: Final = 44444
 
+# When what is there at first was made: 2026-01-01, seconds since the epoch (UTC).
+_BEGINNING: Final = 1_767_225_600
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _MAX_CHARACTERS = 254
 _HALF = re.compile("[\ud800-\udfff]")
@@ -69,12 +71,17 @@ class Company:
 
 @dataclass(frozen=True)
 class Project:
-    """A project of a company; `id` None: the next free one. `fields` are its other keys, as JSON values."""
+    """A project of a company; `id` None: the next free one. `fields` are its other keys, as JSON values.
+
+    Times in seconds since the epoch (UTC).
+    """
 
     id: int | None
     company_id: int
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)
+    created_at: int = _BEGINNING
+    updated_at: int = _BEGINNING
 
 
 @dataclass(frozen=True)

@@ -39,18 +39,21 @@ from procore_cli.demo.exchange import (
     read_body,
 )
 from procore_cli.demo.oauth import Provider
-from procore_cli.demo.pages import LOGIN_PATH, SignInDesk, new_headers
+from procore_cli.demo.pages import LOGIN_PATH, SignInDesk
 from procore_cli.demo.responses import Conditions, new_too_many
 from procore_cli.demo.seed import Seed
 from procore_cli.demo.state import DemoState
 from procore_cli.errors import PortTakenError
 from procore_cli.threads import start
+from procore_cli.webpage import security_headers
 
 HOST = "127.0.0.1"
 TOKENS_PATH = "/demo/tokens"
 _PROJECTS_PATH = "/rest/v1.0/projects"
 _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _IDLE_TIMEOUT_S = 60
+# Chromium applies it to the redirects after a form as well: to whatever redirect URI there is.
+_FORMS_LEAD_TO = "'self' http: https:"
 _CLOSING_TIMEOUT_S = 2
 # How long `close` may wait for the accepting thread to notice.
 _POLL_INTERVAL_S = 0.02
@@ -299,13 +302,12 @@ class DemoHandler(BaseHTTPRequestHandler):
         data = answer.text.encode()
         self.send_response(answer.status)
         if answer.status != 204:
-            size = answer.stream.size if answer.stream else len(data)
             self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(size))
-        for name, value in (*new_headers(answer.forms_lead_to), *answer.headers):
+            self.send_header("Content-Length", str(answer.size if answer.chunks else len(data)))
+        for name, value in (*security_headers(_FORMS_LEAD_TO), *answer.headers):
             self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.writelines(answer.stream.chunks() if answer.stream else [data])
+            self.wfile.writelines(answer.chunks or [data])

@@ -28,8 +28,6 @@ from procore_cli.demo.seed import (
 from procore_cli.errors import DatabaseError
 
 _VERSION: Final = 1
-# When what is there at first was made: 2026-01-01, seconds since the epoch (UTC).
-_BEGINNING: Final = 1_767_225_600
 _TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS users (
         id INTEGER PRIMARY KEY, email TEXT NOT NULL, email_key TEXT NOT NULL UNIQUE, name TEXT NOT NULL)""",
@@ -74,14 +72,6 @@ class IssuedToken(NamedTuple):
     client_id: str
     created_at: int
     expires_at: int
-
-
-class Kept(NamedTuple):
-    """A project as it is kept; times in seconds since the epoch (UTC)."""
-
-    project: Project
-    created_at: int
-    updated_at: int
 
 
 class DemoState:
@@ -141,6 +131,16 @@ class DemoState:
         with self.open() as db:
             row: tuple[Any, ...] | None = db.execute(query, values).fetchone()
             return row
+
+    def _list(
+        self, query: str, limit: int, offset: int, *values: object
+    ) -> tuple[int, list[tuple[Any, ...]]]:
+        """How many rows a query has, and one page of them by id."""
+        with self.open() as db:
+            count = f"SELECT count(*) FROM ({query})"  # noqa: S608 - the queries are our own
+            total = db.execute(count, values).fetchone()[0]
+            page = db.execute(f"{query} ORDER BY id LIMIT ? OFFSET ?", (*values, limit, offset))
+            return total, page.fetchall()
 
     def _do(self, query: str, *values: object) -> sqlite3.Cursor:
         with self.change() as db:
@@ -228,10 +228,8 @@ class DemoState:
 
     def list_companies(self, limit: int, offset: int) -> tuple[int, list[Company]]:
         """How many there are, and one page of them by id."""
-        query = _COMPANIES + " ORDER BY id LIMIT ? OFFSET ?"
-        with self.open() as db:
-            total = db.execute("SELECT count(*) FROM companies").fetchone()[0]
-            return total, [_new_company(row) for row in db.execute(query, (limit, offset))]
+        total, rows = self._list(_COMPANIES, limit, offset)
+        return total, [_new_company(row) for row in rows]
 
     def save_company(self, name: str, *, app_installed: bool) -> int:
         """Add a company; returns its id."""
@@ -243,23 +241,20 @@ class DemoState:
         query = "UPDATE companies SET app_installed = ? WHERE id = ?"
         return self._do(query, installed, company_id).rowcount == 1
 
-    def find_project(self, company_id: int, project_id: int) -> Kept | None:
+    def find_project(self, company_id: int, project_id: int) -> Project | None:
         """The company's project with this id, if there is one."""
         row = self._find(_PROJECTS + " AND id = ?", company_id, project_id)
-        return _new_kept(row) if row else None
+        return _new_project(row) if row else None
 
-    def list_projects(self, company_id: int, limit: int, offset: int) -> tuple[int, list[Kept]]:
+    def list_projects(self, company_id: int, limit: int, offset: int) -> tuple[int, list[Project]]:
         """How many the company has, and one page of them by id."""
-        count = "SELECT count(*) FROM projects WHERE company_id = ?"
-        query = _PROJECTS + " ORDER BY id LIMIT ? OFFSET ?"
-        with self.open() as db:
-            total = db.execute(count, (company_id,)).fetchone()[0]
-            return total, [_new_kept(row) for row in db.execute(query, (company_id, limit, offset))]
+        total, rows = self._list(_PROJECTS, limit, offset, company_id)
+        return total, [_new_project(row) for row in rows]
 
-    def save_project(self, project: Project, now: int) -> int:
+    def save_project(self, project: Project) -> int:
         """Add a project; returns its id."""
         with self.change() as db:
-            return _save_project(db, project, now)
+            return _save_project(db, project)
 
     def change_project(self, company_id: int, project_id: int, changes: Mapping[str, Any], now: int) -> bool:
         """Change some keys of a project; False if the company has none with this id."""
@@ -318,7 +313,7 @@ def _sow(db: sqlite3.Connection, seed: Seed) -> None:
         row = (company.id, company.name, company.is_active, company.app_installed)
         db.execute("INSERT INTO companies VALUES (?, ?, ?, ?)", row)
     for project in sorted(seed.projects, key=lambda project: project.id is None):
-        _save_project(db, project, _BEGINNING)
+        _save_project(db, project)
 
 
 def _save_user(db: sqlite3.Connection, user: SeedUser) -> None:
@@ -331,8 +326,9 @@ def _save_user(db: sqlite3.Connection, user: SeedUser) -> None:
     db.execute("INSERT INTO users VALUES (?, ?, ?, ?)", (id_, user.email, key, user.name or known_name))
 
 
-def _save_project(db: sqlite3.Connection, project: Project, now: int) -> int:
-    values = (project.id, project.company_id, project.name, json.dumps(dict(project.fields)), now, now)
+def _save_project(db: sqlite3.Connection, project: Project) -> int:
+    times = (project.created_at, project.updated_at)
+    values = (project.id, project.company_id, project.name, json.dumps(dict(project.fields)), *times)
     return int(db.execute("INSERT INTO projects VALUES (?, ?, ?, ?, ?, ?)", values).lastrowid or 0)
 
 
@@ -341,9 +337,9 @@ def _new_company(row: tuple[Any, ...]) -> Company:
     return Company(id_, name, bool(is_active), bool(app_installed))
 
 
-def _new_kept(row: tuple[Any, ...]) -> Kept:
+def _new_project(row: tuple[Any, ...]) -> Project:
     id_, company_id, name, fields, created_at, updated_at = row
-    return Kept(Project(id_, company_id, name, json.loads(fields)), created_at, updated_at)
+    return Project(id_, company_id, name, json.loads(fields), created_at, updated_at)
 
 
 def _digest(secret: str) -> str:

@@ -6,10 +6,9 @@ The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sampl
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from procore_cli.callback import authorization_response
+from procore_cli.callback.authorization_response import read_callback
 from procore_cli.callback.pending import Home
 from procore_cli.client import oauth
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
@@ -47,8 +46,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = oauth.new_state(), oauth.new_pkce()
     link = oauth.authorize_url(environment.login_url, app.client_id, redirect.text, state, pkce.challenge)
-    is_ours = partial(authorization_response.is_ours, state=state, bare_code=redirect.is_oob)
-    with context.receive(link, is_ours, browser_options) as receiver:
+    with context.receive(link, state, browser_options) as receiver:
         # 3. The person logs in and consents in the browser.
         receiver.invite()
         context.prepare()
@@ -56,7 +54,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
         callback = receiver.wait()
         with holding_signals(context.console):
             with receiver.showing_errors():
-                code = authorization_response.read_callback(callback)
+                code = read_callback(callback)
                 # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
                 binding = settings.binding(app.client_id)
                 tokens = context.oauth.exchange(app, code, redirect.text, pkce.verifier, binding)
@@ -67,7 +65,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
                     # 7. The user's row and the tokens, both or neither.
                     saved = context.tokens.save_signin(tokens, me)
             # 8. The browser goes on to /home, which shows the row.
-            receiver.succeed(Home(saved.user, me, environment.name))
+            receiver.succeed(Home(saved.user, me))
             # 9. The tokens that this account had before are of no use to anybody.
             revocation.revoke_former(context, app, saved, tokens)
     if is_new_app:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
 from procore_cli import log
-from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.server import Limits, Listener
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
-from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, find_free_port, is_ours
+from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, find_free_port
 
 SHORT_FAREWELL = Limits(farewell_s=0.5)
 
@@ -28,15 +27,13 @@ def new_stand() -> Iterator[NewStand]:
         def new(
             path: str = "/callback",
             limits: Limits = SHORT_FAREWELL,
-            judge: Callable[[Pairs], bool] = is_ours,
             port: int | None = None,
         ) -> Stand:
             port = port or find_free_port()
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
-            pending = PendingCallback(judge)
+            pending = PendingCallback("ours")
             listener = Listener(redirect, AUTHORIZE_URL, pending, "production", limits)
-            listener.start()
-            opened.callback(listener.close)
+            opened.enter_context(listener)
             return Stand(port, pending, listener, pool)
 
         yield new

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.pending import Home, PendingCallback
 from procore_cli.callback.server import Listener
 from procore_cli.models import Me, User
@@ -17,7 +16,6 @@ AUTHORIZE_URL = "https://login.procore.com/oauth/authorize?client_id=app&respons
 HOME = Home(
     User(1, 11111, "joecontractor@procore.com"),
     Me(11111, "joecontractor@procore.com", "Joe Contractor"),
-    "production",
 )
 
 
@@ -61,18 +59,6 @@ def read_reply(raw: bytes) -> Reply:
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = [line.split(": ", 1) for line in lines]
     return Reply(int(first.split()[1]), {name.lower(): value for name, value in pairs}, body.decode())
-
-
-def is_ours(pairs: Pairs) -> bool:
-    """What a sign-in with the state `ours` takes."""
-    return (
-        sorted(name for name, _ in pairs) in (["code", "state"], ["error", "state"])
-        and (
-            "state",
-            "ours",
-        )
-        in pairs
-    )
 
 
 @dataclass

@@ -171,12 +171,12 @@ def test_somebody_who_is_not_admitted_is_refused_whatever_is_sent(
 
 
 def test_a_bug_while_answering_is_a_500_and_not_a_traceback(
-    new_stand: NewStand, capfd: pytest.CaptureFixture[str]
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(pairs: object) -> bool:
         raise ZeroDivisionError("c0de")
 
-    stand = new_stand(judge=fail)
+    monkeypatch.setattr(stand.pending, "offer", fail)
 
     reply = stand.ask("/callback?code=c0de")
 

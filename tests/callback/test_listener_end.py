@@ -54,12 +54,12 @@ def test_a_failure_reaches_the_browser_even_when_the_listener_is_closed_at_once(
 
 def test_closing_twice_or_before_the_start_does_no_harm() -> None:
     port = find_free_port()
-    pending = PendingCallback(lambda pairs: True)
+    pending = PendingCallback("ours")
     redirect = read_redirect_uri(f"http://localhost:{port}/callback", "the test")
     listener = Listener(redirect, AUTHORIZE_URL, pending, "demo")
     listener.close()
     with listener:
-        listener.start()
+        pass
 
     listener.close()
 
@@ -90,7 +90,7 @@ def test_a_port_that_is_taken_is_told_before_anything_listens(stand: Stand, addr
     redirect = read_redirect_uri(f"http://{address if ':' not in address else '[::1]'}:{stand.port}/", "x")
     second = Listener(redirect, AUTHORIZE_URL, stand.pending, "demo")
 
-    with pytest.raises(PortTakenError, match="in use"):
-        second.start()
+    with pytest.raises(PortTakenError, match="in use"), second:
+        pass
 
     assert stand.ask("/", address=address).status == 200

@@ -19,14 +19,13 @@ URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=cod
 HOME = Home(
     User(1, 11111, "joecontractor@procore.com"),
     Me(11111, "joecontractor@procore.com", "Joe Contractor"),
-    "production",
 )
 FAILURE = Failure("Denied", "Procore said no.", "Run `procore-login signin` again.")
 EVERY_PAGE = {
     "sign up": pages.button_page("/", URL, "production", "/callback"),
     "sign in": pages.button_page("/signin", URL, "production", None),
     "carry": pages.carry_page("/callback", "production"),
-    "home": pages.home_page(HOME),
+    "home": pages.home_page(HOME, "production"),
     "failure": pages.failure_page(FAILURE, "production"),
     "stray": pages.stray_page("production"),
     "late": pages.late_page("production"),
@@ -123,26 +122,26 @@ def test_the_two_button_pages_lead_to_each_other() -> None:
 
 
 def test_home_shows_the_row_as_the_tutorial_does_and_what_procore_says() -> None:
-    text = Outline(pages.home_page(HOME)).text
+    text = Outline(pages.home_page(HOME, "production")).text
 
-    assert '[1, 11111, "joecontractor@procore.com"]' in html.unescape(pages.home_page(HOME))
+    assert '[1, 11111, "joecontractor@procore.com"]' in html.unescape(pages.home_page(HOME, "production"))
     assert "id 11111 login joecontractor@procore.com name Joe Contractor" in " ".join(text.split())
     assert "You can close this tab" in text
 
 
 def test_home_does_without_a_name_or_an_email() -> None:
-    home = Home(User(2, 9007199254740993, None), Me(9007199254740993, "second@example.com", None), "demo")
+    home = Home(User(2, 9007199254740993, None), Me(9007199254740993, "second@example.com", None))
 
-    text = Outline(pages.home_page(home)).text
+    text = Outline(pages.home_page(home, "demo")).text
 
     assert "[2, 9007199254740993, null]" in text
     assert "None" not in text
 
 
 def test_the_row_keeps_its_letters() -> None:
-    home = Home(User(1, 2, "m\xfcller@example.com"), Me(2, "m\xfcller@example.com", None), "demo")
+    home = Home(User(1, 2, "m\xfcller@example.com"), Me(2, "m\xfcller@example.com", None))
 
-    assert '[1, 2, "m\xfcller@example.com"]' in Outline(pages.home_page(home)).text
+    assert '[1, 2, "m\xfcller@example.com"]' in Outline(pages.home_page(home, "demo")).text
 
 
 def test_markup_from_outside_stays_text() -> None:
@@ -151,7 +150,7 @@ def test_markup_from_outside_stays_text() -> None:
 
     for page in (
         pages.failure_page(failure, attack),
-        pages.home_page(Home(User(1, 2, attack), Me(2, attack, attack), attack)),
+        pages.home_page(Home(User(1, 2, attack), Me(2, attack, attack)), attack),
         pages.button_page("/", attack, attack, attack),
         pages.carry_page(attack, attack),
     ):
@@ -163,7 +162,7 @@ def test_markup_from_outside_stays_text() -> None:
 def test_control_and_direction_characters_are_shown_not_used() -> None:
     hidden = "\x00\x1b\x7f\x9b\u061c\u200e\u202e\u2066\u2028\ud800"
 
-    page = pages.home_page(Home(User(1, 2, f"a{hidden}b"), Me(2, "c", f"Joe{hidden}!"), "demo"))
+    page = pages.home_page(Home(User(1, 2, f"a{hidden}b"), Me(2, "c", f"Joe{hidden}!")), "demo")
 
     assert not set(hidden) & set(page)
     assert r"Joe\u0000\u001b\u007f\u009b\u061c\u200e\u202e\u2066\u2028\ud800!" in page

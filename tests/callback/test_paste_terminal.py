@@ -66,7 +66,6 @@ report(("was stopped", os.WIFSTOPPED(status)))
 PASTES_IN_BACKGROUND = """
         import threading
         from procore_cli.config.urls import read_redirect_uri
-        from procore_cli.console import Console
         enough, rounds, offered = threading.Event(), [], []
         def asked(fd):
             rounds.append(fd)
@@ -74,7 +73,7 @@ PASTES_IN_BACKGROUND = """
             return ANSWER
         paste_allows, paste.can_paste = paste.can_paste, asked
         uri = read_redirect_uri("http://localhost:4567/callback", "test")
-        paster = paste.Paster(0, uri, lambda pairs: offered.append(pairs) or True, Console())
+        paster = paste.Paster(0, uri, lambda pairs: offered.append(pairs) or True)
         paster.start()
         report(("waited", enough.wait(20)))
         paster.stop()

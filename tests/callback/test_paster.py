@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli import log
 from procore_cli.callback import paste
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.paste import CUT_LENGTH, LONGEST_PASTE, Paster, can_paste
@@ -50,7 +51,7 @@ class Person(Console):
         self.told: queue.Queue[str] = queue.Queue()
         self.offered: queue.Queue[Pairs] = queue.Queue()
         self._ours = ours
-        self.paster = Paster(program, redirect, self._offer, self)
+        self.paster = Paster(program, redirect, self._offer)
 
     def _offer(self, pairs: Pairs) -> bool:
         self.offered.put(pairs)
@@ -60,7 +61,7 @@ class Person(Console):
         self.told.put(text)
 
     def types(self, text: str) -> None:
-        os.write(self._fd, text.encode())
+        os.write(self._fd, text.encode(errors="surrogateescape"))
 
     def is_told(self) -> str:
         return self.told.get(timeout=PATIENCE_S)
@@ -68,13 +69,19 @@ class Person(Console):
 
 @contextmanager
 def pasting(
-    redirect: RedirectUri = REDIRECT, ours: Callable[[Pairs], bool] = lambda pairs: True
+    redirect: RedirectUri = REDIRECT,
+    ours: Callable[[Pairs], bool] = lambda pairs: True,
+    *,
+    edits_lines: bool = True,
 ) -> Iterator[Person]:
     with terminal() as (person_fd, program_fd):
+        if not edits_lines:
+            tty.setraw(program_fd)
         person = Person(person_fd, program_fd, redirect, ours)
         person.paster.start()
         try:
-            yield person
+            with log.heard_by(person):
+                yield person
         finally:
             person.paster.stop()
 
@@ -93,7 +100,6 @@ def test_the_first_of_two_addresses_pasted_at_once_wins() -> None:
     with pasting() as person:
         person.types(f"{GOOD}\n{GOOD.replace('c0de', 'second')}\n")
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
-        person.paster.stop()
         assert person.offered.empty()
 
 
@@ -128,12 +134,9 @@ def test_a_bare_code_is_enough_for_the_oob_uri() -> None:
 
 
 def test_bytes_that_are_no_text_are_refused_like_any_other_mistake() -> None:
-    with terminal() as (person_fd, program_fd):
-        person = Person(person_fd, program_fd, REDIRECT, lambda pairs: True)
-        person.paster.start()
-        os.write(person_fd, b"\xff\xfe\n")
+    with pasting() as person:
+        person.types("\udcff\udcfe\n")
         assert "the whole address" in person.is_told()
-        person.paster.stop()
 
 
 def test_a_line_that_the_terminal_cut_is_never_used() -> None:
@@ -174,28 +177,20 @@ def test_the_longest_line_that_a_terminal_keeps_is_used() -> None:
 
 
 def test_on_a_terminal_without_line_editing_a_line_comes_in_pieces_and_ends_with_a_return() -> None:
-    with terminal() as (person_fd, program_fd):
-        tty.setraw(program_fd)
-        person = Person(person_fd, program_fd, REDIRECT, lambda pairs: True)
-        person.paster.start()
+    with pasting(edits_lines=False) as person:
         for piece in (GOOD[:10], GOOD[10:], "\r"):
             person.types(piece)
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
-        person.paster.stop()
 
 
 def test_endless_input_without_a_line_end_is_thrown_away() -> None:
-    with terminal() as (person_fd, program_fd):
-        tty.setraw(program_fd)
-        person = Person(person_fd, program_fd, REDIRECT, lambda pairs: True)
-        person.paster.start()
+    with pasting(edits_lines=False) as person:
         for _ in range(LONGEST_PASTE // 1024 + 16):
             person.types("x" * 1024)
         person.types("\r")
         assert "too long" not in person.is_told()
         person.types(GOOD + "\r")
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
-        person.paster.stop()
 
 
 def test_half_a_line_is_not_used() -> None:
@@ -222,16 +217,17 @@ def test_stopping_is_immediate_and_may_be_done_twice() -> None:
 
 def test_stopping_what_never_started_is_nothing() -> None:
     with terminal() as (_, program):
-        Paster(program, REDIRECT, lambda pairs: True, Console()).stop()
+        Paster(program, REDIRECT, lambda pairs: True).stop()
 
 
 def test_a_terminal_that_hangs_up_does_not_keep_the_thread() -> None:
     person_fd, program_fd = os.openpty()
     person = Person(person_fd, program_fd, REDIRECT, lambda pairs: True)
-    person.paster.start()
-    os.close(person_fd)
-    began = time.monotonic()
-    person.paster.stop()
+    with log.heard_by(person):
+        person.paster.start()
+        os.close(person_fd)
+        began = time.monotonic()
+        person.paster.stop()
     os.close(program_fd)
     assert time.monotonic() - began < 1
     assert person.told.empty()
@@ -247,7 +243,7 @@ def test_a_pipe_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paste, "can_paste", asking)
     reading, writing = os.pipe()
     os.write(writing, f"{GOOD}\n".encode())
-    paster = Paster(reading, REDIRECT, lambda pairs: True, Console())
+    paster = Paster(reading, REDIRECT, lambda pairs: True)
     paster.start()
     assert [asked.get(timeout=PATIENCE_S) for _ in range(3)] == [False] * 3
     paster.stop()
@@ -262,7 +258,7 @@ def test_a_terminal_that_fails_while_it_is_read_is_asked_again(
     asked: queue.Queue[int] = queue.Queue()
     monkeypatch.setattr(paste, "can_paste", lambda fd: asked.put(fd) or True)
     unreadable = os.open(tmp_path, os.O_RDONLY)
-    paster = Paster(unreadable, REDIRECT, lambda pairs: True, Console())
+    paster = Paster(unreadable, REDIRECT, lambda pairs: True)
     paster.start()
     assert [asked.get(timeout=PATIENCE_S) for _ in range(3)] == [unreadable] * 3
     paster.stop()

@@ -60,6 +60,13 @@ class Talk(Console):
     warn = link = say
 
 
+class Nobody(PendingCallback):
+    """Whoever waits for it need not wait."""
+
+    def wait(self, timeout_s: float) -> Pairs | None:
+        return super().wait(0)
+
+
 class Opener:
     """Opens nothing, and remembers what it was sent to."""
 
@@ -94,7 +101,7 @@ def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callba
     ) -> CallbackReceiver:
         clock = clock or Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
-        pending = pending or PendingCallback(lambda _: True, clock)
+        pending = pending or Nobody("s")
         return CallbackReceiver(
             redirect, LINK, pending, options, opener, talk, "sandbox", place, clock, reach
         )
@@ -125,7 +132,7 @@ def test_where_nothing_opens_the_person_is_asked_to(
 def test_after_half_a_minute_of_silence_the_redirect_uri_is_named(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    pending = PendingCallback(lambda _: True, Clock())
+    pending = Nobody("s")
     with receive(pending=pending, clock=Watch()) as receiver, pytest.raises(SignInTimedOutError) as caught:
         receiver.wait()
 
@@ -144,7 +151,7 @@ def test_a_short_wait_ends_without_that_line(receive: Callable[..., CallbackRece
 
 def test_what_arrives_is_handed_over(receive: Callable[..., CallbackReceiver]) -> None:
     pairs: Pairs = [("code", "c"), ("state", "s")]
-    pending = PendingCallback(lambda _: True)
+    pending = PendingCallback("s")
     with receive(pending=pending, clock=Watch()) as receiver:
         pending.offer(pairs)
 
@@ -196,11 +203,11 @@ class Host:
             raise self.trouble
 
 
-class Answered(PendingCallback):
+class Answered(Nobody):
     """Nobody comes; each look takes a second, and after the 40th the host has answered."""
 
     def __init__(self, host: Host) -> None:
-        super().__init__(lambda _: True, Clock())
+        super().__init__("s")
         self.host = host
         self.looks = 0
 
@@ -211,7 +218,7 @@ class Answered(PendingCallback):
             for thread in threading.enumerate():
                 if thread.name == "reach":
                     thread.join(20)
-        return super().wait(0)
+        return super().wait(timeout_s)
 
 
 GONE = UnreachableError("login.example.com cannot be reached: connection refused. Nothing was sent.", "Look.")
@@ -287,7 +294,7 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     host = Host(GONE)
-    pending = PendingCallback(lambda _: True, Clock())
+    pending = Nobody("s")
     waiting = receive(pending=pending, clock=Watch(), reach=host)
     with waiting as receiver, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
         receiver.wait()
@@ -319,7 +326,7 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
 def test_where_nobody_can_paste_the_time_left_is_shown(
     receive: Callable[..., CallbackReceiver], talk: Talk
 ) -> None:
-    pending = PendingCallback(lambda _: True, Clock())
+    pending = Nobody("s")
     with (
         receive(BrowserOptions(timeout_s=65), pending=pending, clock=Watch()) as receiver,
         pytest.raises(SignInTimedOutError),

@@ -9,14 +9,14 @@ import pytest
 from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.site import Request, Site
 from procore_cli.config.urls import read_redirect_uri
-from tests.callback.listener_stand import AUTHORIZE_URL, is_ours
+from tests.callback.listener_stand import AUTHORIZE_URL
 
 
 @pytest.fixture
 def site() -> Site:
     """The pages of a sign-in whose redirect URI is the bare host."""
     redirect = read_redirect_uri("http://localhost", "the test")
-    return Site(redirect, AUTHORIZE_URL, PendingCallback(is_ours), "production", outcome_timeout_s=0)
+    return Site(redirect, AUTHORIZE_URL, PendingCallback("ours"), "production", outcome_timeout_s=0)
 
 
 @pytest.mark.parametrize(

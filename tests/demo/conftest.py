@@ -103,11 +103,11 @@ class Client:
     def log_in(self, target: str, email: str = "joecontractor@procore.com") -> Reply:
         """From the authorize page to the consent page."""
         login = self.get(self.get(target).headers["Location"])
-        fields = {name: login.hidden(name) for name in ("form_token", "return_to")}
-        return self.get(self.post(login.action(), email=email, **fields).headers["Location"])
+        answer = self.post(login.action(), email=email, return_to=login.hidden("return_to"))
+        return self.get(answer.headers["Location"])
 
     def decide(self, consent: Reply, decision: str) -> Reply:
-        return self.post(consent.action(), form_token=consent.hidden("form_token"), decision=decision)
+        return self.post(consent.action(), decision=decision)
 
     def new_code(self, email: str = "joecontractor@procore.com", **changes: str | None) -> str:
         consent = self.log_in(self.authorize_target(**changes), email)

@@ -181,7 +181,7 @@ def test_tokens_can_be_had_without_the_pages(client):
 
 def test_no_other_key_stands_in_for_one_of_the_projects_own(program, server):
     wrong = {"id": 5, "name": "Wrong", "company": 1, "created_at": "never", "active": False}
-    project_id = server.state.save_project(Project(None, 22222, "Right", wrong), 0)
+    project_id = server.state.save_project(Project(None, 22222, "Right", wrong, 0, 0))
     shown = program.get(f"/rest/v1.0/projects/{project_id}").json()
 
     assert (shown["id"], shown["name"], shown["company"]["id"]) == (project_id, "Right", 22222)

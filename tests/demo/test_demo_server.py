@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import threading
 from contextlib import closing
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -99,38 +99,11 @@ def test_the_stylesheet_of_a_page_is_the_one_that_its_header_allows(client):
     assert f"style-src 'sha256-{digest}'" in page.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize(
-    ("redirect_uri", "allowed"),
-    [
-        ("http://localhost:4567/callback", "'self' http://localhost:*"),
-        ("http://LOCALHOST:4567", "'self' http://localhost:*"),
-        ("http://127.0.0.1:4567/callback", "'self' http://127.0.0.1:*"),
-        # A source of CSP cannot name an IPv6 address.
-        ("http://[::1]:4567/callback", "'self' http:"),
-        ("https://app.example.com/callback", "'self' https:"),
-        ("urn:ietf:wg:oauth:2.0:oob", "'self'"),
-    ],
-)
-def test_the_forms_may_lead_back_to_the_program_alone(client, redirect_uri, allowed):
-    target = client.authorize_target(redirect_uri=redirect_uri)
-    login = client.get(client.get(target).headers["Location"])
-    consent = client.log_in(target)
+def test_the_forms_may_lead_to_whatever_redirect_uri_there_is(client):
+    for page in (client.get("/oauth/authorize"), client.log_in(client.authorize_target())):
+        policy = page.headers["Content-Security-Policy"]
 
-    assert login.headers["Content-Security-Policy"].partition("form-action ")[2] == allowed
-    assert consent.headers["Content-Security-Policy"].partition("form-action ")[2] == allowed
-
-
-@pytest.mark.parametrize(
-    "redirect_uri",
-    [None, "", "http://[", "http://[::1", "http://evil.example", "javascript:alert(1)", "x; script-src *"],
-)
-def test_a_redirect_uri_that_nobody_checked_allows_no_form_to_lead_away(client, redirect_uri):
-    login = client.get(
-        "/login?" + urlencode({"return_to": client.authorize_target(redirect_uri=redirect_uri)})
-    )
-
-    assert login.status == 200
-    assert login.headers["Content-Security-Policy"].endswith("; form-action 'self'")
+        assert policy.partition("form-action ")[2] == "'self' http: https:"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def run(
     browser_options: Mapping[str, Any],
 ) -> None:
     """Sign in and show the profile; `word` is the command's name."""
-    # The web server behind it takes as long to load as the rest of a command, and signout needs none.
+    # The web server behind it takes its time to load, and signout needs none.
     from procore_cli.callback.receiver import BrowserOptions
 
     overrides = Overrides(environment, account, heeds_account=False, heeds_token=False)

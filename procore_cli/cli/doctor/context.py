@@ -18,7 +18,7 @@ from procore_cli.config.variables import find_set
 from procore_cli.console import Console
 from procore_cli.context import new_storage, trace_settings
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, StorageError
-from procore_cli.storage.inspection import Look
+from procore_cli.storage.database import ReadOnlyDatabase
 from procore_cli.storage.opening import Storage
 
 # So many files are named.
@@ -95,9 +95,9 @@ class DoctorContext:
         return new_storage(self.settings, self.name)
 
     @cached_property
-    def look(self) -> Look:
+    def database(self) -> ReadOnlyDatabase:
         """What the database says, without a change to it. Raises StorageError."""
-        return Look(self.settings.folder, self.name, self.settings.database)
+        return ReadOnlyDatabase(self.settings.folder, self.name, self.settings.database)
 
     @cached_property
     def transport(self) -> Transport:
