@@ -1,4 +1,4 @@
-"""The web server that a sign-in's browser comes back to: HTTP/1 with limits, and the site's answers.
+"""The web server that a sign-in's browser comes back to: http.server with limits, and the site's answers.
 
 Refuses to listen anywhere but on loopback, and to let anything that it is sent reach the terminal.
 """
@@ -12,9 +12,9 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
-from socketserver import BaseRequestHandler, ThreadingTCPServer
+from http.client import HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from procore_cli import log
@@ -25,10 +25,10 @@ from procore_cli.callback.site import Answer, Request, Site
 from procore_cli.config.urls import RedirectUri
 from procore_cli.threads import start
 
-_LINE_BYTES = _HEADERS_BYTES = 64 * 1024
-_REQUEST_LINE = re.compile(rb"([!-~]+) ([!-\xff]+) HTTP/1\.[0-9]\r?\n")
-# No folded value: it could be read in two ways.
-_HEADER_LINE = re.compile(rb"([!-9;-~]+):([^\0\r\n]*)\r?\n")
+_HEADERS_BYTES = 64 * 1024
+_REQUEST_LINE = re.compile(rb"[!-~]+ [!-\xff]+ HTTP/1\.[0-9]\r?\n")
+# No folded value: http.server would show it with its line ends.
+_HEADER_LINE = re.compile(rb"(?:[!-9;-~]+:[^\0\r\n]*)?\r?\n")
 _POLL_S = 0.02
 _ACCEPT_PAUSE_S = 0.05
 _CHUNK_BYTES = 16 * 1024
@@ -39,44 +39,54 @@ _NOBODY_WAITS = Failure(
 )
 
 
-class BadHeadError(Exception):
-    """The head of a request that is refused with `status` (RFC 9112); shows nothing of it."""
-
-    def __init__(self, status: HTTPStatus, *, of_head_method: bool = False) -> None:
-        super().__init__(status.phrase)
-        self.status = status
-        self.of_head_method = of_head_method
+class BadLineError(Exception):
+    """A line that does not belong into the head of an HTTP/1 request (RFC 9112); shows nothing of it."""
 
 
-def read_request(connection: socket.socket, timeout_s: float) -> Request:
-    """Read a request up to its body; every line is judged as soon as it is there.
+class HeadReader(io.BufferedReader):
+    """Takes `timeout_s` seconds at most (TimeoutError); raises ConnectionError when the client hangs up."""
 
-    Raises BadHeadError; TimeoutError after `timeout_s` seconds; ConnectionError when the client hangs up.
-    """
-    lines = io.BufferedReader(_Incoming(connection, time.monotonic() + timeout_s))
-    # A TLS hello is known by its first byte, and has no line end to wait for.
-    if not lines.peek(1)[:1].isalpha():
-        raise BadHeadError(HTTPStatus.BAD_REQUEST)
-    line = lines.readline(_LINE_BYTES + 1)
-    refused = partial(BadHeadError, of_head_method=line.startswith(b"HEAD "))
-    if len(line) > _LINE_BYTES:
-        raise refused(HTTPStatus.REQUEST_URI_TOO_LONG)
-    asked = _REQUEST_LINE.fullmatch(line)
-    if asked is None:
-        raise refused(HTTPStatus.BAD_REQUEST)
-    # The blank line counts as well.
-    headers, size = [], len(b"\r\n")
-    while (line := lines.readline(_HEADERS_BYTES + 1)) not in (b"\r\n", b"\n"):
-        size += len(line)
-        if size > _HEADERS_BYTES:
-            raise refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        header = _HEADER_LINE.fullmatch(line)
-        if header is None:
-            raise refused(HTTPStatus.BAD_REQUEST)
-        name, value = (part.decode("latin-1") for part in header.groups())
-        headers.append((name.lower(), value.strip(" \t")))
-    method, target = (part.decode("latin-1") for part in asked.groups())
-    return Request(method, target, tuple(headers))
+    def __init__(self, connection: socket.socket, timeout_s: float) -> None:
+        super().__init__(_Incoming(connection, time.monotonic() + timeout_s))
+        self.is_of_head_method = False
+        self._began = False
+        self._blank_line = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The request line, then all headers at once, then the blank line.
+
+        http.server counts what it is handed, and stops at a hundred; here 64 KiB are the limit.
+        Raises BadLineError; HTTPException over 64 KiB of headers.
+        """
+        if not self._began:
+            self._began = True
+            return self._read_request_line(size)
+        return self._blank_line or self._read_headers()
+
+    def _read_request_line(self, size: int | None) -> bytes:
+        # A TLS hello is known by its first byte, and has no line end to wait for.
+        if not self.peek(1)[:1].isalpha():
+            raise BadLineError
+        line = super().readline(size)
+        self.is_of_head_method = line.startswith(b"HEAD ")
+        # One that is too long is http.server's to refuse.
+        if len(line) != size and not _REQUEST_LINE.fullmatch(line):
+            raise BadLineError
+        return line
+
+    def _read_headers(self) -> bytes:
+        headers = bytearray()
+        while not self._blank_line:
+            line = super().readline(_HEADERS_BYTES + 1)
+            if len(headers) + len(line) > _HEADERS_BYTES:
+                raise HTTPException
+            if not _HEADER_LINE.fullmatch(line):
+                raise BadLineError
+            if line.strip():
+                headers += line
+            else:
+                self._blank_line = line
+        return bytes(headers) or self._blank_line
 
 
 class _Incoming(io.RawIOBase):
@@ -217,10 +227,9 @@ class Listener:
         return standing is sockets.Standing.ADMITTED
 
 
-class _Server(ThreadingTCPServer):
+class _Server(ThreadingHTTPServer):
     """Serves a socket that listens already, to a bounded number of clients; its threads are daemons."""
 
-    daemon_threads = True
     block_on_close = False
 
     def __init__(self, listening: socket.socket, listener: Listener) -> None:
@@ -254,47 +263,69 @@ class _Server(ThreadingTCPServer):
         """Nothing: the client has gone, or was too slow, and the terminal need not know."""
 
 
-class _Handler(BaseRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """One connection, one request, one answer."""
 
     server: _Server
-    request: socket.socket
+    rfile: HeadReader
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.listener = self.server.listener
+        self.rfile = HeadReader(self.connection, self.listener.limits.request_s)
 
     def handle(self) -> None:
-        listener = self.server.listener
         # Whose it is comes first: nobody can tell any more once the other end is closed.
-        is_admitted = listener.admits(self.client_address[:2], self.request.getsockname()[:2])
+        self._is_admitted = self.listener.admits(self.client_address[:2], self.connection.getsockname()[:2])
         # Raises where it was reset before: then nobody could tell.
-        self.request.getpeername()
+        self.connection.getpeername()
         try:
-            request = read_request(self.request, listener.limits.request_s)
-        except BadHeadError as bad:
-            answer = listener.site.refuse(bad.status if is_admitted else HTTPStatus.FORBIDDEN)
-            self._send(answer, headers_only=bad.of_head_method)
-            return
-        # Nobody hangs up on the browser until it has its answer.
-        listener.connections.mark(self.request, busy=True)
-        answer = self._answer(request) if is_admitted else listener.site.refuse(HTTPStatus.FORBIDDEN)
-        self._send(answer, headers_only=request.method == "HEAD")
+            self.handle_one_request()
+        except BadLineError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
 
-    def _answer(self, request: Request) -> Answer:
-        site = self.server.listener.site
+    def do_GET(self) -> None:
+        """Answer a page or a callback; nobody hangs up on the browser meanwhile."""
+        self.listener.connections.mark(self.connection, busy=True)
+        self._send(self._answer())
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def send_error(self, code: int, *_: Any, **__: Any) -> None:
+        """What http.server refuses, with our page and headers and without its words."""
+        # It knows no method but those that have a `do_` here.
+        status = HTTPStatus.METHOD_NOT_ALLOWED if code == HTTPStatus.NOT_IMPLEMENTED else HTTPStatus(code)
+        self._send(self.listener.site.refuse(status if self._is_admitted else HTTPStatus.FORBIDDEN))
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: a request may hold a code, and the terminal belongs to the person."""
+
+    def _answer(self) -> Answer:
+        if not self._is_admitted:
+            return self.listener.site.refuse(HTTPStatus.FORBIDDEN)
+        # `self.path` is not what was sent where that begins with `//`.
+        target = self.requestline.split(" ")[1]
+        headers = tuple((name.lower(), value.strip(" \t")) for name, value in self.headers.items())
         try:
-            return site.answer(request)
+            return self.listener.site.answer(Request(self.command, target, headers))
         except Exception:  # noqa: BLE001 - a traceback on the terminal could hold what the client sent
-            return site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return self.listener.site.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _send(self, answer: Answer, *, headers_only: bool) -> None:
-        listener = self.server.listener
-        self.request.settimeout(listener.limits.request_s)
-        self.request.sendall(answer.to_bytes(headers_only))
+    def _send(self, answer: Answer) -> None:
+        headers_only = self.rfile.is_of_head_method
+        self.connection.settimeout(self.listener.limits.request_s)
+        self.wfile.write(answer.to_bytes(headers_only))
         if answer.is_home and not headers_only:
-            listener.pending.come_home()
-        listener.connections.mark(self.request, busy=False)
+            self.listener.pending.come_home()
+        self.listener.connections.mark(self.connection, busy=False)
+        self._take_leave()
+
+    def _take_leave(self) -> None:
         # Closing with bytes unread (a body, a head too long) is a reset, and the answer would be lost.
-        self.request.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + listener.limits.farewell_s
+        self.connection.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + self.listener.limits.farewell_s
         while (remaining_s := deadline - time.monotonic()) > 0:
-            self.request.settimeout(remaining_s)
-            if not self.request.recv(_CHUNK_BYTES):
+            self.connection.settimeout(remaining_s)
+            if not self.connection.recv(_CHUNK_BYTES):
                 return

@@ -116,9 +116,7 @@ class Site:
         self._session = HomeSession()
 
     def answer(self, request: Request) -> Answer:
-        """Answer a request; a callback that is ours waits here for its outcome."""
-        if request.method not in ("GET", "HEAD"):
-            return self.refuse(HTTPStatus.METHOD_NOT_ALLOWED)
+        """Answer a GET or HEAD request; a callback that is ours waits here for its outcome."""
         hosts = request.all_of("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return self.refuse(HTTPStatus.BAD_REQUEST)
