@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,12 @@ FOREIGN = (
     "SUDO_UID",
     "REQUESTS_CA_BUNDLE",
 )
+
+# Under nohup, or with & from a script, some come in ignored, which every command that a test starts would
+# inherit; a handler that does nothing is not inherited.
+for _name in ("SIGHUP", "SIGINT", "SIGQUIT"):
+    if signal.getsignal(signal.Signals[_name]) is signal.SIG_IGN:
+        signal.signal(signal.Signals[_name], lambda _number, _frame: None)
 
 
 @pytest.fixture(autouse=True)
