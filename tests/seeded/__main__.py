@@ -1,7 +1,7 @@
 """Seeded faults: each is put into a copy of the product, and the tests must notice.
 
-`python -m tests.seeded [--write] [NAME…]` ends with 1 if one went unnoticed. Begins with the tests that noticed a
-fault the last time, as docs/testing.md says; `--write` puts this time's there.
+`python -m tests.seeded [--write] [NAME…]` ends with 1 if one went unnoticed. It begins with what noticed one
+the last time, as docs/testing.md says; `--write` puts this time's there.
 """
 
 from __future__ import annotations
