@@ -221,9 +221,7 @@ def test_port_80_signs_in_where_the_system_allows_it_and_else_exits_7_with_a_way
     ("redirect_uri", "shown_by_browsers"),
     [
         ("https://app.example.com/callback?team=7", "https://app.example.com/callback?team=7&"),
-        ("https://app.example.com", "https://app.example.com/?"),
         ("HTTPS://App.Example.com:443/callback", "https://app.example.com/callback?"),
-        ("https://localhost:4567/callback", "https://localhost:4567/callback?"),
     ],
 )
 def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
@@ -243,21 +241,19 @@ def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machin
     machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": "urn:ietf:wg:oauth:2.0:oob"}
     with Terminal(machine, "signup", "--no-browser") as terminal:
         page = Browser().sign_in(link_on(terminal), EMAIL)
+        terminal.read_until("paste the code")
         terminal.type(page.text.partition('class="code">')[2].partition("<")[0])
         code = terminal.finish()
 
     assert code == 0, terminal.drawn
 
 
-@pytest.mark.parametrize("redirect_uri", REFUSED)
 def test_a_redirect_uri_that_cannot_be_used_exits_3_and_shows_a_good_one(
-    machine: Machine, provider: Provider, redirect_uri: str
+    machine: Machine, provider: Provider
 ) -> None:
-    machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
-
-    result = machine.run_here("signup")
-
-    assert_refused(result, "PROCORE_REDIRECT_URI")
+    for redirect_uri in REFUSED:
+        machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
+        assert_refused(machine.run_here("signup"), "PROCORE_REDIRECT_URI")
     assert provider.requests == []
 
 
