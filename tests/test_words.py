@@ -96,7 +96,7 @@ def without_a_capital() -> Iterator[str]:
 
 
 def without_an_end() -> Iterator[str]:
-    """What ends neither with a full stop nor with what is put in, nor, of a hint, with what is to be typed."""
+    """What ends neither with a full stop nor with what is put in, nor, of a hint, with what is typed."""
     for text in texts("message", "warning", "hint"):
         for parts in sentences(text.node):
             end = fixed(parts[-1]).rstrip()
