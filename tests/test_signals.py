@@ -90,13 +90,11 @@ def machine(tmp_path: Path, slow: Slow, store: str) -> Machine:
 
 
 @contextmanager
-def sending(
-    machine: Machine, slow: Slow, *arguments: str, ignored: str = ""
-) -> Iterator[subprocess.Popen[str]]:
+def sending(machine: Machine, slow: Slow, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A command whose request has arrived, and is not answered before the block ends."""
     slow.is_slow = True
     process = subprocess.Popen(
-        [sys.executable, "-c", BEGIN, ignored, *command(), *arguments],
+        [sys.executable, "-c", BEGIN, "", *command(), *arguments],
         env=machine.environ(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -166,14 +164,24 @@ def test_a_signal_during_the_exchange_waits_until_the_sign_in_is_kept(
     assert_kept(machine, slow)
 
 
-def test_what_was_ignored_at_the_start_stays_ignored(machine: Machine, slow: Slow) -> None:
-    with sending(machine, slow, "refresh", "--json", ignored="SIGINT,SIGTERM,SIGHUP") as process:
+def test_what_was_ignored_at_the_start_stays_ignored(
+    machine: Machine, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = [sys.executable, "-c", BEGIN, "SIGINT,SIGTERM,SIGHUP", *command()]
+    monkeypatch.setattr(terminal_module, "command", lambda: begin)
+    slow.is_slow = True
+    with Terminal(machine, "refresh", "--json") as terminal:
+        assert slow.arrived.wait(PATIENCE_S)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            process.send_signal(number)
-    out, _ = process.communicate(timeout=PATIENCE_S)
+            terminal.send(number)
+        slow.go_on.set()
+        code = terminal.finish()
+    slow.is_slow = False
 
-    assert process.returncode == 0
-    assert out.startswith("{")
+    assert code == 0
+    assert '"environment": "production"' in terminal.drawn
+    # Not even heeded for as long as the tokens are on their way.
+    assert "as soon as the new tokens are kept" not in terminal.drawn
     assert_kept(machine, slow)
 
 
