@@ -101,6 +101,7 @@ ENTRY, MODULE = ("-p", "procore-login"), ("-p", "procore_cli.testing")
 @pytest.mark.parametrize(
     ("options", "environ", "conftest", "found"),
     [
+        ((), {}, "", "1 passed"),
         ((), {}, BY_NAME, "1 passed"),
         ((*MODULE, *ENTRY), {}, "", "1 passed"),
         ((*ENTRY, *MODULE), {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}, BY_NAME, "1 passed"),
