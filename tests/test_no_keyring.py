@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.storage import keyring
-from tests.cli import Machine, Result, browser, command
+from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
@@ -79,7 +79,7 @@ def test_without_a_keyring_a_secret_is_not_configured_into_nothing(
     assert not any(CLIENT_SECRET in path.read_text() for path in written(machine) if path.is_file())
 
 
-def assert_an_account_lives(machine: Machine, provider: Provider) -> None:
+def assert_an_account_lives(machine: Machine, provider: Provider, chosen_by: str) -> None:
     """Sign up, ask, hand out, refresh; each sign-in warns, and every secret is for the user's eyes alone."""
     signed_up = machine.run_here(*SIGN_UP)
     asked, token, refreshed = (machine.run_here(name) for name in ("whoami", "token", "refresh"))
@@ -89,7 +89,9 @@ def assert_an_account_lives(machine: Machine, provider: Provider) -> None:
     assert codes == [0] * 5, signed_up.err + asked.err + refreshed.err
     assert token.out.strip() in provider.issued
     for run in (signed_up, again):
-        assert any(line.startswith("Warning: ") and "files below" in line for line in said(run))
+        (warning,) = [line for line in said(run) if line.startswith("Warning: ")]
+        assert f"files below {machine.data}" in warning
+        assert chosen_by in warning
     for run in (asked, token, refreshed):
         assert said(run) == []
     secrets = list((machine.data / "secrets").iterdir())
@@ -101,61 +103,41 @@ def assert_an_account_lives(machine: Machine, provider: Provider) -> None:
 
 def test_the_variable_chooses_the_store_in_files(machine: Machine, provider: Provider) -> None:
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
-    assert_an_account_lives(machine, provider)
+    assert_an_account_lives(machine, provider, "PROCORE_LOGIN_STORE")
 
 
 def test_configure_chooses_the_store_in_files(machine: Machine, provider: Provider) -> None:
     assert machine.run_here("configure", "--store", "file").code == 0
-    assert_an_account_lives(machine, provider)
+    assert_an_account_lives(machine, provider, "config.toml")
 
 
-@pytest.mark.parametrize("way", ["variable", "configure"])
-def test_the_warning_says_who_chose_the_files(machine: Machine, way: str) -> None:
-    if way == "variable":
-        machine.variables["PROCORE_LOGIN_STORE"] = "file"
-    else:
-        machine.run_here("configure", "--store", "file")
+class Cron(Machine):
+    """Its commands see little: no session, no desktop, no keyring's setting, no data folder's name."""
 
-    signed_up = machine.run_here(*SIGN_UP)
-
-    (warning,) = [line for line in said(signed_up) if line.startswith("Warning: ")]
-    assert ("PROCORE_LOGIN_STORE" if way == "variable" else "config.toml") in warning
-    assert str(machine.data) in warning
+    def environ(self) -> dict[str, str]:
+        known = ("PATH", "SYSTEMROOT", "HOME", "PYTHONPATH", "PROCORE_LOGIN_URL", "PROCORE_API_URL")
+        return {name: value for name, value in super().environ().items() if name in known}
 
 
-def run_in_cron(machine: Machine, *arguments: str, stdin: str = "") -> Result:
-    """A process that sees little: no session, no desktop, no keyring's setting, no data folder's name."""
-    known = ("PATH", "SYSTEMROOT", "HOME", "PYTHONPATH", "PROCORE_LOGIN_URL", "PROCORE_API_URL")
-    environ = machine.environ()
-    done = subprocess.run(
-        [*command(), *arguments],
-        env={name: environ[name] for name in known if name in environ},
-        cwd=machine.home,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
-
-
-def test_a_cron_job_reads_what_is_kept_in_files(machine: Machine, provider: Provider) -> None:
+def test_a_cron_job_reads_what_is_kept_in_files(
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     provider.lifetime_s = 4
+    cron = Cron(machine.home, machine.variables, machine.port)
     configure = ("configure", "--store", "file", "--client-id", CLIENT_ID, "--client-secret-stdin")
-    configure += ("--redirect-uri", machine.redirect_uri)
-    configured = run_in_cron(machine, *configure, stdin=CLIENT_SECRET)
-    signed_up = run_in_cron(machine, *SIGN_UP)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(CLIENT_SECRET))
+    configured = cron.run_here(*configure, "--redirect-uri", machine.redirect_uri)
+    signed_up = cron.run_here(*SIGN_UP)
     assert (configured.code, signed_up.code) == (0, 0), configured.err + signed_up.err
     provider.lifetime_s = 5400
 
     # The first refreshes, the second hands out what the first has saved.
-    first, second = run_in_cron(machine, "token"), run_in_cron(machine, "token")
+    first, second = cron.run("token"), cron.run_here("token")
 
     assert (first.code, second.code) == (0, 0), first.err
     assert first.out == second.out
     assert provider.count("/oauth/token") == 2
-    assert run_in_cron(machine, "whoami").code == 0
+    assert cron.run_here("whoami").code == 0
 
 
 @pytest.fixture
@@ -168,7 +150,7 @@ def ci(machine: Machine, provider: Provider) -> Machine:
 
 
 def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is(ci: Machine) -> None:
-    result = ci.run("whoami", "--json")
+    result = ci.run_here("whoami", "--json")
 
     assert result.code == 0, result.err
     assert result.json["procore_id"] == 11111
@@ -177,15 +159,9 @@ def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is(ci: Machine) -> None:
     assert written(ci) == []
 
 
-def test_a_token_from_elsewhere_is_handed_on_without_network_or_disk(ci: Machine, provider: Provider) -> None:
-    result = ci.run("token")
-
-    assert (result.code, result.out) == (0, ci.variables["PROCORE_ACCESS_TOKEN"] + "\n"), result.err
-    assert provider.requests == []
-    assert written(ci) == []
-
-
-def test_a_token_from_elsewhere_needs_no_keyring_and_no_database(ci: Machine) -> None:
+def test_a_token_from_elsewhere_is_handed_on_without_network_disk_keyring_and_database(
+    ci: Machine, provider: Provider
+) -> None:
     script = (
         "import sys; from procore_cli.cli.main import run; code = run(['token']); "
         "print(code, sorted({'keyring', 'sqlite3', 'requests', 'filelock'} & sys.modules.keys()))"
@@ -193,16 +169,17 @@ def test_a_token_from_elsewhere_needs_no_keyring_and_no_database(ci: Machine) ->
     done = subprocess.run(
         [sys.executable, "-c", script], env=ci.environ(), capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines()[-1] == "0 []"
+
+    assert done.stdout == ci.variables["PROCORE_ACCESS_TOKEN"] + "\n0 []\n"
+    assert provider.requests == []
+    assert written(ci) == []
 
 
-@pytest.mark.parametrize("folder", ["missing/data", "locked/data"])
-@pytest.mark.parametrize("name", ["whoami", "token"])
-def test_a_token_from_elsewhere_needs_no_data_folder(ci: Machine, folder: str, name: str) -> None:
+def test_a_token_from_elsewhere_needs_no_data_folder(ci: Machine) -> None:
     (ci.home / "locked").mkdir(mode=0o500)
-    ci.variables["PROCORE_LOGIN_HOME"] = str(ci.home / folder)
-
-    assert ci.run_here(name).code == 0
+    for folder in ("missing/data", "locked/data"):
+        ci.variables["PROCORE_LOGIN_HOME"] = str(ci.home / folder)
+        assert [ci.run_here(name).code for name in ("whoami", "token")] == [0, 0]
     assert written(ci) == [ci.home / "locked"]
 
 
@@ -212,5 +189,5 @@ def test_a_token_from_elsewhere_that_is_refused_is_named(ci: Machine, provider: 
     result = ci.run_here("whoami")
 
     assert result.code == 4
-    assert "PROCORE_ACCESS_TOKEN" in said(result)[-1]
+    assert "Renew the token in PROCORE_ACCESS_TOKEN" in said(result)[-1]
     assert provider.count("/oauth/token") == 0

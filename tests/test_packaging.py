@@ -67,23 +67,17 @@ def test_the_man_page_has_the_usual_sections(page: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_man_page_has_each_command_with_its_options(name: str, page: str) -> None:
-    command = group.get_command(click.Context(group), name)
-    assert command is not None
-    found = re.search(rf'^\.SS "procore-login {name} .*?(?=^\.S)', plain(page), re.MULTILINE | re.DOTALL)
-    assert found is not None
-
-    for option in command.params:
-        if isinstance(option, click.Option):
-            for spelling in option.opts:
-                assert re.search(rf"(^|, ){spelling}\b", found[0], re.MULTILINE), spelling
-
-
-def test_the_man_page_has_an_example_of_each_command(page: str) -> None:
+def test_the_man_page_has_each_command_with_its_options_and_an_example(page: str) -> None:
     examples = plain(page).partition('.SH "EXAMPLES"')[2]
-
     for name in COMMANDS:
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        found = re.search(rf'^\.SS "procore-login {name} .*?(?=^\.S)', plain(page), re.MULTILINE | re.DOTALL)
+        assert found is not None
+
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        for spelling in [spelling for option in options for spelling in option.opts]:
+            assert re.search(rf"(^|, ){spelling}\b", found[0], re.MULTILINE), (name, spelling)
         assert re.search(rf"^procore-login {name}\b", examples, re.MULTILINE), name
 
 
@@ -102,22 +96,17 @@ def test_the_man_page_lists_every_exit_code() -> None:
     assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 130})
 
 
-@pytest.mark.parametrize(
-    ("text", "escaped"),
-    [
-        ("--env", r"\-\-env"),
-        ("it's", r"it\(aqs"),
-        ("~/.x", r"\(ti/.x"),
-        (r"a\b", r"a\eb"),
-        ('"a"', r"\(dqa\(dq"),
-    ],
-)
-def test_what_roff_would_change_is_escaped(text: str, escaped: str) -> None:
-    assert list(man_page._wrap(text)) == [escaped]
-
-
-def test_a_line_of_text_is_never_a_request() -> None:
-    assert list(man_page._wrap(".netrc is a file")) == [r"\&.netrc is a file"]
+def test_what_roff_would_change_is_escaped() -> None:
+    for text, escaped in {
+        "--env": r"\-\-env",
+        "it's": r"it\(aqs",
+        "~/.x": r"\(ti/.x",
+        r"a\b": r"a\eb",
+        '"a"': r"\(dqa\(dq",
+        # A line of text is never a request.
+        ".netrc is a file": r"\&.netrc is a file",
+    }.items():
+        assert list(man_page._wrap(text)) == [escaped]
 
 
 def test_a_long_example_is_continued_as_a_shell_continues_it() -> None:

@@ -11,8 +11,6 @@ from tests.cli import Machine
 from tests.provider import Provider, Request, flat
 from tests.terminal import Terminal
 
-OOB = "urn:ietf:wg:oauth:2.0:oob"
-
 
 @pytest.fixture
 def machine(tmp_path: Path, provider: Provider) -> Machine:
@@ -40,62 +38,25 @@ def test_a_pasted_address_signs_in_without_a_listener(machine: Machine, provider
     assert "Signed up as joecontractor@procore.com" in terminal.drawn
 
 
-def test_a_paste_is_taken_while_the_listener_waits(machine: Machine, provider: Provider) -> None:
-    with Terminal(machine, "signup", "--no-browser") as terminal:
-        terminal.type(address_after_consent(provider, terminal))
-        code = terminal.finish()
-
-    assert code == 0, terminal.drawn
-
-
-def test_a_wrong_paste_says_why_and_asks_again(machine: Machine, provider: Provider) -> None:
+def test_what_is_no_end_of_this_sign_in_is_told_apart_and_the_right_paste_is_taken_while_the_listener_waits(
+    machine: Machine, provider: Provider
+) -> None:
     with Terminal(machine, "signup", "--no-browser") as terminal:
         address = address_after_consent(provider, terminal)
-        terminal.type("https://elsewhere.example.com/callback?code=x&state=y")
-        terminal.read_until(f"it begins with {machine.redirect_uri}")
-        terminal.type(f"{machine.redirect_uri}?code=x&state=wrong")
-        terminal.read_until("belongs to another sign-in")
+        link = next(line for line in terminal.drawn.split() if "/oauth/authorize?" in line)
+        for pasted, said in {
+            "https://elsewhere.example.com/callback?code=x&state=y": f"it begins with {machine.redirect_uri}",
+            f"{machine.redirect_uri}?code=x&state=wrong": "belongs to another sign-in",
+            link: "it is the link to open, not where the browser ends",
+            address.replace("?", f"?more={'x' * 5000}&"): "the terminal cut it at 4095 characters",
+        }.items():
+            terminal.type(pasted)
+            terminal.read_until(said)
         terminal.type(address)
         code = terminal.finish()
 
     assert code == 0, terminal.drawn
     assert provider.count("/oauth/token") == 1
-
-
-def test_the_link_itself_and_an_address_that_the_terminal_cut_are_told_apart(
-    machine: Machine, provider: Provider
-) -> None:
-    with Terminal(machine, "signup", "--no-browser") as terminal:
-        address = address_after_consent(provider, terminal)
-        terminal.type(next(line for line in terminal.drawn.split() if "/oauth/authorize?" in line))
-        terminal.read_until("it is the link to open, not where the browser ends")
-        terminal.type(address.replace("?", f"?more={'x' * 5000}&"))
-        terminal.read_until("the terminal cut it at 4095 characters")
-        terminal.type(address)
-        code = terminal.finish()
-
-    assert code == 0, terminal.drawn
-
-
-def test_a_code_from_procores_page_is_enough_for_the_oob_uri(machine: Machine, provider: Provider) -> None:
-    machine.variables["PROCORE_REDIRECT_URI"] = OOB
-    with Terminal(machine, "signup") as terminal:
-        query = address_after_consent(provider, terminal).partition("?")[2]
-        terminal.read_until("paste the code")
-        terminal.type(flat(query)["code"])
-        code = terminal.finish()
-
-    assert code == 0, terminal.drawn
-    assert provider.requests[-2].form["redirect_uri"] == OOB
-
-
-def test_a_hosted_redirect_uri_is_for_pasting(machine: Machine, provider: Provider) -> None:
-    machine.variables["PROCORE_REDIRECT_URI"] = "https://app.example.com/callback"
-    with Terminal(machine, "signup") as terminal:
-        terminal.type(address_after_consent(provider, terminal))
-        code = terminal.finish()
-
-    assert code == 0, terminal.drawn
 
 
 def test_over_ssh_the_hint_comes_before_the_link(machine: Machine, provider: Provider) -> None:
@@ -122,12 +83,11 @@ def test_a_port_that_is_taken_leaves_pasting_on_a_terminal(machine: Machine, pro
     assert "is in use" in terminal.drawn
 
 
-@pytest.mark.parametrize("redirect_uri", [OOB, "https://app.example.com/callback"])
-def test_pasting_without_a_terminal_ends_with_4(machine: Machine, redirect_uri: str) -> None:
-    machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
+def test_pasting_without_a_terminal_ends_with_4(machine: Machine) -> None:
+    for redirect_uri in ("urn:ietf:wg:oauth:2.0:oob", "https://app.example.com/callback"):
+        machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
 
-    result = machine.run("signup")
+        result = machine.run_here("signup")
 
-    assert result.code == 4
-    assert "terminal" in result.err
-    assert result.out == ""
+        assert (result.code, result.out) == (4, "")
+        assert "terminal" in result.err

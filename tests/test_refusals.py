@@ -133,13 +133,12 @@ def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
     assert machine.run_here("token").out == f"{last_token(provider)}\n"
 
 
-@pytest.mark.parametrize("status", [403, 404, 500])
-def test_only_a_401_costs_a_refresh(machine: Machine, provider: Provider, status: int) -> None:
-    provider.script["/rest/v1.0/me"] = lambda _: Answer(status, {"errors": "no"})
+def test_only_a_401_costs_a_refresh(machine: Machine, provider: Provider) -> None:
+    for status in (403, 404, 500):
+        provider.script["/rest/v1.0/me"] = lambda _, status=status: Answer(status, {"errors": "no"})
+        assert_ended(machine.run_here("whoami"), 5)
 
-    assert_ended(machine.run_here("whoami"), 5)
-
-    assert (refreshes(provider), len(bearers(provider))) == (0, 1)
+    assert (refreshes(provider), len(bearers(provider))) == (0, 3)
 
 
 def test_a_crowd_that_is_refused_at_once_refreshes_once(

@@ -8,145 +8,112 @@ from procore_cli.config.urls import find_origin, read_base_url, read_redirect_ur
 from procore_cli.errors import BadUrlError
 
 
-@pytest.mark.parametrize(
-    ("text", "host", "port", "path"),
-    [
-        ("http://localhost:4567/callback", "localhost", 4567, "/callback"),
-        ("http://localhost", "localhost", 80, "/"),
-        ("http://localhost/", "localhost", 80, "/"),
-        ("http://127.0.0.1:9000/back/", "127.0.0.1", 9000, "/back/"),
-        ("http://[::1]:9000/home", "::1", 9000, "/home"),
-        ("HTTP://LOCALHOST:9000/Callback", "localhost", 9000, "/Callback"),
-        ("http://localhost:/callback", "localhost", 80, "/callback"),
-        ("http://localhost:9000/..well/a.b", "localhost", 9000, "/..well/a.b"),
-    ],
+def test_a_redirect_uri_says_where_to_listen_or_that_it_is_for_pasting() -> None:
+    for text, host, port, path, on_loopback in (
+        ("http://localhost:4567/callback", "localhost", 4567, "/callback", True),
+        ("http://localhost", "localhost", 80, "/", True),
+        ("http://localhost/", "localhost", 80, "/", True),
+        ("http://127.0.0.1:9000/back/", "127.0.0.1", 9000, "/back/", True),
+        ("http://[::1]:9000/home", "::1", 9000, "/home", True),
+        ("HTTP://LOCALHOST:9000/Callback", "localhost", 9000, "/Callback", True),
+        ("http://localhost:/callback", "localhost", 80, "/callback", True),
+        ("http://localhost:9000/..well/a.b", "localhost", 9000, "/..well/a.b", True),
+        ("https://app.example.com/callback", "app.example.com", 443, "/callback", False),
+        ("https://app.example.com/callback?team=7", "app.example.com", 443, "/callback", False),
+    ):
+        it = read_redirect_uri(text, "test")
+        assert (it.text, it.host, it.port, it.path) == (text, host, port, path)
+        assert (it.on_loopback, it.is_oob) == (on_loopback, False), text
+    oob = read_redirect_uri("urn:ietf:wg:oauth:2.0:oob", "test")
+    assert (oob.on_loopback, oob.is_oob) == (False, True)
+
+
+NO_REDIRECT_URIS = (
+    "http://example.com/callback",
+    "ftp://localhost/callback",
+    "localhost:4567/callback",
+    "http://localhost:4567/callback?x=1",
+    "http://localhost:4567/callback#x",
+    "http://user:hunter2@localhost:4567/callback",
+    "http://localhost:0/callback",
+    "http://localhost:65536/callback",
+    "http://localhost:+80/callback",
+    "http://localhost:port/callback",
+    "http://local host/callback",
+    "http://localhost\\callback",
+    "http://localhost:4567/c\nallback",
+    "http://lócalhost:4567/",
+    "http://localhost:4567/a/../callback",
+    "http://localhost:4567/%2E%2e",
+    "http://localhost.evil.example:4567/callback",
+    "http://127.0.0.2:4567/callback",
+    "http://[::1",
+    "http://[::1]evil.example/",
+    "http://[localhost]/",
+    "http:///callback",
+    "http://:4567/callback",
+    "https://app.example.com/callback?code=hunter2",
+    "https://app.example.com/callback?state=",
+    "javascript:alert(1)",
+    "",
 )
-def test_a_loopback_redirect_uri_says_where_to_listen(text: str, host: str, port: int, path: str) -> None:
-    redirect = read_redirect_uri(text, "test")
-
-    assert (redirect.text, redirect.host, redirect.port, redirect.path) == (text, host, port, path)
-    assert redirect.on_loopback
-    assert not redirect.is_oob
 
 
-def test_a_hosted_redirect_uri_is_for_pasting() -> None:
-    redirect = read_redirect_uri("https://app.example.com/callback", "test")
+def test_what_cannot_be_a_redirect_uri_is_refused_by_name() -> None:
+    for text in NO_REDIRECT_URIS:
+        with pytest.raises(BadUrlError) as caught:
+            read_redirect_uri(text, "PROCORE_REDIRECT_URI")
 
-    assert not redirect.on_loopback
-    assert (redirect.host, redirect.port) == ("app.example.com", 443)
-
-
-def test_a_hosted_redirect_uri_may_have_a_query_of_its_own() -> None:
-    redirect = read_redirect_uri("https://app.example.com/callback?team=7", "test")
-
-    assert (redirect.text, redirect.path) == ("https://app.example.com/callback?team=7", "/callback")
+        assert "PROCORE_REDIRECT_URI" in caught.value.message
+        assert "http://localhost:4567/callback" in caught.value.hint
+        assert "hunter2" not in caught.value.message
+        assert caught.value.exit_code == 3
 
 
-def test_the_oob_urn_is_a_redirect_uri() -> None:
-    redirect = read_redirect_uri("urn:ietf:wg:oauth:2.0:oob", "test")
+def test_what_may_be_a_secret_in_a_refused_url_is_left_out() -> None:
+    for text, shown in {
+        "http://joe:hunter2@localhost:4567/callback": "(localhost:4567/callback)",
+        "http://joe:hunt?er2@localhost:4567/callback": "(localhost:4567/callback)",
+        "http://localhost:4567/callback?code=hunter2": "(http://localhost:4567/callback)",
+        "http://localhost:4567/callback#code=hunter2": "(http://localhost:4567/callback)",
+    }.items():
+        with pytest.raises(BadUrlError) as caught:
+            read_redirect_uri(text, "test")
 
-    assert redirect.is_oob
-    assert not redirect.on_loopback
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://example.com/callback",
-        "ftp://localhost/callback",
-        "localhost:4567/callback",
-        "http://localhost:4567/callback?x=1",
-        "http://localhost:4567/callback#x",
-        "http://user:hunter2@localhost:4567/callback",
-        "http://localhost:0/callback",
-        "http://localhost:65536/callback",
-        "http://localhost:+80/callback",
-        "http://localhost:port/callback",
-        "http://local host/callback",
-        "http://localhost\\callback",
-        "http://localhost:4567/c\nallback",
-        "http://lócalhost:4567/",
-        "http://localhost:4567/a/../callback",
-        "http://localhost:4567/%2E%2e",
-        "http://localhost.evil.example:4567/callback",
-        "http://127.0.0.2:4567/callback",
-        "http://[::1",
-        "http://[::1]evil.example/",
-        "http://[localhost]/",
-        "http:///callback",
-        "http://:4567/callback",
-        "https://app.example.com/callback?code=hunter2",
-        "https://app.example.com/callback?state=",
-        "javascript:alert(1)",
-        "",
-    ],
-)
-def test_what_cannot_be_a_redirect_uri_is_refused_by_name(text: str) -> None:
-    with pytest.raises(BadUrlError) as caught:
-        read_redirect_uri(text, "PROCORE_REDIRECT_URI")
-
-    assert "PROCORE_REDIRECT_URI" in caught.value.message
-    assert "http://localhost:4567/callback" in caught.value.hint
-    assert "hunter2" not in caught.value.message
-    assert caught.value.exit_code == 3
+        assert shown in caught.value.message
+        assert "hunt" not in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("http://joe:hunter2@localhost:4567/callback", "(localhost:4567/callback)"),
-        ("http://joe:hunt?er2@localhost:4567/callback", "(localhost:4567/callback)"),
-        ("http://localhost:4567/callback?code=hunter2", "(http://localhost:4567/callback)"),
-        ("http://localhost:4567/callback#code=hunter2", "(http://localhost:4567/callback)"),
-    ],
-)
-def test_what_may_be_a_secret_in_a_refused_url_is_left_out(text: str, shown: str) -> None:
-    with pytest.raises(BadUrlError) as caught:
-        read_redirect_uri(text, "test")
-
-    assert shown in caught.value.message
-    assert "hunt" not in caught.value.message
+def test_a_base_url_is_a_scheme_and_a_host() -> None:
+    for text, url in {
+        "https://Login.Example.com/": "https://login.example.com",
+        "http://127.0.0.1:8080": "http://127.0.0.1:8080",
+        "http://localhost:8080/": "http://localhost:8080",
+        "http://[::1]:8080": "http://[::1]:8080",
+    }.items():
+        assert read_base_url(text, "login URL", "test") == url
 
 
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("https://Login.Example.com/", "https://login.example.com"),
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("http://localhost:8080/", "http://localhost:8080"),
-        ("http://[::1]:8080", "http://[::1]:8080"),
-    ],
-)
-def test_a_base_url_is_a_scheme_and_a_host(text: str, url: str) -> None:
-    assert read_base_url(text, "login URL", "test") == url
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_cannot_be_a_base_url_is_refused() -> None:
+    for text in (
         "http://example.com",
         "https://example.com/path",
         "https://example.com?x",
         "example.com",
         "https://",
         "http://[::1]evil.example",
-    ],
-)
-def test_what_cannot_be_a_base_url_is_refused(text: str) -> None:
-    with pytest.raises(BadUrlError, match="PROCORE_LOGIN_URL") as caught:
-        read_base_url(text, "login URL", "PROCORE_LOGIN_URL", "https://login.procore.com")
+    ):
+        with pytest.raises(BadUrlError, match="PROCORE_LOGIN_URL") as caught:
+            read_base_url(text, "login URL", "PROCORE_LOGIN_URL", "https://login.procore.com")
 
-    assert "https://login.procore.com" in caught.value.hint
+        assert "https://login.procore.com" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    ("url", "origin"),
-    [
-        ("https://login.procore.com", "https://login.procore.com"),
-        ("https://login.procore.com:443/x", "https://login.procore.com"),
-        ("https://LOGIN.procore.com:8443", "https://login.procore.com:8443"),
-        ("http://[::1]:80/x", "http://[::1]"),
-    ],
-)
-def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
-    assert find_origin(url) == origin
+def test_an_origin_is_scheme_host_and_port() -> None:
+    for url, origin in {
+        "https://login.procore.com": "https://login.procore.com",
+        "https://login.procore.com:443/x": "https://login.procore.com",
+        "https://LOGIN.procore.com:8443": "https://login.procore.com:8443",
+        "http://[::1]:80/x": "http://[::1]",
+    }.items():
+        assert find_origin(url) == origin

@@ -37,13 +37,6 @@ def test_the_time_left_is_drawn_in_place_and_wiped(machine: Machine) -> None:
     assert "\r" + " " * len("Waiting for the browser. 5:00 min left.") + "\rSigned up as" in after
 
 
-def test_a_terminal_that_cannot_draw_over_a_line_shows_none(machine: Machine) -> None:
-    with Terminal(machine, "signup", "--no-browser", reads=False, term="dumb") as terminal:
-        drawn = follow_link(terminal, "code_challenge_method=S256")
-
-    assert "left" not in drawn
-
-
 def test_while_a_paste_is_possible_nothing_moves_and_the_time_is_told_once(machine: Machine) -> None:
     with Terminal(machine, "signup", "--no-browser", term="xterm") as terminal:
         drawn = follow_link(terminal, "min left.")

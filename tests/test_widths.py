@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 
 import click
@@ -50,16 +50,17 @@ class Terminal(io.TextIOWrapper):
         return click.unstyle(drawn).splitlines()
 
 
-@pytest.fixture(params=WIDTHS)
-def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setenv("COLUMNS", str(request.param))
+@pytest.fixture
+def surfaces(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
+    """Terminals of each width and encoding, one after the other."""
     monkeypatch.setenv("TERM", "xterm-256color")
-    return int(request.param)
 
+    def each() -> Iterator[tuple[int, str]]:
+        for width in WIDTHS:
+            monkeypatch.setenv("COLUMNS", str(width))
+            yield from ((width, encoding) for encoding in ("utf-8", *LEGACY))
 
-@pytest.fixture(params=["utf-8", *LEGACY])
-def encoding(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+    return each()
 
 
 def draw(encoding: str, print_it: Callable[[], None]) -> list[str]:
@@ -78,39 +79,40 @@ def profile(name: str) -> Profile:
     return Profile("production", 1, 11111, "joecontractor@procore.com", name, 123, 1_769_851_800)
 
 
-def test_a_profile_fits_and_its_frame_is_straight(width: int, encoding: str) -> None:
-    for name in NAMES.values():
-        lines = draw_profile(encoding, name)
-        is_framed = not lines[0].startswith("Procore")
-        assert not is_framed or {cell_len(line) for line in lines} == {cell_len(lines[0])}, name
-        assert max(map(cell_len, lines)) <= width, name
-        assert sum("joecontractor@procore.c" in line for line in lines) == 1, name
+def test_a_profile_fits_and_its_frame_is_straight(surfaces: Iterator[tuple[int, str]]) -> None:
+    for width, encoding in surfaces:
+        for name in NAMES.values():
+            lines = draw_profile(encoding, name)
+            is_framed = not lines[0].startswith("Procore")
+            assert not is_framed or {cell_len(line) for line in lines} == {cell_len(lines[0])}, name
+            assert max(map(cell_len, lines)) <= width, name
+            assert sum("joecontractor@procore.c" in line for line in lines) == 1, name
 
 
-@pytest.mark.parametrize("columns", [38, 40, 41, 42, 80])
-def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    lines = draw_profile("utf-8")
+def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (38, 40, 41, 42, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        lines = draw_profile("utf-8")
 
-    assert sum("joecontractor@procore.com" in line for line in lines) == 1
-    assert max(map(cell_len, lines)) <= columns
+        assert sum("joecontractor@procore.com" in line for line in lines) == 1
+        assert max(map(cell_len, lines)) <= columns
 
 
-def test_columns_fit_or_become_a_panel_a_row(width: int, encoding: str) -> None:
+def test_columns_fit_or_become_a_panel_a_row(surfaces: Iterator[tuple[int, str]]) -> None:
     names = ["Environment", "", "Name", "E-mail", "Procore id", "Token"]
-    for name in NAMES.values():
-        row = ["production", "*", name, "joecontractor@procore.com", "11111", "59 min"]
-        lines = draw(encoding, lambda row=row: output.print_columns(names, [row, row]))  # type: ignore[misc]
-        assert max(cell_len(line.rstrip()) for line in lines) <= width, name
-        assert sum("joecontractor@procore.c" in line for line in lines) == 2, name
+    for width, encoding in surfaces:
+        for name in NAMES.values():
+            row = ["production", "*", name, "joecontractor@procore.com", "11111", "59 min"]
+            lines = draw(encoding, lambda row=row: output.print_columns(names, [row, row]))  # type: ignore[misc]
+            assert max(cell_len(line.rstrip()) for line in lines) <= width, name
+            assert sum("joecontractor@procore.c" in line for line in lines) == 2, name
 
 
-@pytest.mark.parametrize("encoding", LEGACY)
-def test_without_unicode_a_frame_is_ascii(encoding: str) -> None:
-    lines = draw_profile(encoding)
-
-    assert "\n".join(lines).isascii()
-    assert lines[0].startswith("+- Procore production ")
+def test_without_unicode_a_frame_is_ascii() -> None:
+    for encoding in LEGACY:
+        lines = draw_profile(encoding)
+        assert "\n".join(lines).isascii()
+        assert lines[0].startswith("+- Procore production ")
 
 
 def test_an_old_windows_console_gets_a_frame_that_its_fonts_have(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,36 +121,35 @@ def test_an_old_windows_console_gets_a_frame_that_its_fonts_have(monkeypatch: py
     assert draw_profile("utf-8")[0].startswith("\u250c\u2500 Procore production ")
 
 
-def test_errors_and_warnings_are_one_line_each_whatever_the_encoding(width: int, encoding: str) -> None:
-    terminal = Terminal(encoding)
-    console = Console(terminal)
-    for name in NAMES.values():
-        console.warn(f"{name} is signed out.")
-        console.fail(
-            NotSignedInError(f"{name} is not signed in to demo.", "Run procore-login signin --env demo")
-        )
-
-    assert len(terminal.lines) == 3 * len(NAMES)
-    assert [line.split(":")[0] for line in terminal.lines[:3]] == ["Warning", "Error", "Hint"]
-
-
-def test_the_line_that_is_drawn_over_stays_on_one_row(width: int, encoding: str) -> None:
-    terminal = Terminal(encoding)
-    Console(terminal).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
-
-    assert len(terminal.lines[-1]) < width
-
-
-def test_json_keeps_its_tokens_whatever_the_encoding(width: int, encoding: str) -> None:
-    for name in NAMES.values():
-        body = json.dumps({"name": name, "id": 11111}, ensure_ascii=False)
+def test_errors_warnings_and_waits_are_one_line_each_whatever_the_encoding(
+    surfaces: Iterator[tuple[int, str]],
+) -> None:
+    for width, encoding in surfaces:
         terminal = Terminal(encoding)
-        api_output.TerminalOutput(terminal).write_body(iter([body.encode()]), "application/json")
-        lines = terminal.lines
-        assert [line[:9] for line in lines] == ["{", '  "name":', '  "id": 1', "}"], name
-        value = json.dumps(name, ensure_ascii=False).replace("\u202e", "\\u202e")
-        shown = value.encode(encoding, "backslashreplace").decode(encoding)
-        assert lines[1].endswith(f"{shown},"), name
+        console = Console(terminal)
+        for name in NAMES.values():
+            console.warn(f"{name} is signed out.")
+            console.fail(
+                NotSignedInError(f"{name} is not signed in to demo.", "Run procore-login signin --env demo")
+            )
+        waiting = Terminal(encoding)
+        Console(waiting).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
+
+        assert [line.split(":")[0] for line in terminal.lines] == ["Warning", "Error", "Hint"] * len(NAMES)
+        assert len(waiting.lines[-1]) < width
+
+
+def test_json_keeps_its_tokens_whatever_the_encoding(surfaces: Iterator[tuple[int, str]]) -> None:
+    for _, encoding in surfaces:
+        for name in NAMES.values():
+            body = json.dumps({"name": name, "id": 11111}, ensure_ascii=False)
+            terminal = Terminal(encoding)
+            api_output.TerminalOutput(terminal).write_body(iter([body.encode()]), "application/json")
+            lines = terminal.lines
+            assert [line[:9] for line in lines] == ["{", '  "name":', '  "id": 1', "}"], name
+            value = json.dumps(name, ensure_ascii=False).replace("\u202e", "\\u202e")
+            shown = value.encode(encoding, "backslashreplace").decode(encoding)
+            assert lines[1].endswith(f"{shown},"), name
 
 
 def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
@@ -157,15 +158,13 @@ def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
     assert set(re.findall(r"\x1b\[(\d+)m", drawn)) == READABLE
 
 
-@pytest.mark.parametrize("columns", [60, 80, 200])
-@pytest.mark.parametrize("name", [None, *main.COMMANDS])
-def test_help_fits(
-    columns: int, name: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    assert main.run(["--help"] if name is None else [name, "--help"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_help_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for columns in (60, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        for name in ("", *main.COMMANDS):
+            assert main.run(f"{name} --help".split()) == 0
+            lines = capsys.readouterr().out.splitlines()
 
-    # What is to be typed is not wrapped where it would no longer work.
-    assert [line for line in lines if len(line) > columns and "  procore-login " not in line] == []
-    assert "\n".join(lines).isascii()
+            # What is to be typed is not wrapped where it would no longer work.
+            assert [line for line in lines if len(line) > columns and "  procore-login " not in line] == []
+            assert "\n".join(lines).isascii()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 from collections.abc import Iterator
-
-import pytest
 
 from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
@@ -35,7 +34,6 @@ BANNED = {
 # A sentence may begin with what is typed or written like this.
 _LOWER = ("config.toml", "demo:", "min_ttl", "production,", "production:", "procore-login", "sudo ")
 _TYPED = re.compile(r"(procore-login|--\w|https?:|sudo |rm |chmod |sh -c|\?$|:$|[)\]}]$)")
-ENDING = {"message", "warning"}
 
 
 def texts(*kinds: str) -> list[Text]:
@@ -61,89 +59,72 @@ def fixed(part: ast.expr) -> str:
     return part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else ""
 
 
-@pytest.mark.parametrize("pattern", BANNED)
-def test_each_thing_has_one_name(pattern: str) -> None:
-    found = [
-        f"{text.place}: {fragment}  ({BANNED[pattern]})"
-        for text in read_texts()
-        for fragment in text.fragments
-        if re.search(pattern, fragment)
-    ]
-    assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize("pattern", BANNED)
-def test_the_listeners_pages_use_the_same_names(pattern: str) -> None:
+def misnamed() -> Iterator[str]:
+    for text in read_texts():
+        for fragment in text.fragments:
+            for pattern, name in BANNED.items():
+                if re.search(pattern, fragment):
+                    yield f"{text.place}: {fragment}  ({name})"
     tree = next(module.tree for module in read_modules() if module.path.match("callback/pages.py"))
-    texts = [fixed(node) for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    # Procore's own word, which the tutorial's page shows.
-    assert [text for text in texts if text != "login" and re.search(pattern, text)] == []
+    for node in ast.walk(tree):
+        # Procore's own word, which the tutorial's page shows.
+        if isinstance(node, ast.Constant) and (shown := fixed(node)) != "login":
+            yield from (f"{shown}  ({name})" for pattern, name in BANNED.items() if re.search(pattern, shown))
 
 
-def test_a_text_begins_with_a_capital_or_with_what_is_put_in() -> None:
-    found = [
-        f"{text.place}: {start}"
-        for text in texts("message", "hint", "warning", "talk", "help")
-        for parts in sentences(text.node)
-        if (start := fixed(parts[0])) and start[0].islower() and not start.startswith(_LOWER)
-    ]
-    # Each of these stands in the middle of another text, or in a line of doctor's.
-    inner = ("cli/doctor/", "cli/commands/doctor.py", "flows/sign_out.py", "cli/commands/interview.py")
-    # And these behind the environment's name.
-    named = (
-        "client/",
-        "callback/authorization_response.py",
-        "flows/api_call.py",
-        "flows/app_setup.py",
-        "flows/credentials.py",
-        "auth.py",
-    )
-    assert [line for line in found if not line.startswith((*inner, *named))] == []
+# Each of these stands in the middle of another text, in a line of doctor's, or behind the environment's name.
+INNER = (
+    "cli/doctor/",
+    "cli/commands/doctor.py",
+    "flows/sign_out.py",
+    "cli/commands/interview.py",
+    "client/",
+    "callback/authorization_response.py",
+    "flows/api_call.py",
+    "flows/app_setup.py",
+    "flows/credentials.py",
+    "auth.py",
+)
 
 
-def test_an_error_and_a_warning_end_with_a_full_stop_or_with_what_is_put_in() -> None:
-    found = [
-        f"{text.place}: {end}"
-        for text in texts("message", "warning")
-        for parts in sentences(text.node)
-        if (end := fixed(parts[-1]).rstrip()) and not end.endswith(".") and not _TYPED.search(end)
-    ]
-    assert found == []
+def without_a_capital() -> Iterator[str]:
+    for text in texts("message", "hint", "warning", "talk", "help"):
+        for parts in sentences(text.node):
+            start = fixed(parts[0])
+            if start[:1].islower() and not start.startswith(_LOWER) and not text.place.startswith(INNER):
+                yield f"{text.place}: {start}"
 
 
-def test_a_hint_ends_with_a_full_stop_or_with_something_to_type() -> None:
-    found = [
-        f"{text.place}: {end}"
-        for text in texts("hint")
-        for parts in sentences(text.node)
-        if (end := fixed(parts[-1])) and not end.endswith(".") and not _TYPED.search("".join(text.fragments))
-    ]
-    assert found == []
+def without_an_end() -> Iterator[str]:
+    """What ends neither with a full stop nor with what is put in, nor, of a hint, with what is typed."""
+    for text in texts("message", "warning", "hint"):
+        for parts in sentences(text.node):
+            end = fixed(parts[-1]).rstrip()
+            typed = "".join(text.fragments) if text.kind == "hint" else end
+            if end and not end.endswith(".") and not _TYPED.search(typed):
+                yield f"{text.place}: {end}"
 
 
-def test_what_a_terminal_shows_is_ascii() -> None:
-    found = [
-        f"{text.place}: {each}" for text in read_texts() for each in text.fragments if not each.isascii()
-    ]
-    assert found == []
-
-
-def test_every_error_that_is_made_has_a_hint() -> None:
+def without_a_hint() -> Iterator[str]:
     hinted = {text.place for text in texts("hint")}
     bare = {text.place for text in texts("message") if text.maker in error_classes()} - hinted
-    assert {place.partition(":")[0] for place in bare} <= HINTS_ELSEWHERE, bare
+    yield from (place for place in bare if place.partition(":")[0] not in HINTS_ELSEWHERE)
 
 
 # What others make an error with a hint of; what doctor says of a check that another one spoils.
 HINTS_ELSEWHERE = {"client/responses.py", "cli/doctor/network.py", "cli/commands/importing.py"}
 
 
-@pytest.mark.parametrize("message", ["Nobody is signed in.", "/a/sandbox/b.db cannot be used.", "sandboxes."])
-def test_an_error_that_does_not_name_its_environment_gets_its_name(message: str) -> None:
-    import io
+def test_what_people_read_is_whole_sentences_in_ascii_with_one_name_for_each_thing() -> None:
+    foreign = [f"{text.place}: {it}" for text in read_texts() for it in text.fragments if not it.isascii()]
+    wrong = [*foreign, *misnamed(), *without_a_capital(), *without_an_end(), *without_a_hint()]
+    assert not wrong, "\n".join(wrong)
 
-    stream = io.StringIO()
-    console = Console(stream)
-    console.environment = "sandbox"
-    console.fail(ProcoreLoginError(message, "Look."))
-    assert stream.getvalue() == f"Error: sandbox: {message}\nHint: Look.\n"
+
+def test_an_error_that_does_not_name_its_environment_gets_its_name() -> None:
+    for message in ("Nobody is signed in.", "/a/sandbox/b.db cannot be used.", "sandboxes."):
+        stream = io.StringIO()
+        console = Console(stream)
+        console.environment = "sandbox"
+        console.fail(ProcoreLoginError(message, "Look."))
+        assert stream.getvalue() == f"Error: sandbox: {message}\nHint: Look.\n"

@@ -101,7 +101,8 @@ class Client:
         return "/oauth/authorize?" + urlencode({k: v for k, v in (query | changes).items() if v is not None})
 
     def log_in(self, target: str, email: str = "joecontractor@procore.com") -> Reply:
-        """From the authorize page to the consent page."""
+        """From the authorize page to the consent page, in a browser that knows nobody yet."""
+        self.cookies.clear()
         login = self.get(self.get(target).headers["Location"])
         answer = self.post(login.action(), email=email, return_to=login.hidden("return_to"))
         return self.get(answer.headers["Location"])

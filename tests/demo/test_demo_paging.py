@@ -35,15 +35,10 @@ def test_following_next_gives_every_item_once(many, server):
     assert names == [f"P{number}" for number in range(205)]
 
 
-def test_a_page_has_100_items_unless_it_is_said(many):
-    reply = many.get(PROJECTS)
-
-    assert len(reply.json()) == 100
-    assert reply.headers["Per-Page"] == "100"
-
-
 def test_the_first_page_links_forward_the_last_one_back_and_a_middle_one_both_ways(many, server):
     base = f"{server.url}{PROJECTS}?page="
+    whole = many.get(PROJECTS)
+    assert (len(whole.json()), whole.headers["Per-Page"]) == (100, "100")
     first, middle, last = (links(many.get(f"{PROJECTS}?page={page}")) for page in (1, 2, 3))
 
     assert first == {"next": f"{base}2&per_page=100", "last": f"{base}3&per_page=100"}
@@ -78,21 +73,21 @@ def test_the_other_parameters_stay_in_the_links(many):
     assert "?filters%5Bname%5D=a%26b&page=2&per_page=1" in found["next"]
 
 
-@pytest.mark.parametrize("query", ["page=0", "page=x", "page=-1", "per_page=0", "page=9999999999999"])
-def test_a_page_that_is_no_number_is_400(program, query):
-    reply = program.get(f"{PROJECTS}?{query}")
+def test_a_page_that_is_no_number_is_400(program):
+    for query in ("page=0", "page=x", "page=-1", "per_page=0", "page=9999999999999"):
+        reply = program.get(f"{PROJECTS}?{query}")
 
-    assert reply.status == 400
-    assert query.partition("=")[0] in reply.json()["errors"][0]
-
-
-@pytest.mark.parametrize("name", ["localhost", "[::1]", "127.0.0.1"])
-def test_links_lead_to_the_name_that_the_client_used(many, server, name):
-    host = f"{name}:{server.url.rpartition(':')[2]}"
-
-    assert links(many.get(PROJECTS, Host=host))["next"].startswith(f"http://{host}/")
+        assert reply.status == 400
+        assert query.partition("=")[0] in reply.json()["errors"][0]
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost:1", "localhost", ""])
-def test_links_never_lead_to_a_strangers_name(many, server, host):
-    assert links(many.get(PROJECTS, Host=host))["next"].startswith(f"{server.url}/")
+def test_links_lead_to_the_name_that_the_client_used(many, server):
+    for name in ("localhost", "[::1]", "127.0.0.1"):
+        host = f"{name}:{server.url.rpartition(':')[2]}"
+
+        assert links(many.get(PROJECTS, Host=host))["next"].startswith(f"http://{host}/")
+
+
+def test_links_never_lead_to_a_strangers_name(many, server):
+    for host in ("evil.example", "localhost:1", "localhost", ""):
+        assert links(many.get(PROJECTS, Host=host))["next"].startswith(f"{server.url}/")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 FIELDS = {"access_token", "token_type", "expires_in", "refresh_token", "created_at"}
 
 
@@ -18,17 +16,7 @@ def test_a_code_is_exchanged_for_what_procore_answers(client, clock):
     assert set(answer) == FIELDS
     assert (answer["token_type"], answer["expires_in"], answer["created_at"]) == ("bearer", 5400, clock.now)
     assert reply.headers["Content-Type"].startswith("application/json")
-
-
-def test_an_access_token_is_as_long_as_procores(client):
-    assert 480 <= len(client.new_tokens()["access_token"]) <= 570
-
-
-def test_a_code_works_once(client):
-    code = client.new_code()
-    client.exchange(code)
-
-    assert_refused(client.exchange(code), 400, "invalid_grant")
+    assert 480 <= len(answer["access_token"]) <= 570
 
 
 def test_of_two_who_exchange_a_code_at_once_one_wins(client):
@@ -46,10 +34,6 @@ def test_a_wrong_verifier_uses_the_code_up(client):
     assert_refused(client.exchange(code), 400, "invalid_grant")
 
 
-def test_a_missing_verifier_is_refused(client):
-    assert_refused(client.exchange(client.new_code(), code_verifier=None), 400, "invalid_request")
-
-
 def test_a_code_without_a_challenge_needs_no_verifier(client):
     code = client.new_code(code_challenge=None, code_challenge_method=None)
 
@@ -65,26 +49,29 @@ def test_a_code_lives_ten_minutes(client, new_client, clock):
     assert_refused(client.exchange(late), 400, "invalid_grant")
 
 
-@pytest.mark.parametrize("other", ["http://localhost:4567/callback/", "http://127.0.0.1:4567/callback"])
-def test_the_redirect_uri_is_compared_exactly(client, other):
-    assert_refused(client.exchange(client.new_code(), redirect_uri=other), 400, "invalid_grant")
+def test_redirect_uri_and_verifier_are_those_of_the_code(client):
+    for changes, error in (
+        ({"redirect_uri": "http://localhost:4567/callback/"}, "invalid_grant"),
+        ({"redirect_uri": "http://127.0.0.1:4567/callback"}, "invalid_grant"),
+        ({"redirect_uri": None}, "invalid_grant"),
+        ({"code_verifier": None}, "invalid_request"),
+    ):
+        assert_refused(client.exchange(client.new_code(), **changes), 400, error)
 
 
-def test_a_missing_redirect_uri_is_refused(client):
-    assert_refused(client.exchange(client.new_code(), redirect_uri=None), 400, "invalid_grant")
+def test_wrong_credentials_get_401_and_leave_the_code_alone(client):
+    for wrong in (
+        {"client_secret": "wrong"},
+        {"client_secret": None},
+        {"client_id": "wrong"},
+        {"client_id": None},
+    ):
+        code = client.new_code()
+        reply = client.exchange(code, **wrong)
 
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"client_secret": "wrong"}, {"client_secret": None}, {"client_id": "wrong"}, {"client_id": None}],
-)
-def test_wrong_credentials_get_401_and_leave_the_code_alone(client, wrong):
-    code = client.new_code()
-    reply = client.exchange(code, **wrong)
-
-    assert_refused(reply, 401, "invalid_client")
-    assert 'error="invalid_client"' in reply.headers["WWW-Authenticate"]
-    assert client.exchange(code).status == 200
+        assert_refused(reply, 401, "invalid_client")
+        assert 'error="invalid_client"' in reply.headers["WWW-Authenticate"]
+        assert client.exchange(code).status == 200
 
 
 def test_a_refused_secret_is_not_repeated(client):
@@ -94,9 +81,8 @@ def test_a_refused_secret_is_not_repeated(client):
     assert "same" not in reply.text
 
 
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
+def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client):
+    for body, error in (
         ("", "invalid_request"),
         ("grant_type=", "invalid_request"),
         ("grant_type=password", "unsupported_grant_type"),
@@ -106,10 +92,8 @@ def test_a_refused_secret_is_not_repeated(client):
         ("grant_type=refresh_token&refresh_token=a&refresh_token=b", "invalid_request"),
         ("{}", "invalid_request"),
         ("%zz=%FF&grant_type=%E2%82", "unsupported_grant_type"),
-    ],
-)
-def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client, body, error):
-    assert_refused(client.send("POST", "/oauth/token", body), 400, error)
+    ):
+        assert_refused(client.send("POST", "/oauth/token", body), 400, error)
 
 
 def test_a_query_on_the_token_endpoint_is_not_read(client):
@@ -129,13 +113,6 @@ def test_a_refresh_gives_a_new_pair(client, clock):
     assert answer["created_at"] == clock.now
     assert not {answer["access_token"], answer["refresh_token"]} & set(map(str, former.values()))
     assert client.me(answer["access_token"]).json()["id"] == 11111
-
-
-def test_a_refresh_token_works_once(client):
-    token = client.new_tokens()["refresh_token"]
-    client.refresh(token)
-
-    assert_refused(client.refresh(token), 400, "invalid_grant")
 
 
 def test_a_refresh_token_outlives_its_access_token(client, clock):
@@ -172,27 +149,15 @@ def test_an_access_token_is_no_refresh_token(client):
     assert_refused(client.refresh(client.new_tokens()["access_token"]), 400, "invalid_grant")
 
 
-def test_revoking_a_refresh_token_ends_both(client):
-    tokens = client.new_tokens()
-    reply = client.revoke(tokens["refresh_token"])
+def test_revoking_either_token_ends_both_and_leaves_other_sign_ins_alone(client):
+    other = client.new_tokens()
+    for kind in ("refresh_token", "access_token"):
+        tokens = client.new_tokens()
+        reply = client.revoke(tokens[kind])
 
-    assert (reply.status, reply.json()) == (200, {})
-    assert client.me(tokens["access_token"]).status == 401
-    assert_refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
-
-
-def test_revoking_an_access_token_ends_both(client):
-    tokens = client.new_tokens()
-    client.revoke(tokens["access_token"])
-
-    assert client.me(tokens["access_token"]).status == 401
-    assert_refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
-
-
-def test_revoking_leaves_other_sign_ins_alone(client, new_client):
-    tokens, other = client.new_tokens(), new_client().new_tokens()
-    client.revoke(tokens["access_token"])
-
+        assert (reply.status, reply.json()) == (200, {})
+        assert client.me(tokens["access_token"]).status == 401
+        assert_refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
     assert client.me(other["access_token"]).status == 200
 
 

@@ -28,29 +28,21 @@ def test_the_token_and_the_company_are_attached(machine: Machine, provider: Prov
     assert call.headers["Procore-Company-Id"] == "123"
 
 
-@pytest.mark.parametrize(
-    ("variable", "named", "own", "sent"),
-    [
+def test_the_company_is_the_requests_own_then_the_named_then_the_one_in_force(
+    machine: Machine, api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases: list[tuple[str, int | None, dict[str, str] | None, str | None]] = [
         ("", None, None, None),
         ("5", None, None, "5"),
         ("5", 7, None, "7"),
         ("5", 7, {"procore-company-id": "9"}, "9"),
-    ],
-)
-def test_the_company_is_the_requests_own_then_the_named_then_the_one_in_force(
-    machine: Machine,
-    api: ApiServer,
-    monkeypatch: pytest.MonkeyPatch,
-    variable: str,
-    named: int | None,
-    own: dict[str, str] | None,
-    sent: str | None,
-) -> None:
-    monkeypatch.setenv("PROCORE_COMPANY_ID", variable)
+    ]
+    for variable, named, own, sent in cases:
+        monkeypatch.setenv("PROCORE_COMPANY_ID", variable)
 
-    get(api.url + PATH, ProcoreAuth(company=named), headers=own)
+        get(api.url + PATH, ProcoreAuth(company=named), headers=own)
 
-    assert api.calls[0].headers["Procore-Company-Id"] == sent
+        assert api.calls[-1].headers["Procore-Company-Id"] == sent
 
 
 def test_a_loop_costs_one_look_into_the_keyring_and_no_exchange(

@@ -18,19 +18,19 @@ from tests.python_api.caller import PATH, get, refuse
 from tests.signed_in import last_token, refreshes
 
 
-@pytest.mark.parametrize("target", ["http://[bad/x", "http:\\\\example.com", "/ok\\..", "mailto:x"])
-def test_a_redirect_that_cannot_be_read_takes_nothing_along(
-    machine: Machine, api: ApiServer, target: str
-) -> None:
-    api.redirect("/go", target)
-    kept: list[requests.PreparedRequest] = []
+def test_a_redirect_that_cannot_be_read_takes_nothing_along(machine: Machine, api: ApiServer) -> None:
+    for target in ("http://[bad/x", "http:\\\\example.com", "/ok\\..", "mailto:x"):
+        api.redirect("/go", target)
+        kept: list[requests.Response] = []
 
-    with contextlib.suppress(requests.RequestException, ValueError):
-        get(
-            f"{api.url}/go", ProcoreAuth(company=1), hooks={"response": lambda r, **_: kept.append(r.request)}
-        )
+        with contextlib.suppress(requests.RequestException, ValueError):
+            get(
+                f"{api.url}/go",
+                ProcoreAuth(company=1),
+                hooks={"response": lambda response, kept=kept, **_: kept.append(response)},
+            )
 
-    assert not {"Authorization", "Procore-Company-Id"} & kept[0].headers.keys()
+        assert not {"Authorization", "Procore-Company-Id"} & kept[0].request.headers.keys()
 
 
 def test_another_origin_gets_nothing(
@@ -112,9 +112,8 @@ def test_a_401_at_the_end_of_a_redirect_elsewhere_costs_no_refresh(
     assert refreshes(provider) == 0
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
+def test_what_is_not_surely_the_api_is_not_the_api() -> None:
+    for url in (
         "http://api.procore.com/x",
         "https://api.procore.com:8443/x",
         "https://api.procore.com.example.com/x",
@@ -129,8 +128,6 @@ def test_a_401_at_the_end_of_a_redirect_elsewhere_costs_no_refresh(
         "https://api.procore.com:x/x",
         "//api.procore.com/x",
         "",
-    ],
-)
-def test_what_is_not_surely_the_api_is_not_the_api(url: str) -> None:
-    assert not is_at(url, "https://api.procore.com")
+    ):
+        assert not is_at(url, "https://api.procore.com"), url
     assert is_at("https://API.procore.com:443/x?y=user@example.com", "https://api.procore.com")

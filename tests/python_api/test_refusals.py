@@ -13,7 +13,6 @@ import pytest
 from procore_cli import (
     ProcoreAuth,
     SignInNeededError,
-    UsageMistakeError,
 )
 from tests.api_server import ApiServer, Call
 from tests.cli import Machine
@@ -22,38 +21,30 @@ from tests.python_api.caller import PATH, get, post, refuse
 from tests.signed_in import last_token, refreshes
 
 
-@pytest.mark.parametrize("company", [0, -1, True, "123", 1.5])
-def test_a_company_that_is_none_is_refused_at_once(company: Any) -> None:
-    with pytest.raises(UsageMistakeError):
-        ProcoreAuth(company=company)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_401_costs_one_refresh_and_the_call_is_repeated_whole(
+    machine: Machine, provider: Provider, api: ApiServer
+) -> None:
+    bodies: list[dict[str, Any]] = [
         {},
         {"data": b"bytes"},
         {"data": {"a": "b"}},
         {"json": {"a": 1}},
-        {"data": lambda: io.BytesIO(b"stream")},
+        {"data": io.BytesIO(b"stream")},
         {"files": {"f": b"file"}},
-    ],
-)
-def test_a_401_costs_one_refresh_and_the_call_is_repeated_whole(
-    machine: Machine, provider: Provider, api: ApiServer, body: dict[str, Any]
-) -> None:
-    api.script[PATH] = refuse(last_token(provider))
-    options = {name: value() if callable(value) else value for name, value in body.items()}
+    ]
+    for number, body in enumerate(bodies, 1):
+        api.calls.clear()
+        api.script[PATH] = refuse(last_token(provider))
 
-    response = post(api.url + PATH, ProcoreAuth(), **options)
+        response = post(api.url + PATH, ProcoreAuth(), **body)
 
-    first, second = api.calls
-    assert response.status_code == 200
-    assert [each.status_code for each in response.history] == [401]
-    assert (first.body, first.method) == (second.body, second.method)
-    assert bool(first.body) is bool(body)
-    assert second.token == last_token(provider) != first.token
-    assert refreshes(provider) == 1
+        first, second = api.calls
+        assert response.status_code == 200
+        assert [each.status_code for each in response.history] == [401]
+        assert (first.body, first.method) == (second.body, second.method)
+        assert bool(first.body) is bool(body)
+        assert second.token == last_token(provider) != first.token
+        assert refreshes(provider) == number
 
 
 def test_a_file_is_repeated_from_where_it_stood(
