@@ -5,20 +5,18 @@ from __future__ import annotations
 import html
 import io
 
-import pytest
-
-from tests.callback.listener_stand import (
-    HOME,
-    NewStand,
-    Stand,
-)
+from procore_cli.callback.pending import PendingCallback
+from procore_cli.callback.site import Request, Site
+from procore_cli.config.urls import read_redirect_uri
+from tests.callback.listener_stand import AUTHORIZE_URL, HOME, NewStand, Stand
 
 ROW = '[1, 11111, "joecontractor@procore.com"]'
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_a_callback_that_is_not_ours_is_refused_and_the_wait_goes_on(
+    stand: Stand, warned: io.StringIO
+) -> None:
+    for query in (
         "code=c0de&state=theirs",
         "code=c0de",
         "state=ours",
@@ -29,16 +27,11 @@ ROW = '[1, 11111, "joecontractor@procore.com"]'
         "code",
         "&",
         "%",
-    ],
-)
-def test_a_callback_that_is_not_ours_is_refused_and_the_wait_goes_on(
-    stand: Stand, warned: io.StringIO, query: str
-) -> None:
-    reply = stand.ask(f"/callback?{query}")
+    ):
+        reply = stand.ask(f"/callback?{query}")
+        assert (reply.status, "c0de" in reply.text) == (400, False), query
+        assert "Not the sign-in that the terminal waits for" in reply.text
 
-    assert reply.status == 400
-    assert "Not the sign-in that the terminal waits for" in reply.text
-    assert "c0de" not in reply.text
     assert (stand.pending.wait(0), warned.getvalue()) == (None, "")
     assert stand.come_back().status == 303
 
@@ -59,13 +52,26 @@ def test_the_favicon_and_other_paths_are_not_found_and_use_nothing_up(stand: Sta
     assert stand.come_back().status == 303
 
 
-@pytest.mark.parametrize("path", ["/callback", "/callback?", "/"])
-def test_an_address_with_nothing_in_its_query_carries_its_hash_over(stand: Stand, path: str) -> None:
-    reply = stand.ask(path)
+def test_an_address_with_nothing_in_its_query_carries_its_hash_over(stand: Stand) -> None:
+    for path in ("/callback", "/callback?", "/"):
+        reply = stand.ask(path)
 
-    assert reply.status == 200
-    assert 'data-carry-to="/callback"' in reply.text
-    assert "location.hash" in reply.text
+        assert reply.status == 200
+        assert 'data-carry-to="/callback"' in reply.text
+        assert "location.hash" in reply.text
+
+
+def test_port_80_alone_needs_no_mention() -> None:
+    redirect = read_redirect_uri("http://localhost", "the test")
+    site = Site(redirect, AUTHORIZE_URL, PendingCallback("ours"), "production", outcome_timeout_s=0)
+
+    def status(host: str, target: str = "/") -> int:
+        return site.answer(Request("GET", target, (("host", host),))).status
+
+    own = ("localhost", "127.0.0.1", "[::1]", "localhost:80", "127.0.0.1:80", "[::1]:80")
+    assert {status(host) for host in own} == {200}
+    assert {status(host) for host in ("localhost:4567", "localhost:", "example.com", "[::1]:443")} == {400}
+    assert status("localhost", "/?code=c0de&state=ours") == 503
 
 
 def test_a_callback_at_the_root_shows_the_button_without_parameters(new_stand: NewStand) -> None:
