@@ -59,7 +59,7 @@ class Caller:
         closed: str = "",
         variables: dict[str, str] | None = None,
     ) -> Called:
-        """Call; `terminal` names the streams that are one, as in `in out err`, `closed` one that is missing."""
+        """Call; `terminal` names the streams that are one, as in `in out err`, `closed` a missing one."""
         out, err = io.BytesIO(), io.BytesIO()
         slept: list[float] = []
         streams = {
