@@ -62,6 +62,7 @@ TARGETS = [
     *("https://localhost/callback", "evil.example:443", "localhost:{port}", "*", "callback", "?"),
     *("\\callback", "file:///callback", "/#evil", "/evil\x1b[31m", "/caf\xe9", "/\xa0", "/evil\x85evil"),
 ]
+CONNECTED = ("//callback", "http://localhost:{port}/callback", "evil.example:443", "*", "?")
 NO_PATHS = ("/#evil", "/evil\x1b[31m", "/caf\xe9", "/\xa0", "/evil\x85evil")
 HEADERS = [
     *("no colon", "Cookie : a=b", ": nameless", " folded: yes", "\tfolded", "A: b\r\n folded", "A: b\0c"),
@@ -139,7 +140,7 @@ def odd_requests(port: int, state: str) -> Iterator[tuple[bytes, int]]:
     for each in TARGETS:
         other = each.format(port=port) + target.removeprefix("/callback")
         yield get(other), 400 if each in NO_PATHS or not each.startswith("/") else 404
-        if each not in NO_PATHS:
+        if each in CONNECTED:
             yield raw(f"CONNECT {other} HTTP/1.1"), 405
     yield from ((get(target, header), 400) for header in HEADERS)
     for block in (*HOST_BLOCKS, *(f"Host: {host}:{{port}}\r\n" for host in HOSTS)):

@@ -37,9 +37,10 @@ def test_the_browsers_idle_second_connection_blocks_nothing(stand: Stand) -> Non
         assert stand.come_back().status == 303
 
 
-def test_more_slow_senders_than_there_is_room_for_do_not_keep_the_person_out(stand: Stand) -> None:
+def test_more_slow_senders_than_there_is_room_for_do_not_keep_the_person_out(new_stand: NewStand) -> None:
+    stand = new_stand(limits=Limits(connections=16, farewell_s=0.5))
     with ExitStack() as slow:
-        for _ in range(140):
+        for _ in range(40):
             client = slow.enter_context(stand.connect())
             client.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
 
