@@ -141,6 +141,16 @@ def test_a_callback_that_was_cut_off_is_not_taken(stand: Stand) -> None:
     assert stand.pending.wait(0) is None
 
 
+def test_a_body_that_nobody_wants_may_be_sent_to_its_end(new_stand: NewStand) -> None:
+    # Larger than what the system keeps of it: somebody has to take it.
+    stand = new_stand(limits=Limits(farewell_s=60))
+    body = b"x" * 16_000_000
+
+    raw = stand.send(stand.head("POST / HTTP/1.1", f"Content-Length: {len(body)}") + body)
+
+    assert read_reply(raw).status == 405
+
+
 def test_a_client_that_ends_its_sending_half_still_gets_the_answer(stand: Stand) -> None:
     with stand.connect() as client:
         client.sendall(stand.head("GET / HTTP/1.1"))
