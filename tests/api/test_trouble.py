@@ -191,14 +191,16 @@ def test_an_input_file_is_sent_again_from_its_beginning(call: Caller, api: ApiSe
 
 
 def test_a_large_standard_input_cannot_be_sent_again_and_it_is_said(call: Caller, api: ApiServer) -> None:
-    call.provider.expire()
+    for status, said in ((401, "cannot be sent again"), (429, "Procore answered 429")):
+        api.in_turn(Reply(status, b"", {"Retry-After": "1"}), OK)
 
-    called = call("x", "--input", "-", stdin=b"z" * 2_000_000)
+        called = call("x", "--input", "-", stdin=b"z" * 2_000_000)
 
-    assert_ended(called, 5)
-    assert "cannot be sent again" in called.err
-    assert "--input FILE" in called.err
-    assert len(api.requests) == 1
+        assert_ended(called, 5)
+        assert said in called.err
+        assert "--input FILE" in called.err
+        assert (len(api.requests), called.slept) == (1, [])
+        api.requests.clear()
 
 
 def test_nobody_signed_in_ends_with_4_and_sends_nothing(stranger: Caller, api: ApiServer) -> None:

@@ -51,6 +51,7 @@ def test_a_form_is_posted_as_it_is_with_our_name_and_no_authorization(serve, ask
     assert lines[0] == "POST /oauth/token HTTP/1.1"
     assert f"User-Agent: procore-login/{__version__}" in lines
     assert "Accept: application/json" in lines
+    assert "Accept-Encoding: identity" in lines
     assert "Content-Type: application/x-www-form-urlencoded" in lines
     assert not any(line.lower().startswith(("authorization", "cookie")) for line in lines)
 
