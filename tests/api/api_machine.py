@@ -52,9 +52,14 @@ class Caller:
         self.api = api
 
     def __call__(
-        self, *arguments: str, stdin: bytes = b"", terminal: str = "", variables: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        terminal: str = "",
+        closed: str = "",
+        variables: dict[str, str] | None = None,
     ) -> Called:
-        """Call; `terminal` names the standard streams that are one, such as `in out err`."""
+        """Call; `terminal` names the streams that are one, as in `in out err`, `closed` a missing one."""
         out, err = io.BytesIO(), io.BytesIO()
         slept: list[float] = []
         streams = {
@@ -67,7 +72,7 @@ class Caller:
             stack.enter_context(mock.patch.dict(os.environ, environ, clear=True))
             stack.enter_context(mock.patch.dict(api_call.call.__kwdefaults__, sleep=slept.append))
             for name, stream in streams.items():
-                stack.enter_context(mock.patch.object(sys, name, stream))
+                stack.enter_context(mock.patch.object(sys, name, None if name == closed else stream))
             code = main.run(["api", *arguments])
             for stream in streams.values():
                 stream.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,8 +56,24 @@ def stranger(tmp_path: Path, provider: Provider, api: ApiServer) -> Caller:
     return Caller(new_machine(tmp_path / "machine", provider, api), provider, api)
 
 
+@pytest.fixture(scope="session")
+def signed_in(
+    tmp_path_factory: pytest.TempPathFactory,
+    servers: tuple[ApiServer, ApiServer],
+    running_provider: Provider,
+) -> tuple[Path, set[str], set[str]]:
+    """A home where somebody has signed in, and the access and refresh token that he was given."""
+    home = tmp_path_factory.mktemp("signed-in")
+    caller = Caller(new_machine(home, running_provider, servers[0]), running_provider, servers[0])
+    access = caller.sign_in()
+    return home, {access}, {running_provider.issued[-1]}
+
+
 @pytest.fixture
-def call(stranger: Caller) -> Caller:
+def call(stranger: Caller, signed_in: tuple[Path, set[str], set[str]]) -> Caller:
     """Calls the API as somebody who has signed in."""
-    stranger.sign_in()
+    home, access, refresh = signed_in
+    shutil.copytree(home, stranger.machine.home, dirs_exist_ok=True)
+    stranger.provider._bearers |= access
+    stranger.provider._alive |= refresh
     return stranger

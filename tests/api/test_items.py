@@ -18,7 +18,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(VALUES, max_size=6), st.booleans(), st.sampled_from([None, 1]))
 def test_the_items_are_those_of_the_list(values: list[Any], is_ascii: bool, indent: int | None) -> None:
     data = json.dumps(values, ensure_ascii=is_ascii, indent=indent).encode("utf-8", "surrogatepass")
@@ -43,40 +43,39 @@ def test_a_number_may_have_more_digits_than_python_reads() -> None:
     assert read_items(b"[%s]" % (b"9" * 5000)) == (["9" * 5000], True)
 
 
-@pytest.mark.parametrize(
-    ("text", "items", "is_list"),
-    [
-        ('{"data": [1, {"data": [2]}], "x": 3}', ["1", '{"data": [2]}'], True),
-        ('{"x": {"data": [9]}, "data": []}', [], True),
-        ('{"x": [9], "y": "data", "data" : [1 ]}', ["1"], True),
-        ('{"d\\u0061ta": [1]}', ["1"], True),
-        ('{"x": 1, "data": {"y": 2}}', ['{"x": 1, "data": {"y": 2}}'], False),
-        ("[]", [], True),
-        ("[ [ ] , [ 1 , 2 ] ]", ["[ ]", "[ 1 , 2 ]"], True),
-        ("{}", ["{}"], False),
-        ("7", ["7"], False),
-        ('"x"', ['"x"'], False),
-        ("null", ["null"], False),
-        ("", [], False),
-        (" \n", [], False),
-    ],
-)
-def test_the_items_of_data_are_the_items(text: str, items: list[str], is_list: bool) -> None:
-    assert read_items(text.encode()) == (items, is_list)
+ITEMS = [
+    ('{"data": [1, {"data": [2]}], "x": 3}', ["1", '{"data": [2]}'], True),
+    ('{"x": {"data": [9]}, "data": []}', [], True),
+    ('{"x": [9], "y": "data", "data" : [1 ]}', ["1"], True),
+    ('{"d\\u0061ta": [1]}', ["1"], True),
+    ('{"x": 1, "data": {"y": 2}}', ['{"x": 1, "data": {"y": 2}}'], False),
+    ("[]", [], True),
+    ("[ [ ] , [ 1 , 2 ] ]", ["[ ]", "[ 1 , 2 ]"], True),
+    ("{}", ["{}"], False),
+    ("7", ["7"], False),
+    ('"x"', ['"x"'], False),
+    ("null", ["null"], False),
+    ("", [], False),
+    (" \n", [], False),
+]
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        *(b"[1", b"[1,]", b"[1 2]", b"[,]", b"[1]]", b'{"a" 1}', b'{"a":1,}', b"{1:2}", b'{"data":[1]'),
-        *(b"[NaN]", b"[-Infinity]", b"[1.]", b"[01]", b"[tru]", b'["a]', b"\xff", b"[" * 100_000),
-        b'{"data":[1] "x":2}',
-        b"\xc2\xa0[1]",
-    ],
-)
-def test_what_is_not_json_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r".+"):
-        read_items(data)
+def test_the_items_of_data_are_the_items() -> None:
+    assert [(text, *read_items(text.encode())) for text, _, _ in ITEMS] == ITEMS
+
+
+SENSELESS = [
+    *(b"[1", b"[1,]", b"[1 2]", b"[,]", b"[1]]", b'{"a" 1}', b'{"a":1,}', b"{1:2}", b'{"data":[1]'),
+    *(b"[NaN]", b"[-Infinity]", b"[1.]", b"[01]", b"[tru]", b'["a]', b"\xff", b"[" * 100_000),
+    b'{"data":[1] "x":2}',
+    b"\xc2\xa0[1]",
+]
+
+
+def test_what_is_not_json_is_refused() -> None:
+    for data in SENSELESS:
+        with pytest.raises(ValueError, match=r".+"):
+            read_items(data)
 
 
 @pytest.mark.parametrize("text", ['a"b', "\\", '\\\\"', "\\" * 7 + '"', "a [ , ] {b}", "\n \t"])

@@ -25,8 +25,7 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("form", [("--jsonl",), ("--paginate", "--slurp")])
-@pytest.mark.parametrize("piece", [b"x", rb"\n"])
+@pytest.mark.parametrize(("form", "piece"), [(("--jsonl",), b"x"), (("--paginate", "--slurp"), rb"\n")])
 def test_a_large_text_costs_little_more_than_itself(
     call: Caller, api: ApiServer, form: tuple[str, ...], piece: bytes
 ) -> None:

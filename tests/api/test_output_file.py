@@ -62,31 +62,27 @@ def test_the_head_stays_on_standard_output(call: Caller, api: ApiServer, folder:
     assert (folder / "f").read_bytes() == DATA
 
 
-@pytest.mark.parametrize("form", [(), ("--jsonl",), ("--slurp",)])
-def test_pages_go_to_the_file(call: Caller, api: ApiServer, folder: Path, form: tuple[str, ...]) -> None:
+def test_pages_go_to_the_file(call: Caller, api: ApiServer, folder: Path) -> None:
     pages(api, [1], [2])
+    for form, expected in (((), b"[1][2]"), (("--jsonl",), b"1\n2\n"), (("--slurp",), b"[[1],[2]]")):
+        assert_ended(call("projects", "--paginate", *form, "--output", str(folder / "f")))
 
-    assert_ended(call("projects", "--paginate", *form, "--output", str(folder / "f")))
-
-    expected = {(): b"[1][2]", ("--jsonl",): b"1\n2\n", ("--slurp",): b"[[1],[2]]"}[form]
-    assert (folder / "f").read_bytes() == expected
+        assert (folder / "f").read_bytes() == expected
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [Reply(404, b"no"), Reply(200, b"half", length=8), Reply(200, b"1", {"Link": "<//x/y>; rel=next"})],
-)
 def test_a_failure_leaves_the_former_file_and_nothing_else(
-    call: Caller, api: ApiServer, folder: Path, reply: Reply
+    call: Caller, api: ApiServer, folder: Path
 ) -> None:
     (folder / "f").write_bytes(b"former")
-    api.play = lambda _: reply
+    further = {"Link": "<//x/y>; rel=next"}
+    for reply in (Reply(404, b"no"), Reply(200, b"half", length=8), Reply(200, b"1", further)):
+        api.in_turn(reply)
 
-    called = call("file", "--paginate", "--output", str(folder / "f"))
+        called = call("file", "--paginate", "--output", str(folder / "f"))
 
-    assert_ended(called, 5)
-    assert called.out == (b"no" if reply.status == 404 else b"")
-    assert [path.read_bytes() for path in folder.iterdir()] == [b"former"]
+        assert_ended(called, 5)
+        assert called.out == (b"no" if reply.status == 404 else b"")
+        assert [path.read_bytes() for path in folder.iterdir()] == [b"former"]
 
 
 def test_what_a_link_points_to_is_replaced(call: Caller, api: ApiServer, folder: Path) -> None:
@@ -100,28 +96,23 @@ def test_what_a_link_points_to_is_replaced(call: Caller, api: ApiServer, folder:
     assert (folder / "real").read_bytes() == DATA
 
 
-def test_a_device_is_written_to_and_stays_one(call: Caller, api: ApiServer) -> None:
+def test_a_device_is_written_to_and_stays_one_and_a_dash_is_standard_output(
+    call: Caller, api: ApiServer
+) -> None:
     api.always(DATA)
 
     assert_ended(call("file", "--output", "/dev/null"))
 
     assert Path("/dev/null").is_char_device()
-
-
-def test_a_dash_is_standard_output(call: Caller, api: ApiServer) -> None:
-    api.always(DATA)
-
     assert call("file", "--output", "-").out == DATA
 
 
-@pytest.mark.parametrize("name", ["missing/f", "", "."])
-def test_a_place_that_cannot_be_written_costs_no_call(
-    call: Caller, api: ApiServer, folder: Path, name: str
-) -> None:
-    called = call("file", "-X", "POST", "--output", f"{folder}/{name}")
+def test_a_place_that_cannot_be_written_costs_no_call(call: Caller, api: ApiServer, folder: Path) -> None:
+    for name in ("missing/f", "", "."):
+        called = call("file", "-X", "POST", "--output", f"{folder}/{name}")
 
-    assert_ended(called, 6)
-    assert "cannot be written" in called.err
+        assert_ended(called, 6)
+        assert "cannot be written" in called.err
     assert api.requests == []
     assert list(folder.iterdir()) == []
 
@@ -157,17 +148,12 @@ def test_its_mode_is_that_of_the_file_it_replaces_from_the_first_byte(
     assert stat.S_IMODE((folder / "f").stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGHUP, -1)]
-)
-def test_a_signal_ends_the_run_and_leaves_nothing(
-    call: Caller, api: ApiServer, folder: Path, number: int, code: int
-) -> None:
+def test_a_hangup_ends_the_run_and_leaves_nothing(call: Caller, api: ApiServer, folder: Path) -> None:
     asked, over = threading.Event(), threading.Event()
 
     def play(_: Any) -> Reply:
         asked.set()
-        over.wait(20)
+        over.wait(60)
         return Reply(200, b"late")
 
     api.play = play
@@ -178,14 +164,14 @@ def test_a_signal_ends_the_run_and_leaves_nothing(
         stderr=subprocess.PIPE,
     )
     try:
-        assert asked.wait(20)
+        assert asked.wait(60)
         assert len(list(folder.iterdir())) == 1
-        running.send_signal(number)
-        _, err = running.communicate(timeout=20)
+        running.send_signal(signal.SIGHUP)
+        _, err = running.communicate()
     finally:
         over.set()
 
-    assert running.returncode == code
+    assert running.returncode == -1
     assert b"Traceback" not in err
     assert list(folder.iterdir()) == []
 
@@ -203,18 +189,19 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -15)])
 def test_a_signal_that_ends_a_download_leaves_a_cursor_and_no_file(
-    call: Caller, folder: Path, number: int, code: int
+    stranger: Caller, folder: Path, number: int, code: int
 ) -> None:
     beginning = b"HTTP/1.1 200 OK\r\nContent-Length: 90000000\r\n\r\n" + b"x" * 2_000_000
     server = servers.Server(servers.dripping(beginning))
-    call.machine.variables |= {"PROCORE_API_URL": server.url, "PROCORE_ACCESS_TOKEN": "x"}
+    stranger.machine.variables |= {"PROCORE_API_URL": server.url, "PROCORE_ACCESS_TOKEN": "x"}
 
-    with Terminal(call.machine, "api", "file", "--output", str(folder / "f"), term="xterm") as terminal:
+    with Terminal(stranger.machine, "api", "file", "--output", str(folder / "f"), term="xterm") as terminal:
         terminal.read_until("/85.8 MiB")
         terminal.send(number)
         ended = terminal.finish()
     server.stop()
 
     assert ended == code
+    assert "Traceback" not in terminal.drawn
     assert terminal.drawn.rindex("\x1b[?25h") > terminal.drawn.rindex("\x1b[?25l")
     assert list(folder.iterdir()) == []

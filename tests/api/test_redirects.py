@@ -24,74 +24,67 @@ def follow(location: str, call: Call = CALL, status: int = 302) -> Call | None:
     return find_redirected(call, cast(Stream, SimpleNamespace(status=status, headers=headers)))
 
 
-@pytest.mark.parametrize(
-    ("location", "url"),
-    [
-        ("2", f"{API}/rest/v1.0/files/2"),
-        ("/a?b=c#d", f"{API}/a?b=c"),
-        (f"{API}:443/a", f"{API}:443/a"),
-        (API.upper() + "/a", f"https://{API[8:].upper()}/a"),
-    ],
-)
-def test_at_the_same_origin_all_goes_along(location: str, url: str) -> None:
-    call = follow(location)
-
-    assert call is not None
-    assert (call.url, call.headers, call.body) == (url, CALL.headers, CALL.body)
+AT_HOME = [
+    ("2", f"{API}/rest/v1.0/files/2"),
+    ("/a?b=c#d", f"{API}/a?b=c"),
+    (f"{API}:443/a", f"{API}:443/a"),
+    (API.upper() + "/a", f"https://{API[8:].upper()}/a"),
+]
 
 
-@pytest.mark.parametrize(
-    "location",
-    [
-        "https://files.example.com/x?sig=a%2Fb",
-        "//files.example.com/x",
-        f"{API}:8443/x",
-        f"{API}.example.com/x",
-        "https://sandbox.procore.com.example.com/x",
-        f"{API}:0/x",
-    ],
-)
-def test_at_another_origin_nothing_goes_along(location: str) -> None:
-    call = follow(location)
+def test_at_the_same_origin_all_goes_along() -> None:
+    for location, url in AT_HOME:
+        call = follow(location)
 
-    assert call is not None
-    assert (call.method, call.headers, call.body) == ("GET", {}, None)
+        assert call is not None
+        assert (call.url, call.headers, call.body) == (url, CALL.headers, CALL.body)
 
 
-@pytest.mark.parametrize(
-    "location",
-    [
-        f"http{API[5:]}/x",
-        "http://files.example.com/x",
-        "http://127.0.0.1/x",
-        "https://joe@files.example.com/x",
-        f"https://{API[8:]}@files.example.com/x",
-        "https://files.example.com\\@x/",
-        "ftp://files.example.com/x",
-        "data:text/plain,x",
-        "https://files.example.com/\x01",
-        "https://[::1",
-        "https://files.example.com:99999/",
-        f"https://files.example.com[{API[8:]}]/x",
-        f"{API}[x]/x",
-    ],
-)
-def test_what_is_less_safe_than_the_call_is_refused(location: str) -> None:
-    with pytest.raises(RedirectRefusedError, match="a redirect was not followed"):
-        follow(location)
+ELSEWHERE = [
+    "https://files.example.com/x?sig=a%2Fb",
+    "//files.example.com/x",
+    f"{API}:8443/x",
+    f"{API}.example.com/x",
+    "https://sandbox.procore.com.example.com/x",
+    f"{API}:0/x",
+]
 
 
-@pytest.mark.parametrize("status", [200, 300, 304, 305, 400])
-def test_other_answers_are_no_redirects(status: int) -> None:
-    assert follow("/x", status=status) is None
+def test_at_another_origin_nothing_goes_along() -> None:
+    for location in ELSEWHERE:
+        call = follow(location)
+
+        assert call is not None
+        assert (call.method, call.headers, call.body) == ("GET", {}, None)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_a_call_that_writes_is_not_redirected(method: str) -> None:
-    assert follow("/x", Call(method, CALL.url)) is None
+UNSAFE = [
+    f"http{API[5:]}/x",
+    "http://files.example.com/x",
+    "http://127.0.0.1/x",
+    "https://joe@files.example.com/x",
+    f"https://{API[8:]}@files.example.com/x",
+    "https://files.example.com\\@x/",
+    "ftp://files.example.com/x",
+    "data:text/plain,x",
+    "https://files.example.com/\x01",
+    "https://[::1",
+    "https://files.example.com:99999/",
+    f"https://files.example.com[{API[8:]}]/x",
+    f"{API}[x]/x",
+]
 
 
-def test_a_redirect_without_a_target_is_taken_as_it_is() -> None:
+def test_what_is_less_safe_than_the_call_is_refused() -> None:
+    for location in UNSAFE:
+        with pytest.raises(RedirectRefusedError, match="a redirect was not followed"):
+            follow(location)
+
+
+def test_other_answers_calls_that_write_and_no_target_are_no_redirects() -> None:
+    assert {follow("/x", status=status) for status in (200, 300, 304, 305, 400)} == {None}
+    writing = [Call(method, CALL.url) for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")]
+    assert [follow("/x", call) for call in writing] == [None] * len(writing)
     assert follow("") is None
 
 
@@ -119,19 +112,18 @@ def test_an_answer_whose_redirect_is_refused_is_let_go() -> None:
     assert closed == [True]
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        (f"{API}/x", True),
-        (f"{API.upper()}:443?x", True),
-        (f"{API}:0/x", False),
-        (f"{API}:444/x", False),
-        (f"https://joe@{API[8:]}/x", False),
-        (f"https://files.example.com[{API[8:]}]/x", False),
-        (f"http://{API[8:]}:443/x", False),
-        ("https://[::1", False),
-        ("", False),
-    ],
-)
-def test_what_is_at_an_origin_is_so_to_everybody(url: str, expected: bool) -> None:
-    assert is_at(url, API) is expected
+AT = [
+    (f"{API}/x", True),
+    (f"{API.upper()}:443?x", True),
+    (f"{API}:0/x", False),
+    (f"{API}:444/x", False),
+    (f"https://joe@{API[8:]}/x", False),
+    (f"https://files.example.com[{API[8:]}]/x", False),
+    (f"http://{API[8:]}:443/x", False),
+    ("https://[::1", False),
+    ("", False),
+]
+
+
+def test_what_is_at_an_origin_is_so_to_everybody() -> None:
+    assert [(url, is_at(url, API)) for url, _ in AT] == AT

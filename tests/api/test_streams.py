@@ -1,19 +1,22 @@
-"""Bytes on their way: passed on as they come, given up when the reader has gone."""
+"""Standard streams: bytes passed on as they come, closed streams, and a reader that has gone."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from tests.api.api_machine import Caller
+import pytest
+
+from tests.api.api_machine import Caller, assert_ended
 from tests.api.api_server import ApiServer, Reply
 from tests.cli import command
 
 
 def start(call: Caller, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+    streams = {"stdout": subprocess.PIPE, **streams}
     return subprocess.Popen(
         [*command(), "api", *arguments], env=call.machine.environ(), stderr=subprocess.PIPE, **streams
     )
@@ -29,20 +32,35 @@ def endless(api: ApiServer) -> Callable[[Any], Reply]:
 
 def test_a_reader_that_goes_ends_the_run_quietly_and_stops_the_requests(call: Caller, api: ApiServer) -> None:
     api.play = endless(api)
-    running = start(call, "x", "--paginate", stdout=subprocess.PIPE)
-    assert running.stdout is not None
-    assert running.stdout.readline() == b"[1]\n"
-    running.stdout.close()
-    err = running.stderr.read() if running.stderr else b""
-    code = running.wait(20)
+    with start(call, "x", "--paginate") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == b"[1]\n"
+        running.stdout.close()
+        err = running.stderr.read()
     asked = len(api.requests)
-    if running.stderr:
-        running.stderr.close()
 
-    assert code == 0, err
+    assert running.returncode == 0, err
     assert err.count(b"\n") == 2, err
     assert b"Error" not in err
     assert len(api.requests) == asked < 1000
+
+
+@pytest.mark.parametrize(("status", "form", "code"), [(200, ("--jsonl",), 0), (500, (), 5)])
+def test_a_reader_that_has_enough_is_no_failure_and_an_error_is_told_all_the_same(
+    call: Caller, api: ApiServer, status: int, form: tuple[str, ...], code: int
+) -> None:
+    api.always(["x" * 100] * 10_000, status)
+
+    with start(call, "x", *form) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        err = running.stderr.read()
+
+    assert running.returncode == code
+    assert (b"Error: production: Procore answered 500" in err) is (code == 5)
+    assert b"Traceback" not in err
 
 
 def test_a_line_is_there_before_the_answer_is_whole(call: Caller, api: ApiServer) -> None:
@@ -55,28 +73,97 @@ def test_a_line_is_there_before_the_answer_is_whole(call: Caller, api: ApiServer
         return Reply(200, b"[1]", {"Link": "<x?page=2>; rel=next"})
 
     api.play = play
-    running = start(call, "x", "--paginate", "--jsonl", stdout=subprocess.PIPE)
+    running = start(call, "x", "--paginate", "--jsonl")
     assert running.stdout is not None
     first = running.stdout.readline()
     first_read.set()
-    rest, _ = running.communicate(timeout=20)
+    rest, _ = running.communicate()
 
     assert (first, rest, running.returncode) == (b"1\n", b"2\n", 0)
 
 
-def test_a_closed_standard_output_is_an_error(call: Caller, api: ApiServer) -> None:
-    api.always(b"x")
-    running = start(call, "x", preexec_fn=lambda: os.close(1))
-    _, err = running.communicate(timeout=20)
-
-    assert running.returncode == 6
-    assert b"Standard output" in err
-
-
 def test_a_body_from_a_pipe_is_streamed(call: Caller, api: ApiServer) -> None:
     api.always(b"ok")
-    running = start(call, "x", "--input", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    out, _ = running.communicate(b"b" * 3_000_000, timeout=20)
+    running = start(call, "x", "--input", "-", stdin=subprocess.PIPE)
+    out, _ = running.communicate(b"b" * 3_000_000)
 
     assert (out, running.returncode) == (b"ok", 0)
     assert api.last.body == b"b" * 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "said"),
+    [
+        ("<&-", 2, b"Standard input cannot be read: it is closed."),
+        (">&-", 6, b"Standard output is closed."),
+    ],
+)
+def test_a_stream_that_is_needed_and_closed_is_said_and_nothing_is_sent(
+    call: Caller, api: ApiServer, closed: str, code: int, said: bytes
+) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *command(), "api", "x", "--input", "-"],
+        env=call.machine.environ(),
+        capture_output=True,
+        input=b"body",
+        check=False,
+    )
+
+    assert ended.returncode == code
+    assert said in ended.stderr
+    assert b"Traceback" not in ended.stderr
+    assert api.requests == []
+
+
+def test_a_field_that_is_read_and_a_head_that_is_shown_need_their_streams(
+    call: Caller, api: ApiServer
+) -> None:
+    no_input = call("x", "-F", "a=@-", closed="stdin")
+    no_output = call("x", "--include", "--output", "/dev/null", closed="stdout")
+
+    assert_ended(no_input, 2)
+    assert "Standard input cannot be read: it is closed." in no_input.err
+    assert_ended(no_output, 6)
+    assert "Standard output is closed." in no_output.err
+    assert api.requests == []
+
+
+def test_a_body_from_a_file_needs_no_standard_input(call: Caller, api: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text("{}")
+    (tmp_path / "name").write_text("Joe")
+    api.always("[]")
+
+    called = call("x", "--input", str(tmp_path / "b.json"), "-F", f"a=@{tmp_path}/name", closed="stdin")
+
+    assert_ended(called)
+    assert called.out == b"[]"
+    assert (api.last.body, api.last.target) == (b"{}", "/rest/v1.0/x?a=Joe")
+
+
+def test_nobody_is_asked_for_a_company_without_standard_input(call: Caller, api: ApiServer) -> None:
+    api.always({"errors": "App is not connected to this company"}, 403)
+    api.plays["/rest/v1.0/companies"] = lambda _: Reply(200, [{"id": 7, "name": "Joe"}])
+
+    called = call("projects", closed="stdin", terminal="out err")
+
+    assert_ended(called, 5)
+    assert "  7  Joe" in called.err
+
+
+def test_a_file_and_silence_need_no_standard_output(call: Caller, api: ApiServer, tmp_path: Path) -> None:
+    api.always("[]")
+
+    assert_ended(call("x", "--output", str(tmp_path / "f"), closed="stdout"))
+    assert_ended(call("x", "--silent", closed="stdout"))
+
+    assert (tmp_path / "f").read_bytes() == b"[]"
+
+
+def test_an_error_is_told_where_its_body_cannot_be(call: Caller, api: ApiServer, tmp_path: Path) -> None:
+    api.always({"errors": "odd"}, 422)
+
+    called = call("x", "--output", str(tmp_path / "f"), closed="stdout")
+
+    assert_ended(called, 5)
+    assert "422 (odd)" in called.err
+    assert "standard output" not in called.err

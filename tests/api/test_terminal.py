@@ -45,13 +45,11 @@ def test_json_is_indented_and_coloured(call: Caller, api: ApiServer) -> None:
     assert b"\x1b[" in called.out
 
 
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_colour_is_left_out_where_it_is_not_wanted(
-    call: Caller, api: ApiServer, variables: dict[str, str]
-) -> None:
+def test_colour_is_left_out_where_it_is_not_wanted(call: Caller, api: ApiServer) -> None:
     api.always(COMPACT)
 
-    assert call("x", terminal="out", variables=variables).out.decode() == PRETTY
+    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert call("x", terminal="out", variables=variables).out.decode() == PRETTY
 
 
 def test_a_long_line_is_not_wrapped(call: Caller, api: ApiServer) -> None:
@@ -60,17 +58,14 @@ def test_a_long_line_is_not_wrapped(call: Caller, api: ApiServer) -> None:
     assert plain(call("x", terminal="out").out).splitlines()[1] == f'  "a": "{"x" * 500}"'
 
 
-@pytest.mark.parametrize("arguments", [(), ("--jsonl",), ("--paginate", "--slurp")])
-@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
-def test_control_and_bidirectional_characters_are_escaped(
-    call: Caller, api: ApiServer, arguments: tuple[str, ...], kind: str
-) -> None:
-    api.always(json.dumps([EVIL], ensure_ascii=False).encode(), Content_Type=kind)
+def test_control_and_bidirectional_characters_are_escaped(call: Caller, api: ApiServer) -> None:
+    for kind in ("application/json", "text/plain"):
+        api.always(json.dumps([EVIL], ensure_ascii=False).encode(), Content_Type=kind)
+        for arguments in ((), ("--jsonl",), ("--paginate", "--slurp")):
+            shown = plain(call("x", *arguments, terminal="out").out)
 
-    shown = plain(call("x", *arguments, terminal="out").out)
-
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", shown)
-    assert r"\u202egnp.exe" in shown
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\u2066]", shown)
+            assert r"\u202egnp.exe" in shown
 
 
 def test_text_is_escaped_too_and_ends_with_a_line_break(call: Caller, api: ApiServer) -> None:
@@ -100,15 +95,15 @@ def test_an_error_body_is_shown_like_any_other(call: Caller, api: ApiServer) -> 
     assert r"\x1b[31m" in called.err
 
 
-@pytest.mark.parametrize(("kind", "body"), [("application/pdf", b"%PDF"), ("text/plain", b"a\0b")])
-def test_what_is_not_text_is_not_shown(call: Caller, api: ApiServer, kind: str, body: bytes) -> None:
-    api.always(body, Content_Type=kind)
+def test_what_is_not_text_is_not_shown(call: Caller, api: ApiServer) -> None:
+    for kind, body in (("application/pdf", b"%PDF"), ("text/plain", b"a\0b")):
+        api.always(body, Content_Type=kind)
 
-    called = call("x", terminal="out")
+        called = call("x", terminal="out")
 
-    assert_ended(called, 2)
-    assert called.out == b""
-    assert "--output FILE" in called.err
+        assert_ended(called, 2)
+        assert called.out == b""
+        assert "--output FILE" in called.err
 
 
 def test_an_error_that_is_not_text_keeps_its_exit_code(call: Caller, api: ApiServer) -> None:
@@ -162,31 +157,31 @@ def test_progress_of_a_download_counts_bytes_and_leaves_the_terminal_as_it_was(
     assert err.endswith("\x1b[2K")
 
 
-@pytest.mark.parametrize(
-    ("size", "terminal", "variables"),
-    [(900_000, "err", {}), (2_500_000, "", {}), (2_500_000, "err", {"TERM": "dumb"})],
-)
 def test_a_small_download_and_one_beside_a_pipe_or_a_dumb_terminal_draw_nothing(
-    call: Caller, api: ApiServer, size: int, terminal: str, variables: dict[str, str]
+    call: Caller, api: ApiServer
 ) -> None:
-    api.always(b"x" * size, Content_Type="application/zip")
+    for size, terminal, variables in (
+        (900_000, "err", {}),
+        (2_500_000, "", {}),
+        (2_500_000, "err", {"TERM": "dumb"}),
+    ):
+        api.always(b"x" * size, Content_Type="application/zip")
 
-    assert call("x", terminal=terminal, variables=variables).said == []
-
-
-@pytest.mark.parametrize(
-    "text", ["[]", "{}", "[[]]", '"a:[b"', "-1.50e+9", '{"a\\"b":[1,[2,{"c":{}}],null]}', " [ 1 , 2 ] "]
-)
-def test_an_indented_text_says_the_same(text: str) -> None:
-    lines = api_output.draw_json(text, indents=True, colours=False).splitlines()
-
-    assert json_pages.is_json(text)
-    assert lines == json.dumps(json.loads(text), indent=2).replace("-1500000000.0", "-1.50e+9").split("\n")
+        assert call("x", terminal=terminal, variables=variables).said == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1,]", "nope", "NaN", "[" * 100_000])
-def test_what_is_not_json_is_known_as_such(text: str) -> None:
-    assert not json_pages.is_json(text)
+def test_an_indented_text_says_the_same() -> None:
+    for text in ("[]", "{}", "[[]]", '"a:[b"', "-1.50e+9", '{"a\\"b":[1,[2,{"c":{}}],null]}', " [ 1 , 2 ] "):
+        expected = json.dumps(json.loads(text), indent=2).replace("-1500000000.0", "-1.50e+9")
+
+        assert json_pages.is_json(text)
+        assert api_output.draw_json(text, indents=True, colours=False).rstrip("\n") == expected
+
+
+def test_what_is_not_json_is_known_as_such() -> None:
+    senseless = ["", "{", "[1,]", "nope", "NaN", "[" * 100_000]
+
+    assert not [text for text in senseless if json_pages.is_json(text)]
 
 
 def test_a_reply_without_a_type_is_text(call: Caller, api: ApiServer) -> None:

@@ -54,6 +54,27 @@ class Reply:
     text: str
 
 
+SECURITY = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "server": "procore-login",
+    "connection": "close",
+}
+
+
+def is_safe(reply: Reply) -> bool:
+    """Whether it forbids caching, sniffing, referring, framing and reading from another origin."""
+    policy = reply.headers["content-security-policy"]
+    return (
+        reply.headers.items() >= SECURITY.items()
+        and policy.startswith("default-src 'none'; ")
+        and "frame-ancestors 'none'" in policy
+        and "unsafe" not in policy
+        and not any(name.startswith("access-control") for name in reply.headers)
+    )
+
+
 def read_reply(raw: bytes) -> Reply:
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")

@@ -14,18 +14,6 @@ NOBODY = 65534 if os.geteuid() != 65534 else 65533
 HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
 
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-HOSTS = ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]
-
-
 class Connection(NamedTuple):
     client: socket.socket
     accepted: socket.socket

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from procore_cli.callback.authorization_response import is_ours, read_callback
@@ -36,55 +38,41 @@ NOT_OURS = [
 ]
 
 
-@pytest.mark.parametrize("pairs", OURS)
-def test_a_callback_with_our_state_and_one_outcome_is_ours(pairs):
-    assert is_ours(pairs, STATE)
+def test_a_callback_is_ours_with_our_state_and_one_outcome_and_nothing_wrong_missing_or_doubled():
+    assert [pairs for pairs in OURS if not is_ours(pairs, STATE)] == []
+    assert [pairs for pairs in NOT_OURS if is_ours(pairs, STATE)] == []
 
 
-@pytest.mark.parametrize("pairs", NOT_OURS)
-def test_a_callback_with_anything_wrong_missing_or_doubled_is_not_ours(pairs):
-    assert not is_ours(pairs, STATE)
-
-
-@pytest.mark.parametrize(
-    ("pairs", "expected"),
-    [
+def test_a_bare_code_is_ours_only_where_one_is_expected():
+    for pairs, expected in (
         ([("code", "c")], True),
         ([("code", "")], False),
         ([("code", "c"), ("code", "c")], False),
         ([("code", "c"), ("state", "other")], False),
         ([("code", "c"), ("state", STATE)], True),
         ([("error", "access_denied")], False),
-    ],
-)
-def test_a_bare_code_is_ours_only_where_one_is_expected(pairs, expected):
-    assert is_ours(pairs, STATE, bare_code=True) is expected
+    ):
+        assert is_ours(pairs, STATE, bare_code=True) is expected, pairs
 
 
 def test_a_callback_gives_its_code():
     assert read_callback([("state", STATE), ("code", "the-code")]) == "the-code"
 
 
-def test_a_denied_consent_says_denied():
-    pairs = [("state", STATE), ("error", "access_denied"), ("error_description", "not today")]
+@pytest.mark.parametrize("said", ["not today", "x" * 100_000])
+def test_a_denied_consent_says_denied_and_why_in_short(said):
+    pairs = [("state", STATE), ("error", "access_denied"), ("error_description", said)]
     with pytest.raises(ConsentDeniedError) as caught:
         read_callback(pairs)
     assert "denied" in caught.value.message
-    assert "not today" in caught.value.message
+    assert said[:9] in caught.value.message
+    assert len(caught.value.message) < 500
     assert caught.value.exit_code == 4
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("error", ["server_error", "temporarily_unavailable", "invalid_request", "what?"])
+@pytest.mark.parametrize("error", ["server_error", "what?"])
 def test_another_error_at_the_consent_page_is_procores_failure(error):
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(UnexpectedAnswerError, match=re.escape(error)) as caught:
         read_callback([("state", STATE), ("error", error)])
-    assert error in caught.value.message
     assert caught.value.exit_code == 5
-
-
-def test_an_endless_description_is_cut():
-    pairs = [("error", "access_denied"), ("error_description", "x" * 100_000)]
-    with pytest.raises(ConsentDeniedError) as caught:
-        read_callback(pairs)
-    assert len(caught.value.message) < 500

@@ -34,126 +34,86 @@ def command(
     which: Callable[[str], str | None],
     wanted: str | None = None,
     platform: str = "linux",
-) -> tuple[str, ...] | None:
+) -> str | None:
+    """The words of the command that opens links."""
     browser = find_browser(wanted, environ, platform, which)
-    return browser.command if browser else None
+    return " ".join(browser.command).replace("/nowhere/", "") if browser else None
 
 
-# --browser
+SSH = {"SSH_CONNECTION": "::1 1 ::1 22"}
+GONE = {"BROWSER": "gone"}
+WSL = {"WSL_DISTRO_NAME": "Debian"}
+# What the variables say, which programs there are, and which of them opens the link.
+ON_LINUX = [
+    ({"BROWSER": "gone %s:tool -a:other"}, "tool other", "tool -a"),
+    ({"BROWSER": "tool %s &"}, "tool", "tool %s"),
+    ({}, "firefox xdg-open x-www-browser", None),
+    ({"DISPLAY": "x"}, "chromium", "chromium"),
+    ({"WAYLAND_DISPLAY": "x"}, "chromium", "chromium"),
+    ({"DISPLAY": ""}, "firefox", None),
+    (SCREEN, "w3m elinks www-browser sensible-browser", None),
+    (SSH, "firefox", None),
+    (SSH | {"DISPLAY": "localhost:10.0"}, "firefox", "firefox"),
+    # A desktop knows its own; without one, xdg-open may end at a text browser, or follow the variable.
+    (DESKTOP, "xdg-open firefox w3m", "xdg-open"),
+    (SCREEN, "xdg-open", "xdg-open"),
+    (SCREEN, "xdg-open w3m", None),
+    (SCREEN, "xdg-open w3m firefox", "firefox"),
+    (SCREEN | GONE, "xdg-open firefox", "firefox"),
+    (DESKTOP | GONE, "xdg-open", "xdg-open"),
+    (WSL | SCREEN, "wslview firefox", "wslview"),
+    (WSL | SSH, "wslview", None),
+    ({"WSL_INTEROP": "/run/WSL/1"} | SSH | SCREEN, "wslview firefox", "firefox"),
+]
+ELSEWHERE = [
+    ("darwin", {}, "open firefox", "open"),
+    ("darwin", SSH, "open", None),
+    ("win32", SSH, "open", None),
+    ("win32", {"BROWSER": "gone;tool"}, "tool", "tool"),
+    ("win32", {"SystemRoot": r"D:\Win"}, "", r"D:\Win\System32\rundll32.exe url.dll,FileProtocolHandler"),
+]
 
 
-def test_the_option_wins_over_the_variable() -> None:
-    which = installed("firefox", "chromium")
-    assert command({"BROWSER": "chromium", **SCREEN}, which, "firefox") == ("/nowhere/firefox",)
+def test_the_variable_and_the_system_say_which_browser_is_opened() -> None:
+    cases = [*(("linux", *case) for case in ON_LINUX), *ELSEWHERE]
+    found = [
+        (platform, environ, names, command(environ, installed(*names.split()), None, platform))
+        for platform, environ, names, _ in cases
+    ]
 
-
-def test_the_option_needs_no_display() -> None:
-    assert command({"SSH_CONNECTION": "a b"}, installed("tool"), "tool -x") == ("/nowhere/tool", "-x")
-
-
-@pytest.mark.parametrize("wanted", ["nonsense", "", "  ", "firefox 'unclosed", "%s"])
-def test_an_option_that_names_no_program_is_a_usage_mistake(wanted: str) -> None:
-    with pytest.raises(UsageMistakeError, match="--browser") as caught:
-        find_browser(wanted, SCREEN, "linux", installed("firefox"))
-    assert caught.value.exit_code == 2
-    assert "--no-browser" in caught.value.hint
-
-
-def test_an_option_that_names_a_text_browser_is_a_usage_mistake() -> None:
-    with pytest.raises(UsageMistakeError, match="text browser"):
-        find_browser("lynx", SCREEN, "linux", installed("lynx"))
-
-
-def test_a_path_with_spaces_needs_no_quotes() -> None:
-    path = r"C:\Program Files\Mozilla Firefox\firefox.exe"
-    assert command({}, lambda name: path if name == path else None, path, "win32") == (path,)
-
-
-def test_backslashes_of_windows_are_kept_and_its_quotes_removed() -> None:
-    path = r"C:\Program Files\b.exe"
-    found = command({}, lambda name: path if name == path else None, f'"{path}" -private %s', "win32")
-    assert found == (path, "-private", "%s")
-
-
-# BROWSER
-
-
-def test_the_first_program_of_the_variable_that_exists_is_taken() -> None:
-    assert command({"BROWSER": "gone %s:tool -a:other"}, installed("tool", "other")) == (
-        "/nowhere/tool",
-        "-a",
-    )
-
-
-def test_the_variable_is_separated_by_semicolons_on_windows() -> None:
-    which = installed("tool")
-    assert command({"BROWSER": "gone;tool"}, which, platform="win32") == ("/nowhere/tool",)
-
-
-def test_an_ampersand_at_the_end_of_the_variable_is_dropped() -> None:
-    assert command({"BROWSER": "tool %s &"}, installed("tool")) == ("/nowhere/tool", "%s")
+    assert found == cases
 
 
 @pytest.mark.parametrize("value", ["", "gone", ":", "w3m", "lynx %s:links", "'"])
 def test_a_variable_that_names_nothing_usable_is_skipped(value: str) -> None:
     which = installed("w3m", "lynx", "links", "firefox")
     assert command({"BROWSER": value}, which) is None
-    assert command({"BROWSER": value, **SCREEN}, which) == ("/nowhere/firefox",)
+    assert command({"BROWSER": value, **SCREEN}, which) == "firefox"
 
 
-# What the system has
+def test_the_option_wins_over_the_variable_and_needs_no_display() -> None:
+    assert (
+        command({"BROWSER": "chromium", **SCREEN}, installed("firefox", "chromium"), "firefox") == "firefox"
+    )
+    assert command(SSH, installed("tool"), "tool -x") == "tool -x"
 
 
-@pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_nothing_is_opened_over_ssh_on_macos_and_windows(platform: str) -> None:
-    assert command({"SSH_CONNECTION": "::1 1 ::1 22"}, installed("open"), platform=platform) is None
+@pytest.mark.parametrize("wanted", ["nonsense", "", "  ", "firefox 'unclosed", "%s", "lynx"])
+def test_an_option_that_names_no_program_or_a_text_browser_is_a_usage_mistake(wanted: str) -> None:
+    with pytest.raises(
+        UsageMistakeError, match="text browser" if wanted == "lynx" else "--browser"
+    ) as caught:
+        find_browser(wanted, SCREEN, "linux", installed("firefox", "lynx"))
+    assert caught.value.exit_code == 2
+    assert "--no-browser" in caught.value.hint
 
 
-def test_macos_opens_with_its_own_tool() -> None:
-    assert command({}, installed("open", "firefox"), platform="darwin") == ("/nowhere/open",)
-
-
-def test_windows_opens_with_its_own_handler_by_full_path() -> None:
-    found = command({"SystemRoot": r"D:\Win"}, installed(), platform="win32")
-    assert found == (r"D:\Win\System32\rundll32.exe", "url.dll,FileProtocolHandler")
-
-
-def test_a_graphical_browser_needs_a_display() -> None:
-    assert command({}, installed("firefox", "xdg-open", "x-www-browser")) is None
-
-
-@pytest.mark.parametrize("display", ["DISPLAY", "WAYLAND_DISPLAY"])
-def test_a_display_and_a_graphical_browser_are_enough(display: str) -> None:
-    assert command({display: "x"}, installed("chromium")) == ("/nowhere/chromium",)
-
-
-def test_a_display_that_is_set_but_empty_is_none() -> None:
-    assert command({"DISPLAY": ""}, installed("firefox")) is None
-
-
-def test_a_display_without_a_browser_is_not_enough() -> None:
-    assert command(SCREEN, installed("w3m", "elinks", "www-browser", "sensible-browser")) is None
-
-
-def test_a_forwarded_display_counts_over_ssh() -> None:
-    environ = {"DISPLAY": "localhost:10.0", "SSH_CONNECTION": "a"}
-    assert command(environ, installed("firefox")) == ("/nowhere/firefox",)
-
-
-def test_a_desktop_knows_its_own_default_browser() -> None:
-    assert command(DESKTOP, installed("xdg-open", "firefox", "w3m")) == ("/nowhere/xdg-open",)
-
-
-def test_without_a_desktop_xdg_open_is_taken_where_it_cannot_end_at_a_text_browser() -> None:
-    assert command(SCREEN, installed("xdg-open")) == ("/nowhere/xdg-open",)
-    assert command(SCREEN, installed("xdg-open", "w3m")) is None
-    assert command(SCREEN, installed("xdg-open", "w3m", "firefox")) == ("/nowhere/firefox",)
-
-
-def test_without_a_desktop_xdg_open_would_follow_a_variable_that_names_nothing() -> None:
-    environ = {"BROWSER": "gone", **SCREEN}
-    assert command(environ, installed("xdg-open", "firefox")) == ("/nowhere/firefox",)
-    assert command({"BROWSER": "gone", **DESKTOP}, installed("xdg-open")) == ("/nowhere/xdg-open",)
+def test_a_path_of_windows_keeps_its_backslashes_and_needs_no_quotes() -> None:
+    path = r"C:\Program Files\Mozilla Firefox\firefox.exe"
+    for wanted, expected in ((path, (path,)), (f'"{path}" -private %s', (path, "-private", "%s"))):
+        found = find_browser(wanted, {}, "win32", lambda name: name if name == path else None)
+        assert found is not None
+        assert found.command == expected
 
 
 def test_an_alternative_that_leads_to_a_text_browser_is_not_taken(tmp_path: Path) -> None:
@@ -165,17 +125,9 @@ def test_an_alternative_that_leads_to_a_text_browser_is_not_taken(tmp_path: Path
         find_browser(str(link), {}, "linux", shutil.which)
 
 
-def test_wsl_opens_on_the_windows_side() -> None:
-    wsl = {"WSL_DISTRO_NAME": "Debian", **SCREEN}
-    assert command(wsl, installed("wslview", "firefox")) == ("/nowhere/wslview",)
-    handler = command(wsl, lambda name: RUNDLL if name == "rundll32.exe" else None)
-    assert handler == (RUNDLL, "url.dll,FileProtocolHandler")
-
-
-def test_wsl_over_ssh_has_only_what_its_own_display_shows() -> None:
-    wsl = {"WSL_INTEROP": "/run/WSL/1", "SSH_CONNECTION": "a"}
-    assert command(wsl, installed("wslview")) is None
-    assert command({**wsl, **SCREEN}, installed("wslview", "firefox")) == ("/nowhere/firefox",)
+def test_wsl_without_wslview_opens_with_the_handler_of_windows() -> None:
+    handler = command(WSL | SCREEN, lambda name: RUNDLL if name == "rundll32.exe" else None)
+    assert handler == f"{RUNDLL} url.dll,FileProtocolHandler"
 
 
 # Opening
@@ -234,12 +186,9 @@ def stdin_holding(typed: bytes) -> Iterator[None]:
         os.close(former)
 
 
-def test_the_address_is_appended_in_one_piece(stub: Stub) -> None:
+def test_the_address_is_appended_or_takes_the_place_of_its_mark_in_one_piece(stub: Stub) -> None:
     assert stub.open("--new-window")
     assert stub.seen()["argv"] == ["--new-window", URL]
-
-
-def test_the_address_takes_the_place_of_its_mark(stub: Stub) -> None:
     assert stub.open("'--url=%s' -- '$(exit 1); a b'")
     assert stub.seen()["argv"] == [f"--url={URL}", "--", "$(exit 1); a b"]
 
@@ -255,14 +204,9 @@ def test_a_browser_has_its_own_session_and_nothing_of_our_terminal(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_browser_that_stays_open_is_not_waited_for(stub: Stub) -> None:
-    # The stub ends at our word alone, which comes after `open` has returned.
-    assert stub.open()
-    assert stub.seen()["argv"] == [URL]
-
-
-def test_a_browser_that_has_ended_leaves_no_zombie(stub: Stub) -> None:
+def test_a_browser_is_not_waited_for_and_leaves_no_zombie(stub: Stub) -> None:
     before = set(threading.enumerate())
+    # The stub ends at our word alone, which comes after `open` has returned.
     assert stub.open()
     new = set(threading.enumerate()) - before
     pid = stub.seen()["pid"]
@@ -280,9 +224,9 @@ def test_a_program_that_cannot_be_started_is_no_success(tmp_path: Path) -> None:
     assert not Browser("gone", (str(tmp_path / "gone"),)).open(URL)
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "javascript:alert(1)", "--help", "", "urn:a"])
-def test_only_web_addresses_are_opened(url: str, stub: Stub) -> None:
-    assert not Browser("stub", (sys.executable, str(stub.script))).open(url)
+def test_only_web_addresses_are_opened(stub: Stub) -> None:
+    for url in ("file:///etc/passwd", "javascript:alert(1)", "--help", "", "urn:a"):
+        assert not Browser("stub", (sys.executable, str(stub.script))).open(url)
     assert stub.open()
     assert stub.seen()["argv"] == [URL]
 

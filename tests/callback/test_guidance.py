@@ -13,36 +13,33 @@ FORWARD = "ssh -L 4567:localhost:4567"
 ELSEWHERE = [Place.SSH, Place.WSL, Place.CONTAINER, Place.NO_DISPLAY]
 
 
-def told_at(
-    place: Place, uri: str = "http://localhost:4567/callback", *, listens: bool = True, pastes: bool = True
-) -> str:
+HERE = "http://localhost:4567/callback"
+DOCKER = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
+
+
+def guide(place: Place, uri: str = HERE, *, listens: bool = True, pastes: bool = True) -> Guidance:
+    return Guidance(read_redirect_uri(uri, "test"), place, listens, pastes)
+
+
+def told_at(place: Place, uri: str = HERE, *, listens: bool = True, pastes: bool = True) -> str:
     """What is said where nothing opens the link."""
-    guidance = Guidance(read_redirect_uri(uri, "test"), place, listens, pastes)
-    return guidance.before_link(is_opened=False) or ""
+    return guide(place, uri, listens=listens, pastes=pastes).before_link(is_opened=False) or ""
 
 
 @pytest.mark.parametrize("place", [Place.SSH, Place.NO_DISPLAY])
-def test_where_the_page_fails_to_load_both_ways_out_are_named(place: Place) -> None:
+def test_where_the_page_fails_to_load_the_ways_out_that_are_open_are_named(place: Place) -> None:
     told = told_at(place)
-
-    assert "fail to load http://localhost:4567/callback" in told
-    assert "Paste its address here, or forward the port first" in told
-    assert FORWARD in told
-
-
-@pytest.mark.parametrize("place", [Place.SSH, Place.NO_DISPLAY])
-def test_only_the_ways_that_are_open_are_named(place: Place) -> None:
     no_terminal = told_at(place, pastes=False)
     no_listener = told_at(place, listens=False)
 
+    assert f"fail to load {HERE}" in told
+    assert "Paste its address here, or forward the port first" in told
+    assert FORWARD in told
     assert FORWARD in no_terminal
     assert "aste" not in no_terminal
     assert "Paste its address here." in no_listener
     assert "ssh -L" not in no_listener
-
-
-def test_the_forwarded_port_is_that_of_the_redirect_uri() -> None:
-    assert "ssh -L 9876:localhost:9876" in told_at(Place.SSH, "http://127.0.0.1:9876/back")
+    assert "ssh -L 9876:localhost:9876" in told_at(place, "http://127.0.0.1:9876/back")
 
 
 def test_in_wsl_the_browser_of_windows_finds_its_way_back() -> None:
@@ -56,39 +53,26 @@ def test_in_wsl_the_browser_of_windows_finds_its_way_back() -> None:
 def test_in_a_container_the_hosts_network_or_a_paste_helps() -> None:
     told = told_at(Place.CONTAINER)
 
-    assert "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login" in told
+    assert DOCKER in told
     assert told.endswith("Or paste its address here.")
     assert "aste" not in told_at(Place.CONTAINER, pastes=False)
 
 
-@pytest.mark.parametrize("place", [*ELSEWHERE, Place.DESK])
-@pytest.mark.parametrize("uri", ["https://app.example.com/callback", OOB_REDIRECT_URI])
-def test_nothing_is_said_where_a_page_that_always_loads_ends_the_flow(place: Place, uri: str) -> None:
-    assert told_at(place, uri, listens=False) == ""
+def test_nothing_is_said_at_a_desk_or_where_a_page_that_always_loads_ends_the_flow() -> None:
+    uris = ("https://app.example.com/callback", OOB_REDIRECT_URI)
+    said = [told_at(place, uri, listens=False) for place in (*ELSEWHERE, Place.DESK) for uri in uris]
+
+    assert [told_at(Place.DESK), *said] == [""] * (len(said) + 1)
 
 
-@pytest.mark.parametrize(
-    ("place", "way"),
-    [
-        (Place.CONTAINER, "docker run -it --user $(id -u) --network host"),
-        (Place.DESK, "run the command as the user whose browser it is"),
-    ],
-)
-def test_where_another_user_was_refused_the_way_out_fits_the_place(place: Place, way: str) -> None:
-    guidance = Guidance(read_redirect_uri("http://localhost:4567/callback", "test"), place, True, True)
+def test_where_another_user_was_refused_the_way_out_fits_the_place() -> None:
+    in_container, at_desk = guide(Place.CONTAINER).foreign(), guide(Place.DESK).foreign()
 
-    assert way in guidance.foreign()
-    assert "paste the address" in guidance.foreign()
+    assert DOCKER in in_container
+    assert "run the command as the user whose browser it is" in at_desk
+    assert "paste the address" in in_container
+    assert "paste the address" in at_desk
 
 
-def test_at_a_desk_nothing_is_said() -> None:
-    assert told_at(Place.DESK) == ""
-
-
-@pytest.mark.parametrize("place", ELSEWHERE)
-def test_of_a_browser_that_opens_it_is_said_over_ssh_alone(place: Place) -> None:
-    guidance = Guidance(
-        read_redirect_uri("http://localhost:4567/callback", "test"), place, listens=True, pastes=True
-    )
-
-    assert (guidance.before_link(is_opened=True) is not None) == (place is Place.SSH)
+def test_of_a_browser_that_opens_it_is_said_over_ssh_alone() -> None:
+    assert [place for place in ELSEWHERE if guide(place).before_link(is_opened=True)] == [Place.SSH]

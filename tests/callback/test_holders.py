@@ -10,10 +10,10 @@ import pytest
 
 from procore_cli.callback import sockets
 from procore_cli.callback.sockets import Holder, find_port_holder
+from tests.callback.listener_stand import LOOPBACKS
 from tests.callback.socket_stand import (
     ANY4,
     ANY6,
-    HOSTS,
     MAPPED,
     V4,
     V6,
@@ -25,7 +25,7 @@ from tests.callback.socket_stand import (
 )
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", *HOSTS])
+@pytest.mark.parametrize("host", ["0.0.0.0", *LOOPBACKS])
 def test_the_holder_of_a_port_is_named(host: str) -> None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as server:
@@ -33,13 +33,10 @@ def test_the_holder_of_a_port_is_named(host: str) -> None:
     assert holder == Holder(os.getpid(), Path("/proc/self/comm").read_text().strip())
 
 
-def test_a_free_port_has_no_holder() -> None:
+def test_neither_a_free_port_nor_one_that_a_connection_comes_from_has_a_holder() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert find_port_holder(port) is None
-
-
-def test_a_connection_from_a_port_does_not_hold_it() -> None:
     with connected("127.0.0.1") as connection:
         assert find_port_holder(connection.peer[1]) is None
 
@@ -78,15 +75,11 @@ def test_of_a_process_that_we_may_not_look_into_the_user_is_named(
     assert holder.describe() == f"It is held by a process of {user}."
 
 
-def test_control_characters_of_a_name_are_left_out(tmp_path: Path) -> None:
+def test_a_name_is_shown_without_control_characters_and_where_there_is_one(tmp_path: Path) -> None:
     root = new_proc(tmp_path / "proc", row(f"{V4}:11D7", f"{ANY4}:0000", "0A"))
     new_process(root, 345, b"ev\x1b[2J\xe2\x80\xaeil\n", "socket:[77]")
     assert find_port_holder(4567, root) == Holder(345, "ev[2Jil")
-
-
-def test_a_process_that_ends_meanwhile_has_no_name(tmp_path: Path) -> None:
-    root = new_proc(tmp_path / "proc", row(f"{V4}:11D7", f"{ANY4}:0000", "0A"))
-    new_process(root, 345, b"", "socket:[77]")
+    # A process that ends meanwhile.
     (root / "345/comm").unlink()
     (root / "345/fd/9").write_text("a descriptor that is no link any more")
     assert find_port_holder(4567, root) == Holder(345, "")
@@ -108,22 +101,16 @@ def test_lsof_is_asked_where_there_is_no_proc(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "asked").read_text() == "-nP -iTCP:4567 -sTCP:LISTEN -Fpc\n"
 
 
-@pytest.mark.parametrize("body", ["exit 1", "echo pX; echo cname", "echo p12", "echo 'what is this'"])
-def test_an_lsof_that_does_not_say_it_names_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+def test_an_lsof_that_does_not_say_it_hangs_or_is_not_there_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new_lsof(tmp_path, monkeypatch, body)
-    assert find_port_holder(4567, tmp_path / "no-proc") is None
-
-
-def test_an_lsof_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for body in ("exit 1", "echo pX; echo cname", "echo p12", "echo 'what is this'"):
+        new_lsof(tmp_path, monkeypatch, body)
+        assert find_port_holder(4567, tmp_path / "no-proc") is None
     new_lsof(tmp_path, monkeypatch, "exec sleep 60")
     monkeypatch.setattr(sockets, "_TOOL_PATIENCE_S", 0.1)
     assert find_port_holder(4567, tmp_path / "no-proc") is None
-
-
-def test_a_machine_without_lsof_names_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert find_port_holder(4567, tmp_path / "no-proc") is None
 
 
@@ -152,19 +139,15 @@ def new_windows(folder: Path, monkeypatch: pytest.MonkeyPatch, netstat: str, tas
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
-@pytest.mark.parametrize(
-    ("address", "peer"),
-    [("127.0.0.1:4567", "0.0.0.0:0"), ("0.0.0.0:4567", "0.0.0.0:0"), ("[::1]:4567", "[::]:0")],
-)
-def test_windows_is_asked_in_every_language(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, peer: str
-) -> None:
+def test_windows_is_asked_in_every_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = '"ruby.exe","3456","Console","1","20.000 K"\n'
-    new_windows(tmp_path, monkeypatch, NETSTAT.format(address=address, peer=peer), listed)
-    holder = find_port_holder(4567, platform="win32")
-    assert holder == Holder(3456, "ruby.exe")
-    assert holder.describe() == "It is held by ruby.exe (process 3456)."
-    assert (tmp_path / "tasklist-asked").read_text() == "/FI PID eq 3456 /FO CSV /NH\n"
+    for address, peer in (("127.0.0.1", "0.0.0.0:0"), ("0.0.0.0", "0.0.0.0:0"), ("[::1]", "[::]:0")):
+        new_windows(tmp_path, monkeypatch, NETSTAT.format(address=f"{address}:4567", peer=peer), listed)
+        holder = find_port_holder(4567, platform="win32")
+        assert holder == Holder(3456, "ruby.exe")
+        assert holder.describe() == "It is held by ruby.exe (process 3456)."
+        assert (tmp_path / "tasklist-asked").read_text() == "/FI PID eq 3456 /FO CSV /NH\n"
+    assert find_port_holder(4568, platform="win32") is None
 
 
 def test_a_process_that_windows_does_not_list_has_no_name(
@@ -175,10 +158,3 @@ def test_a_process_that_windows_does_not_list_has_no_name(
     holder = find_port_holder(4567, platform="win32")
     assert holder == Holder(3456, "")
     assert holder.describe() == "It is held by a process (process 3456)."
-
-
-def test_a_port_that_nobody_listens_at_on_windows_has_no_holder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    new_windows(tmp_path, monkeypatch, NETSTAT.format(address="127.0.0.1:4568", peer="0.0.0.0:0"), "")
-    assert find_port_holder(4567, platform="win32") is None

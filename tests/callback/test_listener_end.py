@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from procore_cli.callback.pending import Failure, PendingCallback
-from procore_cli.callback.server import Listener
+from procore_cli.callback.server import Limits, Listener
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import PortTakenError
 from tests.callback.listener_stand import (
@@ -66,6 +66,23 @@ def test_closing_twice_or_before_the_start_does_no_harm() -> None:
     socket.create_server(("127.0.0.1", port)).close()
 
 
+def test_an_answer_that_never_ends_does_not_keep_the_port(
+    new_stand: NewStand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = new_stand(limits=Limits(farewell_s=0.05))
+    may_end = threading.Event()
+    monkeypatch.setattr(stand.pending, "outcome", lambda _: may_end.wait(60) and None)
+    with stand.connect() as stuck:
+        stuck.sendall(stand.head("GET /callback?code=c0de&state=ours HTTP/1.1"))
+        assert stand.pending.wait(5) is not None
+
+        stand.listener.close()
+
+        assert stuck.recv(1) == b""
+    socket.create_server(("127.0.0.1", stand.port)).close()
+    may_end.set()
+
+
 @pytest.fixture
 def others() -> set[threading.Thread]:
     """What runs already, as servers of other tests do."""
@@ -85,12 +102,14 @@ def test_no_thread_is_left_behind(others: set[threading.Thread], stand: Stand) -
     assert not any(thread.is_alive() for thread in before)
 
 
-@pytest.mark.parametrize("address", LOOPBACKS)
-def test_a_port_that_is_taken_is_told_before_anything_listens(stand: Stand, address: str) -> None:
-    redirect = read_redirect_uri(f"http://{address if ':' not in address else '[::1]'}:{stand.port}/", "x")
-    second = Listener(redirect, AUTHORIZE_URL, stand.pending, "demo")
+def test_a_port_that_is_taken_is_told_before_anything_listens(stand: Stand) -> None:
+    for address in LOOPBACKS:
+        host = f"[{address}]" if ":" in address else address
+        second = Listener(
+            read_redirect_uri(f"http://{host}:{stand.port}/", "x"), AUTHORIZE_URL, stand.pending, "demo"
+        )
 
-    with pytest.raises(PortTakenError, match="in use"), second:
-        pass
+        with pytest.raises(PortTakenError, match="in use"), second:
+            pass
 
-    assert stand.ask("/", address=address).status == 200
+        assert stand.ask("/", address=address).status == 200

@@ -12,8 +12,8 @@ import pytest
 
 from procore_cli.callback import sockets
 from procore_cli.callback.pending import Failure
-from procore_cli.callback.server import Limits
-from tests.callback.listener_stand import NewStand, Stand, read_all, read_reply
+from procore_cli.callback.server import Connections, Limits
+from tests.callback.listener_stand import HOME, NewStand, Stand, read_all, read_reply
 
 pytestmark = pytest.mark.usefixtures("silence")
 
@@ -37,9 +37,10 @@ def test_the_browsers_idle_second_connection_blocks_nothing(stand: Stand) -> Non
         assert stand.come_back().status == 303
 
 
-def test_two_hundred_slow_senders_do_not_keep_the_person_out(stand: Stand) -> None:
+def test_more_slow_senders_than_there_is_room_for_do_not_keep_the_person_out(new_stand: NewStand) -> None:
+    stand = new_stand(limits=Limits(connections=16, farewell_s=0.5))
     with ExitStack() as slow:
-        for _ in range(200):
+        for _ in range(40):
             client = slow.enter_context(stand.connect())
             client.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
 
@@ -140,6 +141,16 @@ def test_a_callback_that_was_cut_off_is_not_taken(stand: Stand) -> None:
     assert stand.pending.wait(0) is None
 
 
+def test_a_body_that_nobody_wants_may_be_sent_to_its_end(new_stand: NewStand) -> None:
+    # Larger than what the system keeps of it: somebody has to take it.
+    stand = new_stand(limits=Limits(farewell_s=60))
+    body = b"x" * 16_000_000
+
+    raw = stand.send(stand.head("POST / HTTP/1.1", f"Content-Length: {len(body)}") + body)
+
+    assert read_reply(raw).status == 405
+
+
 def test_a_client_that_ends_its_sending_half_still_gets_the_answer(stand: Stand) -> None:
     with stand.connect() as client:
         client.sendall(stand.head("GET / HTTP/1.1"))
@@ -158,6 +169,26 @@ def test_a_full_house_of_answers_turns_newcomers_away_and_recovers(new_stand: Ne
     stand.pending.finish(Failure("Denied", "No.", "Nothing."))
     assert waiting.result(5).status == 200
     assert stand.ask("/").status == 200
+
+
+def test_a_flood_costs_the_oldest_connection_and_never_a_tab_that_waits(new_stand: NewStand) -> None:
+    stand = new_stand(limits=Limits(connections=2))
+    waiting = stand.ask_later("/callback?code=c0de&state=ours")
+    assert stand.pending.wait(5) is not None
+    with stand.connect() as oldest, stand.connect() as newest:
+        assert oldest.recv(1) == b""
+        newest.sendall(stand.head("GET / HTTP/1.1"))
+        assert read_reply(read_all(newest)).status == 200
+
+    stand.pending.finish(HOME)
+    assert waiting.result(5).status == 303
+
+
+def test_a_connection_that_the_system_has_ended_already_can_be_dropped() -> None:
+    connections = Connections(1)
+    with socket.socket() as gone, socket.socket() as new:
+        assert connections.add(gone)
+        assert connections.add(new)
 
 
 def test_where_no_thread_can_start_one_connection_is_answered_after_the_other(

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 import procore_cli
 from procore_cli.callback.paste import can_paste
 
@@ -44,50 +42,52 @@ def test_a_terminal_that_is_not_our_controlling_one_can_be_read() -> None:
         assert can_paste(program)
 
 
-# A session leader with fd 0 as its controlling terminal, which then acts in the background and reports.
+# A session leader with fd 0 as its controlling terminal, and a child in the background, which looks whether
+# it may read, and then reads three times over, once as if it might.
 SESSION = """
-import fcntl, os, sys, termios
+import fcntl, os, sys, termios, threading
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from procore_cli.callback import paste
-def report(what): os.write(1, (str(what) + "\\n").encode())
-report(("foreground", paste.can_paste(0)))
+from procore_cli.config.urls import read_redirect_uri
+
+def report(*what): os.write(1, (str(what) + "\\n").encode())
+
+def read(answer):
+    enough, rounds, offered = threading.Event(), [], []
+    def asked(fd):
+        rounds.append(fd)
+        if len(rounds) > 3: enough.set()
+        return answer(fd)
+    paste.can_paste = asked
+    uri = read_redirect_uri("http://localhost:4567/callback", "test")
+    paster = paste.Paster(0, uri, lambda pairs: offered.append(pairs) or True)
+    paster.start()
+    waited = enough.wait(20)
+    paster.stop()
+    report("read", waited, offered)
+
+can_paste = paste.can_paste
+report("in the foreground", can_paste(0))
 child = os.fork()
 if child == 0:
     try:
         os.setpgid(0, 0)
-        IN_BACKGROUND
+        report("in the background", can_paste(0))
+        read(can_paste)
+        read(lambda fd: True)
     finally:
         os._exit(0)
 _, status = os.waitpid(child, os.WUNTRACED)
-report(("was stopped", os.WIFSTOPPED(status)))
-"""
-
-# Reads three times over, then gives up.
-PASTES_IN_BACKGROUND = """
-        import threading
-        from procore_cli.config.urls import read_redirect_uri
-        enough, rounds, offered = threading.Event(), [], []
-        def asked(fd):
-            rounds.append(fd)
-            if len(rounds) > 3: enough.set()
-            return ANSWER
-        paste_allows, paste.can_paste = paste.can_paste, asked
-        uri = read_redirect_uri("http://localhost:4567/callback", "test")
-        paster = paste.Paster(0, uri, lambda pairs: offered.append(pairs) or True)
-        paster.start()
-        report(("waited", enough.wait(20)))
-        paster.stop()
-        report(("offered", offered))
+report("was stopped", os.WIFSTOPPED(status))
 """
 
 
-def in_session(in_background: str, typed: str = "") -> list[str]:
-    script = SESSION.replace("IN_BACKGROUND", in_background.strip())
+def test_in_the_background_the_controlling_terminal_is_not_read_and_nobody_is_stopped() -> None:
     root = str(Path(procore_cli.__file__).parents[1])
     with terminal() as (person, program):
-        os.write(person, typed.encode())
+        os.write(person, f"{GOOD}\n".encode())
         done = subprocess.run(
-            [sys.executable, "-c", script],
+            [sys.executable, "-c", SESSION],
             stdin=program,
             capture_output=True,
             start_new_session=True,
@@ -96,15 +96,10 @@ def in_session(in_background: str, typed: str = "") -> list[str]:
             check=False,
         )
     assert done.stderr == b""
-    return done.stdout.decode().splitlines()
-
-
-def test_the_controlling_terminal_can_be_read_from_the_foreground_alone() -> None:
-    said = in_session('report(("background", paste.can_paste(0)))')
-    assert said == ["('foreground', True)", "('background', False)", "('was stopped', False)"]
-
-
-@pytest.mark.parametrize("answer", ["paste_allows(fd)", "True"], ids=["asked", "put there while reading"])
-def test_in_the_background_nothing_is_read_and_nobody_is_stopped(answer: str) -> None:
-    said = in_session(PASTES_IN_BACKGROUND.replace("ANSWER", answer), typed=GOOD + "\n")
-    assert said[1:] == ["('waited', True)", "('offered', [])", "('was stopped', False)"]
+    assert done.stdout.decode().splitlines() == [
+        "('in the foreground', True)",
+        "('in the background', False)",
+        "('read', True, [])",
+        "('read', True, [])",
+        "('was stopped', False)",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,44 +13,49 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.callback.sockets import PROC, Peer, SharedTables, Standing, judge, read_tables
-from tests.callback.socket_stand import HOSTS, MAPPED, NOBODY, V4, V6, connected, new_proc, row, words
+from procore_cli.callback.sockets import PROC, Address, Peer, SharedTables, Standing, judge, read_tables
+from tests.callback.listener_stand import LOOPBACKS
+from tests.callback.socket_stand import MAPPED, NOBODY, V4, V6, connected, new_proc, row, words
+
+PEER, OWN = ("127.0.0.1", 0xD431), ("127.0.0.1", 4567)
+OURS, THEIRS = f"{V4}:11D7", f"{V4}:D431"
+FOREIGN = Peer(Standing.FOREIGN, NOBODY)
 
 
-@pytest.mark.parametrize("host", HOSTS)
-def test_our_own_connection_is_known_as_ours(host: str) -> None:
-    with connected(host) as connection:
-        assert judge(connection.peer, connection.own) == Peer(Standing.ADMITTED, os.geteuid())
+def judged(proc: Path, tcp: str = "", tcp6: str = "", peer: Address = PEER, own: Address = OWN) -> Peer:
+    """What is said of a connection where the kernel prints these tables."""
+    shutil.rmtree(proc, ignore_errors=True)
+    new_proc(proc, tcp, tcp6)
+    return judge(peer, own, partial(read_tables, proc), {})
 
 
-@pytest.mark.parametrize("dialled", ["127.0.0.1", *(["::ffff:127.0.0.1"] if "::1" in HOSTS else [])])
-def test_a_connection_to_an_ipv4_listener_is_found_whatever_socket_it_came_from(dialled: str) -> None:
-    with connected("127.0.0.1", dialled) as connection:
-        assert judge(connection.peer, connection.own) == Peer(Standing.ADMITTED, os.geteuid())
+def test_our_own_connection_is_known_as_ours_whatever_socket_it_came_from() -> None:
+    mapped = [("127.0.0.1", "::ffff:127.0.0.1")] if "::1" in LOOPBACKS else []
+    for host, dialled in [*((host, host) for host in LOOPBACKS), *mapped]:
+        with connected(host, dialled) as connection:
+            assert judge(connection.peer, connection.own) == (Standing.ADMITTED, os.geteuid())
+            connection.client.shutdown(socket.SHUT_WR)
+            assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
 
 
 @pytest.fixture
-def foreign(tmp_path: Path) -> Iterator[tuple[tuple[str, int], tuple[str, int], Path]]:
+def foreign(tmp_path: Path) -> Iterator[tuple[Address, Address, Path]]:
     """Another user's connection: a real one where we may make it, else one in a copy of /proc."""
     if os.geteuid() == 0:
         with connected("127.0.0.1", uid=NOBODY) as connection:
             yield connection.peer, connection.own, PROC
     else:
-        root = new_proc(tmp_path / "proc", row(f"{V4}:D431", f"{V4}:11D7"))
-        yield ("127.0.0.1", 0xD431), ("127.0.0.1", 4567), root
+        yield PEER, OWN, new_proc(tmp_path / "proc", row(THEIRS, OURS))
 
 
-def test_another_users_connection_is_refused(foreign: tuple[tuple[str, int], tuple[str, int], Path]) -> None:
+def test_another_users_connection_is_refused_unless_he_is_the_one_behind_sudo(
+    foreign: tuple[Address, Address, Path],
+) -> None:
     peer, own, root = foreign
-    assert judge(peer, own, partial(read_tables, root), {}) == (Standing.FOREIGN, NOBODY)
-    assert judge(peer, own, partial(read_tables, root), {"SUDO_UID": "1"}).standing is Standing.FOREIGN
-
-
-def test_the_user_behind_sudo_is_let_in(foreign: tuple[tuple[str, int], tuple[str, int], Path]) -> None:
-    peer, own, root = foreign
-    assert (
-        judge(peer, own, partial(read_tables, root), {"SUDO_UID": str(NOBODY)}).standing is Standing.ADMITTED
-    )
+    tables = partial(read_tables, root)
+    assert judge(peer, own, tables, {}) == FOREIGN
+    assert judge(peer, own, tables, {"SUDO_UID": "1"}) == FOREIGN
+    assert judge(peer, own, tables, {"SUDO_UID": str(NOBODY)}).standing is Standing.ADMITTED
 
 
 def test_a_connection_whose_other_end_hung_up_belongs_to_nobody_and_not_to_root() -> None:
@@ -59,105 +65,65 @@ def test_a_connection_whose_other_end_hung_up_belongs_to_nobody_and_not_to_root(
         assert judge(peer, connection.own).standing is Standing.GONE
 
 
-def test_one_who_only_stopped_sending_is_still_known() -> None:
-    with connected("127.0.0.1") as connection:
-        connection.client.shutdown(socket.SHUT_WR)
-        assert judge(connection.peer, connection.own).standing is Standing.ADMITTED
-
-
-def test_one_who_hung_up_is_not_unknown_once_the_kernel_has_forgotten_his_end(tmp_path: Path) -> None:
+def test_one_who_cannot_be_found_has_gone_or_is_unknown_while_he_is_there(tmp_path: Path) -> None:
     """As TCP_LINGER2 lets anybody have it within a second, while ours still has what he sent."""
-    ours = row(f"{V4}:11D7", f"{V4}:D431", state="08", uid=os.geteuid())
-    root = new_proc(tmp_path / "proc", ours)
-    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), partial(read_tables, root), {}) == Peer(
-        Standing.GONE
-    )
-
-
-def test_one_whose_end_lies_outside_of_the_table_is_unknown_while_he_is_there(tmp_path: Path) -> None:
-    root = new_proc(tmp_path / "proc", row(f"{V4}:11D7", f"{V4}:D431", uid=os.geteuid()))
-    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), partial(read_tables, root), {}) == Peer(
-        Standing.ADMITTED
-    )
+    left = row(OURS, THEIRS, state="08", uid=os.geteuid())
+    stays = row(OURS, THEIRS, uid=os.geteuid())
+    assert judged(tmp_path, left) == (Standing.GONE, None)
+    assert judged(tmp_path, stays) == (Standing.ADMITTED, None)
+    # A socket that nobody holds is not root's.
+    assert judged(tmp_path, row(THEIRS, OURS, uid=0, inode=0)).standing is Standing.GONE
 
 
 def test_a_socket_that_the_kernel_left_out_is_looked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours, theirs = row(f"{V4}:11D7", f"{V4}:D431"), row(f"{V4}:D431", f"{V4}:11D7")
-    root = new_proc(tmp_path / "proc")
-    printed = iter([ours, "", ours + theirs, ""])
+    ours = row(OURS, THEIRS)
+    printed = iter([ours, "", ours + row(THEIRS, OURS), ""])
     monkeypatch.setattr(Path, "read_text", lambda *_: next(printed))
-    assert judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), partial(read_tables, root), {}) == Peer(
-        Standing.FOREIGN, NOBODY
-    )
+    assert judge(PEER, OWN, partial(read_tables, tmp_path), {}) == FOREIGN
 
 
 @pytest.mark.parametrize(
     ("host", "tcp", "tcp6"),
     [
-        ("127.0.0.1", row(f"{V4}:D431", f"{V4}:11D7"), ""),
+        ("127.0.0.1", row(THEIRS, OURS), ""),
         ("127.0.0.1", "", row(f"{MAPPED}:D431", f"{MAPPED}:11D7")),
-        ("::ffff:127.0.0.1", row(f"{V4}:D431", f"{V4}:11D7"), ""),
+        ("::ffff:127.0.0.1", row(THEIRS, OURS), ""),
         ("::1", "", row(f"{V6}:D431", f"{V6}:11D7")),
         ("::1%lo", "", row(f"{V6}:D431", f"{V6}:11D7")),
     ],
 )
 def test_every_form_of_an_address_is_recognized(tmp_path: Path, host: str, tcp: str, tcp6: str) -> None:
-    root = new_proc(tmp_path / "proc", tcp, tcp6)
-    assert judge((host, 0xD431), (host, 4567), partial(read_tables, root), {}).standing is Standing.FOREIGN
+    assert judged(tmp_path, tcp, tcp6, (host, PEER[1]), (host, OWN[1])) == FOREIGN
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        row(f"{V4}:11D7", f"{V4}:D431"),
-        row(f"{V4}:D431", f"{V4}:11D8"),
-        row(f"{V4}:D432", f"{V4}:11D7"),
-        row(f"{words(0x7F000002)}:D431", f"{V4}:11D7"),
-        row(f"{V4}:D431", f"{words(0x7F000002)}:11D7"),
+def test_only_the_other_end_of_this_very_connection_counts(tmp_path: Path) -> None:
+    for other in (
+        row(OURS, THEIRS),
+        row(THEIRS, f"{V4}:11D8"),
+        row(f"{V4}:D432", OURS),
+        row(f"{words(0x7F000002)}:D431", OURS),
+        row(THEIRS, f"{words(0x7F000002)}:11D7"),
         "   0: torn line\n",
-    ],
-)
-def test_only_the_other_end_of_this_very_connection_counts(tmp_path: Path, other: str) -> None:
-    root = new_proc(tmp_path / "proc", other)
-    peer, own = ("127.0.0.1", 0xD431), ("127.0.0.1", 4567)
-    assert judge(peer, own, partial(read_tables, root), {}).standing is Standing.ADMITTED
+    ):
+        assert judged(tmp_path, other).standing is Standing.ADMITTED, other
 
 
-def test_a_socket_that_nobody_holds_is_not_roots(tmp_path: Path) -> None:
-    root = new_proc(tmp_path / "proc", row(f"{V4}:D431", f"{V4}:11D7", uid=0, inode=0))
-    assert (
-        judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), partial(read_tables, root), {}).standing
-        is Standing.GONE
-    )
-
-
-@pytest.mark.parametrize(("uid", "standing"), [(os.geteuid(), Standing.ADMITTED), (NOBODY, Standing.FOREIGN)])
-def test_in_a_table_that_knows_no_inodes_the_uid_counts(tmp_path: Path, uid: int, standing: Standing) -> None:
-    theirs = row(f"{V4}:D431", f"{V4}:11D7", uid=uid, inode=0)
-    ours = row(f"{V4}:11D7", f"{V4}:D431", uid=os.geteuid(), inode=0)
-    root = new_proc(tmp_path / "proc", theirs + ours)
-    assert (
-        judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), partial(read_tables, root), {}).standing is standing
-    )
-
-
-@pytest.mark.parametrize(("uid", "is_let_in"), [(0, True), (1000, True), (1001, False)])
 def test_root_and_we_ourselves_are_let_in_and_others_are_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, is_let_in: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    root = new_proc(tmp_path / "proc", row(f"{V4}:D431", f"{V4}:11D7", uid=uid))
-    expected = Standing.ADMITTED if is_let_in else Standing.FOREIGN
-    assert (
-        judge(("127.0.0.1", 0xD431), ("127.0.0.1", 4567), partial(read_tables, root), {}).standing is expected
-    )
+    for uid, standing in ((0, Standing.ADMITTED), (1000, Standing.ADMITTED), (1001, Standing.FOREIGN)):
+        assert judged(tmp_path, row(THEIRS, OURS, uid=uid)) == (standing, uid)
+        if uid:
+            # A table that knows no inodes: the uid counts.
+            rows = row(THEIRS, OURS, uid=uid, inode=0) + row(OURS, THEIRS, uid=1000, inode=0)
+            assert judged(tmp_path, rows) == (standing, uid)
 
 
 def test_a_system_that_tells_nothing_lets_everybody_in(tmp_path: Path) -> None:
-    peer, own = ("127.0.0.1", 0xD431), ("127.0.0.1", 4567)
-    assert judge(peer, own, partial(read_tables, tmp_path), {}).standing is Standing.ADMITTED
+    assert judge(PEER, OWN, partial(read_tables, tmp_path), {}).standing is Standing.ADMITTED
 
 
 def test_one_reading_serves_many_and_nobody_who_came_after_it_had_begun(

@@ -41,26 +41,17 @@ def test_it_listens_on_every_loopback_address_and_on_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("taken", LOOPBACKS)
-def test_a_port_in_use_on_one_address_is_not_to_be_had(taken: str) -> None:
+def test_a_port_in_use_on_one_address_is_not_to_be_had_and_nothing_is_kept_of_it(taken: str) -> None:
     port = find_free_port()
 
     with occupy(taken, port), pytest.raises(PortTakenError) as refused:
         new_listening_sockets(port, "production")
 
+    why = f"port {port} of {taken}: the port is in use (errno {errno.EADDRINUSE}, EADDRINUSE)"
     assert refused.value.exit_code == 7
-    assert f"port {port} of {taken}: the port is in use (errno {errno.EADDRINUSE}, EADDRINUSE)" in str(
-        refused.value
-    )
+    assert why in str(refused.value)
     assert "production" in refused.value.message
     assert "--redirect-uri" in refused.value.hint
-
-
-@pytest.mark.parametrize("taken", LOOPBACKS)
-def test_nothing_is_kept_of_a_port_that_is_not_to_be_had(taken: str) -> None:
-    port = find_free_port()
-    with occupy(taken, port), pytest.raises(PortTakenError):
-        new_listening_sockets(port, "production")
-
     for address in LOOPBACKS:
         occupy(address, port).close()
 

@@ -17,43 +17,6 @@ from tests.provider import Answer, Request
 
 pytestmark = pytest.mark.crowd
 
-TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2
-HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18
-
-
-def test_what_is_no_http_1_is_a_bad_request(sign_in: SignIn) -> None:
-    target = f"/callback?code=evil&state={sign_in.state}"
-    block = f"\r\nHost: localhost:{sign_in.port}\r\n\r\n"
-    garbage = [
-        TLS_HELLO,
-        HTTP2_PREFACE,
-        b"\x00" * 1000,
-        b"\r\n\r\n",
-        b"\xef\xbb\xbfGET / HTTP/1.1" + block.encode(),
-        b"SSH-2.0-OpenSSH_9.2\r\n",
-        b"\x80\x2e\x01\x03\x01",
-        *(f"{line}{block}".encode("latin-1") for line in (
-            f"GET {target}",
-            f"GET {target} HTTP/0.9",
-            f"GET {target} HTTP/2",
-            f"GET {target} HTTP/11.1",
-            f"GET {target} http/1.1",
-            f"GET  {target} HTTP/1.1",
-            f"GET\t{target}\tHTTP/1.1",
-            f"GET {target}\x00 HTTP/1.1",
-            f"GET {target} HTTP/1.1 ",
-            f" GET {target} HTTP/1.1",
-            f"GET {target} HTTP/1.1\rHost: evil.example",
-            f"GET {target} HTTP/1.1\r\nA: b\r\n folded",
-            f"GET {target} HTTP/1.1\r\nA: \x00",
-            f"GET {target} HTTP/1.1\r\nno colon",
-        )),
-    ]  # fmt: skip
-
-    assert {raw[:60]: sign_in.status_of(raw) for raw in garbage} == dict.fromkeys(
-        [raw[:60] for raw in garbage], 400
-    )
-
 
 def test_random_bytes_are_survived(sign_in: SignIn) -> None:
     dice = random.Random(4567)

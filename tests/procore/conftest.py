@@ -85,89 +85,56 @@ def ask(new_transport: NewTransport, environment_at: Callable[..., Environment])
 
 @dataclass(frozen=True)
 class Certificates:
-    """A CA's file, and a server context for `localhost` and `procore.test` that it signed."""
+    """A CA's file, and a server context whose certificate it signed."""
 
     ca_file: Path
     context: ssl.SSLContext
 
 
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+def new_certificates(
+    folder: Path,
+    *hosts: str,
+    from_day: int = -1,
+    to_day: int = 1,
+    issuer: str = "unknown CA",
+    chain: bool = False,
+) -> Certificates:
+    """A certificate for hosts, self-signed where the issuer is one of them; `chain` shows its CA too."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    folder = tmp_path_factory.mktemp("tls")
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pretend CA")])
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    days = [now + datetime.timedelta(days=day) for day in (from_day, to_day)]
 
-    def certificate(subject: x509.Name, public_key: Any, extension: Any) -> x509.Certificate:
-        return (
-            x509.CertificateBuilder(
-                ca_name, subject, public_key, x509.random_serial_number(), now - day, now + day
-            )
-            .add_extension(extension, critical=True)
-            .sign(ca_key, hashes.SHA256())
-        )
+    def certificate(subject: str, public_key: Any, signer: Any, is_ca: bool) -> bytes:
+        names = [
+            x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in (issuer, subject)
+        ]
+        builder = x509.CertificateBuilder(*names, public_key, x509.random_serial_number(), *days)
+        alternatives = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+        builder = builder.add_extension(alternatives, critical=False)
+        builder = builder.add_extension(x509.BasicConstraints(is_ca, None), critical=True)
+        return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
-    names = [x509.DNSName("localhost"), x509.DNSName("procore.test")]
-    ca = certificate(ca_name, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=None))
-    leaf = certificate(name, key.public_key(), x509.SubjectAlternativeName(names))
-    pem = serialization.Encoding.PEM
-    (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
-    plain_key = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "server.pem").write_bytes(plain_key + leaf.public_bytes(pem))
+    signer = key if issuer in hosts else ca_key
+    own = certificate(hosts[0], key.public_key(), signer, is_ca=False)
+    ca = own if signer is key else certificate(issuer, ca_key.public_key(), ca_key, is_ca=True)
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "ca.pem").write_bytes(ca)
+    (folder / "server.pem").write_bytes(own + (ca if chain else b"") + key.private_bytes(*plain))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem")
     return Certificates(folder / "ca.pem", context)
 
 
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return new_certificates(tmp_path_factory.mktemp("tls"), "localhost", "procore.test")
+
+
 @pytest.fixture
 def new_context(tmp_path: Path) -> Callable[..., ssl.SSLContext]:
-    """Make a server context whose certificate, for `localhost`, has something wrong with it."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    def new(
-        *,
-        from_day: int = -1,
-        to_day: int = 1,
-        host: str = "localhost",
-        issuer: str = "unknown CA",
-        chain=False,
-    ) -> ssl.SSLContext:
-        ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime.now(datetime.UTC)
-        days = [now + datetime.timedelta(days=day) for day in (from_day, to_day)]
-
-        def certificate(subject: str, public_key: Any, signer: Any, is_ca: bool) -> bytes:
-            names = [
-                x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in (issuer, subject)
-            ]
-            builder = x509.CertificateBuilder(*names, public_key, x509.random_serial_number(), *days)
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-            builder = builder.add_extension(x509.BasicConstraints(is_ca, None), critical=True)
-            signed = builder.sign(signer, hashes.SHA256())
-            return signed.public_bytes(serialization.Encoding.PEM)
-
-        signer = key if issuer == host else ca_key
-        pem = certificate(host, key.public_key(), signer, is_ca=False)
-        (tmp_path / "ca.pem").write_bytes(
-            pem if signer is key else certificate(issuer, ca_key.public_key(), ca_key, is_ca=True)
-        )
-        pem += (tmp_path / "ca.pem").read_bytes() if chain else b""
-        pem += key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        (tmp_path / "server.pem").write_bytes(pem)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(tmp_path / "server.pem")
-        return context
-
-    return new
+    """Make a server context whose certificate, for one host, has something wrong with it."""
+    return lambda host="localhost", **wrong: new_certificates(tmp_path, host, **wrong).context

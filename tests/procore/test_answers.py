@@ -14,9 +14,10 @@ from procore_cli.errors import (
     GrantRefusedError,
     ProcoreLoginError,
     RefusedCredentialsError,
+    TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import Binding, TokenSet
+from procore_cli.models import Binding, Me, TokenSet
 
 BINDING = Binding("client-id", "https://login.example.com", "https://api.example.com")
 NOW = 1_700_000_000.9
@@ -55,27 +56,18 @@ def test_a_full_token_answer_is_read_and_counted_from_the_local_clock(read_token
 
 
 @pytest.mark.parametrize("token_type", ["Bearer", "BEARER", "bearer", None])
-def test_the_token_type_is_compared_without_case(read_tokens, token_type):
+def test_the_token_type_is_compared_without_case_and_may_be_missing(read_tokens, token_type):
     assert read_tokens({**FULL, "token_type": token_type}).access_token == "the-access-token"
-
-
-def test_a_token_type_may_be_missing(read_tokens):
     assert read_tokens(without("token_type")).access_token == "the-access-token"
 
 
-@pytest.mark.parametrize("content", [without("refresh_token"), {**FULL, "refresh_token": None}])
-def test_an_answer_without_a_refresh_token_has_none(read_tokens, content):
-    assert read_tokens(content).refresh_token is None
-
-
-@pytest.mark.parametrize("content", [without("expires_in"), {**FULL, "expires_in": None}])
-def test_an_answer_without_a_lifetime_has_no_expiry(read_tokens, content):
-    assert read_tokens(content).expires_at is None
-
-
-@pytest.mark.parametrize("created_at", [None, -1, "yesterday", 10**30])
-def test_what_created_at_says_does_not_matter(read_tokens, created_at):
-    assert read_tokens({**FULL, "created_at": created_at}) == read_tokens(without("created_at"))
+def test_refresh_token_and_lifetime_may_be_missing_and_created_at_does_not_matter(read_tokens):
+    for content in (without("refresh_token"), {**FULL, "refresh_token": None}):
+        assert read_tokens(content).refresh_token is None
+    for content in (without("expires_in"), {**FULL, "expires_in": None}):
+        assert read_tokens(content).expires_at is None
+    for created_at in (None, -1, "yesterday", 10**30):
+        assert read_tokens({**FULL, "created_at": created_at}) == read_tokens(without("created_at"))
 
 
 @pytest.mark.parametrize(("lifetime", "expected"), [(0, 0), (-5, 0), (-(10**40), 0), (0.9, 0), (900.5, 900)])
@@ -131,14 +123,14 @@ SENSELESS = {
 }
 
 
-@pytest.mark.parametrize("content", SENSELESS.values(), ids=SENSELESS)
-def test_a_token_answer_of_the_wrong_shape_is_refused(read_tokens, content):
-    with pytest.raises(UnexpectedAnswerError) as caught:
-        read_tokens(content)
-    assert caught.value.exit_code == 5
-    assert "makes no sense" in caught.value.message
-    assert len(caught.value.message) < 500
-    assert caught.value.hint
+def test_a_token_answer_of_the_wrong_shape_is_refused(read_tokens):
+    for what, content in SENSELESS.items():
+        with pytest.raises(UnexpectedAnswerError) as caught:
+            read_tokens(content)
+        assert caught.value.exit_code == 5, what
+        assert "makes no sense" in caught.value.message
+        assert len(caught.value.message) < 500
+        assert caught.value.hint
 
 
 def test_a_token_of_16_kib_is_read(read_tokens):
@@ -177,12 +169,12 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize(("status", "content", "reason"), FAILURES.values(), ids=FAILURES)
-def test_an_error_answer_shows_its_status_and_reason(read_tokens, status, content, reason):
-    with pytest.raises(UnexpectedAnswerError) as caught:
-        read_tokens(content, status)
-    assert f"Procore answered {status} ({reason})" in caught.value.message
-    assert caught.value.hint
+def test_an_error_answer_shows_its_status_and_reason(read_tokens):
+    for what, (status, content, reason) in FAILURES.items():
+        with pytest.raises(UnexpectedAnswerError) as caught:
+            read_tokens(content, status)
+        assert f"Procore answered {status} ({reason})" in caught.value.message, what
+        assert caught.value.hint
 
 
 @pytest.mark.parametrize("status", [400, 401, 500])
@@ -210,25 +202,87 @@ def test_a_limit_says_when_to_try_again(retry_after, expected):
     assert caught.value.hint.startswith(f"Try again {expected}")
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        ({"errors": "no"}, "no"),
-        ({"errors": ["one", "two"]}, "one: two"),
-        ({"errors": {"login": ["is taken", "is odd"]}}, "login is taken: login is odd"),
-        ({"message": "m"}, "m"),
-        ({"error": "e", "error_description": "d"}, "e: d"),
-        ({"error": "same", "message": "same"}, "same"),
-        ({"errors": [[[["too deep"]]]]}, "no reason given"),
-        ({"errors": [5, None, True]}, "no reason given"),
-        ({"error": "lines\r\n\tand   blanks"}, "lines and blanks"),
-        ({"error": "\ud800"}, "?"),
-        ("just a text", "no reason given"),
-    ],
-)
-def test_a_reason_is_found_in_each_of_procores_error_shapes(content, expected):
-    assert read_reason(json.dumps(content).encode()) == expected
+REASONS = [
+    ({"errors": "no"}, "no"),
+    ({"errors": ["one", "two"]}, "one: two"),
+    ({"errors": {"login": ["is taken", "is odd"]}}, "login is taken: login is odd"),
+    ({"message": "m"}, "m"),
+    ({"error": "e", "error_description": "d"}, "e: d"),
+    ({"error": "same", "message": "same"}, "same"),
+    ({"errors": [[[["too deep"]]]]}, "no reason given"),
+    ({"errors": [5, None, True]}, "no reason given"),
+    ({"error": "lines\r\n\tand   blanks"}, "lines and blanks"),
+    ({"error": "\ud800"}, "?"),
+    ("just a text", "no reason given"),
+]
 
 
-def test_a_reason_is_short_whatever_the_body():
+def test_a_reason_is_found_in_each_of_procores_error_shapes_and_short_whatever_the_body():
+    assert [(content, read_reason(json.dumps(content).encode())) for content, _ in REASONS] == REASONS
     assert len(read_reason(json.dumps({"errors": ["x" * 1000] * 500}).encode())) == 300
+
+
+JOE = {"id": 11111, "login": "joecontractor@procore.com", "name": "Joe Contractor"}
+
+
+def person(content: object) -> Me:
+    return read_me(answer_of(content), SANDBOX)
+
+
+def test_a_person_is_read_with_an_id_of_up_to_64_bits_and_perhaps_a_name():
+    assert person(JOE) == Me(11111, "joecontractor@procore.com", "Joe Contractor")
+    for number in (1, 2**31, 2**32 + 1, 2**63 - 1):
+        assert person({**JOE, "id": number}).id == number
+    assert person({**JOE, "name": None}).name is None
+    assert person({"id": 1, "login": "second@example.com"}).name is None
+
+
+def test_markup_in_a_name_is_kept_for_whoever_shows_it_and_the_rest_made_fit():
+    name = "[bold]Joe[/bold]\x1b[31m\u202e\n"
+    assert person({**JOE, "name": name}).name == name
+    assert person({**JOE, "login": "joe\udc80@x", "name": "\ud83d"})[1:] == ("joe?@x", "?")
+    assert len(person({**JOE, "name": "x" * 10_000}).name) == 500
+
+
+NOBODY = {
+    "no id": {"login": "joecontractor@procore.com"},
+    "a null id": {**JOE, "id": None},
+    "an id in quotes": {**JOE, "id": "11111"},
+    "an id that is true": {**JOE, "id": True},
+    "an id with a fraction": {**JOE, "id": 11111.0},
+    "zero": {**JOE, "id": 0},
+    "a negative id": {**JOE, "id": -1},
+    "an id beyond 64 bits": {**JOE, "id": 2**63},
+    "no login": {"id": 1},
+    "a null login": {**JOE, "login": None},
+    "an empty login": {**JOE, "login": ""},
+    "a blank login": {**JOE, "login": " \t"},
+    "a numeric login": {**JOE, "login": 5},
+    "an endless login": {**JOE, "login": "x" * 321},
+    "a numeric name": {**JOE, "name": 5},
+    "a name in a list": {**JOE, "name": ["Joe"]},
+    "a list of people": [JOE],
+    "HTML": b"<html></html>",
+    "nothing": b"",
+}
+
+
+def test_a_person_of_the_wrong_shape_is_refused():
+    for what, content in NOBODY.items():
+        with pytest.raises(UnexpectedAnswerError) as caught:
+            person(content)
+        assert "makes no sense" in caught.value.message, what
+
+
+def test_a_401_for_the_person_is_an_error_of_its_own():
+    with pytest.raises(TokenRefusedError) as caught:
+        read_me(answer_of({"error": "the-token is bad"}, 401, ("the-token",)), SANDBOX)
+    assert caught.value.exit_code == 4
+    assert "the-token" not in caught.value.message
+    assert "--env sandbox" in caught.value.hint
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_another_error_for_the_person_shows_its_status(status):
+    with pytest.raises(UnexpectedAnswerError, match=f"answered {status} \\(App is not connected"):
+        read_me(answer_of({"errors": ["App is not connected to this company."]}, status), SANDBOX)

@@ -38,7 +38,7 @@ def test_a_first_address_that_is_silent_costs_its_own_limit_alone(serve, at, ask
     url = at(server, "127.0.0.2", "127.0.0.3", "127.0.0.1", silent=("127.0.0.2", "127.0.0.3"))
     started = time.monotonic()
     assert ask(url, form=form, connect_timeout_s=60, address_timeout_s=0.1).status == 200
-    assert 0.2 <= time.monotonic() - started < 5
+    assert 0.2 <= time.monotonic() - started < 20
     assert len(server.requests) == 1
 
 
@@ -53,7 +53,7 @@ def test_a_proxys_addresses_are_tried_in_turn_as_well(serve, at, ask):
         address_timeout_s=0.1,
     )
     assert answer.status == 200
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert proxy.requests[0].startswith(b"GET http://somewhere.example/x")
 
 
@@ -72,7 +72,7 @@ def test_all_addresses_together_get_the_limit(serve, at, ask):
     started = time.monotonic()
     with pytest.raises(UnreachableError, match=r"no connection within 0\.5 s"):
         ask(url, form=FORM, connect_timeout_s=0.5, address_timeout_s=60)
-    assert 0.4 < time.monotonic() - started < 5
+    assert 0.4 < time.monotonic() - started < 20
 
 
 def test_many_silent_addresses_leave_time_for_the_last_one(serve, at, ask):

@@ -14,25 +14,22 @@ FORM = "refresh_token=s3cret"
 OK = servers.json_http({"ok": True})
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
-)
 @pytest.mark.parametrize("form", [FORM, None])
-def test_a_redirect_is_never_followed(serve, ask, status, form):
+def test_a_redirect_is_never_followed(serve, ask, form):
     elsewhere = serve(servers.answering(OK))
     target = f"Location: {elsewhere.url}/path?code=s3cret"
-    server = serve(servers.answering(servers.http(status, b"", target, "Set-Cookie: a=b")))
-    with pytest.raises(RedirectRefusedError) as caught:
-        ask(server.url, form=form)
-    assert f"to {elsewhere.url};" in caught.value.message
-    assert "s3cret" not in caught.value.message
-    assert "PROCORE_LOGIN_URL" in caught.value.hint
-    assert (elsewhere.connections, len(server.requests)) == (0, 1)
+    for status in ("301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"):
+        server = serve(servers.answering(servers.http(status, b"", target, "Set-Cookie: a=b")))
+        with pytest.raises(RedirectRefusedError) as caught:
+            ask(server.url, form=form)
+        assert f"to {elsewhere.url};" in caught.value.message
+        assert "s3cret" not in caught.value.message
+        assert "PROCORE_LOGIN_URL" in caught.value.hint
+        assert (elsewhere.connections, len(server.requests)) == (0, 1)
 
 
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
+def test_a_redirect_names_no_more_than_its_targets_origin(serve, ask):
+    for headers, expected in (
         ([], "an unknown place"),
         (["Location: "], "an unknown place"),
         (["Location: javascript:alert(1)"], "an unknown place"),
@@ -40,14 +37,12 @@ def test_a_redirect_is_never_followed(serve, ask, status, form):
         (["Location: http://localhost:x/"], "an unknown place"),
         (["Location: //example.com/s3cret"], "http://example.com"),
         (["Location: https://user:s3cret@example.com:8443/"], "https://example.com:8443"),
-    ],
-)
-def test_a_redirect_names_no_more_than_its_targets_origin(serve, ask, headers, expected):
-    server = serve(servers.answering(servers.http("302 Found", b"", *headers)))
-    with pytest.raises(RedirectRefusedError) as caught:
-        ask(server.url)
-    assert f"to {expected};" in caught.value.message
-    assert "s3cret" not in caught.value.message
+    ):
+        server = serve(servers.answering(servers.http("302 Found", b"", *headers)))
+        with pytest.raises(RedirectRefusedError) as caught:
+            ask(server.url)
+        assert f"to {expected};" in caught.value.message
+        assert "s3cret" not in caught.value.message
 
 
 def test_a_redirect_with_a_large_body_is_not_read_to_its_end(serve, ask):

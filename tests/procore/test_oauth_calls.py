@@ -1,15 +1,17 @@
-"""Exchange, refresh, revoke and `/me`: which request each sends, and what its answer becomes."""
+"""The link, exchange, refresh, revoke and `/me`: what each sends, and what its answer becomes."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import responses
 
 from procore_cli.client.api import Api
-from procore_cli.client.oauth import OAuth
+from procore_cli.client.oauth import OAuth, authorize_url, new_pkce, new_state
 from procore_cli.config.environments import MONTHLY, PRODUCTION
 from procore_cli.errors import (
     AnswerLostError,
@@ -56,17 +58,51 @@ def form_of(mock: responses.RequestsMock) -> dict[str, str]:
     return dict(pairs)
 
 
-def test_an_exchange_posts_the_code_with_secret_and_verifier(mocked, oauth, credentials):
+def test_a_state_is_alphanumeric_and_long_enough_for_128_bits_and_no_two_are_equal():
+    states = {new_state() for _ in range(50)}
+    assert len(states) == 50
+    for state in states:
+        assert state.isascii()
+        assert state.isalnum()
+        assert len(state) * 5.95 > 128
+
+
+def test_the_challenge_is_the_s256_of_a_verifier_that_shows_in_no_repr():
+    pkce = new_pkce()
+    digest = hashlib.sha256(pkce.verifier.encode()).digest()
+    assert pkce.challenge == base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    assert 43 <= len(pkce.verifier) <= 128
+    assert pkce.verifier not in repr(pkce)
+    assert len({new_pkce().verifier for _ in range(50)}) == 50
+
+
+@pytest.mark.parametrize("login_url", ["https://login.procore.com", "http://127.0.0.1:9999"])
+def test_the_link_carries_each_parameter_once_on_any_base_url(login_url):
+    link = urlsplit(authorize_url(login_url, "id&=é", REDIRECT_URI, "s" * 32, "challenge"))
+    assert f"{link.scheme}://{link.netloc}{link.path}" == f"{login_url}/oauth/authorize"
+    assert sorted(parse_qsl(link.query)) == [
+        ("client_id", "id&=é"),
+        ("code_challenge", "challenge"),
+        ("code_challenge_method", "S256"),
+        ("redirect_uri", REDIRECT_URI),
+        ("response_type", "code"),
+        ("state", "s" * 32),
+    ]
+
+
+@pytest.mark.parametrize("redirect_uri", [REDIRECT_URI, "urn:ietf:wg:oauth:2.0:oob"])
+@pytest.mark.parametrize("app", APPS, ids=["plain", "awkward"])
+def test_an_exchange_posts_the_code_once_with_secret_and_verifier(mocked, oauth, app, redirect_uri):
     mocked.post(TOKEN_URL, json=TOKENS)
-    assert oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64, BINDING) == TokenSet(
+    assert oauth.exchange(app, "co+de&x", redirect_uri, "v" * 64, BINDING) == TokenSet(
         "new-access", "new-refresh", 1900, BINDING, 900
     )
     assert form_of(mocked) == {
         "grant_type": "authorization_code",
-        "client_id": "the-client-id",
-        "client_secret": "the-client-secret",
-        "code": "the-code",
-        "redirect_uri": REDIRECT_URI,
+        "client_id": app.client_id,
+        "client_secret": app.client_secret,
+        "code": "co+de&x",
+        "redirect_uri": redirect_uri,
         "code_verifier": "v" * 64,
     }
 
@@ -127,11 +163,11 @@ def test_a_revocation_posts_token_and_credentials_once(mocked, oauth, app, token
     }
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"whatever"])
-def test_a_revocations_answer_needs_no_body(mocked, oauth, credentials, body):
-    mocked.post("https://login.procore.com/oauth/revoke", body=body)
-    oauth.revoke(credentials, "old-access")
-    assert len(mocked.calls) == 1
+def test_a_revocations_answer_needs_no_body(mocked, oauth, credentials):
+    for body in (b"", b"null", b"whatever"):
+        mocked.post("https://login.procore.com/oauth/revoke", body=body)
+        oauth.revoke(credentials, "old-access")
+    assert len(mocked.calls) == 3
 
 
 def test_a_revocation_that_fails_does_not_repeat_the_token(mocked, oauth, credentials):
@@ -263,17 +299,18 @@ def test_a_refresh_whose_answer_is_lost_is_sent_once(serve, new_transport, envir
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("path", ["exchange", "refresh", "revoke", "me"])
-def test_no_endpoint_follows_a_redirect(serve, new_transport, environment_at, credentials, path):
+def test_no_endpoint_follows_a_redirect(serve, new_transport, environment_at, credentials):
     server = serve(servers.answering(servers.http("307 Temporary Redirect", b"", "Location: /elsewhere")))
     environment = environment_at(server.url)
     oauth, api = OAuth(new_transport(), environment, lambda: 0), Api(new_transport(), environment)
-    calls = {
-        "exchange": lambda: oauth.exchange(credentials, "code", REDIRECT_URI, "v" * 64, BINDING),
-        "refresh": lambda: oauth.refresh(credentials, OLD),
-        "revoke": lambda: oauth.revoke(credentials, "old"),
-        "me": lambda: api.me("token"),
-    }
-    with pytest.raises(RedirectRefusedError):
-        calls[path]()
-    assert len(server.requests) == 1
+    for number, call in enumerate(
+        (
+            lambda: oauth.exchange(credentials, "code", REDIRECT_URI, "v" * 64, BINDING),
+            lambda: oauth.refresh(credentials, OLD),
+            lambda: oauth.revoke(credentials, "old"),
+            lambda: api.me("token"),
+        )
+    ):
+        with pytest.raises(RedirectRefusedError):
+            call()
+        assert len(server.requests) == number + 1

@@ -51,6 +51,7 @@ def test_a_form_is_posted_as_it_is_with_our_name_and_no_authorization(serve, ask
     assert lines[0] == "POST /oauth/token HTTP/1.1"
     assert f"User-Agent: procore-login/{__version__}" in lines
     assert "Accept: application/json" in lines
+    assert "Accept-Encoding: identity" in lines
     assert "Content-Type: application/x-www-form-urlencoded" in lines
     assert not any(line.lower().startswith(("authorization", "cookie")) for line in lines)
 
@@ -89,15 +90,13 @@ def test_a_netrc_for_the_host_changes_nothing(own_world, serve, new_transport, e
 
 
 @pytest.mark.parametrize("secret", [{"bearer": "the-token"}, {"form": FORM}])
-@pytest.mark.parametrize(
-    "other", ["http://127.0.0.1:{port}", "https://localhost:{port}", "http://localhost:1"]
-)
-def test_no_secret_goes_to_another_origin(serve, new_transport, environment_at, secret, other):
+def test_no_secret_goes_to_another_origin(serve, new_transport, environment_at, secret):
     server = serve(servers.answering(OK))
-    url = other.format(port=server.host.partition(":")[2])
-    with pytest.raises(BindingError) as caught:
-        new_transport().request("GET", url, environment=environment_at(server.url), **secret)
-    assert "the-token" not in str(caught.value)
+    port = server.host.partition(":")[2]
+    for url in (f"http://127.0.0.1:{port}", f"https://localhost:{port}", "http://localhost:1"):
+        with pytest.raises(BindingError) as caught:
+            new_transport().request("GET", url, environment=environment_at(server.url), **secret)
+        assert "the-token" not in str(caught.value)
     assert server.connections == 0
 
 
@@ -109,12 +108,12 @@ def test_the_bearer_is_for_the_api_origin_and_the_form_for_the_login_origin(new_
         new_transport().request("POST", "http://localhost:2/", environment=environment, form="f")
 
 
-@pytest.mark.parametrize("bearer", ["s3cret\n", "s3 cret", "s3cret\r\nX-Evil: 1", "s3crét", ""])
-def test_a_bearer_that_is_no_token_is_not_sent_and_not_shown(serve, new_transport, environment_at, bearer):
+def test_a_bearer_that_is_no_token_is_not_sent_and_not_shown(serve, new_transport, environment_at):
     server = serve(servers.answering(OK))
-    with pytest.raises(TokenRefusedError) as caught:
-        new_transport().request("GET", server.url, environment=environment_at(server.url), bearer=bearer)
-    assert "s3c" not in caught.value.message
+    for bearer in ("s3cret\n", "s3 cret", "s3cret\r\nX-Evil: 1", "s3crét", ""):
+        with pytest.raises(TokenRefusedError) as caught:
+            new_transport().request("GET", server.url, environment=environment_at(server.url), bearer=bearer)
+        assert "s3c" not in caught.value.message
     assert server.connections == 0
 
 
@@ -180,7 +179,7 @@ def test_a_form_whose_answer_is_lost_is_never_sent_again(serve, ask, behave, rea
     started = time.monotonic()
     with pytest.raises(AnswerLostError) as caught:
         ask(server.url, form=FORM, read_timeout_s=0.3)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
     assert caught.value.message == f"no usable answer from {server.host}: {reason}."
     assert len(server.requests) == server.connections == 1
 
@@ -195,22 +194,16 @@ INTERIM = {
 
 
 @pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
-@pytest.mark.parametrize("form", [FORM, None])
-def test_what_comes_before_the_final_answer_is_skipped(serve, ask, new_transport, interim, form):
+def test_what_comes_before_the_final_answer_is_skipped(serve, ask, new_transport, environment_at, interim):
     server = serve(servers.answering(interim + OK))
     transport = new_transport()
-    for _ in range(2):
+    for form in (FORM, FORM, None, None):
         answer = ask(server.url, form=form, transport=transport)
         assert (answer.status, answer.body, "link" in answer.headers) == (200, b'{"ok": true}', False)
-    assert len(server.requests) == 2
-
-
-@pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
-def test_a_stream_too_begins_with_the_final_answer(serve, new_transport, environment_at, interim):
-    server = serve(servers.answering(interim + OK))
     stream = new_transport().open(Call("GET", server.url), environment=environment_at(server.url), bearer="t")
     assert (stream.status, b"".join(stream.chunks())) == (200, b'{"ok": true}')
     assert "link" not in stream.headers
+    assert len(server.requests) == 5
 
 
 def test_switching_protocols_is_an_answer(serve, ask):
