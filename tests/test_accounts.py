@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,19 @@ from procore_cli import context
 from procore_cli.storage.rows import Rows
 from tests.cli import Machine, browser
 from tests.people import SECOND, People
-from tests.provider import JOE, Answer, serving
+from tests.provider import JOE, Answer
 from tests.terminal import Terminal
 
 
 @pytest.fixture
-def people() -> Iterator[People]:
-    """A running Procore with several people."""
-    with serving(People()) as running:
-        assert isinstance(running, People)
-        yield running
+def provider(people: People) -> People:
+    """Everybody here signs in where several people have accounts."""
+    return people
 
 
 @pytest.fixture
-def machine(tmp_path: Path, people: People) -> Machine:
+def machine(machine: Machine, people: People) -> Machine:
     """Joe and a second person have signed up here, in this order."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(people)
     people.sign_in(machine, JOE)
     people.sign_in(machine, SECOND)
     return machine

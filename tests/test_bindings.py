@@ -14,17 +14,10 @@ from tests.moments import LIFETIME_S, set_clock
 from tests.provider import CLIENT_ID, Provider
 from tests.signed_in import assert_ended, last_token, refreshes, sign_in
 
+pytestmark = pytest.mark.usefixtures("signed_in")
+
 SENDERS = [("whoami",), ("token",), ("token", "--min-ttl", "0"), ("refresh",)]
 CONFIGURED = "config.toml [environments.production]"
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    """Somebody is signed in, at a Procore that variables name."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +10,11 @@ import pytest
 from tests.cli import Machine
 from tests.elsewhere import Elsewhere, watch_ways_out
 from tests.provider import Provider
-from tests.signed_in import assert_ended, sign_in
+from tests.signed_in import assert_ended
+
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 SETTINGS = ["PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_CLIENT_ID"]
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    """Somebody is signed in, at a Procore that variables name."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
 
 
 @pytest.fixture

@@ -31,9 +31,8 @@ from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
+def machine(machine: Machine) -> Machine:
+    """No app is configured here."""
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
     return machine
 

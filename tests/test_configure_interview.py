@@ -6,7 +6,6 @@ import os
 import select
 import stat
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -26,9 +25,8 @@ CTRL_C, CTRL_D = "\x03", "\x04"
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
+def machine(machine: Machine) -> Machine:
+    """No app is configured here."""
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
     return machine
 

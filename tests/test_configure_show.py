@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Machine, Result, browser
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.provider import CLIENT_ID, CLIENT_SECRET
 from tests.terminal import Terminal
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Production's app is configured, with a company."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
     assert configure(machine, monkeypatch, "--company", "7").code == 0
     return machine

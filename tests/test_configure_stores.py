@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,12 @@ from procore_cli.errors import DataFolderError
 from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
 from tests.cli import Machine
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.provider import CLIENT_ID, CLIENT_SECRET
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
+def machine(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """No app is configured here, and somebody is there to ask."""
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
     monkeypatch.setattr("procore_cli.cli.commands.configure.can_ask", lambda: True)
     return machine

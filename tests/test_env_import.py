@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
@@ -19,9 +18,8 @@ PLAIN = f"CLIENT_ID={CLIENT_ID}\nCLIENT_SECRET={CLIENT_SECRET}\nREDIRECT_URI={RE
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
+def machine(machine: Machine) -> Machine:
+    """No app is configured here, and no redirect address."""
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
     machine.variables["PROCORE_REDIRECT_URI"] = ""
     return machine

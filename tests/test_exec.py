@@ -12,18 +12,11 @@ import pytest
 
 from tests.children import TELL, python, start_at_terminal
 from tests.cli import Machine, command
-from tests.provider import Provider
-from tests.signed_in import assert_ended, sign_in
+from tests.signed_in import assert_ended
+
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 LIFETIME_S = 5400
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
 
 
 def test_nobody_signed_in_is_4_and_the_command_does_not_run(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,6 @@ from tests.provider import Provider, Request, flat
 from tests.terminal import Terminal
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
 
 
 def address_after_consent(provider: Provider, terminal: Terminal) -> str:

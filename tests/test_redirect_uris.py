@@ -12,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -81,13 +80,6 @@ class Person:
         link = next_link().decode().strip()
         if link:
             self.pages.append(walk(link))
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
 
 
 def exchanged(provider: Provider) -> list[str]:
