@@ -93,17 +93,9 @@ def test_nothing_secret_is_in_the_report(home: Machine, people: People) -> None:
         assert "11111 (j***@procore.com)" in result.out
 
 
-@pytest.mark.parametrize(
-    ("email", "shown"),
-    [
-        (JOE["login"], "j***@procore.com"),
-        ("a@b", "a***@b"),
-        ("nobody", "n***"),
-        (None, "no e-mail"),
-    ],
-)
-def test_an_e_mail_is_shortened(email: str | None, shown: str) -> None:
-    assert mask(email) == shown
+def test_an_e_mail_is_shortened() -> None:
+    shown = {JOE["login"]: "j***@procore.com", "a@b": "a***@b", "nobody": "n***", None: "no e-mail"}
+    assert {email: mask(email) for email in shown} == shown
 
 
 def test_the_accounts_are_told_with_their_life(home: Machine) -> None:
@@ -244,8 +236,15 @@ def test_what_some_database_lists_is_no_stray(filed: Machine, tmp_path: Path) ->
     assert run_doctor(filed, "--env", "sandbox")["leftovers"].detail == "none"
 
 
-@pytest.mark.parametrize("how", ["deleted", "replaced", "restored"])
-@pytest.mark.parametrize("environment", ["production", "monthly"])
+@pytest.mark.parametrize(
+    ("how", "environment"),
+    [
+        ("deleted", "production"),
+        ("replaced", "production"),
+        ("restored", "production"),
+        ("deleted", "monthly"),
+    ],
+)
 def test_token_files_that_no_database_lists_are_named_and_left_alone(
     filed: Machine, people: People, how: str, environment: str
 ) -> None:
