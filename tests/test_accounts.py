@@ -226,14 +226,16 @@ def test_the_pretend_procore_is_started_for_a_check(tmp_path: Path) -> None:
     assert result.out.endswith("\tok\n")
 
 
-@pytest.mark.parametrize("who", ["joecontractor@procore.com", "JOECONTRACTOR@procore.com", "11111"])
-def test_switch_makes_another_account_current(machine: Machine, who: str) -> None:
-    result = machine.run_here("switch", who, "--json")
+def test_switch_makes_another_account_current(machine: Machine) -> None:
+    for who in ("joecontractor@procore.com", "JOECONTRACTOR@procore.com", "11111"):
+        assert machine.run_here("switch", "22222").code == 0
 
-    assert result.code == 0
-    assert result.json["procore_id"] == 11111
-    assert "joecontractor@procore.com (it was second@example.com)" in result.err
-    assert machine.run_here("whoami", "--json").json["procore_id"] == 11111
+        result = machine.run_here("switch", who, "--json")
+
+        assert result.code == 0
+        assert result.json["procore_id"] == 11111
+        assert "joecontractor@procore.com (it was second@example.com)" in result.err
+        assert machine.run_here("whoami", "--json").json["procore_id"] == 11111
 
 
 def test_the_other_account_is_used_once_when_it_is_named(machine: Machine) -> None:
@@ -246,12 +248,12 @@ def test_the_other_account_is_used_once_when_it_is_named(machine: Machine) -> No
     assert [result.json["procore_id"] for result in (named, by_variable, current)] == [11111, 11111, 22222]
 
 
-@pytest.mark.parametrize("who", ["stranger@example.com", "1", ""])
-def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine, who: str) -> None:
-    result = machine.run_here("switch", who)
+def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine) -> None:
+    for who in ["stranger@example.com", "1", ""]:
+        result = machine.run_here("switch", who)
 
-    assert (result.code, result.out) == (2, "")
-    assert "joecontractor@procore.com (11111), second@example.com (22222)" in result.err
+        assert (result.code, result.out) == (2, "")
+        assert "joecontractor@procore.com (11111), second@example.com (22222)" in result.err
 
 
 def test_switching_to_an_ambiguous_email_exits_2(machine: Machine, people: People) -> None:
@@ -329,7 +331,7 @@ def test_many_rows_cost_no_more_statements_than_a_few(
     listed(machine)
     for_two = len(ran)
     with closing(sqlite3.connect(machine.data / "production.db")) as connection:
-        rows = ((number, f"person-{number}@example.com") for number in range(100_000, 120_000))
+        rows = ((number, f"person-{number}@example.com") for number in range(100_000, 102_000))
         connection.executemany("INSERT INTO users (procore_id, email) VALUES (?, ?)", rows)
         connection.commit()
 
@@ -337,7 +339,7 @@ def test_many_rows_cost_no_more_statements_than_a_few(
     lines = listed(machine)
 
     # Those whom no environment knows are listed with the one in force.
-    assert len(lines) == 20_002
+    assert len(lines) == 2_002
     assert len(ran) == for_two
 
 

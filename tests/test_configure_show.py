@@ -157,7 +157,7 @@ def test_remove_on_an_empty_machine_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_without_a_terminal_remove_wants_a_yes(machine: Machine) -> None:
-    result = machine.run("configure", "--remove")
+    result = machine.run_here("configure", "--remove")
 
     assert result.code == 2
     assert "Hint: Pass --yes" in result.err

@@ -235,14 +235,16 @@ def test_every_foreign_word_means_a_command() -> None:
 
 
 @pytest.mark.parametrize("columns", [52, 60, 80, 200])
-@pytest.mark.parametrize("arguments", [["--help"], ["signin", "--help"], ["api", "-h"], ["completion", "-h"]])
-def test_help_fits_the_terminal(machine: Machine, arguments: list[str], columns: int) -> None:
+def test_help_fits_the_terminal(machine: Machine, columns: int) -> None:
     machine.variables["COLUMNS"] = str(columns)
 
-    lines = machine.run_here(*arguments).out.splitlines()
+    for arguments in (["--help"], ["signin", "--help"], ["api", "-h"], ["completion", "-h"]):
+        lines = machine.run_here(*arguments).out.splitlines()
 
-    # A command to copy stays whole.
-    assert [line for line in lines if len(line) > columns and "procore-login completion" not in line] == []
+        # A command to copy stays whole.
+        assert [
+            line for line in lines if len(line) > columns and "procore-login completion" not in line
+        ] == []
 
 
 def test_help_imports_no_command() -> None:
@@ -262,9 +264,8 @@ def test_help_imports_no_command() -> None:
 # What was mistyped
 
 
-@pytest.mark.parametrize(
-    ("typed", "error", "hint"),
-    [
+def test_a_mistake_is_told_with_the_nearest_that_exists(machine: Machine) -> None:
+    for typed, error, hint in [
         ("whoam", 'There is no command "whoam".', "Did you mean procore-login whoami?"),
         ("conf", 'There is no command "conf".', "Did you mean procore-login configure?"),
         ("login", 'There is no command "login".', "Did you mean procore-login signin?"),
@@ -341,21 +342,15 @@ def test_help_imports_no_command() -> None:
             "Did you mean --account x@example.com? See procore-login whoami --help.",
         ),
         ("token hush", "procore-login token takes no argument here.", "See procore-login token --help."),
-    ],
-)
-def test_a_mistake_is_told_with_the_nearest_that_exists(
-    machine: Machine, typed: str, error: str, hint: str
-) -> None:
-    result = machine.run_here(*typed.split())
+    ]:
+        result = machine.run_here(*typed.split())
 
-    assert (result.code, result.out) == (2, "")
-    assert result.err == f"Error: {error}\nHint: {hint}\n"
-    assert not machine.data.exists()
+        assert (result.code, result.out, result.err) == (2, "", f"Error: {error}\nHint: {hint}\n"), typed
+        assert not machine.data.exists()
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
+def test_the_nearest_environment_is_found() -> None:
+    for typed, meant in [
         ("prod", "production"),
         ("Production", "production"),
         ("prduction", "production"),
@@ -367,12 +362,10 @@ def test_a_mistake_is_told_with_the_nearest_that_exists(
         ("p", None),
         ("", None),
         ("xyz", None),
-    ],
-)
-def test_the_nearest_environment_is_found(typed: str, meant: str | None) -> None:
-    hint = unknown_environment(typed, "--env").hint
+    ]:
+        hint = unknown_environment(typed, "--env").hint
 
-    assert hint.partition("The environments")[0] == (f"Did you mean {meant}? " if meant else "")
+        assert hint.partition("The environments")[0] == (f"Did you mean {meant}? " if meant else "")
 
 
 def test_a_mistyped_environment_is_told_the_nearest(machine: Machine) -> None:
