@@ -23,9 +23,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
+def test_control_and_bidirectional_characters_are_shown_escaped() -> None:
+    for text, shown in [
         ("Joe", "Joe"),
         ("[bold]Joe[/bold]", "[bold]Joe[/bold]"),
         ("a\x1b[31mb", "a\\x1b[31mb"),
@@ -33,26 +32,28 @@ class Terminal(io.StringIO):
         ("a\x9bb\x00", "a\\x9bb\\x00"),
         ("line\nand\ttab", "line\nand\ttab"),
         ("Łukasz Ñandú", "Łukasz Ñandú"),
-    ],
-)
-def test_control_and_bidirectional_characters_are_shown_escaped(text: str, shown: str) -> None:
-    assert talk.shown(text) == shown
+    ]:
+        assert talk.shown(text) == shown
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(1_769_851_800, "2026-01-31T09:30:00Z"), (0, "1970-01-01T00:00:00Z"), (10**15, "9999-12-31T23:59:59Z")],
-)
-def test_times_are_utc(seconds: int, text: str) -> None:
-    assert output.utc(seconds) == text
+def test_times_are_utc() -> None:
+    for seconds, text in [
+        (1_769_851_800, "2026-01-31T09:30:00Z"),
+        (0, "1970-01-01T00:00:00Z"),
+        (10**15, "9999-12-31T23:59:59Z"),
+    ]:
+        assert output.utc(seconds) == text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(5400, "1 h 30 min"), (3599, "59 min"), (59, "less than a minute"), (0, "expired"), (-9, "expired")],
-)
-def test_a_lifetime_is_told_in_words(seconds: int, text: str) -> None:
-    assert output.lifetime(seconds) == text
+def test_a_lifetime_is_told_in_words() -> None:
+    for seconds, text in [
+        (5400, "1 h 30 min"),
+        (3599, "59 min"),
+        (59, "less than a minute"),
+        (0, "expired"),
+        (-9, "expired"),
+    ]:
+        assert output.lifetime(seconds) == text
 
 
 def test_json_is_one_line_with_the_contracts_keys(capsys: pytest.CaptureFixture[str]) -> None:

@@ -150,10 +150,7 @@ def test_alone_it_lists_many_accounts_briefly(machine: Machine, people: People) 
 
 @pytest.mark.parametrize(
     ("file", "code", "words"),
-    [
-        ("config.toml", 3, "config.toml, line 1"),
-        ("sandbox.db", 6, "sandbox: The database "),
-    ],
+    [("config.toml", 3, "config.toml, line 1"), ("sandbox.db", 6, "sandbox: The database ")],
 )
 def test_alone_it_greets_and_says_what_is_broken(
     machine: Machine, people: People, file: str, code: int, words: str
@@ -265,7 +262,7 @@ def test_help_imports_no_command() -> None:
 
 
 def test_a_mistake_is_told_with_the_nearest_that_exists(machine: Machine) -> None:
-    for typed, error, hint in [
+    for typed, error, hint in (
         ("whoam", 'There is no command "whoam".', "Did you mean procore-login whoami?"),
         ("conf", 'There is no command "conf".', "Did you mean procore-login configure?"),
         ("login", 'There is no command "login".', "Did you mean procore-login signin?"),
@@ -326,11 +323,7 @@ def test_a_mistake_is_told_with_the_nearest_that_exists(machine: Machine) -> Non
             "--store must be keyring or file.",
             "See procore-login configure --help.",
         ),
-        (
-            "completion fsh",
-            "SHELL must be bash, zsh or fish.",
-            "See procore-login completion --help.",
-        ),
+        ("completion fsh", "SHELL must be bash, zsh or fish.", "See procore-login completion --help."),
         (
             "whoami sandbox",
             'procore-login whoami does not take "sandbox".',
@@ -342,7 +335,7 @@ def test_a_mistake_is_told_with_the_nearest_that_exists(machine: Machine) -> Non
             "Did you mean --account x@example.com? See procore-login whoami --help.",
         ),
         ("token hush", "procore-login token takes no argument here.", "See procore-login token --help."),
-    ]:
+    ):
         result = machine.run_here(*typed.split())
 
         assert (result.code, result.out, result.err) == (2, "", f"Error: {error}\nHint: {hint}\n"), typed
