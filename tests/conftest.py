@@ -78,3 +78,11 @@ def signed_in(machine: Machine, provider: Provider) -> Machine:
     store: StoreName = "file" if machine.variables.get("PROCORE_LOGIN_STORE") == "file" else "keyring"
     save_tokens(provider, machine, JOE, store=store)
     return machine
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of somebody who has signed up to the demo; it is copied, and never changed."""
+    machine = Machine(tmp_path_factory.mktemp("demo") / "machine", {"PROCORE_ENV": "demo"})
+    assert machine.run_here("signup").code == 0
+    return machine.data

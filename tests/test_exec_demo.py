@@ -44,18 +44,10 @@ sys.exit(3)
 """
 
 
-@pytest.fixture(scope="module")
-def signed_up(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """Where somebody has signed up to the demo; what is there is copied, and never changed."""
-    machine = Machine(tmp_path_factory.mktemp("demo") / "machine", {"PROCORE_ENV": "demo"})
-    assert machine.run_here("signup").code == 0
-    return machine
-
-
 @pytest.fixture
-def machine(tmp_path: Path, signed_up: Machine) -> Machine:
-    machine = Machine(tmp_path / "machine", signed_up.variables)
-    shutil.copytree(signed_up.data, machine.data)
+def machine(tmp_path: Path, demo_data: Path) -> Machine:
+    machine = Machine(tmp_path / "machine", {"PROCORE_ENV": "demo"})
+    shutil.copytree(demo_data, machine.data)
     return machine
 
 
