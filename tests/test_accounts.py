@@ -63,24 +63,29 @@ def test_in_a_pipe_the_table_is_lines_with_tabs(machine: Machine) -> None:
     assert {row[5] for row in rows} == {"1 h 29 min"}
 
 
-def test_on_a_terminal_the_table_has_column_names(machine: Machine) -> None:
-    machine.variables["COLUMNS"] = "100"
-    with Terminal(machine, "accounts") as terminal:
+@pytest.mark.parametrize(
+    ("columns", "drawn"),
+    [
+        (
+            100,
+            [
+                "Environment     Account                    Id     Name            Time left",
+                "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min",
+            ],
+        ),
+        # Each account has a panel of its own.
+        (50, ["─ production ─", "─ production * ─", "joecontractor@procore.com"]),
+    ],
+)
+def test_on_a_terminal_the_table_is_drawn_as_wide_as_it_can_be(
+    machine: Machine, columns: int, drawn: list[str]
+) -> None:
+    machine.variables |= {"COLUMNS": str(columns), "NO_COLOR": "1"}
+    with Terminal(machine, "accounts", term="dumb" if columns == 100 else "xterm") as terminal:
         assert terminal.finish() == 0
 
-    assert "Environment     Account                    Id     Name            Time left" in terminal.drawn
-    assert "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min" in terminal.drawn
-
-
-def test_on_a_narrow_terminal_each_account_has_a_panel_of_its_own(machine: Machine) -> None:
-    machine.variables["COLUMNS"] = "50"
-    machine.variables["NO_COLOR"] = "1"
-    with Terminal(machine, "accounts", term="xterm") as terminal:
-        assert terminal.finish() == 0
-
-    assert "─ production ─" in terminal.drawn
-    assert "─ production * ─" in terminal.drawn
-    assert "joecontractor@procore.com" in terminal.drawn
+    for text in drawn:
+        assert text in terminal.drawn
 
 
 def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> None:

@@ -228,35 +228,19 @@ def test_a_named_account_wins_over_a_token_from_elsewhere(machine: Machine, prov
 
 def test_another_environment_in_the_child_has_its_own_urls(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine")
-    token = "handed-over"
-    machine.variables = {
-        "PROCORE_ACCESS_TOKEN": token,
-        "PROCORE_LOGIN_EXEC": digest(token),
-        "PROCORE_ENV": "sandbox",
-        "PROCORE_API_URL": "https://sandbox.procore.com",
-    }
+    given = {"PROCORE_ACCESS_TOKEN": "handed-over", "PROCORE_LOGIN_EXEC": digest("handed-over")}
+    sandbox, demo = "https://sandbox.procore.com", "http://localhost:1"
+    for started_for, urls, command_env, said in (
+        ("sandbox", {"PROCORE_API_URL": sandbox}, "sandbox", ""),
+        ("sandbox", {"PROCORE_API_URL": sandbox}, "production", ""),
+        ("demo", {"PROCORE_LOGIN_URL": demo, "PROCORE_API_URL": demo}, "production", ""),
+        ("sandbox", {"PROCORE_API_URL": "https://other.example.com"}, "production", "other.example.com"),
+    ):
+        machine.variables = given | urls | {"PROCORE_ENV": started_for}
 
-    for environment in ("sandbox", "production"):
-        assert "PROCORE_API_URL" not in machine.run_here("whoami", "--offline", "-e", environment).err
-    machine.variables["PROCORE_API_URL"] = "https://other.example.com"
-    assert (
-        "other.example.com (PROCORE_API_URL)"
-        in machine.run_here("whoami", "--offline", "-e", "production").err
-    )
+        err = machine.run_here("whoami", "--offline", "-e", command_env).err
 
-
-def test_a_demos_url_is_no_other_environments(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "machine")
-    token = "handed-over"
-    machine.variables = {
-        "PROCORE_ACCESS_TOKEN": token,
-        "PROCORE_LOGIN_EXEC": digest(token),
-        "PROCORE_ENV": "demo",
-        "PROCORE_LOGIN_URL": "http://localhost:1",
-        "PROCORE_API_URL": "http://localhost:1",
-    }
-
-    assert "localhost:1" not in machine.run_here("whoami", "--offline", "--env", "production").err
+        assert ("_URL)" in err, f"{said} (PROCORE_API_URL)" in err) == (bool(said), bool(said)), err
 
 
 def test_another_environment_in_the_child_has_its_own_account_and_company(
