@@ -25,6 +25,13 @@ from tests.procore import procore_servers as servers
 from tests.provider import Answer, Provider
 
 
+@pytest.fixture
+def tls(serve: Callable[..., Any], new_context: Callable[..., Any]) -> str:
+    """The URL of an API that speaks TLS."""
+    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
+    return str(server.url)
+
+
 @pytest.mark.parametrize(
     ("variables", "failed"),
     [
@@ -43,11 +50,8 @@ def test_what_fails_before_does_not_hide_that_there_is_no_client_id(
     assert "There is no client id for production" in report["credentials"].detail
 
 
-def test_tls_that_is_trusted_is_no_trouble(
-    machine: Machine, serve: Callable[..., Any], new_context: Callable[..., Any], tmp_path: Path
-) -> None:
-    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
-    machine.variables |= {"PROCORE_API_URL": server.url, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
+def test_tls_that_is_trusted_is_no_trouble(machine: Machine, tls: str, tmp_path: Path) -> None:
+    machine.variables |= {"PROCORE_API_URL": tls, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
 
     report = run_doctor(machine)
 
@@ -58,15 +62,9 @@ def test_tls_that_is_trusted_is_no_trouble(
 
 @pytest.mark.parametrize(("variable", "name"), [("SSL_CERT_FILE", "none.pem"), ("SSL_CERT_DIR", "none")])
 def test_a_variable_of_openssls_that_names_nothing_is_a_warning_and_in_the_hosts_error(
-    machine: Machine,
-    serve: Callable[..., Any],
-    new_context: Callable[..., Any],
-    tmp_path: Path,
-    variable: str,
-    name: str,
+    machine: Machine, tls: str, tmp_path: Path, variable: str, name: str
 ) -> None:
-    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
-    machine.variables |= {"PROCORE_API_URL": server.url, variable: str(tmp_path / name)}
+    machine.variables |= {"PROCORE_API_URL": tls, variable: str(tmp_path / name)}
 
     report = run_doctor(machine)
 
@@ -79,14 +77,13 @@ def test_a_variable_of_openssls_that_names_nothing_is_a_warning_and_in_the_hosts
 
 
 def test_a_machine_without_any_ca_is_warned_of_where_tls_is_spoken(
-    machine: Machine, serve: Callable[..., Any], new_context: Callable[..., Any], monkeypatch: Any
+    machine: Machine, tls: str, monkeypatch: Any
 ) -> None:
-    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
     monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
     nothing = ssl.get_default_verify_paths()._replace(cafile=None, capath=None)
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
     http_only = run_doctor(machine)
-    machine.variables["PROCORE_API_URL"] = server.url
+    machine.variables["PROCORE_API_URL"] = tls
 
     report = run_doctor(machine)
 
