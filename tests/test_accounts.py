@@ -50,6 +50,8 @@ def test_everybody_is_listed_with_the_current_account_marked(machine: Machine, p
         "environment", "id", "procore_id", "email", "name", "company", "expires_at", "current", "signed_in",
     }  # fmt: skip
     assert len(people.requests) == before
+    # Environments that were never used get no database.
+    assert [path.name for path in machine.data.glob("*.db")] == ["production.db"]
 
 
 def test_in_a_pipe_the_table_is_lines_with_tabs(machine: Machine) -> None:
@@ -95,12 +97,6 @@ def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> No
     assert [line["environment"] for line in listed(machine)] == ["production", "production", "demo"]
     assert [line["environment"] for line in listed(machine, "--env", "demo")] == ["demo"]
     assert listed(machine, "--env", "sandbox") == []
-
-
-def test_environments_that_were_never_used_get_no_database(machine: Machine) -> None:
-    listed(machine)
-
-    assert [path.name for path in machine.data.glob("*.db")] == ["production.db"]
 
 
 def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
@@ -157,13 +153,16 @@ def test_an_expired_token_is_no_problem(machine: Machine, monkeypatch: pytest.Mo
     assert machine.run_here("accounts", "--check").code == 0
 
 
-def test_a_check_asks_procore_about_everybody(machine: Machine, people: People) -> None:
-    before = people.count("/rest/v1.0/me")
+def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone(
+    machine: Machine, people: People
+) -> None:
+    machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
 
     result = machine.run_here("accounts", "--check")
 
     assert result.code == 0, result.err
-    assert people.count("/rest/v1.0/me") == before + 2
+    assert people.count("/rest/v1.0/me") == 2
+    assert all(request.bearer != "from-elsewhere" for request in people.requests)
     assert [line.split("\t")[6] for line in result.out.splitlines()] == ["ok", "ok"]
 
 
@@ -214,13 +213,6 @@ def test_a_check_of_nobody_ends_with_4(machine: Machine) -> None:
     assert "Nobody is signed in." in result.err
 
 
-def test_a_check_uses_the_stored_tokens_alone(machine: Machine, people: People) -> None:
-    machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-
-    assert machine.run_here("accounts", "--check").code == 0
-    assert all(request.bearer != "from-elsewhere" for request in people.requests)
-
-
 def test_the_pretend_procore_is_started_for_a_check(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "demo")
     machine.run_here("signup", "--env", "demo", "--browser", browser())
@@ -261,13 +253,18 @@ def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine) -
         assert "joecontractor@procore.com (11111), second@example.com (22222)" in result.err
 
 
-def test_switching_to_an_ambiguous_email_exits_2(machine: Machine, people: People) -> None:
+def test_an_ambiguous_email_is_refused_before_anything_happens(machine: Machine, people: People) -> None:
     people.sign_in(machine, {**SECOND, "id": 44444})
 
-    result = machine.run_here("switch", "second@example.com")
+    for arguments in (["switch"], ["signin", "--browser", "false", "--account"]):
+        result = machine.run_here(*arguments, "second@example.com")
 
-    assert result.code == 2
-    assert "44444" in result.err
+        assert result.code == 2
+        assert "22222" in result.err
+        assert "44444" in result.err
+    assert people.requests == []
+    # Who is current needs no name.
+    assert machine.run_here("signout").code == 0
 
 
 def test_switching_to_a_signed_out_account_exits_4(machine: Machine) -> None:
@@ -346,16 +343,3 @@ def test_many_rows_cost_no_more_statements_than_a_few(
     # Those whom no environment knows are listed with the one in force.
     assert len(lines) == 2_002
     assert len(ran) == for_two
-
-
-def test_an_ambiguous_email_is_refused_before_the_browser_opens(machine: Machine, people: People) -> None:
-    people.sign_in(machine, {**SECOND, "id": 44444})
-    before = len(people.requests)
-
-    result = machine.run_here("signin", "--account", "second@example.com", "--browser", "false")
-    left = machine.run_here("signout")
-
-    assert result.code == 2
-    assert "22222" in result.err
-    assert len([request for request in people.requests[before:] if request.path == "/oauth/authorize"]) == 0
-    assert left.code == 0
