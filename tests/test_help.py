@@ -87,13 +87,26 @@ def test_alone_it_asks_neither_keyring_nor_network(machine: Machine, people: Peo
     assert "(current)" in result.out
 
 
-def test_alone_it_sends_somebody_who_is_configured_to_sign_up(machine: Machine) -> None:
+def test_alone_it_sends_a_person_to_the_next_step(machine: Machine, people: People) -> None:
     machine.variables |= {"PROCORE_CLIENT_ID": CLIENT_ID, "PROCORE_ENV": "sandbox"}
+    configured = machine.run_here().out
+    machine.variables = {"PROCORE_ACCESS_TOKEN": "hush-token"}
+    from_elsewhere = machine.run_here().out
+    machine.variables = {}
+    people.sign_in(machine, {"id": 5, "login": "a\x1b[2J\n@example.com", "name": None}, environment="sandbox")
+    elsewhere = machine.run_here().out
+    people.sign_in(machine, JOE)
+    change(machine, "production", "UPDATE procore_login_session SET user_id = NULL")
+    nobody_current = machine.run_here().out
 
-    said = machine.run_here().out
-
-    assert "procore-login signup --env sandbox " in said
-    assert "configure" not in said
+    assert "procore-login signup --env sandbox " in configured
+    assert "configure" not in configured
+    assert "PROCORE_ACCESS_TOKEN is set" in from_elsewhere
+    assert "hush" not in from_elsewhere
+    assert "procore-login whoami --env sandbox " in elsewhere
+    assert "procore-login configure --env production " in elsewhere
+    assert "  a\\x1b[2J\\n@example.com (current): " in elsewhere
+    assert "procore-login switch WHO --env production " in nobody_current
 
 
 def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machine, people: People) -> None:
@@ -110,31 +123,6 @@ def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machin
     assert "joecontractor@procore.com (current): Procore refused its tokens: sign in again" in said
     assert "procore-login signin --env production " in said
     assert "whoami" not in said
-
-
-def test_alone_it_sends_somebody_to_switch_where_nobody_is_current(machine: Machine, people: People) -> None:
-    people.sign_in(machine, JOE)
-    change(machine, "production", "UPDATE procore_login_session SET user_id = NULL")
-
-    assert "procore-login switch WHO --env production " in machine.run_here().out
-
-
-def test_alone_it_names_the_environment_of_those_who_are_elsewhere(machine: Machine, people: People) -> None:
-    people.sign_in(machine, JOE, environment="sandbox")
-
-    said = machine.run_here().out
-
-    assert "procore-login whoami --env sandbox " in said
-    assert "procore-login configure --env production " in said
-
-
-def test_alone_it_says_that_a_token_from_elsewhere_is_used(machine: Machine) -> None:
-    machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-token"
-
-    said = machine.run_here().out
-
-    assert "PROCORE_ACCESS_TOKEN is set" in said
-    assert "hush" not in said
 
 
 def test_alone_it_lists_many_accounts_briefly(machine: Machine, people: People) -> None:
@@ -206,12 +194,6 @@ def test_alone_it_reads_a_database_of_the_tutorials_without_a_change(machine: Ma
     assert (result.code, result.err) == (0, "")
     assert "  nobody is signed in" in result.out
     assert test_db.read_bytes() == before
-
-
-def test_alone_it_shows_an_e_mail_from_outside_escaped(machine: Machine, people: People) -> None:
-    people.sign_in(machine, {"id": 5, "login": "a\x1b[2J\n@example.com", "name": None})
-
-    assert "  a\\x1b[2J\\n@example.com (current): " in machine.run_here().out
 
 
 # --help

@@ -604,6 +604,16 @@ def test_a_write_that_is_tried_leaves_nothing_behind(machine: Machine) -> None:
     assert "procore_login_trial" not in names
 
 
+def test_a_sign_in_says_of_a_damaged_secret_what_doctor_says(machine: Machine) -> None:
+    machine.variables |= {"PROCORE_CLIENT_SECRET": "", "PROCORE_CLIENT_ID": ""}
+    damage_secret(machine)
+
+    result = machine.run_here("signin", "--no-browser")
+
+    assert result.code == 3
+    assert run_doctor(machine)["credentials"].detail in result.err
+
+
 def test_a_secret_that_was_kept_for_another_id_is_not_sent(machine: Machine, provider: Provider) -> None:
     machine.variables["PROCORE_CLIENT_SECRET"] = ""
     keep(f'[1, "another-id", "{provider.url}", "hush-kept"]')(machine)
