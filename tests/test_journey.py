@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from procore_cli.callback import receiver
 from procore_cli.demo.server import DemoServer
 from tests.cli import Machine, browser
 from tests.stub_browser import Browser
@@ -176,14 +177,19 @@ def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) 
     assert users(machine) == []
 
 
-def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(machine: Machine) -> None:
+def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert receiver.HOME_TIMEOUT_S == 2
+    monkeypatch.setattr(receiver, "HOME_TIMEOUT_S", 0.2)
+
     result = machine.run_here("signup", "--json", "--browser", browser("--stay-away-from-home"))
 
     assert (result.code, result.json["procore_id"]) == (0, 11111)
 
 
 def test_a_second_sign_in_right_after_the_first_works(machine: Machine) -> None:
-    assert [machine.run_here("signin").code for _ in range(3)] == [0, 0, 0]
+    assert [machine.run_here("signin").code for _ in range(2)] == [0, 0]
 
 
 def test_a_port_that_is_taken_on_either_family_exits_7(machine: Machine) -> None:
