@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -26,28 +27,29 @@ os.execv(sys.argv[1], sys.argv[1:])
 class ReplacedError(BaseException):
     """What stands in for a process that has become another one."""
 
-    def __init__(self, words: list[str], environ: dict[str, str]) -> None:
+    def __init__(self, environ: dict[str, str], said: str) -> None:
         super().__init__("replaced")
-        self.words = words
         self.environ = environ
+        self.said = said
 
 
 def python(code: str, *arguments: str) -> tuple[str, ...]:
-    """A Python program and its arguments."""
-    return sys.executable, "-c", code, *arguments
+    """A Python program of the standard library alone, and its arguments."""
+    return sys.executable, "-IS", "-c", code, *arguments
 
 
 def hand_over(machine: Machine, *options: str) -> tuple[dict[str, str], Result]:
     """What `exec` would hand to a command, found out without starting one; and what it said."""
 
-    def become(_file: str, words: list[str], environ: dict[str, str]) -> Any:
-        raise ReplacedError(words, environ)
+    def become(_file: str, _words: list[str], environ: dict[str, str]) -> Any:
+        assert isinstance(sys.stderr, io.StringIO)
+        raise ReplacedError(environ, sys.stderr.getvalue())
 
     seen: list[ReplacedError] = []
     with mock.patch.object(os, "execvpe", become), _catching(seen):
         result = machine.run_here("exec", *options, "--", "any-command")
     if seen:
-        return seen[0].environ, Result(0, "", "")
+        return seen[0].environ, Result(0, "", seen[0].said)
     return {}, result
 
 

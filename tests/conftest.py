@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.provider import Provider, serving
+from procore_cli.models import StoreName
+from tests.cli import Machine
+from tests.people import People
+from tests.provider import JOE, Provider, serving
+from tests.signed_in import save_tokens
 
 FOREIGN = (
     "DISPLAY",
@@ -51,3 +55,34 @@ def provider() -> Iterator[Provider]:
     """A running Procore that is not the embedded one."""
     with serving(Provider()) as running:
         yield running
+
+
+@pytest.fixture
+def people() -> Iterator[People]:
+    """A running Procore with several people."""
+    with serving(People()) as running:
+        yield running
+
+
+@pytest.fixture
+def machine(tmp_path: Path, provider: Provider) -> Machine:
+    """A computer with an empty home, configured for the provider; modules change it in one of their own."""
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    return machine
+
+
+@pytest.fixture
+def signed_in(machine: Machine, provider: Provider) -> Machine:
+    """Joe is signed in on the machine; a module asks for it by `pytest.mark.usefixtures`."""
+    store: StoreName = "file" if machine.variables.get("PROCORE_LOGIN_STORE") == "file" else "keyring"
+    save_tokens(provider, machine, JOE, store=store)
+    return machine
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of somebody who has signed up to the demo; it is copied, and never changed."""
+    machine = Machine(tmp_path_factory.mktemp("demo") / "machine", {"PROCORE_ENV": "demo"})
+    assert machine.run_here("signup").code == 0
+    return machine.data

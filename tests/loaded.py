@@ -1,4 +1,4 @@
-"""A command that says which modules it loaded, and which processes it started; a process of its own."""
+"""Commands that say which modules they loaded, and which processes they started; a process of their own."""
 
 from __future__ import annotations
 
@@ -43,8 +43,11 @@ def write():
         report.write(" ".join(sys.modules) + "\\n" + " ".join(started))
 sys.addaudithook(listen)
 from procore_cli.cli import main as cli
+code, words = 0, sys.argv[1:]
 try:
-    code = cli.run(sys.argv[1:])
+    while code == 0 and words:
+        end = words.index(";")
+        code, words = cli.run(words[:end]), words[end + 1:]
 finally:
     write()
 sys.exit(code)
@@ -52,14 +55,14 @@ sys.exit(code)
 
 
 def start(
-    machine: Machine, *arguments: str, program: str = PROGRAM, stdout: Any = subprocess.PIPE
+    machine: Machine, *commands: list[str], program: str = PROGRAM, stdout: Any = subprocess.PIPE
 ) -> subprocess.Popen[str]:
-    """Start a command that reports on itself."""
+    """Start commands that report on themselves, one after the other until one fails."""
     environ = {**machine.environ(), "TEST_REPORT": str(machine.home / "report")}
     # Measuring coverage would load modules of its own.
     environ = {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
+        [sys.executable, "-c", program, *(word for words in commands for word in (*words, ";"))],
         env=environ,
         stdin=subprocess.DEVNULL,
         stdout=stdout,

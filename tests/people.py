@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
-from unittest import mock
 
-from procore_cli.models import Binding, Me, StoreName, TokenSet
-from procore_cli.storage.opening import Storage
+from procore_cli.models import StoreName
 from tests.cli import Machine
-from tests.provider import CLIENT_ID, JOE, Answer, Provider, Request
+from tests.provider import JOE, Answer, Provider, Request
+from tests.signed_in import save_tokens
 
 SECOND = {"id": 22222, "login": "second@example.com", "name": "Second Person"}
 THIRD = {"id": 33333, "login": "third@example.com", "name": None}
@@ -27,23 +24,8 @@ class People(Provider):
         self, machine: Machine, person: Any, environment: str = "production", store: StoreName = "keyring"
     ) -> None:
         """Save fresh tokens of the person's as a sign-in does, without the browser."""
-        answer = self.tokens()
-        fresh = TokenSet(
-            answer["access_token"],
-            answer["refresh_token"],
-            answer["created_at"] + answer["expires_in"],
-            Binding(CLIENT_ID, self.url, self.url),
-        )
+        fresh = save_tokens(self, machine, person, environment, store)
         self._owners |= dict.fromkeys((fresh.access_token, fresh.refresh_token or ""), person)
-        database = machine.variables.get("PROCORE_LOGIN_DB")
-        with mock.patch.dict(os.environ, machine.environ(), clear=True):
-            storage = Storage(
-                machine.data,
-                environment,
-                store,
-                database=Path(database) if database else None,
-            )
-            storage.tokens.save_signin(fresh, Me(**person))
 
     def refuse_person(self, person: Any) -> None:
         """No refresh token of the person's is accepted any more."""

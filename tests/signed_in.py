@@ -1,15 +1,42 @@
-"""Somebody who signs in inside the test's own process, and what the commands then cost Procore.
+"""Somebody who is signed in, or signs in inside the test's own process, and what that costs Procore.
 
 Refuses to hold a test up: the browser is a thread, no process is started.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from procore_cli.models import Binding, Me, StoreName, TokenSet
+from procore_cli.storage.opening import Storage
 from tests.cli import Machine, Result, browser
-from tests.provider import Answer, Provider, Request
+from tests.provider import CLIENT_ID, Answer, Provider, Request
+
+
+def save_tokens(
+    provider: Provider,
+    machine: Machine,
+    person: Any,
+    environment: str = "production",
+    store: StoreName = "keyring",
+) -> TokenSet:
+    """Save fresh tokens of the person's as a sign-in does, without the browser: a fifth of its time."""
+    answer = provider.tokens()
+    fresh = TokenSet(
+        answer["access_token"],
+        answer["refresh_token"],
+        answer["created_at"] + answer["expires_in"],
+        Binding(CLIENT_ID, provider.url, provider.url),
+    )
+    database = machine.variables.get("PROCORE_LOGIN_DB")
+    with mock.patch.dict(os.environ, machine.environ(), clear=True):
+        storage = Storage(machine.data, environment, store, database=Path(database) if database else None)
+        storage.tokens.save_signin(fresh, Me(**person))
+    return fresh
 
 
 def sign_in(machine: Machine, *options: str, env: str = "production") -> Result:

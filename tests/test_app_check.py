@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from procore_cli.client.oauth import Verdict, read_probe
@@ -12,23 +9,16 @@ from procore_cli.client.responses import Answer as ServerAnswer
 from procore_cli.client.responses import find_date
 from tests.cli import Machine
 from tests.people import SECOND, People
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, serving
+from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer
 from tests.signed_in import assert_ended, sign_in
 
 INVALID_CLIENT = {"error": "invalid_client", "error_description": "Client authentication failed."}
 
 
 @pytest.fixture
-def people() -> Iterator[People]:
-    with serving(People()) as provider:
-        yield provider
-
-
-@pytest.fixture
-def machine(tmp_path: Path, people: People) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(people)
-    return machine
+def provider(people: People) -> People:
+    """Everybody here signs in where several people have accounts."""
+    return people
 
 
 def test_the_first_sign_in_of_an_app_asks_about_it(machine: Machine, people: People) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,20 +10,14 @@ import pytest
 from tests.cli import Machine, Result
 from tests.elsewhere import Elsewhere, watch_ways_out
 from tests.moments import LIFETIME_S, set_clock
-from tests.provider import CLIENT_ID, Provider
-from tests.signed_in import assert_ended, last_token, refreshes, sign_in
+from tests.provider import CLIENT_ID, JOE, Provider
+from tests.signed_in import assert_ended, last_token, refreshes, save_tokens
 
+pytestmark = pytest.mark.usefixtures("signed_in")
+
+SETTINGS = ["PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_CLIENT_ID"]
 SENDERS = [("whoami",), ("token",), ("token", "--min-ttl", "0"), ("refresh",)]
 CONFIGURED = "config.toml [environments.production]"
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    """Somebody is signed in, at a Procore that variables name."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
 
 
 @pytest.fixture
@@ -129,13 +122,12 @@ def test_the_same_app_from_another_place_is_the_same(machine: Machine, ways_out:
 
 @pytest.mark.parametrize("setting", ["PROCORE_LOGIN_URL", "PROCORE_API_URL"])
 def test_the_same_origin_in_other_letters_is_the_same(
-    tmp_path: Path, provider: Provider, setting: str
+    machine: Machine, provider: Provider, setting: str
 ) -> None:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
     own = provider.url.replace("127.0.0.1", "localhost")
     machine.variables |= {"PROCORE_LOGIN_URL": own, "PROCORE_API_URL": own}
-    assert sign_in(machine).code == 0
+    provider.url = own
+    save_tokens(provider, machine, JOE)
 
     for same in (f"{own}/", own.replace("localhost", "LocalHost"), own.replace("http", "HTTP")):
         machine.variables[setting] = same
@@ -221,4 +213,44 @@ def test_offline_the_other_hosts_are_named_and_nothing_else_happens(
         (True, False),
         (False, True),
     ]
+    assert (ways_out, elsewhere.count()) == ([], 0)
+
+
+# Signing out, and asking about every account
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_signing_out_deletes_here_sends_nothing_and_says_so(
+    machine: Machine, provider: Provider, elsewhere: Elsewhere, ways_out: list[Any], setting: str
+) -> None:
+    made_for = machine.variables[setting]
+    for arguments in (["signout"], ["signout", "--all"]):
+        machine.variables[setting] = made_for
+        save_tokens(provider, machine, JOE)
+        machine.variables[setting] = elsewhere.url if setting.endswith("URL") else "another-app"
+
+        result = machine.run_here(*arguments)
+
+        assert_ended(result, 3)
+        assert result.out == ""
+        error = next(line for line in result.err.splitlines() if line.startswith("Error: "))
+        for said in (made_for, machine.variables[setting], setting, "deleted here", "not revoked"):
+            assert said in error
+        assert (ways_out, elsewhere.count(), provider.count("/oauth/revoke")) == ([], 0, 0)
+        assert list(machine.keyring.iterdir()) == []
+        assert_ended(machine.run_here("token"), 4)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_checking_the_accounts_asks_nobody_else(
+    machine: Machine, elsewhere: Elsewhere, ways_out: list[Any], setting: str
+) -> None:
+    made_for = machine.variables[setting]
+    machine.variables[setting] = elsewhere.url if setting.endswith("URL") else "another-app"
+
+    result = machine.run_here("accounts", "--check", "--env", "production")
+
+    assert_ended(result, 3)
+    for said in (made_for, machine.variables[setting], setting, "Nothing was sent"):
+        assert said in result.err
     assert (ways_out, elsewhere.count()) == ([], 0)

@@ -65,14 +65,13 @@ def test_commands_go_on(machine: Machine) -> None:
     assert complete(machine, "demo ") == ["plain,reset", "plain,serve"]
 
 
-@pytest.mark.parametrize("line", ["whoami --env ", "api x -e ", "signin --json --env ", "configure --env="])
-def test_environments_go_on(machine: Machine, line: str) -> None:
-    assert complete(machine, line) == [f"plain,{name}" for name in ENVIRONMENTS]
+def test_environments_go_on(machine: Machine) -> None:
+    for line in ["whoami --env ", "api x -e ", "signin --json --env ", "configure --env="]:
+        assert complete(machine, line) == [f"plain,{name}" for name in ENVIRONMENTS]
 
 
-@pytest.mark.parametrize(
-    ("line", "found"),
-    [
+def test_accounts_of_the_environment_go_on(machine: Machine) -> None:
+    for line, found in [
         ("token --account ", ["joecontractor@procore.com", "third@example.com"]),
         ("whoami -a th", ["third@example.com"]),
         ("switch j", ["joecontractor@procore.com"]),
@@ -80,10 +79,8 @@ def test_environments_go_on(machine: Machine, line: str) -> None:
         ("exec --env sandbox --account s", ["second@example.com"]),
         ("signin --env federal --account ", []),
         ("signin --env nonsense --account ", []),
-    ],
-)
-def test_accounts_of_the_environment_go_on(machine: Machine, line: str, found: list[str]) -> None:
-    assert complete(machine, line) == [f"plain,{who}" for who in found]
+    ]:
+        assert complete(machine, line) == [f"plain,{who}" for who in found], line
 
 
 def test_the_environment_in_force_counts_where_the_line_names_none(machine: Machine) -> None:
@@ -92,9 +89,8 @@ def test_the_environment_in_force_counts_where_the_line_names_none(machine: Mach
     assert complete(machine, "token --account ") == ["plain,second@example.com"]
 
 
-@pytest.mark.parametrize(
-    ("line", "found"),
-    [
+def test_what_else_goes_on(machine: Machine) -> None:
+    for line, found in [
         ("completion ", ["plain,bash", "plain,zsh", "plain,fish"]),
         ("configure --store ", ["plain,keyring", "plain,file"]),
         ("api me --output x", ["file,x"]),
@@ -108,10 +104,8 @@ def test_the_environment_in_force_counts_where_the_line_names_none(machine: Mach
         ("nonsense ", []),
         ("whoami ", []),
         ("demo nonsense ", ["plain,reset", "plain,serve"]),
-    ],
-)
-def test_what_else_goes_on(machine: Machine, line: str, found: list[str]) -> None:
-    assert complete(machine, line) == found
+    ]:
+        assert complete(machine, line) == found, line
 
 
 def test_a_person_is_described_where_the_shell_can_show_it(machine: Machine) -> None:
@@ -177,13 +171,13 @@ def test_completing_changes_nothing_and_asks_nobody(machine: Machine) -> None:
     }
 
 
-@pytest.mark.parametrize("instruction", ["bash_complete", "tcsh_complete", "bash", "nonsense", "_"])
-def test_a_question_that_makes_no_sense_has_no_answer(machine: Machine, instruction: str) -> None:
-    machine.variables[VARIABLE] = instruction
+def test_a_question_that_makes_no_sense_has_no_answer(machine: Machine) -> None:
+    for instruction in ["bash_complete", "tcsh_complete", "bash", "nonsense", "_"]:
+        machine.variables[VARIABLE] = instruction
 
-    result = machine.run_here("whoami")
+        result = machine.run_here("whoami")
 
-    assert (result.code, result.out.strip(), result.err) == (0, "", "")
+        assert (result.code, result.out.strip(), result.err) == (0, "", "")
 
 
 def test_it_answers_as_a_module_too(machine: Machine) -> None:
@@ -192,14 +186,14 @@ def test_it_answers_as_a_module_too(machine: Machine) -> None:
     assert machine.run().out == "plain,whoami\n"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_is_printed_and_nothing_is_made(tmp_path: Path, shell: str) -> None:
-    machine = Machine(tmp_path / "machine")
-    result = machine.run_here("completion", shell)
+def test_the_script_is_printed_and_nothing_is_made(tmp_path: Path) -> None:
+    for shell in ["bash", "zsh", "fish"]:
+        machine = Machine(tmp_path / "machine")
+        result = machine.run_here("completion", shell)
 
-    assert (result.code, result.err) == (0, "")
-    assert f"{VARIABLE}={shell}_complete" in result.out
-    assert not machine.data.exists()
+        assert (result.code, result.err) == (0, "")
+        assert f"{VARIABLE}={shell}_complete" in result.out
+        assert not machine.data.exists()
 
 
 def test_the_help_says_how_to_install_it(machine: Machine) -> None:

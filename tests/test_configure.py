@@ -1,14 +1,16 @@
-"""`configure`: where the values go, who is asked, and what is refused."""
+"""`configure` with options: where the values go, what is refused, shown and removed."""
 
 from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -27,14 +29,38 @@ from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
 from procore_cli.storage.locks import hold_config
 from tests.cli import Machine, Result, browser
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
+from tests.people import People
+from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer, Provider
+from tests.terminal import Terminal
+
+Configure = Callable[..., Result]
+FULL = DataFolderError("The disk is full.")
+KEPT = ("--client-id", CLIENT_ID, "--client-secret-stdin", "--no-check")
+ANOTHER = ("--client-id", "another", "--client-secret-stdin", "--no-check")
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
+def machine(machine: Machine) -> Machine:
+    """No app is configured here."""
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
+    return machine
+
+
+@pytest.fixture
+def configure(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Runs `configure`, which reads the secret on standard input where it asks for one."""
+
+    def run(*arguments: str, stdin: str = CLIENT_SECRET) -> Result:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        return machine.run_here("configure", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def configured(machine: Machine, configure: Configure) -> Machine:
+    """Production's app is configured, with a company."""
+    assert configure(*KEPT, "--company", "7").code == 0
     return machine
 
 
@@ -42,239 +68,141 @@ def config(machine: Machine) -> str:
     return (machine.data / "config.toml").read_text()
 
 
-def sign_up(machine: Machine) -> int:
-    return machine.run_here("signup", "--json", "--browser", browser()).code
-
-
-def give(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """What a command that runs inside the test reads on standard input."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-
-
-def test_a_script_configures_and_signs_up(machine: Machine) -> None:
-    configured = machine.run(
-        "configure", "--client-id", CLIENT_ID, "--client-secret-stdin", stdin=CLIENT_SECRET + "\n"
-    )
-    signed_up = machine.run("signup", "--json", "--browser", browser())
-
-    assert configured.code == 0, configured.err
-    assert configured.out == ""
-    assert signed_up.code == 0, signed_up.err
-    assert CLIENT_ID in config(machine)
-    assert CLIENT_SECRET not in config(machine)
-
-
-def test_without_a_terminal_nobody_is_asked(machine: Machine) -> None:
-    result = machine.run_here("configure")
-
-    assert result.code == 2
-    assert "--client-secret-stdin" in result.err
-
-
-def test_one_value_is_changed_and_the_others_stay(machine: Machine) -> None:
-    machine.run_here("configure", "--client-id", "first", "--company", "7")
-
-    machine.run_here("configure", "--redirect-uri", "http://localhost:9/back", "--store", "file", "--default")
-
-    text = config(machine)
-    assert 'client_id = "first"' in text
-    assert "company = 7" in text
-    assert 'redirect_uri = "http://localhost:9/back"' in text
-    assert 'store = "file"' in text
-    assert 'environment = "production"' in text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "stdin", "code"),
-    [
-        (("--redirect-uri", "http://example.com/"), "", 3),
-        (("--client-secret-stdin",), "", 2),
-        (("--client-secret-stdin",), "hush\x1bhush", 2),
-        (("--client-secret-stdin",), "hush", 3),
-        (("--env", "demo"), "", 2),
-        (("--env", "demo", "--client-id", "x"), "", 2),
-        (("--company", "none"), "", 2),
-        (("--client-id", ""), "", 2),
-        (("--client-id", " "), "", 2),
-        (("--redirect-uri", ""), "", 2),
-        (("--show", "--client-id", "x"), "", 2),
-        (("--remove", "--store", "file"), "", 2),
-        (("--remove",), "", 2),
-        (("--import", ".env", "--client-id", "x"), "", 2),
-        (("--import", ".env", "--remove"), "", 2),
-        (("--store", "cloud"), "", 2),
-    ],
-)
-def test_what_makes_no_sense_is_refused_and_nothing_is_written(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], stdin: str, code: int
-) -> None:
-    give(monkeypatch, stdin)
-
-    result = machine.run_here("configure", *arguments)
-
-    assert result.code == code, result.err
-    assert "Hint: " in result.err
-    assert "hush" not in result.err
-    assert not (machine.data / "config.toml").exists()
-
-
-def test_a_keyring_that_refuses_leaves_config_as_it_was(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
-    give(monkeypatch, CLIENT_SECRET)
-
-    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin")
-
-    assert result.code == 6
-    assert not (machine.data / "config.toml").exists()
-
-
-def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(machine, monkeypatch)
-    before = kept(machine)
-    (machine.data / "config.toml").write_text("a = 1\na.b = 2\n")
-
-    give(monkeypatch, "another secret")
-    broken = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
-
-    def fail(*_: object) -> None:
-        raise DataFolderError("The disk is full.")
-
-    (machine.data / "config.toml").write_text("")
-    monkeypatch.setattr("procore_cli.flows.app_setup.save_text", fail)
-    give(monkeypatch, "another secret")
-    full = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
-
-    assert (broken.code, full.code) == (3, 6)
-    assert kept(machine) == before
-
-
-def test_the_first_secret_is_gone_again_if_config_cannot_be_written(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("procore_cli.flows.app_setup.save_text", stop)
-    result = configure(machine, monkeypatch)
-
-    assert result.code == 130
-    assert kept(machine) == []
-
-
-def configure(machine: Machine, monkeypatch: pytest.MonkeyPatch, *more: str) -> Result:
-    give(monkeypatch, CLIENT_SECRET)
-    return machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin", *more)
-
-
 def kept(machine: Machine) -> list[str]:
     """What the keyring holds."""
     return sorted(path.read_text() for path in machine.keyring.iterdir())
 
 
-def test_a_secret_that_belongs_to_another_id_is_not_sent(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(machine, monkeypatch)
-    machine.run_here("configure", "--client-id", "another")
-    provider.checks.clear()
-
-    result = machine.run_here("signup", "--browser", browser())
-
-    assert result.code == 3
-    assert "another" in result.err
-    assert CLIENT_ID in result.err
-    assert provider.requests == provider.checks == []
+def shown(machine: Machine, *options: str) -> Any:
+    return machine.run_here("configure", "--show", "--json", *options).json
 
 
-def test_procore_is_asked_about_the_app_once(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    result = configure(machine, monkeypatch)
+# What is given and saved
 
-    assert "Procore knows this app." in result.err
+
+def test_a_script_configures_and_signs_up(machine: Machine, provider: Provider) -> None:
+    configured = machine.run(
+        "configure", "--client-id", CLIENT_ID, "--client-secret-stdin", stdin=CLIENT_SECRET + "\n"
+    )
     (asked,) = provider.checks
-    assert asked.form["client_id"] == CLIENT_ID
-    assert asked.form["redirect_uri"] == machine.redirect_uri
+    signed_up = machine.run_here("signup", "--json", "--browser", browser())
 
-
-def test_credentials_that_procore_refuses_are_not_saved(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    give(monkeypatch, "wrong secret")
-
-    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin")
-
-    assert result.code == 3
-    assert "invalid_client" in result.err
-    assert "Is production the right environment?" in result.err
-    assert "Nothing was saved" in result.err
-    assert "--no-check" in result.err
-    assert "wrong secret" not in result.err
-    assert kept(machine) == []
-    assert not (machine.data / "config.toml").exists()
-
-
-def test_an_unclear_answer_is_warned_of_and_saved(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    provider.check = lambda _: Answer(503, {"error": "invalid_client"})
-
-    result = configure(machine, monkeypatch)
-
-    assert result.code == 0
-    assert "Warning: production: whether client id and client secret are right" in result.err
+    assert (asked.form["client_id"], asked.form["redirect_uri"]) == (CLIENT_ID, machine.redirect_uri)
+    assert (configured.code, configured.out) == (0, ""), configured.err
+    assert "Procore knows this app." in configured.err
+    assert signed_up.code == 0, signed_up.err
     assert CLIENT_ID in config(machine)
+    assert CLIENT_SECRET not in config(machine)
 
 
-def test_without_a_network_the_values_are_saved_with_a_warning(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+def test_without_a_terminal_nobody_is_asked(configured: Machine, configure: Configure) -> None:
+    for arguments, hint in (([], "--client-secret-stdin"), (["--remove"], "Hint: Pass --yes")):
+        result = configure(*arguments)
+
+        assert result.code == 2
+        assert hint in result.err
+    assert CLIENT_ID in config(configured)
+
+
+def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, program = os.openpty()
+    with (
+        os.fdopen(terminal, "rb"),
+        os.fdopen(program) as stdin,
+        os.fdopen(program, "w", closefd=False) as stderr,
+    ):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+        assert can_ask()
+
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        assert not can_ask()
+
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        assert not can_ask()
+
+
+def test_one_value_is_changed_and_the_others_stay_without_the_network(
+    machine: Machine, configure: Configure, provider: Provider
 ) -> None:
-    machine.variables["PROCORE_LOGIN_URL"] = f"http://127.0.0.1:{machine.port}"
+    for line in (
+        "--client-id first --company 7",
+        "--redirect-uri http://localhost:9/back --store file --default",
+    ):
+        assert configure(*line.split()).code == 0
 
-    result = configure(machine, monkeypatch)
-
-    assert result.code == 0
-    assert "Client id and client secret were not checked" in result.err
-    assert CLIENT_ID in config(machine)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--company", "5"),
-        ("--store", "file"),
-        ("--redirect-uri", "http://localhost:9/"),
-        ("--default",),
-        ("--client-id", "another"),
-    ],
-)
-def test_other_values_are_saved_without_the_network(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
-) -> None:
-    configure(machine, monkeypatch, "--no-check")
-
-    result = machine.run_here("configure", *arguments)
-
-    assert result.code == 0, result.err
+    assert config(machine) == (
+        'store = "file"\nenvironment = "production"\n\n[environments.production]\n'
+        'client_id = "first"\ncompany = 7\nredirect_uri = "http://localhost:9/back"\n'
+    )
+    assert configure(*KEPT).code == 0
+    for line in ("--company 5", "--redirect-uri http://localhost:9/", "--default", "--client-id another"):
+        assert configure(*line.split()).code == 0, line
     assert provider.checks == provider.requests == []
 
 
-def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine) -> None:
+def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine, configure: Configure) -> None:
     machine.data.mkdir(mode=0o700)
     (machine.data / "config.toml").write_text('[environments.production]\nredirect_uri = "nonsense"\n')
     (machine.data / "config.toml").chmod(0o600)
     machine.variables["PROCORE_REDIRECT_URI"] = ""
 
-    assert machine.run_here("configure", "--show").code == 3
-    assert machine.run_here("configure", "--redirect-uri", "http://localhost:9/x").code == 0
-    assert machine.run_here("configure", "--show", "--json").json["redirect_uri"] == "http://localhost:9/x"
+    assert configure("--show").code == 3
+    assert configure("--redirect-uri", "http://localhost:9/x").code == 0
+    assert shown(machine)["redirect_uri"] == "http://localhost:9/x"
 
 
-def test_variables_that_win_are_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_makes_no_sense_is_refused_and_nothing_is_written(
+    machine: Machine, configure: Configure
+) -> None:
+    for line, stdin, code in (
+        ("--redirect-uri http://example.com/", "", 3),
+        ("--client-secret-stdin", "", 2),
+        ("--client-secret-stdin", "hush\x1bhush", 2),
+        ("--client-secret-stdin", "hush", 3),
+        ("--env demo", "", 2),
+        ("--env demo --client-id x", "", 2),
+        ("--company none", "", 2),
+        ("--client-id ''", "", 2),
+        ("--client-id ' '", "", 2),
+        ("--client-id 'a b'", "", 2),
+        ("--client-id 'first '", "", 2),
+        ("--client-id 'fi\nrst'", "", 2),
+        ("--client-id \udcff", "", 2),
+        ("--redirect-uri ''", "", 2),
+        ("--show --client-id x", "", 2),
+        ("--show --no-check", "", 2),
+        ("--remove --store file", "", 2),
+        ("--remove", "", 2),
+        ("--remove --yes --no-check", "", 2),
+        ("--remove --yes --env demo", "", 2),
+        ("--import .env --client-id x", "", 2),
+        ("--import .env --remove", "", 2),
+        ("--import ''", "", 2),
+        ("--import x.env --client-secret-stdin", "", 2),
+        ("--yes", "", 2),
+        ("--json", "", 2),
+        ("--store cloud", "", 2),
+    ):
+        result = configure(*shlex.split(line), stdin=stdin)
+
+        assert (result.code, "Hint: " in result.err, "hush" in result.err) == (code, True, False), line
+        assert not (machine.data / "config.toml").exists()
+
+
+def test_a_closed_stdin_is_no_bug(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+
+    for arguments in (["--client-id", "x", "--client-secret-stdin"], ["--import", "-"]):
+        result = machine.run_here("configure", *arguments)
+
+        assert result.code == 2
+        assert "Standard input is closed." in result.err
+
+
+def test_variables_that_win_are_named(machine: Machine, configure: Configure) -> None:
     machine.variables |= {
         "PROCORE_CLIENT_ID": "of-the-variable",
         "PROCORE_CLIENT_SECRET": "hush-variable",
@@ -284,8 +212,8 @@ def test_variables_that_win_are_named(machine: Machine, monkeypatch: pytest.Monk
         "PROCORE_ENV": "sandbox",
     }
 
-    given = ("--redirect-uri", "http://localhost:9/y", "--company", "9", "--store", "file", "--default")
-    result = configure(machine, monkeypatch, *given, "--env", "production")
+    given = "--redirect-uri http://localhost:9/y --company 9 --store file --default --env production"
+    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", *given.split())
 
     assert result.code == 0
     (said,) = [line for line in result.err.splitlines() if "is not in force" in line]
@@ -293,40 +221,214 @@ def test_variables_that_win_are_named(machine: Machine, monkeypatch: pytest.Monk
         assert name in said
     assert "(PROCORE_LOGIN_URL)" in result.err.splitlines()[-1]
     assert "hush" not in result.err
+    # One of the same value is not.
+    del machine.variables["PROCORE_ENV"]
+    assert "in force" not in configure("--company", "8").err
 
 
-def test_another_store_wants_the_secret_again(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "give it again" not in machine.run_here("configure", "--store", "file").err
-    configure(machine, monkeypatch, "--store", "keyring")
+def test_another_store_wants_the_secret_again(machine: Machine, configure: Configure) -> None:
+    assert "give it again" not in configure("--store", "file").err
+    assert configure(*KEPT, "--store", "keyring").code == 0
 
-    assert "stays in the store keyring; give it again" in machine.run_here("configure", "--store", "file").err
-    assert "give it again" not in machine.run_here("configure", "--store", "file").err
-    assert "stays in the store file; give it" in machine.run_here("configure", "--store", "keyring").err
+    assert "stays in the store keyring; give it again" in configure("--store", "file").err
+    assert "give it again" not in configure("--store", "file").err
+    assert "stays in the store file; give it" in configure("--store", "keyring").err
 
 
 def test_a_secret_moves_along_when_its_id_and_another_store_are_given(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    configured: Machine, configure: Configure
 ) -> None:
-    configure(machine, monkeypatch, "--no-check")
-
-    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--store", "file", "--no-check")
+    result = configure("--client-id", CLIENT_ID, "--store", "file", "--no-check")
 
     assert result.code == 0, result.err
     assert "give it again" not in result.err
+    assert kept(configured) == []
+    assert shown(configured)["sources"]["client_secret"] == "file"
+
+
+# What Procore says of it
+
+
+def test_credentials_that_procore_refuses_are_not_saved(machine: Machine, configure: Configure) -> None:
+    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", stdin="wrong secret")
+
+    assert result.code == 3
+    for said in ("invalid_client", "Is production the right environment?", "Nothing was saved", "--no-check"):
+        assert said in result.err
+    assert "wrong secret" not in result.err
     assert kept(machine) == []
-    assert machine.run_here("configure", "--show", "--json").json["sources"]["client_secret"] == "file"
+    assert not (machine.data / "config.toml").exists()
 
 
-def test_a_variable_of_the_same_value_is_not_named(machine: Machine) -> None:
-    machine.variables["PROCORE_COMPANY_ID"] = "8"
+@pytest.mark.parametrize(
+    ("is_there", "words"),
+    [
+        (True, "Warning: production: whether client id and client secret are right"),
+        (False, "Client id and client secret were not checked"),
+    ],
+)
+def test_what_cannot_be_checked_is_warned_of_and_saved(
+    machine: Machine, configure: Configure, provider: Provider, is_there: bool, words: str
+) -> None:
+    provider.check = lambda _: Answer(503, {"error": "invalid_client"})
+    if not is_there:
+        machine.variables["PROCORE_LOGIN_URL"] = f"http://127.0.0.1:{machine.port}"
 
-    assert "in force" not in machine.run_here("configure", "--company", "8").err
+    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin")
+
+    assert result.code == 0
+    assert words in result.err
+    assert CLIENT_ID in config(machine)
 
 
-@pytest.mark.parametrize("rounds", [3])
-def test_runs_at_once_lose_no_change_of_each_other(machine: Machine, rounds: int) -> None:
+def test_an_id_alone_is_checked_with_the_secret_of_a_variable(
+    machine: Machine, configure: Configure, provider: Provider
+) -> None:
+    machine.variables |= {"PROCORE_CLIENT_SECRET": CLIENT_SECRET, "TEST_KEYRING_FAULT": "locked"}
+
+    right, wrong = configure("--client-id", CLIENT_ID), configure("--client-id", "another")
+
+    assert (right.code, wrong.code) == (0, 3), right.err + wrong.err
+    assert [asked.form["client_id"] for asked in provider.checks] == [CLIENT_ID, "another"]
+    assert "could not be found out" not in right.err
+    assert "another" not in config(machine)
+
+
+def test_a_store_that_does_not_answer_keeps_no_id_from_being_saved(
+    machine: Machine, configure: Configure
+) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+
+    result = configure("--client-id", "first", "--store", "file")
+
+    assert result.code == 0, result.err
+    assert "Warning: production: whether a client secret is kept could not be found out" in result.err
+    assert 'client_id = "first"' in config(machine)
+
+
+def test_a_secret_that_belongs_to_another_id_is_said_and_not_sent(
+    configured: Machine, configure: Configure, provider: Provider
+) -> None:
+    named = configure("--client-id", "another")
+    result = configured.run_here("signup", "--browser", browser())
+
+    assert (named.code, result.code) == (0, 3)
+    assert f"belongs to the client id {CLIENT_ID}" in named.err
+    assert "--client-secret-stdin" in named.err
+    assert "another" in result.err
+    assert CLIENT_ID in result.err
+    assert provider.requests == provider.checks == []
+
+
+def test_the_demos_app_is_its_own(configure: Configure) -> None:
+    result = configure("--env", "demo", "--company", "5")
+
+    assert (result.code, "knows" in result.err) == (0, False)
+    # Before anybody is asked.
+    assert "Error: The demo has its own app." in configure("--remove", "--env", "demo").err
+
+
+# What fails half-way
+
+
+def test_a_keyring_that_refuses_leaves_config_as_it_was(machine: Machine, configure: Configure) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
+
+    assert configure(*KEPT).code == 6
+    assert not (machine.data / "config.toml").exists()
+
+
+def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
+    configured: Machine, configure: Configure
+) -> None:
+    before = kept(configured)
+    configured.variables["TEST_KEYRING_FAULT"] = "forget-write"
+
+    result = configure(*ANOTHER, stdin="another secret")
+
+    assert result.code == 6
+    assert "did not keep the client secret" in result.err
+    assert kept(configured) == before
+    assert CLIENT_ID in config(configured)
+
+
+@pytest.mark.parametrize(("error", "code"), [(FULL, 6), (KeyboardInterrupt(), 130)])
+def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
+    machine: Machine,
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("procore_cli.flows.app_setup.save_text", fail)
+        assert configure(*KEPT).code == code
+    # The first secret is gone again.
+    assert kept(machine) == []
+
+    assert configure(*KEPT).code == 0
+    before = kept(machine)
+    monkeypatch.setattr("procore_cli.flows.app_setup.save_text", fail)
+    assert configure(*ANOTHER, stdin="another secret").code == code
+    assert kept(machine) == before
+
+
+def test_a_config_that_is_broken_leaves_the_secret_as_it_was(
+    configured: Machine, configure: Configure
+) -> None:
+    before = kept(configured)
+    (configured.data / "config.toml").write_text("a = 1\na.b = 2\n")
+
+    assert configure(*ANOTHER, stdin="another secret").code == 3
+    assert kept(configured) == before
+
+
+@pytest.mark.parametrize(
+    ("failing", "code", "said"),
+    [
+        ([KeyboardInterrupt()], 130, ""),
+        (
+            [KeyringError("The first went wrong."), KeyringError("So did the second.")],
+            6,
+            "Error: production: The first went wrong.",
+        ),
+    ],
+)
+def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
+    configured: Machine,
+    configure: Configure,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: list[BaseException],
+    code: int,
+    said: str,
+) -> None:
+    before, save, waiting = kept(configured), ClientSecrets.save, list(failing)
+
+    def keep_then_fail(secrets: ClientSecrets, *what: str) -> None:
+        save(secrets, *what)
+        if waiting:
+            raise waiting.pop(0)
+
+    monkeypatch.setattr(ClientSecrets, "save", keep_then_fail)
+
+    result = configure("--client-secret-stdin", "--no-check", stdin="another secret")
+
+    assert (result.code, waiting, kept(configured)) == (code, [], before)
+    assert said in result.err
+    # Where that fails as well, it does not hide what went wrong first.
+    warning = "Warning: The client secret from before could not be put back: So did the second."
+    assert (warning in result.err) is (len(failing) == 2)
+
+
+# Several at once
+
+
+def test_runs_at_once_lose_no_change_of_each_other(machine: Machine) -> None:
     environments = ("production", "sandbox", "monthly", "federal")
-    for number in range(rounds):
+    for number in range(3):
         with ThreadPoolExecutor(4) as pool:
             saved = pool.map(partial(keep_company, machine.data, 100 + number), environments)
             assert list(saved) == [None] * 4
@@ -352,34 +454,15 @@ def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> N
         pass
 
 
-def test_the_demo_is_never_asked_about(machine: Machine) -> None:
-    result = machine.run_here("configure", "--env", "demo", "--company", "5")
-
-    assert result.code == 0
-    assert "knows" not in result.err
-
-
-def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("environment", ["production", "monthly"])
+def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(
+    machine: Machine, configure: Configure, environment: str
 ) -> None:
-    assert configure(machine, monkeypatch, "--no-check").code == 0
-    before = kept(machine)
-    machine.variables["TEST_KEYRING_FAULT"] = "forget-write"
-    give(monkeypatch, "another secret")
-
-    result = machine.run_here("configure", "--client-id", "another", "--client-secret-stdin", "--no-check")
-
-    assert result.code == 6
-    assert "did not keep the client secret" in result.err
-    assert kept(machine) == before
-    assert CLIENT_ID in config(machine)
-
-
-def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Machine) -> None:
-    assert machine.run_here("configure", "--client-id", "first").code == 0
+    """The monthly sandbox's may be production's."""
+    assert configure("--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Overrides(), os.environ)
-        assert machine.run_here("configure", "--client-id", "second").code == 0
+        settings = load_settings(Overrides(environment), os.environ)
+        assert configure("--client-id", "second").code == 0
 
         with pytest.raises(ConfigurationError, match="changed meanwhile"):
             app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
@@ -387,192 +470,179 @@ def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(machine: Mac
     assert kept(machine) == []
 
 
-def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+def test_an_id_and_its_secret_are_kept_together_whatever_another_run_has_set(
+    machine: Machine, configure: Configure
 ) -> None:
-    assert configure(machine, monkeypatch, "--no-check").code == 0
-    before = kept(machine)
-    failing = [KeyboardInterrupt()]
-    monkeypatch.setattr(ClientSecrets, "save", keep_then_raise(failing))
-    give(monkeypatch, "another secret")
-
-    result = machine.run_here("configure", "--client-secret-stdin", "--no-check")
-
-    assert (result.code, failing) == (130, [])
-    assert kept(machine) == before
-
-
-def test_a_former_secret_that_cannot_be_put_back_does_not_hide_what_went_wrong(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert configure(machine, monkeypatch, "--no-check").code == 0
-    failing = [KeyringError("The first went wrong."), KeyringError("So did the second.")]
-    monkeypatch.setattr(ClientSecrets, "save", keep_then_raise(failing))
-    give(monkeypatch, "another secret")
-
-    result = machine.run_here("configure", "--client-secret-stdin", "--no-check")
-
-    assert result.code == 6
-    assert "Error: production: The first went wrong." in result.err
-    assert "Warning: The client secret from before could not be put back: So did the second." in result.err
-
-
-def keep_then_raise(failing: list[BaseException]) -> Callable[..., None]:
-    """`ClientSecrets.save` that keeps the secret, then fails with the first of `failing`, if there is one."""
-    save = ClientSecrets.save
-
-    def fail(secrets: ClientSecrets, *what: str) -> None:
-        save(secrets, *what)
-        if failing:
-            raise failing.pop(0)
-
-    return fail
-
-
-def test_an_id_that_production_lends_is_looked_at_again_as_well(machine: Machine) -> None:
-    assert machine.run_here("configure", "--client-id", "first").code == 0
-    with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Overrides("monthly"), os.environ)
-        app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
-        assert machine.run_here("configure", "--client-id", "second").code == 0
-
-        with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
-
-
-def test_an_id_and_its_secret_are_kept_together_whatever_another_run_has_set(machine: Machine) -> None:
-    assert machine.run_here("configure", "--client-id", "first").code == 0
+    assert configure("--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
         settings = load_settings(Overrides(), os.environ | {"PROCORE_CLIENT_ID": "of-a-variable"})
-        assert machine.run_here("configure", "--client-id", "second").code == 0
+        assert configure("--client-id", "second").code == 0
 
         app_setup.save(settings, app_setup.AppSetup("first", "hush"))
 
     assert 'client_id = "first"' in config(machine)
-    assert len(kept(machine)) == 1
-    assert "first" in kept(machine)[0]
+    (secret,) = kept(machine)
+    assert "first" in secret
 
 
-def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine, provider: Provider) -> None:
-    machine.variables |= {"PROCORE_CLIENT_SECRET": CLIENT_SECRET, "TEST_KEYRING_FAULT": "locked"}
-
-    right = machine.run_here("configure", "--client-id", CLIENT_ID)
-    wrong = machine.run_here("configure", "--client-id", "another")
-
-    assert (right.code, wrong.code) == (0, 3), right.err + wrong.err
-    assert [asked.form["client_id"] for asked in provider.checks] == [CLIENT_ID, "another"]
-    assert "could not be found out" not in right.err
-    assert "another" not in config(machine)
+# --show
 
 
-def test_a_store_that_does_not_answer_keeps_no_id_from_being_saved(machine: Machine) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+def test_show_says_what_is_set_where_and_no_secret(configured: Machine) -> None:
+    configured.variables["PROCORE_COMPANY_ID"] = "8"
 
-    result = machine.run_here("configure", "--client-id", "first", "--store", "file")
+    result = configured.run_here("configure", "--show", "--json")
 
-    assert result.code == 0, result.err
-    assert "Warning: production: whether a client secret is kept could not be found out" in result.err
-    assert 'client_id = "first"' in config(machine)
-
-
-def test_the_demos_app_is_refused_before_anybody_is_asked(machine: Machine) -> None:
-    assert (
-        "Error: The demo has its own app." in machine.run_here("configure", "--remove", "--env", "demo").err
-    )
-
-
-def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal, program = os.openpty()
-    with (
-        os.fdopen(terminal, "rb"),
-        os.fdopen(program) as stdin,
-        os.fdopen(program, "w", closefd=False) as stderr,
-    ):
-        monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(sys, "stderr", stderr)
-        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-        assert can_ask()
-
-        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
-        assert not can_ask()
-
-        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-        monkeypatch.setattr(sys, "stderr", io.StringIO())
-        assert not can_ask()
+    assert result.json == {
+        "environment": "production",
+        "client_id": CLIENT_ID,
+        "client_secret": "set",
+        "redirect_uri": configured.redirect_uri,
+        "company": 8,
+        "store": "keyring",
+        "sources": {
+            "environment": "default",
+            "client_id": "config.toml",
+            "client_secret": "keyring",
+            "redirect_uri": "PROCORE_REDIRECT_URI",
+            "company": "PROCORE_COMPANY_ID",
+            "store": "default",
+        },
+    }
+    assert CLIENT_SECRET not in result.out + result.err
 
 
-def test_a_new_id_says_that_its_secret_is_missing(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert configure(machine, monkeypatch, "--no-check").code == 0
+def test_in_a_pipe_each_line_is_a_name_a_value_and_a_source(configured: Machine) -> None:
+    own = configured.run_here("configure", "--show").out.splitlines()
+    other = configured.run_here("configure", "--show", "--env", "sandbox").out.splitlines()
 
-    result = machine.run_here("configure", "--client-id", "another")
+    assert "company\t7\tconfig.toml" in own
+    assert f"redirect URI\t{configured.redirect_uri}\tPROCORE_REDIRECT_URI" in own
+    assert "client secret\tnot set\t" in other
+
+
+def test_a_secret_that_is_lent_or_of_another_app_is_shown_as_such(configured: Machine) -> None:
+    monthly = shown(configured, "--env", "monthly")["sources"]
+    configured.variables["PROCORE_CLIENT_ID"] = "another"
+    other = shown(configured)["sources"]
+
+    assert monthly["client_id"] == "config.toml [environments.production]"
+    assert monthly["client_secret"] == "keyring, of production"
+    assert other["client_id"] == "PROCORE_CLIENT_ID"
+    assert other["client_secret"] == f"keyring, for the client id {CLIENT_ID}"
+
+
+def test_a_locked_keyring_hides_the_secret_alone(configured: Machine) -> None:
+    configured.variables["TEST_KEYRING_FAULT"] = "locked"
+
+    result = configured.run_here("configure", "--show")
+
+    assert result.code == 6
+    assert f"client id\t{CLIENT_ID}\tconfig.toml" in result.out
+    assert "client secret\tcannot be read" in result.out
+    # The demo and a variable need none.
+    configured.variables["PROCORE_CLIENT_SECRET"] = "hush"
+    own = shown(configured)
+    assert shown(configured, "--env", "demo")["client_secret"] == own["client_secret"] == "set"
+    assert own["sources"]["client_secret"] == "PROCORE_CLIENT_SECRET"
+
+
+def test_on_a_terminal_it_is_drawn_with_the_sources(configured: Machine) -> None:
+    with Terminal(configured, "configure", "--show") as terminal:
+        assert terminal.finish() == 0
+
+    assert f"{CLIENT_ID} (config.toml)" in terminal.drawn
+    assert "set (keyring)" in terminal.drawn
+
+
+# --remove
+
+
+def test_remove_takes_the_app_away_and_keeps_what_is_the_users(
+    configured: Machine, configure: Configure
+) -> None:
+    path = configured.data / "config.toml"
+    path.write_text(f'# mine\ncolour = 1\n\n{path.read_text()}\n[environments.sandbox]\nclient_id = "x"\n')
+
+    result = configure("--remove", "--yes")
 
     assert result.code == 0
-    assert f"belongs to the client id {CLIENT_ID}" in result.err
-    assert "--client-secret-stdin" in result.err
+    assert "Removed the credentials of production." in result.err
+    assert path.read_text() == '# mine\ncolour = 1\n\n[environments.sandbox]\nclient_id = "x"\n'
+    assert kept(configured) == []
+    assert "has no credentials" in configure("--remove", "--yes").err
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--import", ""],
-        ["--yes"],
-        ["--json"],
-        ["--show", "--no-check"],
-        ["--remove", "--yes", "--no-check"],
-        ["--remove", "--yes", "--env", "demo"],
-        ["--import", "x.env", "--client-secret-stdin"],
-    ],
-    ids=" ".join,
-)
-def test_what_means_nothing_together_is_refused(machine: Machine, arguments: list[str]) -> None:
-    result = machine.run_here("configure", *arguments)
+def test_remove_looks_into_both_stores(configured: Machine, configure: Configure) -> None:
+    assert configure(*KEPT, "--store", "file").code == 0
+    secrets = configured.data / "secrets"
+    assert len([*secrets.iterdir(), *configured.keyring.iterdir()]) == 2
 
-    assert result.code == 2
-    assert not (machine.data / "config.toml").exists()
+    with mock.patch.dict(configured.variables, {"TEST_KEYRING_FAULT": "locked"}):
+        result = configure("--remove", "--yes")
+    assert result.code == 0
+    assert "Warning: production: the store keyring could not be looked at" in result.err
+    assert [len(list(secrets.iterdir())), len(kept(configured))] == [0, 1]
+
+    assert configure("--remove", "--yes").code == 0
+    assert kept(configured) == []
 
 
-def test_a_closed_stdin_is_no_bug(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", None)
-
-    for arguments in (["--client-id", "x", "--client-secret-stdin"], ["--import", "-"]):
-        result = machine.run_here("configure", *arguments)
-
-        assert result.code == 2
-        assert "Standard input is closed." in result.err
-
-
-def test_a_broken_database_does_not_keep_the_credentials(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("what", ["the store", "config.toml"])
+def test_remove_changes_nothing_where_its_own_store_or_file_refuses(
+    configured: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    assert configure(machine, monkeypatch, "--no-check").code == 0
-    (machine.data / "production.db").write_bytes(b"no database" * 100)
-
-    result = machine.run_here("configure", "--remove", "--yes")
-
-    assert result.code == 0, result.err
-    assert "Who is signed in could not be found out" in result.err
-    assert kept(machine) == []
-
-
-def test_a_file_that_cannot_be_changed_keeps_its_secret(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert configure(machine, monkeypatch, "--no-check").code == 0
-    before = kept(machine)
-
     def refuse(*_: object) -> str:
         raise BrokenConfigError("config.toml cannot be changed.", "")
 
-    monkeypatch.setattr("procore_cli.flows.app_setup.new_text", refuse)
-    result = machine.run_here("configure", "--remove", "--yes")
+    before = (config(configured), kept(configured))
+    if what == "the store":
+        configured.variables["TEST_KEYRING_FAULT"] = "locked"
+    else:
+        monkeypatch.setattr("procore_cli.flows.app_setup.new_text", refuse)
 
-    assert result.code == 3
-    assert kept(machine) == before
+    assert configure("--remove", "--yes").code == (6 if what == "the store" else 3)
+    assert (config(configured), kept(configured)) == before
 
 
-@pytest.mark.parametrize("given", ["a b", "first ", "fi\nrst", "\udcff"])
-def test_an_id_is_checked_as_an_option_too(machine: Machine, given: str) -> None:
-    result = machine.run_here("configure", "--client-id", given)
+def test_remove_on_an_empty_machine_makes_nothing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "empty", {"PROCORE_REDIRECT_URI": ""})
 
-    assert (result.code, "This is no client id" in result.err) == (2, True)
-    assert not (machine.data / "config.toml").exists()
+    result = machine.run_here("configure", "--remove", "--yes", "--env", "sandbox")
+
+    assert (result.code, result.err) == (0, "sandbox has no credentials here.\n")
+    assert not machine.data.exists()
+
+
+@pytest.mark.parametrize(("answer", "is_there"), [("y", False), ("", True)])
+def test_on_a_terminal_remove_asks(configured: Machine, answer: str, is_there: bool) -> None:
+    with Terminal(configured, "configure", "--remove") as terminal:
+        terminal.read_until("Remove the credentials of production? [y/N]")
+        terminal.type(answer)
+        assert terminal.finish() == 0
+
+    assert (CLIENT_ID in config(configured)) is is_there
+    assert bool(kept(configured)) is is_there
+
+
+def test_remove_names_who_is_still_signed_in_and_variables_that_count(
+    configured: Machine, configure: Configure
+) -> None:
+    People().sign_in(configured, JOE)
+    configured.variables |= {"PROCORE_CLIENT_ID": CLIENT_ID, "PROCORE_REDIRECT_URI": ""}
+
+    result = configure("--remove", "--yes")
+
+    assert "Still signed in to production: joecontractor@procore.com." in result.err
+    assert "procore-login signout --all --env production" in result.err
+    assert "still set go on to count: PROCORE_CLIENT_ID." in result.err
+
+
+def test_a_broken_database_does_not_keep_the_credentials(configured: Machine, configure: Configure) -> None:
+    (configured.data / "production.db").write_bytes(b"no database" * 100)
+
+    result = configure("--remove", "--yes")
+
+    assert result.code == 0, result.err
+    assert "Who is signed in could not be found out" in result.err
+    assert kept(configured) == []

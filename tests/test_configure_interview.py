@@ -1,4 +1,4 @@
-"""The interview of `configure`, on real terminals: what is asked, what Enter keeps, what Ctrl-C leaves."""
+"""The interview of `configure`: what is asked, what Enter keeps, what Ctrl-C and a failure leave."""
 
 from __future__ import annotations
 
@@ -6,35 +6,78 @@ import os
 import select
 import stat
 import subprocess
-from pathlib import Path
+import sys
+from collections.abc import Callable
+from typing import Any
 
+import click
 import pytest
 
 from procore_cli.cli.commands import interview
 from procore_cli.config.urls import read_redirect_uri
-from tests.cli import Machine, browser, command
+from procore_cli.errors import DataFolderError
+from procore_cli.flows import app_setup
+from procore_cli.storage.files import ClientSecrets
+from tests.cli import Machine, Result, browser, command
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 from tests.terminal import PATIENCE_S, Terminal
 
 # The space behind a hidden prompt is drawn once the echo is off, and typing makes sense.
 SECRET = "Client secret (hidden): "
-KEPT_SECRET = "Enter keeps it): "
 APP = [("Client id", CLIENT_ID), (SECRET, CLIENT_SECRET)]
-REST = [("Redirect URI [", ""), ("Company id", ""), ("Store [", "")]
-AGAIN = [("Client id [", ""), (KEPT_SECRET, ""), *REST]
+WRONG = [("Client id", CLIENT_ID), (SECRET, "wrong secret")]
+KEPT = [("Client id [", ""), ("Enter keeps it): ", "")]
+WHERE = [("Redirect URI [", ""), ("Company id", "")]
+REST = [*WHERE, ("Store [", "")]
+FILED = [*WHERE, ("Store [", "file")]
 CTRL_C, CTRL_D = "\x03", "\x04"
+
+Talk = Callable[..., Result]
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
+def machine(machine: Machine) -> Machine:
+    """No app is configured here."""
     del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
     return machine
 
 
-def talk(machine: Machine, *arguments: str, answers: list[tuple[str, str]]) -> tuple[int, str]:
-    """Run a command on a terminal and answer each prompt; a control character is typed without Enter."""
+@pytest.fixture
+def talk(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Talk:
+    """Runs a command for a person who answers each prompt, which holds what is said of it, in this order."""
+
+    def start(*arguments: str, answers: list[tuple[str, str]]) -> Result:
+        waiting = list(answers)
+
+        def answer(prompt: str, default: str | None) -> str:
+            print(prompt, end="", file=sys.stderr)
+            assert waiting, f"{prompt} is asked once too often"
+            expected, text = waiting.pop(0)
+            assert expected in prompt, f"{prompt} is asked in place of {expected}"
+            if text == CTRL_C:
+                raise click.Abort
+            return text or default or ""
+
+        def prompt(text: str, *, default: str | None, hide_input: bool, **_: Any) -> str:
+            assert hide_input is ("hidden" in text)
+            return answer(f"{text}: ", default)
+
+        def confirm(text: str, *, default: bool, **_: Any) -> bool:
+            return answer(f"{text} [{'Y/n' if default else 'y/N'}]: ", "y" if default else "n") == "y"
+
+        monkeypatch.setattr("procore_cli.cli.commands.configure.can_ask", lambda: True)
+        monkeypatch.setattr("procore_cli.cli.prompts.can_ask", lambda: True)
+        monkeypatch.setattr(click, "prompt", prompt)
+        monkeypatch.setattr(click, "confirm", confirm)
+        result = machine.run_here(*arguments)
+        assert waiting == [], result.err
+        return result
+
+    return start
+
+
+def talk_at_terminal(machine: Machine, *arguments: str, answers: list[tuple[str, str]]) -> tuple[int, str]:
+    """The same on a real terminal; a control character is typed without Enter."""
     transcript = ""
     with Terminal(machine, *arguments) as terminal:
         for prompt, answer in answers:
@@ -58,160 +101,48 @@ def everything(machine: Machine) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in files if path.suffix != ".lock"}
 
 
+def shown(machine: Machine, environment: str = "sandbox") -> tuple[str, str]:
+    values = machine.run_here("configure", "--show", "--env", environment, "--json").json
+    return values["client_secret"], values["sources"]["client_secret"]
+
+
+def said(result: Result) -> str:
+    """stderr, wherever its lines were broken."""
+    return " ".join(result.err.split())
+
+
+# At a terminal
+
+
 def test_a_person_is_asked_and_the_secret_is_not_echoed(machine: Machine, provider: Provider) -> None:
-    code, drawn = talk(machine, "configure", answers=[("Environment [", ""), *APP, *REST])
+    code, drawn = talk_at_terminal(machine, "configure", answers=[("Environment [", ""), *APP, *REST])
 
     assert code == 0, drawn
     assert CLIENT_SECRET not in drawn
-    for said in ("Developer Portal", machine.redirect_uri, "monthly sandbox", "Procore knows this app."):
-        assert said in drawn
+    for text in ("Developer Portal", machine.redirect_uri, "monthly sandbox", "Procore knows this app."):
+        assert text in drawn
     assert "procore-login signup --env production" in drawn
     assert len(provider.checks) == 1
-    shown = machine.run_here("configure", "--show", "--json").json
-    assert (shown["client_id"], shown["client_secret"]) == (CLIENT_ID, "set")
-
-
-def test_asked_again_enter_alone_keeps_everything(machine: Machine) -> None:
-    answers = [*APP, ("Redirect URI [", ""), ("Company id", "77"), ("Store [", "file")]
-    assert talk(machine, "configure", "--env", "sandbox", answers=answers)[0] == 0
-    before = everything(machine)
-    assert b"company = 77" in before[str(machine.data / "config.toml")]
-
-    code, drawn = talk(machine, "configure", "--env", "sandbox", answers=AGAIN)
-
-    assert code == 0, drawn
-    assert everything(machine) == before
-
-
-def test_answers_that_make_no_sense_are_asked_again(machine: Machine) -> None:
-    answers = [
-        ("Environment [", "sandbx"),
-        ("Did you mean sandbox?", ""),
-        ("Environment [", "sandbox"),
-        *APP,
-        ("Redirect URI [", "localhost:4567/callback"),
-        ("it must begin with", ""),
-        ("Redirect URI [", "http://127.0.0.1:80/callback/"),
-        ("The slash at its end is part of it", ""),
-        ("Company id", "abc"),
-        ("is a number", ""),
-        ("Company id", "7"),
-        ("Store [", "cloud"),
-        ("two stores", ""),
-        ("Store [", "keyring"),
-    ]
-    # What is only read takes no answer.
-    with Terminal(machine, "configure") as terminal:
-        for prompt, answer in answers:
-            terminal.read_until(prompt)
-            if answer:
-                terminal.drawn = ""
-                terminal.type(answer)
-        assert terminal.finish() == 0, terminal.drawn
-
-    assert (machine.data / "config.toml").read_text() == (
-        "[environments.sandbox]\n"
-        f'client_id = "{CLIENT_ID}"\n'
-        'redirect_uri = "http://127.0.0.1:80/callback/"\n'
-        "company = 7\n"
-    )
-
-
-def test_a_kept_secret_moves_with_the_store(machine: Machine) -> None:
-    assert talk(machine, "configure", "--env", "sandbox", answers=[*APP, *REST])[0] == 0
-
-    answers = [*AGAIN[:-1], ("Store [", "file")]
-    assert talk(machine, "configure", "--env", "sandbox", answers=answers)[0] == 0
-
-    shown = machine.run_here("configure", "--show", "--env", "sandbox", "--json").json
-    assert shown["sources"]["client_secret"] == "file"
-    assert list(machine.keyring.iterdir()) == []
-
-
-def test_a_secret_belongs_to_the_id_that_was_asked_about(machine: Machine, provider: Provider) -> None:
-    machine.run_here("configure", "--client-id", CLIENT_ID)
-    machine.variables |= {"PROCORE_CLIENT_ID": "of-a-variable", "PROCORE_ENV": "production"}
-
-    code, drawn = talk(machine, "configure", answers=[*APP, *REST])
-
-    assert code == 0, drawn
-    assert provider.checks[0].form["client_id"] == CLIENT_ID
-    del machine.variables["PROCORE_CLIENT_ID"]
-    assert machine.run_here("configure", "--show", "--json").json["sources"]["client_secret"] == "keyring"
-
-
-def test_a_secret_of_another_id_is_not_kept_by_enter(machine: Machine) -> None:
-    assert talk(machine, "configure", "--env", "sandbox", answers=[*APP, *REST])[0] == 0
-
-    answers = [("Client id [", "another"), (SECRET, "x"), *REST]
-    code, drawn = talk(machine, "configure", "--no-check", "--env", "sandbox", answers=answers)
-
-    assert code == 0, drawn
-    assert "belongs to the client id" in " ".join(drawn.split())
-    assert 'client_id = "another"' in (machine.data / "config.toml").read_text()
-
-
-def test_a_keyring_that_is_locked_is_named_before_the_first_question(machine: Machine) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = "locked"
-    answers = [*APP, *REST[:-1], ("Store [", "file")]
-
-    code, drawn = talk(machine, "configure", "--env", "sandbox", answers=answers)
-
-    assert code == 0, drawn
-    assert drawn.index("Warning: The keyring") < drawn.index("Client id")
-
-
-def test_refused_credentials_are_asked_for_again(machine: Machine, provider: Provider) -> None:
-    answers = [("Client id", CLIENT_ID), (SECRET, "wrong secret"), *REST, ("again? [Y/n]", "")]
-    answers += [("Client id [", ""), ("tries the same again): ", CLIENT_SECRET)]
-
-    code, drawn = talk(machine, "configure", "--env", "monthly", answers=answers)
-
-    assert code == 0, drawn
-    assert "Is monthly the right environment?" in " ".join(drawn.split())
-    assert len(provider.checks) == 2
-    assert (
-        machine.run_here("configure", "--show", "--env", "monthly", "--json").json["client_secret"] == "set"
-    )
-
-
-@pytest.mark.parametrize(("anyway", "code"), [("n", 3), ("y", 0)])
-def test_refused_credentials_are_saved_only_if_the_person_insists(
-    machine: Machine, anyway: str, code: int
-) -> None:
-    answers = [("Client id", CLIENT_ID), (SECRET, "wrong secret"), *REST]
-    answers += [("again? [Y/n]", "n"), ("all the same? [y/N]", anyway)]
-
-    ended, drawn = talk(machine, "configure", "--env", "federal", answers=answers)
-
-    assert ended == code, drawn
-    assert (machine.data / "config.toml").exists() is (code == 0)
+    assert shown(machine, "production") == ("set", "keyring")
 
 
 def test_signing_up_without_credentials_offers_the_interview_and_goes_on(machine: Machine) -> None:
-    offer = ("Configure it now?", "y")
-    code, drawn = talk(machine, "signup", "--browser", browser(), answers=[offer, *APP, *REST])
+    answers = [("Configure it now?", "y"), *APP, *REST]
+    code, drawn = talk_at_terminal(machine, "signup", "--browser", browser(), answers=answers)
 
     assert code == 0, drawn
     assert "Environment [" not in drawn
     assert "Signed up as joecontractor@procore.com in production" in drawn
 
 
-def test_declining_the_offer_ends_with_3(machine: Machine) -> None:
-    code, drawn = talk(machine, "signup", answers=[("Configure it now?", "n")])
-
-    assert code == 3
-    assert "procore-login configure --env production" in drawn
-
-
-@pytest.mark.parametrize("number", range(6))
-def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine: Machine, number: int) -> None:
-    machine.run_here("configure", "--client-id", "former", "--company", "7")
+@pytest.mark.parametrize(("number", "key"), [(1, CTRL_D), (2, CTRL_C)])
+def test_ctrl_c_at_a_prompt_of_a_terminal_ends_it(machine: Machine, number: int, key: str) -> None:
+    prompts = [("Environment [", ""), *WRONG]
     before = everything(machine)
-    prompts = [("Environment [", ""), ("Client id", CLIENT_ID), (SECRET, "wrong secret"), *REST]
-    key = CTRL_D if number == 3 else CTRL_C
 
-    code, drawn = talk(machine, "configure", answers=[*prompts[:number], (prompts[number][0], key)])
+    code, drawn = talk_at_terminal(
+        machine, "configure", answers=[*prompts[:number], (prompts[number][0], key)]
+    )
 
     assert code == 130, drawn
     assert "Traceback" not in drawn
@@ -243,80 +174,272 @@ def test_an_answer_goes_to_no_pipe(machine: Machine) -> None:
     assert (started.returncode, out) == (0, b"")
 
 
-def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine) -> None:
+# What is asked, and what becomes of the answers
+
+
+def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine: Machine, talk: Talk) -> None:
+    machine.run_here("configure", "--client-id", "former", "--company", "7")
+    before = everything(machine)
+    prompts = [("Environment [", ""), *WRONG, *REST]
+
+    for number, (prompt, _) in enumerate(prompts):
+        result = talk("configure", answers=[*prompts[:number], (prompt, CTRL_C)])
+
+        assert result.code == 130, result.err
+        assert everything(machine) == before
+
+
+def test_asked_again_enter_alone_keeps_everything(machine: Machine, talk: Talk) -> None:
+    answers = [*APP, ("Redirect URI [", ""), ("Company id", "77"), ("Store [", "file")]
+    assert talk("configure", "--env", "sandbox", answers=answers).code == 0
+    before = everything(machine)
+    assert b"company = 77" in before[str(machine.data / "config.toml")]
+
+    assert talk("configure", "--env", "sandbox", answers=[*KEPT, *REST]).code == 0
+
+    assert everything(machine) == before
+
+
+def test_answers_that_make_no_sense_are_asked_again(machine: Machine, talk: Talk) -> None:
+    answers = [
+        ("Environment [", "sandbx"),
+        ("Environment [", "demo"),
+        ("Environment [", "sandbox"),
+        *APP,
+        ("Redirect URI [", "localhost:4567/callback"),
+        ("Redirect URI [", "http://127.0.0.1:80/callback/"),
+        ("Company id", "abc"),
+        ("Company id", "7"),
+        ("Store [", "cloud"),
+        ("Store [", "keyring"),
+    ]
+
+    result = talk("configure", answers=answers)
+
+    assert result.code == 0, result.err
+    for text in (
+        "Did you mean sandbox?",
+        "The environments are production, sandbox, monthly, federal.",
+        "it must begin with",
+        "The slash at its end is part of it",
+        "is a number",
+        "two stores",
+    ):
+        assert text in said(result)
+    assert (machine.data / "config.toml").read_text() == (
+        "[environments.sandbox]\n"
+        f'client_id = "{CLIENT_ID}"\n'
+        'redirect_uri = "http://127.0.0.1:80/callback/"\n'
+        "company = 7\n"
+    )
+
+
+def test_a_kept_secret_moves_with_the_store_and_stays_with_its_id(machine: Machine, talk: Talk) -> None:
+    assert talk("configure", "--env", "sandbox", answers=[*APP, *REST]).code == 0
+    # The proof that the keyring keeps what it is given has left nothing there.
+    assert len(list(machine.keyring.iterdir())) == 1
+
+    assert talk("configure", "--env", "sandbox", answers=[*KEPT, *FILED]).code == 0
+    assert shown(machine) == ("set", "file")
+    assert list(machine.keyring.iterdir()) == []
+
+    answers = [("Client id [", "another"), (SECRET, "x"), *REST]
+    result = talk("configure", "--no-check", "--env", "sandbox", answers=answers)
+    assert result.code == 0, result.err
+    assert "belongs to the client id" in said(result)
+    assert 'client_id = "another"' in (machine.data / "config.toml").read_text()
+
+
+def test_a_secret_belongs_to_the_id_that_was_asked_about(
+    machine: Machine, provider: Provider, talk: Talk
+) -> None:
+    machine.run_here("configure", "--client-id", CLIENT_ID)
+    machine.variables |= {"PROCORE_CLIENT_ID": "of-a-variable", "PROCORE_ENV": "production"}
+
+    assert talk("configure", answers=[*APP, *REST]).code == 0
+
+    assert provider.checks[0].form["client_id"] == CLIENT_ID
+    del machine.variables["PROCORE_CLIENT_ID"]
+    assert shown(machine, "production") == ("set", "keyring")
+
+
+def test_refused_credentials_are_asked_for_again(machine: Machine, provider: Provider, talk: Talk) -> None:
+    answers = [*WRONG, *REST, ("again? [Y/n]", ""), ("Client id [", "")]
+    answers += [("Enter tries the same again): ", CLIENT_SECRET)]
+
+    result = talk("configure", "--env", "monthly", answers=answers)
+
+    assert result.code == 0, result.err
+    assert "Is monthly the right environment?" in said(result)
+    assert len(provider.checks) == 2
+    assert shown(machine, "monthly")[0] == "set"
+
+
+@pytest.mark.parametrize(("anyway", "code"), [("n", 3), ("y", 0)])
+def test_refused_credentials_are_saved_only_if_the_person_insists(
+    machine: Machine, talk: Talk, anyway: str, code: int
+) -> None:
+    answers = [*WRONG, *REST, ("again? [Y/n]", "n"), ("all the same? [y/N]", anyway)]
+
+    result = talk("configure", "--env", "federal", answers=answers)
+
+    assert result.code == code, result.err
+    assert (machine.data / "config.toml").exists() is (code == 0)
+
+
+def test_a_refusal_names_the_secrets_place_where_it_is_another_one(machine: Machine) -> None:
+    machine.variables["PROCORE_CLIENT_SECRET"] = "wrong"
+
+    result = machine.run_here("configure", "--client-id", CLIENT_ID)
+
+    assert result.code == 3
+    words = (
+        "The client id comes from the options, the client secret from PROCORE_CLIENT_SECRET. Is production"
+    )
+    assert words in result.err
+
+
+def test_declining_the_offer_ends_with_3(machine: Machine, talk: Talk) -> None:
+    result = talk("signup", answers=[("Configure it now?", "n")])
+
+    assert result.code == 3
+    assert "procore-login configure --env production" in result.err
+
+
+def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, talk: Talk) -> None:
     machine.run_here("configure", "--client-id", "former")
     file = machine.data / "config.toml"
     file.chmod(0o644)
 
-    answers = [("Environment [", ""), ("Client id [", CTRL_C)]
-    _, drawn = talk(machine, "configure", answers=answers)
+    result = talk("configure", answers=[("Environment [", ""), ("Client id [", CTRL_C)])
 
-    assert f"{file} was open to other users (mode 0644)" in "".join(drawn.split("\r\n"))
+    assert f"{file} was open to other users (mode 0644)" in result.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_an_id_in_a_file_that_would_write_to_the_terminal_is_refused_and_not_shown(machine: Machine) -> None:
+def test_an_id_in_a_file_that_would_write_to_the_terminal_is_refused_and_not_shown(
+    machine: Machine, talk: Talk
+) -> None:
     machine.run_here("configure", "--client-id", "former")
     file = machine.data / "config.toml"
     file.write_text(file.read_text().replace("former", "a\\u001b[31mb"))
 
-    code, drawn = talk(machine, "configure", "--env", "production", answers=[])
+    result = talk("configure", "--env", "production", answers=[])
 
-    assert code == 3
-    assert "environments.production.client_id holds a space or a control character" in drawn
-    assert "31m" not in drawn
+    assert result.code == 3
+    assert "environments.production.client_id holds a space or a control character" in result.err
+    assert "31m" not in result.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "answers"),
-    [
-        (("configure",), []),
-        (("configure", "--env", "sandbox"), []),
-        (("signup",), [("Configure it now?", "y")]),
-    ],
-    ids=["configure", "--env", "signup"],
-)
-def test_a_ca_file_that_cannot_be_read_is_found_out_before_the_first_question(
-    machine: Machine, arguments: tuple[str, ...], answers: list[tuple[str, str]]
+def test_what_keeps_procore_from_being_asked_is_found_out_before_the_first_question(
+    machine: Machine, talk: Talk
 ) -> None:
-    machine.variables["REQUESTS_CA_BUNDLE"] = str(machine.home / "missing.pem")
+    missing = str(machine.home / "missing.pem")
+    proxy = {"HTTPS_PROXY": "socks5://127.0.0.1:9", "PROCORE_LOGIN_URL": ""}
+    offer = [("Configure it now?", "y")]
+    own = dict(machine.variables)
+    for arguments, answers, variables, name in (
+        (["configure"], [], {"REQUESTS_CA_BUNDLE": missing}, "missing.pem"),
+        (["configure", "--env", "sandbox"], [], {"REQUESTS_CA_BUNDLE": missing}, "missing.pem"),
+        (["signup"], offer, {"REQUESTS_CA_BUNDLE": missing}, "missing.pem"),
+        (["configure"], [], proxy, "HTTPS_PROXY"),
+    ):
+        machine.variables = own | variables
+        result = talk(*arguments, answers=answers)
 
-    code, drawn = talk(machine, *arguments, answers=answers)
-
-    assert code == 3, drawn
-    assert "missing.pem" in drawn
-    assert "Environment [" not in drawn
-    assert "Client id" not in drawn
+        assert result.code == 3, result.err
+        assert name in result.err
 
 
-def test_a_proxy_that_cannot_be_used_is_found_out_before_the_first_question(machine: Machine) -> None:
-    del machine.variables["PROCORE_LOGIN_URL"]
-    machine.variables["HTTPS_PROXY"] = "socks5://127.0.0.1:9"
+# The store
 
-    code, drawn = talk(machine, "configure", answers=[])
 
-    assert code == 3, drawn
-    assert "HTTPS_PROXY" in drawn
-    assert "Environment [" not in drawn
+def test_a_keyring_that_is_locked_is_named_before_the_first_question(machine: Machine, talk: Talk) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+
+    result = talk("configure", "--env", "sandbox", answers=[*APP, *FILED])
+
+    assert result.code == 0, result.err
+    assert result.err.index("Warning: The keyring") < result.err.index("Client id")
 
 
 @pytest.mark.parametrize(
-    ("uri", "words"),
-    [
-        ("http://localhost:4567/callback", []),
-        ("http://localhost:4567/", []),
-        ("http://localhost/", ["port 80"]),
-        ("http://127.0.0.1:4567/callback", ["refuses 127.0.0.1"]),
-        ("http://[::1]:4567/callback", ["refuses ::1"]),
-        ("http://localhost:4567/callback/", ["slash at its end"]),
-        ("https://example.com/callback", ["pasted here"]),
-        ("https://example.com/callback/", ["pasted here", "slash"]),
-        ("urn:ietf:wg:oauth:2.0:oob", ["show a code"]),
-    ],
+    "variables", [{"TEST_KEYRING_FAULT": "missing"}, {"PROCORE_LOGIN_STORE": "file"}], ids=" ".join
 )
-def test_what_a_person_should_know_of_a_redirect_uri_is_said(uri: str, words: list[str]) -> None:
-    advice = interview.advise(read_redirect_uri(uri, "your answer"))
+def test_enter_takes_files_where_there_is_no_keyring_or_a_variable_says_so(
+    machine: Machine, talk: Talk, variables: dict[str, str]
+) -> None:
+    machine.variables |= variables
 
-    assert len(advice) == len(words)
-    for line, word in zip(advice, words, strict=True):
-        assert word in line
+    assert talk("configure", "--env", "sandbox", answers=[*APP, *WHERE, ("Store [file]", "")]).code == 0
+    assert shown(machine) == ("set", "file")
+
+
+@pytest.mark.parametrize("fault", ["missing", "fail-at-write", "forget-write", "tear-write"])
+def test_a_keyring_is_tried_when_it_is_chosen(machine: Machine, talk: Talk, fault: str) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = fault
+
+    answers = [*APP, *WHERE, ("Store [", "keyring"), ("Store [", "file")]
+    result = talk("configure", "--env", "sandbox", answers=answers)
+
+    assert result.code == 0, result.err
+    assert "Type file, or Ctrl-C to stop and mend the keyring." in said(result)
+    assert shown(machine) == ("set", "file")
+
+
+def test_a_variable_that_names_a_broken_keyring_ends_it_before_the_first_question(
+    machine: Machine, talk: Talk
+) -> None:
+    machine.variables |= {"PROCORE_LOGIN_STORE": "keyring", "TEST_KEYRING_FAULT": "missing"}
+
+    result = talk("configure", "--env", "sandbox", answers=[])
+
+    assert result.code == 6
+    assert "Or unset PROCORE_LOGIN_STORE, or set it to file." in result.err
+
+
+def test_a_failure_to_save_goes_back_to_the_store_alone(
+    machine: Machine, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It fails between the question and the saving, which nothing can foresee.
+    monkeypatch.setattr(ClientSecrets, "prove", lambda _: None)
+    machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
+
+    answers = [*APP, *WHERE, ("Store [keyring]", "keyring"), ("Store [file]", "")]
+    result = talk("configure", "--env", "sandbox", answers=answers)
+
+    assert result.code == 0, result.err
+    assert "Nothing was saved." in result.err
+    assert shown(machine) == ("set", "file")
+
+
+def test_a_failure_that_another_answer_cannot_mend_ends_the_interview(
+    machine: Machine, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise DataFolderError("The disk is full.", "Make room.")
+
+    monkeypatch.setattr(app_setup, "save", fail)
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
+
+    assert talk("configure", "--env", "sandbox", answers=[*APP, *REST]).code == 6
+
+
+def test_what_a_person_should_know_of_a_redirect_uri_is_said() -> None:
+    expected: dict[str, list[str]] = {
+        "http://localhost:4567/callback": [],
+        "http://localhost:4567/": [],
+        "http://localhost/": ["port 80"],
+        "http://127.0.0.1:4567/callback": ["refuses 127.0.0.1"],
+        "http://[::1]:4567/callback": ["refuses ::1"],
+        "http://localhost:4567/callback/": ["slash at its end"],
+        "https://example.com/callback": ["pasted here"],
+        "https://example.com/callback/": ["pasted here", "slash"],
+        "urn:ietf:wg:oauth:2.0:oob": ["show a code"],
+    }
+    for uri, words in expected.items():
+        advice = interview.advise(read_redirect_uri(uri, "your answer"))
+
+        assert len(advice) == len(words), uri
+        for line, word in zip(advice, words, strict=True):
+            assert word in line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 
 import pytest
@@ -23,9 +22,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
+def test_control_and_bidirectional_characters_are_shown_escaped() -> None:
+    for text, shown in [
         ("Joe", "Joe"),
         ("[bold]Joe[/bold]", "[bold]Joe[/bold]"),
         ("a\x1b[31mb", "a\\x1b[31mb"),
@@ -33,43 +31,28 @@ class Terminal(io.StringIO):
         ("a\x9bb\x00", "a\\x9bb\\x00"),
         ("line\nand\ttab", "line\nand\ttab"),
         ("Łukasz Ñandú", "Łukasz Ñandú"),
-    ],
-)
-def test_control_and_bidirectional_characters_are_shown_escaped(text: str, shown: str) -> None:
-    assert talk.shown(text) == shown
+    ]:
+        assert talk.shown(text) == shown
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(1_769_851_800, "2026-01-31T09:30:00Z"), (0, "1970-01-01T00:00:00Z"), (10**15, "9999-12-31T23:59:59Z")],
-)
-def test_times_are_utc(seconds: int, text: str) -> None:
-    assert utc(seconds) == text
+def test_times_are_utc() -> None:
+    for seconds, text in [
+        (1_769_851_800, "2026-01-31T09:30:00Z"),
+        (0, "1970-01-01T00:00:00Z"),
+        (10**15, "9999-12-31T23:59:59Z"),
+    ]:
+        assert utc(seconds) == text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(5400, "1 h 30 min"), (3599, "59 min"), (59, "less than a minute"), (0, "expired"), (-9, "expired")],
-)
-def test_a_lifetime_is_told_in_words(seconds: int, text: str) -> None:
-    assert output.lifetime(seconds) == text
-
-
-def test_json_is_one_line_with_the_contracts_keys(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_profile(PROFILE, as_json=True, now=0, signed_up=True)
-
-    out = capsys.readouterr().out
-    assert out.count("\n") == 1
-    assert json.loads(out) == {
-        "environment": "demo",
-        "id": 1,
-        "procore_id": 11111,
-        "email": "joecontractor@procore.com",
-        "name": "Joe Contractor",
-        "company": None,
-        "expires_at": "2026-01-31T09:30:00Z",
-        "signed_up": True,
-    }
+def test_a_lifetime_is_told_in_words() -> None:
+    for seconds, text in [
+        (5400, "1 h 30 min"),
+        (3599, "59 min"),
+        (59, "less than a minute"),
+        (0, "expired"),
+        (-9, "expired"),
+    ]:
+        assert output.lifetime(seconds) == text
 
 
 def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,33 +96,29 @@ def test_a_link_is_neither_wrapped_nor_decorated() -> None:
     assert stream.getvalue() == url + "\n"
 
 
-def test_an_error_is_what_happened_and_a_hint() -> None:
-    stream = io.StringIO()
+def test_an_error_is_what_happened_with_its_environment_once_and_a_hint() -> None:
+    for environment, error, said in (
+        (
+            "",
+            NotSignedInError("Nobody is in sand\x1bbox.", "Run x"),
+            "Nobody is in sand\\x1bbox.\nHint: Run x",
+        ),
+        ("", NotSignedInError("denied\nHint: type this"), "denied\\nHint: type this"),
+        (
+            "sandbox",
+            NotSignedInError("Nobody is in sandbox.", environment="sandbox"),
+            "Nobody is in sandbox.",
+        ),
+        ("sandbox", NotSignedInError("The keyring is locked."), "sandbox: The keyring is locked."),
+        ("sandbox", NotSignedInError("/data/sandbox.db is locked."), "sandbox: /data/sandbox.db is locked."),
+    ):
+        stream = io.StringIO()
+        console = talk.Console(stream)
+        console.environment = environment
 
-    talk.Console(stream).fail(NotSignedInError("Nobody is signed in to sand\x1bbox.", "Run x"))
+        console.fail(error)
 
-    assert stream.getvalue() == "Error: Nobody is signed in to sand\\x1bbox.\nHint: Run x\n"
-
-
-def test_an_error_names_the_environment_once() -> None:
-    stream = io.StringIO()
-    console = talk.Console(stream)
-    console.environment = "sandbox"
-
-    console.fail(NotSignedInError("Nobody is signed in to sandbox.", environment="sandbox"))
-    console.fail(NotSignedInError("The keyring is locked."))
-
-    assert stream.getvalue() == (
-        "Error: Nobody is signed in to sandbox.\nError: sandbox: The keyring is locked.\n"
-    )
-
-
-def test_a_line_break_from_outside_forges_no_line_of_ours() -> None:
-    stream = io.StringIO()
-
-    talk.Console(stream).fail(NotSignedInError("denied\nHint: type this"))
-
-    assert stream.getvalue() == "Error: denied\\nHint: type this\n"
+        assert stream.getvalue() == f"Error: {said}\n"
 
 
 def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
@@ -158,16 +137,6 @@ def test_an_error_in_a_block_is_about_its_environment_unless_it_says_otherwise()
     assert str(caught.value.reworded("It is locked.")) == "sandbox: It is locked."
 
 
-def test_a_path_does_not_name_the_environment() -> None:
-    stream = io.StringIO()
-    console = talk.Console(stream)
-    console.environment = "sandbox"
-
-    console.fail(NotSignedInError("The database /data/sandbox.db is locked."))
-
-    assert stream.getvalue() == "Error: sandbox: The database /data/sandbox.db is locked.\n"
-
-
 def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     coloured, plain, dumb = Terminal(), Terminal(), Terminal()
@@ -182,17 +151,6 @@ def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch
     assert "\x1b[" in coloured.getvalue()
     assert "[bold]careful[/bold]" in coloured.getvalue()
     assert plain.getvalue() == dumb.getvalue() == "Warning: careful\n"
-
-
-def test_traces_are_shown_with_debug_alone() -> None:
-    stream = io.StringIO()
-    console = talk.Console(stream)
-
-    console.trace("quiet")
-    console.debug = True
-    console.trace("POST /oauth/token")
-
-    assert stream.getvalue() == "debug: POST /oauth/token\n"
 
 
 def test_what_goes_on_is_wiped_before_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from pathlib import Path
 
 import pytest
 
@@ -13,18 +12,16 @@ from procore_cli.cli.main import COMMANDS
 from procore_cli.config.settings import Settings
 from procore_cli.console import Console
 from tests.cli import Machine, Result
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer, Provider
-from tests.signed_in import sign_in
+from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer, Provider
+from tests.signed_in import save_tokens, sign_in
 
 # Whatever must not be seen begins with it, the provider's tokens and the client secret too.
 HUSH = "hush"
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
+def machine(machine: Machine) -> Machine:
     """Somebody who is configured for the provider, with secrets wherever one can be."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
     machine.variables |= {
         "HTTPS_PROXY": "http://hush-user:hush-proxy@proxy.example:3128",
         "HTTP_PROXY": "http://hush-user:hush-proxy@proxy.example:3128",
@@ -108,8 +105,7 @@ def test_the_demo_has_settings_of_its_own(machine: Machine) -> None:
 
     said = settings_of(machine.run_here("whoami", "--env", "demo", "--offline", "--debug"))
 
-    assert said["client id"] == "its own (from the embedded Procore)"
-    assert said["client secret"] == "its own (from the embedded Procore)"
+    assert said["client id"] == said["client secret"] == "its own (from the embedded Procore)"
     assert said["login URL"] == "not started yet (from the embedded Procore)"
 
 
@@ -172,10 +168,8 @@ def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) ->
     assert re.search(r"debug: ended with exit code 0 after \d+ ms\n$", result.err)
 
 
-def test_a_refresh_is_told_step_by_step(machine: Machine) -> None:
-    sign_in(machine)
-
-    assert phases_of(machine.run_here("refresh", "--debug")) == [
+def test_a_refresh_is_told_step_by_step(signed_in: Machine) -> None:
+    assert phases_of(signed_in.run_here("refresh", "--debug")) == [
         "settings",
         "account in the database",
         "tokens out of the store",
@@ -193,13 +187,12 @@ def test_a_phase_that_fails_is_told_too(machine: Machine) -> None:
 
 
 def test_without_the_option_nothing_of_it_is_said_or_measured(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    signed_in: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sign_in(machine)
     monkeypatch.setattr(Settings, "describe", None)
     monkeypatch.setattr(log, "time", None)
 
-    result = machine.run_here("whoami")
+    result = signed_in.run_here("whoami")
 
     assert result.code == 0
     assert "debug" not in result.err
@@ -241,7 +234,7 @@ def failing(provider: Provider) -> None:
 
 @pytest.mark.parametrize("fault", ["none", "Procore", "keyring", "config"])
 def test_no_secret_is_in_what_any_command_says(machine: Machine, provider: Provider, fault: str) -> None:
-    sign_in(machine)
+    save_tokens(provider, machine, JOE)
     # Under its fixed name, so that the keyring has one too.
     assert machine.run_here("configure", "--client-id", CLIENT_ID).code == 0
     said = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from procore_cli.demo.server import DemoServer
 from tests.cli import Machine
 from tests.elsewhere import watch_ways_out
 from tests.provider import Provider, serving
-from tests.signed_in import assert_ended, last_token, refreshes, sign_in
+from tests.signed_in import assert_ended, last_token, refreshes, save_tokens
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def test_one_database_for_two_environments_mixes_no_tokens(
     shared: Machine, provider: Provider, second: Provider
 ) -> None:
     shared.point_at(provider)
-    assert sign_in(shared, env="production").code == 0
+    save_tokens(provider, shared, provider.person)
     # Nobody is signed in to the other one, though a row is there.
     for command in ("token", "whoami", "refresh"):
         assert_ended(shared.run_here(command, "--env", "sandbox"), 4)
         assert_ended(shared.run_here(command, "--env", "sandbox", "--account", "11111"), 4)
     shared.point_at(second)
-    assert sign_in(shared, env="sandbox").code == 0
+    save_tokens(second, shared, second.person, "sandbox")
 
     for environment, procore in (("production", provider), ("sandbox", second)) * 2:
         shared.point_at(procore)
@@ -57,9 +58,9 @@ def test_the_same_person_in_two_environments_of_one_database_has_two_sign_ins(
 ) -> None:
     second.person = provider.person
     shared.point_at(provider)
-    assert sign_in(shared, env="production").code == 0
+    save_tokens(provider, shared, provider.person)
     shared.point_at(second)
-    assert sign_in(shared, env="sandbox").code == 0
+    save_tokens(second, shared, second.person, "sandbox")
 
     assert_ended(shared.run_here("signout", "--env", "sandbox"))
     shared.point_at(provider)
@@ -76,7 +77,7 @@ def test_monthly_never_uses_productions_tokens(
     if database == "its own":
         del shared.variables["PROCORE_LOGIN_DB"]
     shared.point_at(provider)
-    assert sign_in(shared, env="production").code == 0
+    save_tokens(provider, shared, provider.person)
     ways_out = watch_ways_out(monkeypatch)
 
     for command in (("token",), ("whoami",), ("refresh",), ("whoami", "--offline")):
@@ -86,10 +87,10 @@ def test_monthly_never_uses_productions_tokens(
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Machine:
+def demo(tmp_path: Path, demo_data: Path) -> Machine:
     """Somebody has signed in to the embedded Procore."""
     machine = Machine(tmp_path / "machine", {"PROCORE_ENV": "demo"})
-    assert machine.run_here("signin").code == 0
+    shutil.copytree(demo_data, machine.data)
     return machine
 
 
@@ -129,11 +130,9 @@ def test_the_pretend_tokens_are_at_home_at_any_port(demo: Machine) -> None:
 
 
 def test_real_tokens_never_go_to_the_pretend_procore(
-    tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch
+    signed_in: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
+    machine = signed_in
     with DemoServer(tmp_path / "elsewhere", lambda: 1_800_000_000.0) as server:
         ways_out = watch_ways_out(monkeypatch)
         machine.variables |= {"PROCORE_LOGIN_URL": server.url, "PROCORE_API_URL": server.url}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli import Machine
-from tests.provider import Provider, Request
-from tests.signed_in import assert_ended, last_token, refreshes, sign_in
+from tests.provider import JOE, Provider, Request
+from tests.signed_in import assert_ended, last_token, refreshes, save_tokens
 
 
 class Disk:
@@ -34,11 +34,10 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
+def machine(machine: Machine, provider: Provider) -> Machine:
     """Joe is signed in, over files."""
-    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": "file"})
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
+    save_tokens(provider, machine, JOE, store="file")
     return machine
 
 

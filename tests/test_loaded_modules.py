@@ -1,6 +1,6 @@
 """What each command loads and which processes it starts: a command pays for what it does.
 
-Every command is run whole, in a process of its own, against a provider where it needs one.
+Commands are run whole, in processes that load nothing else, against a provider where they need one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.storage.opening import Storage
-from tests.cli import Machine, browser
+from tests.cli import PATIENCE_S, Machine, browser
 from tests.loaded import read_report, start
 from tests.people import SECOND, People
 from tests.provider import CLIENT_ID, JOE, Provider, serving
@@ -25,35 +25,29 @@ LOCKING = {"filelock", "asyncio", "hashlib"}
 # What comes with requests.
 NETWORK = {"requests", "ssl", "urllib.request", "importlib.metadata", "hashlib"}
 
-# The modules of HEAVY that a command may load where tokens are kept in files.
-MAY_LOAD: dict[tuple[str, ...], set[str]] = {
-    (): {"sqlite3"},
-    ("--version",): set(),
-    ("--help",): set(),
-    ("token", "--help"): set(),
-    ("completion", "bash"): set(),
-    ("configure", "--show"): set(),
+# What commands may load of HEAVY and start, where tokens are kept in files; the commands of a line run in
+# one process.
+MAY_LOAD: list[tuple[list[list[str]], set[str], set[str]]] = [
+    (
+        [["--version"], ["--help"], ["token", "--help"], ["completion", "bash"], ["configure", "--show"]],
+        set(),
+        set(),
+    ),
+    (
+        [[], ["whoami", "--offline"], ["whoami", "--offline", "--json"], ["accounts"], ["switch", "22222"]],
+        {"sqlite3"},
+        set(),
+    ),
     # A file is named by a digest; a keyring needs none.
-    ("token",): {"sqlite3", "hashlib"},
-    ("whoami", "--offline"): {"sqlite3"},
-    ("whoami", "--offline", "--json"): {"sqlite3"},
-    ("accounts",): {"sqlite3"},
-    ("switch", "second@example.com"): {"sqlite3"},
-    ("exec", "--", "true"): {"sqlite3", "hashlib"},
-    ("whoami",): {"sqlite3", *NETWORK},
-    ("accounts", "--check"): {"sqlite3", *NETWORK},
-    ("api", "me"): {"sqlite3", *NETWORK},
-    ("signout",): {"sqlite3", "oauthlib", *LOCKING, *NETWORK},
-    ("refresh",): {"sqlite3", "oauthlib", *LOCKING, *NETWORK},
-    ("signup", "--browser", browser("--just-open")): {
-        "sqlite3",
-        *LOCKING,
-        "oauthlib",
-        "http.server",
-        *NETWORK,
-    },
-}
-MAY_START = {"exec": {"os.exec"}, "signup": {"subprocess.Popen"}}
+    ([["token"], ["exec", "--", "true"]], {"sqlite3", "hashlib"}, {"os.exec"}),
+    ([["whoami"], ["accounts", "--check"], ["api", "me"]], {"sqlite3", *NETWORK}, set()),
+    ([["refresh"], ["signout"]], {"sqlite3", "oauthlib", *LOCKING, *NETWORK}, set()),
+    (
+        [["signup", "--browser", browser("--just-open")]],
+        {"sqlite3", "oauthlib", "http.server", *LOCKING, *NETWORK},
+        {"subprocess.Popen"},
+    ),
+]
 
 # Writes what is loaded once the callback has come, and what has not been loaded by then.
 AFTER_CALLBACK = """
@@ -66,7 +60,7 @@ def wait_and_look(reception):
     before = set(sys.modules)
     return wait(reception)
 CallbackReceiver.wait = wait_and_look
-code = cli.run(sys.argv[1:])
+code = cli.run(sys.argv[1:-1])
 with open(os.environ["TEST_REPORT"], "w") as report:
     report.write(" ".join(set(sys.modules) - before))
 sys.exit(code)
@@ -90,25 +84,25 @@ def machine(tmp_path: Path, provider: People) -> Machine:
     return machine
 
 
-@pytest.mark.parametrize("arguments", MAY_LOAD, ids=" ".join)
+@pytest.mark.parametrize(("commands", "may_load", "starts"), MAY_LOAD)
 def test_a_command_loads_what_it_needs_and_starts_no_process(
-    machine: Machine, arguments: tuple[str, ...]
+    machine: Machine, commands: list[list[str]], may_load: set[str], starts: set[str]
 ) -> None:
-    with start(machine, *arguments) as running:
-        _, err = running.communicate(timeout=30)
+    with start(machine, *commands) as running:
+        _, err = running.communicate(timeout=PATIENCE_S)
 
     assert running.returncode == 0, err
     loaded, started = read_report(machine)
-    assert loaded <= MAY_LOAD[arguments]
-    assert started == MAY_START.get(" ".join(arguments[:1]), set())
+    assert loaded <= may_load
+    assert started == starts
 
 
 def test_a_pretend_procore_is_not_started_for_a_token_that_is_valid(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine")
     assert machine.run_here("signup", "--env", "demo").code == 0
 
-    with start(machine, "token", "--env", "demo") as running:
-        out, err = running.communicate(timeout=30)
+    with start(machine, ["token", "--env", "demo"]) as running:
+        out, err = running.communicate(timeout=PATIENCE_S)
 
     assert running.returncode == 0, err
     assert out.strip()
@@ -116,11 +110,11 @@ def test_a_pretend_procore_is_not_started_for_a_token_that_is_valid(tmp_path: Pa
 
 
 def test_a_pretend_procore_that_is_kept_up_looks_for_no_keyring(machine: Machine) -> None:
-    with start(machine, "demo", "serve", "--port", "0") as running:
+    with start(machine, ["demo", "serve", "--port", "0"]) as running:
         assert running.stdout is not None
         assert running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=30)
+        running.communicate(timeout=PATIENCE_S)
 
     loaded, started = read_report(machine)
     assert loaded <= {"hashlib", "http.server", "oauthlib", "sqlite3", "ssl"}
@@ -134,9 +128,9 @@ def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(
     storage = Storage(machine.data, "production", "file")
     storage.accounts.remember_app(CLIENT_ID, provider.url)
     screen, terminal = pty.openpty()
-    arguments = ("signin", "--browser", browser("--just-open"))
-    with start(machine, *arguments, program=AFTER_CALLBACK, stdout=terminal) as running:
-        _, err = running.communicate(timeout=30)
+    arguments = ["signin", "--browser", browser("--just-open")]
+    with start(machine, arguments, program=AFTER_CALLBACK, stdout=terminal) as running:
+        _, err = running.communicate(timeout=PATIENCE_S)
     os.close(screen)
     os.close(terminal)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Machine, command
-from tests.provider import Provider
-from tests.signed_in import sign_in
+
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 STOPPED_WHILE_A_DATACLASS_IS_MADE = """
 import signal
@@ -37,15 +37,6 @@ def test_ctrl_c_inside_an_exec_is_an_exit_code_and_no_death_by_signal(tmp_path: 
     done = subprocess.run(program, cwd=tmp_path, env=environ, timeout=30, check=False)
 
     assert done.returncode == 130
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    """Joe is signed in to production, and each command has something to say on stderr."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
 
 
 GONE = "2>/dev/null | true"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +18,7 @@ from tests.store.store_world import BINDING, run_sql
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    """Nobody is signed in yet; whatever is kept lies in files."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
+def machine(machine: Machine) -> Machine:
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
     machine.data.mkdir(mode=0o700)
     return machine

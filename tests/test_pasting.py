@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
-
-import pytest
 
 from tests.cli import Machine
 from tests.provider import Provider, Request, flat
 from tests.terminal import Terminal
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
 
 
 def address_after_consent(provider: Provider, terminal: Terminal) -> str:

@@ -9,7 +9,6 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from unittest import mock
 from urllib.parse import urljoin, urlsplit
 
@@ -69,13 +68,6 @@ def sign_up(machine: Machine, walk: Callable[[str], Page]) -> Result:
         assert result.json["procore_id"] == 11111
         assert [shows_row(page) for page in pages] == [True]
     return result
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
 
 
 def exchanged(provider: Provider) -> list[str]:

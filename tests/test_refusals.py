@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -20,21 +19,15 @@ from tests.cli import Machine, browser
 from tests.provider import Answer, Provider, Request
 from tests.signed_in import assert_ended, last_token, refreshes, saying, sign_in
 
+pytestmark = pytest.mark.usefixtures("signed_in")
+
 CROWD = 12
 PATIENCE_S = 20
 
 
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
-
-
 def bearers(provider: Provider) -> list[str | None]:
-    """What was shown to `/me` since the sign-in."""
-    return [request.bearer for request in provider.requests if request.path == "/rest/v1.0/me"][1:]
+    """What was shown to `/me`."""
+    return [request.bearer for request in provider.requests if request.path == "/rest/v1.0/me"]
 
 
 def refuse(provider: Provider) -> Callable[[Request], Answer]:

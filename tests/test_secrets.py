@@ -17,13 +17,6 @@ from tests.provider import CLIENT_SECRET, Answer, Provider, Request
 BROWSER = ("--browser", browser())
 
 
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
-
-
 def arguments_of_all_processes() -> str:
     """What any user of the machine can read of the processes that run now (empty where there is no /proc)."""
     return "\n".join(map(read_or_nothing, Path("/proc").glob("[0-9]*/cmdline")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,14 @@ from tests.provider import JOE, Answer, Request, serving
 
 
 @pytest.fixture
-def people() -> Iterator[People]:
-    """A running Procore with several people."""
-    with serving(People()) as running:
-        assert isinstance(running, People)
-        yield running
+def provider(people: People) -> People:
+    """Everybody here signs in where several people have accounts."""
+    return people
 
 
 @pytest.fixture
-def machine(tmp_path: Path, people: People) -> Machine:
+def machine(machine: Machine, people: People) -> Machine:
     """Joe has signed up here."""
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(people)
     people.sign_in(machine, JOE)
     return machine
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.cli import Machine, browser
 from tests.provider import Answer, Provider, Request, serving
-from tests.signed_in import assert_ended, refreshes, sign_in
+from tests.signed_in import assert_ended, refreshes
 
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 
 @pytest.fixture

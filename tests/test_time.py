@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
-from pathlib import Path
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -74,13 +73,6 @@ class Waiting:
         assert self._process.stderr is not None
         self.err = self._process.stderr.read()
         return took_s
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
 
 
 def after_consent(provider: Provider, link: str) -> str:

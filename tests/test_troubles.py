@@ -19,13 +19,6 @@ from tests.provider import JOE, Answer, Provider, Request, serving
 SIGN_UP = ("signup", "--json", "--browser", browser())
 
 
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
-
-
 def changed(provider: Provider, **changes: Any) -> Callable[[Request], Answer]:
     """A token answer with other values; None takes the key away."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,9 +16,8 @@ REVOKED = "The tokens that Procore had given are revoked again; nothing is kept.
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": "file"})
-    machine.point_at(provider)
+def machine(machine: Machine) -> Machine:
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
     return machine
 
 

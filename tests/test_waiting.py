@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from tests.cli import Machine
-from tests.provider import Provider
 from tests.stub_browser import Browser
 from tests.terminal import Terminal
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    return machine
 
 
 def follow_link(terminal: Terminal, sign: str) -> str:

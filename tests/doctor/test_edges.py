@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -24,41 +25,33 @@ from tests.procore import procore_servers as servers
 from tests.provider import Answer, Provider
 
 
-def test_a_secret_that_a_broken_keyring_holds_is_not_said_to_be_missing(machine: Machine) -> None:
-    machine.variables |= {"TEST_KEYRING_FAULT": "missing", "PROCORE_CLIENT_SECRET": ""}
-
-    report = run_doctor(machine)
-
-    assert (report.code, report.named("failed")) == (6, ["keyring proof"])
-    assert report["credentials"].detail == "not checked: keyring is not in order."
-
-
-def test_a_broken_keyring_does_not_hide_that_there_is_no_client_id(machine: Machine) -> None:
-    machine.variables |= {
-        "TEST_KEYRING_FAULT": "missing",
-        "PROCORE_CLIENT_SECRET": "",
-        "PROCORE_CLIENT_ID": "",
-    }
-
-    report = run_doctor(machine)
-
-    assert "There is no client id for production" in report["credentials"].detail
-
-
-def test_a_login_host_that_is_away_does_not_hide_that_there_is_no_client_id(machine: Machine) -> None:
-    machine.variables |= {"PROCORE_LOGIN_URL": "https://nosuch.invalid", "PROCORE_CLIENT_ID": ""}
-
-    report = run_doctor(machine)
-
-    assert report.named("failed") == ["login host", "credentials"]
-    assert "There is no client id for production" in report["credentials"].detail
-
-
-def test_tls_that_is_trusted_is_no_trouble(
-    machine: Machine, serve: Callable[..., Any], new_context: Callable[..., Any], tmp_path: Path
-) -> None:
+@pytest.fixture
+def tls(serve: Callable[..., Any], new_context: Callable[..., Any]) -> str:
+    """The URL of an API that speaks TLS."""
     server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
-    machine.variables |= {"PROCORE_API_URL": server.url, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
+    return str(server.url)
+
+
+@pytest.mark.parametrize(
+    ("variables", "failed"),
+    [
+        ({"TEST_KEYRING_FAULT": "missing", "PROCORE_CLIENT_SECRET": ""}, "keyring proof"),
+        ({"PROCORE_LOGIN_URL": "https://nosuch.invalid"}, "login host"),
+    ],
+)
+def test_what_fails_before_does_not_hide_that_there_is_no_client_id(
+    machine: Machine, variables: dict[str, str], failed: str
+) -> None:
+    machine.variables |= variables | {"PROCORE_CLIENT_ID": ""}
+
+    report = run_doctor(machine)
+
+    assert report.named("failed") == [failed, "credentials"]
+    assert "There is no client id for production" in report["credentials"].detail
+
+
+def test_tls_that_is_trusted_is_no_trouble(machine: Machine, tls: str, tmp_path: Path) -> None:
+    machine.variables |= {"PROCORE_API_URL": tls, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
 
     report = run_doctor(machine)
 
@@ -69,15 +62,9 @@ def test_tls_that_is_trusted_is_no_trouble(
 
 @pytest.mark.parametrize(("variable", "name"), [("SSL_CERT_FILE", "none.pem"), ("SSL_CERT_DIR", "none")])
 def test_a_variable_of_openssls_that_names_nothing_is_a_warning_and_in_the_hosts_error(
-    machine: Machine,
-    serve: Callable[..., Any],
-    new_context: Callable[..., Any],
-    tmp_path: Path,
-    variable: str,
-    name: str,
+    machine: Machine, tls: str, tmp_path: Path, variable: str, name: str
 ) -> None:
-    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
-    machine.variables |= {"PROCORE_API_URL": server.url, variable: str(tmp_path / name)}
+    machine.variables |= {"PROCORE_API_URL": tls, variable: str(tmp_path / name)}
 
     report = run_doctor(machine)
 
@@ -90,14 +77,13 @@ def test_a_variable_of_openssls_that_names_nothing_is_a_warning_and_in_the_hosts
 
 
 def test_a_machine_without_any_ca_is_warned_of_where_tls_is_spoken(
-    machine: Machine, serve: Callable[..., Any], new_context: Callable[..., Any], monkeypatch: Any
+    machine: Machine, tls: str, monkeypatch: Any
 ) -> None:
-    server = serve(servers.answering(servers.json_http({"error": "x"}, "401 No")), new_context())
     monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
     nothing = ssl.get_default_verify_paths()._replace(cafile=None, capath=None)
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
     http_only = run_doctor(machine)
-    machine.variables["PROCORE_API_URL"] = server.url
+    machine.variables["PROCORE_API_URL"] = tls
 
     report = run_doctor(machine)
 
@@ -182,23 +168,31 @@ def test_a_folder_that_cannot_be_looked_at_is_named(
     assert "Permission denied" in report["data folder"].detail
 
 
-def test_a_pipe_in_the_place_of_our_own_folder_is_named(machine: Machine) -> None:
-    os.mkfifo(machine.data / "locks", 0o600)
-
-    report = run_doctor(machine)
-
-    assert "locks cannot be used: it is neither a file nor a folder" in report["data folder"].detail
-
-
-def test_tokens_without_a_refresh_token_say_what_follows(machine: Machine, people: People) -> None:
+@pytest.mark.parametrize(
+    ("lifetime_s", "status", "detail", "fix"),
+    [
+        (5400, "ok", "signing in again is needed at its end", ""),
+        (
+            1,
+            "warning",
+            "has expired, and Procore gave no refresh token",
+            "Sign in again: procore-login signin --env production",
+        ),
+    ],
+)
+def test_tokens_without_a_refresh_token_say_what_follows(
+    machine: Machine, people: People, lifetime_s: int, status: str, detail: str, fix: str
+) -> None:
     machine.point_at(people)
+    people.lifetime_s = lifetime_s
     answer = people.tokens
     people.tokens = lambda: answer() | {"refresh_token": None}  # type: ignore[method-assign]
     people.sign_in(machine, JOE)
 
-    report = run_doctor(machine)
+    line = run_doctor(machine)["account 11111"]
 
-    assert "signing in again is needed at its end" in report["account 11111"].detail
+    assert (line.status, line.fix) == (status, fix)
+    assert detail in line.detail
 
 
 def test_tokens_behind_a_keyring_that_fails_are_not_checked(machine: Machine, people: People) -> None:
@@ -247,48 +241,16 @@ def test_a_database_that_can_only_be_read_is_named_and_still_read(
     assert (machine.data / "production.db").read_bytes() == before
 
 
-def test_a_store_that_does_not_exist_is_one_failure(machine: Machine) -> None:
-    machine.variables["PROCORE_LOGIN_STORE"] = "files"
-
-    report = run_doctor(machine)
-
-    assert (report.code, report.named("failed")) == (3, ["variable PROCORE_LOGIN_STORE"])
-    assert report["keyring"].detail == "not checked: PROCORE_LOGIN_STORE is not in order."
-
-
 def test_offline_it_promises_no_more_than_it_saw(machine: Machine) -> None:
     result = machine.run_here("doctor", "--offline")
 
     assert "Signing in to production can work, as far as can be seen offline." in result.err
 
 
-def test_tokens_that_are_over_and_cannot_be_refreshed_ask_for_a_sign_in(
-    machine: Machine, people: People
-) -> None:
-    machine.point_at(people)
-    people.lifetime_s = 1
-    answer = people.tokens
-    people.tokens = lambda: answer() | {"refresh_token": None}  # type: ignore[method-assign]
-    people.sign_in(machine, JOE)
+def test_a_home_folder_of_nobody_is_no_bug(machine: Machine) -> None:
+    for variable in ("PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB"):
+        with mock.patch.dict(machine.variables, {variable: "~nosuchuser/x"}):
+            result = machine.run_here("whoami", "--offline")
 
-    report = run_doctor(machine)
-
-    assert report["account 11111"].status == "warning"
-    assert "has expired, and Procore gave no refresh token" in report["account 11111"].detail
-    assert report["account 11111"].fix == "Sign in again: procore-login signin --env production"
-
-
-def test_a_database_variable_that_is_empty_is_not_set(machine: Machine) -> None:
-    machine.variables["PROCORE_LOGIN_DB"] = ""
-
-    assert run_doctor(machine).code == 0
-
-
-@pytest.mark.parametrize("variable", ["PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB"])
-def test_a_home_folder_of_nobody_is_no_bug(machine: Machine, variable: str) -> None:
-    machine.variables[variable] = "~nosuchuser/x"
-
-    result = machine.run_here("whoami", "--offline")
-
-    assert result.code == 6
-    assert f"{variable} cannot be used: ~nosuchuser/x names a home folder" in result.err
+        assert result.code == 6
+        assert f"{variable} cannot be used: ~nosuchuser/x names a home folder" in result.err

@@ -6,7 +6,7 @@ import io
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -93,47 +93,68 @@ def test_nothing_secret_is_in_the_report(home: Machine, people: People) -> None:
         assert "11111 (j***@procore.com)" in result.out
 
 
-@pytest.mark.parametrize(
-    ("email", "shown"),
-    [
-        (JOE["login"], "j***@procore.com"),
-        ("a@b", "a***@b"),
-        ("nobody", "n***"),
-        (None, "no e-mail"),
-    ],
-)
-def test_an_e_mail_is_shortened(email: str | None, shown: str) -> None:
-    assert mask(email) == shown
+def test_an_e_mail_is_shortened() -> None:
+    shown = {JOE["login"]: "j***@procore.com", "a@b": "a***@b", "nobody": "n***", None: "no e-mail"}
+    assert {email: mask(email) for email in shown} == shown
 
 
-def test_the_accounts_are_told_with_their_life(home: Machine) -> None:
-    report = run_doctor(home)
-
-    assert (
-        "22222 (s***@example.com), the current one: access token valid for 1 h"
-        in report["account 22222"].detail
-    )
-    assert "11111 (j***@procore.com): access token valid for 1 h" in report["account 11111"].detail
-    assert report["interrupted refresh"].detail == report["leftovers"].detail == "none"
-
-
-def test_tokens_of_another_host_are_a_warning(home: Machine) -> None:
-    home.variables["PROCORE_API_URL"] = "http://localhost:9"
-
-    report = run_doctor(home, "--offline")
-
-    assert report["account 11111"].status == "warning"
-    assert "made for the API URL" in report["account 11111"].detail
-
-
-def test_tokens_that_ran_out_are_fine_and_those_without_an_entry_are_not(home: Machine) -> None:
+def forget_entries(home: Machine) -> None:
     for entry in home.keyring.iterdir():
         entry.unlink()
 
+
+def record_interruption(home: Machine) -> None:
+    run_sql(home.data / DATABASE, "UPDATE procore_login_accounts SET interrupted_at = 1769851800")
+
+
+def leave_rest(home: Machine) -> None:
+    add_entry(home, "signin", "dead", 11111)
+    draft = home.data / f".config.toml.{'0' * 16}"
+    draft.touch(mode=0o600)
+    os.utime(draft, (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "name", "status", "detail", "fix"),
+    [
+        (
+            lambda _: None,
+            "account 22222",
+            "ok",
+            "22222 (s***@example.com), the current one: access token valid for 1 h",
+            "",
+        ),
+        (lambda _: None, "account 11111", "ok", "11111 (j***@procore.com): access token valid for 1 h", ""),
+        (lambda _: None, "interrupted refresh", "ok", "none", ""),
+        (lambda _: None, "leftovers", "ok", "none", ""),
+        (
+            lambda home: home.variables.update(PROCORE_API_URL="http://localhost:9"),
+            "account 11111",
+            "warning",
+            "made for the API URL",
+            "",
+        ),
+        (forget_entries, "account 11111", "warning", "", "procore-login signin --env production"),
+        (
+            record_interruption,
+            "interrupted refresh",
+            "warning",
+            "11111 (j***@procore.com) at 2026-01-31T09:30:00Z",
+            "",
+        ),
+        (leave_rest, "leftovers", "warning", "1 entry of former tokens, not deleted yet, 1 draft", ""),
+    ],
+)
+def test_what_is_kept_is_told(
+    home: Machine, prepare: Callable[[Machine], None], name: str, status: str, detail: str, fix: str
+) -> None:
+    prepare(home)
+
     report = run_doctor(home, "--offline")
 
-    assert (report.code, report["account 11111"].status) == (0, "warning")
-    assert "procore-login signin --env production" in report["account 11111"].fix
+    assert (report.code, report[name].status) == (0, status)
+    assert detail in report[name].detail
+    assert fix in report[name].fix
 
 
 def test_a_refresh_that_was_interrupted_is_told_and_left(home: Machine, people: People) -> None:
@@ -159,15 +180,6 @@ def test_a_refresh_that_is_under_way_is_not_taken_for_an_interrupted_one(home: M
         report = run_doctor(home)
 
     assert (report.code, report["interrupted refresh"].detail) == (0, "none")
-
-
-def test_an_interruption_that_is_on_record_is_told(home: Machine) -> None:
-    run_sql(home.data / DATABASE, "UPDATE procore_login_accounts SET interrupted_at = 1769851800")
-
-    report = run_doctor(home)
-
-    assert (report.code, report["interrupted refresh"].status) == (0, "warning")
-    assert "11111 (j***@procore.com) at 2026-01-31T09:30:00Z" in report["interrupted refresh"].detail
 
 
 def test_a_refused_refresh_token_and_a_sign_out_are_told_apart(home: Machine, people: People) -> None:
@@ -207,18 +219,6 @@ def test_where_the_proof_fails_the_database_stays_as_it_is(machine: Machine, tmp
     assert database.read_bytes() == before
 
 
-def test_leftovers_are_counted(home: Machine) -> None:
-    add_entry(home, "signin", "dead", 11111)
-    draft = home.data / f".config.toml.{'0' * 16}"
-    draft.touch(mode=0o600)
-    os.utime(draft, (0, 0))
-
-    report = run_doctor(home)
-
-    assert (report.code, report["leftovers"].status) == (0, "warning")
-    assert "1 entry of former tokens, not deleted yet, 1 draft" in report["leftovers"].detail
-
-
 @pytest.fixture
 def filed(machine: Machine, people: People) -> Machine:
     """Somebody is signed in to production and to sandbox, and a client secret is kept; all of it in files."""
@@ -244,8 +244,15 @@ def test_what_some_database_lists_is_no_stray(filed: Machine, tmp_path: Path) ->
     assert run_doctor(filed, "--env", "sandbox")["leftovers"].detail == "none"
 
 
-@pytest.mark.parametrize("how", ["deleted", "replaced", "restored"])
-@pytest.mark.parametrize("environment", ["production", "monthly"])
+@pytest.mark.parametrize(
+    ("how", "environment"),
+    [
+        ("deleted", "production"),
+        ("replaced", "production"),
+        ("restored", "production"),
+        ("deleted", "monthly"),
+    ],
+)
 def test_token_files_that_no_database_lists_are_named_and_left_alone(
     filed: Machine, people: People, how: str, environment: str
 ) -> None:
@@ -416,22 +423,15 @@ def draw(monkeypatch: pytest.MonkeyPatch, encoding: str, columns: int, **variabl
 
 def test_on_a_terminal_checks_are_marked_and_fixes_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = draw(monkeypatch, "utf-8", 200, NO_COLOR="1").splitlines()
+    plain = draw(monkeypatch, "ascii", 200, NO_COLOR="1").splitlines()
 
     assert lines[0] == "\u2713 version: this and that"
     assert lines[1].startswith("\u2717 port: it is held")
     assert lines[2].startswith("  Fix: chmod 700 /a/rather")
     assert lines[3] == "! x: odd \\x1b[2J [bold]name[/bold]"
-
-
-def test_an_encoding_without_the_marks_gets_plain_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = draw(monkeypatch, "ascii", 200, NO_COLOR="1").splitlines()
-
-    assert [line.split()[0] for line in lines] == ["ok", "x", "Fix:", "!", "Fix:"]
-
-
-def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [line.split()[0] for line in plain] == ["ok", "x", "Fix:", "!", "Fix:"]
+    assert "\x1b" not in "".join(lines)
     assert "\x1b[32m\u2713" in draw(monkeypatch, "utf-8", 80)
-    assert "\x1b" not in draw(monkeypatch, "utf-8", 80, NO_COLOR="1")
 
 
 def test_at_forty_columns_words_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,10 +37,9 @@ def no_platform_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
+def machine(machine: Machine) -> Machine:
     """Nobody has named a keyring here."""
-    machine = Machine(tmp_path / "machine", {"PYTHON_KEYRING_BACKEND": ""})
-    machine.point_at(provider)
+    machine.variables["PYTHON_KEYRING_BACKEND"] = ""
     return machine
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.cli import Machine
-from tests.provider import Provider
 from tests.signed_in import sign_in
+
+pytestmark = pytest.mark.usefixtures("signed_in")
 
 COMMANDS = [
     ("whoami", "--offline"),
@@ -54,14 +55,6 @@ def find_scans(database: Path, statements: list[str]) -> list[str]:
             # A list of those that are signed in, or unsettled, has no more rows than that.
             and "procore_login_entries_unsettled" not in step
         ]
-
-
-@pytest.fixture
-def machine(tmp_path: Path, provider: Provider) -> Machine:
-    machine = Machine(tmp_path / "machine")
-    machine.point_at(provider)
-    assert sign_in(machine).code == 0
-    return machine
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
