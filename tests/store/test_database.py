@@ -18,8 +18,9 @@ from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
 from procore_cli.storage import accounts, entries, users
 from procore_cli.storage.database import new_uri
+from procore_cli.storage.opening import Storage
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
-from tests.store.store_world import JOE, NOW, SECOND, World, run_sql
+from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
 
 
 @pytest.fixture
@@ -40,6 +41,19 @@ def test_our_own_file_is_ours_alone_from_the_start(world: World) -> None:
     with world.database.writing() as rows:
         users.save_user(rows, JOE)
     assert stat.S_IMODE(world.database.path.stat().st_mode) == 0o600
+
+
+def test_the_database_of_an_environment_lies_in_the_data_folder_and_all_there_is_ours_alone(
+    tmp_path: Path, said: list[str]
+) -> None:
+    home = tmp_path / "data"
+    storage = Storage(home, "sandbox", "file", clock=lambda: NOW)
+    assert not home.exists()
+    storage.tokens.save_signin(new_tokens(1), JOE)
+    storage.client_secrets.save("client-id", "https://login-sandbox.procore.com", "secret")
+    assert sorted(path.name for path in home.iterdir()) == ["locks", "sandbox.db", "secrets"]
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o77 for path in (home, *home.rglob("*"))} == {0}
+    assert said == []
 
 
 def test_our_own_file_is_tightened_and_reported(world: World) -> None:

@@ -13,13 +13,15 @@ import keyring.core
 import pytest
 from keyring.backend import KeyringBackend
 
+from procore_cli import log
 from procore_cli.errors import KeyringError
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage import keyring as session_bus
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.keyring import Keyring
 from procore_cli.threads import Limits
-from tests.memory_keyring import MemoryKeyring
+from tests.hearing import Listener
+from tests.memory_keyring import RELEASE, MemoryKeyring
 
 SERVICE = "procore-login/production/0123abcd/1"
 SECRET = "the-secret-text"
@@ -147,23 +149,23 @@ class SecretServiceNotAvailableException(Exception):  # noqa: N818 - secretstora
         (KeyError(SECRET), "KeyError"),
     ],
 )
-@pytest.mark.parametrize("method", ["get_password", "set_password", "delete_password"])
 def test_what_backends_leak_is_translated(
-    store: Keyring, monkeypatch: pytest.MonkeyPatch, error: Exception, sign: str, method: str
+    store: Keyring, monkeypatch: pytest.MonkeyPatch, error: Exception, sign: str
 ) -> None:
     def leak(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(MemoryKeyring, method, leak)
     calls: dict[str, Callable[[], object]] = {
         "get_password": lambda: store.load(SERVICE, "token-set"),
         "set_password": lambda: store.save(SERVICE, "token-set", SECRET),
         "delete_password": lambda: store.delete(SERVICE, "token-set"),
     }
-    with pytest.raises(KeyringError, match=sign) as failure:
-        calls[method]()
-    assert SECRET not in failure.value.message
-    assert failure.value.__context__ is None
+    for method, call in calls.items():
+        monkeypatch.setattr(MemoryKeyring, method, leak)
+        with pytest.raises(KeyringError, match=sign) as failure:
+            call()
+        assert SECRET not in failure.value.message
+        assert failure.value.__context__ is None
 
 
 @pytest.mark.parametrize(("patience_s", "is_kept"), [(0.0, True), (60.0, False)])
@@ -216,6 +218,25 @@ def test_a_slow_call_says_that_it_waits_and_is_given_up(
     with pytest.raises(GivenUpError, match="given up") as failure:
         store.save(SERVICE, "token-set", SECRET)
     assert failure.value.exit_code == 6
+    assert said == ["Waiting for the keyring ..."]
+
+
+class Rescuer(Listener):
+    """Lets a call that hangs go on as soon as somebody speaks of it."""
+
+    def say(self, text: str) -> None:
+        super().say(text)
+        RELEASE.set()
+
+
+def test_a_slow_call_is_spoken_of_once_and_still_gives_its_result(
+    said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Keyring(Limits(notice_s=0.02, give_up_s=60))
+    store.save(SERVICE, "token-set", SECRET)
+    monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
+    with log.heard_by(Rescuer(said)):
+        assert store.load(SERVICE, "token-set") == SECRET
     assert said == ["Waiting for the keyring ..."]
 
 

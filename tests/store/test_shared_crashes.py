@@ -125,14 +125,6 @@ def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(
     assert outcomes == {"refreshed", "refused"}
 
 
-def test_a_refresh_that_ends_early_is_mended_by_a_sign_in_with_the_other_folder(
-    tmp_path: Path, fuse: Fuse
-) -> None:
-    for one, other, _ in each_death(tmp_path, fuse, lambda one, _, procore: one.refresh(procore.exchange)):
-        other.sign_in(9)
-        assert (find_tokens(one), find_tokens(other)) == (None, new_tokens(9))
-
-
 def try_refresh(home: Home, procore: Procore) -> str:
     try:
         refreshed = home.refresh(procore.exchange)
