@@ -7,31 +7,43 @@ import stat
 import pytest
 
 from procore_cli.errors import DataFolderError
-from procore_cli.storage.files import PART_CHARS, new_file_name
+from procore_cli.storage.files import PART_CHARS, SecretStore, new_file_name
 from tests.store.store_world import World
 
 SERVICE = "procore-login/production/0123abcd/1"
 
 
-def test_a_store_keeps_each_text_until_it_is_replaced_or_deleted(
-    either_world: World, keyring_entries: dict[object, str]
+@pytest.fixture
+def store(either_world: World) -> SecretStore:
+    return either_world.stores(either_world.store_name)
+
+
+def test_a_store_is_found_by_its_name(
+    either_world: World, store: SecretStore, keyring_entries: dict[object, str]
 ) -> None:
-    store = either_world.stores(either_world.store_name)
+    store.save(SERVICE, "token-set", "text")
+    is_file = either_world.store_name == "file"
+    assert (either_world.home / "secrets").exists() == is_file
+    assert len(keyring_entries) == (not is_file)
+
+
+def test_a_store_keeps_each_text_until_it_is_replaced_or_deleted(
+    either_world: World, store: SecretStore
+) -> None:
     assert store.load(SERVICE, "token-set") is None
     store.delete(SERVICE, "token-set")
-    store.save(SERVICE, "token-set", "a longer first text")
+    store.save(SERVICE, "token-set", "first")
     store.save(SERVICE, "token-set", "x" * PART_CHARS)
     store.save(SERVICE + "0", "token-set", "two")
     store.save(SERVICE, "client-secret", "three")
-    assert (either_world.home / "secrets").exists() == (either_world.store_name == "file")
-    assert len(keyring_entries) == (0 if either_world.store_name == "file" else 3)
     store.delete(SERVICE + "0", "token-set")
 
-    again = either_world.stores(either_world.store_name)
-
-    assert again.load(SERVICE, "token-set") == "x" * PART_CHARS
-    assert again.load(SERVICE + "0", "token-set") is None
-    assert again.load(SERVICE, "client-secret") == "three"
+    for run in (store, either_world.stores(either_world.store_name)):
+        assert run.load(SERVICE, "token-set") == "x" * PART_CHARS
+        assert run.load(SERVICE + "0", "token-set") is None
+        assert run.load(SERVICE, "client-secret") == "three"
+    store.save(SERVICE, "token-set", "shorter")
+    assert store.load(SERVICE, "token-set") == "shorter"
 
 
 def test_secret_files_are_ours_alone_and_name_the_environment(world: World) -> None:
