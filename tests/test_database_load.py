@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -124,7 +123,7 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
         lambda: first.run("token", "--account", "10000"),
         lambda: others[0].run("accounts", "--json", "--env", "production"),
     ]
-    with reading_all_the_time(commands * 3) as read, ThreadPoolExecutor(count) as pool:
+    with reading_all_the_time(commands) as read, ThreadPoolExecutor(count) as pool:
         signed_up = list(pool.map(lambda machine: machine.run(*SIGN_UP, timeout_s=280), others))
 
     assert [result.err for result in read if result.code != 0] == []
@@ -144,13 +143,9 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
     assert len(list(town.root.glob("**/secrets/*"))) == count + 1
 
 
-def test_people_who_sign_up_at_once_are_all_signed_in(town: Town) -> None:
-    assert_everybody_signs_up(town, 4)
-
-
 @pytest.mark.parametrize("own_home", [False, True])
-def test_fifty_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
-    assert_everybody_signs_up(town, 50, own_home=own_home)
+def test_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
+    assert_everybody_signs_up(town, 25, own_home=own_home)
 
 
 @pytest.fixture
@@ -181,24 +176,17 @@ def assert_in_use(result: Result, path: Path) -> None:
 READERS = [("whoami", "--offline"), ("token",), ("accounts",)]
 
 
-@pytest.mark.parametrize("command", [*READERS, ("refresh",), SIGN_UP, ("signout",)])
 def test_a_file_that_another_program_keeps_exits_6(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(Database.__init__.__kwdefaults__, "timeout_s", 0.1)
     path = machine.data / "production.db"
     before = len(provider.requests)
     with locked(path):
-        assert_in_use(machine.run_here(*command), path)
+        for command in (*READERS, ("refresh",), SIGN_UP, ("signout",)):
+            assert_in_use(machine.run_here(*command), path)
     assert len(provider.requests) == before
     assert machine.run_here("token").out.strip() in provider.issued
-
-
-def test_a_file_that_another_program_keeps_is_given_up_after_ten_seconds(machine: Machine) -> None:
-    with locked(machine.data / "production.db"):
-        start = time.monotonic()
-        assert_in_use(machine.run("whoami", "--offline"), machine.data / "production.db")
-        assert 9.5 < time.monotonic() - start < 20
 
 
 def test_a_file_that_another_program_gives_free_is_used(machine: Machine, provider: Provider) -> None:
@@ -210,16 +198,14 @@ def test_a_file_that_another_program_gives_free_is_used(machine: Machine, provid
         timer.join()
 
 
-@pytest.mark.parametrize("command", [*READERS, ("refresh",), SIGN_UP])
-def test_a_file_of_a_newer_version_exits_6_untouched(
-    machine: Machine, provider: Provider, command: tuple[str, ...]
-) -> None:
+def test_a_file_of_a_newer_version_exits_6_untouched(machine: Machine, provider: Provider) -> None:
     path = machine.data / "production.db"
     run_sql(path, "UPDATE procore_login_meta SET value = 99", "DROP TABLE procore_login_session")
     before, sent = path.read_bytes(), len(provider.requests)
-    result = machine.run_here(*command)
-    assert (result.code, result.out) == (6, "")
-    assert "newer procore-login" in result.err
+    for command in (*READERS, ("refresh",), SIGN_UP):
+        result = machine.run_here(*command)
+        assert (result.code, result.out) == (6, ""), command
+        assert "newer procore-login" in result.err
     assert (path.read_bytes(), len(provider.requests)) == (before, sent)
 
 

@@ -8,7 +8,6 @@ import stat
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
@@ -83,13 +82,6 @@ def test_the_tutorials_file_keeps_its_mode_journal_and_rows(test_db: Path) -> No
     assert run_sql(test_db, "SELECT * FROM users") == [(7, 11111, "joecontractor@procore.com")]
 
 
-def test_a_wal_file_stays_one(test_db: Path) -> None:
-    run_sql(test_db, "PRAGMA journal_mode = WAL")
-    with new_database(test_db).writing() as rows:
-        users.save_user(rows, JOE)
-    assert run_sql(test_db, "PRAGMA journal_mode") == [("wal",)]
-
-
 def test_a_missing_file_elsewhere_is_made_for_us_alone(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     with new_database(path).reading() as rows:
@@ -159,14 +151,6 @@ def test_a_damaged_file_is_said_to_be_damaged(world: World) -> None:
     path = world.database.path
     path.write_bytes(path.read_bytes()[:4096])
     assert "damaged" in read_error(path).message
-
-
-def test_a_file_that_another_program_holds_is_waited_for_and_given_up(test_db: Path) -> None:
-    with new_database(test_db).reading():
-        pass
-    with closing(sqlite3.connect(test_db, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        assert "in use by another program" in read_error(test_db).message
 
 
 def test_a_writer_waits_for_another_one(test_db: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import keyring.core
 import pytest
-from keyring.backend import KeyringBackend
 
 from procore_cli import log
 from procore_cli.errors import KeyringError
@@ -44,23 +43,6 @@ def name_backend(monkeypatch: pytest.MonkeyPatch, platform: str, *names: str) ->
     monkeypatch.setattr(sys, "platform", platform)
 
 
-def test_the_backend_that_the_variable_names_is_used(store: Keyring) -> None:
-    assert store.find_backend_name() == "tests.memory_keyring.MemoryKeyring"
-
-
-def test_the_backend_that_keyringrc_names_is_used(own_world: Path, unnamed: pytest.MonkeyPatch) -> None:
-    config = keyring.core._config_path()
-    assert own_world in config.parents
-    config.parent.mkdir(parents=True)
-    config.write_text("[backend]\ndefault-keyring = tests.memory_keyring.MemoryKeyring\n")
-    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
-
-
-def test_what_the_user_names_is_accepted_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    assert Keyring().find_backend_name() == "keyring.backends.null.Keyring"
-
-
 @pytest.mark.parametrize("name", ["no.such.module.Keyring", "nothing", "tests.memory_keyring.Nobody"])
 def test_a_variable_that_names_nothing_usable_is_named_itself(
     monkeypatch: pytest.MonkeyPatch, name: str
@@ -78,22 +60,6 @@ def test_a_keyringrc_that_names_nothing_usable_is_named_itself(unnamed: pytest.M
     with pytest.raises(KeyringError, match="keyringrc") as failure:
         Keyring().load(SERVICE, "token-set")
     assert "default-keyring" in failure.value.hint
-
-
-def test_the_platforms_first_usable_backend_is_used(unnamed: pytest.MonkeyPatch) -> None:
-    names = ["no.such.Keyring", "keyring.backends.fail.Keyring", "tests.memory_keyring.MemoryKeyring"]
-    name_backend(unnamed, "linux", *names)
-    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
-
-
-def test_a_plaintext_backend_that_happens_to_be_installed_is_not_used(unnamed: pytest.MonkeyPatch) -> None:
-    class PlaintextKeyring(MemoryKeyring):
-        priority = 100
-
-    assert PlaintextKeyring in KeyringBackend._classes
-    name_backend(unnamed, "linux", "keyring.backends.fail.Keyring")
-    with pytest.raises(KeyringError, match="no keyring"):
-        Keyring().load(SERVICE, "token-set")
 
 
 @pytest.mark.parametrize(

@@ -76,13 +76,6 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World, j
     assert len(either_world.list_entries()) == either_world.count_secrets() == 1
 
 
-def test_the_new_tokens_are_saved_before_they_are_handed_out(world: World) -> None:
-    joe = world.sign_in(1)
-    loaded = world.refresh(joe)
-    assert world.load(joe) == loaded
-    assert world.list_entries() == [loaded.entry]
-
-
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
     joe = world.sign_in(1)
     loaded = world.refresh(joe, lambda _: TokenSet("new", None, None, BINDING))
