@@ -48,6 +48,7 @@ def test_an_environment_does_not_wait_for_another_ones_refresh(
     assert max(end.at for end in ended[RUNS:]) < min(end.at for end in ended[:RUNS])
 
 
+@pytest.mark.parametrize("machine", ["keyring"], indirect=True)
 def test_an_account_does_not_wait_for_another_ones_refresh(
     machine: Machine, provider: SlowProvider, crowd: Crowd
 ) -> None:

@@ -12,6 +12,8 @@ from tests.provider import serving
 pytestmark = pytest.mark.crowd
 
 RUNS = 100
+OVER_FILES = pytest.mark.parametrize("machine", ["file"], indirect=True)
+OVER_A_KEYRING = pytest.mark.parametrize("machine", ["keyring"], indirect=True)
 # As processes of their own, with all that an interpreter has to load.
 WHOLE_RUNS = 20
 READ_TIMEOUT_S = 1.5
@@ -43,6 +45,7 @@ def test_a_hundred_commands_get_one_token_for_one_refresh(
     assert_nobody_waited_in_turn(ended, provider.answered_at, request, "1 request, answered")
 
 
+@OVER_FILES
 def test_more_life_than_any_token_has_is_one_refresh_as_well(
     machine: Machine, provider: SlowProvider, held_up: Crowd, request: pytest.FixtureRequest
 ) -> None:
@@ -53,7 +56,12 @@ def test_more_life_than_any_token_has_is_one_refresh_as_well(
     assert_nobody_waited_in_turn(ended, provider.answered_at, request, "1 request, answered")
 
 
-@pytest.mark.parametrize("refuses", [False, True], ids=["answered", "refused"])
+@pytest.mark.parametrize(
+    ("machine", "refuses"),
+    [("file", False), ("keyring", True)],
+    ids=["answered", "refused"],
+    indirect=["machine"],
+)
 def test_commands_that_begin_during_a_refresh_do_not_wait_for_the_lock(
     machine: Machine, provider: SlowProvider, crowd: Crowd, request: pytest.FixtureRequest, refuses: bool
 ) -> None:
@@ -70,6 +78,7 @@ def test_commands_that_begin_during_a_refresh_do_not_wait_for_the_lock(
     assert_nobody_waited_in_turn(ended, provider.answered_at, request, what)
 
 
+@OVER_A_KEYRING
 def test_a_hanging_endpoint_costs_a_hundred_commands_one_request_and_one_read_limit(
     machine: Machine, provider: SlowProvider, held_up: Crowd, request: pytest.FixtureRequest
 ) -> None:
@@ -84,6 +93,7 @@ def test_a_hanging_endpoint_costs_a_hundred_commands_one_request_and_one_read_li
     assert_nobody_waited_in_turn(ended, given_up_at, request, "1 request, unanswered, given up")
 
 
+@OVER_FILES
 def test_a_procore_that_cannot_be_reached_is_knocked_at_once_for_all_that_wait(
     machine: Machine, held_up: Crowd, request: pytest.FixtureRequest
 ) -> None:
@@ -96,21 +106,6 @@ def test_a_procore_that_cannot_be_reached_is_knocked_at_once_for_all_that_wait(
     assert_nobody_waited_in_turn(ended, held_up.started_at, request, "unreachable, begun")
 
 
-@pytest.mark.parametrize("machine", ["file"], indirect=True)
-def test_a_hundred_commands_at_a_procore_that_cannot_be_reached_end_soon(
-    machine: Machine, crowd: Crowd, request: pytest.FixtureRequest
-) -> None:
-    sign_up_at_one_that_goes_down(machine)
-
-    ended = crowd.run_same(machine, RUNS, "token")
-
-    assert outcomes(ended) == {(5, ""): RUNS}
-    spread_s = max(end.at for end in ended) - min(end.at for end in ended)
-    knocked = sum(end.locks for end in ended)
-    hand_in(request, f"{RUNS} processes, {knocked} knocked, the last ended {spread_s:.2f} s after the first")
-    assert spread_s < SANE_S
-
-
 def sign_up_at_one_that_goes_down(machine: Machine) -> None:
     """Whoever asks for a token then finds a port at which nobody listens."""
     with serving(SlowProvider()) as short_lived:
@@ -119,7 +114,7 @@ def sign_up_at_one_that_goes_down(machine: Machine) -> None:
         sign_up(machine, short_lived)
 
 
-@pytest.mark.parametrize("machine", ["file"], indirect=True)
+@OVER_FILES
 def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
     machine: Machine, provider: SlowProvider, held_up: Crowd
 ) -> None:
@@ -132,7 +127,7 @@ def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
     assert sum(end.locks for end in ended) == 1
 
 
-@pytest.mark.parametrize("machine", ["file"], indirect=True)
+@OVER_FILES
 def test_a_token_that_was_spent_unanswered_is_tried_once_and_then_said_to_be_interrupted(
     machine: Machine, provider: SlowProvider, held_up: Crowd
 ) -> None:
@@ -158,6 +153,7 @@ def leave_unanswered(machine: Machine, provider: SlowProvider, crowd: Crowd) -> 
     crowd.read_timeout_s = None
 
 
+@OVER_A_KEYRING
 def test_a_refused_token_is_sent_once_for_a_hundred_commands_and_never_again(
     machine: Machine, provider: SlowProvider, held_up: Crowd, request: pytest.FixtureRequest
 ) -> None:
@@ -174,7 +170,7 @@ def test_a_refused_token_is_sent_once_for_a_hundred_commands_and_never_again(
     assert len(provider.requests) == arrived
 
 
-@pytest.mark.parametrize("machine", ["file"], indirect=True)
+@OVER_FILES
 def test_commands_started_one_by_one_from_a_shell_share_one_refresh(
     machine: Machine, provider: SlowProvider
 ) -> None:
@@ -187,6 +183,7 @@ def test_commands_started_one_by_one_from_a_shell_share_one_refresh(
     assert len(provider.sent()) == 1
 
 
+@OVER_A_KEYRING
 def test_commands_that_ask_procore_and_commands_that_refresh_agree(
     machine: Machine, provider: SlowProvider, crowd: Crowd
 ) -> None:

@@ -93,12 +93,13 @@ def new_context() -> AbstractContextManager[Context]:
     return open_context(Overrides(), Console(io.StringIO()))
 
 
-@pytest.fixture(params=[True, False], ids=["one-context", "a-context-each"])
-def threads(machine: Machine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Threads:
+@pytest.fixture
+def threads(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Threads:
     for name, value in machine.environ().items():
         monkeypatch.setenv(name, value)
     assert os.environ["PROCORE_LOGIN_HOME"] == str(machine.data)
-    threads = Threads(request.param)
+    # Each store with one of the two ways.
+    threads = Threads(shares=machine.variables["PROCORE_LOGIN_STORE"] == "file")
     threads.turnstile.watch(monkeypatch.setattr)
     return threads
 

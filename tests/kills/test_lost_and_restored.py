@@ -27,7 +27,15 @@ KILLED_AT = [
     ("after save of part 1", 1),
     ("after save of part 2", 0),
 ]
-FIRST = pytest.mark.parametrize("first", ["whoami", "token"])
+FIRSTS = ("whoami", "token")
+FIRST = pytest.mark.parametrize("first", FIRSTS)
+# At every step over each store; which command comes first changes from one case to the next.
+KILLS = [
+    (kind, *killed_at, FIRSTS[(offset + number) % 2])
+    for offset, kind in enumerate(STORES)
+    for number, killed_at in enumerate(KILLED_AT)
+]
+KILLED = pytest.mark.parametrize(("kind", "step", "sign_ins", "first"), KILLS)
 
 
 def list_warnings(end: End) -> list[str]:
@@ -54,7 +62,7 @@ def count_sign_ins(scene: Scene, first: str = "whoami", *, is_stale: bool = Fals
         assert scene.run("token").code == 4
         signed_in = scene.sign_in()
         assert signed_in.code == 0, show(signed_in)
-    for command in ("token", "refresh", "token", "whoami", "refresh", "token"):
+    for command in ("token", "refresh", "whoami", "refresh", "token"):
         end = scene.run(command)
         assert end.code == 0, f"{command}: {show(end)}"
         assert list_warnings(end) == [], command
@@ -72,9 +80,10 @@ def test_a_deleted_database_costs_one_sign_in(new_scene: NewScene, kind: str, fi
     assert count_sign_ins(scene, first) == 1
 
 
-@FIRST
-@pytest.mark.parametrize("kind", STORES)
-@pytest.mark.parametrize("saves", [1, 2])
+@pytest.mark.parametrize(
+    ("kind", "saves", "first"),
+    [("file", 1, "token"), ("file", 2, "whoami"), ("keyring", 1, "whoami"), ("keyring", 2, "token")],
+)
 def test_a_backup_from_before_a_refresh_costs_one_sign_in(
     new_scene: NewScene, tmp_path: Path, kind: str, saves: int, first: str
 ) -> None:
@@ -127,9 +136,7 @@ def test_a_data_folder_that_moved_costs_no_sign_in(new_scene: NewScene, kind: st
     assert_signs_out(scene)
 
 
-@FIRST
-@pytest.mark.parametrize("kind", STORES)
-@pytest.mark.parametrize(("step", "sign_ins"), KILLED_AT)
+@KILLED
 def test_a_data_folder_that_moved_after_a_kill_costs_what_the_kill_costs(
     new_scene: NewScene, kind: str, first: str, step: str, sign_ins: int
 ) -> None:
@@ -183,9 +190,7 @@ def test_two_folders_with_one_database_share_a_keyring_and_keep_their_files_apar
     assert_signs_out(scene)
 
 
-@FIRST
-@pytest.mark.parametrize("kind", STORES)
-@pytest.mark.parametrize(("step", "sign_ins"), KILLED_AT)
+@KILLED
 def test_a_kill_in_one_folder_is_mended_where_its_tokens_lie(
     new_scene: NewScene, kind: str, first: str, step: str, sign_ins: int
 ) -> None:
@@ -209,8 +214,7 @@ def test_a_kill_in_one_folder_is_mended_where_its_tokens_lie(
     assert count_sign_ins(scene, first) == 0
 
 
-@FIRST
-@pytest.mark.parametrize("step", [step for step, _ in KILLED_AT])
+@pytest.mark.parametrize(("step", "first"), [(step, first) for _, step, _, first in KILLS[: len(KILLED_AT)]])
 def test_a_kill_in_one_folder_is_mended_by_a_sign_in_in_the_other(
     new_scene: NewScene, first: str, step: str
 ) -> None:
@@ -250,16 +254,14 @@ def test_another_store_takes_what_is_new_and_no_sign_in(new_scene: NewScene, ord
         assert len(scene.read_texts()) == 2
 
 
-@pytest.mark.parametrize("order", [STORES, STORES[::-1]], ids=["file first", "keyring first"])
-@pytest.mark.parametrize(("step", "sign_ins"), KILLED_AT)
-@FIRST
+@KILLED
 def test_a_store_that_changes_after_a_kill_costs_what_the_kill_costs(
-    new_scene: NewScene, order: tuple[str, str], first: str, step: str, sign_ins: int
+    new_scene: NewScene, kind: str, first: str, step: str, sign_ins: int
 ) -> None:
     scene = new_scene("keyring")
-    scene.machine.variables["PROCORE_LOGIN_STORE"] = order[0]
+    scene.machine.variables["PROCORE_LOGIN_STORE"] = kind
     assert scene.sign_in().code == 0
     assert scene.run("refresh", kill_at=step).signal is not None
-    scene.machine.variables["PROCORE_LOGIN_STORE"] = order[1]
+    [scene.machine.variables["PROCORE_LOGIN_STORE"]] = set(STORES) - {kind}
 
     assert count_sign_ins(scene, first) == sign_ins

@@ -17,7 +17,9 @@ from tests.kills.trials import CASES, prepare
 
 pytestmark = pytest.mark.kills
 
-INSTANTS = 300
+INSTANTS = 100
+# What is left a day later is looked at after each tenth.
+LATER_EVERY = 10
 # A machine that others use is faster or slower a moment later.
 MEASURE_EVERY = 25
 SEED = "PROCORE_KILLS_SEED"
@@ -30,21 +32,18 @@ def test_a_refresh_that_is_killed_at_any_instant_costs_no_account(
 ) -> None:
     scene, tally = new_scene("file"), Tally(f"refresh killed at {INSTANTS} instants, file")
     prepare(scene, CASES["refresh"])
-    kill_at_instants(scene, tally, INSTANTS)
+    kill_at_instants(scene, tally)
     hand_in(request, tally)
     assert not scene.problems, scene.tell() + tally.note
 
 
-def kill_at_instants(scene: Scene, tally: Tally, count: int, later_every: int = 1) -> None:
-    """The seed comes from the variable, or from the time; it is in the counts.
-
-    What is left a day later is looked at after each `later_every`th kill.
-    """
+def kill_at_instants(scene: Scene, tally: Tally) -> None:
+    """The seed comes from the variable, or from the time; it is in the counts."""
     seed = int(os.environ.get(SEED) or time.time_ns() % 10**9)
     chance = random.Random(seed)
     scene.provider.delay_s = ANSWER_S
     ended_before = in_window = 0
-    for number in range(count):
+    for number in range(INSTANTS):
         if number % MEASURE_EVERY == 0:
             scene.restore()
             run_s = measure(scene)
@@ -58,11 +57,11 @@ def kill_at_instants(scene: Scene, tally: Tally, count: int, later_every: int = 
         verdict = after.check_next()
         in_window += verdict == INTERRUPTED
         tally.add(verdict, last)
-        if number % later_every == 0:
+        if number % LATER_EVERY == 0:
             after.check_later()
     tally.note = f" (seed {seed}, a run takes {run_s * 1000:.0f} ms, {ended_before} had ended before)"
     # Else the kills were not where they are said to be.
-    scene.expect(ended_before <= count / 3, f"{ended_before} of {count} had ended before the kill")
+    scene.expect(ended_before <= INSTANTS / 3, f"{ended_before} of {INSTANTS} had ended before the kill")
     scene.expect(in_window > 0, "no kill came between the rotation and the last write")
 
 
