@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -176,15 +177,18 @@ def test_an_entry_that_cannot_be_deleted_is_an_error(store: Keyring, monkeypatch
         store.delete(SERVICE, "token-set")
 
 
-def test_a_slow_call_says_that_it_waits_and_is_given_up(
+def test_a_slow_call_says_that_it_waits_is_given_up_and_keeps_no_program_from_ending(
     said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
     store = Keyring(Limits(notice_s=0.02, give_up_s=0.1))
+    threads = set(threading.enumerate())
     with pytest.raises(GivenUpError, match="given up") as failure:
         store.save(SERVICE, "token-set", SECRET)
     assert failure.value.exit_code == 6
     assert said == ["Waiting for the keyring ..."]
+    (left,) = set(threading.enumerate()) - threads
+    assert left.daemon
 
 
 class Rescuer(Listener):
