@@ -9,9 +9,18 @@ from typing import Any
 
 import pytest
 
-from procore_cli.errors import GrantRefusedError, ProcoreError, RefreshRefusedError, StorageError
+from procore_cli.errors import (
+    BusyError,
+    DataFolderError,
+    GrantRefusedError,
+    KeyringError,
+    ProcoreError,
+    RefreshRefusedError,
+    StorageError,
+)
 from procore_cli.models import Binding, TokenSet
 from procore_cli.storage import failures, files, tokens_text
+from procore_cli.storage.files import ClosedError, GivenUpError
 from tests.store.store_world import World, new_tokens
 
 
@@ -139,12 +148,13 @@ def test_what_is_not_a_token_set_is_never_read_as_one() -> None:
     assert [text[:99] for text in texts if tokens_text.read_tokens_text(text) is not None] == []
 
 
-def test_a_recorded_failure_comes_back_as_it_was() -> None:
-    shared = failures.read_failure(
-        failures.new_failure_text(GrantRefusedError("What happened.", "What to do.")), "production"
-    )
-    assert type(shared) is GrantRefusedError
-    assert (shared.message, shared.hint) == ("What happened.", "What to do.")
+def test_a_recorded_failure_keeps_its_exit_code_and_words() -> None:
+    for kind in (GrantRefusedError, ClosedError, GivenUpError, DataFolderError, KeyringError, BusyError):
+        text = failures.new_failure_text(kind("What happened.", "What to do."))
+        shared = failures.read_failure(text, "production")
+        assert (shared.exit_code, shared.message) == (kind.exit_code, "What happened.")
+        assert shared.hint == "What to do."
+        assert isinstance(shared, GrantRefusedError) == (kind is GrantRefusedError)
 
 
 @pytest.mark.parametrize("where", ["", "production"])

@@ -329,6 +329,15 @@ def test_newer_tokens_that_are_lost_are_not_replaced_by_spent_ones(world: World)
         world.refresh(joe, never, seen)
 
 
+def test_an_interrupted_refresh_is_found_in_its_own_store_whichever_is_in_force(
+    world: World, keyring_entries: object
+) -> None:
+    world.store_name = "keyring"
+    joe = interrupt_before_commit(world)
+    world.store_name = "file"
+    assert world.load(joe).tokens == new_tokens(2)
+
+
 def test_an_interrupted_refresh_in_a_keyring_that_is_locked_waits_for_it(
     world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
