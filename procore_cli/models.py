@@ -6,6 +6,7 @@ a name says otherwise. No dataclasses: every start would pay for making them.
 
 from __future__ import annotations
 
+import time
 from typing import Final, Literal, NamedTuple
 
 StoreName = Literal["keyring", "file"]
@@ -137,3 +138,12 @@ def is_renewal_due(tokens: TokenSet, issued_at: int, now: float, min_ttl_s: int)
     # A fresh token never has its whole life left.
     wanted_s = min_ttl_s if min_ttl_s < lifetime_s - EXPIRY_MARGIN_S else lifetime_s / 2
     return is_expired(tokens, now) or tokens.expires_at - now < wanted_s
+
+
+# 9999-12-31T23:59:59Z
+_LAST_SECOND: Final = 253_402_300_799
+
+
+def utc(seconds: int) -> str:
+    """A time as the contract writes it, `2026-01-31T09:30:00Z`; the last one for what lies beyond."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST_SECOND)))

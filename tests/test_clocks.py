@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.cli.output import utc
 from procore_cli.flows import exec_command
+from procore_cli.models import utc
 from tests.cli import Machine
 from tests.moments import LIFETIME_S, NOW, YEAR_S, Clock, set_clock
 from tests.provider import Answer, Provider, Request

@@ -11,7 +11,7 @@ import pytest
 from procore_cli import console as talk
 from procore_cli.cli import output
 from procore_cli.errors import NotSignedInError, errors_in
-from procore_cli.models import Profile
+from procore_cli.models import Profile, utc
 
 PROFILE = Profile("demo", 1, 11111, "joecontractor@procore.com", "Joe Contractor", None, 1_769_851_800)
 
@@ -44,7 +44,7 @@ def test_control_and_bidirectional_characters_are_shown_escaped(text: str, shown
     [(1_769_851_800, "2026-01-31T09:30:00Z"), (0, "1970-01-01T00:00:00Z"), (10**15, "9999-12-31T23:59:59Z")],
 )
 def test_times_are_utc(seconds: int, text: str) -> None:
-    assert output.utc(seconds) == text
+    assert utc(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ Text from outside is shown with control characters escaped and is never read as 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from procore_cli.console import new_rich_console, shown
 from procore_cli.errors import OutputError
-from procore_cli.models import Profile
+from procore_cli.models import Profile, utc
 
 _UNBOUNDED = 10_000
 _NARROWEST = 20
@@ -20,8 +19,6 @@ _NARROWEST = 20
 _FRAME = 4
 _MARKS = {"ok": ("\u2713", "green"), "warning": ("!", "magenta"), "failed": ("\u2717", "red")}
 _PLAIN_MARKS = {"ok": "ok", "warning": "!", "failed": "x"}
-# 9999-12-31T23:59:59Z
-_LAST_SECOND = 253_402_300_799
 # A tab or a line break inside a value would end the cell.
 _IN_A_CELL = {ord("\t"): "\\t", ord("\n"): "\\n"}
 
@@ -117,11 +114,6 @@ def _drawable(text: str) -> str:
     """As `shown`; what the terminal's encoding lacks is escaped before rich measures how wide it is."""
     encoding = sys.stdout.encoding or "ascii"
     return shown(text).encode(encoding, "backslashreplace").decode(encoding, "replace")
-
-
-def utc(seconds: int) -> str:
-    """Seconds since the epoch as the contract writes a time, `2026-01-31T09:30:00Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST_SECOND)))
 
 
 def time_left(expires_at: int | None, now: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -19,6 +18,7 @@ from procore_cli.demo.exchange import (
 from procore_cli.demo.oauth import Provider, unauthorized
 from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email, is_text
 from procore_cli.demo.state import DemoState
+from procore_cli.models import utc
 
 FILES_PATH: Final = "/demo/files/"
 STORAGE_PATH: Final = "/demo/storage/"
@@ -165,8 +165,8 @@ def _show_project(project: Project, company: Company) -> Mapping[str, Any]:
         "id": project.id,
         "name": project.name,
         "company": {"id": company.id, "name": company.name},
-        "created_at": _utc(project.created_at),
-        "updated_at": _utc(project.updated_at),
+        "created_at": utc(project.created_at),
+        "updated_at": utc(project.updated_at),
     }
     # First for whoever reads it, last so that no other key stands in for one of them.
     return {**own, "active": True, **project.fields, **own}
@@ -189,10 +189,6 @@ def _read_fields(call: Call) -> dict[str, Any]:
 
 def _refuse_constant(_: str) -> None:
     raise ValueError("NaN and Infinity are no JSON")
-
-
-def _utc(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Page(NamedTuple):

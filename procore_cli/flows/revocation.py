@@ -5,7 +5,6 @@ What could not be revoked is never a secret: the person is told, and where to re
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from procore_cli import log
 from procore_cli.errors import ProcoreLoginError, UnreachableError
 from procore_cli.flows.credentials import check_tokens, find_app
+from procore_cli.models import utc
 from procore_cli.threads import Limits, OutOfTimeError, call_within
 
 if TYPE_CHECKING:
@@ -91,9 +91,7 @@ def _end_unkept(context: Context, app: AppCredentials, tokens: TokenSet) -> None
     else:
         context.console.say("The tokens that Procore had given are revoked again; nothing is kept.")
         return
-    end = "Procore refuses it"
-    if tokens.expires_at is not None:
-        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(tokens.expires_at))
+    end = "Procore refuses it" if tokens.expires_at is None else utc(tokens.expires_at)
     refreshing = ", the refresh token until somebody ends it" if tokens.refresh_token else ""
     context.console.warn(
         "The tokens that Procore had given are not kept, and could not be revoked; they may still live there,"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 
 from procore_cli import errors
 from procore_cli.errors import (
@@ -14,7 +13,7 @@ from procore_cli.errors import (
     RefreshRefusedError,
     SignInNeededError,
 )
-from procore_cli.models import Account
+from procore_cli.models import Account, utc
 from procore_cli.storage import entries
 from procore_cli.storage.rows import Rows
 
@@ -87,8 +86,9 @@ def new_refused_error(account: Account, environment: str) -> RefreshRefusedError
     """Procore does not take the refresh token; says so if an interrupted refresh may have spent it."""
     message = f"Procore no longer accepts the refresh token of {account.user.label} in {environment}."
     if account.interrupted_at is not None:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(account.interrupted_at))
-        message += f" A refresh at {moment} was interrupted; signing in again mends that."
+        message += (
+            f" A refresh at {utc(account.interrupted_at)} was interrupted; signing in again mends that."
+        )
     return RefreshRefusedError(message, _hint(environment), environment=environment)
 
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 
 from procore_cli.cli.doctor.context import MOST_NAMED, Check, DoctorContext, fine, name_some, warning
-from procore_cli.cli.output import time_left, utc
+from procore_cli.cli.output import time_left
 from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
-from procore_cli.models import Account, is_renewal_due
+from procore_cli.models import Account, is_renewal_due, utc
 from procore_cli.storage.accounts import AccountStore, Listed
 from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
 
