@@ -101,10 +101,12 @@ def test_in_a_python_program_a_thread_that_is_refused_leaves_the_account_free(
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
         with (
             without_threads(refuses_daemons=False),
-            pytest.raises(StorageError, match=r"^production: No thread could be started"),
+            pytest.raises(StorageError, match=r"^production: No thread could be started") as refused,
         ):
             get_token(min_ttl=4)
+        # Whoever keeps the error keeps no lock with it.
         get_token(min_ttl=4)
+        assert refused.value.exit_code == 6
 
     assert refreshes(provider) == 2
 
