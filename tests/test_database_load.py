@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -124,7 +120,7 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
         lambda: first.run("token", "--account", "10000"),
         lambda: others[0].run("accounts", "--json", "--env", "production"),
     ]
-    with reading_all_the_time(commands * 3) as read, ThreadPoolExecutor(count) as pool:
+    with reading_all_the_time(commands) as read, ThreadPoolExecutor(count) as pool:
         signed_up = list(pool.map(lambda machine: machine.run(*SIGN_UP, timeout_s=280), others))
 
     assert [result.err for result in read if result.code != 0] == []
@@ -144,13 +140,9 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
     assert len(list(town.root.glob("**/secrets/*"))) == count + 1
 
 
-def test_people_who_sign_up_at_once_are_all_signed_in(town: Town) -> None:
-    assert_everybody_signs_up(town, 4)
-
-
 @pytest.mark.parametrize("own_home", [False, True])
-def test_fifty_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
-    assert_everybody_signs_up(town, 50, own_home=own_home)
+def test_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
+    assert_everybody_signs_up(town, 25, own_home=own_home)
 
 
 @pytest.fixture
@@ -181,45 +173,27 @@ def assert_in_use(result: Result, path: Path) -> None:
 READERS = [("whoami", "--offline"), ("token",), ("accounts",)]
 
 
-@pytest.mark.parametrize("command", [*READERS, ("refresh",), SIGN_UP, ("signout",)])
 def test_a_file_that_another_program_keeps_exits_6(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(Database.__init__.__kwdefaults__, "timeout_s", 0.1)
     path = machine.data / "production.db"
     before = len(provider.requests)
     with locked(path):
-        assert_in_use(machine.run_here(*command), path)
+        for command in (*READERS, ("refresh",), SIGN_UP, ("signout",)):
+            assert_in_use(machine.run_here(*command), path)
     assert len(provider.requests) == before
     assert machine.run_here("token").out.strip() in provider.issued
 
 
-def test_a_file_that_another_program_keeps_is_given_up_after_ten_seconds(machine: Machine) -> None:
-    with locked(machine.data / "production.db"):
-        start = time.monotonic()
-        assert_in_use(machine.run("whoami", "--offline"), machine.data / "production.db")
-        assert 9.5 < time.monotonic() - start < 20
-
-
-def test_a_file_that_another_program_gives_free_is_used(machine: Machine, provider: Provider) -> None:
-    with locked(machine.data / "production.db") as other:
-        timer = threading.Timer(1, other.execute, ["COMMIT"])
-        timer.start()
-        assert machine.run_here("token").out.strip() in provider.issued
-        assert machine.run_here("refresh").code == 0
-        timer.join()
-
-
-@pytest.mark.parametrize("command", [*READERS, ("refresh",), SIGN_UP])
-def test_a_file_of_a_newer_version_exits_6_untouched(
-    machine: Machine, provider: Provider, command: tuple[str, ...]
-) -> None:
+def test_a_file_of_a_newer_version_exits_6_untouched(machine: Machine, provider: Provider) -> None:
     path = machine.data / "production.db"
     run_sql(path, "UPDATE procore_login_meta SET value = 99", "DROP TABLE procore_login_session")
     before, sent = path.read_bytes(), len(provider.requests)
-    result = machine.run_here(*command)
-    assert (result.code, result.out) == (6, "")
-    assert "newer procore-login" in result.err
+    for command in (*READERS, ("refresh",), SIGN_UP):
+        result = machine.run_here(*command)
+        assert (result.code, result.out) == (6, ""), command
+        assert "newer procore-login" in result.err
     assert (path.read_bytes(), len(provider.requests)) == (before, sent)
 
 
@@ -230,37 +204,12 @@ DUPLICATES = [
     (8, 22222, "second@example.com"),
     (9, JOE["id"], JOE["login"]),
 ]
-RUBY = f"""
-require "sqlite3"
-db = SQLite3::Database.new ARGV[0]
-db.execute_batch("DELETE FROM users;")
-{[list(row) for row in DUPLICATES]}.each {{ |row| db.execute "{INSERT}", row }}
-"""
 
 
-def write_with_python(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executemany(INSERT, DUPLICATES)
-        connection.commit()
-
-
-def write_with_ruby(path: Path) -> None:
-    subprocess.run(["ruby", "-e", RUBY, str(path)], check=True)
-
-
-def list_writers() -> list[Callable[[Path], None]]:
-    ruby = shutil.which("ruby")
-    test = [str(ruby), "-e", 'require "sqlite3"']
-    has_ruby = ruby and subprocess.run(test, capture_output=True, check=False).returncode == 0
-    return [write_with_python, write_with_ruby] if has_ruby else [write_with_python]
-
-
-@pytest.mark.parametrize("write", list_writers())
-def test_a_tutorials_file_with_duplicates_is_used_without_harm(
-    tmp_path: Path, provider: Provider, write: Callable[[Path], None]
-) -> None:
+def test_a_tutorials_file_with_duplicates_is_used_without_harm(tmp_path: Path, provider: Provider) -> None:
     path = new_tutorial_file(tmp_path)
-    write(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany(INSERT, DUPLICATES)
     machine = Machine(tmp_path / "machine")
     machine.point_at(provider)
     machine.variables["PROCORE_LOGIN_DB"] = str(path)
@@ -273,28 +222,3 @@ def test_a_tutorials_file_with_duplicates_is_used_without_harm(
     expected = [(4, JOE["id"], JOE["login"]), *DUPLICATES[1:]]
     assert run_sql(path, "SELECT * FROM users ORDER BY id") == expected
     assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_nothing_is_lost_if_the_file_can_only_be_read(machine: Machine, provider: Provider) -> None:
-    path = machine.data / "production.db"
-    before = path.read_bytes()
-    # As on a file system that is read-only: SQLite may read, and that is all.
-    script = (
-        "import sqlite3, sys; real = sqlite3.connect\n"
-        "def connect(address, **options):\n"
-        "    return real(address.replace('mode=rw', 'mode=ro'), **options)\n"
-        "sqlite3.connect = connect\n"
-        "from procore_cli.cli.main import run; sys.exit(run(sys.argv[1:]))"
-    )
-    for command, code in ((("token",), 0), (("whoami", "--offline"), 0), (("refresh",), 6), (SIGN_UP, 6)):
-        ran = subprocess.run(
-            [sys.executable, "-c", script, *command],
-            env=machine.environ(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == code, ran.stderr
-        assert code == 0 or "cannot be written" in ran.stderr
-    assert path.read_bytes() == before
-    assert provider.count("/oauth/token") == 1

@@ -335,9 +335,8 @@ def test_a_link_inside_the_data_folder_is_not_a_folder_of_ours(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs itself is asked")
-@pytest.mark.parametrize(
-    "variables",
-    [
+def test_the_usual_folder_is_the_one_that_platformdirs_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variables in (
         {"HOME": "/home/somebody"},
         {"HOME": "/home/somebody", "XDG_DATA_HOME": "/elsewhere/data"},
         {"HOME": "/home/somebody/", "XDG_DATA_HOME": "/elsewhere//data/"},
@@ -345,19 +344,15 @@ def test_a_link_inside_the_data_folder_is_not_a_folder_of_ours(
         {"HOME": "/home/somebody", "XDG_DATA_HOME": " "},
         {"HOME": "relative"},
         {},
-    ],
-)
-def test_the_usual_folder_is_the_one_that_platformdirs_names(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
-) -> None:
-    for name in ("HOME", "XDG_DATA_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+    ):
+        for name in ("HOME", "XDG_DATA_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
 
-    found = find_folder(variables)
+        named = Path(platformdirs.user_data_dir("procore-login", appauthor=False))
 
-    assert found == Path(platformdirs.user_data_dir("procore-login", appauthor=False))
+        assert find_folder(variables) == named, variables
 
 
 class Homeless(Machine):
@@ -378,9 +373,10 @@ def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Homeless:
     return Homeless(tmp_path / "machine")
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
+    homeless: Homeless, tmp_path: Path
+) -> None:
+    for words in (
         ("signup", "--env", "demo"),
         ("whoami",),
         ("whoami", "--offline"),
@@ -393,17 +389,13 @@ def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Homeless:
         ("configure", "--remove", "--yes"),
         ("demo", "reset"),
         (),
-    ],
-)
-def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
-    homeless: Homeless, tmp_path: Path, words: tuple[str, ...]
-) -> None:
-    result = homeless.run_here(*words)
+    ):
+        result = homeless.run_here(*words)
 
-    assert result.code == 6
-    assert "There is no data folder: HOME is not set" in result.err
-    assert "Hint: Let PROCORE_LOGIN_HOME name a folder" in result.err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "machine"]
+        assert result.code == 6, words
+        assert "There is no data folder: HOME is not set" in result.err
+        assert "Hint: Let PROCORE_LOGIN_HOME name a folder" in result.err
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "machine"]
 
 
 def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless: Homeless) -> None:
@@ -438,11 +430,8 @@ def test_a_token_from_elsewhere_needs_no_home_folder(homeless: Homeless, provide
         assert ProcoreAuth()(request).headers["Authorization"] == f"Bearer {answer['access_token']}"
 
 
-@pytest.mark.parametrize(
-    "words", [("whoami", "--offline"), ("accounts",), ("signout", "--all"), ("doctor", "--offline"), ()]
-)
 def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_DB": str(tmp_path / "hidden/deep/x.db")})
 
@@ -457,11 +446,12 @@ def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(
     monkeypatch.setattr(os, "stat", hide(os.stat))
     monkeypatch.setattr(os, "lstat", hide(os.lstat))
 
-    result = machine.run_here(*words)
+    for words in (("whoami", "--offline"), ("accounts",), ("signout", "--all"), ("doctor", "--offline"), ()):
+        result = machine.run_here(*words)
 
-    assert result.code == 6
-    assert f"The database {tmp_path}/hidden/deep/x.db cannot be opened." in result.out + result.err
-    assert "bug" not in result.out + result.err
+        assert result.code == 6, words
+        assert f"The database {tmp_path}/hidden/deep/x.db cannot be opened." in result.out + result.err
+        assert "bug" not in result.out + result.err
 
 
 @pytest.fixture(params=["ignored", "refused"])

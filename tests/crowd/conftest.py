@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Machine
-from tests.crowd import figures
 from tests.crowd.crowd import Crowd, SlowProvider, released, sign_up
 from tests.provider import serving
 
@@ -38,7 +37,3 @@ def crowd(tmp_path: Path) -> Crowd:
 def held_up(tmp_path: Path) -> Crowd:
     """All are at the lock before its holder goes on, and it keeps it until all the others have ended."""
     return Crowd(tmp_path / "crowd", gathers=True, lingers=True)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    figures.print_all(terminalreporter)

@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -33,7 +32,6 @@ class SlowProvider(Provider):
         self.refuses = False
         self.hangs: Callable[[Request], bool] = lambda _: False
         self.ended = threading.Event()
-        self.asked_at = self.answered_at = 0.0
         self.script[TOKEN_PATH] = self._take_time
 
     def sent(self) -> list[str]:
@@ -55,11 +53,9 @@ class SlowProvider(Provider):
     def _take_time(self, request: Request) -> Answer | None:
         if request.form.get("grant_type") != "refresh_token":
             return None
-        self.asked_at = time.monotonic()
         if self.hangs(request):
             self.ended.wait()
         self.ended.wait(self.delay_s)
-        self.answered_at = time.monotonic()
         if self.refuses:
             return Answer(400, {"error": "invalid_grant", "error_description": "The grant is invalid."})
         return None
@@ -67,13 +63,11 @@ class SlowProvider(Provider):
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command of the crowd ended; `at` counts as `time.monotonic` does, `locks`: how many it got."""
+    """How a command of the crowd ended; `locks`: how many it got."""
 
     code: int
     out: str
     err: str
-    at: float
-    cpu_s: float
     locks: int
 
 
@@ -99,7 +93,6 @@ class Crowd:
     gathers: bool = False
     lingers: bool = False
     rounds: int = field(default=0, init=False)
-    started_at: float = field(default=0.0, init=False)
 
     def run(self, jobs: Iterable[Job]) -> list[Ended]:
         """Run them all to their end; in the order of the jobs."""
@@ -116,17 +109,13 @@ class Crowd:
             for number, job in enumerate(jobs)
         ]
         options = {name: getattr(self, name) for name in ("read_timeout_s", "gathers", "lingers")}
-        said = _serve(folder / "spec.json", {"jobs": spec, **options})
-        self.started_at = said["started"]
         return [
             Ended(
                 code,
                 *(_read(folder / f"{number}.{name}") for name in ("out", "err")),
-                at,
-                cpu_s,
                 int(_read(folder / f"{number}.locks") or -1),
             )
-            for number, (code, at, cpu_s) in enumerate(said["ended"])
+            for number, code in enumerate(_serve(folder / "spec.json", {"jobs": spec, **options}))
         ]
 
     def run_same(self, machine: Machine, runs: int, *arguments: str) -> list[Ended]:

@@ -21,7 +21,7 @@ from tests.hearing import hearing
 
 pytestmark = pytest.mark.crowd
 
-ROUNDS = 8
+ROUNDS = 4
 SPREAD_S = 1.2
 # More than any of these tokens needs.
 MOST_PARTS = 9
@@ -165,16 +165,14 @@ def assert_is_one_of_the_orders(end: End, provider: SlowProvider) -> None:
     assert 22222 in end.tokens
 
 
-@pytest.mark.parametrize("seed", [1])
 def test_commands_that_change_one_account_at_once_end_in_one_of_their_orders(
     machine: Machine,
     joe: str,
     provider: SlowProvider,
     crowd: Crowd,
     monkeypatch: pytest.MonkeyPatch,
-    seed: int,
 ) -> None:
-    chance = random.Random(seed)
+    chance = random.Random(1)
     for _ in range(ROUNDS):
         provider.delay_s = chance.choice([0.0, 0.1, 0.3])
         jobs = new_jobs(machine, joe, chance)

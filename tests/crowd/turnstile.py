@@ -29,8 +29,8 @@ class Turnstile:
         self._wait_for_all = wait_for_all
         self._wait_for_ends = wait_for_ends
 
-    def watch(self, put: Callable[[Any, str, Any], object] = setattr) -> None:
-        """Wrap the lock's class; `put` sets an attribute."""
+    def watch(self) -> None:
+        """Wrap the lock's class."""
         acquire, release = filelock.FileLock.acquire, filelock.FileLock.release
 
         def acquire_watched(lock: Any, *rest: Any, **options: Any) -> Any:
@@ -45,8 +45,7 @@ class Turnstile:
                 self._wait_for_ends()
             release(lock, *rest, **options)
 
-        put(filelock.FileLock, "acquire", acquire_watched)
-        put(filelock.FileLock, "release", release_watched)
+        filelock.FileLock.acquire, filelock.FileLock.release = acquire_watched, release_watched
 
     def _come(self) -> None:
         if threading.get_ident() not in self._threads:

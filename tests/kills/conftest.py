@@ -1,4 +1,4 @@
-"""The fork server, one for a test process; a scene for each test; the counts at the end."""
+"""The fork server, one for a test process; a scene for each test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.cli import Machine
-from tests.kills import tally
 from tests.kills.forks import Forks
 from tests.kills.scene import Scene
 from tests.kills.strict_provider import StrictProvider
@@ -50,7 +49,3 @@ def new_scene(quick_path: Path, strict: StrictProvider, forks: Forks) -> NewScen
         return Scene(Machine(quick_path / "machine"), strict, forks, kind, **options)
 
     return new
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    tally.print_all(terminalreporter)

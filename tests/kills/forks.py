@@ -41,7 +41,7 @@ class Forks:
         )
 
     def run(self, environ: dict[str, str], cwd: Path, arguments: list[str], **order: Any) -> End:
-        """Fork a command; `kill_at`, `kill_after_s`, `later_s`, `limits` as in `zygote`."""
+        """Fork a command; `kill_at`, `kill_after_s`, `later_s` as in `zygote`."""
         asked = {"environ": environ, "cwd": str(cwd), "arguments": arguments, **order}
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli import Machine
-from tests.kills.fake_keyrings import find_path_name
 from tests.kills.forks import End, Forks
 from tests.kills.inventory import Book, Drawer, Folder, join_whole, read_book
 from tests.kills.strict_provider import StrictProvider
@@ -23,7 +22,7 @@ SIGN_IN = ("signin", "--browser", "true", "--timeout", "20")
 
 @dataclass
 class Scene:
-    """One store on one machine. `kind` is "file", "keyring", a fake of `fake_keyrings.FAKES`, or "gnome"."""
+    """One store on one machine; `kind` is "file" or "keyring"."""
 
     machine: Machine
     provider: StrictProvider
@@ -32,11 +31,10 @@ class Scene:
     environment: str = "production"
     drawers: list[Drawer] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         self.machine.point_at(self.provider)
-        self.machine.variables |= {"PROCORE_ENV": self.environment, **self._choose_store()}
+        self.machine.variables |= {"PROCORE_ENV": self.environment, "PROCORE_LOGIN_STORE": self.kind}
         self.drawers += [
             Folder(self.machine.data / "secrets", "*"),
             Folder(self.machine.keyring, "*.entry"),
@@ -44,8 +42,6 @@ class Scene:
 
     def run(self, *arguments: str, **order: Any) -> End:
         """Run a command as a process of its own; `order` as in `zygote`."""
-        if self.limits is not None:
-            order.setdefault("limits", self.limits)
         return self.forks.run(self.machine.environ(), self.machine.home, list(arguments), **order)
 
     def sign_in(self, **order: Any) -> End:
@@ -92,10 +88,3 @@ class Scene:
     @property
     def _backup(self) -> Path:
         return self.machine.home.with_name("backup")
-
-    def _choose_store(self) -> dict[str, str]:
-        if self.kind == "file":
-            return {"PROCORE_LOGIN_STORE": "file"}
-        if self.kind == "keyring":
-            return {}
-        return {"PYTHON_KEYRING_BACKEND": find_path_name(self.kind)}

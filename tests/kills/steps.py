@@ -1,6 +1,6 @@
 """The named steps of a command, as they are reached; at one of them the process may end with SIGKILL.
 
-Nothing of this is in the product: `victim` wraps its classes, the fake keyrings call `reach` themselves.
+Nothing of this is in the product: `victim` wraps its classes.
 """
 
 from __future__ import annotations

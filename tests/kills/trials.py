@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
-from tests.kills.aftermath import Aftermath
+from tests.kills.aftermath import INTERRUPTED, Aftermath
 from tests.kills.scene import JOE_ROW, SIGN_IN, Scene
-from tests.kills.tally import Tally
 
 # Steps that the write order has in any case, whatever else is counted.
 SAVED = {
@@ -66,8 +65,12 @@ def list_steps(scene: Scene, case: Case) -> list[str]:
     return dry.steps
 
 
-def kill_at_each(scene: Scene, case: Case, tally: Tally) -> None:
-    """One run for each step; what is not right is in the scene's problems."""
+def kill_at_each(scene: Scene, case: Case) -> list[str]:
+    """One run for each step; what is not right is in the scene's problems.
+
+    Returns the steps at which the account was said to be interrupted.
+    """
+    said = []
     steps = list_steps(scene, case)
     turn = find_turn(steps, case)
     for number, step in enumerate(steps):
@@ -76,7 +79,9 @@ def kill_at_each(scene: Scene, case: Case, tally: Tally) -> None:
         scene.expect(killed.signal == signal.SIGKILL, f"[{step}] not reached: {killed.err}")
         scene.expect(killed.steps[-1:] == [step], f"[{step}] went on to {killed.steps[-1:]}")
         rows_if_out = case.list_rows_if_out(has_turned=number >= turn)
-        tally.add(Aftermath(scene, step, rows_if_out).check(), step)
+        if Aftermath(scene, step, rows_if_out).check() == INTERRUPTED:
+            said.append(step)
+    return said
 
 
 def find_turn(steps: list[str], case: Case) -> int:

@@ -1,16 +1,9 @@
-"""A whole command in a process that reports its steps and may die at one of them; changes nothing else.
-
-    python -m tests.kills.victim [--kill-at STEP] [--later SECONDS] -- refresh --env production
-
-Without --kill-at the steps are listed on stderr.
-"""
+"""A whole command in a process that reports its steps and may die at one of them; changes nothing else."""
 
 from __future__ import annotations
 
-import argparse
 import functools
 import http.client
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,14 +13,11 @@ from urllib.parse import urlsplit
 
 from procore_cli import context
 from procore_cli.callback import browser
-from procore_cli.cli import main as cli
 from procore_cli.client.transport import Transport
-from procore_cli.storage import keyring
 from procore_cli.storage.files import SecretFiles
 from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.rows import Rows
-from procore_cli.threads import Limits
-from tests.kills.steps import reach, watch
+from tests.kills.steps import reach
 from tests.stub_browser import Browser
 
 # What a statement does, told by a piece of it; the first that fits counts.
@@ -138,7 +128,7 @@ def browse_here() -> None:
     browser._start = start
 
 
-def prepare(later_s: float = 0.0, limits: tuple[float, float] | None = None) -> None:
+def prepare(later_s: float = 0.0) -> None:
     """Wrap everything; the command believes that it is `later_s` seconds later than it is."""
     watch_commits()
     watch_stores()
@@ -146,20 +136,3 @@ def prepare(later_s: float = 0.0, limits: tuple[float, float] | None = None) -> 
     browse_here()
     defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     defaults["clock"] = lambda: time.time() + later_s
-    if limits is not None:
-        keyring.Limits = functools.partial(Limits, *limits)  # type: ignore[misc, assignment]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kill-at")
-    parser.add_argument("--later", type=float, default=0.0)
-    parser.add_argument("arguments", nargs="+")
-    asked = parser.parse_args()
-    prepare(asked.later)
-    watch(lambda step: sys.stderr.write(f"{step}\n"), asked.kill_at)
-    sys.exit(cli.run(asked.arguments))
-
-
-if __name__ == "__main__":
-    main()

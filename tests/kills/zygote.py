@@ -27,9 +27,8 @@ def load_everything() -> None:
         importlib.import_module(module.name)
     for name in ("filelock", "keyring.core", "oauthlib.oauth2", "requests", "rich.console", "sqlite3"):
         importlib.import_module(name)
-    for name in ("keyring.backends.SecretService", "secretstorage", "tests.kills.fake_keyrings"):
+    for name in ("keyring.backends.SecretService", "secretstorage", "tests.memory_keyring"):
         importlib.import_module(name)
-    importlib.import_module("tests.memory_keyring")
 
 
 def serve() -> None:
@@ -107,8 +106,7 @@ def run_command(order: dict[str, Any], steps_to: int) -> int:
     from procore_cli.cli import main
     from tests.kills import steps, victim
 
-    limits = order.get("limits")
-    victim.prepare(order.get("later_s", 0.0), tuple(limits) if limits else None)
+    victim.prepare(order.get("later_s", 0.0))
     steps.watch(lambda step: tell(steps_to, step), order.get("kill_at"))
     return main.run(order["arguments"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import stat
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import BusyError, DataFolderError
-from procore_cli.storage.locks import LOCK_TIMEOUT_S, Locks
+from procore_cli.storage.locks import LOCK_TIMEOUT_S, LOOK_S, POLL_S, Locks
 from tests.store.store_world import World
 
 
@@ -91,6 +93,39 @@ def test_a_waiter_may_leave_without_the_lock(world: World) -> None:
         with world.locks.try_hold(11111) as still_free:
             assert not still_free
     assert clock.now == pytest.approx(1, abs=0.2)
+
+
+def test_a_waiter_looks_into_the_database_once_a_second_and_as_soon_as_it_has_changed(world: World) -> None:
+    # A hundred of them share one machine.
+    clock, looks = Clock(), []
+    database = world.database.path
+    database.parent.mkdir(mode=0o700)
+    database.write_bytes(b"as it was")
+
+    def look() -> bool:
+        looks.append(clock.now)
+        return len(looks) > 5
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if len(looks) == 3 and clock.now - looks[2] > LOOK_S / 2:
+            # The same time and size: another file.
+            status = database.stat()
+            other = database.with_name("other.db")
+            other.write_bytes(b"as it was")
+            os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+            other.replace(database)
+        elif len(looks) == 4:
+            os.utime(database, ns=(1, 1))
+        elif len(looks) == 5:
+            database.unlink(missing_ok=True)
+
+    waiting = Locks(world.home, database, "production", clock=clock, sleep=sleep)
+    with world.locks.hold(1), waiting.hold(1, leave_when=look) as held:
+        assert not held
+    waits = [later - earlier for earlier, later in itertools.pairwise(looks)]
+    assert waits == pytest.approx([LOOK_S, LOOK_S, LOOK_S / 2, POLL_S, POLL_S], abs=2 * POLL_S)
+    assert min(waits) > 0
 
 
 def test_a_free_lock_is_taken_even_if_the_waiter_would_leave(world: World) -> None:

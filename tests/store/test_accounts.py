@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from procore_cli.errors import NotSignedInError, UnknownAccountError
 from procore_cli.models import Me
+from procore_cli.storage.accounts import list_known_in
+from tests.store.databases import new_tutorial_file
 from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
 
 
@@ -170,3 +174,23 @@ def test_rows_are_there_whether_anybody_signed_in_or_not(world: World) -> None:
     assert world.accounts.list_accounts() == []
     run_sql(world.database.path, "INSERT INTO users (procore_id, email) VALUES (7, 'seventh@example.com')")
     assert len(world.accounts.list_accounts()) == 1
+
+
+def test_a_look_for_a_greeting_leaves_nothing_beside_a_file_in_wal_mode(world: World) -> None:
+    world.sign_in(1, JOE)
+    run_sql(world.database.path, "PRAGMA journal_mode = WAL")
+    before = set(world.home.iterdir())
+
+    (listed,) = list_known_in(world.database.path, "production", world.home) or []
+
+    assert listed.account.user.procore_id == JOE.id
+    assert set(world.home.iterdir()) == before
+
+
+def test_a_look_for_a_greeting_changes_no_byte_of_another_programs_file(tmp_path: Path) -> None:
+    path = new_tutorial_file(tmp_path)
+    run_sql(path, "INSERT INTO users VALUES (1, 11111, 'joecontractor@procore.com')")
+    before = path.read_bytes()
+
+    assert list_known_in(path, "production", tmp_path / "home") == []
+    assert path.read_bytes() == before

@@ -15,39 +15,29 @@ def new_secrets(world: World) -> ClientSecrets:
     return ClientSecrets(world.stores, world.store_name, world.environment)
 
 
-def test_a_secret_comes_back_with_what_it_belongs_to(either_world: World) -> None:
-    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
-    found = new_secrets(either_world).find()
-    assert found == StoredSecret("production", "client-id", ORIGIN, "the-secret")
-    assert "the-secret" not in repr(found)
-
-
-def test_a_new_secret_replaces_the_former_one(either_world: World) -> None:
+def test_each_environment_keeps_one_secret_and_what_it_belongs_to(either_world: World) -> None:
+    assert new_secrets(either_world).find() is None
     new_secrets(either_world).save("client-id", ORIGIN, "first")
-    new_secrets(either_world).save("other-id", ORIGIN, "second")
-    assert new_secrets(either_world).find() == StoredSecret("production", "other-id", ORIGIN, "second")
+    new_secrets(either_world).save("other-id", ORIGIN, "the-secret")
+    found = new_secrets(either_world).find()
+    assert found == StoredSecret("production", "other-id", ORIGIN, "the-secret")
+    assert "the-secret" not in repr(found)
+    assert either_world.count_secrets() == 1
+
+    either_world.environment = "monthly"
+    assert new_secrets(either_world).find() is None
+    assert new_secrets(either_world).find("production") == found
+    new_secrets(either_world).save("client-id", ORIGIN, "another")
+    assert new_secrets(either_world).delete() is True
+    assert new_secrets(either_world).delete() is False
+    assert new_secrets(either_world).find("production") == found
     assert either_world.count_secrets() == 1
 
 
-def test_without_a_secret_there_is_none(either_world: World) -> None:
-    assert new_secrets(either_world).find() is None
-
-
-def test_another_environments_secret_is_found_by_its_name(either_world: World) -> None:
-    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
-    either_world.environment = "monthly"
-    assert new_secrets(either_world).find() is None
-    found = new_secrets(either_world).find("production")
-    assert found is not None
-    assert found.environment == "production"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{}", "null", "[]", '[1,"a","b"]', '[1,"a","b",3]', '[2,"a","b","c"]', "[1"]
-)
-def test_a_damaged_secret_counts_as_none(world: World, text: str) -> None:
-    world.stores("file").save("procore-login/production/client-secret", "client-secret", text)
-    assert new_secrets(world).find() is None
+def test_a_damaged_secret_counts_as_none(world: World) -> None:
+    for text in ("", "{}", "null", "[]", '[1,"a","b"]', '[1,"a","b",3]', '[2,"a","b","c"]', "[1"):
+        world.stores("file").save("procore-login/production/client-secret", "client-secret", text)
+        assert new_secrets(world).find() is None, text
 
 
 def test_a_keyring_that_forgets_a_secret_is_an_error(
@@ -75,14 +65,4 @@ def test_a_proof_leaves_the_secret_alone_and_nothing_behind(
     new_secrets(either_world).prove()
     # Windows' backend of keyring rewrites what lies under a service that gets a second user name.
     assert services == ["procore-login/production/proof/1"]
-    assert either_world.count_secrets() == 1
-
-
-def test_a_deleted_secret_is_gone_and_no_other(either_world: World) -> None:
-    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
-    either_world.environment = "sandbox"
-    new_secrets(either_world).save("client-id", ORIGIN, "another")
-    assert new_secrets(either_world).delete() is True
-    assert new_secrets(either_world).delete() is False
-    assert new_secrets(either_world).find("production") is not None
     assert either_world.count_secrets() == 1

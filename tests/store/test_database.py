@@ -8,7 +8,6 @@ import stat
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
@@ -18,8 +17,9 @@ from procore_cli.errors import DatabaseError, DataFolderError
 from procore_cli.models import Me
 from procore_cli.storage import accounts, entries, users
 from procore_cli.storage.database import new_uri
+from procore_cli.storage.opening import Storage
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
-from tests.store.store_world import JOE, NOW, SECOND, World, run_sql
+from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, run_sql
 
 
 @pytest.fixture
@@ -40,6 +40,19 @@ def test_our_own_file_is_ours_alone_from_the_start(world: World) -> None:
     with world.database.writing() as rows:
         users.save_user(rows, JOE)
     assert stat.S_IMODE(world.database.path.stat().st_mode) == 0o600
+
+
+def test_the_database_of_an_environment_lies_in_the_data_folder_and_all_there_is_ours_alone(
+    tmp_path: Path, said: list[str]
+) -> None:
+    home = tmp_path / "data"
+    storage = Storage(home, "sandbox", "file", clock=lambda: NOW)
+    assert not home.exists()
+    storage.tokens.save_signin(new_tokens(1), JOE)
+    storage.client_secrets.save("client-id", "https://login-sandbox.procore.com", "secret")
+    assert sorted(path.name for path in home.iterdir()) == ["locks", "sandbox.db", "secrets"]
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o77 for path in (home, *home.rglob("*"))} == {0}
+    assert said == []
 
 
 def test_our_own_file_is_tightened_and_reported(world: World) -> None:
@@ -67,13 +80,6 @@ def test_the_tutorials_file_keeps_its_mode_journal_and_rows(test_db: Path) -> No
     assert stat.S_IMODE(test_db.stat().st_mode) == 0o644
     assert run_sql(test_db, "PRAGMA journal_mode") == [("delete",)]
     assert run_sql(test_db, "SELECT * FROM users") == [(7, 11111, "joecontractor@procore.com")]
-
-
-def test_a_wal_file_stays_one(test_db: Path) -> None:
-    run_sql(test_db, "PRAGMA journal_mode = WAL")
-    with new_database(test_db).writing() as rows:
-        users.save_user(rows, JOE)
-    assert run_sql(test_db, "PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_missing_file_elsewhere_is_made_for_us_alone(tmp_path: Path) -> None:
@@ -145,14 +151,6 @@ def test_a_damaged_file_is_said_to_be_damaged(world: World) -> None:
     path = world.database.path
     path.write_bytes(path.read_bytes()[:4096])
     assert "damaged" in read_error(path).message
-
-
-def test_a_file_that_another_program_holds_is_waited_for_and_given_up(test_db: Path) -> None:
-    with new_database(test_db).reading():
-        pass
-    with closing(sqlite3.connect(test_db, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        assert "in use by another program" in read_error(test_db).message
 
 
 def test_a_writer_waits_for_another_one(test_db: Path) -> None:

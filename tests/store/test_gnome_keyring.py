@@ -10,9 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from procore_cli.errors import KeyringError
 from procore_cli.storage import keyring as keyrings
-from procore_cli.storage.files import PART_CHARS, GivenUpError
+from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.keyring import Keyring
 from procore_cli.threads import Limits
 from tests.store.gnome_stand import unlock
@@ -37,25 +36,9 @@ def keyring(said: list[str]) -> Keyring:
     return Keyring()
 
 
-def test_the_secret_service_is_chosen_without_being_named(keyring: Keyring) -> None:
-    assert keyring.find_backend_name() == "keyring.backends.SecretService.Keyring"
-
-
-def test_an_entry_is_written_read_back_and_deleted(keyring: Keyring) -> None:
-    text = "x" * PART_CHARS
-    keyring.save(SERVICE, "token-set", text)
-    assert keyring.load(SERVICE, "token-set") == text
-    keyring.delete(SERVICE, "token-set")
-    assert keyring.load(SERVICE, "token-set") is None
-
-
-def test_a_missing_entry_is_deleted_without_complaint(keyring: Keyring) -> None:
-    keyring.delete(SERVICE, "token-set")
-    assert keyring.load(SERVICE, "token-set") is None
-
-
 @pytest.mark.parametrize("size", [520, 6000])
-def test_a_sign_in_is_proved_saved_and_signed_out(world: World, size: int) -> None:
+def test_a_sign_in_is_proved_saved_and_signed_out(world: World, keyring: Keyring, size: int) -> None:
+    assert keyring.find_backend_name() == "keyring.backends.SecretService.Keyring"
     world.store_name = "keyring"
     vault = world.new_vault()
     vault.prove()
@@ -97,17 +80,6 @@ def stopped() -> Iterator[None]:
     os.kill(daemon, signal.SIGSTOP)
     yield
     os.kill(daemon, signal.SIGCONT)
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_locked_collection_without_a_prompt_says_that_it_is_locked(
-    world: World, keyring: Keyring, locked: None
-) -> None:
-    world.store_name = "keyring"
-    with pytest.raises(KeyringError, match="locked") as failure:
-        world.new_vault().prove()
-    assert failure.value.exit_code == 6
-    assert "procore-login configure --store file" in failure.value.hint
 
 
 def test_whether_the_collection_is_locked_is_found_out_without_a_prompt(keyring: Keyring) -> None:

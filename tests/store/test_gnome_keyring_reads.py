@@ -21,12 +21,7 @@ from tests.store.store_world import World
 
 # The contract of every store, here over reads that do without keyring.
 from tests.store.test_secret_stores import (  # noqa: F401
-    test_deleting_what_is_not_there_is_fine,
-    test_saving_again_replaces_the_text,
-    test_services_and_user_names_are_kept_apart,
-    test_what_is_deleted_is_gone,
-    test_what_is_saved_is_loaded_by_another_run,
-    test_what_was_never_saved_is_none,
+    test_a_store_keeps_each_text_until_it_is_replaced_or_deleted,
 )
 
 pytestmark = pytest.mark.gnome_keyring

@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import keyring.core
 import pytest
-from keyring.backend import KeyringBackend
 
+from procore_cli import log
 from procore_cli.errors import KeyringError
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage import keyring as session_bus
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.keyring import Keyring
 from procore_cli.threads import Limits
-from tests.memory_keyring import MemoryKeyring
+from tests.hearing import Listener
+from tests.memory_keyring import RELEASE, MemoryKeyring
 
 SERVICE = "procore-login/production/0123abcd/1"
 SECRET = "the-secret-text"
@@ -42,23 +44,6 @@ def name_backend(monkeypatch: pytest.MonkeyPatch, platform: str, *names: str) ->
     monkeypatch.setattr(sys, "platform", platform)
 
 
-def test_the_backend_that_the_variable_names_is_used(store: Keyring) -> None:
-    assert store.find_backend_name() == "tests.memory_keyring.MemoryKeyring"
-
-
-def test_the_backend_that_keyringrc_names_is_used(own_world: Path, unnamed: pytest.MonkeyPatch) -> None:
-    config = keyring.core._config_path()
-    assert own_world in config.parents
-    config.parent.mkdir(parents=True)
-    config.write_text("[backend]\ndefault-keyring = tests.memory_keyring.MemoryKeyring\n")
-    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
-
-
-def test_what_the_user_names_is_accepted_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    assert Keyring().find_backend_name() == "keyring.backends.null.Keyring"
-
-
 @pytest.mark.parametrize("name", ["no.such.module.Keyring", "nothing", "tests.memory_keyring.Nobody"])
 def test_a_variable_that_names_nothing_usable_is_named_itself(
     monkeypatch: pytest.MonkeyPatch, name: str
@@ -76,22 +61,6 @@ def test_a_keyringrc_that_names_nothing_usable_is_named_itself(unnamed: pytest.M
     with pytest.raises(KeyringError, match="keyringrc") as failure:
         Keyring().load(SERVICE, "token-set")
     assert "default-keyring" in failure.value.hint
-
-
-def test_the_platforms_first_usable_backend_is_used(unnamed: pytest.MonkeyPatch) -> None:
-    names = ["no.such.Keyring", "keyring.backends.fail.Keyring", "tests.memory_keyring.MemoryKeyring"]
-    name_backend(unnamed, "linux", *names)
-    assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
-
-
-def test_a_plaintext_backend_that_happens_to_be_installed_is_not_used(unnamed: pytest.MonkeyPatch) -> None:
-    class PlaintextKeyring(MemoryKeyring):
-        priority = 100
-
-    assert PlaintextKeyring in KeyringBackend._classes
-    name_backend(unnamed, "linux", "keyring.backends.fail.Keyring")
-    with pytest.raises(KeyringError, match="no keyring"):
-        Keyring().load(SERVICE, "token-set")
 
 
 @pytest.mark.parametrize(
@@ -147,23 +116,23 @@ class SecretServiceNotAvailableException(Exception):  # noqa: N818 - secretstora
         (KeyError(SECRET), "KeyError"),
     ],
 )
-@pytest.mark.parametrize("method", ["get_password", "set_password", "delete_password"])
 def test_what_backends_leak_is_translated(
-    store: Keyring, monkeypatch: pytest.MonkeyPatch, error: Exception, sign: str, method: str
+    store: Keyring, monkeypatch: pytest.MonkeyPatch, error: Exception, sign: str
 ) -> None:
     def leak(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(MemoryKeyring, method, leak)
     calls: dict[str, Callable[[], object]] = {
         "get_password": lambda: store.load(SERVICE, "token-set"),
         "set_password": lambda: store.save(SERVICE, "token-set", SECRET),
         "delete_password": lambda: store.delete(SERVICE, "token-set"),
     }
-    with pytest.raises(KeyringError, match=sign) as failure:
-        calls[method]()
-    assert SECRET not in failure.value.message
-    assert failure.value.__context__ is None
+    for method, call in calls.items():
+        monkeypatch.setattr(MemoryKeyring, method, leak)
+        with pytest.raises(KeyringError, match=sign) as failure:
+            call()
+        assert SECRET not in failure.value.message
+        assert failure.value.__context__ is None
 
 
 @pytest.mark.parametrize(("patience_s", "is_kept"), [(0.0, True), (60.0, False)])
@@ -208,14 +177,36 @@ def test_an_entry_that_cannot_be_deleted_is_an_error(store: Keyring, monkeypatch
         store.delete(SERVICE, "token-set")
 
 
-def test_a_slow_call_says_that_it_waits_and_is_given_up(
+def test_a_slow_call_says_that_it_waits_is_given_up_and_keeps_no_program_from_ending(
     said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
     store = Keyring(Limits(notice_s=0.02, give_up_s=0.1))
+    threads = set(threading.enumerate())
     with pytest.raises(GivenUpError, match="given up") as failure:
         store.save(SERVICE, "token-set", SECRET)
     assert failure.value.exit_code == 6
+    assert said == ["Waiting for the keyring ..."]
+    (left,) = set(threading.enumerate()) - threads
+    assert left.daemon
+
+
+class Rescuer(Listener):
+    """Lets a call that hangs go on as soon as somebody speaks of it."""
+
+    def say(self, text: str) -> None:
+        super().say(text)
+        RELEASE.set()
+
+
+def test_a_slow_call_is_spoken_of_once_and_still_gives_its_result(
+    said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Keyring(Limits(notice_s=0.02, give_up_s=60))
+    store.save(SERVICE, "token-set", SECRET)
+    monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
+    with log.heard_by(Rescuer(said)):
+        assert store.load(SERVICE, "token-set") == SECRET
     assert said == ["Waiting for the keyring ..."]
 
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from procore_cli.errors import GrantRefusedError, ProcoreError, RefreshRefusedError, StorageError
+from procore_cli.errors import (
+    BusyError,
+    DataFolderError,
+    GrantRefusedError,
+    KeyringError,
+    ProcoreError,
+    RefreshRefusedError,
+    StorageError,
+)
 from procore_cli.models import Binding, TokenSet
 from procore_cli.storage import failures, files, tokens_text
+from procore_cli.storage.files import ClosedError, GivenUpError
 from tests.store.store_world import World, new_tokens
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, files.PAYLOAD_CHARS])
-def test_a_text_is_one_part_while_it_fits(size: int) -> None:
-    (part,) = files.split_text("x" * size)
-    assert len(part) <= 1280
-    assert files.join_parts([part]) == "x" * size
-
-
-@pytest.mark.parametrize("size", [files.PAYLOAD_CHARS + 1, 6000, files.PAYLOAD_CHARS * 16])
-def test_a_long_text_is_parts_that_fit_windows(size: int) -> None:
-    text = "".join(chr(33 + i % 90) for i in range(size))
-    pieces = files.split_text(text)
-    assert all(len(piece.encode("utf-16-le")) <= 2560 for piece in pieces)
-    assert files.join_parts(pieces) == text
+def test_a_text_is_one_part_while_it_fits_windows_and_several_if_not() -> None:
+    for size in (0, 1, 1000, files.PAYLOAD_CHARS, files.PAYLOAD_CHARS + 1, 6000, files.PAYLOAD_CHARS * 16):
+        text = "".join(chr(33 + i % 90) for i in range(size))
+        pieces = files.split_text(text)
+        assert len(pieces) == max(1, math.ceil(size / files.PAYLOAD_CHARS))
+        assert all(len(piece.encode("utf-16-le")) <= 2560 for piece in pieces)
+        assert files.join_parts(pieces) == text
 
 
 def test_a_text_of_more_than_sixteen_parts_is_refused_without_showing_it() -> None:
@@ -46,9 +50,8 @@ def _mix(pieces: list[str]) -> list[str]:
     return [pieces[0], *files.split_text(LONG[::-1])[1:]]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
+def test_torn_parts_are_never_joined() -> None:
+    damages: list[Callable[[list[str]], list[str]]] = [
         lambda pieces: [],
         lambda pieces: pieces[:-1],
         lambda pieces: pieces[1:],
@@ -59,12 +62,10 @@ def _mix(pieces: list[str]) -> list[str]:
         lambda pieces: [*pieces[:-1], "no header"],
         _swap,
         _mix,
-    ],
-)
-def test_torn_parts_are_never_joined(damage: Callable[[list[str]], list[str]]) -> None:
+    ]
     pieces = files.split_text(LONG)
     assert files.join_parts(pieces) == LONG
-    assert files.join_parts(damage(pieces)) is None
+    assert [files.join_parts(damage(pieces)) for damage in damages] == [None] * len(damages)
 
 
 def test_a_part_that_claims_hundreds_of_others_is_torn(world: World) -> None:
@@ -124,9 +125,8 @@ def _changed(**values: Any) -> str:
     return json.dumps({**json.loads(tokens_text.new_tokens_text(new_tokens(1))), **values})
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_is_not_a_token_set_is_never_read_as_one() -> None:
+    texts = [
         "",
         "null",
         "[]",
@@ -144,18 +144,17 @@ def _changed(**values: Any) -> str:
         _changed(binding=None),
         _changed(binding={"client_id": "id"}),
         _changed(binding={"client_id": 1, "login_origin": "a", "api_origin": "b"}),
-    ],
-)
-def test_what_is_not_a_token_set_is_never_read_as_one(text: str) -> None:
-    assert tokens_text.read_tokens_text(text) is None
+    ]
+    assert [text[:99] for text in texts if tokens_text.read_tokens_text(text) is not None] == []
 
 
-def test_a_recorded_failure_comes_back_as_it_was() -> None:
-    shared = failures.read_failure(
-        failures.new_failure_text(GrantRefusedError("What happened.", "What to do.")), "production"
-    )
-    assert type(shared) is GrantRefusedError
-    assert (shared.message, shared.hint) == ("What happened.", "What to do.")
+def test_a_recorded_failure_keeps_its_exit_code_and_words() -> None:
+    for kind in (GrantRefusedError, ClosedError, GivenUpError, DataFolderError, KeyringError, BusyError):
+        text = failures.new_failure_text(kind("What happened.", "What to do."))
+        shared = failures.read_failure(text, "production")
+        assert (shared.exit_code, shared.message) == (kind.exit_code, "What happened.")
+        assert shared.hint == "What to do."
+        assert isinstance(shared, GrantRefusedError) == (kind is GrantRefusedError)
 
 
 @pytest.mark.parametrize("where", ["", "production"])
@@ -171,8 +170,6 @@ def test_what_an_earlier_release_recorded_names_its_environment_already() -> Non
     assert (str(shared), shared.environment) == ("production: Procore answered 500.", "production")
 
 
-@pytest.mark.parametrize(
-    "text", [None, "", "5", "[]", '["SystemExit", "a", "b"]', '["annotations", "a", "b"]']
-)
-def test_a_recorded_failure_that_makes_no_sense_is_a_general_one(text: str | None) -> None:
-    assert type(failures.read_failure(text, "production")) is ProcoreError
+def test_a_recorded_failure_that_makes_no_sense_is_a_general_one() -> None:
+    for text in (None, "", "5", "[]", '["SystemExit", "a", "b"]', '["annotations", "a", "b"]'):
+        assert type(failures.read_failure(text, "production")) is ProcoreError, text

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
 from procore_cli.errors import (
     AnswerLostError,
     BusyError,
-    DataFolderError,
     GrantRefusedError,
-    KeyringError,
     ProcoreLoginError,
     RefreshRefusedError,
     RefusedCredentialsError,
     UnreachableError,
 )
 from procore_cli.models import Account, TokenSet
-from procore_cli.storage import failures
-from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, new_part_service
+from procore_cli.storage.files import TOKENS_USERNAME, new_part_service
 from procore_cli.storage.recovery import Loaded
 from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens
 
@@ -169,65 +162,6 @@ def test_a_lock_that_is_never_released_is_given_up(world: World) -> None:
     assert failure.value.exit_code == 5
 
 
-PROGRAM = """
-import sys, threading
-from pathlib import Path
-from tests.store.store_world import World, new_answer
-
-home, runs = Path(sys.argv[1]), int(sys.argv[2])
-world = World(home)
-account = world.accounts.find_account()
-seen = world.load(account)
-me = str(threading.get_native_id())
-
-def sleep(seconds):
-    (home.parent / "waiting").joinpath(me).touch()
-    threading.Event().wait(0.01)
-
-def exchange(tokens):
-    with (home.parent / "calls").open("a") as file:
-        file.write(me + "\\n")
-    while len(list((home.parent / "waiting").iterdir())) < runs - 1:
-        threading.Event().wait(0.01)
-    return new_answer(2)
-
-world.sleep = sleep
-print("ready", flush=True)
-go = home.parent / "go"
-while not go.exists():
-    threading.Event().wait(0.01)
-print(world.refresh(account, exchange, seen).tokens.refresh_token)
-"""
-
-
-def test_processes_at_once_refresh_once(world: World) -> None:
-    world.sign_in(1)
-    (world.home.parent / "waiting").mkdir()
-    command = [sys.executable, "-c", PROGRAM, str(world.home), "3"]
-    with ExitStack() as stack:
-        processes = [stack.enter_context(_start(command)) for _ in range(3)]
-        assert [_read_line(process) for process in processes] == ["ready\n"] * 3
-        (world.home.parent / "go").touch()
-        answers = [process.communicate(timeout=30)[0] for process in processes]
-    assert answers == ["refresh-2\n"] * 3
-    assert len((world.home.parent / "calls").read_text().splitlines()) == 1
-
-
-@contextmanager
-def _start(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _read_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline()
-
-
 def test_a_waiter_whose_news_is_gone_again_asks_under_the_lock(world: World) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
@@ -270,14 +204,3 @@ def test_a_waiter_leaves_without_the_lock_once_there_is_news(world: World) -> No
         World(world.home, lock_scope=world.home / "elsewhere.db").sign_in(2)
         waiter.join(9)
         assert [loaded.tokens for loaded in outcomes] == [new_tokens(2)]
-
-
-@pytest.mark.parametrize("kind", [ClosedError, GivenUpError, DataFolderError, KeyringError, BusyError])
-def test_a_shared_failure_keeps_its_exit_code(kind: type[ProcoreLoginError]) -> None:
-    text = failures.new_failure_text(kind("What happened.", "What to do."))
-    shared = failures.read_failure(text, "production")
-    assert (shared.exit_code, shared.message, shared.hint) == (
-        kind.exit_code,
-        "What happened.",
-        "What to do.",
-    )

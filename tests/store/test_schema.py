@@ -13,7 +13,6 @@ import pytest
 
 from procore_cli.errors import DatabaseError
 from procore_cli.storage import schema, users
-from procore_cli.storage.rows import Rows
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error
 from tests.store.store_world import JOE, SECOND, World, run_sql
 
@@ -170,23 +169,6 @@ def test_processes_that_migrate_at_once_end_with_one_migration(old_db: Path) -> 
     for thread in threads:
         thread.join()
     assert ended == [[JOE.id]] * 8
-    assert version(old_db) == schema.VERSION
-
-
-def test_whoever_gets_the_lock_second_finds_the_migration_done(
-    old_db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, calls = schema.migrate, []
-
-    def come_second(rows: Rows) -> None:
-        # What another process did meanwhile: it would hold the lock, so it is done on this connection.
-        if not calls:
-            calls.append(1)
-            real(rows)
-        real(rows)
-
-    monkeypatch.setattr(schema, "migrate", come_second)
-    open_once(old_db)
     assert version(old_db) == schema.VERSION
 
 

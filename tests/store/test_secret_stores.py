@@ -27,40 +27,23 @@ def test_a_store_is_found_by_its_name(
     assert len(keyring_entries) == (not is_file)
 
 
-def test_what_is_saved_is_loaded_by_another_run(either_world: World, store: SecretStore) -> None:
-    text = "x" * PART_CHARS
-    store.save(SERVICE, "token-set", text)
-    assert either_world.stores(either_world.store_name).load(SERVICE, "token-set") == text
-
-
-def test_what_was_never_saved_is_none(store: SecretStore) -> None:
+def test_a_store_keeps_each_text_until_it_is_replaced_or_deleted(
+    either_world: World, store: SecretStore
+) -> None:
     assert store.load(SERVICE, "token-set") is None
-
-
-def test_saving_again_replaces_the_text(store: SecretStore) -> None:
-    store.save(SERVICE, "token-set", "a longer first text")
-    store.save(SERVICE, "token-set", "second")
-    assert store.load(SERVICE, "token-set") == "second"
-
-
-def test_what_is_deleted_is_gone(store: SecretStore) -> None:
-    store.save(SERVICE, "token-set", "text")
     store.delete(SERVICE, "token-set")
-    assert store.load(SERVICE, "token-set") is None
-
-
-def test_deleting_what_is_not_there_is_fine(store: SecretStore) -> None:
-    store.delete(SERVICE, "token-set")
-    assert store.load(SERVICE, "token-set") is None
-
-
-def test_services_and_user_names_are_kept_apart(store: SecretStore) -> None:
-    store.save(SERVICE, "token-set", "one")
+    store.save(SERVICE, "token-set", "first")
+    store.save(SERVICE, "token-set", "x" * PART_CHARS)
     store.save(SERVICE + "0", "token-set", "two")
     store.save(SERVICE, "client-secret", "three")
     store.delete(SERVICE + "0", "token-set")
-    assert store.load(SERVICE, "token-set") == "one"
-    assert store.load(SERVICE, "client-secret") == "three"
+
+    for run in (store, either_world.stores(either_world.store_name)):
+        assert run.load(SERVICE, "token-set") == "x" * PART_CHARS
+        assert run.load(SERVICE + "0", "token-set") is None
+        assert run.load(SERVICE, "client-secret") == "three"
+    store.save(SERVICE, "token-set", "shorter")
+    assert store.load(SERVICE, "token-set") == "shorter"
 
 
 def test_secret_files_are_ours_alone_and_name_the_environment(world: World) -> None:

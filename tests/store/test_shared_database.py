@@ -273,14 +273,16 @@ def test_a_folder_that_has_gone_is_forgotten(one: Home, other: Home) -> None:
     assert [said for said in other.said if "will not be revoked" not in said] == []
 
 
+@pytest.mark.parametrize("number", [2, None])
 def test_a_folder_that_moved_after_a_refresh_was_killed_costs_a_refresh_at_most(
-    tmp_path: Path, one: Home
+    tmp_path: Path, one: Home, number: int | None
 ) -> None:
     account = one.sign_in(1)
-    leave_refresh(one, None)
+    leave_refresh(one, number)
     one.path.rename(tmp_path / "moved")
     moved = Home(tmp_path / "moved", one.database)
-    assert moved.refresh(lambda _: new_answer(2)).tokens == new_tokens(2)
+    assert moved.load().tokens == new_tokens(number or 1)
+    assert moved.refresh(lambda _: new_answer(3)).tokens == new_tokens(3)
     moved.now += DAY_S
     moved.vault.sign_out(account)
     assert moved.vault.clean(account)

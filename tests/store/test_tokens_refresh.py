@@ -76,13 +76,6 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World, j
     assert len(either_world.list_entries()) == either_world.count_secrets() == 1
 
 
-def test_the_new_tokens_are_saved_before_they_are_handed_out(world: World) -> None:
-    joe = world.sign_in(1)
-    loaded = world.refresh(joe)
-    assert world.load(joe) == loaded
-    assert world.list_entries() == [loaded.entry]
-
-
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
     joe = world.sign_in(1)
     loaded = world.refresh(joe, lambda _: TokenSet("new", None, None, BINDING))
@@ -334,6 +327,15 @@ def test_newer_tokens_that_are_lost_are_not_replaced_by_spent_ones(world: World)
         path.unlink()
     with pytest.raises(NotSignedInError, match="not in the file store any more"):
         world.refresh(joe, never, seen)
+
+
+def test_an_interrupted_refresh_is_found_in_its_own_store_whichever_is_in_force(
+    world: World, keyring_entries: object
+) -> None:
+    world.store_name = "keyring"
+    joe = interrupt_before_commit(world)
+    world.store_name = "file"
+    assert world.load(joe).tokens == new_tokens(2)
 
 
 def test_an_interrupted_refresh_in_a_keyring_that_is_locked_waits_for_it(

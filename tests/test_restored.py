@@ -1,0 +1,112 @@
+"""A database that is gone, a folder from a backup or moved, another store: each costs one sign-in or none."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Machine
+from tests.kills.strict_provider import StrictProvider
+from tests.provider import serving
+from tests.signed_in import sign_in
+
+STORES = ("file", "keyring")
+
+
+@pytest.fixture
+def provider() -> Iterator[StrictProvider]:
+    with serving(StrictProvider()) as running:
+        assert isinstance(running, StrictProvider)
+        yield running
+
+
+@pytest.fixture
+def new_machine(tmp_path: Path, provider: StrictProvider) -> Callable[[str], Machine]:
+    """Makes one on which somebody is signed in, over the store that is named."""
+
+    def new(store: str) -> Machine:
+        machine = Machine(
+            tmp_path / f"{store}-{len(list(tmp_path.iterdir()))}", {"PROCORE_LOGIN_STORE": store}
+        )
+        machine.point_at(provider)
+        assert sign_in(machine).code == 0
+        return machine
+
+    return new
+
+
+def list_warnings(text: str) -> list[str]:
+    """All but that Procore is another one than usual."""
+    usual = ("PROCORE_LOGIN_URL", "PROCORE_API_URL")
+    lines = [line for line in text.splitlines() if line.startswith("Warning")]
+    return [line for line in lines if not any(name in line for name in usual)]
+
+
+def count_sign_ins(machine: Machine, provider: StrictProvider, first: str) -> int:
+    """Run what a person would; returns how many sign-ins it took."""
+    begun = machine.run_here(first)
+    if first == "token" and begun.code == 0 and not provider.is_alive(begun.out.strip()):
+        # It asks nobody; what `whoami` finds out, every command after it knows.
+        begun = machine.run_here("whoami")
+    assert begun.code in (0, 4), begun.err
+    if begun.code == 4:
+        assert machine.run_here("token").code == 4
+        assert sign_in(machine).code == 0
+    for command in ("token", "refresh", "whoami", "refresh", "token"):
+        end = machine.run_here(command)
+        assert end.code == 0, end.err
+        # The file store is warned of at a sign-in alone.
+        assert list_warnings(end.err) == [], command
+        assert command != "token" or provider.is_alive(end.out.strip()), "token prints one that is dead"
+    return int(begun.code == 4)
+
+
+@pytest.mark.parametrize(("store", "first"), [("file", "whoami"), ("file", "token"), ("keyring", "whoami")])
+def test_a_deleted_database_or_a_backup_from_before_a_refresh_costs_one_sign_in(
+    new_machine: Callable[[str], Machine], provider: StrictProvider, store: str, first: str
+) -> None:
+    machine = new_machine(store)
+    (machine.data / "production.db").unlink()
+    assert count_sign_ins(machine, provider, first) == 1
+
+    for refreshes in (1, 2):
+        copy = machine.home / f"copy-{refreshes}"
+        shutil.copytree(machine.data, copy)
+        for _ in range(refreshes):
+            assert machine.run_here("refresh").code == 0
+        shutil.rmtree(machine.data)
+        copy.rename(machine.data)
+        # A backup brings the files back with the list; the keyring has lost the entries of that list.
+        assert count_sign_ins(machine, provider, first) == 1
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_data_folder_that_moved_costs_no_sign_in_and_can_be_signed_out(
+    new_machine: Callable[[str], Machine], provider: StrictProvider, store: str
+) -> None:
+    machine = new_machine(store)
+    moved = machine.data.rename(machine.home / "moved")
+    machine.variables["PROCORE_LOGIN_HOME"] = str(moved)
+
+    assert count_sign_ins(machine, provider, "whoami") == 0
+    ended = machine.run_here("signout")
+
+    assert (ended.code, list_warnings(ended.err)) == (0, [])
+    assert [*machine.keyring.iterdir(), *moved.glob("secrets/*")] == []
+
+
+@pytest.mark.parametrize("order", [STORES, STORES[::-1]], ids=["file first", "keyring first"])
+def test_another_store_takes_what_is_new_and_costs_no_sign_in(
+    new_machine: Callable[[str], Machine], provider: StrictProvider, order: tuple[str, str]
+) -> None:
+    machine = new_machine(order[0])
+    machine.variables["PROCORE_LOGIN_STORE"] = order[1]
+
+    assert count_sign_ins(machine, provider, "token") == 0
+
+    kept = {"file": list(machine.data.glob("secrets/*")), "keyring": list(machine.keyring.iterdir())}
+    # Tokens of two parts.
+    assert [len(kept[store]) for store in order] == [0, 2]
