@@ -12,7 +12,7 @@ from tests.kills.scene import Scene
 from tests.kills.trials import CASES, kill_at_each, prepare
 
 # To be run one after the other (-n 0): all of them have one keyring, and what lies in it is counted.
-pytestmark = [pytest.mark.kills, pytest.mark.gnome_keyring]
+pytestmark = [pytest.mark.kills, pytest.mark.gnome_keyring, pytest.mark.timeout(3600)]
 ENVIRONMENT = "production"
 
 # The common fixture takes these away from every test.

@@ -14,7 +14,7 @@ from tests.kills.conftest import NewScene
 from tests.kills.scene import Scene
 from tests.kills.trials import CASES, prepare
 
-pytestmark = pytest.mark.kills
+pytestmark = [pytest.mark.kills, pytest.mark.timeout(3600)]
 
 INSTANTS = 100
 # A machine that others use is faster or slower a moment later.
