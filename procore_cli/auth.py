@@ -21,7 +21,13 @@ from procore_cli.config.environments import COMPANY_HEADER
 from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.config.urls import find_origin, is_at
 from procore_cli.context import Context, open_context
-from procore_cli.errors import ConfigurationError, ProcoreLoginError, UsageMistakeError, errors_in
+from procore_cli.errors import (
+    BindingError,
+    ConfigurationError,
+    ProcoreLoginError,
+    UsageMistakeError,
+    errors_in,
+)
 from procore_cli.flows import access
 from procore_cli.models import Profile
 from procore_cli.threads import in_own_thread
@@ -227,7 +233,11 @@ class TokenCache:
             account = access.find_account(context)
             # From now on it is this one, whichever may become current meanwhile.
             self.settings = replace(self.settings, account=str(account.user.procore_id))
-            return access.load_valid(context, account, self._min_ttl_s, refused=refused)
+            try:
+                return access.load_valid(context, account, self._min_ttl_s, refused=refused)
+            except BindingError as error:
+                again = "If it was changed since the first call: make a new ProcoreAuth."
+                raise error.reworded(error.message, f"{error.hint} {again}") from None
 
     @contextmanager
     def _open(self) -> Iterator[Context]:

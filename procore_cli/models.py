@@ -1,12 +1,14 @@
 """The people, places and tokens of the program, and how long a token lives, as values that never change.
 
 Refuses to do I/O, to read a clock and to show a secret. Times are whole seconds since the epoch (UTC) unless
-a name says otherwise. No dataclasses: every start would pay for making them.
+a name says otherwise. Every start pays for making a dataclass, so only what holds a secret is one: a tuple is
+shown item by item by whatever prints sequences.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 StoreName = Literal["keyring", "file"]
@@ -64,16 +66,14 @@ class Profile(NamedTuple):
     expires_at: int | None
 
 
-class AppCredentials(NamedTuple):
+@dataclass(frozen=True)
+class AppCredentials:
     """The app that signs people in (RFC 6749, section 2.3); the sources say where id and secret came from."""
 
     client_id: str
-    client_secret: str
+    client_secret: str = field(repr=False)
     source: str
     secret_source: str = ""
-
-    def __repr__(self) -> str:
-        return f"AppCredentials({self.client_id!r}, from {self.source!r})"
 
 
 class Binding(NamedTuple):
@@ -84,17 +84,15 @@ class Binding(NamedTuple):
     api_origin: str
 
 
-class TokenSet(NamedTuple):
+@dataclass(frozen=True)
+class TokenSet:
     """What Procore grants, and what is kept for an account; `lifetime_s` is None in what 0.1.0 kept, too."""
 
-    access_token: str
-    refresh_token: str | None
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
     expires_at: int | None
     binding: Binding
     lifetime_s: int | None = None
-
-    def __repr__(self) -> str:
-        return f"TokenSet(expires_at={self.expires_at}, {self.binding!r})"
 
 
 # A token this close to its end counts as expired: clocks and requests take time.

@@ -76,6 +76,14 @@ def test_a_demo_user_who_cannot_come_back_ends_the_command_at_once(machine: Mach
     assert "add --no-browser and open the link yourself" in terminal.drawn
 
 
+def test_the_demo_user_comes_back_to_a_redirect_uri_without_a_path(machine: Machine) -> None:
+    machine.variables["PROCORE_REDIRECT_URI"] = f"http://localhost:{machine.port}"
+
+    signed_up = machine.run_here("signup", "--json")
+
+    assert (signed_up.code, users(machine)) == (0, [(1, 11111, "joecontractor@procore.com")]), signed_up.err
+
+
 def test_signing_up_twice_signs_in_and_says_so(signed_up: Machine) -> None:
     again = signed_up.run_here("signup", "--json")
 

@@ -19,13 +19,14 @@ _INT64_DIGITS = 19
 _FORM_MAX_BYTES = 64 * 1024
 _API_MAX_BYTES = 16 * 1024 * 1024
 _SIZE_LINE_MAX_BYTES = 256
+_MOST_TRAILERS = 32
 CALLS_PATH: Final = "/demo/calls"
 _MAX_CALLS: Final = 10_000
 _MAX_PATH: Final = 2_000
 _HIDDEN: Final = "…"
 # A part of a path, or a parameter's name, that is no secret and holds none behind a mark of an address.
 # The shortest one that is issued here, a code or a refresh token, has 43 characters.
-_PLAIN = re.compile(r"[^;#?&=:@]{0,39}")
+_PLAIN = re.compile(r"(?!.*:.*@)(?!.*[\w-]{40})[^;#?&=]*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,11 @@ def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> Iterator[bytes]:
         yield stream.read(size)
         if stream.readline(_SIZE_LINE_MAX_BYTES).strip():
             raise refused(400, "A chunk does not end where it says.")
-    while stream.readline(_SIZE_LINE_MAX_BYTES).strip():
+    for _ in range(_MOST_TRAILERS):
         # A trailer says nothing here.
-        continue
+        if not stream.readline(_SIZE_LINE_MAX_BYTES).strip():
+            return
+    raise refused(400, "The trailer has no end.")
 
 
 def _read_chunk_size(stream: BufferedIOBase) -> int:

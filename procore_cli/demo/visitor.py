@@ -46,7 +46,8 @@ def _fetch(url: str, headers: dict[str, str] | None = None) -> tuple[str | None,
         if parts.scheme != "http" or parts.hostname not in LOOPBACK_HOSTS:
             raise _lost(url, "is not on this machine")
         with closing(HTTPConnection(parts.hostname, parts.port or 80, timeout=_TIMEOUT_S)) as connection:
-            connection.request("GET", parts._replace(scheme="", netloc="").geturl(), headers=headers or {})
+            target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            connection.request("GET", target, headers=headers or {})
             response = connection.getresponse()
             response.read()
         location = response.headers["Location"]

@@ -18,7 +18,7 @@ from procore_cli.errors import (
 )
 from procore_cli.flows import revocation
 from procore_cli.flows.credentials import check_tokens, find_app
-from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, TokenSet, seconds_left
+from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, seconds_left
 
 if TYPE_CHECKING:
     from procore_cli.context import Context

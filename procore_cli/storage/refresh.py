@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -155,7 +155,7 @@ class Refresh:
             self._record(error, pending, is_interrupted=True)
             raise
         # Without a new refresh token the former one goes on (RFC 6749, section 6).
-        return answer._replace(refresh_token=answer.refresh_token or former.refresh_token)
+        return replace(answer, refresh_token=answer.refresh_token or former.refresh_token)
 
     def _end_refused(self, pending: Entry) -> Loaded:
         """Mark what was refused dead, unless there are newer tokens, which are returned."""

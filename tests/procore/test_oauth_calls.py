@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -111,7 +112,7 @@ def test_an_exchange_posts_the_code_once_with_secret_and_verifier(mocked, oauth,
 @pytest.mark.parametrize("token", ["old-refresh", "re+fresh"])
 def test_a_refresh_posts_each_parameter_once_and_no_scope(mocked, oauth, app, token):
     mocked.post(TOKEN_URL, json=TOKENS)
-    assert oauth.refresh(app, OLD._replace(refresh_token=token)).refresh_token == "new-refresh"
+    assert oauth.refresh(app, replace(OLD, refresh_token=token)).refresh_token == "new-refresh"
     assert len(mocked.calls) == 1
     assert form_of(mocked) == {
         "grant_type": "refresh_token",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World, j
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
     joe = world.sign_in(1)
     loaded = world.refresh(joe, lambda _: TokenSet("new", None, None, BINDING))
-    assert loaded.tokens == new_tokens(1)._replace(access_token="new", expires_at=None)
+    assert loaded.tokens == replace(new_tokens(1), access_token="new", expires_at=None)
     assert loaded.entry.expires_at is None
 
 
@@ -97,7 +98,7 @@ def test_tokens_that_another_run_saved_are_taken(world: World) -> None:
 
 
 def test_without_a_refresh_token_nothing_is_sent(world: World) -> None:
-    world.new_vault().save_signin(new_tokens(1)._replace(refresh_token=None), JOE)
+    world.new_vault().save_signin(replace(new_tokens(1), refresh_token=None), JOE)
     with pytest.raises(RefreshRefusedError, match="no refresh token") as failure:
         world.refresh(now_of(world), never)
     assert failure.value.exit_code == 4

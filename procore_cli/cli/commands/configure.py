@@ -15,7 +15,7 @@ from procore_cli.cli.help import ExplainedCommand
 from procore_cli.cli.prompts import ask, can_ask, confirm, read_client_id, read_secret
 from procore_cli.config.config_file import LONGEST_SECRET
 from procore_cli.config.environments import DEFAULT_REDIRECT_URI, PRODUCTION
-from procore_cli.config.settings import Overrides
+from procore_cli.config.settings import Overrides, look_at_settings
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
 from procore_cli.context import load_command_settings
@@ -167,18 +167,23 @@ def _read_secret() -> str:
 def _ask(environment: str | None, console: Console, *, may_check: bool) -> None:
     from procore_cli.cli.commands.interview import ask_environment, interview
 
-    settings = _load(environment, console, corrects_redirect_uri=True)
-    name = settings.environment.name
+    is_open = environment is None and not os.environ.get("PROCORE_ENV")
+    # Without a word: they are loaded again once an environment is chosen.
+    look = look_at_settings(
+        Overrides(environment), {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
+    )
+    name = look.environment.name
     if not can_ask():
         raise UsageMistakeError(
             f"Nobody can be asked for the client id of {name}: this is not a terminal.",
             "Pass --client-id ID --client-secret-stdin, and the secret on standard input.",
             environment=name,
         )
-    if environment is None and not os.environ.get("PROCORE_ENV"):
+    if is_open:
         if may_check:
-            app_setup.prepare(settings)
-        settings = _load(ask_environment(name), console, corrects_redirect_uri=True)
+            app_setup.prepare(look)
+        environment = ask_environment(name)
+    settings = _load(environment, console, corrects_redirect_uri=True)
     interview(settings, may_check=may_check)
     log.say(f"Now sign up: procore-login signup --env {settings.environment.name}")
 

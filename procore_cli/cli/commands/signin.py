@@ -15,10 +15,11 @@ from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.console import Console
 from procore_cli.context import open_context
 from procore_cli.errors import MissingCredentialsError, UsageMistakeError
-from procore_cli.flows import sign_in, sign_out
+from procore_cli.flows import sign_out
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
+    from procore_cli.flows.sign_in import SignedIn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,9 +69,12 @@ def run(
     output.print_profile(signed_in.profile, as_json=as_json, now=time.time(), signed_up=signed_in.signed_up)
 
 
-def _sign_in(overrides: Overrides, console: Console, browser_options: BrowserOptions) -> sign_in.SignedIn:
+def _sign_in(overrides: Overrides, console: Console, browser_options: BrowserOptions) -> SignedIn:
+    # Nor does signout need the flow itself.
+    from procore_cli.flows.sign_in import sign_in
+
     with open_context(overrides, console) as context:
-        return sign_in.sign_in(context, browser_options)
+        return sign_in(context, browser_options)
 
 
 def _configure(overrides: Overrides, console: Console, error: MissingCredentialsError) -> None:
@@ -86,7 +90,7 @@ def _configure(overrides: Overrides, console: Console, error: MissingCredentials
     interview(load_settings(overrides, os.environ), may_check=True)
 
 
-def _outcome(word: str, signed_in: sign_in.SignedIn) -> str:
+def _outcome(word: str, signed_in: SignedIn) -> str:
     who, where = signed_in.profile.email, signed_in.profile.environment
     if signed_in.signed_up:
         return f"Signed up as {who} in {where}" + (", who was not known here." if word == "signin" else ".")
