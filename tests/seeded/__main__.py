@@ -83,11 +83,11 @@ def main(arguments: Sequence[str]) -> int:
                 caught = _find_catchers(copy, fault, rows.get(fault.name, []))
             rows[fault.name] = caught
             missed += [] if caught else [fault.name]
+            if asked.write:
+                _write_rows(rows)
             took_s = time.monotonic() - started
             print(f"{fault.name}: {', '.join(caught) or 'NOT NOTICED'} ({took_s:.0f} s)", flush=True)
     print(f"{len(faults) - len(missed)} of {len(faults)} noticed; missed: {', '.join(missed) or 'none'}")
-    if asked.write:
-        _write_rows(rows)
     return 1 if missed else 0
 
 
@@ -124,7 +124,7 @@ def _find_catchers(copy: Path, fault: Fault, known: Sequence[str]) -> list[str]:
     first = [tuple(known)] if known else [(near,)] if near else []
     for options in (*first, *_SUITES):
         # Whether the faults fit is no question here: one of them does not any more.
-        quiet = ("-rfE", "--tb=no", "--ignore=tests/test_seeded.py", f"--maxfail={_ENOUGH}")
+        quiet = ("-rfE", "--tb=no", "--timeout=60", "--ignore=tests/test_seeded.py", f"--maxfail={_ENOUGH}")
         command = [sys.executable, "-m", "pytest", *quiet, *options]
         environ = {**os.environ, "PYTHONPATH": str(copy)}
         try:
