@@ -149,7 +149,7 @@ def test_a_valid_token_is_read_without_keyring_and_without_another_process(
     machine = new_machine(tmp_path, desktop, provider)
     assert machine.run(*SIGN_UP).code == 0
 
-    with loaded.start(machine, "token") as running:
+    with loaded.start(machine, ["token"]) as running:
         out, err = running.communicate(timeout=30)
 
     assert (running.returncode, out.strip()) == (0, last_token(provider)), err
@@ -165,7 +165,7 @@ def test_keyring_itself_starts_no_process_where_it_is_needed(
     machine = new_machine(tmp_path, desktop, provider)
     assert machine.run(*SIGN_UP).code == 0
 
-    with loaded.start(machine, "refresh") as running:
+    with loaded.start(machine, ["refresh"]) as running:
         _, err = running.communicate(timeout=30)
 
     assert running.returncode == 0, err
