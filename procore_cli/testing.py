@@ -119,7 +119,8 @@ class ProcoreDemo:
         `procore-login signin` keeps them. Raises ValueError for what is no e-mail address.
         """
         from procore_cli.demo.seed import DEMO_CLIENT_ID
-        from procore_cli.models import Binding, Me, TokenSet
+        from procore_cli.grants import TokenSet
+        from procore_cli.models import Binding, Me
 
         user = self.add_user(email or self.email)
         answer = self._server.provider.sign_in(user.id)

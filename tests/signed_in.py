@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from procore_cli.models import Binding, Me, StoreName, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Binding, Me, StoreName
 from procore_cli.storage.opening import Storage
 from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_ID, Answer, Provider, Request

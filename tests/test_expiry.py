@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from procore_cli.models import Binding, TokenSet, find_shown_end, is_expired, is_renewal_due, seconds_left
+from procore_cli.grants import TokenSet, find_shown_end, is_expired, is_renewal_due, seconds_left
+from procore_cli.models import Binding
 
 NOW = 1_700_000_000
 HOURS_6 = 6 * 3600

@@ -15,11 +15,12 @@ PACKAGE = Path(__file__).parent.parent / "procore_cli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A room may import the rooms that are named for it, and itself.
-FLOOR = {"config", "console", "errors", "log", "models", "threads"}
+FLOOR = {"config", "console", "errors", "grants", "log", "models", "threads"}
 MAY_IMPORT = {
     "errors": set(),
     "models": set(),
-    "config": {"console", "errors", "log", "models"},
+    "grants": {"models"},
+    "config": {"console", "errors", "grants", "log", "models"},
     "threads": {"errors"},
     "interruption": {"errors", "console", "threads"},
     "console": {"errors"},

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli.client.oauth import new_pkce
-from procore_cli.models import AppCredentials, Binding, TokenSet
+from procore_cli.grants import AppCredentials, TokenSet
+from procore_cli.models import Binding
 from procore_cli.storage.files import StoredSecret
 from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_SECRET, Answer, Provider, Request

@@ -11,7 +11,8 @@ import pytest
 
 from procore_cli import context
 from procore_cli.errors import AnswerLostError
-from procore_cli.models import Account, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account
 from procore_cli.storage.recovery import Loaded
 from procore_cli.storage.refresh import Exchange
 from tests.moments import NOW, YEAR_S

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from procore_cli.client.responses import Answer
     from procore_cli.client.transport import Transport
-    from procore_cli.models import AppCredentials, Binding, Environment, TokenSet
+    from procore_cli.grants import AppCredentials, TokenSet
+    from procore_cli.models import Binding, Environment
 
 
 # 32 of 62 letters and digits are 190 bits; the contract asks for 128.

@@ -19,7 +19,8 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import AppCredentials, Binding, Environment, Me, TokenSet
+from procore_cli.grants import AppCredentials, TokenSet
+from procore_cli.models import Binding, Environment, Me
 
 if TYPE_CHECKING:
     from requests import Response

@@ -18,11 +18,12 @@ from procore_cli.errors import (
 )
 from procore_cli.flows import revocation
 from procore_cli.flows.credentials import check_tokens, find_app
-from procore_cli.models import EXPIRY_MARGIN_S, Account, Profile, seconds_left
+from procore_cli.grants import EXPIRY_MARGIN_S, seconds_left
+from procore_cli.models import Account, Profile
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.models import TokenSet
+    from procore_cli.grants import TokenSet
     from procore_cli.storage.recovery import Loaded
 
 

@@ -35,7 +35,8 @@ from procore_cli.errors import (
     UsageMistakeError,
 )
 from procore_cli.flows.credentials import check_app, find_stored, is_kept_for, new_missing
-from procore_cli.models import AppCredentials, StoreName
+from procore_cli.grants import AppCredentials
+from procore_cli.models import StoreName
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings

@@ -14,7 +14,8 @@ from procore_cli.config.settings import Settings
 from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.config.variables import VARIABLES
 from procore_cli.errors import BindingError, MissingCredentialsError
-from procore_cli.models import AppCredentials, Binding, Environment
+from procore_cli.grants import AppCredentials
+from procore_cli.models import Binding, Environment
 
 if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth, Probe

@@ -14,8 +14,9 @@ from procore_cli.client import oauth
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
 from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
+from procore_cli.grants import AppCredentials
 from procore_cli.interruption import holding_signals
-from procore_cli.models import Account, AppCredentials, Me, Profile
+from procore_cli.models import Account, Me, Profile
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions

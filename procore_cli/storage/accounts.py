@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import AmbiguousAccountError, SignInNeededError, UnknownAccountError
-from procore_cli.models import Account, Me, User, find_shown_end
+from procore_cli.grants import find_shown_end
+from procore_cli.models import Account, Me, User
 from procore_cli.storage import entries, failures, users
 from procore_cli.storage.database import Database, ReadOnlyDatabase
 from procore_cli.storage.entries import Entry

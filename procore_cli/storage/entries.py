@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import StoreName, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import StoreName
 from procore_cli.storage import files
 from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
-from procore_cli.models import Account, TokenSet, is_renewal_due
+from procore_cli.grants import TokenSet, is_renewal_due
+from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures, files
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.rows import Rows

@@ -21,7 +21,8 @@ from procore_cli.errors import (
     StorageError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account
 from procore_cli.storage import accounts, entries, failures
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.files import GivenUpError

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import StorageError
-from procore_cli.models import Account, Me, StoreName, TokenSet, User
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account, Me, StoreName, User
 from procore_cli.storage import accounts, entries, files, users
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.recovery import (

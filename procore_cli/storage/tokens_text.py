@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from procore_cli.models import Binding, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Binding
 
 FORMAT = 1
 

@@ -13,7 +13,8 @@ from unittest import mock
 
 from procore_cli.cli import main
 from procore_cli.flows import api_call
-from procore_cli.models import Binding, Me, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Binding, Me
 from procore_cli.storage.opening import Storage
 from tests.api.api_server import ApiServer
 from tests.cli import Machine, Result

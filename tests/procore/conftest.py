@@ -14,7 +14,8 @@ import pytest
 
 from procore_cli.client.responses import Answer
 from procore_cli.client.transport import Transport
-from procore_cli.models import AppCredentials, Environment
+from procore_cli.grants import AppCredentials
+from procore_cli.models import Environment
 from tests.procore.procore_servers import Behaviour, Server
 
 NewTransport = Callable[..., Transport]

@@ -17,7 +17,8 @@ from procore_cli.errors import (
     TokenRefusedError,
     UnexpectedAnswerError,
 )
-from procore_cli.models import Binding, Me, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Binding, Me
 
 BINDING = Binding("client-id", "https://login.example.com", "https://api.example.com")
 NOW = 1_700_000_000.9

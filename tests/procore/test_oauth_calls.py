@@ -23,7 +23,8 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.models import AppCredentials, Binding, Me, TokenSet
+from procore_cli.grants import AppCredentials, TokenSet
+from procore_cli.models import Binding, Me
 from tests.procore import procore_servers as servers
 
 TOKENS = {

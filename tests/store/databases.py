@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError
-from procore_cli.models import Account, Me, StoreName, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account, Me, StoreName
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
 from procore_cli.storage.entries import EntryStore

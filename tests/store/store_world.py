@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from procore_cli.errors import GrantRefusedError
-from procore_cli.models import Account, Binding, Me, StoreName, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account, Binding, Me, StoreName
 from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
 from procore_cli.storage.entries import Entry, EntryStore, list_in_state

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.models import TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.storage import users
 from procore_cli.storage.database import Database
 from tests.store.databases import Home, new_database

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import KeyringError, RefreshRefusedError, StorageError
-from procore_cli.models import Account, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account
 from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError
 from procore_cli.storage.recovery import Loaded

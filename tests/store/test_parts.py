@@ -18,7 +18,8 @@ from procore_cli.errors import (
     RefreshRefusedError,
     StorageError,
 )
-from procore_cli.models import Binding, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Binding
 from procore_cli.storage import failures, files, tokens_text
 from procore_cli.storage.files import ClosedError, GivenUpError
 from tests.store.store_world import World, new_tokens

@@ -17,7 +17,8 @@ from procore_cli.errors import (
     RefusedCredentialsError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account
 from procore_cli.storage.files import TOKENS_USERNAME, new_part_service
 from procore_cli.storage.recovery import Loaded
 from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DataFolderError, NotSignedInError
-from procore_cli.models import TokenSet
+from procore_cli.grants import TokenSet
 from procore_cli.storage import entries, recovery, tokens_text
 from tests.store.databases import Home
 from tests.store.store_world import JOE, NOW, SECOND, Procore, new_answer, new_tokens, run_sql

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from procore_cli.errors import KeyringError, NotSignedInError
-from procore_cli.models import Me, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Me
 from procore_cli.storage import entries, files
 from procore_cli.storage.files import SecretStore
 from procore_cli.storage.tokens import SignedOut

@@ -21,7 +21,8 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from procore_cli.models import Account, TokenSet
+from procore_cli.grants import TokenSet
+from procore_cli.models import Account
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.recovery import Loaded
 from procore_cli.threads import Limits

@@ -10,7 +10,8 @@ from procore_cli.cli.doctor.context import MOST_NAMED, Check, DoctorContext, fin
 from procore_cli.cli.output import time_left
 from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
-from procore_cli.models import Account, is_renewal_due, utc
+from procore_cli.grants import is_renewal_due
+from procore_cli.models import Account, utc
 from procore_cli.storage.accounts import AccountStore, Listed
 from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
 
