@@ -54,12 +54,23 @@ def test_a_variable_says_what_it_wins_over(configured: Machine) -> None:
 
 
 def test_a_secret_that_was_pasted_as_the_id_too_is_not_shown(machine: Machine) -> None:
-    machine.variables |= {"PROCORE_CLIENT_ID": "a-pasted-secret", "PROCORE_CLIENT_SECRET": "a-pasted-secret"}
+    for offline in (["--offline"], []):
+        machine.variables |= {
+            "PROCORE_CLIENT_ID": "a-pasted-secret",
+            "PROCORE_CLIENT_SECRET": "a-pasted-secret",
+        }
+        report = run_doctor(machine, *offline)
+
+        assert report["variable PROCORE_CLIENT_ID"].detail == "client id: [not shown]"
+        assert not [line for line in report.lines.values() if "a-pasted-secret" in line.detail + line.fix]
+
+
+def test_a_secret_of_one_letter_spoils_no_line(machine: Machine) -> None:
+    machine.variables["PROCORE_CLIENT_SECRET"] = "o"
 
     report = run_doctor(machine, "--offline")
 
-    assert report["variable PROCORE_CLIENT_ID"].detail == "client id: [not shown]"
-    assert not [line for line in report.lines.values() if "a-pasted-secret" in line.detail + line.fix]
+    assert not [line for line in report.lines.values() if "[not shown]" in line.detail + line.fix]
 
 
 def test_the_option_wins_over_the_variable(machine: Machine) -> None:

@@ -88,20 +88,11 @@ def examine(context: DoctorContext, console: Console, steps: Iterable[Step] = ST
         with log.phase(f"check {step.name}"):
             # One by one: what was found before a failure stands.
             for check in _take(context, step):
-                line = _without(context.settings.client_secret, check._replace(name=check.name or step.name))
+                line = check._replace(name=check.name or step.name)
                 if line.status == "failed":
                     context.broken.add(line.name)
                 console.show_wait("")
                 yield line
-
-
-def _without(secret: str | None, line: Check) -> Check:
-    """The line without the client secret, which may have been pasted in another value's place as well."""
-    if not secret:
-        return line
-    return line._replace(
-        detail=line.detail.replace(secret, "[not shown]"), fix=line.fix.replace(secret, "[not shown]")
-    )
 
 
 def _take(context: DoctorContext, step: Step) -> Iterator[Check]:

@@ -61,6 +61,11 @@ def unchecked(ground: str) -> Check:
     return warning(f"not checked: {ground} is not in order.", "Mend that first, then run doctor again.")
 
 
+def shown(value: object, secret: str | None) -> str:
+    """A value as the report may show it: not where the client secret was pasted in its place."""
+    return "[not shown]" if value == secret else str(value)
+
+
 def name_some(found: Sequence[object]) -> str:
     """The first of them by name, and how many more there are."""
     more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from procore_cli.cli.doctor.context import Check, DoctorContext, fine, unchecked, warning
+from procore_cli.cli.doctor.context import Check, DoctorContext, fine, shown, unchecked, warning
 from procore_cli.client.certificates import find_store_faults, read_ca_bundle
 from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Address, connect, find_addresses
 from procore_cli.client.oauth import OAuth, Verdict
@@ -192,7 +192,7 @@ def check_app(context: DoctorContext) -> Iterator[Check]:
         yield unchecked("keyring")
         return
     app = find_app(settings, context.storage.client_secrets)
-    known = f"client id {app.client_id} (from {app.source})"
+    known = f"client id {shown(app.client_id, app.client_secret)} (from {app.source})"
     if context.offline:
         yield fine(f"{known} and its client secret are there; --offline: Procore was not asked")
         return

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import procore_cli
-from procore_cli.cli.doctor.context import Check, DoctorContext, failed, fine, unchecked, warning
+from procore_cli.cli.doctor.context import Check, DoctorContext, failed, fine, shown, unchecked, warning
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.urls import find_origin
 from procore_cli.config.variables import VARIABLES, find_set, is_handed_over, list_unknown
@@ -105,6 +105,6 @@ def _check_variable(context: DoctorContext, variable: str, setting: str) -> Chec
         return warning(what, f"If that is not meant: unset {variable}", name)
     if source != variable:
         return fine(f"set; {source} wins over it", name)
-    kept = _list_kept(context).get(setting)
-    over = f"; wins over config.toml's {kept}" if kept and str(kept) != value else ""
-    return fine(f"{setting}: {value}{over}", name)
+    kept, secret = _list_kept(context).get(setting), context.settings.client_secret
+    over = f"; wins over config.toml's {shown(kept, secret)}" if kept and str(kept) != value else ""
+    return fine(f"{setting}: {shown(value, secret)}{over}", name)
