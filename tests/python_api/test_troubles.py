@@ -11,12 +11,13 @@ import pytest
 import requests
 
 from procore_cli import ConfigurationError, ProcoreAuth, ProcoreError, SignInNeededError, UsageMistakeError
+from procore_cli.errors import BindingError
 from procore_cli.flows import access
 from tests.api_server import ApiServer
 from tests.cli import Machine
-from tests.provider import Answer, Provider
+from tests.provider import JOE, Answer, Provider
 from tests.python_api.caller import PATH, end_soon, get, refuse
-from tests.signed_in import last_token, refreshes
+from tests.signed_in import last_token, refreshes, save_tokens
 
 
 class WatchedLock:
@@ -108,6 +109,20 @@ def test_settings_that_change_under_it_mix_no_two_procores(
 
     assert get(api.url + PATH, auth).status_code == 200
     assert other.calls == []
+
+
+def test_tokens_that_were_made_for_another_host_since_want_a_new_one(
+    machine: Machine, provider: Provider, api: ApiServer
+) -> None:
+    auth = ProcoreAuth()
+    get(api.url + PATH, auth)
+    api.script[PATH] = refuse(last_token(provider))
+    save_tokens(provider, machine, JOE)
+
+    with pytest.raises(BindingError) as failure:
+        get(api.url + PATH, auth)
+    assert f"made for the API URL {provider.url}, but {api.url} is in force" in failure.value.message
+    assert failure.value.hint.endswith("make a new ProcoreAuth.")
 
 
 def test_settings_that_no_token_depends_on_may_change_under_it(
