@@ -13,15 +13,18 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from procore_cli import __version__
 from procore_cli.cli.help import SECTIONS, ExplainedGroup, read_mistake, write_commands
 from procore_cli.console import Console
 from procore_cli.errors import OutputError, ProcoreLoginError
 from procore_cli.log import heard_by
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _PROGRAM = "procore-login"
 # What asks for completion (procore_cli.cli.completion).
@@ -64,6 +67,8 @@ class LazyGroup(ExplainedGroup):
         """The commands, or the program's own options, that begin with a word."""
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
+        from click.shell_completion import CompletionItem
+
         # click would import all of them; somebody waits in the middle of a word.
         names = [name for name in COMMANDS if name.startswith(incomplete)]
         return [CompletionItem(name, help=COMMANDS[name].line) for name in names]

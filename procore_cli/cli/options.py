@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from procore_cli import __version__
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, look_at_settings
 from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _SAFE = frozenset("._+-@")
 _LONGEST = 60
@@ -60,12 +62,19 @@ def _plain(text: str) -> str:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _new_item(word: str, about: str | None = None, kind: str = "plain") -> CompletionItem[str]:
+    # Loaded where a shell asks: it is a hundredth of every start.
+    from click.shell_completion import CompletionItem
+
+    return CompletionItem(word, kind, about)
+
+
 def complete_environment(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
     """The environments that begin with a word."""
     found = [known for known in ENVIRONMENTS.values() if known.name.startswith(incomplete)]
-    return [CompletionItem(known.name, help=known.meaning) for known in found]
+    return [_new_item(known.name, known.meaning) for known in found]
 
 
 def complete_account(
@@ -73,14 +82,12 @@ def complete_account(
 ) -> list[CompletionItem[str]]:
     """The accounts, of the environment that the line names, that begin with a word."""
     people = list_people(ctx.params.get("environment"))
-    return [CompletionItem(who, help=about) for who, about in people if who.startswith(incomplete)]
+    return [_new_item(who, about) for who, about in people if who.startswith(incomplete)]
 
 
 def complete_file(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Files: the shell knows them."""
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(incomplete, type="file")]
+    return [_new_item(incomplete, kind="file")]
 
 
 def complete_words(*words: str) -> Callable[..., list[CompletionItem[str]]]:
@@ -88,7 +95,7 @@ def complete_words(*words: str) -> Callable[..., list[CompletionItem[str]]]:
 
     def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         typed = incomplete.casefold()
-        return [CompletionItem(word) for word in words if word.casefold().startswith(typed)]
+        return [_new_item(word) for word in words if word.casefold().startswith(typed)]
 
     return complete
 
