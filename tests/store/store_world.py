@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -38,9 +39,25 @@ def new_tokens(number: int, size: int = 520) -> TokenSet:
     return TokenSet(f"access-{number}-".ljust(size, "a"), f"refresh-{number}", NOW + 5400, BINDING)
 
 
-def new_answer(number: int) -> TokenSet:
-    """Procore's answer to a refresh, as `new_tokens` numbers it."""
-    return new_tokens(number)
+# Procore's answer to a refresh.
+new_answer = new_tokens
+
+
+def raising(error: BaseException) -> Callable[[TokenSet], TokenSet]:
+    """An exchange that ends so."""
+
+    def exchange(_: TokenSet) -> TokenSet:
+        raise error
+
+    return exchange
+
+
+never = raising(AssertionError("nothing may be sent"))
+
+
+def set_fault(fault: str = "") -> None:
+    """What the keyring in memory does from now on; the fixture that empties it ends that too."""
+    os.environ["TEST_KEYRING_FAULT"] = fault
 
 
 def run_sql(path: Path, *statements: str) -> list[tuple[object, ...]]:
@@ -65,16 +82,17 @@ class Killed(BaseException):
     """The process ends here."""
 
 
+@dataclass
 class KillSwitch:
     """Ends the process at the nth time that something outside of it is touched, before or after."""
 
-    def __init__(self, fuse: int) -> None:
-        self.fuse = fuse
+    fuse: int
+    error: BaseException = field(default_factory=Killed)
 
     def __call__(self) -> None:
         self.fuse -= 1
         if self.fuse == 0:
-            raise Killed
+            raise self.error
 
 
 class TickingStore:
@@ -134,7 +152,7 @@ class Procore:
         if not is_current:
             self.number = 0
             raise GrantRefusedError("The grant is invalid.")
-        return new_answer(self.number)
+        return new_tokens(self.number)
 
 
 @dataclass
@@ -165,13 +183,7 @@ class World:
     @property
     def locks(self) -> Locks:
         database = self.lock_scope or self.database.path
-        return Locks(
-            self.home,
-            database,
-            self.environment,
-            timeout_s=self.lock_timeout_s,
-            sleep=self.sleep,
-        )
+        return Locks(self.home, database, self.environment, timeout_s=self.lock_timeout_s, sleep=self.sleep)
 
     def stores(self, name: StoreName) -> SecretStore:
         if name == "file":
@@ -187,9 +199,11 @@ class World:
         return AccountStore(self.database)
 
     def sign_in(self, number: int = 1, me: Me = JOE) -> Account:
-        vault = self.new_vault()
-        vault.save_signin(new_tokens(number), me)
-        account = self.accounts.find_account(str(me.id))
+        self.new_vault().save_signin(new_tokens(number), me)
+        return self.find(str(me.id))
+
+    def find(self, who: str | None = None) -> Account:
+        account = self.accounts.find_account(who)
         assert account is not None
         return account
 
@@ -201,7 +215,7 @@ class World:
     def refresh(
         self,
         account: Account,
-        exchange: Callable[[TokenSet], TokenSet] = lambda _: new_answer(2),
+        exchange: Callable[[TokenSet], TokenSet] = lambda _: new_tokens(2),
         seen: Loaded | None = None,
     ) -> Loaded:
         return self.new_vault().refresh(
@@ -213,6 +227,10 @@ class World:
         with self.database.reading() as rows:
             states = (list_in_state(rows, who, s) for s in ("pending", "live", "dead"))
             return [entry for state in states for entry in state]
+
+    def states(self) -> list[str]:
+        """Joe's entries, pending ones first."""
+        return [entry.state for entry in self.list_entries()]
 
     def count_secrets(self) -> int:
         """How many parts lie in both stores together."""

@@ -9,7 +9,6 @@ import pytest
 
 from procore_cli.errors import KeyringError, RefreshRefusedError, StorageError
 from procore_cli.grants import TokenSet
-from procore_cli.models import Account
 from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError
 from procore_cli.storage.recovery import Loaded
@@ -53,31 +52,50 @@ def test_a_first_sign_in_that_ends_early_is_saved_whole_or_not_at_all(own_world:
         account = world.accounts.find_account()
         if account is None:
             assert world.accounts.list_accounts() == []
-            assert_tidy(world, 0)
         else:
             assert world.load(account).tokens == new_tokens(1)
-            assert_tidy(world, 1)
+        # Somebody else's save cleans up as well.
+        world.sign_in(2, SECOND)
+        assert world.count_secrets() == (1 if account is None else 2)
+        world.new_vault().sign_out(world.find("22222"))
+        assert_tidy(world, 0 if account is None else 1)
 
 
 def test_a_sign_in_that_ends_early_leaves_the_former_tokens_or_the_new_ones(own_world: Path) -> None:
     found = set()
     for world in each_death(own_world, lambda w: w.sign_in(2), lambda w: w.sign_in(1)):
-        read = world.load(_find(world)).tokens
+        read = world.load(world.find()).tokens
         found.add(read.access_token)
         # One that nobody was told of never comes into force, and whatever it left, the next one works.
         world.new_vault().clean_free()
-        assert world.load(_find(world)).tokens == read
+        assert world.load(world.find()).tokens == read
         assert world.load(world.sign_in(3)).tokens == new_tokens(3)
         assert_tidy(world, 1)
     assert found == {new_tokens(1).access_token, new_tokens(2).access_token}
 
 
 def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(own_world: Path) -> None:
+    procores: dict[Path, Procore] = {}
+
+    def prepare(world: World) -> None:
+        procores[world.home] = Procore()
+        world.sign_in(1)
+
+    def refresh(world: World) -> None:
+        def exchange(tokens: TokenSet) -> TokenSet:
+            world.tick()
+            answer = procores[world.home].exchange(tokens)
+            world.tick()
+            return answer
+
+        world.refresh(world.find(), exchange)
+
     outcomes = set()
-    for world, procore in _each_refresh_death(own_world):
+    for world in each_death(own_world, refresh, prepare):
+        procore = procores[world.home]
         calls = procore.calls
         # A reader gets the newest tokens that were written.
-        read = world.load(_find(world)).tokens.access_token
+        read = world.load(world.find()).tokens.access_token
         assert read in {new_tokens(1).access_token, new_tokens(2).access_token}
         assert calls == 1 or read == new_tokens(1).access_token
         assert not any(entry.state == "pending" for entry in world.list_entries())
@@ -88,7 +106,7 @@ def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(own_
             # The one gap that nobody can close: sent, and not yet written.
             assert calls == 1
             assert "2026-05-28T20:26:40Z was interrupted; signing in again mends that" in outcome.message
-            assert world.new_vault().load(_find(world)) is None
+            assert world.new_vault().load(world.find()) is None
             world.sign_in(9)
         outcomes.add(type(outcome))
         assert_tidy(world, 1)
@@ -97,7 +115,7 @@ def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(own_
 
 def _try_refresh(world: World, procore: Procore) -> Loaded | RefreshRefusedError:
     try:
-        return world.refresh(_find(world), procore.exchange)
+        return world.refresh(world.find(), procore.exchange)
     except RefreshRefusedError as error:
         return error
 
@@ -105,13 +123,13 @@ def _try_refresh(world: World, procore: Procore) -> Loaded | RefreshRefusedError
 def test_a_sign_out_that_ends_early_leaves_the_account_in_or_out(own_world: Path) -> None:
     def sign_out(world: World) -> None:
         vault = world.new_vault()
-        vault.sign_out(_find(world, "11111"))
-        vault.clean(_find(world, "11111"))
+        vault.sign_out(world.find("11111"))
+        vault.clean(world.find("11111"))
 
     for world in each_death(own_world, sign_out, lambda w: w.sign_in(1)):
         vault = world.new_vault()
         is_in = world.accounts.find_account() is not None
-        assert (vault.load(_find(world, "11111")) is not None) == is_in
+        assert (vault.load(world.find("11111")) is not None) == is_in
         assert_tidy(world, 1 if is_in else 0)
 
 
@@ -124,39 +142,6 @@ def test_a_proof_that_ends_early_is_cleaned_by_the_next_one(own_world: Path) -> 
         assert world.list_entries(None) == []
 
 
-def test_somebody_elses_save_cleans_up_after_a_death(own_world: Path) -> None:
-    for world in each_death(own_world, lambda w: w.sign_in(1), lambda w: None):
-        world.sign_in(2, SECOND)
-        is_saved = any(line.account.user.procore_id == JOE.id for line in world.accounts.list_accounts())
-        assert world.count_secrets() == (2 if is_saved else 1)
-
-
-def _each_refresh_death(home: Path) -> Iterator[tuple[World, Procore]]:
-    procores: dict[Path, Procore] = {}
-
-    def prepare(world: World) -> None:
-        procores[world.home] = Procore()
-        world.sign_in(1)
-
-    def work(world: World) -> None:
-        def exchange(tokens: TokenSet) -> TokenSet:
-            world.tick()
-            answer = procores[world.home].exchange(tokens)
-            world.tick()
-            return answer
-
-        world.refresh(_find(world), exchange)
-
-    for world in each_death(home, work, prepare):
-        yield world, procores[world.home]
-
-
-def _find(world: World, who: str | None = None) -> Account:
-    account = world.accounts.find_account(who)
-    assert account is not None
-    return account
-
-
 def test_a_large_token_set_is_never_used_in_part(own_world: Path) -> None:
     # Its five parts are written and read back before it counts.
     for step in range(1, 13):
@@ -166,22 +151,9 @@ def test_a_large_token_set_is_never_used_in_part(own_world: Path) -> None:
         with pytest.raises(Killed):
             world.new_vault().save_signin(new_tokens(2, size=6000), JOE)
         world.tick = lambda: None
-        assert world.load(_find(world)).tokens == new_tokens(1)
+        assert world.load(world.find()).tokens == new_tokens(1)
         world.sign_in(3)
         assert world.count_secrets() == 1
-
-
-class Faults:
-    """Raises at the nth time that a store is touched, before or after, and is well from then on."""
-
-    def __init__(self, fuse: int, kind: type[StorageError]) -> None:
-        self.fuse = fuse
-        self.kind = kind
-
-    def __call__(self) -> None:
-        self.fuse -= 1
-        if self.fuse == 0:
-            raise self.kind("The store did not do it.")
 
 
 class SteadyWorld(World):
@@ -198,13 +170,14 @@ def each_failure(home: Path, work: Callable[[World], object]) -> Iterator[tuple[
         for step in range(1, MOST_STEPS):
             world = SteadyWorld(home / kind.__name__ / str(step))
             world.sign_in(1)
-            world.tick = faults = Faults(step, kind)
+            # At the nth time that a store is touched, before or after; it is well from then on.
+            world.tick = switch = KillSwitch(step, kind("The store did not do it."))
             has_failed = False
             try:
                 work(world)
             except StorageError:
                 has_failed = True
-            if faults.fuse > 0:
+            if switch.fuse > 0:
                 assert step > 2, "nothing failed"
                 break
             world.tick = lambda: None
@@ -214,7 +187,7 @@ def each_failure(home: Path, work: Callable[[World], object]) -> Iterator[tuple[
 def test_a_sign_in_whose_store_fails_leaves_the_former_tokens(own_world: Path) -> None:
     outcomes = set()
     for world, has_failed in each_failure(own_world, lambda w: w.sign_in(2)):
-        assert world.load(_find(world)).tokens == new_tokens(1 if has_failed else 2)
+        assert world.load(world.find()).tokens == new_tokens(1 if has_failed else 2)
         assert_tidy(world, 1)
         outcomes.add(has_failed)
     assert outcomes == {True, False}
@@ -225,7 +198,7 @@ def test_a_refresh_whose_store_fails_keeps_the_account_or_says_how_to_mend_it(ow
 
     def work(world: World) -> None:
         procores[world.home] = Procore()
-        world.refresh(_find(world), procores[world.home].exchange)
+        world.refresh(world.find(), procores[world.home].exchange)
 
     outcomes = set()
     for world, has_failed in each_failure(own_world, work):
@@ -245,10 +218,10 @@ def test_a_refresh_whose_store_fails_keeps_the_account_or_says_how_to_mend_it(ow
 def test_a_sign_out_counts_whatever_its_store_does(own_world: Path) -> None:
     def sign_out(world: World) -> None:
         vault = world.new_vault()
-        left = vault.sign_out(_find(world, "11111"))
-        vault.clean(_find(world, "11111"), left)
+        left = vault.sign_out(world.find("11111"))
+        vault.clean(world.find("11111"), left)
 
     for world, has_failed in each_failure(own_world, sign_out):
         assert not has_failed
-        assert world.new_vault().load(_find(world, "11111")) is None
+        assert world.new_vault().load(world.find("11111")) is None
         assert_tidy(world, 0)

@@ -18,140 +18,104 @@ from procore_cli.errors import (
     UnreachableError,
 )
 from procore_cli.grants import TokenSet
-from procore_cli.models import Account
 from procore_cli.storage.files import TOKENS_USERNAME, new_part_service
 from procore_cli.storage.recovery import Loaded
-from tests.store.store_world import JOE, Procore, World, new_answer, new_tokens
+from tests.store.store_world import JOE, Procore, World, never, new_tokens, raising
 
 RUNS = 5
 Outcome = Loaded | ProcoreLoginError
 
 
-class Crowd:
-    """Runs that all have read the same tokens; the first exchange lasts until all others wait for it."""
+def run_all(world: World, answer: Callable[[TokenSet], TokenSet]) -> list[Outcome]:
+    """What the runs end with that all have read the same tokens; the exchange lasts until all others wait."""
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+    calls: list[TokenSet] = []
+    waiting: set[int] = set()
+    all_wait = threading.Event()
 
-    def __init__(self, world: World, account: Account, answer: Callable[[TokenSet], TokenSet]) -> None:
-        self.world = world
-        self.account = account
-        self.answer = answer
-        self.calls = 0
-        self._waiting: set[int] = set()
-        self._all_wait = threading.Event()
-        world.sleep = self._sleep
+    def exchange(tokens: TokenSet) -> TokenSet:
+        calls.append(tokens)
+        assert all_wait.wait(9)
+        return answer(tokens)
 
-    def run(self) -> list[Outcome]:
-        """What each run ends with."""
-        seen = self.world.load(self.account)
-        with ThreadPoolExecutor(RUNS) as pool:
-            return list(pool.map(lambda _: self._refresh(seen), range(RUNS)))
-
-    def _refresh(self, seen: Loaded) -> Outcome:
-        try:
-            return self.world.refresh(self.account, self._exchange, seen)
-        except ProcoreLoginError as error:
-            return error
-
-    def _exchange(self, tokens: TokenSet) -> TokenSet:
-        self.calls += 1
-        assert self._all_wait.wait(9)
-        return self.answer(tokens)
-
-    def _sleep(self, seconds: float) -> None:
-        self._waiting.add(threading.get_ident())
-        if len(self._waiting) == RUNS - 1:
-            self._all_wait.set()
+    def sleep(_: float) -> None:
+        waiting.add(threading.get_ident())
+        if len(waiting) == RUNS - 1:
+            all_wait.set()
         # A short wait, so that the runs do not starve each other.
         threading.Event().wait(0.005)
 
+    def refresh(_: int) -> Outcome:
+        try:
+            return world.refresh(joe, exchange, seen)
+        except ProcoreLoginError as error:
+            return error
 
-def waiting(waits: threading.Event) -> Callable[[float], None]:
-    """A short sleep that says that somebody waits for the lock."""
+    world.sleep = sleep
+    with ThreadPoolExecutor(RUNS) as pool:
+        outcomes = list(pool.map(refresh, range(RUNS)))
+    assert len(calls) == 1
+    return outcomes
+
+
+def new_wait(world: World) -> threading.Event:
+    """Set as soon as somebody waits for the lock."""
+    waits = threading.Event()
 
     def sleep(_: float) -> None:
         waits.set()
         threading.Event().wait(0.005)
 
-    return sleep
+    world.sleep = sleep
+    return waits
 
 
-@pytest.fixture
-def joe(either_world: World) -> Account:
-    return either_world.sign_in(1)
-
-
-def test_runs_at_once_refresh_once_and_share_the_tokens(either_world: World, joe: Account) -> None:
-    crowd = Crowd(either_world, joe, Procore().exchange)
-    outcomes = crowd.run()
-    assert crowd.calls == 1
-    assert {o.tokens for o in outcomes if isinstance(o, Loaded)} == {new_tokens(2)}
-    assert len(outcomes) == RUNS
+def test_runs_at_once_refresh_once_and_share_the_tokens(either_world: World) -> None:
+    outcomes = run_all(either_world, Procore().exchange)
+    assert [o.tokens for o in outcomes if isinstance(o, Loaded)] == [new_tokens(2)] * RUNS
     assert either_world.count_secrets() == 1
 
 
 @pytest.mark.parametrize("kind", [AnswerLostError, RefusedCredentialsError, UnreachableError])
 def test_runs_at_once_share_a_failure(world: World, kind: type[ProcoreLoginError]) -> None:
-    def fail(_: TokenSet) -> TokenSet:
-        raise kind("What happened.", "What to do.")
-
-    crowd = Crowd(world, world.sign_in(1), fail)
-    outcomes = crowd.run()
-    assert crowd.calls == 1
+    outcomes = run_all(world, raising(kind("What happened.", "What to do.")))
     assert {(type(o), str(o), getattr(o, "hint", "")) for o in outcomes} == {
         (kind, "What happened.", "What to do.")
     }
 
 
 def test_runs_at_once_share_a_refusal(world: World) -> None:
-    def refuse(_: TokenSet) -> TokenSet:
-        raise GrantRefusedError("Refused.")
-
-    crowd = Crowd(world, world.sign_in(1), refuse)
-    outcomes = crowd.run()
-    assert crowd.calls == 1
+    outcomes = run_all(world, raising(GrantRefusedError("Refused.")))
     assert {type(outcome) for outcome in outcomes} == {RefreshRefusedError}
 
 
-def test_a_reader_who_waited_for_a_failed_refresh_shares_the_failure(world: World) -> None:
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_reader_waits_for_a_refresh_under_way_and_shares_its_failure(world: World, is_lost: bool) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
     loaded: list[Loaded | None] = []
-    waits = threading.Event()
-    world.sleep = waiting(waits)
-    reader = threading.Thread(target=lambda: loaded.append(world.new_vault().load(joe)))
-
-    def fail(_: TokenSet) -> TokenSet:
-        reader.start()
-        assert waits.wait(9)
-        raise AnswerLostError("Lost.")
-
-    with pytest.raises(AnswerLostError):
-        world.refresh(joe, fail, seen)
-    reader.join()
-    assert loaded == [seen._replace(may_be_revoked=True)]
-
-    def never(_: TokenSet) -> TokenSet:
-        raise AssertionError("nothing may be sent")
-
-    with pytest.raises(AnswerLostError, match="Lost"):
-        world.refresh(joe, never, loaded[0])
-
-
-def test_a_reader_waits_for_a_refresh_under_way(world: World) -> None:
-    joe = world.sign_in(1)
-    seen = world.load(joe)
-    loaded: list[Loaded | None] = []
-    waits = threading.Event()
-    world.sleep = waiting(waits)
+    waits = new_wait(world)
     reader = threading.Thread(target=lambda: loaded.append(world.new_vault().load(joe)))
 
     def exchange(_: TokenSet) -> TokenSet:
         reader.start()
         assert waits.wait(9)
-        return new_answer(2)
+        if is_lost:
+            raise AnswerLostError("Lost.")
+        return new_tokens(2)
 
-    saved = world.refresh(joe, exchange, seen)
+    if not is_lost:
+        saved = world.refresh(joe, exchange, seen)
+        reader.join()
+        assert loaded == [saved]
+        return
+    with pytest.raises(AnswerLostError):
+        world.refresh(joe, exchange, seen)
     reader.join()
-    assert loaded == [saved]
+    assert loaded == [seen._replace(may_be_revoked=True)]
+    with pytest.raises(AnswerLostError, match="Lost"):
+        world.refresh(joe, never, loaded[0])
 
 
 def test_a_lock_that_is_never_released_is_given_up(world: World) -> None:
@@ -196,8 +160,7 @@ def test_a_waiter_leaves_without_the_lock_once_there_is_news(world: World) -> No
     joe = world.sign_in(1)
     seen = world.load(joe)
     outcomes: list[Loaded] = []
-    waits = threading.Event()
-    world.sleep = waiting(waits)
+    waits = new_wait(world)
     waiter = threading.Thread(target=lambda: outcomes.append(world.refresh(joe, Procore().exchange, seen)))
     with world.locks.hold(JOE.id):
         waiter.start()

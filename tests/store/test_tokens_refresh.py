@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -24,7 +23,6 @@ from procore_cli.errors import (
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage.entries import Entry, EntryStore
-from procore_cli.storage.recovery import Loaded
 from procore_cli.threads import Limits
 from tests.store.store_world import (
     BINDING,
@@ -34,42 +32,31 @@ from tests.store.store_world import (
     KillSwitch,
     World,
     finish_left_calls,
-    new_answer,
+    never,
     new_tokens,
+    raising,
     run_sql,
+    set_fault,
 )
 
-SENT = [AnswerLostError, UnexpectedAnswerError, RedirectRefusedError]
+REFUSED = raising(GrantRefusedError("Refused."))
 
 
-def raising(error: BaseException) -> Callable[[TokenSet], TokenSet]:
-    def exchange(_: TokenSet) -> TokenSet:
-        raise error
-
-    return exchange
-
-
-def never(_: TokenSet) -> TokenSet:
-    raise AssertionError("nothing may be sent")
+def assert_refused(world: World, joe: Account) -> str:
+    """Trying once with what is there ends with exit code 4; returns what is said."""
+    with pytest.raises(RefreshRefusedError) as failure:
+        world.refresh(joe, REFUSED)
+    assert failure.value.exit_code == 4
+    return f"{failure.value.message} {failure.value.hint}"
 
 
-@pytest.fixture
-def joe(either_world: World) -> Account:
-    return either_world.sign_in(1)
-
-
-def now_of(world: World) -> Account:
-    account = world.accounts.find_account("11111")
-    assert account is not None
-    return account
-
-
-def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World, joe: Account) -> None:
+def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World) -> None:
+    joe = either_world.sign_in(1)
     sent: list[TokenSet] = []
 
     def exchange(tokens: TokenSet) -> TokenSet:
         sent.append(tokens)
-        return new_answer(2)
+        return new_tokens(2)
 
     loaded = either_world.refresh(joe, exchange)
     assert sent == [new_tokens(1)]
@@ -79,8 +66,7 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World, j
 
 
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
-    joe = world.sign_in(1)
-    loaded = world.refresh(joe, lambda _: TokenSet("new", None, None, BINDING))
+    loaded = world.refresh(world.sign_in(1), lambda _: TokenSet("new", None, None, BINDING))
     assert loaded.tokens == replace(new_tokens(1), access_token="new", expires_at=None)
     assert loaded.entry.expires_at is None
 
@@ -89,21 +75,24 @@ def test_nothing_is_sent_if_it_is_not_needed_any_more(world: World) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
     assert world.new_vault().refresh(joe, never, seen, never, never, may_ask=False) == seen
-
-
-def test_tokens_that_another_run_saved_are_taken(world: World) -> None:
-    joe = world.sign_in(1)
-    seen = world.load(joe)
     world.refresh(joe)
+    # Another run has saved these.
     assert world.refresh(joe, never, seen).tokens == new_tokens(2)
+    for path in (world.home / "secrets").iterdir():
+        path.unlink()
+    with pytest.raises(NotSignedInError, match="not in the file store any more"):
+        world.refresh(joe, never, seen)
+    world.new_vault().sign_out(joe)
+    with pytest.raises(NotSignedInError, match="production"):
+        world.refresh(joe, never, seen)
 
 
 def test_without_a_refresh_token_nothing_is_sent(world: World) -> None:
     world.new_vault().save_signin(replace(new_tokens(1), refresh_token=None), JOE)
     with pytest.raises(RefreshRefusedError, match="no refresh token") as failure:
-        world.refresh(now_of(world), never)
+        world.refresh(world.find(), never)
     assert failure.value.exit_code == 4
-    assert [entry.state for entry in world.list_entries()] == ["live"]
+    assert world.states() == ["live"]
 
 
 @pytest.mark.parametrize("error", [UnreachableError("No route."), BindingError("Another app.")])
@@ -114,39 +103,55 @@ def test_what_was_never_sent_leaves_all_as_it_was(world: World, error: ProcoreLo
         world.refresh(joe, raising(error))
     assert failure.value is error
     assert world.list_entries() == before
-    assert now_of(world).interrupted_at is None
+    assert world.find().interrupted_at is None
     assert world.refresh(joe).tokens == new_tokens(2)
 
 
-@pytest.mark.parametrize("kind", SENT)
-def test_a_lost_answer_is_recorded_as_an_interruption(world: World, kind: type[ProcoreLoginError]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "interrupted_at"),
+    [
+        (AnswerLostError, NOW),
+        (UnexpectedAnswerError, NOW),
+        (RedirectRefusedError, NOW),
+        (RefusedCredentialsError, None),
+    ],
+)
+def test_a_lost_answer_is_recorded_as_an_interruption(
+    world: World, kind: type[ProcoreLoginError], interrupted_at: int | None
+) -> None:
     joe = world.sign_in(1)
     with pytest.raises(kind):
-        world.refresh(joe, raising(kind("The answer was lost.")))
-    now = now_of(world)
-    assert (now.failures, now.interrupted_at) == (1, NOW)
-    assert [entry.state for entry in world.list_entries()] == ["live"]
+        world.refresh(joe, raising(kind("What happened.")))
+    now = world.find()
+    assert (now.failures, now.interrupted_at) == (1, interrupted_at)
+    assert world.states() == ["live"]
+    assert world.load(joe).tokens == new_tokens(1)
+    # A later run does not share the failure, and clears it.
+    assert world.refresh(joe).tokens == new_tokens(2)
+    now = world.find()
+    assert (now.failure, now.interrupted_at, now.failures) == (None, None, 1)
 
 
-def test_after_an_interruption_the_next_run_tries_once_and_says_what_happened(world: World) -> None:
+@pytest.mark.parametrize("error", [AnswerLostError("Lost."), KeyboardInterrupt()])
+def test_after_an_interruption_the_next_run_tries_once_and_says_what_happened(
+    world: World, error: BaseException
+) -> None:
     joe = world.sign_in(1)
-    with pytest.raises(AnswerLostError):
-        world.refresh(joe, raising(AnswerLostError("Lost.")))
+    with pytest.raises(type(error)):
+        world.refresh(joe, raising(error))
     world.now += 600
-    with pytest.raises(RefreshRefusedError) as failure:
-        world.refresh(joe, raising(GrantRefusedError("Refused.")))
-    assert "2026-05-28T20:26:40Z was interrupted; signing in again mends that" in failure.value.message
-    assert "procore-login signin --env production" in failure.value.hint
-    assert failure.value.exit_code == 4
+    assert world.load(joe).tokens == new_tokens(1)
+    assert world.find().interrupted_at == NOW
+    said = assert_refused(world, joe)
+    assert "2026-05-28T20:26:40Z was interrupted; signing in again mends that" in said
+    assert "procore-login signin --env production" in said
 
 
-def test_a_refused_token_is_never_sent_again(either_world: World, joe: Account) -> None:
-    with pytest.raises(RefreshRefusedError) as failure:
-        either_world.refresh(joe, raising(GrantRefusedError("Refused.")))
-    assert "interrupted" not in failure.value.message
+def test_a_refused_token_is_never_sent_again(either_world: World) -> None:
+    joe = either_world.sign_in(1)
+    assert "interrupted" not in assert_refused(either_world, joe)
     assert either_world.new_vault().load(joe) is None
-    assert either_world.list_entries() == []
-    assert either_world.count_secrets() == 0
+    assert (either_world.list_entries(), either_world.count_secrets()) == ([], 0)
     assert either_world.accounts.find_account() is not None
 
 
@@ -163,48 +168,36 @@ def test_a_refusal_after_somebody_else_saved_newer_tokens_means_those(world: Wor
     assert world.load(joe).tokens == new_tokens(7)
 
 
-def test_refused_credentials_leave_the_tokens_alone(world: World) -> None:
-    joe = world.sign_in(1)
-    with pytest.raises(RefusedCredentialsError):
-        world.refresh(joe, raising(RefusedCredentialsError("invalid_client")))
-    now = now_of(world)
-    assert (now.failures, now.interrupted_at) == (1, None)
-    assert world.load(joe).tokens == new_tokens(1)
+def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World) -> None:
+    joe = either_world.sign_in(1)
 
-
-def test_a_success_clears_what_went_wrong_before(world: World) -> None:
-    joe = world.sign_in(1)
-    with pytest.raises(AnswerLostError):
-        world.refresh(joe, raising(AnswerLostError("Lost.")))
-    world.refresh(joe)
-    now = now_of(world)
-    assert (now.failure, now.interrupted_at) == (None, None)
-    assert now.failures == 1
-
-
-def test_an_interrupted_run_is_found_by_the_next_one(world: World) -> None:
-    joe = world.sign_in(1)
-    with pytest.raises(KeyboardInterrupt):
-        world.refresh(joe, raising(KeyboardInterrupt()))
-    world.now += 60
-    assert world.load(joe).tokens == new_tokens(1)
-    assert now_of(world).interrupted_at == NOW
-    with pytest.raises(RefreshRefusedError, match="interrupted"):
-        world.refresh(joe, raising(GrantRefusedError("Refused.")))
-
-
-def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World, joe: Account) -> None:
     def exchange(_: TokenSet) -> TokenSet:
         either_world.new_vault().sign_out(joe)
-        return new_answer(2)
+        return new_tokens(2)
 
     with pytest.raises(NotSignedInError):
         either_world.refresh(joe, exchange)
     assert either_world.discarded == [new_tokens(2)]
     assert either_world.new_vault().load(joe) is None
     assert either_world.accounts.find_account() is None
-    assert either_world.list_entries() == []
-    assert either_world.count_secrets() == 0
+    assert (either_world.list_entries(), either_world.count_secrets()) == ([], 0)
+
+
+def interrupt_before_commit(world: World) -> Account:
+    """The new tokens are written, and the run ends before they count."""
+    joe = world.sign_in(1)
+    seen = world.load(joe)
+
+    def exchange(_: TokenSet) -> TokenSet:
+        # Before the write, after it, and when it is read back; the fourth is the commit.
+        world.tick = KillSwitch(4)
+        return new_tokens(2)
+
+    with pytest.raises(Killed):
+        world.refresh(joe, exchange, seen)
+    world.tick = lambda: None
+    assert world.count_secrets() == 2
+    return joe
 
 
 def test_a_sign_out_after_an_interrupted_refresh_gives_the_newest_tokens_back(world: World) -> None:
@@ -223,173 +216,104 @@ def test_a_sign_out_is_not_undone_by_a_refresh_that_was_interrupted(world: World
     assert world.count_secrets() == 0
 
 
-def interrupt_before_commit(world: World) -> Account:
-    """The new tokens are written, and the run ends before they count."""
-    joe = world.sign_in(1)
-
-    seen = world.load(joe)
-
-    def exchange(_: TokenSet) -> TokenSet:
-        # Before the write, after it, and when it is read back; the fourth is the commit.
-        world.tick = KillSwitch(4)
-        return new_answer(2)
-
-    with pytest.raises(Killed):
-        world.refresh(joe, exchange, seen)
-    world.tick = lambda: None
-    assert world.count_secrets() == 2
-    return joe
-
-
-def test_a_refresh_of_somebody_signed_out_sends_nothing(world: World) -> None:
-    joe = world.sign_in(1)
-    seen = world.load(joe)
-    world.new_vault().sign_out(joe)
-    with pytest.raises(NotSignedInError, match="production"):
-        world.refresh(joe, never, seen)
-
-
 def test_a_failed_write_is_tried_once_more_under_another_name(
-    world: World, keyring_entries: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    keyring_world: World, keyring_entries: object
 ) -> None:
-    world.store_name = "keyring"
-    joe = world.sign_in(1)
-    seen = world.load(joe)
-    writes = 0
-
-    def tick() -> None:
-        nonlocal writes
-        writes += 1
-        monkeypatch.setenv("TEST_KEYRING_FAULT", "fail-at-write" if writes == 1 else "")
-
-    world.tick = tick
+    joe = keyring_world.sign_in(1)
+    seen = keyring_world.load(joe)
 
     def exchange(_: TokenSet) -> TokenSet:
-        nonlocal writes
-        writes = 0
-        return new_answer(2)
+        faults = iter(["fail-at-write"])
+        keyring_world.tick = lambda: set_fault(next(faults, ""))
+        return new_tokens(2)
 
-    assert world.refresh(joe, exchange, seen).tokens == new_tokens(2)
-    assert world.load(joe).tokens == new_tokens(2)
-    assert len(keyring_entries) == 1
+    assert keyring_world.refresh(joe, exchange, seen).tokens == new_tokens(2)
+    assert keyring_world.load(joe).tokens == new_tokens(2)
+    assert len(keyring_entries) == 1  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fault", ["fail-at-write", "forget-write", "tear-write"])
 def test_a_save_that_fails_twice_fails_the_run_and_is_an_interruption(
-    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch, fault: str
+    keyring_world: World, fault: str
 ) -> None:
-    world.store_name = "keyring"
-    joe = world.sign_in(1)
-    seen = world.load(joe)
-    monkeypatch.setenv("TEST_KEYRING_FAULT", fault)
+    joe = keyring_world.sign_in(1)
+    seen = keyring_world.load(joe)
+    set_fault(fault)
     with pytest.raises(KeyringError) as failure:
-        world.refresh(joe, seen=seen)
+        keyring_world.refresh(joe, seen=seen)
     assert failure.value.exit_code == 6
-    monkeypatch.delenv("TEST_KEYRING_FAULT")
-    assert now_of(world).interrupted_at == NOW
-    with pytest.raises(RefreshRefusedError, match="interrupted"):
-        world.refresh(joe, raising(GrantRefusedError("Refused.")))
+    set_fault()
+    assert keyring_world.find().interrupted_at == NOW
+    assert "interrupted" in assert_refused(keyring_world, joe)
 
 
-def test_a_save_that_was_given_up_and_lands_later_is_found(
-    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.store_name = "keyring"
-    joe = world.sign_in(1)
-    seen = world.load(joe)
-    world.limits = Limits(notice_s=0.01, give_up_s=0.05)
+def test_a_save_that_was_given_up_and_lands_later_is_found(keyring_world: World) -> None:
+    joe = keyring_world.sign_in(1)
+    seen = keyring_world.load(joe)
+    keyring_world.limits = Limits(notice_s=0.01, give_up_s=0.05)
 
     def exchange(_: TokenSet) -> TokenSet:
-        monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
-        return new_answer(2)
+        set_fault("hang")
+        return new_tokens(2)
 
     with pytest.raises(KeyringError, match="given up"):
-        world.refresh(joe, exchange, seen)
-    monkeypatch.delenv("TEST_KEYRING_FAULT")
-    world.limits = Limits()
+        keyring_world.refresh(joe, exchange, seen)
+    set_fault()
+    keyring_world.limits = Limits()
     # A second attempt would have hung as well.
-    assert [entry.state for entry in world.list_entries()] == ["pending", "live"]
+    assert keyring_world.states() == ["pending", "live"]
     finish_left_calls()
-    assert world.load(joe).tokens == new_tokens(2)
-    assert now_of(world).interrupted_at is None
+    assert keyring_world.load(joe).tokens == new_tokens(2)
+    assert keyring_world.find().interrupted_at is None
 
 
-def test_a_shared_failure_is_not_shared_with_a_later_run(world: World) -> None:
-    joe = world.sign_in(1)
-    with pytest.raises(AnswerLostError):
-        world.refresh(joe, raising(AnswerLostError("Lost.")))
-    assert isinstance(world.refresh(joe), Loaded)
-
-
-def test_newer_tokens_that_are_lost_are_not_replaced_by_spent_ones(world: World) -> None:
-    joe = world.sign_in(1)
-    seen = world.load(joe)
-    world.refresh(joe)
-    for path in (world.home / "secrets").iterdir():
-        path.unlink()
-    with pytest.raises(NotSignedInError, match="not in the file store any more"):
-        world.refresh(joe, never, seen)
-
-
-def test_an_interrupted_refresh_is_found_in_its_own_store_whichever_is_in_force(
-    world: World, keyring_entries: object
-) -> None:
-    world.store_name = "keyring"
-    joe = interrupt_before_commit(world)
-    world.store_name = "file"
-    assert world.load(joe).tokens == new_tokens(2)
-
-
-def test_an_interrupted_refresh_in_a_keyring_that_is_locked_waits_for_it(
-    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.store_name = "keyring"
-    joe = interrupt_before_commit(world)
-    monkeypatch.setenv("TEST_KEYRING_FAULT", "locked")
+def test_an_interrupted_refresh_in_a_keyring_that_is_locked_waits_for_it(keyring_world: World) -> None:
+    joe = interrupt_before_commit(keyring_world)
+    # It is found in its own store, whichever is in force.
+    keyring_world.store_name = "file"
+    set_fault("locked")
     with pytest.raises(KeyringError):
-        world.new_vault().load(joe)
-    monkeypatch.delenv("TEST_KEYRING_FAULT")
-    assert world.load(joe).tokens == new_tokens(2)
+        keyring_world.new_vault().load(joe)
+    set_fault()
+    assert keyring_world.load(joe).tokens == new_tokens(2)
 
 
 def test_an_interrupted_refresh_in_a_keyring_that_is_gone_keeps_nobody_from_signing_in(
-    world: World, keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+    keyring_world: World,
 ) -> None:
-    world.store_name = "keyring"
-    joe = interrupt_before_commit(world)
-    world.store_name = "file"
-    monkeypatch.setenv("TEST_KEYRING_FAULT", "missing")
-    world.sign_in(3)
-    assert world.load(joe).tokens == new_tokens(3)
+    joe = interrupt_before_commit(keyring_world)
+    keyring_world.store_name = "file"
+    set_fault("missing")
+    keyring_world.sign_in(3)
+    assert keyring_world.load(joe).tokens == new_tokens(3)
 
 
 def test_of_two_writes_of_an_interrupted_refresh_the_whole_one_counts(
-    world: World, keyring_entries: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    keyring_world: World, keyring_entries: dict[tuple[str, str], str]
 ) -> None:
-    world.store_name = "keyring"
+    world = keyring_world
     joe = world.sign_in(1)
     seen = world.load(joe)
-    touched = 0
+    # The first write fails; then come a new name, its write, reading it back, and the commit.
+    faults = iter(["fail-at-write", *[""] * 5])
 
     def tick() -> None:
-        nonlocal touched
-        touched += 1
-        # The first write fails; then come a new name, its write, reading it back, and the commit.
-        monkeypatch.setenv("TEST_KEYRING_FAULT", "fail-at-write" if touched == 1 else "")
-        if touched == 7:
+        fault = next(faults, None)
+        set_fault(fault or "")
+        if fault is None:
             raise Killed
 
     def exchange(_: TokenSet) -> TokenSet:
         world.tick = tick
-        return new_answer(2)
+        return new_tokens(2)
 
     with pytest.raises(Killed):
         world.refresh(joe, exchange, seen)
     world.tick = lambda: None
-    assert [entry.state for entry in world.list_entries()] == ["pending", "pending", "live"]
+    assert world.states() == ["pending", "pending", "live"]
     assert world.load(joe).tokens == new_tokens(2)
-    assert now_of(world).interrupted_at is None
-    assert [entry.state for entry in world.list_entries()] == ["live", "dead"]
+    assert world.find().interrupted_at is None
+    assert world.states() == ["live", "dead"]
     assert len(keyring_entries) == 1
 
 
@@ -405,7 +329,7 @@ def test_a_database_that_is_emptied_during_a_refresh_is_named_and_nothing_is_rev
             run_sql(path, "DELETE FROM procore_login_entries")
         else:
             path.write_bytes(b"") if how == "emptied" else path.unlink()
-        return new_answer(2)
+        return new_tokens(2)
 
     with pytest.raises(DatabaseError, match="was emptied or replaced while new tokens") as caught:
         world.refresh(joe, empty)
@@ -422,15 +346,12 @@ def test_a_database_that_is_put_back_finds_the_tokens_of_the_refresh_that_it_mis
 
     def move(_: TokenSet) -> TokenSet:
         path.rename(kept)
-        return new_answer(2)
+        return new_tokens(2)
 
     with pytest.raises(DatabaseError, match="emptied or replaced"):
         world.refresh(joe, move)
     kept.rename(path)
-
-    found = world.new_vault().load(joe)
-    assert found is not None
-    assert found.tokens == new_tokens(2)
+    assert world.load(joe).tokens == new_tokens(2)
 
 
 def test_a_database_that_is_emptied_during_a_sign_in_saves_nothing_of_it(
@@ -447,5 +368,4 @@ def test_a_database_that_is_emptied_during_a_sign_in_saves_nothing_of_it(
     monkeypatch.setattr(EntryStore, "write", write_and_empty)
     with pytest.raises(DatabaseError, match="emptied or replaced"):
         world.new_vault().save_signin(new_tokens(2), JOE)
-
     assert run_sql(world.database.path, "SELECT * FROM users") == []
