@@ -79,34 +79,31 @@ def test_users_has_exactly_the_tutorials_columns(world: World) -> None:
     with world.database.reading():
         pass
     columns = run_sql(world.database.path, "PRAGMA table_info(users)")
-    assert [row[1:3] for row in columns] == [
-        ("id", "INTEGER"),
-        ("procore_id", "INTEGER"),
-        ("email", "varchar(255)"),
+    assert [(*row[1:3], row[5]) for row in columns] == [
+        ("id", "INTEGER", 1),
+        ("procore_id", "INTEGER", 0),
+        ("email", "varchar(255)", 0),
     ]
-    assert columns[0][5] == 1
 
 
-def test_all_our_own_names_have_our_prefix(test_db: Path) -> None:
-    open_once(test_db)
-    names = {row[0] for row in run_sql(test_db, "SELECT name FROM sqlite_master WHERE sql IS NOT NULL")}
-    ours = names - {"users"}
+@pytest.mark.parametrize("kind", ["the tutorial's", "older", "older, and a table has gone"])
+def test_every_file_becomes_what_a_new_one_is(test_db: Path, old_db: Path, tmp_path: Path, kind: str) -> None:
+    path = test_db if kind == "the tutorial's" else old_db
+    run_sql(path, "CREATE TABLE projects (id INTEGER PRIMARY KEY)", "INSERT INTO projects VALUES (5)")
+    if kind.endswith("gone"):
+        run_sql(path, "DROP TABLE procore_login_entries")
+    for each in (path, tmp_path / "new.db"):
+        open_once(each)
+        assert version(each) == schema.VERSION
+    # Another program's table stays, and all that we add has our prefix.
+    assert run_sql(path, "SELECT * FROM projects") == [(5,)]
+    found = shapes(path)
+    assert found.pop("projects") == ["id"]
+    assert found == shapes(tmp_path / "new.db")
+    names = run_sql(path, "SELECT name FROM sqlite_master WHERE sql IS NOT NULL")
+    ours = {str(name) for (name,) in names} - {"users", "projects"}
     assert ours
-    assert all(str(name).startswith("procore_login_") for name in ours)
-
-
-def test_a_file_with_nothing_but_users_gets_our_tables(test_db: Path, tmp_path: Path) -> None:
-    open_once(test_db)
-    open_once(tmp_path / "new.db")
-    assert shapes(test_db) == shapes(tmp_path / "new.db")
-    assert version(test_db) == schema.VERSION
-
-
-def test_an_older_file_becomes_what_a_new_one_is(old_db: Path, tmp_path: Path) -> None:
-    open_once(old_db)
-    open_once(tmp_path / "new.db")
-    assert shapes(old_db) == shapes(tmp_path / "new.db")
-    assert version(old_db) == schema.VERSION
+    assert all(name.startswith("procore_login_") for name in ours)
 
 
 def test_a_migrated_file_keeps_everybody_signed_in(world: World) -> None:
@@ -184,20 +181,14 @@ def test_a_migration_that_fails_in_the_middle_leaves_the_old_file_whole(
     assert version(old_db) == 1
 
 
-def test_reading_an_up_to_date_file_takes_no_write_lock(world: World) -> None:
+def test_reading_an_up_to_date_file_takes_no_write_lock_and_changes_no_byte(world: World) -> None:
     world.sign_in()
     path = world.database.path
+    before = (path.read_bytes(), path.stat().st_mtime_ns)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with new_database(path, timeout_s=0).reading() as rows:
             assert [user.procore_id for user in users.list_users(rows)] == [JOE.id]
-
-
-def test_reading_an_up_to_date_file_changes_no_byte(world: World) -> None:
-    world.sign_in()
-    path = world.database.path
-    before = (path.read_bytes(), path.stat().st_mtime_ns)
-    open_once(path)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
@@ -225,11 +216,7 @@ def test_a_newer_file_is_left_untouched(world: World, use: Callable[[Path], None
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE procore_login_meta SET value = 'two'",
-        "UPDATE procore_login_meta SET value = 1.5",
-        "UPDATE procore_login_meta SET value = x'02'",
-        "UPDATE procore_login_meta SET value = 0",
-        "UPDATE procore_login_meta SET value = -1",
+        *(f"UPDATE procore_login_meta SET value = {value}" for value in ("'two'", 1.5, "x'02'", 0, -1)),
         "DELETE FROM procore_login_meta",
         "DROP TABLE procore_login_meta",
     ],
@@ -279,25 +266,12 @@ def test_more_columns_and_other_spellings_than_the_tutorials_are_fine(tmp_path: 
     assert run_sql(path, "SELECT procore_id, email FROM users") == [(JOE.id, JOE.login)]
 
 
-def test_other_programs_tables_are_left_alone(test_db: Path) -> None:
-    run_sql(test_db, "CREATE TABLE projects (id INTEGER PRIMARY KEY)", "INSERT INTO projects VALUES (5)")
-    open_once(test_db)
-    assert run_sql(test_db, "SELECT * FROM projects") == [(5,)]
-
-
 def test_tables_that_another_program_dropped_come_back(world: World) -> None:
     world.sign_in()
     run_sql(world.database.path, "DROP TABLE users", "DROP TABLE procore_login_entries")
     assert world.accounts.find_account() is None
     world.sign_in()
     assert world.accounts.find_account() is not None
-
-
-def test_an_older_file_without_one_of_its_tables_is_migrated_too(old_db: Path, tmp_path: Path) -> None:
-    run_sql(old_db, "DROP TABLE procore_login_entries")
-    open_once(old_db)
-    open_once(tmp_path / "new.db")
-    assert shapes(old_db) == shapes(tmp_path / "new.db")
 
 
 def test_the_lowest_id_of_a_person_counts(test_db: Path) -> None:
@@ -314,3 +288,15 @@ def test_the_lowest_id_of_a_person_counts(test_db: Path) -> None:
         (5, "late@example.com"),
         (9, None),
     ]
+
+
+def test_garbage_in_users_does_no_harm(test_db: Path) -> None:
+    run_sql(
+        test_db,
+        "INSERT INTO users (procore_id, email) VALUES (NULL, 'a@example.com'), ('x', 'b@example.com'),"
+        " (1.5, 'c@example.com'), (x'00', 'd@example.com'), (1, NULL), (2, x'ff'),"
+        " (3, CAST(x'ff41' AS TEXT))",
+    )
+    with new_database(test_db).reading() as rows:
+        found = [(user.procore_id, user.email) for user in users.list_users(rows)]
+    assert found == [(1, None), (2, None), (3, "\ufffdA")]

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.errors import DataFolderError, NotSignedInError
+from procore_cli.errors import DatabaseError, DataFolderError, NotSignedInError
 from procore_cli.grants import TokenSet
 from procore_cli.storage import entries, recovery, tokens_text
+from procore_cli.storage.files import new_place
 from tests.store.databases import Home
-from tests.store.store_world import JOE, NOW, SECOND, Procore, new_answer, new_tokens, run_sql
+from tests.store.store_world import JOE, NOW, SECOND, Procore, new_tokens, run_sql
 
 DAY_S = 24 * 60 * 60
 DATABASES = ["test.db", "one/production.db", "one/test.db"]
@@ -60,22 +61,25 @@ def leave_refresh(home: Home, number: int | None = 2) -> None:
         ledger.write(pending, tokens_text.new_tokens_text(new_tokens(number)))
 
 
-def test_what_one_folder_saved_in_a_keyring_the_other_reads(both: tuple[Home, Home]) -> None:
+def test_in_a_keyring_what_one_folder_saved_the_other_reads_renews_and_deletes(
+    both: tuple[Home, Home], keyring_entries: dict[object, str]
+) -> None:
     one, other = both
-    one.sign_in(1)
+    procore = Procore()
+    account = one.sign_in(1)
     assert other.load().tokens == new_tokens(1)
     assert one.listed() == [("live", None)]
-
-
-def test_both_folders_refresh_in_turn(both: tuple[Home, Home]) -> None:
-    procore = Procore()
-    both[0].sign_in(1)
     for turn in range(4):
         home = both[(turn + 1) % 2]
         assert home.refresh(procore.exchange).tokens.refresh_token == f"refresh-{turn + 2}"
-        assert [state for state, _ in home.listed()] == ["live"]
-    assert both[0].load().tokens == both[1].load().tokens
-    assert both[0].said == both[1].said == []
+        assert home.listed() == [("live", None)]
+    # A refresh that one of them left whole is ended by the other.
+    leave_refresh(one, 6)
+    assert other.load().tokens == one.load().tokens == new_tokens(6)
+    assert one.said == []
+    other.vault.sign_out(account)
+    other.vault.clean(account)
+    assert (keyring_entries, one.listed()) == ({}, [])
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -100,40 +104,16 @@ def test_a_refresh_through_both_folders_at_once_is_one(
     assert {found.refresh_token for found in found} == {"refresh-2"}
 
 
-def test_a_sign_out_with_the_other_folder_deletes_what_lies_in_the_keyring(
-    both: tuple[Home, Home], keyring_entries: dict[object, str]
-) -> None:
-    account = both[0].sign_in(1)
-    vault = both[1].vault
-    vault.sign_out(account)
-    vault.clean(account)
-    assert keyring_entries == {}
-    assert both[0].listed() == []
-
-
-def test_a_refresh_that_one_folder_left_whole_in_a_keyring_is_ended_by_the_other(
-    both: tuple[Home, Home],
-) -> None:
-    one, other = both
-    one.sign_in(1)
-    leave_refresh(one)
-    assert other.load().tokens == new_tokens(2)
-
-
-def test_whose_tokens_lie_in_one_folder_is_signed_out_with_the_other(one: Home, other: Home) -> None:
-    one.sign_in(1)
-    assert_signed_out(other, one.path)
-    assert one.load().tokens == new_tokens(1)
-    assert other.files() == []
-
-
 def test_a_sign_out_with_the_other_folder_ends_nothing(one: Home, other: Home) -> None:
     account = one.sign_in(1)
+    assert_signed_out(other, one.path)
+    assert one.load().tokens == new_tokens(1)
     leave_refresh(one)
     vault = other.vault
     assert vault.sign_out(account) == (None, None, None)
     vault.clean(account)
     vault.clean_free()
+    assert other.files() == []
     assert one.account() == account
     assert one.load().tokens == new_tokens(2)
 
@@ -213,29 +193,26 @@ def test_who_waits_for_a_refresh_hears_of_a_sign_in_with_the_other_folder(one: H
         one.vault.refresh(one.account(), pytest.fail, seen, pytest.fail, lambda work: work())
 
 
-def test_tokens_in_a_folder_that_is_away_are_not_lost(one: Home, other: Home, tmp_path: Path) -> None:
-    one.sign_in(1)
-    leave_refresh(one)
-    one.path.rename(tmp_path / "away")
-    assert_signed_out(other, one.path)
-    other.vault.clean_free()
-    assert not one.path.exists()
-    (tmp_path / "away").rename(one.path)
-    assert one.load().tokens == new_tokens(2)
-
-
-def test_a_sign_in_works_while_the_former_tokens_folder_is_away(
+def test_a_folder_that_is_away_is_not_lost_and_keeps_nobody_from_signing_in(
     one: Home, other: Home, tmp_path: Path
 ) -> None:
     one.sign_in(1)
-    one.path.rename(tmp_path / "away")
-    other.sign_in(2)
-    assert other.load().tokens == new_tokens(2)
+    leave_refresh(one)
+    for number in (None, 3):
+        one.path.rename(tmp_path / "away")
+        if number is None:
+            assert_signed_out(other, one.path)
+            other.vault.clean_free()
+        else:
+            other.sign_in(number)
+            assert other.load().tokens == new_tokens(number)
+        assert not one.path.exists()
+        (tmp_path / "away").rename(one.path)
+        if number is None:
+            assert one.load().tokens == new_tokens(2)
     assert [said for said in other.said if "will not be revoked" not in said] == []
-    assert not one.path.exists()
-    (tmp_path / "away").rename(one.path)
     # What it holds stays there: no list names it, and `doctor` does.
-    other.refresh(lambda _: new_answer(3))
+    other.refresh(lambda _: new_tokens(4))
     assert len(one.files()) == 1
     assert other.listed() == [("live", str(other.path))]
 
@@ -282,7 +259,7 @@ def test_a_folder_that_moved_after_a_refresh_was_killed_costs_a_refresh_at_most(
     one.path.rename(tmp_path / "moved")
     moved = Home(tmp_path / "moved", one.database)
     assert moved.load().tokens == new_tokens(number or 1)
-    assert moved.refresh(lambda _: new_answer(3)).tokens == new_tokens(3)
+    assert moved.refresh(lambda _: new_tokens(3)).tokens == new_tokens(3)
     moved.now += DAY_S
     moved.vault.sign_out(account)
     assert moved.vault.clean(account)
@@ -378,31 +355,55 @@ def test_a_folder_whose_locks_are_none_of_ours_gets_none(tmp_path: Path) -> None
     project.chmod(0o755)
     Home(tmp_path / "one", project / "test.db").sign_in(1)
     assert [path.name for path in (project / "locks").iterdir()] == ["web.lock"]
+    assert sorted(path.name for path in project.iterdir()) == ["locks", "test.db"]
     assert stat.S_IMODE(project.stat().st_mode) == 0o755
-
-
-def test_a_state_folder_that_cannot_be_used_is_named(one: Home, own_world: Path) -> None:
-    (own_world / ".local").mkdir()
-    (own_world / ".local" / "state").write_text("a file")
-    with pytest.raises(DataFolderError, match=r"state.*cannot be used") as failure:
-        one.sign_in(1)
-    assert "XDG_STATE_HOME" in failure.value.hint
-
-
-def test_without_a_home_there_is_no_state_folder(one: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platformdirs.user_state_dir", lambda *_, **__: "~/.local/state/procore-login")
-    with pytest.raises(DataFolderError, match="no state folder") as failure:
-        one.sign_in(1)
-    assert "XDG_STATE_HOME" in failure.value.hint
-
-
-def test_nothing_is_laid_beside_a_database_that_is_not_ours(one: Home, tmp_path: Path) -> None:
-    one.sign_in(1)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "one", "test.db"]
-
-
-def test_a_folder_that_is_missing_is_not_made_for_the_locks(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home", tmp_path / "gone" / "test.db")
-    with pytest.raises(Exception, match="No such file"):
-        home.sign_in(1)
+    # One that is missing is not made.
+    with pytest.raises(DatabaseError, match="No such file"):
+        Home(tmp_path / "one", tmp_path / "gone" / "test.db").sign_in(1)
     assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize(("is_there", "said"), [(True, r"state.*cannot be used"), (False, "no state folder")])
+def test_a_state_folder_that_cannot_be_used_is_named(
+    one: Home, own_world: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool, said: str
+) -> None:
+    if is_there:
+        (own_world / ".local").mkdir()
+        (own_world / ".local" / "state").write_text("a file")
+    else:
+        monkeypatch.setattr("platformdirs.user_state_dir", lambda *_, **__: "~/.local/state/procore-login")
+    with pytest.raises(DataFolderError, match=said) as failure:
+        one.sign_in(1)
+    assert "XDG_STATE_HOME" in failure.value.hint
+
+
+# A data folder that was moved or copied, with the database in it
+
+
+def test_a_moved_data_folder_works_as_before(tmp_path: Path) -> None:
+    home = Home(tmp_path / "old", None)
+    home.sign_in(1)
+    home.sign_in(2, SECOND)
+    home.path.rename(tmp_path / "new")
+    moved = Home(tmp_path / "new", None)
+    assert moved.load().tokens == new_tokens(2)
+    moved.refresh(lambda _: new_tokens(3))
+    assert moved.load().tokens == new_tokens(3)
+    assert len(moved.files()) == 2
+    assert moved.said == []
+    assert not home.path.exists()
+
+
+def test_a_copied_data_folder_leaves_the_original_alone(tmp_path: Path) -> None:
+    home, copy = Home(tmp_path / "old", None), Home(tmp_path / "copy", None)
+    home.sign_in(1)
+    shutil.copytree(home.path, copy.path)
+    copy.refresh(lambda _: new_tokens(2))
+    assert copy.load().tokens == new_tokens(2)
+    assert home.load().tokens == new_tokens(1)
+    assert (len(home.files()), len(copy.files())) == (1, 1)
+
+
+def test_a_data_folder_whose_name_no_database_holds_is_not_noted(tmp_path: Path) -> None:
+    assert new_place(tmp_path / "caf\udce9") is None
+    assert new_place(tmp_path / "caf\u00e9") == str(tmp_path / "caf\u00e9")

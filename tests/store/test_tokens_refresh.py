@@ -61,6 +61,7 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World) -
     loaded = either_world.refresh(joe, exchange)
     assert sent == [new_tokens(1)]
     assert loaded.tokens == new_tokens(2)
+    assert (loaded.entry.kind, loaded.entry.parts, loaded.entry.created_at) == ("refresh", 1, NOW)
     assert either_world.load(joe) == loaded
     assert len(either_world.list_entries()) == either_world.count_secrets() == 1
 
