@@ -64,16 +64,14 @@ def install_libsecret(monkeypatch: pytest.MonkeyPatch) -> Libsecret:
     return libsecret
 
 
-def _load_afresh(
-    monkeypatch: pytest.MonkeyPatch, name: str, modules: dict[str, types.ModuleType]
-) -> types.ModuleType:
+def _load_afresh(patch: pytest.MonkeyPatch, name: str, modules: dict[str, Any]) -> types.ModuleType:
     for module, stand_in in modules.items():
-        monkeypatch.setitem(sys.modules, module, stand_in)
+        patch.setitem(sys.modules, module, stand_in)
     # Set, then deleted: so it is taken away again even if it was not there.
-    monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    patch.setitem(sys.modules, name, types.ModuleType(name))
     del sys.modules[name]
     package, _, leaf = name.rpartition(".")
-    monkeypatch.setattr(importlib.import_module(package), leaf, None, raising=False)
+    patch.setattr(importlib.import_module(package), leaf, None, raising=False)
     return importlib.import_module(name)
 
 
@@ -82,7 +80,7 @@ class Keychain:
 
     def __init__(self, api: Any) -> None:
         self.status = 0
-        self.calls = 0
+        self.prompts = 0
         self.kept: dict[tuple[str, str], str] = {}
         self._api = api
         api.set_generic_password = self.set
@@ -105,7 +103,7 @@ class Keychain:
         del self.kept[service, username]
 
     def _answer(self) -> None:
-        self.calls += 1
+        self.prompts += 1
         if self.status:
             kinds = {-128: self._api.KeychainDenied, -25293: self._api.SecAuthFailure}
             raise kinds.get(self.status, self._api.Error)(self.status, "Unknown Error")
@@ -149,7 +147,7 @@ class Wallet:
     """The bus, KWallet's object on it and its interface in one; says no, fails or forgets as it is told."""
 
     def __init__(self, error: type[Exception]) -> None:
-        self.handle, self.opened, self.forgets, self.gone = 1, 0, False, False
+        self.handle, self.prompts, self.forgets, self.gone = 1, 0, False, False
         self.kept: dict[str, str] = {}
         self._error = error
 
@@ -166,7 +164,7 @@ class Wallet:
         return "kdewallet"
 
     def open(self, *_: object) -> int:
-        self.opened += 1
+        self.prompts += 1
         self._check()
         return self.handle
 

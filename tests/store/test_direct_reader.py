@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,32 +17,33 @@ if TYPE_CHECKING:
 SERVICE = "procore-login/production/0123abcd/1"
 
 
-@pytest.fixture
-def unnamed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Nobody has told keyring anything."""
+@pytest.mark.parametrize(
+    ("variables", "folder", "is_configured"),
+    [
+        ({}, "", False),
+        ({"PYTHON_KEYRING_BACKEND": "anything"}, "", True),
+        ({"KEYRING_PROPERTY_PREFERRED_COLLECTION": "anything"}, "", True),
+        ({}, ".config", True),
+        ({"XDG_CONFIG_HOME": "elsewhere"}, "elsewhere", True),
+    ],
+)
+def test_whatever_keyring_was_told_is_for_keyring(
+    monkeypatch: pytest.MonkeyPatch,
+    own_world: Path,
+    variables: dict[str, str],
+    folder: str,
+    is_configured: bool,
+) -> None:
     monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
-    return monkeypatch
+    monkeypatch.chdir(own_world)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(own_world / value))
+    if folder:
+        path = own_world / folder / "python_keyring" / "keyringrc.cfg"
+        path.parent.mkdir(parents=True)
+        path.write_text("[backend]\n")
 
-
-def test_without_a_word_to_keyring_nothing_is_configured(unnamed: pytest.MonkeyPatch) -> None:
-    assert not is_keyring_configured()
-
-
-@pytest.mark.parametrize("name", ["PYTHON_KEYRING_BACKEND", "KEYRING_PROPERTY_PREFERRED_COLLECTION"])
-def test_a_variable_of_keyrings_is_for_keyring(unnamed: pytest.MonkeyPatch, name: str) -> None:
-    unnamed.setenv(name, "anything")
-    assert is_keyring_configured()
-
-
-@pytest.mark.parametrize("root", ["", "elsewhere"], ids=["~/.config", "XDG_CONFIG_HOME"])
-def test_keyringrc_is_for_keyring(unnamed: pytest.MonkeyPatch, own_world: Path, root: str) -> None:
-    if root:
-        unnamed.setenv("XDG_CONFIG_HOME", str(own_world / root))
-    path = own_world / (root or ".config") / "python_keyring" / "keyringrc.cfg"
-    path.parent.mkdir(parents=True)
-    path.write_text("[backend]\n")
-
-    assert is_keyring_configured()
+    assert is_keyring_configured() is is_configured
 
 
 def test_where_there_is_no_bus_the_backend_is_asked(keyring_entries: dict[tuple[str, str], str]) -> None:
@@ -51,27 +51,19 @@ def test_where_there_is_no_bus_the_backend_is_asked(keyring_entries: dict[tuple[
     assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
 
 
-@pytest.fixture
-def busy_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("keyring_entries")
+def test_a_bus_that_is_busy_is_for_the_caller_who_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
     import secretstorage
 
     def be_busy() -> None:
         raise TimeoutError
 
     monkeypatch.setattr(secretstorage, "open_dbus_connection", be_busy)
-
-
-@pytest.mark.usefixtures("busy_bus")
-def test_a_bus_that_is_busy_is_for_the_caller_who_tries_again() -> None:
-    with pytest.raises(TimeoutError):
-        DirectReader(MemoryKeyring).get_password(SERVICE, "token-set")
-
-
-@pytest.mark.usefixtures("busy_bus", "keyring_entries")
-def test_where_another_backend_was_written_to_the_bus_is_not_asked() -> None:
     reader = DirectReader(MemoryKeyring)
+    with pytest.raises(TimeoutError):
+        reader.get_password(SERVICE, "token-set")
+    # Where another backend was written to, the bus is not asked.
     reader.set_password(SERVICE, "token-set", "text")
-
     assert reader.get_password(SERVICE, "token-set") == "text"
 
 
@@ -98,10 +90,11 @@ class OwnBackend:
 
 
 def test_what_was_written_through_the_service_is_read_back_directly(service: Service) -> None:
+    # What is nowhere is none, without asking keyring.
+    assert DirectReader(OwnBackend).get_password(SERVICE, "token-set") is None
     reader = DirectReader(OwnBackend)
     reader.set_password(SERVICE, "token-set", "text")
     service.secret = b"text"
-
     assert reader.get_password(SERVICE, "token-set") == "text"
 
 
@@ -112,38 +105,26 @@ def test_a_text_of_any_length_is_read_encrypted_on_the_bus(service: Service) -> 
     assert "OpenSession" in {method for method, _ in service.asked}
 
 
-def test_what_is_nowhere_is_none_without_asking_keyring(service: Service) -> None:
-    assert DirectReader(OwnBackend).get_password(SERVICE, "token-set") is None
+REFUSALS = product(
+    ("Get", "SearchItems", "OpenSession", "GetSecret"), ("Failed", "UnknownObject", "ServiceUnknown")
+)
 
 
-def test_in_a_locked_collection_keyring_is_asked(
-    service: Service, keyring_entries: dict[tuple[str, str], str]
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"is_locked": True},
+        {"damage": lambda text: text[:-1]},
+        {"damage": lambda _: b""},
+        *({"refusal": method, "error": f"org.freedesktop.DBus.Error.{name}"} for method, name in REFUSALS),
+    ],
+    ids=str,
+)
+def test_whatever_the_service_refuses_or_garbles_keyring_is_asked(
+    service: Service, keyring_entries: dict[tuple[str, str], str], trouble: dict[str, object]
 ) -> None:
-    service.is_locked = True
-    keyring_entries[SERVICE, "token-set"] = "text"
-
-    assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
-
-
-def test_whatever_the_service_refuses_keyring_is_asked(
-    service: Service, keyring_entries: dict[tuple[str, str], str]
-) -> None:
-    service.secret = b"other text"
-    keyring_entries[SERVICE, "token-set"] = "text"
-    refusals = product(
-        ("Get", "SearchItems", "OpenSession", "GetSecret"), ("Failed", "UnknownObject", "ServiceUnknown")
-    )
-    for service.refusal, error in refusals:
-        service.error = f"org.freedesktop.DBus.Error.{error}"
-        found = DirectReader(MemoryKeyring).get_password(SERVICE, "token-set")
-        assert found == "text", (service.refusal, error)
-
-
-@pytest.mark.parametrize("damage", [lambda text: text[:-1], lambda _: b""], ids=["cut", "empty"])
-def test_a_garbled_text_is_keyrings_to_judge(
-    service: Service, keyring_entries: dict[tuple[str, str], str], damage: Callable[[bytes], bytes]
-) -> None:
-    service.secret, service.damage = b"x" * 16, damage
+    service.secret = b"x" * 16
+    vars(service).update(trouble)
     keyring_entries[SERVICE, "token-set"] = "text"
 
     assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
@@ -152,5 +133,4 @@ def test_a_garbled_text_is_keyrings_to_judge(
 def test_where_the_service_has_answered_nothing_else_is_written_to(service: Service) -> None:
     reader = DirectReader(pytest.fail)
     reader.get_password(SERVICE, "token-set")
-
     assert type(reader.backend).__module__ == "keyring.backends.SecretService"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -15,7 +16,6 @@ import keyring.backend
 import keyring.core
 import pytest
 
-from procore_cli.errors import KeyringError
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage.keyring import Keyring
 from tests import memory_keyring
@@ -62,14 +62,6 @@ def ask_keyring(machine: Machine) -> list[str]:
     return found.stdout.split()
 
 
-def name_in_keyringrc(machine: Machine, backend: str) -> None:
-    with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        path = keyring.core._config_path()
-    assert machine.home in path.parents
-    path.parent.mkdir(parents=True)
-    path.write_text(f"[backend]\ndefault-keyring = {backend}\n")
-
-
 def files(machine: Machine) -> list[Path]:
     return [path for path in machine.home.rglob("*") if path.is_file()]
 
@@ -94,47 +86,51 @@ def test_keyrings_that_happen_to_be_installed_are_refused(
     assert files(machine) == []
 
 
-@pytest.mark.parametrize("is_in_file", [False, True], ids=["variable", "keyringrc.cfg"])
+@pytest.fixture(params=["variable", "keyringrc.cfg"])
+def name_backend(request: pytest.FixtureRequest, machine: Machine) -> Callable[[str], None]:
+    """Names a backend to keyring, in each of the two places."""
+
+    def name(backend: str) -> None:
+        if request.param == "variable":
+            machine.variables["PYTHON_KEYRING_BACKEND"] = backend
+            return
+        with mock.patch.dict(os.environ, machine.environ(), clear=True):
+            path = keyring.core._config_path()
+        assert machine.home in path.parents
+        path.parent.mkdir(parents=True)
+        path.write_text(f"[backend]\ndefault-keyring = {backend}\n")
+
+    return name
+
+
 def test_a_plaintext_keyring_that_the_user_names_is_used(
-    machine: Machine, provider: Provider, is_in_file: bool
+    machine: Machine, name_backend: Callable[[str], None]
 ) -> None:
-    if is_in_file:
-        name_in_keyringrc(machine, PLAINTEXT)
-    else:
-        machine.variables["PYTHON_KEYRING_BACKEND"] = PLAINTEXT
+    name_backend(PLAINTEXT)
 
     runs = [machine.run_here(*arguments) for arguments in (SIGN_UP, ["whoami"], ["refresh"], ["token"])]
 
     assert [run.code for run in runs] == [0] * 4, [run.err for run in runs]
-    assert [path.name for path in files(machine) if path.name.startswith("keyring_pass")] == [
-        "keyring_pass.cfg"
-    ]
+    kept = [path.name for path in files(machine) if path.name.startswith("keyring_pass")]
+    assert kept == ["keyring_pass.cfg"]
 
 
-@pytest.mark.parametrize("is_in_file", [False, True], ids=["variable", "keyringrc.cfg"])
 @pytest.mark.parametrize(
     ("backend", "sign"),
     [(NULL, "did not keep what was written"), (FAIL, f"keyring is configured to use {FAIL}")],
 )
 def test_a_useless_keyring_that_the_user_names_is_found_out_before_the_browser(
-    machine: Machine, provider: Provider, backend: str, sign: str, is_in_file: bool
+    machine: Machine, provider: Provider, backend: str, sign: str, name_backend: Callable[[str], None]
 ) -> None:
-    if is_in_file:
-        name_in_keyringrc(machine, backend)
-    else:
-        machine.variables["PYTHON_KEYRING_BACKEND"] = backend
+    name_backend(backend)
 
-    assert_refused_before_the_browser(machine.run_here(*SIGN_UP), provider, sign)
+    result = machine.run_here(*SIGN_UP)
+
+    assert_refused_before_the_browser(result, provider, sign)
+    # It is traced to the setting that names it.
+    named = machine.variables["PYTHON_KEYRING_BACKEND"] == FAIL
+    assert ("Hint: Correct or remove PYTHON_KEYRING_BACKEND; or " in result.err) is named
     assert machine.run_here("whoami").code == 4
-
-
-def test_a_keyring_that_refuses_every_call_is_traced_to_the_setting_that_names_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", FAIL)
-    with pytest.raises(KeyringError) as failure:
-        Keyring().load("procore-login/production/0123abcd/1", "token-set")
-    assert failure.value.hint.startswith("Correct or remove PYTHON_KEYRING_BACKEND; or ")
 
 
 @pytest.mark.parametrize("named", ["", "tests.memory_keyring.MemoryKeyring"])

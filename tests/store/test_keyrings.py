@@ -16,12 +16,12 @@ import pytest
 from procore_cli import log
 from procore_cli.errors import KeyringError
 from procore_cli.storage import keyring as keyrings
-from procore_cli.storage import keyring as session_bus
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.keyring import Keyring
 from procore_cli.threads import Limits
 from tests.hearing import Listener
 from tests.memory_keyring import RELEASE, MemoryKeyring
+from tests.store.store_world import set_fault
 
 SERVICE = "procore-login/production/0123abcd/1"
 SECRET = "the-secret-text"
@@ -32,60 +32,28 @@ def store(said: list[str], keyring_entries: object) -> Keyring:
     return Keyring()
 
 
-@pytest.fixture
-def unnamed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Nobody has named a keyring."""
-    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
-    return monkeypatch
-
-
-def name_backend(monkeypatch: pytest.MonkeyPatch, platform: str, *names: str) -> None:
-    monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, platform, names)
-    monkeypatch.setattr(sys, "platform", platform)
-
-
 @pytest.mark.parametrize("name", ["no.such.module.Keyring", "nothing", "tests.memory_keyring.Nobody"])
-def test_a_variable_that_names_nothing_usable_is_named_itself(
+def test_a_setting_that_names_nothing_usable_is_named_itself(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
-    with pytest.raises(KeyringError, match="PYTHON_KEYRING_BACKEND") as failure:
+    with pytest.raises(KeyringError, match=f"PYTHON_KEYRING_BACKEND.*{name}|{name}.*PYTHON_KEYRING_BACKEND"):
         Keyring().load(SERVICE, "token-set")
-    assert name in failure.value.message
-
-
-def test_a_keyringrc_that_names_nothing_usable_is_named_itself(unnamed: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
     config = keyring.core._config_path()
     config.parent.mkdir(parents=True)
-    config.write_text("[backend]\ndefault-keyring = no.such.Keyring\n")
+    config.write_text(f"[backend]\ndefault-keyring = {name}\n")
     with pytest.raises(KeyringError, match="keyringrc") as failure:
         Keyring().load(SERVICE, "token-set")
     assert "default-keyring" in failure.value.hint
 
 
 @pytest.mark.parametrize(
-    ("platform", "sign"),
-    [("linux", "gnome-keyring or KWallet"), ("darwin", "keychain"), ("win32", "Credential Manager")],
-)
-def test_without_a_keyring_the_choices_of_the_system_are_listed(
-    unnamed: pytest.MonkeyPatch, platform: str, sign: str
-) -> None:
-    name_backend(unnamed, platform)
-    with pytest.raises(KeyringError) as failure:
-        Keyring().save(SERVICE, "token-set", SECRET)
-    assert failure.value.exit_code == 6
-    for way in (sign, "procore-login configure --store file", "cron", "PROCORE_ACCESS_TOKEN"):
-        assert way in failure.value.hint
-
-
-@pytest.mark.parametrize(
     ("fault", "sign"),
     [("missing", "no keyring"), ("locked", "locked.*dismissed"), ("fail-at-write", "PasswordSetError")],
 )
-def test_a_fault_is_an_error_of_ours_without_the_secret(
-    store: Keyring, monkeypatch: pytest.MonkeyPatch, fault: str, sign: str
-) -> None:
-    monkeypatch.setenv("TEST_KEYRING_FAULT", fault)
+def test_a_fault_is_an_error_of_ours_without_the_secret(store: Keyring, fault: str, sign: str) -> None:
+    set_fault(fault)
     with pytest.raises(KeyringError, match=sign) as failure:
         store.save(SERVICE, "token-set", SECRET)
     assert failure.value.__context__ is None
@@ -93,23 +61,17 @@ def test_a_fault_is_an_error_of_ours_without_the_secret(
     assert SECRET not in shown + failure.value.message + failure.value.hint
 
 
-class DBusErrorResponse(Exception):  # noqa: N818 - jeepney's name
-    pass
-
-
-class ItemNotFoundException(Exception):  # noqa: N818 - secretstorage's name
-    pass
-
-
-class SecretServiceNotAvailableException(Exception):  # noqa: N818 - secretstorage's name
-    pass
+def foreign(name: str) -> Exception:
+    """An exception of a library's, which is told by its name."""
+    error: Exception = type(name, (Exception,), {})(SECRET)
+    return error
 
 
 @pytest.mark.parametrize(
     ("error", "sign"),
     [
-        (DBusErrorResponse(SECRET), "DBusErrorResponse"),
-        (SecretServiceNotAvailableException(SECRET), "cannot be reached"),
+        (foreign("DBusErrorResponse"), "DBusErrorResponse"),
+        (foreign("SecretServiceNotAvailableException"), "cannot be reached"),
         (OSError(5, SECRET), "OSError 5"),
         (TimeoutError(SECRET), "TimeoutError"),
         (RuntimeError(SECRET), "RuntimeError"),
@@ -162,29 +124,26 @@ def test_an_entry_that_goes_while_it_is_read_or_deleted_is_missing(
     store: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def leak(*_: object) -> None:
-        raise ItemNotFoundException
+        raise foreign("ItemNotFoundException")
 
-    monkeypatch.setattr(MemoryKeyring, "get_password", leak)
-    monkeypatch.setattr(MemoryKeyring, "delete_password", leak)
+    store.save(SERVICE, "token-set", SECRET)
+    set_fault("fail-at-delete")
+    with pytest.raises(KeyringError, match="delete"):
+        store.delete(SERVICE, "token-set")
+    for method in ("get_password", "delete_password"):
+        monkeypatch.setattr(MemoryKeyring, method, leak)
     store.delete(SERVICE, "token-set")
     assert store.load(SERVICE, "token-set") is None
 
 
-def test_an_entry_that_cannot_be_deleted_is_an_error(store: Keyring, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.save(SERVICE, "token-set", SECRET)
-    monkeypatch.setenv("TEST_KEYRING_FAULT", "fail-at-delete")
-    with pytest.raises(KeyringError, match="delete"):
-        store.delete(SERVICE, "token-set")
-
-
 def test_a_slow_call_says_that_it_waits_is_given_up_and_keeps_no_program_from_ending(
-    said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+    said: list[str], keyring_entries: object
 ) -> None:
-    monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
-    store = Keyring(Limits(notice_s=0.02, give_up_s=0.1))
+    assert Limits() == Limits(notice_s=2.0, give_up_s=60.0)
+    set_fault("hang")
     threads = set(threading.enumerate())
     with pytest.raises(GivenUpError, match="given up") as failure:
-        store.save(SERVICE, "token-set", SECRET)
+        Keyring(Limits(notice_s=0.02, give_up_s=0.1)).save(SERVICE, "token-set", SECRET)
     assert failure.value.exit_code == 6
     assert said == ["Waiting for the keyring ..."]
     (left,) = set(threading.enumerate()) - threads
@@ -200,11 +159,11 @@ class Rescuer(Listener):
 
 
 def test_a_slow_call_is_spoken_of_once_and_still_gives_its_result(
-    said: list[str], keyring_entries: object, monkeypatch: pytest.MonkeyPatch
+    said: list[str], keyring_entries: object
 ) -> None:
     store = Keyring(Limits(notice_s=0.02, give_up_s=60))
     store.save(SERVICE, "token-set", SECRET)
-    monkeypatch.setenv("TEST_KEYRING_FAULT", "hang")
+    set_fault("hang")
     with log.heard_by(Rescuer(said)):
         assert store.load(SERVICE, "token-set") == SECRET
     assert said == ["Waiting for the keyring ..."]
@@ -213,6 +172,8 @@ def test_a_slow_call_is_spoken_of_once_and_still_gives_its_result(
 def test_an_unlock_prompt_is_spoken_of_only_where_there_is_one(
     said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Without a bus nothing is known to be locked.
+    assert not keyrings.is_locked()
     store = Keyring()
     store._backend = keyring.core._load_keyring_class(keyrings._SECRET_SERVICE)()
     for locked in (True, False):
@@ -224,14 +185,6 @@ def test_an_unlock_prompt_is_spoken_of_only_where_there_is_one(
     ]
 
 
-def test_without_a_bus_nothing_is_known_to_be_locked() -> None:
-    assert not keyrings.is_locked()
-
-
-def test_the_limits_are_those_of_the_contract() -> None:
-    assert Limits() == Limits(notice_s=2.0, give_up_s=60.0)
-
-
 @pytest.fixture
 def own_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A runtime folder with a bus in it, as systemd makes it; returns the folder above."""
@@ -241,39 +194,35 @@ def own_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     with socket.socket(socket.AF_UNIX) as unix:
         unix.bind("bus")
-    monkeypatch.setenv(session_bus.BUS_VARIABLE, "")
+    monkeypatch.setenv(keyrings.BUS_VARIABLE, "")
     return tmp_path
 
 
-def test_without_an_address_the_users_own_bus_is_used(own_bus: Path) -> None:
-    session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.BUS_VARIABLE] == f"unix:path={own_bus}/{os.getuid()}/bus"
-
-
-def test_an_address_that_is_set_is_kept(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(session_bus.BUS_VARIABLE, "unix:path=/elsewhere")
-    session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.BUS_VARIABLE] == "unix:path=/elsewhere"
-
-
-def test_a_bus_of_somebody_else_is_not_used(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = os.getuid()
-    (own_bus / str(mine)).rename(own_bus / "4711")
-    monkeypatch.setattr(os, "getuid", lambda: 4711)
-    session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.BUS_VARIABLE] == ""
-
-
-def test_what_is_no_socket_is_no_bus(own_bus: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "used"),
+    [
+        ("the user's own", "unix:path={bus}"),
+        ("an address is set", "unix:path=/elsewhere"),
+        ("somebody else's", ""),
+        ("nothing there", ""),
+        ("no socket", ""),
+        ("another system", ""),
+    ],
+)
+def test_without_an_address_the_users_own_bus_is_used(
+    own_bus: Path, monkeypatch: pytest.MonkeyPatch, place: str, used: str
+) -> None:
     bus = own_bus / str(os.getuid()) / "bus"
-    bus.unlink()
-    session_bus.use_own_bus(own_bus)
-    bus.write_text("")
-    session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.BUS_VARIABLE] == ""
-
-
-def test_other_systems_have_no_such_bus(own_bus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
-    session_bus.use_own_bus(own_bus)
-    assert os.environ[session_bus.BUS_VARIABLE] == ""
+    if place == "an address is set":
+        monkeypatch.setenv(keyrings.BUS_VARIABLE, "unix:path=/elsewhere")
+    elif place == "somebody else's":
+        bus.parent.rename(own_bus / "4711")
+        monkeypatch.setattr(os, "getuid", lambda: 4711)
+    elif place in ("nothing there", "no socket"):
+        bus.unlink()
+        if place == "no socket":
+            bus.write_text("")
+    elif place == "another system":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    keyrings.use_own_bus(own_bus)
+    assert os.environ[keyrings.BUS_VARIABLE] == used.format(bus=bus)
