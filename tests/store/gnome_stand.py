@@ -53,7 +53,7 @@ class Desktop:
     address: str
     environ: dict[str, str] = field(default_factory=dict)
     bus: int = 0
-    _keyring: subprocess.Popen[bytes] | None = None
+    keyring: subprocess.Popen[bytes] | None = None
 
     def start_keyring(self) -> None:
         """Start gnome-keyring, unlocked, as a login does; it is there when this returns."""
@@ -65,15 +65,15 @@ class Desktop:
         rule.add_arg_condition(0, NAME)
         with self.connect() as connection, connection.filter(rule) as arrivals:
             Proxy(message_bus, connection).AddMatch(rule)
-            self._keyring = subprocess.Popen(
+            self.keyring = subprocess.Popen(
                 ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
                 env=self.environ,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            assert self._keyring.stdin is not None
-            with self._keyring.stdin as stdin:
+            assert self.keyring.stdin is not None
+            with self.keyring.stdin as stdin:
                 stdin.write(PASSWORD)
             connection.recv_until_filtered(arrivals, timeout=WAIT_S)
 
@@ -90,10 +90,10 @@ class Desktop:
 
     def end_keyring(self) -> None:
         """End the keyring that was started last, at once."""
-        if self._keyring is not None:
-            self._keyring.kill()
-            self._keyring.wait(WAIT_S)
-        self._keyring = None
+        if self.keyring is not None:
+            self.keyring.kill()
+            self.keyring.wait(WAIT_S)
+        self.keyring = None
 
     def end_what_the_bus_started(self) -> None:
         """End a keyring that is there because somebody asked the bus for one."""
@@ -125,6 +125,16 @@ class Desktop:
         with self.connect() as connection:
             items = secretstorage.get_default_collection(connection).get_all_items()
             return sorted(item.get_attributes()["service"] for item in items)
+
+    def create_items(self, service: str, *secrets: bytes) -> None:
+        """Another program keeps these, all of them under one name."""
+        import secretstorage
+
+        with self.connect() as connection:
+            collection = secretstorage.get_default_collection(connection)
+            for number, secret in enumerate(secrets):
+                attributes = {"service": service, "username": "token-set", "application": str(number)}
+                collection.create_item(str(number), attributes, secret)
 
     def lock(self) -> None:
         """Lock the collection; there is no display that a prompt could be shown on."""

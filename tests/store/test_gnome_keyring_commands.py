@@ -1,20 +1,25 @@
-"""Whole commands against a real gnome-keyring: unlocked, locked, gone, and back again.
+"""Whole commands against a real gnome-keyring: unlocked, locked, gone, and back again; and the session bus.
 
-They refuse to rely on what the tests run in: each has a bus and a keyring of its own, see `gnome_stand`.
+They refuse to rely on what the tests run in: each has a bus and a keyring of its own, see `gnome_stand`, and
+`/run/user` is left as it was.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from procore_cli.storage import keyring
 from tests.cli import browser
 from tests.provider import Provider, Request
 from tests.store.gnome_stand import (
+    ACTIVATION,
     CHOICES,
     SIGN_UP,
     Desktop,
@@ -58,6 +63,10 @@ def test_an_account_lives_its_whole_life_in_an_unlocked_keyring(
     assert (refreshed.code, token.code) == (0, 0), refreshed.err + token.err
     assert token.out != runs[2].out
     assert desktop.list_services() == list_listed(machine)
+    # Nothing but the Secret Service holds a secret.
+    kept = b"".join(path.read_bytes() for path in machine.home.rglob("*") if path.is_file())
+    assert provider.issued
+    assert b"hush" not in kept
 
     again = machine.run("signin", "--browser", browser("--just-open"))
     assert again.code == 0, again.err
@@ -67,33 +76,6 @@ def test_an_account_lives_its_whole_life_in_an_unlocked_keyring(
     signed_out = machine.run("signout")
     assert signed_out.code == 0, signed_out.err
     assert desktop.list_services() == list_listed(machine) == []
-
-
-def test_two_accounts_lie_beside_each_other(
-    machine: DesktopMachine, desktop: Desktop, provider: Provider
-) -> None:
-    machine.run(*SIGN_UP)
-    provider.person = {"id": 22222, "login": "second@example.com", "name": None}
-    assert machine.run(*SIGN_UP).code == 0
-
-    tokens = [machine.run("token", "--account", who) for who in ("11111", "second@example.com")]
-
-    assert [run.code for run in tokens] == [0, 0]
-    assert tokens[0].out != tokens[1].out
-    assert desktop.list_services() == list_listed(machine)
-    assert listed(machine) == [("signin", "live")] * 2
-
-
-def test_nothing_but_the_secret_service_holds_a_secret(
-    machine: DesktopMachine, desktop: Desktop, provider: Provider
-) -> None:
-    machine.run(*SIGN_UP)
-    machine.run("refresh")
-
-    kept = b"".join(path.read_bytes() for path in machine.home.rglob("*") if path.is_file())
-
-    assert provider.issued
-    assert b"hush" not in kept
 
 
 def test_a_locked_keyring_without_a_prompt_is_refused_before_the_browser(
@@ -109,28 +91,22 @@ def test_a_locked_keyring_without_a_prompt_is_refused_before_the_browser(
     assert desktop.list_services() == []
 
 
-@pytest.mark.parametrize("name", ["whoami", "token", "refresh"])
 def test_an_account_in_a_locked_keyring_works_again_when_it_is_unlocked(
-    machine: DesktopMachine, desktop: Desktop, provider: Provider, name: str
+    machine: DesktopMachine, desktop: Desktop, provider: Provider
 ) -> None:
     machine.run(*SIGN_UP)
     desktop.lock()
     sent = len(provider.requests)
+    names = ("whoami", "token", "refresh")
 
-    assert_refused(machine.run(name), "The keyring is locked", *CHOICES[1:])
+    for name in names:
+        assert_refused(machine.run(name), "The keyring is locked", *CHOICES[1:])
+    assert machine.run("whoami", "--offline").code == 0
 
     assert len(provider.requests) == sent
     assert listed(machine) == [("signin", "live")]
     desktop.unlock()
-    assert machine.run(name).code == 0
-
-
-def test_a_locked_keyring_does_not_keep_anybody_from_asking_offline(
-    machine: DesktopMachine, desktop: Desktop
-) -> None:
-    machine.run(*SIGN_UP)
-    desktop.lock()
-    assert machine.run("whoami", "--offline").code == 0
+    assert [machine.run(name).code for name in names] == [0, 0, 0]
 
 
 def test_a_keyring_that_went_before_the_refresh_costs_nothing(
@@ -193,3 +169,99 @@ def test_a_keyring_that_goes_while_the_browser_is_open_leaves_nothing_half_writt
     desktop.start_keyring()
     assert desktop.list_services() == []
     assert machine.run("whoami").code == 4
+
+
+@pytest.mark.parametrize("is_refresh", [False, True], ids=["token", "refresh, while Procore answers"])
+def test_a_bus_that_is_busy_for_seconds_is_waited_for_and_costs_no_account(
+    machine: DesktopMachine, desktop: Desktop, provider: Provider, is_refresh: bool
+) -> None:
+    machine.run(*SIGN_UP)
+    with ExitStack() as stack:
+        if is_refresh:
+            provider.script["/oauth/token"] = lambda _: stack.enter_context(desktop.busy_bus(2.5))
+        else:
+            stack.enter_context(desktop.busy_bus(2.5))
+        result = machine.run("refresh" if is_refresh else "token")
+
+    assert result.code == 0, result.err
+    assert is_refresh or "Waiting for the keyring" in result.err
+    assert machine.run("whoami").code == 0
+    assert provider.count("/oauth/token") == 1 + is_refresh
+
+
+# The session bus: what it starts by itself, where it is found, what is not taken for one.
+
+
+def test_a_keyring_that_the_bus_starts_anew_is_locked(tmp_path: Path, provider: Provider) -> None:
+    with opening_desktop(tmp_path / "desktop", services=ACTIVATION) as desktop:
+        machine = new_machine(tmp_path, desktop, provider)
+        # One that nobody ever made cannot be opened.
+        assert_refused(machine.run(*SIGN_UP), "The keyring is locked", *CHOICES[1:])
+        assert provider.requests == []
+        desktop.end_what_the_bus_started()
+        desktop.start_keyring()
+        assert machine.run(*SIGN_UP).code == 0
+        desktop.end_keyring()
+
+        assert_refused(machine.run("refresh"), "The keyring is locked", *CHOICES[1:])
+
+        assert provider.count("/oauth/token") == 1
+        desktop.unlock()
+        assert machine.run("refresh").code == 0
+
+
+def test_a_bus_without_a_keyring_and_one_that_has_gone_are_no_keyring(
+    tmp_path: Path, provider: Provider
+) -> None:
+    with opening_desktop(tmp_path / "desktop") as desktop:
+        machine = new_machine(tmp_path, desktop, provider)
+        assert_refused(machine.run(*SIGN_UP), "There is no keyring here", *CHOICES)
+        assert provider.requests == []
+        desktop.start_keyring()
+        assert machine.run(*SIGN_UP).code == 0
+    sent = len(provider.requests)
+
+    assert_refused(machine.run("token"), "There is no keyring here", *CHOICES)
+    assert len(provider.requests) == sent
+
+
+@pytest.fixture
+def bus_place(tmp_path: Path) -> Iterator[Path]:
+    """In `/run/user` where that is ours to make (as root in a container), else in a folder like it."""
+    real = keyring.use_own_bus.__defaults__
+    assert real == (Path("/run/user"),)
+    own = real[0] / str(os.getuid())
+    if os.getuid() != 0 or own.exists():
+        own = tmp_path / "run" / str(os.getuid())
+    own.mkdir(mode=0o700, parents=True)
+    with mock.patch.object(keyring.use_own_bus, "__defaults__", (own.parent,)):
+        yield own / "bus"
+    (own / "bus").unlink(missing_ok=True)
+    own.rmdir()
+
+
+@pytest.mark.parametrize("kind", ["a socket", "a link", "a file"])
+def test_without_a_variable_the_users_own_bus_is_found(
+    tmp_path: Path, bus_place: Path, provider: Provider, kind: str
+) -> None:
+    with opening_desktop(
+        tmp_path / "desktop", socket_path=bus_place if kind == "a socket" else None
+    ) as desktop:
+        desktop.start_keyring()
+        if kind == "a link":
+            bus_place.symlink_to(desktop.address.removeprefix("unix:path="))
+        elif kind == "a file":
+            bus_place.write_text("")
+        machine = new_machine(tmp_path, desktop, provider)
+        del machine.variables["DBUS_SESSION_BUS_ADDRESS"]
+
+        signed_up = machine.run_here(*SIGN_UP)
+
+        if kind != "a socket":
+            assert_refused(signed_up, "There is no keyring here", *CHOICES)
+            assert (desktop.list_services(), provider.requests) == ([], [])
+            return
+        assert signed_up.code == 0, signed_up.err
+        assert desktop.list_services() == list_listed(machine) != []
+        if Path("/run/user") in bus_place.parents:
+            assert machine.run("token").code == 0

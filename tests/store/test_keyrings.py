@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import keyring.core
 import pytest
@@ -21,6 +22,8 @@ from procore_cli.storage.keyring import Keyring
 from procore_cli.threads import Limits
 from tests.hearing import Listener
 from tests.memory_keyring import RELEASE, MemoryKeyring
+from tests.provider import Provider
+from tests.store.gnome_stand import SIGN_UP, new_machine, opening_desktop
 from tests.store.store_world import set_fault
 
 SERVICE = "procore-login/production/0123abcd/1"
@@ -226,3 +229,22 @@ def test_without_an_address_the_users_own_bus_is_used(
         monkeypatch.setattr(sys, "platform", "darwin")
     keyrings.use_own_bus(own_bus)
     assert os.environ[keyrings.BUS_VARIABLE] == used.format(bus=bus)
+
+
+@pytest.mark.other_uid
+def test_a_bus_of_another_users_is_not_asked(tmp_path: Path, provider: Provider) -> None:
+    # The socket is really theirs, which takes root.
+    place = tmp_path / "run" / str(os.getuid())
+    place.mkdir(parents=True)
+    with opening_desktop(tmp_path / "desktop", socket_path=place / "bus") as desktop:
+        desktop.start_keyring()
+        machine = new_machine(tmp_path, desktop, provider)
+        del machine.variables["DBUS_SESSION_BUS_ADDRESS"]
+        ends = []
+        for owner in (4711, os.getuid()):
+            os.chown(place / "bus", owner, owner)
+            with mock.patch.object(keyrings.use_own_bus, "__defaults__", (place.parent,)):
+                ends.append(machine.run_here(*SIGN_UP))
+
+    assert [ended.code for ended in ends] == [6, 0], ends
+    assert "There is no keyring here" in ends[0].err
