@@ -1,4 +1,4 @@
-"""One contract for both stores, and what is the file store's own."""
+"""One contract for both stores, what is the file store's own, and an app's secret over both."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ import stat
 
 import pytest
 
-from procore_cli.errors import DataFolderError
-from procore_cli.storage.files import PART_CHARS, SecretStore, new_file_name
-from tests.store.store_world import World
+from procore_cli.errors import DataFolderError, KeyringError
+from procore_cli.storage.files import PART_CHARS, ClientSecrets, SecretStore, StoredSecret, new_file_name
+from tests.store.store_world import World, set_fault
 
 SERVICE = "procore-login/production/0123abcd/1"
+ORIGIN = "https://login.procore.com"
 
 
 @pytest.fixture
 def store(either_world: World) -> SecretStore:
     return either_world.stores(either_world.store_name)
-
-
-def test_a_store_is_found_by_its_name(
-    either_world: World, store: SecretStore, keyring_entries: dict[object, str]
-) -> None:
-    store.save(SERVICE, "token-set", "text")
-    is_file = either_world.store_name == "file"
-    assert (either_world.home / "secrets").exists() == is_file
-    assert len(keyring_entries) == (not is_file)
 
 
 def test_a_store_keeps_each_text_until_it_is_replaced_or_deleted(
@@ -42,43 +34,79 @@ def test_a_store_keeps_each_text_until_it_is_replaced_or_deleted(
         assert run.load(SERVICE, "token-set") == "x" * PART_CHARS
         assert run.load(SERVICE + "0", "token-set") is None
         assert run.load(SERVICE, "client-secret") == "three"
+    assert (either_world.home / "secrets").exists() is (either_world.store_name == "file")
     store.save(SERVICE, "token-set", "shorter")
     assert store.load(SERVICE, "token-set") == "shorter"
 
 
 def test_secret_files_are_ours_alone_and_name_the_environment(world: World) -> None:
-    world.stores("file").save(SERVICE, "token-set", "text")
+    store = world.stores("file")
+    store.save(SERVICE, "token-set", "text")
     (path,) = (world.home / "secrets").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert path.name.startswith("production-")
-
-
-def test_a_secret_file_that_is_too_open_is_tightened_and_reported(world: World) -> None:
-    world.stores("file").save(SERVICE, "token-set", "text")
-    (path,) = (world.home / "secrets").iterdir()
+    # One that is too open is tightened and reported.
     path.chmod(0o644)
     assert world.stores("file").load(SERVICE, "token-set") == "text"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "0644" in world.said[0]
-
-
-def test_a_secret_file_that_is_a_folder_is_an_error(world: World) -> None:
-    name = new_file_name(SERVICE, "token-set")
-    (world.home / "secrets" / name).mkdir(parents=True)
+    path.write_bytes(b"\xff\xfe")
+    assert store.load(SERVICE, "token-set") == "\ufffd\ufffd"
+    path.unlink()
+    path.mkdir()
     with pytest.raises(DataFolderError) as failure:
         world.stores("file").load(SERVICE, "token-set")
     assert failure.value.exit_code == 6
-
-
-def test_a_file_of_other_bytes_is_loaded_as_some_text(world: World) -> None:
-    store = world.stores("file")
-    store.save(SERVICE, "token-set", "text")
-    (path,) = (world.home / "secrets").iterdir()
-    path.write_bytes(b"\xff\xfe")
-    assert store.load(SERVICE, "token-set") == "\ufffd\ufffd"
-
-
-def test_a_file_name_is_safe_whatever_the_service() -> None:
     name = new_file_name("procore-login/../../etc/passwd/1", "token-set")
     assert name.replace("-", "").isalnum()
+
+
+# An app's secret
+
+
+def new_secrets(world: World) -> ClientSecrets:
+    return ClientSecrets(world.stores, world.store_name, world.environment)
+
+
+def test_each_environment_keeps_one_secret_and_what_it_belongs_to(either_world: World) -> None:
+    assert new_secrets(either_world).find() is None
+    new_secrets(either_world).save("client-id", ORIGIN, "first")
+    new_secrets(either_world).save("other-id", ORIGIN, "the-secret")
+    found = new_secrets(either_world).find()
+    assert found == StoredSecret("production", "other-id", ORIGIN, "the-secret")
+    assert "the-secret" not in repr(found)
+    assert either_world.count_secrets() == 1
+
+    either_world.environment = "monthly"
+    assert new_secrets(either_world).find() is None
+    assert new_secrets(either_world).find("production") == found
+    new_secrets(either_world).save("client-id", ORIGIN, "another")
+    assert new_secrets(either_world).delete() is True
+    assert new_secrets(either_world).delete() is False
+    assert new_secrets(either_world).find("production") == found
+    assert either_world.count_secrets() == 1
+
+
+def test_a_damaged_secret_counts_as_none(world: World) -> None:
+    for text in ("", "{}", "null", "[]", '[1,"a","b"]', '[1,"a","b",3]', '[2,"a","b","c"]', "[1"):
+        world.stores("file").save("procore-login/production/client-secret", "client-secret", text)
+        assert new_secrets(world).find() is None, text
+
+
+def test_a_keyring_that_forgets_a_secret_is_an_error(keyring_world: World) -> None:
+    set_fault("forget-write")
+    with pytest.raises(KeyringError, match="production") as failure:
+        new_secrets(keyring_world).save("client-id", ORIGIN, "the-secret")
+    assert "the-secret" not in failure.value.message + failure.value.hint
+
+
+def test_a_proof_leaves_the_secret_alone_and_nothing_behind(
+    either_world: World, saves: list[tuple[str, str]]
+) -> None:
+    new_secrets(either_world).save("client-id", ORIGIN, "the-secret")
+    saves.clear()
+    new_secrets(either_world).prove()
+    # Windows' backend of keyring rewrites what lies under a service that gets a second user name.
+    assert [service for service, _ in saves] == ["procore-login/production/proof/1"]
+    assert either_world.count_secrets() == 1
