@@ -181,27 +181,15 @@ def test_a_name_that_a_clock_far_ahead_keeps_listed_does_no_harm(
 
 # What Procore says
 
-CENTURY_S = 100 * YEAR_S
-# Of a token's creation nothing is believed.
-CREATED_AT = [
-    NOW + YEAR_S,
-    NOW - YEAR_S,
-    0,
-    -5,
-    ...,
-    None,
-    "yesterday",
-    str(NOW),
-    10**30,
-    NOW + 0.5,
-    True,
-    [NOW],
-]
-LIFETIMES = [(0, NOW), (-5, NOW), (-(10**30), NOW), (1, NOW + 1), (900.5, NOW + 900), (0.9, NOW)]
-LIFETIMES += [(10**18, NOW + CENTURY_S), (1e300, NOW + CENTURY_S), (..., None), (None, None)]
+# A few of each kind; tests/procore/test_answers.py has them all.
 ANSWERS: list[tuple[dict[str, Any], int | None]] = [
-    *(({"created_at": value}, NOW + LIFETIME_S) for value in CREATED_AT),
-    *(({"expires_in": value}, ends_at) for value, ends_at in LIFETIMES),
+    ({"created_at": NOW + YEAR_S}, NOW + LIFETIME_S),
+    ({"created_at": "yesterday"}, NOW + LIFETIME_S),
+    ({"expires_in": 0}, NOW),
+    ({"expires_in": -(10**30)}, NOW),
+    ({"expires_in": 900.5}, NOW + 900),
+    ({"expires_in": 1e300}, NOW + 100 * YEAR_S),
+    ({"expires_in": ...}, None),
 ]
 
 
@@ -220,7 +208,7 @@ def test_every_number_is_a_lifetime_and_none_lasts_until_procore_says_no(
 
 
 # The last one has more digits than Python reads.
-NO_LIFETIMES = ['"5400"', '"soon"', "true", "[5400]", "NaN", "Infinity", "-Infinity", "9" * 5000]
+NO_LIFETIMES = ['"soon"', "true", "9" * 5000]
 
 
 def test_what_is_no_lifetime_is_named_and_asked_for_once(machine: Machine, provider: Provider) -> None:

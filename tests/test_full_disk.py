@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli import Machine
-from tests.provider import JOE, Provider, Request
-from tests.signed_in import assert_ended, last_token, refreshes, save_tokens
+from tests.provider import JOE, Provider
+from tests.signed_in import assert_ended, last_token, refreshes, save_tokens, saying
 
 
+@dataclass
 class Disk:
     """Where a test says that it is full, no file can be begun and none gets longer (ENOSPC)."""
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.is_full = False
-        self._open = os.open
-        patch.setattr(os, "open", self.open)
-
-    def open(self, path: Any, flags: int, *rest: Any, **options: Any) -> int:
-        if self.is_full and flags & os.O_CREAT and not Path(path).exists():
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
-        return self._open(path, flags, *rest, **options)
+    is_full: bool = False
 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
+    disk, real = Disk(), os.open
+
+    def open_on_it(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if disk.is_full and flags & os.O_CREAT and not Path(path).exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
+        return real(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", open_on_it)
+    return disk
 
 
 @pytest.fixture
@@ -44,10 +46,7 @@ def machine(machine: Machine, provider: Provider) -> Machine:
 def test_new_tokens_have_their_place_before_they_come(
     machine: Machine, provider: Provider, disk: Disk
 ) -> None:
-    def fill(_: Request) -> None:
-        disk.is_full = True
-
-    provider.script["/oauth/token"] = fill
+    provider.script["/oauth/token"] = lambda _: setattr(disk, "is_full", True)
 
     refreshed = machine.run_here("refresh", "--json")
     disk.is_full = False
@@ -59,22 +58,16 @@ def test_new_tokens_have_their_place_before_they_come(
 
 
 def test_a_place_that_is_not_needed_is_given_back(machine: Machine, provider: Provider) -> None:
-    tokens = provider.tokens
+    def secrets() -> int:
+        return len(list((machine.data / "secrets").iterdir()))
 
-    def longer() -> dict[str, Any]:
-        answer = tokens()
-        # A token set of two parts.
-        provider._bearers.add(answer["access_token"] + "x" * 1000)
-        return {**answer, "access_token": answer["access_token"] + "x" * 1000}
-
-    provider.tokens = longer  # type: ignore[method-assign]
+    # A token set of two parts.
+    provider.script["/oauth/token"] = saying(provider, access_token="hush-access-" + "x" * 1400)
     assert machine.run_here("refresh").code == 0
-    assert len(list((machine.data / "secrets").iterdir())) == 2
-    provider.tokens = tokens  # type: ignore[method-assign]
-
+    assert secrets() == 2
+    provider.script.clear()
     assert machine.run_here("refresh").code == 0
-
-    assert len(list((machine.data / "secrets").iterdir())) == 1
+    assert secrets() == 1
 
 
 def test_without_a_place_for_new_tokens_nothing_is_sent(

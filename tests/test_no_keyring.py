@@ -79,8 +79,14 @@ def test_without_a_keyring_a_secret_is_not_configured_into_nothing(
     assert not any(CLIENT_SECRET in path.read_text() for path in written(machine) if path.is_file())
 
 
-def assert_an_account_lives(machine: Machine, provider: Provider, chosen_by: str) -> None:
-    """Sign up, ask, hand out, refresh; each sign-in warns, and every secret is for the user's eyes alone."""
+@pytest.mark.parametrize("chosen_by", ["PROCORE_LOGIN_STORE", "config.toml"])
+def test_an_account_lives_in_files_by_explicit_choice(
+    machine: Machine, provider: Provider, chosen_by: str
+) -> None:
+    if chosen_by == "config.toml":
+        assert machine.run_here("configure", "--store", "file").code == 0
+    else:
+        machine.variables[chosen_by] = "file"
     signed_up = machine.run_here(*SIGN_UP)
     asked, token, refreshed = (machine.run_here(name) for name in ("whoami", "token", "refresh"))
     again = machine.run_here("signin", "--browser", browser("--just-open"))
@@ -99,16 +105,6 @@ def assert_an_account_lives(machine: Machine, provider: Provider, chosen_by: str
     if os.name == "posix":
         assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
         assert stat.S_IMODE((machine.data / "secrets").stat().st_mode) == 0o700
-
-
-def test_the_variable_chooses_the_store_in_files(machine: Machine, provider: Provider) -> None:
-    machine.variables["PROCORE_LOGIN_STORE"] = "file"
-    assert_an_account_lives(machine, provider, "PROCORE_LOGIN_STORE")
-
-
-def test_configure_chooses_the_store_in_files(machine: Machine, provider: Provider) -> None:
-    assert machine.run_here("configure", "--store", "file").code == 0
-    assert_an_account_lives(machine, provider, "config.toml")
 
 
 class Cron(Machine):
@@ -149,14 +145,26 @@ def ci(machine: Machine, provider: Provider) -> Machine:
     return machine
 
 
-def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is(ci: Machine) -> None:
+def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is_until_it_is_refused(
+    ci: Machine, provider: Provider
+) -> None:
     result = ci.run_here("whoami", "--json")
 
     assert result.code == 0, result.err
     assert result.json["procore_id"] == 11111
     assert (result.json["id"], result.json["expires_at"]) == (None, None)
     assert said(result) == ["Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed."]
-    assert written(ci) == []
+    # It needs no data folder.
+    (ci.home / "locked").mkdir(mode=0o500)
+    for folder in ("missing/data", "locked/data"):
+        ci.variables["PROCORE_LOGIN_HOME"] = str(ci.home / folder)
+        assert [ci.run_here(name).code for name in ("whoami", "token")] == [0, 0]
+    assert written(ci) == [ci.home / "locked"]
+    provider.expire()
+    refused = ci.run_here("whoami")
+    assert refused.code == 4
+    assert "Renew the token in PROCORE_ACCESS_TOKEN" in said(refused)[-1]
+    assert provider.count("/oauth/token") == 0
 
 
 def test_a_token_from_elsewhere_is_handed_on_without_network_disk_keyring_and_database(
@@ -173,21 +181,3 @@ def test_a_token_from_elsewhere_is_handed_on_without_network_disk_keyring_and_da
     assert done.stdout == ci.variables["PROCORE_ACCESS_TOKEN"] + "\n0 []\n"
     assert provider.requests == []
     assert written(ci) == []
-
-
-def test_a_token_from_elsewhere_needs_no_data_folder(ci: Machine) -> None:
-    (ci.home / "locked").mkdir(mode=0o500)
-    for folder in ("missing/data", "locked/data"):
-        ci.variables["PROCORE_LOGIN_HOME"] = str(ci.home / folder)
-        assert [ci.run_here(name).code for name in ("whoami", "token")] == [0, 0]
-    assert written(ci) == [ci.home / "locked"]
-
-
-def test_a_token_from_elsewhere_that_is_refused_is_named(ci: Machine, provider: Provider) -> None:
-    provider.expire()
-
-    result = ci.run_here("whoami")
-
-    assert result.code == 4
-    assert "Renew the token in PROCORE_ACCESS_TOKEN" in said(result)[-1]
-    assert provider.count("/oauth/token") == 0
