@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procore_cli.config.environments import MONTHLY, PRODUCTION
+from procore_cli.config.environments import MONTHLY, PRODUCTION, SANDBOX
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.flows.credentials import check_tokens, find_app, is_kept_for
@@ -16,6 +16,7 @@ from procore_cli.storage.opening import new_stores
 
 HOME, MONTHLY_HOME, OTHER = PRODUCTION.login_url, MONTHLY.login_url, "https://login.example.com"
 BOUND = Binding("id", HOME, "https://api.procore.com")
+KEPT = ("production", "id", HOME)
 SAME = [f"{HOME}/", f"{HOME}:443", "https://LOGIN.Procore.com", "HTTPS://login.procore.com"]
 
 
@@ -48,17 +49,10 @@ def test_variables_are_enough_and_the_demo_has_an_app_of_its_own(tmp_path: Path)
 @pytest.mark.parametrize(
     ("kept", "environment", "client_id", "url", "found"),
     [
-        ([("production", "id", HOME)], "production", "id", "", "hush-production"),
-        *(([("production", "id", HOME)], "production", "id", same, "hush-production") for same in SAME),
+        *(([KEPT], "production", "id", url, "hush-production") for url in ("", *SAME)),
         # The monthly sandbox may use production's, at its own host and for the same app.
-        ([("production", "id", HOME)], "monthly", "id", "", "hush-production"),
-        (
-            [("production", "id", HOME), ("monthly", "mine", MONTHLY_HOME)],
-            "monthly",
-            "mine",
-            "",
-            "hush-monthly",
-        ),
+        ([KEPT], "monthly", "id", "", "hush-production"),
+        ([KEPT, ("monthly", "mine", MONTHLY_HOME)], "monthly", "mine", "", "hush-monthly"),
     ],
 )
 def test_a_kept_secret_goes_with_its_own_id_and_host(
@@ -73,23 +67,17 @@ def test_a_kept_secret_goes_with_its_own_id_and_host(
 @pytest.mark.parametrize(
     ("kept", "environment", "client_id", "url", "words"),
     [
-        (("production", "id", HOME), "production", "other", "", ["id", "other", "PROCORE_CLIENT_ID"]),
-        (("production", "id", HOME), "production", "id", OTHER, [OTHER]),
-        (("production", "id", HOME), "production", "id", f"{HOME}:8443", [f"{HOME}:8443"]),
-        (("production", "id", HOME), "production", "id", MONTHLY_HOME, [MONTHLY_HOME]),
-        (("production", "id", HOME), "monthly", "id", OTHER, [OTHER]),
-        (("production", "id", HOME), "monthly", "other", "", ["PROCORE_CLIENT_ID"]),
+        (KEPT, "production", "other", "", ["id", "other", "PROCORE_CLIENT_ID"]),
+        (KEPT, "production", "id", OTHER, [OTHER]),
+        (KEPT, "production", "id", f"{HOME}:8443", [f"{HOME}:8443"]),
+        (KEPT, "production", "id", MONTHLY_HOME, [MONTHLY_HOME]),
+        (KEPT, "monthly", "id", OTHER, [OTHER]),
+        (KEPT, "monthly", "other", "", ["PROCORE_CLIENT_ID"]),
         (("production", "id", OTHER), "monthly", "id", "", []),
-        (("production", "id", HOME), "sandbox", "id", "", []),
+        (KEPT, "sandbox", "id", "", []),
         (("monthly", "id", HOME), "monthly", "id", "", []),
         # Whether the variable is set is said as it is.
-        (
-            ("production", "id", OTHER),
-            "production",
-            "id",
-            "https://login-sandbox.procore.com",
-            ["(see PROCORE_LOGIN_URL)"],
-        ),
+        (("production", "id", OTHER), "production", "id", SANDBOX.login_url, ["(see PROCORE_LOGIN_URL)"]),
         (("production", "id", OTHER), "production", "id", "", ["(PROCORE_LOGIN_URL is not set)"]),
     ],
 )
@@ -103,25 +91,20 @@ def test_no_other_app_or_host_gets_a_kept_secret(
         find(tmp_path, environment, client_id, url)
 
     assert refused.value.exit_code == 3
-    for word in words:
-        assert word in f"{refused.value.message} {refused.value.hint}"
-    assert "hush" not in f"{refused.value.message} {refused.value.hint}"
+    said = f"{refused.value.message} {refused.value.hint}"
+    assert [word for word in words if word not in said] == []
+    assert "hush" not in said
 
 
-@pytest.mark.parametrize(
-    ("environment", "start"),
-    [
+def test_a_refusal_names_the_environment_in_force_once(tmp_path: Path) -> None:
+    secrets(tmp_path, "production").save("id", HOME, "hush")
+    for environment, start in (
         ("production", "The kept client secret of production"),
         ("monthly", "monthly: The kept client secret of"),
-    ],
-)
-def test_a_refusal_names_the_environment_in_force_once(tmp_path: Path, environment: str, start: str) -> None:
-    secrets(tmp_path, "production").save("id", HOME, "hush")
-
-    with pytest.raises(BindingError) as refused:
-        find(tmp_path, environment, "other", "")
-
-    assert str(refused.value.happened_in(environment)).startswith(f"{start} ")
+    ):
+        with pytest.raises(BindingError) as refused:
+            find(tmp_path, environment, "other", "")
+        assert str(refused.value.happened_in(environment)).startswith(f"{start} ")
 
 
 def test_tokens_of_the_app_and_hosts_in_force_pass(tmp_path: Path) -> None:

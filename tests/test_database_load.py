@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from tests.store.store_world import run_sql
 
 pytestmark = pytest.mark.crowd
 
+PEOPLE = 25
 SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
 
 
@@ -45,16 +44,6 @@ class Crowd(Provider):
         return Answer(200, self.owners[request.bearer or ""]) if answer.status == 200 else answer
 
 
-def first_port() -> int:
-    """Where to look for ports; test processes that run beside each other look at others."""
-    return 12_000 + os.getpid() % 180 * 100
-
-
-def is_free(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 @dataclass
 class Town:
     """Machines that share a data folder, or a database alone, each with a person of its own."""
@@ -62,11 +51,9 @@ class Town:
     root: Path
     provider: Crowd
     variables: dict[str, str] = field(default_factory=dict)
-    # Below those that the system gives to outgoing connections, of which there are many here.
-    _ports: Iterator[int] = field(default_factory=lambda: filter(is_free, range(first_port(), 32_000)))
 
     def new_machine(self, number: int) -> Machine:
-        machine = Machine(self.root / f"machine-{number}", port=next(self._ports))
+        machine = Machine(self.root / f"machine-{number}")
         machine.point_at(self.provider)
         machine.variables |= {
             "PROCORE_LOGIN_STORE": "file",
@@ -103,12 +90,13 @@ def reading_all_the_time(commands: list[Callable[[], Result]]) -> Iterator[list[
         ended.result()
 
 
-def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False) -> None:
+@pytest.mark.parametrize("own_home", [False, True])
+def test_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
     database = town.root / "shared" / "production.db"
     if own_home:
         database = town.root / "test.db"
         town.variables["PROCORE_LOGIN_DB"] = str(database)
-    first, *others = [town.new_machine(10_000 + number) for number in range(count + 1)]
+    first, *others = [town.new_machine(10_000 + number) for number in range(PEOPLE + 1)]
     if own_home:
         for machine in (first, *others):
             machine.variables["PROCORE_LOGIN_HOME"] = str(machine.home / "data")
@@ -120,29 +108,22 @@ def assert_everybody_signs_up(town: Town, count: int, *, own_home: bool = False)
         lambda: first.run("token", "--account", "10000"),
         lambda: others[0].run("accounts", "--json", "--env", "production"),
     ]
-    with reading_all_the_time(commands) as read, ThreadPoolExecutor(count) as pool:
+    with reading_all_the_time(commands) as read, ThreadPoolExecutor(PEOPLE) as pool:
         signed_up = list(pool.map(lambda machine: machine.run(*SIGN_UP, timeout_s=280), others))
 
-    assert [result.err for result in read if result.code != 0] == []
-    assert [result.err for result in signed_up if result.code != 0] == []
+    assert [result.err for result in (*read, *signed_up) if result.code != 0] == []
+    everybody = range(10_000, 10_001 + PEOPLE)
     rows = run_sql(database, "SELECT id, procore_id, email FROM users ORDER BY procore_id")
-    assert [row[1:] for row in rows] == [
-        (number, f"person-{number}@example.com") for number in range(10_000, 10_001 + count)
-    ]
-    assert len({row[0] for row in rows}) == count + 1
+    assert [row[1:] for row in rows] == [(number, f"person-{number}@example.com") for number in everybody]
+    assert len({row[0] for row in rows}) == PEOPLE + 1
     assert [result.json["id"] for result in signed_up] == [row[0] for row in rows[1:]]
-    for number, machine in enumerate((first, *others), 10_000):
+    for number, machine in zip(everybody, (first, *others), strict=True):
         asked = machine if own_home else first
         token = asked.run_here("token", "--account", str(number)).out.strip()
         assert town.provider.owners[token]["id"] == number
     entries = run_sql(database, "SELECT procore_id, state FROM procore_login_entries ORDER BY procore_id")
-    assert entries == [(number, "live") for number in range(10_000, 10_001 + count)]
-    assert len(list(town.root.glob("**/secrets/*"))) == count + 1
-
-
-@pytest.mark.parametrize("own_home", [False, True])
-def test_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
-    assert_everybody_signs_up(town, 25, own_home=own_home)
+    assert entries == [(number, "live") for number in everybody]
+    assert len(list(town.root.glob("**/secrets/*"))) == PEOPLE + 1
 
 
 @pytest.fixture
@@ -155,21 +136,6 @@ def machine(tmp_path: Path, provider: Provider) -> Machine:
     return machine
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[sqlite3.Connection]:
-    """Another program has the file for itself."""
-    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        yield other
-
-
-def assert_in_use(result: Result, path: Path) -> None:
-    assert (result.code, result.out) == (6, "")
-    assert f"The database {path} is in use by another program." in result.err
-    assert "Error: " in result.err
-    assert "Hint: " in result.err
-
-
 READERS = [("whoami", "--offline"), ("token",), ("accounts",)]
 
 
@@ -179,9 +145,13 @@ def test_a_file_that_another_program_keeps_exits_6(
     monkeypatch.setitem(Database.__init__.__kwdefaults__, "timeout_s", 0.1)
     path = machine.data / "production.db"
     before = len(provider.requests)
-    with locked(path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
         for command in (*READERS, ("refresh",), SIGN_UP, ("signout",)):
-            assert_in_use(machine.run_here(*command), path)
+            result = machine.run_here(*command)
+            assert (result.code, result.out) == (6, ""), command
+            assert f"Error: production: The database {path} is in use by another program." in result.err
+            assert "Hint: " in result.err
     assert len(provider.requests) == before
     assert machine.run_here("token").out.strip() in provider.issued
 
