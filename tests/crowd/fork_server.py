@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,22 @@ from procore_cli.client import oauth, transport
 from procore_cli.config import settings
 from procore_cli.flows import sign_in
 from procore_cli.storage import files, keyring, opening
-from tests.crowd.turnstile import Turnstile
 
 # Loaded before the fork, so that a hundred imports do not spread the starts over many seconds.
-LOADED = (cli, filelock, files, sign_in, keyring, oauth, opening, console, requests, settings, tokens)
-LOADED_TOO = (context,)
+LOADED = (
+    cli,
+    context,
+    filelock,
+    files,
+    sign_in,
+    keyring,
+    oauth,
+    opening,
+    console,
+    requests,
+    settings,
+    tokens,
+)
 # A child that hangs ends by itself, whoever is left to see it.
 LONGEST_S = 120
 # Who waits for the others so long has waited for somebody who will not come.
@@ -77,21 +89,40 @@ class Gate:
 
 
 class Gates:
-    """Where the children wait: for the start, for each other at the lock, for the others' ends."""
+    """Where the children wait: for the start, for each other at the lock, for the others' ends.
+
+    These make orders that a busy machine would only make by chance; no time is measured.
+    """
 
     def __init__(self, runs: int, *, gathers: bool, lingers: bool) -> None:
         self.start, self.last = Gate(), Gate()
+        # How many locks this child got.
+        self.got = 0
         self._runs = runs
         self._gathers, self._lingers = gathers, lingers
         self._arrivals, self._arrive = os.pipe()
+        self._threads: set[int] = set()
 
-    def new_turnstile(self) -> Turnstile:
-        """What this child's locks go through."""
-        return Turnstile(
-            came=lambda: os.write(self._arrive, b"."),
-            wait_for_all=self._wait_for_all if self._gathers else lambda: None,
-            wait_for_ends=self._wait_for_ends if self._lingers else lambda: None,
-        )
+    def watch(self) -> None:
+        """Wrap the lock's class: whoever has a lock may have to wait for the others."""
+        acquire, release = filelock.FileLock.acquire, filelock.FileLock.release
+
+        def acquire_watched(lock: Any, *rest: Any, **options: Any) -> Any:
+            if threading.get_ident() not in self._threads:
+                self._threads.add(threading.get_ident())
+                os.write(self._arrive, b".")
+            proxy = acquire(lock, *rest, **options)
+            self.got += 1
+            if self._gathers:
+                self._wait_for_all()
+            return proxy
+
+        def release_watched(lock: Any, *rest: Any, **options: Any) -> None:
+            if lock.is_locked and self._lingers and not self.last.wait():
+                os._exit(NOT_IN_TIME)
+            release(lock, *rest, **options)
+
+        filelock.FileLock.acquire, filelock.FileLock.release = acquire_watched, release_watched
 
     def _wait_for_all(self) -> None:
         # One holder reads them all; a second one, which should not be, has nothing to wait for.
@@ -101,23 +132,19 @@ class Gates:
                 os._exit(NOT_IN_TIME)
             self._runs -= len(os.read(self._arrivals, self._runs))
 
-    def _wait_for_ends(self) -> None:
-        if not self.last.wait():
-            os._exit(NOT_IN_TIME)
-
 
 def _fork(job: dict[str, Any], gates: Gates) -> int:
     process = os.fork()
-    if process == 0:
-        code = 1
-        try:
-            signal.alarm(LONGEST_S)
-            for gate in (gates.start, gates.last):
-                gate.leave_to_parent()
-            code = _run(job, gates)
-        finally:
-            os._exit(code)
-    return process
+    if process != 0:
+        return process
+    code = 1
+    try:
+        signal.alarm(LONGEST_S)
+        for gate in (gates.start, gates.last):
+            gate.leave_to_parent()
+        code = _run(job, gates)
+    finally:
+        os._exit(code)
 
 
 def _run(job: dict[str, Any], gates: Gates) -> int:
@@ -125,22 +152,17 @@ def _run(job: dict[str, Any], gates: Gates) -> int:
         os.dup2(os.open(f"{job['place']}.{name}", os.O_WRONLY | os.O_CREAT, 0o600), number)
     os.environ.update(job["variables"])
     sys.argv = ["procore-login", *job["arguments"]]
-    turnstile = gates.new_turnstile()
-    turnstile.watch()
+    gates.watch()
     gates.start.wait()
     time.sleep(job["delay_s"])
-    code = _run_command()
-    Path(f"{job['place']}.locks").write_text(str(turnstile.got), "utf-8")
-    return code
-
-
-def _run_command() -> int:
+    code = 1
     try:
         __main__.main()
     except SystemExit as end:
         sys.stdout.flush()
-        return int(end.code or 0)
-    return 1
+        code = int(end.code or 0)
+    Path(f"{job['place']}.locks").write_text(str(gates.got), "utf-8")
+    return code
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli import Machine, Result
+from tests.cli import Machine
 from tests.crowd.crowd import Crowd, Ended, Job, SlowProvider, assert_sent_once, outcomes, sign_up
 from tests.provider import serving
 
@@ -18,34 +18,56 @@ WHOLE_RUNS = 20
 READ_TIMEOUT_S = 1.5
 
 
-def spoken(result: Result) -> tuple[int, str]:
-    return result.code, result.out.strip()
-
-
 def assert_nobody_waited_in_turn(ended: list[Ended]) -> None:
     """One run got the lock, which it kept until all the others had ended: they left without it."""
     assert sorted(end.locks for end in ended) == [0] * (len(ended) - 1) + [1]
 
 
-def test_a_hundred_commands_get_one_token_for_one_refresh(
-    machine: Machine, provider: SlowProvider, held_up: Crowd
+@pytest.mark.parametrize(
+    ("machine", "options", "becomes", "code"),
+    [
+        ("file", (), "answered", 0),
+        ("keyring", (), "answered", 0),
+        # More life than any token has.
+        ("file", ("--min-ttl", "99999"), "answered", 0),
+        ("keyring", (), "refused", 4),
+        ("keyring", (), "hangs", 5),
+        ("file", (), "unreachable", 5),
+    ],
+    indirect=["machine"],
+)
+def test_a_hundred_commands_cost_one_refresh_whatever_becomes_of_it(
+    machine: Machine,
+    provider: SlowProvider,
+    held_up: Crowd,
+    options: tuple[str, ...],
+    becomes: str,
+    code: int,
 ) -> None:
-    ended = held_up.run_same(machine, RUNS, "token")
+    provider.refuses = becomes == "refused"
+    if becomes == "hangs":
+        # For all of them it lasts as long as for one.
+        provider.hangs = lambda _: True
+        held_up.read_timeout_s = READ_TIMEOUT_S
+    elif becomes == "unreachable":
+        with serving(SlowProvider()) as short_lived:
+            assert isinstance(short_lived, SlowProvider)
+            machine.point_at(short_lived)
+            sign_up(machine, short_lived)
 
-    assert outcomes(ended) == {(0, provider.access_tokens()[1]): RUNS}
-    assert len(provider.sent()) == 1
+    ended = held_up.run_same(machine, RUNS, "token", *options)
+
+    assert outcomes(ended) == {(code, provider.access_tokens()[1] if code == 0 else ""): RUNS}
+    assert len(provider.sent()) == (0 if becomes == "unreachable" else 1)
     assert_nobody_waited_in_turn(ended)
-
-
-@OVER_FILES
-def test_more_life_than_any_token_has_is_one_refresh_as_well(
-    machine: Machine, provider: SlowProvider, held_up: Crowd
-) -> None:
-    ended = held_up.run_same(machine, RUNS, "token", "--min-ttl", "99999")
-
-    assert outcomes(ended) == {(0, provider.access_tokens()[1]): RUNS}
-    assert len(provider.sent()) == 1
-    assert_nobody_waited_in_turn(ended)
+    if becomes == "unreachable":
+        assert len({end.err for end in ended}) == 1
+    elif becomes == "refused":
+        # It is never sent again.
+        arrived = len(provider.requests)
+        later = [machine.run_here(*words) for words in (("token",), ("refresh",), ("whoami",))]
+        assert [result.code for result in later] == [4, 4, 4]
+        assert len(provider.requests) == arrived
 
 
 @pytest.mark.parametrize(
@@ -69,95 +91,28 @@ def test_commands_that_begin_during_a_refresh_do_not_wait_for_the_lock(
     assert_nobody_waited_in_turn(ended)
 
 
-@OVER_A_KEYRING
-def test_a_hanging_endpoint_costs_a_hundred_commands_one_request_and_one_read_limit(
-    machine: Machine, provider: SlowProvider, held_up: Crowd
-) -> None:
-    provider.hangs = lambda _: True
-    held_up.read_timeout_s = READ_TIMEOUT_S
-
-    ended = held_up.run_same(machine, RUNS, "token")
-
-    assert outcomes(ended) == {(5, ""): RUNS}
-    assert len(provider.sent()) == 1
-    assert_nobody_waited_in_turn(ended)
-
-
 @OVER_FILES
-def test_a_procore_that_cannot_be_reached_is_knocked_at_once_for_all_that_wait(
-    machine: Machine, held_up: Crowd
-) -> None:
-    sign_up_at_one_that_goes_down(machine)
-
-    ended = held_up.run_same(machine, RUNS, "token")
-
-    assert outcomes(ended) == {(5, ""): RUNS}
-    assert len({end.err for end in ended}) == 1
-    assert_nobody_waited_in_turn(ended)
-
-
-def sign_up_at_one_that_goes_down(machine: Machine) -> None:
-    """Whoever asks for a token then finds a port at which nobody listens."""
-    with serving(SlowProvider()) as short_lived:
-        assert isinstance(short_lived, SlowProvider)
-        machine.point_at(short_lived)
-        sign_up(machine, short_lived)
-
-
-@OVER_FILES
+@pytest.mark.parametrize("refuses", [False, True])
 def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
-    machine: Machine, provider: SlowProvider, held_up: Crowd
+    machine: Machine, provider: SlowProvider, held_up: Crowd, refuses: bool
 ) -> None:
-    leave_unanswered(machine, provider, held_up)
-
-    ended = held_up.run_same(machine, RUNS, "token")
-
-    assert outcomes(ended) == {(0, provider.access_tokens()[1]): RUNS}
-    assert len(provider.sent()) == 2
-    assert sum(end.locks for end in ended) == 1
-
-
-@OVER_FILES
-def test_a_token_that_was_spent_unanswered_is_tried_once_and_then_said_to_be_interrupted(
-    machine: Machine, provider: SlowProvider, held_up: Crowd
-) -> None:
-    leave_unanswered(machine, provider, held_up)
-    provider.refuses = True
-
-    ended = held_up.run_same(machine, RUNS, "token")
-
-    assert outcomes(ended) == {(4, ""): RUNS}
-    assert all("interrupted" in end.err for end in ended)
-    assert len(provider.sent()) == 2
-    assert sum(end.locks for end in ended) == 1
-    assert spoken(machine.run_here("token")) == (4, "")
-    assert len(provider.sent()) == 2
-
-
-def leave_unanswered(machine: Machine, provider: SlowProvider, crowd: Crowd) -> None:
-    """A few commands whose request is never answered."""
+    # A few commands whose request is never answered.
     provider.hangs = lambda _: True
-    crowd.read_timeout_s = 1.0
-    assert outcomes(crowd.run_same(machine, 5, "token")) == {(5, ""): 5}
+    held_up.read_timeout_s = 1.0
+    assert outcomes(held_up.run_same(machine, 5, "token")) == {(5, ""): 5}
     provider.hangs = lambda _: False
-    crowd.read_timeout_s = None
-
-
-@OVER_A_KEYRING
-def test_a_refused_token_is_sent_once_for_a_hundred_commands_and_never_again(
-    machine: Machine, provider: SlowProvider, held_up: Crowd
-) -> None:
-    provider.refuses = True
+    held_up.read_timeout_s = None
+    provider.refuses = refuses
 
     ended = held_up.run_same(machine, RUNS, "token")
-    arrived = len(provider.requests)
-    later = [machine.run_here(*words) for words in (("token",), ("refresh",), ("whoami",))]
 
-    assert outcomes(ended) == {(4, ""): RUNS}
-    assert len(provider.sent()) == 1
-    assert_nobody_waited_in_turn(ended)
-    assert [result.code for result in later] == [4, 4, 4]
-    assert len(provider.requests) == arrived
+    assert outcomes(ended) == {(4, "") if refuses else (0, provider.access_tokens()[1]): RUNS}
+    assert all("interrupted" in end.err for end in ended) or not refuses
+    assert sum(end.locks for end in ended) == 1
+    assert len(provider.sent()) == 2
+    if refuses:
+        assert machine.run_here("token").code == 4
+        assert len(provider.sent()) == 2
 
 
 @OVER_FILES
