@@ -12,29 +12,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 _PART = re.compile(r"procore-login (\d+)/(\d+) ([0-9a-f]{8}) (.*)", re.DOTALL)
 
 
-class Drawer(Protocol):
-    """A place where entries lie."""
-
-    def read(self, *, drafts: bool = True) -> list[str]:
-        """Every text of ours in it, as it is; without `drafts` those alone that are in their place."""
-        ...
-
-    def keep(self) -> None:
-        """Remember all of it."""
-        ...
-
-    def restore(self) -> None:
-        """Make it as it was when it was kept."""
-        ...
-
-
 class Folder:
-    """Files below a folder, drafts and hidden ones too; what holds it keeps and restores it."""
+    """Files below a folder, drafts and hidden ones too, unless those alone count that are in their place."""
 
     def __init__(self, path: Path, pattern: str) -> None:
         self._path = path
@@ -44,12 +28,13 @@ class Folder:
         paths = [path for path in self._path.glob(self._pattern) if drafts or path.name[0] != "."]
         return [path.read_text("utf-8") for path in paths]
 
-    def keep(self) -> None: ...
+    def keep(self) -> None:
+        """What holds the folder keeps and restores it."""
 
-    def restore(self) -> None: ...
+    restore = keep
 
 
-class GnomeKeyring:
+class GnomeKeyring(Folder):
     """The items of one environment in the real one's default collection."""
 
     def __init__(self, environment: str) -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from tests.kills.conftest import NewScene
 from tests.kills.inventory import GnomeKeyring
-from tests.kills.scene import Scene
-from tests.kills.trials import CASES, kill_at_each, prepare
+from tests.kills.scene import CASES, Scene, kill_at_each, prepare
 
 # To be run one after the other (-n 0): all of them have one keyring, and what lies in it is counted.
 pytestmark = [pytest.mark.kills, pytest.mark.gnome_keyring, pytest.mark.timeout(3600)]

@@ -1,11 +1,17 @@
-"""A whole command in a process that reports its steps and may die at one of them; changes nothing else."""
+"""A whole command in a process that reports its steps and may die at one of them; changes nothing else.
+
+Nothing of this is in the product: its classes are wrapped.
+"""
 
 from __future__ import annotations
 
 import functools
 import http.client
+import os
+import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +23,6 @@ from procore_cli.client.transport import Transport
 from procore_cli.storage.files import SecretFiles
 from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.rows import Rows
-from tests.kills.steps import reach
 from tests.stub_browser import Browser
 
 # What a statement does, told by a piece of it; the first that fits counts.
@@ -33,6 +38,31 @@ _EFFECTS = {
 }
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 _KINDS = ("signin", "refresh", "proof")
+
+
+_lock = threading.Lock()
+_seen: Counter[str] = Counter()
+_kill_at: str | None = None
+_tell: Callable[[str], object] | None = None
+
+
+def watch(tell: Callable[[str], object], kill_at: str | None = None) -> None:
+    """From now on `tell` hears of every step; at the one named `kill_at` the process dies."""
+    global _tell, _kill_at
+    _tell, _kill_at = tell, kill_at
+    _seen.clear()
+
+
+def reach(step: str) -> None:
+    """The step is reached; the second of a name is `NAME #2`, and so on. Does nothing when nobody watches."""
+    if _tell is None:
+        return
+    with _lock:
+        _seen[step] += 1
+        name = step if _seen[step] == 1 else f"{step} #{_seen[step]}"
+        _tell(name)
+        if name == _kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def name_effect(statement: str, values: Sequence[Any]) -> str | None:

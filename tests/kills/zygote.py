@@ -51,12 +51,11 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
     _, status = os.waitpid(pid, 0)
     took_s = time.monotonic() - started
     ended = {name: take(descriptor) for name, descriptor in streams.items()}
-    return {**ended, "steps": ended["steps"].splitlines(), "took_s": took_s, **tell_end(status)}
-
-
-def tell_end(status: int) -> dict[str, int | None]:
     is_killed = os.WIFSIGNALED(status)
     return {
+        **ended,
+        "steps": ended["steps"].splitlines(),
+        "took_s": took_s,
         "signal": os.WTERMSIG(status) if is_killed else None,
         "code": None if is_killed else os.WEXITSTATUS(status),
     }
@@ -81,38 +80,27 @@ def take(descriptor: int) -> str:
 
 def be_the_child(order: dict[str, Any], streams: dict[str, int]) -> None:
     """Run the command and end; never returns."""
+    from procore_cli.cli import main
+    from tests.kills import victim
+
     code = 70
     try:
         os.environ.clear()
         os.environ.update(order["environ"])
         os.chdir(order["cwd"])
-        redirect(streams)
-        code = run_command(order, streams["steps"])
+        null = os.open(os.devnull, os.O_RDONLY)
+        for descriptor, number in ((null, 0), (streams["out"], 1), (streams["err"], 2)):
+            os.dup2(descriptor, number)
+        # The buffer of the old one holds what is read ahead of the orders.
+        sys.stdin = io.StringIO()
+        victim.prepare(order.get("later_s", 0.0))
+        tell = streams["steps"]
+        victim.watch(lambda step: os.write(tell, f"{step}\n".encode()), order.get("kill_at"))
+        code = main.run(order["arguments"])
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
-
-
-def redirect(streams: dict[str, int]) -> None:
-    null = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, number in ((null, 0), (streams["out"], 1), (streams["err"], 2)):
-        os.dup2(descriptor, number)
-    # The buffer of the old one holds what is read ahead of the orders.
-    sys.stdin = io.StringIO()
-
-
-def run_command(order: dict[str, Any], steps_to: int) -> int:
-    from procore_cli.cli import main
-    from tests.kills import steps, victim
-
-    victim.prepare(order.get("later_s", 0.0))
-    steps.watch(lambda step: tell(steps_to, step), order.get("kill_at"))
-    return main.run(order["arguments"])
-
-
-def tell(descriptor: int, step: str) -> None:
-    os.write(descriptor, f"{step}\n".encode())
 
 
 if __name__ == "__main__":
