@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from procore_cli.errors import DatabaseError
-from procore_cli.grants import TokenSet
-from procore_cli.models import Account, Me, StoreName
-from procore_cli.storage.accounts import AccountStore
+from procore_cli.models import Account, Me
 from procore_cli.storage.database import Database
 from procore_cli.storage.entries import EntryStore
-from procore_cli.storage.opening import Storage
-from procore_cli.storage.recovery import Loaded
-from procore_cli.storage.tokens import TokenStore
-from tests.store.store_world import JOE, NOW, SAID, new_tokens, run_sql
+from tests.store.store_world import JOE, World, run_sql
 
 TUTORIAL = "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
 
@@ -60,61 +54,20 @@ def without_rights() -> Iterator[None]:
             os.seteuid(0)
 
 
-@dataclass
-class Home:
-    """A data folder; every `vault` is another run of the program with it."""
-
-    path: Path
-    database: Path | None
-    store: StoreName = "file"
-    now: float = NOW
-    discarded: list[TokenSet] = field(default_factory=list)
+class Home(World):
+    """Its stores alone are ticking; its database may be shared with another one."""
 
     @property
-    def said(self) -> list[str]:
-        """What was said in this test, whichever folder it was about."""
-        return SAID
+    def database(self) -> Database:
+        return Database(self.home, self.environment, self.database_path)
 
-    @property
-    def vault(self) -> TokenStore:
-        return self.open().tokens
-
-    @property
-    def accounts(self) -> AccountStore:
-        return self.open().accounts
-
-    def open(self) -> Storage:
-        return Storage(self.path, "production", self.store, database=self.database, clock=lambda: self.now)
+    def sign_in(self, number: int = 1, me: Me = JOE) -> Account:
+        self.new_vault().prove()
+        return super().sign_in(number, me)
 
     @property
     def ledger(self) -> EntryStore:
-        return self.vault._entry_store
-
-    def sign_in(self, number: int, me: Me = JOE) -> Account:
-        vault = self.vault
-        vault.prove()
-        vault.save_signin(new_tokens(number), me)
-        return self.account()
-
-    def account(self) -> Account:
-        found = self.accounts.find_account()
-        assert found is not None
-        return found
-
-    def load(self) -> Loaded:
-        loaded = self.vault.load(self.account())
-        assert loaded is not None
-        return loaded
-
-    def refresh(self, exchange: Callable[[TokenSet], TokenSet]) -> Loaded:
-        return self.vault.refresh(
-            self.account(), exchange, self.load(), self.discarded.append, lambda work: work()
-        )
-
-    def files(self) -> list[Path]:
-        folder = self.path / "secrets"
-        return list(folder.iterdir()) if folder.exists() else []
+        return self.new_vault()._entry_store
 
     def listed(self) -> list[tuple[object, ...]]:
-        assert self.database is not None
-        return run_sql(self.database, "SELECT state, place FROM procore_login_entries ORDER BY rowid")
+        return run_sql(self.database.path, "SELECT state, place FROM procore_login_entries ORDER BY rowid")

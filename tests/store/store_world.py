@@ -207,8 +207,8 @@ class World:
         assert account is not None
         return account
 
-    def load(self, account: Account) -> Loaded:
-        loaded = self.new_vault().load(account)
+    def load(self, account: Account | None = None) -> Loaded:
+        loaded = self.new_vault().load(account or self.find())
         assert loaded is not None
         return loaded
 
@@ -234,6 +234,7 @@ class World:
 
     def count_secrets(self) -> int:
         """How many parts lie in both stores together."""
-        folder = self.home / "secrets"
-        files = len(list(folder.iterdir())) if folder.exists() else 0
-        return files + len(memory_keyring.MemoryKeyring.ENTRIES)
+        return len(self.files()) + len(memory_keyring.MemoryKeyring.ENTRIES)
+
+    def files(self) -> list[Path]:
+        return list((self.home / "secrets").glob("*"))

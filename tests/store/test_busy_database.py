@@ -37,7 +37,7 @@ sys.stdin.read()
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Somebody has signed in here; the wait for other programs is short."""
     monkeypatch.setitem(Database.__init__.__kwdefaults__, "timeout_s", 0.3)
-    home = Home(tmp_path / "home", tmp_path / "test.db")
+    home = Home(tmp_path / "home", database_path=tmp_path / "test.db")
     home.sign_in(1)
     return home
 
@@ -45,8 +45,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @contextmanager
 def other_program(home: Home, *statements: str) -> Iterator[sqlite3.Connection]:
     """Another program that has begun to use the file, and is in no hurry."""
-    assert home.database is not None
-    connection = sqlite3.connect(home.database, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(home.database.path, isolation_level=None, check_same_thread=False)
     with closing(connection):
         for statement in statements:
             connection.execute(statement).fetchall()
@@ -55,7 +54,7 @@ def other_program(home: Home, *statements: str) -> Iterator[sqlite3.Connection]:
 
 def test_a_locked_file_is_given_up_with_clear_words(home: Home) -> None:
     with other_program(home, "BEGIN EXCLUSIVE"), pytest.raises(DatabaseError, match="in use by") as failure:
-        home.account()
+        home.find()
     assert failure.value.exit_code == 6
     assert home.load().tokens == new_tokens(1)
 
@@ -74,12 +73,12 @@ def test_a_long_reader_keeps_nobody_from_reading_and_nothing_is_sent_meanwhile(h
     with other_program(home, "BEGIN", "SELECT * FROM users"):
         assert home.load().tokens == new_tokens(1)
         with pytest.raises(DatabaseError, match="in use by another program"):
-            home.refresh(never)
+            home.refresh(home.find(), never)
         with pytest.raises(DatabaseError):
             home.sign_in(2)
     assert home.load().tokens == new_tokens(1)
     assert [state for state, _ in home.listed()] == ["live"]
-    assert home.refresh(lambda _: new_tokens(2)).tokens.refresh_token == "refresh-2"
+    assert home.refresh(home.find(), lambda _: new_tokens(2)).tokens.refresh_token == "refresh-2"
     assert len(home.files()) == 1
 
 
@@ -94,8 +93,7 @@ def test_a_wal_file_is_written_beside_a_long_reader(home: Home) -> None:
 
 
 def test_what_a_killed_writer_left_is_undone(home: Home) -> None:
-    assert home.database is not None
-    path = home.database
+    path = home.database_path
     with new_database(path, timeout_s=10).writing() as rows:
         for number in range(500):
             rows.run("INSERT INTO users (procore_id, email) VALUES (?, ?)", (number, "x" * 200))
@@ -145,13 +143,12 @@ def test_on_a_full_disk_a_sign_in_is_saved_whole_or_not_at_all(home: Home) -> No
 
 def test_on_a_full_disk_no_refresh_token_is_sent(home: Home) -> None:
     with room_for(0), pytest.raises(StorageError):
-        home.refresh(never)
+        home.refresh(home.find(), never)
     assert home.load().tokens == new_tokens(1)
 
 
 def test_a_full_disk_is_called_one(home: Home) -> None:
-    assert home.database is not None
-    database = new_database(home.database)
+    database = new_database(home.database.path)
 
     def fill() -> None:
         with database.writing() as rows:
@@ -165,8 +162,7 @@ def test_a_full_disk_is_called_one(home: Home) -> None:
 
 def test_many_writers_and_readers_at_once_lose_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(Database.__init__.__kwdefaults__, "timeout_s", 10)
-    assert home.database is not None
-    path, failed, is_over = home.database, [], threading.Event()
+    path, failed, is_over = home.database.path, [], threading.Event()
 
     def write(first: int) -> None:
         for number in range(first, first + 8):

@@ -9,9 +9,9 @@ import pytest
 
 from procore_cli.errors import KeyringError, RefreshRefusedError, StorageError
 from procore_cli.grants import TokenSet
-from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError
 from procore_cli.storage.recovery import Loaded
+from tests.store.databases import Home
 from tests.store.store_world import JOE, SECOND, Killed, KillSwitch, Procore, World, new_tokens
 
 DAY_S = 24 * 60 * 60
@@ -156,19 +156,11 @@ def test_a_large_token_set_is_never_used_in_part(own_world: Path) -> None:
         assert world.count_secrets() == 1
 
 
-class SteadyWorld(World):
-    """Its stores alone are ticking."""
-
-    @property
-    def database(self) -> Database:
-        return Database(self.home, self.environment, self.database_path)
-
-
 def each_failure(home: Path, work: Callable[[World], object]) -> Iterator[tuple[World, bool]]:
     """For each touch of the store and class of error, a machine where it failed; and whether `work` did."""
     for kind in (KeyringError, ClosedError, GivenUpError):
         for step in range(1, MOST_STEPS):
-            world = SteadyWorld(home / kind.__name__ / str(step))
+            world = Home(home / kind.__name__ / str(step))
             world.sign_in(1)
             # At the nth time that a store is touched, before or after; it is well from then on.
             world.tick = switch = KillSwitch(step, kind("The store did not do it."))

@@ -23,25 +23,25 @@ DATABASES = ["test.db", "one/production.db", "one/test.db"]
 
 @pytest.fixture
 def one(tmp_path: Path) -> Home:
-    return Home(tmp_path / "one", tmp_path / "test.db")
+    return Home(tmp_path / "one", database_path=tmp_path / "test.db")
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Home:
-    return Home(tmp_path / "other", tmp_path / "test.db")
+    return Home(tmp_path / "other", database_path=tmp_path / "test.db")
 
 
 @pytest.fixture
 def both(one: Home, other: Home, keyring_entries: dict[object, str]) -> tuple[Home, Home]:
     """Two folders whose tokens lie in one keyring."""
-    one.store = other.store = "keyring"
+    one.store_name = other.store_name = "keyring"
     return one, other
 
 
 def assert_signed_out(home: Home, place: Path | str) -> None:
     """Joe is signed out with this folder, and told where his tokens lie."""
-    account = home.account()
-    assert home.vault.load(account) is None
+    account = home.find()
+    assert home.new_vault().load(account) is None
     assert home.accounts.list_signed_in() == []
     assert not home.accounts.switch(account)
     for ask in (home.accounts.find_expiry, lambda who: home.accounts.find_shown_end(who, NOW)):
@@ -71,14 +71,14 @@ def test_in_a_keyring_what_one_folder_saved_the_other_reads_renews_and_deletes(
     assert one.listed() == [("live", None)]
     for turn in range(4):
         home = both[(turn + 1) % 2]
-        assert home.refresh(procore.exchange).tokens.refresh_token == f"refresh-{turn + 2}"
+        assert home.refresh(home.find(), procore.exchange).tokens.refresh_token == f"refresh-{turn + 2}"
         assert home.listed() == [("live", None)]
     # A refresh that one of them left whole is ended by the other.
     leave_refresh(one, 6)
     assert other.load().tokens == one.load().tokens == new_tokens(6)
     assert one.said == []
-    other.vault.sign_out(account)
-    other.vault.clean(account)
+    other.new_vault().sign_out(account)
+    other.new_vault().clean(account)
     assert (keyring_entries, one.listed()) == ({}, [])
 
 
@@ -86,17 +86,19 @@ def test_in_a_keyring_what_one_folder_saved_the_other_reads_renews_and_deletes(
 def test_a_refresh_through_both_folders_at_once_is_one(
     tmp_path: Path, database: str, keyring_entries: dict[object, str]
 ) -> None:
-    homes = [Home(tmp_path / name, tmp_path / database, "keyring") for name in ("one", "other")]
+    homes = [Home(tmp_path / name, "keyring", database_path=tmp_path / database) for name in ("one", "other")]
     procore = Procore()
     homes[0].sign_in(1)
     start = threading.Barrier(6, timeout=9)
 
     def run(home: Home) -> TokenSet:
-        account, seen = home.account(), home.load()
+        account, seen = home.find(), home.load()
         start.wait()
-        return home.vault.refresh(
-            account, procore.exchange, seen, home.discarded.append, lambda work: work()
-        ).tokens
+        return (
+            home.new_vault()
+            .refresh(account, procore.exchange, seen, home.discarded.append, lambda work: work())
+            .tokens
+        )
 
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(run, homes * 3))
@@ -106,30 +108,30 @@ def test_a_refresh_through_both_folders_at_once_is_one(
 
 def test_a_sign_out_with_the_other_folder_ends_nothing(one: Home, other: Home) -> None:
     account = one.sign_in(1)
-    assert_signed_out(other, one.path)
+    assert_signed_out(other, one.home)
     assert one.load().tokens == new_tokens(1)
     leave_refresh(one)
-    vault = other.vault
+    vault = other.new_vault()
     assert vault.sign_out(account) == (None, None, None)
     vault.clean(account)
     vault.clean_free()
     assert other.files() == []
-    assert one.account() == account
+    assert one.find() == account
     assert one.load().tokens == new_tokens(2)
 
 
 def test_of_two_sign_ins_the_later_one_counts_and_each_folder_deletes_its_own(one: Home, other: Home) -> None:
     one.sign_in(1)
-    saved = other.vault.save_signin(new_tokens(2), JOE)
+    saved = other.new_vault().save_signin(new_tokens(2), JOE)
     assert saved.former is None
-    assert f"lie in the data folder {one.path}; they will not be revoked" in other.said[0]
+    assert f"lie in the data folder {one.home}; they will not be revoked" in other.said[0]
     assert (len(one.files()), len(other.files())) == (1, 1)
-    assert other.listed() == [("dead", str(one.path)), ("live", str(other.path))]
-    assert_signed_out(one, other.path)
+    assert other.listed() == [("dead", str(one.home)), ("live", str(other.home))]
+    assert_signed_out(one, other.home)
     assert other.load().tokens == new_tokens(2)
-    one.vault.clean_free()
+    one.new_vault().clean_free()
     assert (one.files(), len(other.files())) == ([], 1)
-    assert other.listed() == [("live", str(other.path))]
+    assert other.listed() == [("live", str(other.home))]
 
 
 @pytest.mark.parametrize("number", [2, None])
@@ -138,8 +140,8 @@ def test_what_became_of_a_refresh_its_own_folder_alone_finds_out(
 ) -> None:
     one.sign_in(1)
     leave_refresh(one, number)
-    assert_signed_out(other, one.path)
-    other.vault.clean_free()
+    assert_signed_out(other, one.home)
+    other.new_vault().clean_free()
     assert one.load().tokens == new_tokens(number or 1)
     assert one.load().may_be_revoked == (number is None)
 
@@ -147,14 +149,14 @@ def test_what_became_of_a_refresh_its_own_folder_alone_finds_out(
 def test_a_refresh_out_of_a_keyring_into_one_folder_is_not_doubted_with_the_other(
     one: Home, other: Home, keyring_entries: dict[object, str]
 ) -> None:
-    one.store = "keyring"
+    one.store_name = "keyring"
     one.sign_in(1)
     seen = other.load()
-    one.store = "file"
+    one.store_name = "file"
     leave_refresh(one)
-    assert other.vault.load(other.account()) is None
-    with pytest.raises(NotSignedInError, match=str(one.path)):
-        other.vault.refresh(other.account(), pytest.fail, seen, pytest.fail, lambda work: work())
+    assert other.new_vault().load(other.find()) is None
+    with pytest.raises(NotSignedInError, match=str(one.home)):
+        other.new_vault().refresh(other.find(), pytest.fail, seen, pytest.fail, lambda work: work())
     assert one.load().tokens == new_tokens(2)
 
 
@@ -164,12 +166,12 @@ def test_a_sign_in_with_the_other_folder_is_not_undone_by_a_refresh_from_before(
     one.sign_in(1)
     leave_refresh(one)
     other.sign_in(3)
-    assert one.vault.load(one.account()) is None
+    assert one.new_vault().load(one.find()) is None
     assert other.load().tokens == new_tokens(3)
     one.now += DAY_S
-    one.vault.clean_free()
+    one.new_vault().clean_free()
     assert one.files() == []
-    assert other.listed() == [("live", str(other.path))]
+    assert other.listed() == [("live", str(other.home))]
 
 
 def test_a_sign_in_that_fails_with_the_other_folder_costs_nothing(
@@ -177,11 +179,11 @@ def test_a_sign_in_that_fails_with_the_other_folder_costs_nothing(
 ) -> None:
     one.sign_in(1)
     leave_refresh(one)
-    other.vault.prove()
-    (other.path / "secrets").rmdir()
-    (other.path / "secrets").write_text("not a folder")
+    other.new_vault().prove()
+    (other.home / "secrets").rmdir()
+    (other.home / "secrets").write_text("not a folder")
     with pytest.raises(DataFolderError):
-        other.vault.save_signin(new_tokens(3), JOE)
+        other.new_vault().save_signin(new_tokens(3), JOE)
     assert one.load().tokens == new_tokens(2)
 
 
@@ -189,8 +191,8 @@ def test_who_waits_for_a_refresh_hears_of_a_sign_in_with_the_other_folder(one: H
     one.sign_in(1)
     seen = one.load()
     other.sign_in(2)
-    with pytest.raises(NotSignedInError, match=str(other.path)):
-        one.vault.refresh(one.account(), pytest.fail, seen, pytest.fail, lambda work: work())
+    with pytest.raises(NotSignedInError, match=str(other.home)):
+        one.new_vault().refresh(one.find(), pytest.fail, seen, pytest.fail, lambda work: work())
 
 
 def test_a_folder_that_is_away_is_not_lost_and_keeps_nobody_from_signing_in(
@@ -199,31 +201,31 @@ def test_a_folder_that_is_away_is_not_lost_and_keeps_nobody_from_signing_in(
     one.sign_in(1)
     leave_refresh(one)
     for number in (None, 3):
-        one.path.rename(tmp_path / "away")
+        one.home.rename(tmp_path / "away")
         if number is None:
-            assert_signed_out(other, one.path)
-            other.vault.clean_free()
+            assert_signed_out(other, one.home)
+            other.new_vault().clean_free()
         else:
             other.sign_in(number)
             assert other.load().tokens == new_tokens(number)
-        assert not one.path.exists()
-        (tmp_path / "away").rename(one.path)
+        assert not one.home.exists()
+        (tmp_path / "away").rename(one.home)
         if number is None:
             assert one.load().tokens == new_tokens(2)
     assert [said for said in other.said if "will not be revoked" not in said] == []
     # What it holds stays there: no list names it, and `doctor` does.
-    other.refresh(lambda _: new_tokens(4))
+    other.refresh(other.find(), lambda _: new_tokens(4))
     assert len(one.files()) == 1
-    assert other.listed() == [("live", str(other.path))]
+    assert other.listed() == [("live", str(other.home))]
 
 
 def test_a_sign_in_under_way_with_one_folder_is_left_alone_by_the_other(one: Home, other: Home) -> None:
     # Its lock is no sign: another user's lie in that user's state folder.
-    other.vault.save_signin(new_tokens(1), SECOND)
-    one.vault.prove()
+    other.new_vault().save_signin(new_tokens(1), SECOND)
+    one.new_vault().prove()
     one.ledger.new_pending("signin", JOE.id)
 
-    other.vault.clean_free()
+    other.new_vault().clean_free()
 
     with one.ledger.database.reading() as rows:
         assert [entry.kind for entry in entries.list_in_state(rows, JOE.id, "pending")] == ["signin"]
@@ -242,10 +244,10 @@ def test_what_came_into_force_meanwhile_is_not_ended(one: Home) -> None:
 
 def test_a_folder_that_has_gone_is_forgotten(one: Home, other: Home) -> None:
     account = one.sign_in(1)
-    shutil.rmtree(one.path)
+    shutil.rmtree(one.home)
     other.sign_in(2)
-    other.vault.sign_out(account)
-    assert other.vault.clean(account)
+    other.new_vault().sign_out(account)
+    assert other.new_vault().clean(account)
     assert other.listed() == []
     assert [said for said in other.said if "will not be revoked" not in said] == []
 
@@ -256,22 +258,22 @@ def test_a_folder_that_moved_after_a_refresh_was_killed_costs_a_refresh_at_most(
 ) -> None:
     account = one.sign_in(1)
     leave_refresh(one, number)
-    one.path.rename(tmp_path / "moved")
-    moved = Home(tmp_path / "moved", one.database)
+    one.home.rename(tmp_path / "moved")
+    moved = Home(tmp_path / "moved", database_path=one.database.path)
     assert moved.load().tokens == new_tokens(number or 1)
-    assert moved.refresh(lambda _: new_tokens(3)).tokens == new_tokens(3)
+    assert moved.refresh(moved.find(), lambda _: new_tokens(3)).tokens == new_tokens(3)
     moved.now += DAY_S
-    moved.vault.sign_out(account)
-    assert moved.vault.clean(account)
+    moved.new_vault().sign_out(account)
+    assert moved.new_vault().clean(account)
     assert (moved.listed(), moved.files(), moved.said) == ([], [], [])
 
 
 def test_a_copied_folder_leaves_an_interrupted_refresh_to_the_original(tmp_path: Path, one: Home) -> None:
     one.sign_in(1)
-    shutil.copytree(one.path, tmp_path / "copy")
+    shutil.copytree(one.home, tmp_path / "copy")
     leave_refresh(one)
-    copy = Home(tmp_path / "copy", one.database)
-    assert copy.vault.load(copy.account()) is None
+    copy = Home(tmp_path / "copy", database_path=one.database.path)
+    assert copy.new_vault().load(copy.find()) is None
     assert one.load().tokens == new_tokens(2)
 
 
@@ -284,8 +286,8 @@ def test_what_lies_here_is_deleted_though_another_folder_has_something_too(one: 
 
 
 def load_or_say_why(home: Home) -> None:
-    if home.vault.load(home.account()) is None:
-        raise home.accounts.new_not_signed_in_error(home.account())
+    if home.new_vault().load(home.find()) is None:
+        raise home.accounts.new_not_signed_in_error(home.find())
 
 
 @pytest.mark.parametrize(
@@ -296,15 +298,14 @@ def test_a_place_that_somebody_made_up_leads_nowhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     one.sign_in(1)
-    assert one.database is not None
-    run_sql(one.database, f"UPDATE procore_login_entries SET place = {place}")
-    before = {path: stat.S_IMODE(path.lstat().st_mode) for path in one.path.rglob("*")}
+    run_sql(one.database.path, f"UPDATE procore_login_entries SET place = {place}")
+    before = {path: stat.S_IMODE(path.lstat().st_mode) for path in one.home.rglob("*")}
     with pytest.raises(NotSignedInError):
         load_or_say_why(other)
     # Our own folder comes first, whatever stands there.
     assert one.load().tokens == new_tokens(1)
     other.sign_in(2)
-    assert before == {path: stat.S_IMODE(path.lstat().st_mode) for path in one.path.rglob("*")}
+    assert before == {path: stat.S_IMODE(path.lstat().st_mode) for path in one.home.rglob("*")}
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -313,13 +314,16 @@ def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database:
     # A data folder is known by its locks: the first use of that one comes first.
     (tmp_path / "one").mkdir(mode=0o700)
     if database != "test.db":
-        Home(tmp_path / "one", tmp_path / database).sign_in(1)
-    Home(tmp_path / first, tmp_path / database).sign_in(1)
+        Home(tmp_path / "one", database_path=tmp_path / database).sign_in(1)
+    Home(tmp_path / first, database_path=tmp_path / database).sign_in(1)
     shutil.rmtree(tmp_path / "first", ignore_errors=True)
-    one, other = Home(tmp_path / "one", tmp_path / database), Home(tmp_path / "other", tmp_path / database)
-    with one.vault._locks.hold(JOE.id), other.vault._locks.try_hold(JOE.id) as held:
+    one, other = (
+        Home(tmp_path / "one", database_path=tmp_path / database),
+        Home(tmp_path / "other", database_path=tmp_path / database),
+    )
+    with one.new_vault()._locks.hold(JOE.id), other.new_vault()._locks.try_hold(JOE.id) as held:
         assert not held
-    with other.vault._locks.hold(None), one.vault._locks.try_hold(None) as held:
+    with other.new_vault()._locks.hold(None), one.new_vault()._locks.try_hold(None) as held:
         assert not held
 
 
@@ -327,10 +331,10 @@ def test_an_accounts_lock_is_the_same_for_both_folders(tmp_path: Path, database:
 def test_the_locks_of_a_database_in_a_data_folder_lie_there_whoever_names_it(
     tmp_path: Path, own_world: Path, home: str
 ) -> None:
-    Home(tmp_path / "one", tmp_path / "one" / "production.db").sign_in(1)
+    Home(tmp_path / "one", database_path=tmp_path / "one" / "production.db").sign_in(1)
     before = set((tmp_path / "one" / "locks").iterdir())
     (tmp_path / "link").symlink_to(tmp_path / "one")
-    Home(tmp_path / home, tmp_path / "link" / "production.db").vault.prove()
+    Home(tmp_path / home, database_path=tmp_path / "link" / "production.db").new_vault().prove()
     assert set((tmp_path / "one" / "locks").iterdir()) == before
     assert not (own_world / ".local" / "state").exists()
 
@@ -342,7 +346,7 @@ def test_the_locks_of_a_database_elsewhere_lie_in_the_state_folder(
     state = own_world / ".local" / "state" / "procore-login"
     assert stat.S_IMODE(state.stat().st_mode) == stat.S_IMODE((state / "locks").stat().st_mode) == 0o700
     assert [stat.S_IMODE(path.stat().st_mode) for path in (state / "locks").iterdir()] == [0o600] * 2
-    assert not (one.path / "locks").exists()
+    assert not (one.home / "locks").exists()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     one.sign_in(1)
     assert len(list((tmp_path / "state" / "procore-login" / "locks").iterdir())) == 2
@@ -353,13 +357,13 @@ def test_a_folder_whose_locks_are_none_of_ours_gets_none(tmp_path: Path) -> None
     (project / "locks").mkdir(parents=True)
     (project / "locks" / "web.lock").write_text("")
     project.chmod(0o755)
-    Home(tmp_path / "one", project / "test.db").sign_in(1)
+    Home(tmp_path / "one", database_path=project / "test.db").sign_in(1)
     assert [path.name for path in (project / "locks").iterdir()] == ["web.lock"]
     assert sorted(path.name for path in project.iterdir()) == ["locks", "test.db"]
     assert stat.S_IMODE(project.stat().st_mode) == 0o755
     # One that is missing is not made.
     with pytest.raises(DatabaseError, match="No such file"):
-        Home(tmp_path / "one", tmp_path / "gone" / "test.db").sign_in(1)
+        Home(tmp_path / "one", database_path=tmp_path / "gone" / "test.db").sign_in(1)
     assert not (tmp_path / "gone").exists()
 
 
@@ -381,24 +385,24 @@ def test_a_state_folder_that_cannot_be_used_is_named(
 
 
 def test_a_moved_data_folder_works_as_before(tmp_path: Path) -> None:
-    home = Home(tmp_path / "old", None)
+    home = Home(tmp_path / "old")
     home.sign_in(1)
     home.sign_in(2, SECOND)
-    home.path.rename(tmp_path / "new")
-    moved = Home(tmp_path / "new", None)
+    home.home.rename(tmp_path / "new")
+    moved = Home(tmp_path / "new")
     assert moved.load().tokens == new_tokens(2)
-    moved.refresh(lambda _: new_tokens(3))
+    moved.refresh(moved.find(), lambda _: new_tokens(3))
     assert moved.load().tokens == new_tokens(3)
     assert len(moved.files()) == 2
     assert moved.said == []
-    assert not home.path.exists()
+    assert not home.home.exists()
 
 
 def test_a_copied_data_folder_leaves_the_original_alone(tmp_path: Path) -> None:
-    home, copy = Home(tmp_path / "old", None), Home(tmp_path / "copy", None)
+    home, copy = Home(tmp_path / "old"), Home(tmp_path / "copy")
     home.sign_in(1)
-    shutil.copytree(home.path, copy.path)
-    copy.refresh(lambda _: new_tokens(2))
+    shutil.copytree(home.home, copy.home)
+    copy.refresh(copy.find(), lambda _: new_tokens(2))
     assert copy.load().tokens == new_tokens(2)
     assert home.load().tokens == new_tokens(1)
     assert (len(home.files()), len(copy.files())) == (1, 1)
