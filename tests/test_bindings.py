@@ -132,11 +132,9 @@ def test_without_any_app_in_force_the_token_serves_and_is_not_renewed(
     machine: Machine, provider: Provider
 ) -> None:
     del machine.variables["PROCORE_CLIENT_ID"]
-
     assert machine.run_here("token").out == f"{last_token(provider)}\n"
     assert_ended(machine.run_here("whoami"))
     refused = machine.run_here("refresh")
-
     assert_ended(refused, 3)
     assert "configure --env production" in refused.err
     assert refreshes(provider) == 0
@@ -151,9 +149,7 @@ def test_offline_the_other_hosts_are_named_and_nothing_else_happens(
         "PROCORE_CLIENT_ID": "another-app",
         "TEST_KEYRING_FAULT": "missing",
     }
-
     result = machine.run_here("whoami", "--offline", "--json")
-
     assert_ended(result)
     assert result.json["email"] == "joecontractor@procore.com"
     named = [line for line in result.err.splitlines() if "production" in line]
@@ -182,9 +178,7 @@ def test_signing_out_deletes_here_and_checking_asks_nobody_else(
 ) -> None:
     made_for = machine.variables[setting]
     machine.variables[setting] = elsewhere.url if setting.endswith("URL") else "another-app"
-
     result = machine.run_here(*command)
-
     assert_ended(result, 3)
     is_out = command[0] == "signout"
     assert result.out == "" or not is_out

@@ -40,7 +40,6 @@ def test_a_clock_that_jumped_a_year_costs_one_refresh(
         clock.now += jump_s
         for _ in range(3):
             assert_ended(machine.run_here(*command))
-
         assert refreshes(provider) == number if jump_s > 0 else refreshes(provider) <= number
 
 
@@ -49,9 +48,7 @@ def test_a_token_that_only_seems_to_live_since_the_clock_went_back_costs_one_ref
 ) -> None:
     clock.now -= YEAR_S
     provider.expire()
-
     asked = machine.run_here("whoami", "--json")
-
     assert_ended(asked)
     assert asked.json["expires_at"] == utc(NOW - YEAR_S + LIFETIME_S)
     assert (refreshes(provider), provider.count("/rest/v1.0/me")) == (1, 2)
@@ -90,7 +87,6 @@ def test_after_a_sign_in_with_the_clock_six_hours_ahead_every_command_renews_onc
 
 def test_an_end_that_cannot_be_is_shown_as_over(machine: Machine, clock: Clock) -> None:
     clock.now -= 6 * 3600
-
     assert f"Token\texpired at {utc(int(clock.now))}" in machine.run_here("whoami", "--offline").out
     assert machine.run_here("accounts").out.rstrip().endswith("\texpired")
     assert "token has expired" in machine.run_here("doctor", "--offline").out
@@ -119,7 +115,6 @@ def test_a_clock_that_jumps_at_every_look_never_makes_a_command_loop(
     machine: Machine, provider: Provider, clock: Clock, step_s: float
 ) -> None:
     clock.step_s = step_s
-
     for number, command in enumerate((("whoami",), ("token",), ("refresh",), ("whoami", "--json")), 1):
         assert_ended(machine.run_here(*command))
         assert refreshes(provider) <= number
@@ -131,10 +126,8 @@ def test_a_clock_outside_of_every_calendar_spoils_nothing(
     commands = (("whoami",), ("whoami", "--offline"), ("token",), ("refresh",), ("whoami", "--json"))
     for number, moment in enumerate((-100_000.5, 0.0, 253_402_300_799.5, 300_000_000_000.0), 1):
         clock.now = moment
-
         assert_ended(sign_in(machine))
         shown = [machine.run_here(*command) for command in commands]
-
         for result in shown:
             assert_ended(result)
         assert "1970-01-01T00:00:00Z" <= shown[-1].json["expires_at"] <= "9999-12-31T23:59:59Z"
@@ -150,10 +143,8 @@ def test_an_interruption_outside_of_every_calendar_is_still_told(
         provider.script["/oauth/token"] = lambda _: Answer(502, "")
         assert_ended(machine.run_here("refresh"), 5)
         provider.script["/oauth/token"] = lambda _: Answer(400, {"error": "invalid_grant"})
-
         refused = machine.run_here("refresh")
         provider.script.clear()
-
         assert_ended(refused, 4)
         assert "was interrupted" in refused.err
 
@@ -170,10 +161,8 @@ def test_a_name_that_a_clock_far_ahead_keeps_listed_does_no_harm(
         f" VALUES ('given-up', 'keyring', 'production', 11111, 'refresh', 'dead', {NOW}, 0, {NOW + YEAR_S})",
     )
     clock.now += jump_s
-
     for command in ("token", "whoami", "refresh", "token"):
         assert_ended(machine.run_here(command))
-
     states = run_sql(database, "SELECT state FROM procore_login_entries ORDER BY state")
     assert states == ([("live",)] if jump_s > 0 else [("dead",), ("live",)])
     assert len(list(machine.keyring.iterdir())) == 1
@@ -198,9 +187,7 @@ def test_every_number_is_a_lifetime_and_none_lasts_until_procore_says_no(
 ) -> None:
     for said, ends_at in ANSWERS:
         provider.script["/oauth/token"] = saying(provider, **said)
-
         result = machine.run_here("refresh", "--json")
-
         assert (said, result.code) == (said, 0), result.err
         assert (said, result.json["expires_at"]) == (said, ends_at and utc(ends_at))
         assert machine.run_here("whoami", "--offline").code == 0
@@ -215,10 +202,8 @@ def test_what_is_no_lifetime_is_named_and_asked_for_once(machine: Machine, provi
     for number, written in enumerate(NO_LIFETIMES, 1):
         text = '{"access_token": "hush-a", "refresh_token": "hush-r", "expires_in": ' + written + "}"
         provider.script["/oauth/token"] = lambda _, said=text: Answer(200, said)
-
         result = machine.run_here("refresh")
         provider.script.clear()
-
         assert_ended(result, 5)
         assert "makes no sense" in result.err
         assert refreshes(provider) == 2 * number - 1
@@ -235,7 +220,6 @@ def test_tokens_that_end_at_once_cost_a_refresh_a_call_and_are_told_of(
     for provider.lifetime_s in (0, -5, 3):
         machine.run_here("refresh")
         spent += 1
-
         for _ in range(2):
             spent += 1
             result = machine.run_here("token")
@@ -252,7 +236,6 @@ def test_a_sign_in_that_is_over_at_once_is_kept_all_the_same(machine: Machine, p
     for spent, provider.lifetime_s in ((1, 0), (2, -5)):
         signed_in = sign_in(machine)
         provider.lifetime_s = LIFETIME_S
-
         assert (signed_in.code, signed_in.json["expires_at"]) == (0, utc(NOW))
         assert [machine.run_here(command).code for command in ("token", "whoami", "token")] == [0, 0, 0]
         assert refreshes(provider) == spent
@@ -268,9 +251,7 @@ def test_a_token_without_an_end_is_used_for_years_until_a_401_and_then_refreshed
     assert_ended(machine.run_here("whoami"))
     assert refreshes(provider) == 1
     provider.expire()
-
     asked = machine.run_here("whoami", "--json")
-
     assert_ended(asked)
     assert asked.json["expires_at"] is None
     assert refreshes(provider) == 2

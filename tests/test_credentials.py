@@ -40,7 +40,6 @@ def test_variables_are_enough_and_the_demo_has_an_app_of_its_own(tmp_path: Path)
         find_app(settings(tmp_path, name, **given), secrets(tmp_path, name))
         for name in ("production", "demo")
     )
-
     assert (app.client_id, app.client_secret) == ("id", "secret")
     assert demo.client_id.startswith("pretend")
     assert demo.client_secret.startswith("pretend")
@@ -60,7 +59,6 @@ def test_a_kept_secret_goes_with_its_own_id_and_host(
 ) -> None:
     for of, kept_id, origin in kept:
         secrets(tmp_path, of).save(kept_id, origin, f"hush-{of}")
-
     assert find(tmp_path, environment, client_id, url) == (client_id, found)
 
 
@@ -86,10 +84,8 @@ def test_no_other_app_or_host_gets_a_kept_secret(
 ) -> None:
     of, kept_id, origin = kept
     secrets(tmp_path, of).save(kept_id, origin, "hush")
-
     with pytest.raises((BindingError, MissingCredentialsError)) as refused:
         find(tmp_path, environment, client_id, url)
-
     assert refused.value.exit_code == 3
     said = f"{refused.value.message} {refused.value.hint}"
     assert [word for word in words if word not in said] == []
@@ -129,14 +125,12 @@ def test_tokens_of_another_app_or_host_are_refused_by_name(
 ) -> None:
     with pytest.raises(BindingError) as caught:
         check_tokens(settings(tmp_path, "production", PROCORE_CLIENT_ID="id"), made_for)
-
     assert setting in caught.value.hint
 
 
 @pytest.mark.parametrize("url", [HOME, "http://localhost.example.com"])
 def test_the_demos_app_and_tokens_stay_on_this_machine(tmp_path: Path, url: str) -> None:
     elsewhere = settings(tmp_path, "demo").at(url)
-
     for attempt in (
         lambda: check_tokens(elsewhere, elsewhere.binding("pretend")),
         lambda: find_app(elsewhere, secrets(tmp_path, "demo")),
@@ -148,7 +142,6 @@ def test_the_demos_app_and_tokens_stay_on_this_machine(tmp_path: Path, url: str)
 
 def test_demo_tokens_are_bound_to_the_demo_whatever_its_port(tmp_path: Path) -> None:
     demo = settings(tmp_path, "demo").at("http://127.0.0.1:5")
-
     assert demo.binding("pretend") == Binding("pretend", "demo", "demo")
     check_tokens(demo, demo.at("http://127.0.0.1:6").binding("pretend"))
     with pytest.raises(BindingError):
@@ -159,6 +152,5 @@ def test_productions_secret_is_lent_to_the_monthly_sandboxs_own_host_alone(tmp_p
     stored = StoredSecret(PRODUCTION.name, "client", HOME, "hush")
     for login_url, fits in ((MONTHLY_HOME, True), ("http://127.0.0.1:18991", False), (HOME, False)):
         monthly = settings(tmp_path, "monthly", PROCORE_LOGIN_URL=login_url)
-
         assert is_kept_for(monthly, stored, "client") is fits
         assert not is_kept_for(monthly, stored, "another")

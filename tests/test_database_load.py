@@ -156,17 +156,6 @@ def test_a_file_that_another_program_keeps_exits_6(
     assert machine.run_here("token").out.strip() in provider.issued
 
 
-def test_a_file_of_a_newer_version_exits_6_untouched(machine: Machine, provider: Provider) -> None:
-    path = machine.data / "production.db"
-    run_sql(path, "UPDATE procore_login_meta SET value = 99", "DROP TABLE procore_login_session")
-    before, sent = path.read_bytes(), len(provider.requests)
-    for command in (*READERS, ("refresh",), SIGN_UP):
-        result = machine.run_here(*command)
-        assert (result.code, result.out) == (6, ""), command
-        assert "newer procore-login" in result.err
-    assert (path.read_bytes(), len(provider.requests)) == (before, sent)
-
-
 INSERT = "INSERT INTO users (id, procore_id, email) VALUES (?, ?, ?)"
 DUPLICATES = [
     (4, JOE["id"], "former@example.com"),
@@ -183,9 +172,7 @@ def test_a_tutorials_file_with_duplicates_is_used_without_harm(tmp_path: Path, p
     machine = Machine(tmp_path / "machine")
     machine.point_at(provider)
     machine.variables["PROCORE_LOGIN_DB"] = str(path)
-
     signed_up = machine.run_here(*SIGN_UP)
-
     assert (signed_up.json["id"], signed_up.json["signed_up"]) == (4, False)
     assert machine.run_here("whoami", "--offline", "--json").json["id"] == 4
     assert machine.run_here("token", "--account", JOE["login"]).code == 0

@@ -47,10 +47,8 @@ def test_new_tokens_have_their_place_before_they_come(
     machine: Machine, provider: Provider, disk: Disk
 ) -> None:
     provider.script["/oauth/token"] = lambda _: setattr(disk, "is_full", True)
-
     refreshed = machine.run_here("refresh", "--json")
     disk.is_full = False
-
     assert_ended(refreshed)
     assert machine.run_here("token").out.strip() == last_token(provider)
     assert refreshes(provider) == 1
@@ -74,10 +72,8 @@ def test_without_a_place_for_new_tokens_nothing_is_sent(
     machine: Machine, provider: Provider, disk: Disk
 ) -> None:
     disk.is_full = True
-
     refused = machine.run_here("refresh")
     disk.is_full = False
-
     assert_ended(refused, 6)
     assert "cannot be written: the disk is full." in refused.err
     assert "Make room on it, then try again." in refused.err
@@ -91,12 +87,10 @@ def test_what_is_written_and_cannot_be_listed_needs_room_and_no_sign_in(
     # SQLite writes by itself: a folder in the place of its journal is what keeps it from that here.
     journal = machine.data / "production.db-journal"
     provider.script["/oauth/token"] = lambda _: journal.mkdir()
-
     failed = machine.run_here("refresh")
     journal.rmdir()
     provider.script.clear()
     printed = machine.run_here("token")
-
     assert_ended(failed, 6)
     assert "production.db" in failed.err
     assert "sign" not in failed.err.split("Error:")[1]

@@ -1,7 +1,4 @@
-"""A machine without a keyring: the choices, files by explicit choice, and a token from elsewhere.
-
-Refuses to pass where anything is stored that nobody has asked for.
-"""
+"""A machine without a keyring: the choices, files by explicit choice, and a token from elsewhere."""
 
 from __future__ import annotations
 
@@ -53,9 +50,7 @@ def test_without_a_keyring_the_choices_of_the_system_stand_in_two_lines(
     machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
-
     result = machine.run_here(*SIGN_UP)
-
     assert (result.code, result.out) == (6, "")
     error, hint = said(result)
     assert error == "Error: production: There is no keyring here that can be used."
@@ -70,9 +65,7 @@ def test_without_a_keyring_a_secret_is_not_configured_into_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(CLIENT_SECRET))
-
     result = machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin")
-
     assert result.code == 6
     assert all(choice in said(result)[-1] for choice in CHOICES)
     assert CLIENT_SECRET not in result.err
@@ -126,10 +119,8 @@ def test_a_cron_job_reads_what_is_kept_in_files(
     signed_up = cron.run_here(*SIGN_UP)
     assert (configured.code, signed_up.code) == (0, 0), configured.err + signed_up.err
     provider.lifetime_s = 5400
-
     # The first refreshes, the second hands out what the first has saved.
     first, second = cron.run("token"), cron.run_here("token")
-
     assert (first.code, second.code) == (0, 0), first.err
     assert first.out == second.out
     assert provider.count("/oauth/token") == 2
@@ -149,7 +140,6 @@ def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is_until_it_is_refused(
     ci: Machine, provider: Provider
 ) -> None:
     result = ci.run_here("whoami", "--json")
-
     assert result.code == 0, result.err
     assert result.json["procore_id"] == 11111
     assert (result.json["id"], result.json["expires_at"]) == (None, None)
@@ -177,7 +167,6 @@ def test_a_token_from_elsewhere_is_handed_on_without_network_disk_keyring_and_da
     done = subprocess.run(
         [sys.executable, "-c", script], env=ci.environ(), capture_output=True, text=True, check=True
     )
-
     assert done.stdout == ci.variables["PROCORE_ACCESS_TOKEN"] + "\n0 []\n"
     assert provider.requests == []
     assert written(ci) == []

@@ -34,7 +34,6 @@ def test_a_kept_secret_signs_its_own_app_in_and_renews_its_tokens(
     machine: Machine, provider: Provider
 ) -> None:
     keep_secret(machine, CLIENT_ID, provider.url)
-
     assert sign_in(machine).code == 0
     assert_ended(machine.run_here("refresh"))
 
@@ -92,7 +91,6 @@ def test_tokens_whose_binding_is_damaged_are_sent_nowhere(
     text = json.loads(parts.load_text(files, "production", str(name)) or "")
     parts.save_text(files, "production", str(name), json.dumps({**text, "binding": binding}))
     ways_out = watch_ways_out(monkeypatch)
-
     for command in ("token", "whoami", "refresh", "signout"):
         result = machine.run_here(command)
         assert "Traceback" not in result.err
@@ -100,7 +98,6 @@ def test_tokens_whose_binding_is_damaged_are_sent_nowhere(
         assert "hush" not in result.err
         # A sign-out has nothing to revoke where it can read nothing.
         assert result.code == (0 if (command, code) == ("signout", 4) else code), result.err
-
     assert ways_out == []
     assert refreshes(provider) == 0
     assert list((machine.data / "secrets").iterdir()) == []

@@ -7,18 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from procore_cli.callback import receiver
 from tests import terminal as terminal_module
 from tests.cli import Machine, browser, command
-from tests.provider import Provider, Request, flat
+from tests.provider import Provider
 from tests.stub_browser import Browser
 from tests.terminal import Terminal
 
@@ -40,24 +38,10 @@ def waiting(machine: Machine) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def after_consent(provider: Provider, link: str) -> str:
-    """The address that the provider sends a browser to."""
-    asked = Request("GET", "/oauth/authorize", flat(urlsplit(link).query), {}, None)
-    return provider.answer(asked).headers["Location"]
-
-
 def stall(arrived: threading.Event, go_on: threading.Event) -> None:
     """A Procore that takes its time, and then behaves."""
     arrived.set()
     assert go_on.wait(PATIENCE_S)
-
-
-@contextmanager
-def ask(port: int, target: str, headers: Mapping[str, str] | None = None) -> Iterator[HTTPConnection]:
-    """A tab that has sent its request and not yet read the answer."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as tab:
-        tab.request("GET", target, headers=headers or {})
-        yield tab
 
 
 def test_ctrl_c_typed_while_a_paste_is_possible_ends_the_wait_at_once(
@@ -71,7 +55,6 @@ def test_ctrl_c_typed_while_a_paste_is_possible_ends_the_wait_at_once(
         terminal.type("\x03")
         code = terminal.finish()
         took_s = time.monotonic() - began
-
     assert code == 130
     assert took_s < AT_ONCE_S
     assert "Stopped." in terminal.drawn
@@ -94,7 +77,6 @@ def test_a_second_ctrl_c_during_the_exchange_ends_it_at_once_and_tells_the_tab(
         took_s = time.monotonic() - began
         go_on.set()
         page = tab.result(PATIENCE_S)
-
     assert process.returncode == 130
     assert took_s < AT_ONCE_S
     assert "The terminal stopped waiting" in page.text
@@ -105,29 +87,6 @@ def test_once_home_has_been_served_nothing_is_waited_for_and_the_port_is_free(
 ) -> None:
     monkeypatch.setattr(receiver, "HOME_TIMEOUT_S", PATIENCE_S)
     began = time.monotonic()
-
     codes = [machine.run_here("signup", "--browser", browser("--just-open")).code for _ in range(2)]
-
     assert codes == [0, 0]
     assert time.monotonic() - began < PATIENCE_S
-
-
-def test_a_slow_exchange_keeps_both_tabs_and_is_not_repeated(machine: Machine, provider: Provider) -> None:
-    arrived, go_on = threading.Event(), threading.Event()
-    provider.script["/oauth/token"] = lambda _: stall(arrived, go_on)
-    with waiting(machine) as (process, link):
-        callback = after_consent(provider, link).partition(str(machine.port))[2]
-        with ask(machine.port, callback) as first:
-            assert arrived.wait(PATIENCE_S)
-            with ask(machine.port, callback) as second:
-                go_on.set()
-                answers = [tab.getresponse() for tab in (first, second)]
-        cookie = answers[1].headers["Set-Cookie"].partition(";")[0]
-        with ask(machine.port, "/home", {"Cookie": cookie}) as tab:
-            home = tab.getresponse().read().decode()
-        process.communicate(timeout=PATIENCE_S)
-
-    assert [(answer.status, answer.headers["Location"]) for answer in answers] == [(303, "/home")] * 2
-    assert "joecontractor@procore.com" in home
-    assert process.returncode == 0
-    assert provider.count("/oauth/token") == 1

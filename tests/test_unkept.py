@@ -48,9 +48,7 @@ def test_tokens_of_nobody_known_are_revoked(machine: Machine, provider: Provider
     ]
     for me, code, said in answers:
         provider.script["/rest/v1.0/me"] = lambda _, me=me: me
-
         ended = sign_in(machine)
-
         assert_ended(ended, code)
         assert said in ended.err
         assert_revoked(provider, ended.err)
@@ -69,9 +67,7 @@ def test_tokens_that_no_store_takes_any_more_are_revoked(
 ) -> None:
     # The store was proved; then, while Procore is asked who it is, it changes.
     provider.script["/rest/v1.0/me"] = lambda _: how(machine)
-
     ended = sign_in(machine)
-
     assert_ended(ended, 6)
     assert said in ended.err
     assert_revoked(provider, ended.err)
@@ -84,9 +80,7 @@ def test_tokens_that_cannot_be_revoked_are_said_to_live(
     provider.lifetime_s = lifetime_s
     provider.script["/rest/v1.0/me"] = lambda _: Answer(500, {"errors": "Sorry"})
     provider.script["/oauth/revoke"] = lambda _: Answer(503, "")
-
     ended = sign_in(machine)
-
     assert_ended(ended, 5)
     assert REVOKED not in ended.err
     assert "could not be revoked; they may still live there, the access token until " in ended.err
@@ -103,10 +97,8 @@ def test_an_end_that_procore_does_not_confirm_is_not_waited_for_long(
     go_on = threading.Event()
     provider.script["/rest/v1.0/me"] = lambda _: Answer(500, {"errors": "Sorry"})
     provider.script["/oauth/revoke"] = lambda _: Answer(200, {}) if go_on.wait(PATIENCE_S) else None
-
     ended = sign_in(machine)
     go_on.set()
-
     assert_ended(ended, 5)
     assert "Procore did not say so within 0.2 s" in ended.err
     assert "Error: production: Procore answered 500" in ended.err

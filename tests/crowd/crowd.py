@@ -1,7 +1,4 @@
-"""Many commands at once, each a process of its own; and a provider that takes its time over refreshes.
-
-It refuses to hide a refresh token that was sent twice: that alone loses an account.
-"""
+"""Many commands at once, each a process of its own; and a provider that takes its time over refreshes."""
 
 from __future__ import annotations
 

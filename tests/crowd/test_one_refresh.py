@@ -81,10 +81,8 @@ def test_commands_that_begin_during_a_refresh_do_not_wait_for_the_lock(
 ) -> None:
     provider.refuses, provider.delay_s = refuses, 1.5
     crowd.lingers = True
-
     # These find the refresh on the list before they have looked at any token.
     ended = crowd.run([Job(machine, ("token",)), *[Job(machine, ("token",), 0.5)] * RUNS])
-
     expected = (4, "") if refuses else (0, provider.access_tokens()[-1])
     assert outcomes(ended) == {expected: RUNS + 1}
     assert len(provider.sent()) == 1
@@ -103,9 +101,7 @@ def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
     provider.hangs = lambda _: False
     held_up.read_timeout_s = None
     provider.refuses = refuses
-
     ended = held_up.run_same(machine, RUNS, "token")
-
     assert outcomes(ended) == {(4, "") if refuses else (0, provider.access_tokens()[1]): RUNS}
     assert all("interrupted" in end.err for end in ended) or not refuses
     assert sum(end.locks for end in ended) == 1
@@ -122,7 +118,6 @@ def test_commands_started_one_by_one_from_a_shell_share_one_refresh(
     provider.delay_s = 2.0
     running = [machine.start("token") for _ in range(WHOLE_RUNS)]
     said = [process.communicate(timeout=100)[0] for process in running]
-
     assert said == [f"{provider.access_tokens()[1]}\n"] * WHOLE_RUNS
     assert {process.returncode for process in running} == {0}
     assert len(provider.sent()) == 1
@@ -134,9 +129,7 @@ def test_commands_that_ask_procore_and_commands_that_refresh_agree(
 ) -> None:
     provider.delay_s = 1.0
     words = ("whoami", "refresh", "token")
-
     ended = crowd.run_each([(machine, word) for word in words * 12])
-
     assert {end.code for end in ended} == {0}
     assert_sent_once(provider)
     assert machine.run_here("token").out.strip() == provider.access_tokens()[-1]

@@ -143,9 +143,7 @@ def test_commands_that_change_one_account_at_once_end_in_one_of_their_orders(
     for _ in range(ROUNDS):
         provider.delay_s = chance.choice([0.0, 0.1, 0.3])
         jobs = new_jobs(machine, joe, chance)
-
         ended = crowd.run(jobs)
-
         assert_codes(jobs, ended)
         assert_sent_once(provider)
         assert_all_is_listed(machine)

@@ -1,7 +1,4 @@
-"""What lies in the stores and in the database, looked at from outside: no line of the product is used.
-
-Refuses to judge; `scene` compares.
-"""
+"""What lies in the stores and in the database, looked at from outside: no line of the product is used."""
 
 from __future__ import annotations
 

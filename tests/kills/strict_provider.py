@@ -1,7 +1,4 @@
-"""A Procore that is strict to the end: with a refresh the former access token dies as well.
-
-Refuses nothing that the common one takes; knows which of its tokens are alive, and how often it rotated.
-"""
+"""A Procore that is strict to the end: with a refresh the former access token dies as well."""
 
 from __future__ import annotations
 

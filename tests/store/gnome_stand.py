@@ -1,7 +1,4 @@
-"""A desktop session for one test: a session bus, gnome-keyring on it, and a machine whose commands see it.
-
-It refuses to touch the session that the tests run in: bus, keyrings and home are its own.
-"""
+"""A desktop session for one test: a session bus, gnome-keyring on it, and a machine whose commands see it."""
 
 from __future__ import annotations
 

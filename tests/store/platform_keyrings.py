@@ -1,7 +1,4 @@
-"""Keychain, Credential Manager, KWallet and libsecret for keyring's own backends to run over.
-
-Each behaves as the library does that the backend calls, and refuses to be used on the platform itself.
-"""
+"""Keychain, Credential Manager, KWallet and libsecret for keyring's own backends to run over."""
 
 from __future__ import annotations
 

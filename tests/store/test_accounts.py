@@ -115,14 +115,6 @@ def test_an_email_that_only_unicode_takes_for_the_same_is_found(world: World) ->
     assert world.accounts.find_account("jörg@example.com") == umlaut
 
 
-@pytest.mark.parametrize("column", ["procore_id = ?", "email = ? COLLATE NOCASE"])
-def test_nobody_is_looked_for_row_by_row(world: World, column: str) -> None:
-    world.sign_in(1, JOE)
-    with world.database.reading() as rows:
-        ((*_, plan),) = rows.run(f"EXPLAIN QUERY PLAN SELECT procore_id FROM users WHERE {column}", ("1",))
-    assert "USING INDEX" in plan or "USING COVERING INDEX" in plan
-
-
 def test_a_look_for_a_greeting_leaves_nothing_beside_a_file_in_wal_mode(world: World) -> None:
     world.sign_in(1, JOE)
     run_sql(world.database.path, "PRAGMA journal_mode = WAL")

@@ -105,9 +105,7 @@ def test_what_a_killed_writer_left_is_undone(home: Home) -> None:
         writer.send_signal(signal.SIGKILL)
     journal = path.with_name(f"{path.name}-journal")
     assert journal.stat().st_size > 0
-
     assert home.load().tokens == new_tokens(1)
-
     assert not journal.exists()
     assert run_sql(path, "SELECT * FROM users") == before
 

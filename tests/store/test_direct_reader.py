@@ -42,7 +42,6 @@ def test_whatever_keyring_was_told_is_for_keyring(
         path = own_world / folder / "python_keyring" / "keyringrc.cfg"
         path.parent.mkdir(parents=True)
         path.write_text("[backend]\n")
-
     assert is_keyring_configured() is is_configured
 
 
@@ -126,7 +125,6 @@ def test_whatever_the_service_refuses_or_garbles_keyring_is_asked(
     service.secret = b"x" * 16
     vars(service).update(trouble)
     keyring_entries[SERVICE, "token-set"] = "text"
-
     assert DirectReader(MemoryKeyring).get_password(SERVICE, "token-set") == "text"
 
 

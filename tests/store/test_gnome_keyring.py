@@ -107,7 +107,6 @@ def test_in_a_locked_collection_nothing_is_read_and_nothing_missed(desktop: Desk
         TheirKeyring().set_password(SERVICE, "token-set", "text")
     assert not keyrings.is_locked()
     desktop.lock()
-
     assert keyrings.is_locked()
     with pytest.raises(Exception, match="is locked"):
         Keyring().load(SERVICE, "token-set")
@@ -153,6 +152,5 @@ def test_a_valid_token_is_read_without_keyring_and_nothing_starts_another_proces
         assert command == "refresh" or out.strip() == token
         found[command], started = loaded.read_report(machine)
         assert started == set()
-
     assert found["token"] == {"cryptography", "hashlib", "jeepney", "secretstorage", "sqlite3"}
     assert "keyring" in found["refresh"]

@@ -1,8 +1,4 @@
-"""Whole commands against a real gnome-keyring: unlocked, locked, gone, and back again; and the session bus.
-
-They refuse to rely on what the tests run in: each has a bus and a keyring of its own, see `gnome_stand`, and
-`/run/user` is left as it was.
-"""
+"""Whole commands against a real gnome-keyring: unlocked, locked, gone, back again; and the session bus."""
 
 from __future__ import annotations
 
@@ -82,9 +78,7 @@ def test_a_locked_keyring_without_a_prompt_is_refused_before_the_browser(
     machine: DesktopMachine, desktop: Desktop, provider: Provider
 ) -> None:
     desktop.lock()
-
     assert_refused(machine.run(*SIGN_UP), "The keyring is locked", "Unlock the keyring", *CHOICES[1:])
-
     assert provider.requests == []
     assert not machine.data.exists()
     desktop.unlock()
@@ -98,11 +92,9 @@ def test_an_account_in_a_locked_keyring_works_again_when_it_is_unlocked(
     desktop.lock()
     sent = len(provider.requests)
     names = ("whoami", "token", "refresh")
-
     for name in names:
         assert_refused(machine.run(name), "The keyring is locked", *CHOICES[1:])
     assert machine.run("whoami", "--offline").code == 0
-
     assert len(provider.requests) == sent
     assert listed(machine) == [("signin", "live")]
     desktop.unlock()
@@ -114,9 +106,7 @@ def test_a_keyring_that_went_before_the_refresh_costs_nothing(
 ) -> None:
     machine.run(*SIGN_UP)
     desktop.end_keyring()
-
     assert_refused(machine.run("refresh"), *CHOICES)
-
     assert provider.count("/oauth/token") == 1
     desktop.start_keyring()
     assert machine.run("refresh").code == 0
@@ -128,9 +118,7 @@ def test_a_keyring_that_goes_between_sending_and_writing_is_owned_up_to(
 ) -> None:
     machine.run(*SIGN_UP)
     provider.script["/oauth/token"] = lambda _: desktop.end_keyring()
-
     assert_refused(machine.run("refresh"), "The keyring cannot be reached", *CHOICES)
-
     del provider.script["/oauth/token"]
     desktop.start_keyring()
     # The refresh token from before is spent: trying it once tells.
@@ -163,9 +151,7 @@ def test_a_keyring_that_goes_while_the_browser_is_open_leaves_nothing_half_writt
     machine: DesktopMachine, desktop: Desktop, provider: Provider
 ) -> None:
     provider.script["/rest/v1.0/me"] = lambda _: desktop.end_keyring()
-
     assert_refused(machine.run(*SIGN_UP), "The keyring cannot be reached", *CHOICES)
-
     desktop.start_keyring()
     assert desktop.list_services() == []
     assert machine.run("whoami").code == 4
@@ -182,7 +168,6 @@ def test_a_bus_that_is_busy_for_seconds_is_waited_for_and_costs_no_account(
         else:
             stack.enter_context(desktop.busy_bus(2.5))
         result = machine.run("refresh" if is_refresh else "token")
-
     assert result.code == 0, result.err
     assert is_refresh or "Waiting for the keyring" in result.err
     assert machine.run("whoami").code == 0
@@ -202,9 +187,7 @@ def test_a_keyring_that_the_bus_starts_anew_is_locked(tmp_path: Path, provider: 
         desktop.start_keyring()
         assert machine.run(*SIGN_UP).code == 0
         desktop.end_keyring()
-
         assert_refused(machine.run("refresh"), "The keyring is locked", *CHOICES[1:])
-
         assert provider.count("/oauth/token") == 1
         desktop.unlock()
         assert machine.run("refresh").code == 0
@@ -220,7 +203,6 @@ def test_a_bus_without_a_keyring_and_one_that_has_gone_are_no_keyring(
         desktop.start_keyring()
         assert machine.run(*SIGN_UP).code == 0
     sent = len(provider.requests)
-
     assert_refused(machine.run("token"), "There is no keyring here", *CHOICES)
     assert len(provider.requests) == sent
 

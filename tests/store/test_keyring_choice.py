@@ -18,7 +18,6 @@ import pytest
 
 from procore_cli.storage import keyring as keyrings
 from procore_cli.storage.keyring import Keyring
-from tests import memory_keyring
 from tests.cli import ROOT, Machine, Result, browser
 from tests.provider import Provider
 
@@ -78,9 +77,7 @@ def test_keyrings_that_happen_to_be_installed_are_refused(
     taken, *others = ask_keyring(machine)
     assert taken == CHAINER
     assert PLAINTEXT in others or not sys.platform.startswith("linux")
-
     result = machine.run_here(*SIGN_UP)
-
     assert_refused_before_the_browser(result, provider, "There is no keyring here")
     assert "plaintext" not in result.err.casefold()
     assert files(machine) == []
@@ -107,9 +104,7 @@ def test_a_plaintext_keyring_that_the_user_names_is_used(
     machine: Machine, name_backend: Callable[[str], None]
 ) -> None:
     name_backend(PLAINTEXT)
-
     runs = [machine.run_here(*arguments) for arguments in (SIGN_UP, ["whoami"], ["refresh"], ["token"])]
-
     assert [run.code for run in runs] == [0] * 4, [run.err for run in runs]
     kept = [path.name for path in files(machine) if path.name.startswith("keyring_pass")]
     assert kept == ["keyring_pass.cfg"]
@@ -123,9 +118,7 @@ def test_a_useless_keyring_that_the_user_names_is_found_out_before_the_browser(
     machine: Machine, provider: Provider, backend: str, sign: str, name_backend: Callable[[str], None]
 ) -> None:
     name_backend(backend)
-
     result = machine.run_here(*SIGN_UP)
-
     assert_refused_before_the_browser(result, provider, sign)
     # It is traced to the setting that names it.
     named = machine.variables["PYTHON_KEYRING_BACKEND"] == FAIL
@@ -147,7 +140,6 @@ def test_keyrings_slow_discovery_is_never_run(monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", named)
     usable = ("no.such.Keyring", FAIL, "tests.memory_keyring.MemoryKeyring")
     monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, sys.platform, usable)
-
     assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
     assert asked == []
 
@@ -165,21 +157,3 @@ def test_without_a_home_folder_there_is_no_keyringrc_and_the_platforms_keyring_i
     )
 
     assert Keyring().find_backend_name() == "tests.memory_keyring.MemoryKeyring"
-
-
-def test_the_platforms_keyring_is_asked_once_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    class Asking(type(memory_keyring.MemoryKeyring)):  # type: ignore[misc]
-        @property
-        def priority(cls) -> int:
-            asked.append(cls)
-            return 5
-
-    one = Asking("Once", (memory_keyring.MemoryKeyring,), {})
-    monkeypatch.setattr(memory_keyring, "Once", one, raising=False)
-    monkeypatch.setitem(keyrings._PLATFORM_BACKENDS, sys.platform, ("tests.memory_keyring.Once",))
-    monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
-
-    assert Keyring().find_backend_name().endswith(".Once")
-    assert asked == [one]

@@ -1,7 +1,4 @@
-"""What the platforms' own backends raise, by their real code over libraries that are pretended to be here.
-
-Refuses to invent an exception: it has the library's own class, or what the library gives its constructor.
-"""
+"""What the platforms' own backends raise, by their real code over libraries that are pretended to be here."""
 
 from __future__ import annotations
 

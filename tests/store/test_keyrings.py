@@ -245,6 +245,5 @@ def test_a_bus_of_another_users_is_not_asked(tmp_path: Path, provider: Provider)
             os.chown(place / "bus", owner, owner)
             with mock.patch.object(keyrings.use_own_bus, "__defaults__", (place.parent,)):
                 ends.append(machine.run_here(*SIGN_UP))
-
     assert [ended.code for ended in ends] == [6, 0], ends
     assert "There is no keyring here" in ends[0].err

@@ -93,7 +93,6 @@ def test_a_token_set_of_the_first_release_has_no_lifetime() -> None:
         '{"format":1,"access_token":"access","refresh_token":"refresh","expires_at":1780000000,'
         '"binding":{"client_id":"id","login_origin":"login","api_origin":"api"}}'
     )
-
     assert tokens_text.read_tokens_text(text) == TokenSet(
         "access", "refresh", 1_780_000_000, Binding("id", "login", "api"), None
     )

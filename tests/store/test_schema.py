@@ -109,7 +109,6 @@ def test_every_file_becomes_what_a_new_one_is(test_db: Path, old_db: Path, tmp_p
 def test_a_migrated_file_keeps_everybody_signed_in(world: World) -> None:
     joe, second = world.sign_in(1), world.sign_in(2, SECOND)
     become_old(world.database.path)
-
     assert world.load(joe).tokens.refresh_token == "refresh-1"
     assert world.load(second).tokens.refresh_token == "refresh-2"
     world.refresh(joe)
@@ -134,7 +133,6 @@ def test_an_older_version_that_locks_elsewhere_is_left_to_end_its_refresh(world:
     path = world.database.path
     become_second(path, path.parent / "elsewhere", time.time())
     before = path.read_bytes()
-
     assert "in use by another program" in read_error(path).message
     assert path.read_bytes() == before
 
@@ -146,7 +144,6 @@ def test_a_refresh_that_was_interrupted_or_is_under_our_own_lock_delays_nothing(
     joe = world.sign_in()
     path = world.database.path
     become_second(path, path.parent / locks, time.time() - age_s)
-
     assert world.load(joe).may_be_revoked
     assert "procore_login_home" not in shapes(path)
     assert version(path) == schema.VERSION

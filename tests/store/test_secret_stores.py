@@ -29,7 +29,6 @@ def test_a_store_keeps_each_text_until_it_is_replaced_or_deleted(
     store.save(SERVICE + "0", "token-set", "two")
     store.save(SERVICE, "client-secret", "three")
     store.delete(SERVICE + "0", "token-set")
-
     for run in (store, either_world.stores(either_world.store_name)):
         assert run.load(SERVICE, "token-set") == "x" * PART_CHARS
         assert run.load(SERVICE + "0", "token-set") is None
@@ -77,7 +76,6 @@ def test_each_environment_keeps_one_secret_and_what_it_belongs_to(either_world: 
     assert found == StoredSecret("production", "other-id", ORIGIN, "the-secret")
     assert "the-secret" not in repr(found)
     assert either_world.count_secrets() == 1
-
     either_world.environment = "monthly"
     assert new_secrets(either_world).find() is None
     assert new_secrets(either_world).find("production") == found

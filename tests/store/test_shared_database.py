@@ -224,9 +224,7 @@ def test_a_sign_in_under_way_with_one_folder_is_left_alone_by_the_other(one: Hom
     other.new_vault().save_signin(new_tokens(1), SECOND)
     one.new_vault().prove()
     one.ledger.new_pending("signin", JOE.id)
-
     other.new_vault().clean_free()
-
     with one.ledger.database.reading() as rows:
         assert [entry.kind for entry in entries.list_in_state(rows, JOE.id, "pending")] == ["signin"]
 
@@ -236,9 +234,7 @@ def test_what_came_into_force_meanwhile_is_not_ended(one: Home) -> None:
     pending = ledger.new_pending("signin", JOE.id)
     with ledger.database.writing() as rows:
         entries.make_live(rows, pending, 1, None)
-
     recovery._make_dead(ledger, pending, is_lost=True)
-
     assert [state for state, _ in one.listed()] == ["live"]
 
 

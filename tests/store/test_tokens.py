@@ -19,7 +19,6 @@ def test_a_proof_is_as_large_as_a_token_set_and_leaves_nothing_behind(
     either_world: World, saves: list[tuple[str, str]]
 ) -> None:
     either_world.new_vault().prove()
-
     ((service, text),) = saves
     assert service.startswith("procore-login/production/")
     assert len(text) == pytest.approx(files.PART_CHARS, abs=4)
@@ -85,7 +84,6 @@ def test_a_sign_in_can_be_loaded_by_the_next_run(either_world: World, size: int,
     assert (loaded.entry.kind, loaded.entry.store) == ("signin", either_world.store_name)
     assert loaded.entry.expires_at == NOW + 5400
     assert either_world.count_secrets() == parts
-
     again = either_world.new_vault().save_signin(new_tokens(2), JOE)
     assert (again.is_new, again.former) == (False, new_tokens(1, size))
     assert either_world.load(either_world.find()).tokens == new_tokens(2)
