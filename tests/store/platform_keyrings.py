@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-import types
 from contextlib import suppress
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 
 def install_keychain(monkeypatch: pytest.MonkeyPatch) -> Keychain:
     """Make keyring's macOS backend work here."""
-    api: Any = types.ModuleType("keyring.backends.macOS.api")
+    api: Any = ModuleType("keyring.backends.macOS.api")
     api.Error = type("Error", (Exception,), {})
     for name in ("NotFound", "KeychainDenied", "SecAuthFailure"):
         setattr(api, name, type(name, (api.Error,), {}))
@@ -25,25 +25,26 @@ def install_keychain(monkeypatch: pytest.MonkeyPatch) -> Keychain:
 
 def install_credentials(monkeypatch: pytest.MonkeyPatch) -> Credentials:
     """Make keyring's Windows backend work here."""
-    pywin32: Any = types.ModuleType("win32ctypes.pywin32")
-    pywin32.pywintypes = types.ModuleType("pywintypes")
-    pywin32.pywintypes.error = type("error", (Exception,), {})
-    pywin32.win32cred = Credentials(pywin32.pywintypes.error)
-    modules = {"win32ctypes": types.ModuleType("win32ctypes"), "win32ctypes.pywin32": pywin32}
+    error = type("error", (Exception,), {})
+    credentials = Credentials(error)
+    pywin32 = _module(pywintypes=_module(error=error), win32cred=credentials)
+    modules = {"win32ctypes": _module(), "win32ctypes.pywin32": pywin32}
     _load_afresh(monkeypatch, "keyring.backends.Windows", modules)
-    found: Credentials = pywin32.win32cred
-    return found
+    return credentials
 
 
 def install_wallet(monkeypatch: pytest.MonkeyPatch) -> Wallet:
     """Make keyring's KWallet backend work here."""
-    dbus, mainloop, glib = (types.ModuleType(name) for name in ("dbus", "mainloop", "glib"))
     error = type("DBusException", (Exception,), {})
     wallet = Wallet(error)
-    interface = {"DBusException": error, "SessionBus": lambda mainloop: wallet}
-    vars(dbus).update(interface, Interface=lambda remote, name: remote)
-    vars(glib).update(DBusGMainLoop=object)
-    modules = {"dbus": dbus, "dbus.mainloop": mainloop, "dbus.mainloop.glib": glib}
+    dbus = _module(
+        DBusException=error, SessionBus=lambda mainloop: wallet, Interface=lambda remote, name: remote
+    )
+    modules = {
+        "dbus": dbus,
+        "dbus.mainloop": _module(),
+        "dbus.mainloop.glib": _module(DBusGMainLoop=object),
+    }
     _load_afresh(monkeypatch, "keyring.backends.kwallet", modules)
     return wallet
 
@@ -51,21 +52,27 @@ def install_wallet(monkeypatch: pytest.MonkeyPatch) -> Wallet:
 def install_libsecret(monkeypatch: pytest.MonkeyPatch) -> Libsecret:
     """Make keyring's libsecret backend work here."""
     libsecret = Libsecret()
-    repository: Any = types.ModuleType("gi.repository")
-    repository.GLib = types.SimpleNamespace(Error=GLibError, quark_try_string=str)
-    repository.Gio = types.SimpleNamespace(IOErrorEnum=types.SimpleNamespace(FAILED=0))
-    repository.Secret = libsecret
-    gi: Any = types.ModuleType("gi")
-    gi.require_version = lambda *_: None
+    repository = _module(
+        GLib=SimpleNamespace(Error=GLibError, quark_try_string=str),
+        Gio=SimpleNamespace(IOErrorEnum=SimpleNamespace(FAILED=0)),
+        Secret=libsecret,
+    )
+    gi = _module(require_version=lambda *_: None)
     _load_afresh(monkeypatch, "keyring.backends.libsecret", {"gi": gi, "gi.repository": repository})
     return libsecret
 
 
-def _load_afresh(patch: pytest.MonkeyPatch, name: str, modules: dict[str, Any]) -> types.ModuleType:
+def _module(**names: Any) -> ModuleType:
+    module = ModuleType("stand_in")
+    vars(module).update(names)
+    return module
+
+
+def _load_afresh(patch: pytest.MonkeyPatch, name: str, modules: dict[str, ModuleType]) -> ModuleType:
     for module, stand_in in modules.items():
         patch.setitem(sys.modules, module, stand_in)
     # Set, then deleted: so it is taken away again even if it was not there.
-    patch.setitem(sys.modules, name, types.ModuleType(name))
+    patch.setitem(sys.modules, name, ModuleType(name))
     del sys.modules[name]
     package, _, leaf = name.rpartition(".")
     patch.setattr(importlib.import_module(package), leaf, None, raising=False)
@@ -76,8 +83,7 @@ class Keychain:
     """macOS' keychain behind the functions of keyring's `api`: delete, then add; `status` is what it says."""
 
     def __init__(self, api: Any) -> None:
-        self.status = 0
-        self.prompts = 0
+        self.status = self.prompts = 0
         self.kept: dict[tuple[str, str], str] = {}
         self._api = api
         api.set_generic_password = self.set
@@ -90,7 +96,10 @@ class Keychain:
         self.kept[service, username] = password
 
     def find(self, _: object, service: str, username: str) -> str:
-        self._answer()
+        self.prompts += 1
+        if self.status:
+            kinds = {-128: self._api.KeychainDenied, -25293: self._api.SecAuthFailure}
+            raise kinds.get(self.status, self._api.Error)(self.status, "Unknown Error")
         if (service, username) not in self.kept:
             raise self._api.NotFound(-25300, "Item not found")
         return self.kept[service, username]
@@ -99,14 +108,8 @@ class Keychain:
         self.find(_, service, username)
         del self.kept[service, username]
 
-    def _answer(self) -> None:
-        self.prompts += 1
-        if self.status:
-            kinds = {-128: self._api.KeychainDenied, -25293: self._api.SecAuthFailure}
-            raise kinds.get(self.status, self._api.Error)(self.status, "Unknown Error")
 
-
-class Credentials(types.ModuleType):
+class Credentials(ModuleType):
     """Windows' Credential Manager behind the functions of win32cred; `winerror` is what it says."""
 
     CRED_TYPE_GENERIC = 1
@@ -146,53 +149,34 @@ class Wallet:
     def __init__(self, error: type[Exception]) -> None:
         self.handle, self.prompts, self.forgets, self.gone = 1, 0, False, False
         self.kept: dict[str, str] = {}
+        self.name_has_owner = lambda _: True
+        self.list_activatable_names = lambda: ["org.kde.kwalletd5"]
+        self.get_object = lambda *_: self
+        self.networkWallet = lambda: "kdewallet"
+        self.hasFolder = lambda *_: False
+        self.hasEntry = lambda _, service, *__: service in self.kept
+        self.readPassword = lambda _, service, *__: self.kept[service]
         self._error = error
-
-    def name_has_owner(self, _: str) -> bool:
-        return True
-
-    def list_activatable_names(self) -> list[str]:
-        return ["org.kde.kwalletd5"]
-
-    def get_object(self, *_: str) -> Wallet:
-        return self
-
-    def networkWallet(self) -> str:  # noqa: N802
-        return "kdewallet"
 
     def open(self, *_: object) -> int:
         self.prompts += 1
-        self._check()
+        self.isOpen(self.handle)
         return self.handle
 
     def isOpen(self, _: int) -> bool:  # noqa: N802
-        self._check()
-        return True
-
-    def hasFolder(self, *_: object) -> bool:  # noqa: N802
-        return False
-
-    def hasEntry(self, _: int, service: str, *__: object) -> bool:  # noqa: N802
-        return service in self.kept
-
-    def readPassword(self, _: int, service: str, *__: object) -> str:  # noqa: N802
-        return self.kept[service]
-
-    def writePassword(self, _: int, service: str, __: str, password: str, ___: object) -> int:  # noqa: N802
-        if self.forgets:
-            return -1
-        self.kept[service] = password
-        return 0
-
-    def removeEntry(self, _: int, service: str, *__: object) -> int:  # noqa: N802
-        if self.forgets:
-            return -1
-        del self.kept[service]
-        return 0
-
-    def _check(self) -> None:
         if self.gone:
             raise self._error("org.freedesktop.DBus.Error.ServiceUnknown")
+        return True
+
+    def writePassword(self, _: int, service: str, __: str, password: str, ___: object) -> int:  # noqa: N802
+        if not self.forgets:
+            self.kept[service] = password
+        return -1 if self.forgets else 0
+
+    def removeEntry(self, _: int, service: str, *__: object) -> int:  # noqa: N802
+        if not self.forgets:
+            del self.kept[service]
+        return -1 if self.forgets else 0
 
 
 class GLibError(Exception):
@@ -214,17 +198,17 @@ class Libsecret:
     """The namespace Secret; `error` is what its next calls raise."""
 
     COLLECTION_DEFAULT = "default"
-    ServiceFlags = types.SimpleNamespace(OPEN_SESSION=1)
-    SearchFlags = types.SimpleNamespace(UNLOCK=1)
-    SchemaFlags = types.SimpleNamespace(NONE=0)
-    SchemaAttributeType = types.SimpleNamespace(STRING=0)
-    Error = types.SimpleNamespace(IS_LOCKED=2)
+    ServiceFlags = SimpleNamespace(OPEN_SESSION=1)
+    SearchFlags = SimpleNamespace(UNLOCK=1)
+    SchemaFlags = SimpleNamespace(NONE=0)
+    SchemaAttributeType = SimpleNamespace(STRING=0)
+    Error = SimpleNamespace(IS_LOCKED=2)
+    Service = SimpleNamespace(get_sync=lambda *_: None)
+    Schema = SimpleNamespace(new=lambda *_: None)
 
     def __init__(self) -> None:
         self.error: GLibError | None = None
         self.kept: dict[str, str] = {}
-        self.Service = types.SimpleNamespace(get_sync=lambda *_: None)
-        self.Schema = types.SimpleNamespace(new=lambda *_: None)
 
     def password_store_sync(self, _: object, attributes: Any, *rest: Any) -> bool:
         self._check()
@@ -234,8 +218,8 @@ class Libsecret:
     def password_search_sync(self, _: object, attributes: Any, *__: object) -> list[Any]:
         self._check()
         text = self.kept.get(attributes["service"])
-        secret = types.SimpleNamespace(get_text=lambda: text)
-        item = types.SimpleNamespace(retrieve_secret_sync=lambda: secret, get_attributes=lambda: attributes)
+        secret = SimpleNamespace(get_text=lambda: text)
+        item = SimpleNamespace(retrieve_secret_sync=lambda: secret, get_attributes=lambda: attributes)
         return [] if text is None else [item]
 
     def password_clear_sync(self, _: object, attributes: Any, __: object) -> bool:
