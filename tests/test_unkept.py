@@ -10,7 +10,7 @@ import pytest
 from procore_cli.flows import revocation
 from tests.cli import PATIENCE_S, Machine
 from tests.provider import Answer, Provider
-from tests.signed_in import assert_ended, sign_in
+from tests.signed_in import assert_ended, last_token, saying, sign_in
 
 REVOKED = "The tokens that Procore had given are revoked again; nothing is kept."
 
@@ -102,3 +102,13 @@ def test_an_end_that_procore_does_not_confirm_is_not_waited_for_long(
     assert_ended(ended, 5)
     assert "Procore did not say so within 0.2 s" in ended.err
     assert "Error: production: Procore answered 500" in ended.err
+
+
+def test_a_former_token_that_procore_gives_again_is_not_revoked(machine: Machine, provider: Provider) -> None:
+    assert sign_in(machine).code == 0
+    former = [token for token in provider.issued if token.startswith("hush-refresh-")][-1]
+    provider.script["/oauth/token"] = saying(provider, refresh_token=former)
+    access = last_token(provider)
+    assert_ended(sign_in(machine))
+    revoked = [request.form["token"] for request in provider.requests if request.path == "/oauth/revoke"]
+    assert revoked == [access]

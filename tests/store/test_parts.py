@@ -8,15 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from procore_cli.errors import (
-    BusyError,
-    DataFolderError,
-    GrantRefusedError,
-    KeyringError,
-    ProcoreError,
-    RefreshRefusedError,
-    StorageError,
-)
+from procore_cli import errors
 from procore_cli.grants import TokenSet
 from procore_cli.models import Binding
 from procore_cli.storage import failures, files, tokens_text
@@ -31,7 +23,7 @@ def test_a_text_is_one_part_while_it_fits_windows_and_several_if_not() -> None:
         assert len(pieces) == max(1, math.ceil(size / files.PAYLOAD_CHARS))
         assert all(len(piece.encode("utf-16-le")) <= 2560 for piece in pieces)
         assert files.join_parts(pieces) == text
-    with pytest.raises(StorageError, match="too long") as failure:
+    with pytest.raises(errors.StorageError, match="too long") as failure:
         files.split_text("secret" * files.PAYLOAD_CHARS * 3)
     assert "secret" not in failure.value.message
 
@@ -118,17 +110,24 @@ def test_what_is_not_a_token_set_is_never_read_as_one() -> None:
 
 
 def test_a_recorded_failure_keeps_its_exit_code_and_words() -> None:
-    for kind in (GrantRefusedError, ClosedError, GivenUpError, DataFolderError, KeyringError, BusyError):
+    for kind in (
+        errors.GrantRefusedError,
+        ClosedError,
+        GivenUpError,
+        errors.DataFolderError,
+        errors.KeyringError,
+        errors.BusyError,
+    ):
         text = failures.new_failure_text(kind("What happened.", "What to do."))
         shared = failures.read_failure(text, "production")
         assert (shared.exit_code, shared.message) == (kind.exit_code, "What happened.")
         assert shared.hint == "What to do."
-        assert isinstance(shared, GrantRefusedError) == (kind is GrantRefusedError)
+        assert isinstance(shared, errors.GrantRefusedError) == (kind is errors.GrantRefusedError)
 
 
 def test_a_recorded_failure_names_its_environment_as_often_as_it_did() -> None:
     for where in ("", "production"):
-        error = RefreshRefusedError("production's tokens are refused.", environment=where)
+        error = errors.RefreshRefusedError("production's tokens are refused.", environment=where)
         shared = failures.read_failure(failures.new_failure_text(error), "production")
         assert str(shared.happened_in("production")) == str(error.happened_in("production"))
     # What an earlier release recorded names it already.
@@ -137,4 +136,4 @@ def test_a_recorded_failure_names_its_environment_as_often_as_it_did() -> None:
     assert (str(shared), shared.environment) == ("production: Procore answered 500.", "production")
     # One that makes no sense is a general one.
     for odd in (None, "", "5", "[]", '["SystemExit", "a", "b"]', '["annotations", "a", "b"]'):
-        assert type(failures.read_failure(odd, "production")) is ProcoreError, odd
+        assert type(failures.read_failure(odd, "production")) is errors.ProcoreError, odd

@@ -8,22 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from procore_cli.errors import (
-    AnswerLostError,
-    BusyError,
-    GrantRefusedError,
-    ProcoreLoginError,
-    RefreshRefusedError,
-    RefusedCredentialsError,
-    UnreachableError,
-)
+from procore_cli import errors
 from procore_cli.grants import TokenSet
 from procore_cli.storage.files import TOKENS_USERNAME, new_part_service
 from procore_cli.storage.recovery import Loaded
 from tests.store.store_world import JOE, Procore, World, never, new_tokens, raising
 
 RUNS = 5
-Outcome = Loaded | ProcoreLoginError
+Outcome = Loaded | errors.ProcoreLoginError
 
 
 def run_all(world: World, answer: Callable[[TokenSet], TokenSet]) -> list[Outcome]:
@@ -49,7 +41,7 @@ def run_all(world: World, answer: Callable[[TokenSet], TokenSet]) -> list[Outcom
     def refresh(_: int) -> Outcome:
         try:
             return world.refresh(joe, exchange, seen)
-        except ProcoreLoginError as error:
+        except errors.ProcoreLoginError as error:
             return error
 
     world.sleep = sleep
@@ -77,8 +69,10 @@ def test_runs_at_once_refresh_once_and_share_the_tokens(either_world: World) -> 
     assert either_world.count_secrets() == 1
 
 
-@pytest.mark.parametrize("kind", [AnswerLostError, RefusedCredentialsError, UnreachableError])
-def test_runs_at_once_share_a_failure(world: World, kind: type[ProcoreLoginError]) -> None:
+@pytest.mark.parametrize(
+    "kind", [errors.AnswerLostError, errors.RefusedCredentialsError, errors.UnreachableError]
+)
+def test_runs_at_once_share_a_failure(world: World, kind: type[errors.ProcoreLoginError]) -> None:
     outcomes = run_all(world, raising(kind("What happened.", "What to do.")))
     assert {(type(o), str(o), getattr(o, "hint", "")) for o in outcomes} == {
         (kind, "What happened.", "What to do.")
@@ -86,8 +80,8 @@ def test_runs_at_once_share_a_failure(world: World, kind: type[ProcoreLoginError
 
 
 def test_runs_at_once_share_a_refusal(world: World) -> None:
-    outcomes = run_all(world, raising(GrantRefusedError("Refused.")))
-    assert {type(outcome) for outcome in outcomes} == {RefreshRefusedError}
+    outcomes = run_all(world, raising(errors.GrantRefusedError("Refused.")))
+    assert {type(outcome) for outcome in outcomes} == {errors.RefreshRefusedError}
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
@@ -102,7 +96,7 @@ def test_a_reader_waits_for_a_refresh_under_way_and_shares_its_failure(world: Wo
         reader.start()
         assert waits.wait(9)
         if is_lost:
-            raise AnswerLostError("Lost.")
+            raise errors.AnswerLostError("Lost.")
         return new_tokens(2)
 
     if not is_lost:
@@ -110,11 +104,11 @@ def test_a_reader_waits_for_a_refresh_under_way_and_shares_its_failure(world: Wo
         reader.join()
         assert loaded == [saved]
         return
-    with pytest.raises(AnswerLostError):
+    with pytest.raises(errors.AnswerLostError):
         world.refresh(joe, exchange, seen)
     reader.join()
     assert loaded == [seen._replace(may_be_revoked=True)]
-    with pytest.raises(AnswerLostError, match="Lost"):
+    with pytest.raises(errors.AnswerLostError, match="Lost"):
         world.refresh(joe, never, loaded[0])
 
 
@@ -122,7 +116,7 @@ def test_a_lock_that_is_never_released_is_given_up(world: World) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
     world.lock_timeout_s = 0.1
-    with world.locks.hold(JOE.id), pytest.raises(BusyError) as failure:
+    with world.locks.hold(JOE.id), pytest.raises(errors.BusyError) as failure:
         world.refresh(joe, seen=seen)
     assert failure.value.exit_code == 5
 

@@ -6,45 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from procore_cli.errors import (
-    AnswerLostError,
-    BindingError,
-    DatabaseError,
-    GrantRefusedError,
-    KeyringError,
-    NotSignedInError,
-    ProcoreLoginError,
-    RedirectRefusedError,
-    RefreshRefusedError,
-    RefusedCredentialsError,
-    UnexpectedAnswerError,
-    UnreachableError,
-)
+from procore_cli import errors
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.threads import Limits
-from tests.store.store_world import (
-    BINDING,
-    JOE,
-    NOW,
-    Killed,
-    KillSwitch,
-    World,
-    finish_left_calls,
-    never,
-    new_tokens,
-    raising,
-    run_sql,
-    set_fault,
-)
+from tests.store import store_world
+from tests.store.store_world import JOE, NOW, World, never, new_tokens, raising, run_sql, set_fault
 
-REFUSED = raising(GrantRefusedError("Refused."))
+REFUSED = raising(errors.GrantRefusedError("Refused."))
 
 
 def assert_refused(world: World, joe: Account) -> str:
     """Trying once with what is there ends with exit code 4; returns what is said."""
-    with pytest.raises(RefreshRefusedError) as failure:
+    with pytest.raises(errors.RefreshRefusedError) as failure:
         world.refresh(joe, REFUSED)
     assert failure.value.exit_code == 4
     return f"{failure.value.message} {failure.value.hint}"
@@ -67,7 +42,7 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World) -
 
 
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
-    loaded = world.refresh(world.sign_in(1), lambda _: TokenSet("new", None, None, BINDING))
+    loaded = world.refresh(world.sign_in(1), lambda _: TokenSet("new", None, None, store_world.BINDING))
     assert loaded.tokens == replace(new_tokens(1), access_token="new", expires_at=None)
     assert loaded.entry.expires_at is None
 
@@ -81,23 +56,23 @@ def test_nothing_is_sent_if_it_is_not_needed_any_more(world: World) -> None:
     assert world.refresh(joe, never, seen).tokens == new_tokens(2)
     for path in (world.home / "secrets").iterdir():
         path.unlink()
-    with pytest.raises(NotSignedInError, match="not in the file store any more"):
+    with pytest.raises(errors.NotSignedInError, match="not in the file store any more"):
         world.refresh(joe, never, seen)
     world.new_vault().sign_out(joe)
-    with pytest.raises(NotSignedInError, match="production"):
+    with pytest.raises(errors.NotSignedInError, match="production"):
         world.refresh(joe, never, seen)
 
 
 def test_without_a_refresh_token_nothing_is_sent(world: World) -> None:
     world.new_vault().save_signin(replace(new_tokens(1), refresh_token=None), JOE)
-    with pytest.raises(RefreshRefusedError, match="no refresh token") as failure:
+    with pytest.raises(errors.RefreshRefusedError, match="no refresh token") as failure:
         world.refresh(world.find(), never)
     assert failure.value.exit_code == 4
     assert world.states() == ["live"]
 
 
-@pytest.mark.parametrize("error", [UnreachableError("No route."), BindingError("Another app.")])
-def test_what_was_never_sent_leaves_all_as_it_was(world: World, error: ProcoreLoginError) -> None:
+@pytest.mark.parametrize("error", [errors.UnreachableError("No route."), errors.BindingError("Another app.")])
+def test_what_was_never_sent_leaves_all_as_it_was(world: World, error: errors.ProcoreLoginError) -> None:
     joe = world.sign_in(1)
     before = world.list_entries()
     with pytest.raises(type(error)) as failure:
@@ -111,14 +86,14 @@ def test_what_was_never_sent_leaves_all_as_it_was(world: World, error: ProcoreLo
 @pytest.mark.parametrize(
     ("kind", "interrupted_at"),
     [
-        (AnswerLostError, NOW),
-        (UnexpectedAnswerError, NOW),
-        (RedirectRefusedError, NOW),
-        (RefusedCredentialsError, None),
+        (errors.AnswerLostError, NOW),
+        (errors.UnexpectedAnswerError, NOW),
+        (errors.RedirectRefusedError, NOW),
+        (errors.RefusedCredentialsError, None),
     ],
 )
 def test_a_lost_answer_is_recorded_as_an_interruption(
-    world: World, kind: type[ProcoreLoginError], interrupted_at: int | None
+    world: World, kind: type[errors.ProcoreLoginError], interrupted_at: int | None
 ) -> None:
     joe = world.sign_in(1)
     with pytest.raises(kind):
@@ -131,9 +106,14 @@ def test_a_lost_answer_is_recorded_as_an_interruption(
     assert world.refresh(joe).tokens == new_tokens(2)
     now = world.find()
     assert (now.failure, now.interrupted_at, now.failures) == (None, None, 1)
+    # So does a sign-out.
+    with pytest.raises(kind):
+        world.refresh(joe, raising(kind("What happened.")))
+    world.new_vault().sign_out(joe)
+    assert (world.find("11111").failure, world.find("11111").interrupted_at) == (None, None)
 
 
-@pytest.mark.parametrize("error", [AnswerLostError("Lost."), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [errors.AnswerLostError("Lost."), KeyboardInterrupt()])
 def test_after_an_interruption_the_next_run_tries_once_and_says_what_happened(
     world: World, error: BaseException
 ) -> None:
@@ -163,7 +143,7 @@ def test_a_refusal_after_somebody_else_saved_newer_tokens_means_those(world: Wor
 
     def exchange(_: TokenSet) -> TokenSet:
         elsewhere.sign_in(7)
-        raise GrantRefusedError("Refused.")
+        raise errors.GrantRefusedError("Refused.")
 
     assert world.refresh(joe, exchange).tokens == new_tokens(7)
     assert world.load(joe).tokens == new_tokens(7)
@@ -176,7 +156,7 @@ def test_a_sign_out_is_not_undone_by_a_refresh_under_way(either_world: World) ->
         either_world.new_vault().sign_out(joe)
         return new_tokens(2)
 
-    with pytest.raises(NotSignedInError):
+    with pytest.raises(errors.NotSignedInError):
         either_world.refresh(joe, exchange)
     assert either_world.discarded == [new_tokens(2)]
     assert either_world.new_vault().load(joe) is None
@@ -191,10 +171,10 @@ def interrupt_before_commit(world: World) -> Account:
 
     def exchange(_: TokenSet) -> TokenSet:
         # Before the write, after it, and when it is read back; the fourth is the commit.
-        world.tick = KillSwitch(4)
+        world.tick = store_world.KillSwitch(4)
         return new_tokens(2)
 
-    with pytest.raises(Killed):
+    with pytest.raises(store_world.Killed):
         world.refresh(joe, exchange, seen)
     world.tick = lambda: None
     assert world.count_secrets() == 2
@@ -240,7 +220,7 @@ def test_a_save_that_fails_twice_fails_the_run_and_is_an_interruption(
     joe = keyring_world.sign_in(1)
     seen = keyring_world.load(joe)
     set_fault(fault)
-    with pytest.raises(KeyringError) as failure:
+    with pytest.raises(errors.KeyringError) as failure:
         keyring_world.refresh(joe, seen=seen)
     assert failure.value.exit_code == 6
     set_fault()
@@ -257,13 +237,13 @@ def test_a_save_that_was_given_up_and_lands_later_is_found(keyring_world: World)
         set_fault("hang")
         return new_tokens(2)
 
-    with pytest.raises(KeyringError, match="given up"):
+    with pytest.raises(errors.KeyringError, match="given up"):
         keyring_world.refresh(joe, exchange, seen)
     set_fault()
     keyring_world.limits = Limits()
     # A second attempt would have hung as well.
     assert keyring_world.states() == ["pending", "live"]
-    finish_left_calls()
+    store_world.finish_left_calls()
     assert keyring_world.load(joe).tokens == new_tokens(2)
     assert keyring_world.find().interrupted_at is None
 
@@ -273,7 +253,7 @@ def test_an_interrupted_refresh_in_a_keyring_that_is_locked_waits_for_it(keyring
     # It is found in its own store, whichever is in force.
     keyring_world.store_name = "file"
     set_fault("locked")
-    with pytest.raises(KeyringError):
+    with pytest.raises(errors.KeyringError):
         keyring_world.new_vault().load(joe)
     set_fault()
     assert keyring_world.load(joe).tokens == new_tokens(2)
@@ -302,13 +282,13 @@ def test_of_two_writes_of_an_interrupted_refresh_the_whole_one_counts(
         fault = next(faults, None)
         set_fault(fault or "")
         if fault is None:
-            raise Killed
+            raise store_world.Killed
 
     def exchange(_: TokenSet) -> TokenSet:
         world.tick = tick
         return new_tokens(2)
 
-    with pytest.raises(Killed):
+    with pytest.raises(store_world.Killed):
         world.refresh(joe, exchange, seen)
     world.tick = lambda: None
     assert world.states() == ["pending", "pending", "live"]
@@ -332,7 +312,7 @@ def test_a_database_that_is_emptied_during_a_refresh_is_named_and_nothing_is_rev
             path.write_bytes(b"") if how == "emptied" else path.unlink()
         return new_tokens(2)
 
-    with pytest.raises(DatabaseError, match="was emptied or replaced while new tokens") as caught:
+    with pytest.raises(errors.DatabaseError, match="was emptied or replaced while new tokens") as caught:
         world.refresh(joe, empty)
 
     assert "procore-login signin --env production" in caught.value.hint
@@ -349,7 +329,7 @@ def test_a_database_that_is_put_back_finds_the_tokens_of_the_refresh_that_it_mis
         path.rename(kept)
         return new_tokens(2)
 
-    with pytest.raises(DatabaseError, match="emptied or replaced"):
+    with pytest.raises(errors.DatabaseError, match="emptied or replaced"):
         world.refresh(joe, move)
     kept.rename(path)
     assert world.load(joe).tokens == new_tokens(2)
@@ -367,6 +347,6 @@ def test_a_database_that_is_emptied_during_a_sign_in_saves_nothing_of_it(
         return count
 
     monkeypatch.setattr(EntryStore, "write", write_and_empty)
-    with pytest.raises(DatabaseError, match="emptied or replaced"):
+    with pytest.raises(errors.DatabaseError, match="emptied or replaced"):
         world.new_vault().save_signin(new_tokens(2), JOE)
     assert run_sql(world.database.path, "SELECT * FROM users") == []
