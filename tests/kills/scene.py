@@ -37,10 +37,7 @@ class Scene:
     def __post_init__(self) -> None:
         self.machine.point_at(self.provider)
         self.machine.variables |= {"PROCORE_ENV": self.environment, "PROCORE_LOGIN_STORE": self.kind}
-        self.drawers += [
-            Folder(self.machine.data / "secrets", "*"),
-            Folder(self.machine.keyring, "*.entry"),
-        ]
+        self.drawers += [Folder(self.machine.data / "secrets", "*"), Folder(self.machine.keyring, "*.entry")]
 
     def run(self, *arguments: str, **order: Any) -> End:
         """Run a command as a process of its own; `order` as in `zygote`."""

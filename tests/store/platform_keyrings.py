@@ -40,11 +40,7 @@ def install_wallet(monkeypatch: pytest.MonkeyPatch) -> Wallet:
     dbus = _module(
         DBusException=error, SessionBus=lambda mainloop: wallet, Interface=lambda remote, name: remote
     )
-    modules = {
-        "dbus": dbus,
-        "dbus.mainloop": _module(),
-        "dbus.mainloop.glib": _module(DBusGMainLoop=object),
-    }
+    modules = {"dbus": dbus, "dbus.mainloop": _module(), "dbus.mainloop.glib": _module(DBusGMainLoop=object)}
     _load_afresh(monkeypatch, "keyring.backends.kwallet", modules)
     return wallet
 
