@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -128,22 +127,21 @@ def become_second(path: Path, locks: Path, started_at: float) -> None:
     )
 
 
-def test_an_older_version_that_locks_elsewhere_is_left_to_end_its_refresh(world: World) -> None:
-    world.sign_in()
-    path = world.database.path
-    become_second(path, path.parent / "elsewhere", time.time())
-    before = path.read_bytes()
-    assert "in use by another program" in read_error(path).message
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize(("locks", "age_s"), [("elsewhere", 131), (".", 0)])
-def test_a_refresh_that_was_interrupted_or_is_under_our_own_lock_delays_nothing(
-    world: World, locks: str, age_s: int
+@pytest.mark.parametrize(
+    ("locks", "age_s", "is_waited_for"), [("elsewhere", 0, True), ("elsewhere", 131, False), (".", 0, False)]
+)
+def test_an_older_version_that_locks_elsewhere_is_left_to_end_its_refresh(
+    world: World, locks: str, age_s: int, is_waited_for: bool
 ) -> None:
     joe = world.sign_in()
     path = world.database.path
     become_second(path, path.parent / locks, time.time() - age_s)
+    if is_waited_for:
+        before = path.read_bytes()
+        assert "in use by another program" in read_error(path).message
+        assert path.read_bytes() == before
+        return
+    # One that was interrupted, or is under our own lock, delays nothing.
     assert world.load(joe).may_be_revoked
     assert "procore_login_home" not in shapes(path)
     assert version(path) == schema.VERSION
@@ -189,58 +187,37 @@ def test_reading_an_up_to_date_file_takes_no_write_lock_and_changes_no_byte(worl
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
 
 
-def write(path: Path) -> None:
-    with new_database(path).writing():
-        pass
-
-
-@pytest.mark.parametrize("use", [open_once, write])
-def test_a_newer_file_is_left_untouched(world: World, use: Callable[[Path], None]) -> None:
-    world.sign_in()
-    path = world.database.path
-    run_sql(
-        path,
-        f"UPDATE procore_login_meta SET value = {schema.VERSION + 1}",
-        "DROP TABLE procore_login_entries",
-    )
-    before = path.read_bytes()
-    with pytest.raises(DatabaseError, match="newer procore-login") as failure:
-        use(path)
-    assert (failure.value.exit_code, "PROCORE_LOGIN_DB" in (failure.value.hint or "")) == (6, True)
-    assert path.read_bytes() == before
+SET_VERSION = "UPDATE procore_login_meta SET value = "
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "said"),
     [
-        *(f"UPDATE procore_login_meta SET value = {value}" for value in ("'two'", 1.5, "x'02'", 0, -1)),
-        "DELETE FROM procore_login_meta",
-        "DROP TABLE procore_login_meta",
+        (f"{SET_VERSION}{schema.VERSION + 1}", "newer procore-login"),
+        *((SET_VERSION + value, "not their version") for value in ("'two'", "1.5", "x'02'", "0", "-1")),
+        ("DELETE FROM procore_login_meta", "not their version"),
+        ("DROP TABLE procore_login_meta", "not their version"),
+        # Another program's.
+        ("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)", "tutorial"),
+        ("CREATE TABLE users (id INTEGER, procore_id INTEGER, email varchar(255))", "tutorial"),
+        ("CREATE TABLE users (id TEXT PRIMARY KEY, procore_id INTEGER, email varchar(255))", "tutorial"),
+        ("CREATE VIEW users AS SELECT 1 AS name", "tutorial"),
     ],
 )
-def test_tables_of_ours_without_a_version_are_left_untouched(world: World, statement: str) -> None:
-    world.sign_in()
-    path = world.database.path
-    run_sql(path, statement)
-    before = path.read_bytes()
-    assert "not their version" in read_error(path).message
-    assert path.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)",
-        "CREATE TABLE users (id INTEGER, procore_id INTEGER, email varchar(255))",
-        "CREATE TABLE users (id TEXT PRIMARY KEY, procore_id INTEGER, email varchar(255))",
-        "CREATE VIEW users AS SELECT 1 AS name",
-    ],
-)
-def test_another_programs_users_table_is_left_untouched(tmp_path: Path, statement: str) -> None:
+def test_what_this_version_does_not_know_is_left_untouched(
+    world: World, tmp_path: Path, statement: str, said: str
+) -> None:
     path = tmp_path / "other.db"
-    run_sql(path, statement)
+    if said != "tutorial":
+        world.sign_in()
+        path = world.database.path
+    run_sql(path, statement, *["DROP TABLE procore_login_entries"] * ("newer" in said))
     before = path.read_bytes()
-    assert "tutorial" in read_error(path).message
+    error = read_error(path)
+    assert said in error.message
+    assert "PROCORE_LOGIN_DB" in (error.hint or "") or "newer" not in said
+    with pytest.raises(DatabaseError, match=said), new_database(path).writing():
+        pass
     assert path.read_bytes() == before
 
 
