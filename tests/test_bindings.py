@@ -29,7 +29,6 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 @pytest.fixture
 def ways_out(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Whatever goes out after the sign-in."""
     return watch_ways_out(monkeypatch)
 
 

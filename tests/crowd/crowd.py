@@ -32,19 +32,15 @@ class SlowProvider(Provider):
         self.script[TOKEN_PATH] = self._take_time
 
     def sent(self) -> list[str]:
-        """The refresh tokens that arrived, in order."""
         return [r.form["refresh_token"] for r in self.requests if r.form.get("grant_type") == "refresh_token"]
 
     def access_tokens(self) -> list[str]:
-        """What was issued, in order."""
         return [token for token in self.issued if token.startswith("hush-access-")]
 
     def alive(self) -> set[str]:
-        """The refresh tokens that are good for something."""
         return set(self._alive)
 
     def is_alive(self, access: str, refresh: str | None) -> bool:
-        """Whether both tokens are good for something."""
         return access in self._bearers and refresh in self._alive
 
     def _take_time(self, request: Request) -> Answer | None:
@@ -92,7 +88,6 @@ class Crowd:
     rounds: int = field(default=0, init=False)
 
     def run(self, jobs: Iterable[Job]) -> list[Ended]:
-        """Run them all to their end; in the order of the jobs."""
         self.rounds += 1
         folder = self.folder / f"round-{self.rounds}"
         folder.mkdir(parents=True)
@@ -116,7 +111,6 @@ class Crowd:
         ]
 
     def run_same(self, machine: Machine, runs: int, *arguments: str) -> list[Ended]:
-        """The same command, so many times at once."""
         return self.run([Job(machine, arguments)] * runs)
 
     def run_each(self, words: Iterable[tuple[Machine, str]]) -> list[Ended]:
@@ -153,12 +147,10 @@ def sign_up(machine: Machine, provider: SlowProvider, *options: str) -> None:
 
 
 def outcomes(ended: Iterable[Ended]) -> Counter[tuple[int, str]]:
-    """What the commands ended with, and how often each."""
     return Counter((end.code, end.out.strip()) for end in ended)
 
 
 def assert_sent_once(provider: SlowProvider) -> None:
-    """No refresh token was ever sent twice."""
     assert [count for count in Counter(provider.sent()).values() if count > 1] == []
 
 

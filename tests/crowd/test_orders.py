@@ -74,7 +74,6 @@ def list_secrets(machine: Machine) -> set[Path]:
 
 
 def list_paths(machine: Machine, entry: Entry) -> list[Path]:
-    """Where the parts of an entry may lie."""
     services = [new_part_service("production", entry.name, part) for part in range(1, MOST_PARTS + 1)]
     if entry.store == "file":
         return [machine.data / "secrets" / new_file_name(service, TOKENS_USERNAME) for service in services]

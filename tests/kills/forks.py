@@ -26,8 +26,6 @@ class End:
 
 
 class Forks:
-    """A running fork server."""
-
     def __init__(self) -> None:
         keep = ("PATH", "LANG", "HOME")
         self._process = subprocess.Popen(
@@ -50,5 +48,4 @@ class Forks:
         return End(**json.loads(self._process.stdout.readline()))
 
     def close(self) -> None:
-        """End the server."""
         self._process.communicate()

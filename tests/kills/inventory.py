@@ -66,7 +66,6 @@ class GnomeKeyring(Folder):
 
 
 def join_whole(texts: list[str]) -> list[str]:
-    """The token sets of which every part is there."""
     pieces: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
     for match in filter(None, map(_PART.search, texts)):
         pieces[match[3], int(match[2])][int(match[1])] = match[4]
@@ -75,8 +74,6 @@ def join_whole(texts: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table of entries."""
-
     name: str
     kind: str
     state: str
@@ -85,14 +82,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Book:
-    """What the database says."""
-
     users: list[tuple[int, str]]
     current: int | None
     lines: list[Line]
 
     def count(self, *states: str) -> int:
-        """How many lines are in one of the states."""
         return sum(line.state in states for line in self.lines)
 
 

@@ -44,18 +44,15 @@ class Scene:
         return self.forks.run(self.machine.environ(), self.machine.home, list(arguments), **order)
 
     def sign_in(self, **order: Any) -> End:
-        """The whole of it, the browser too."""
         return self.run(*SIGN_IN, **order)
 
     def keep(self) -> None:
-        """Remember the machine and Procore as they are."""
         shutil.copytree(self.machine.home, self._backup)
         for drawer in self.drawers:
             drawer.keep()
         self._kept = self.provider.take_state()
 
     def restore(self) -> None:
-        """Make both as they were, at the same place."""
         shutil.rmtree(self.machine.home)
         shutil.copytree(self._backup, self.machine.home)
         for drawer in self.drawers:
@@ -64,7 +61,6 @@ class Scene:
         self.provider.rotated = 0
 
     def read_texts(self, *, drafts: bool = True) -> list[str]:
-        """Whatever lies in any store."""
         return [text for drawer in self.drawers for text in drawer.read(drafts=drafts)]
 
     def read_book(self) -> Book:
@@ -75,12 +71,10 @@ class Scene:
         return any(token in text for text in join_whole(self.read_texts(drafts=False)))
 
     def expect(self, what: bool, problem: str) -> None:
-        """Note a problem unless `what` is so."""
         if not what:
             self.problems.append(problem)
 
     def tell(self) -> str:
-        """The problems, for a person."""
         return "\n".join([f"{len(self.problems)} problems:", *self.problems])
 
     @property
@@ -107,7 +101,6 @@ class Aftermath:
         return verdict
 
     def check_next(self) -> str:
-        """The next command."""
         scene = self._scene
         scene.provider.recover()
         expected = self._find_expected()
@@ -162,7 +155,6 @@ class Aftermath:
 
 
 def _judge(end: End) -> str:
-    """What the command says has become of the account."""
     if end.code == 0:
         return WORKED
     if end.code == 4 and "interrupted" in end.err:
@@ -171,7 +163,6 @@ def _judge(end: End) -> str:
 
 
 def show(end: End) -> str:
-    """How a command ended, in a line."""
     last = " | ".join(end.err.strip().splitlines()[-2:])
     return f"code {end.code}, signal {end.signal}: {last}"
 
@@ -225,7 +216,6 @@ def prepare(scene: Scene, case: Case) -> None:
 
 
 def list_steps(scene: Scene, case: Case) -> list[str]:
-    """The steps of a run that nobody ends."""
     dry = scene.run(*case.arguments)
     assert dry.code == 0, dry.err
     assert case.steps <= set(dry.steps), case.steps - set(dry.steps)

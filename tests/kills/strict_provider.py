@@ -36,15 +36,12 @@ class StrictProvider(Provider):
         return {**answer, "access_token": access}
 
     def is_alive(self, access: str) -> bool:
-        """Whether `/me` would take the token."""
         return access in self._bearers
 
     def take_state(self) -> tuple[set[str], set[str]]:
-        """Which tokens are alive now."""
         return set(self._alive), set(self._bearers)
 
     def put_state(self, state: tuple[set[str], set[str]]) -> None:
-        """Make those tokens alive, and no others."""
         self._alive, self._bearers = set(state[0]), set(state[1])
 
     def recover(self) -> None:

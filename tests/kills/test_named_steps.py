@@ -72,7 +72,6 @@ def test_a_refresh_that_is_killed_at_any_instant_costs_no_account(new_scene: New
 
 
 def measure(scene: Scene) -> float:
-    """How long a refresh takes."""
     runs = [scene.run("refresh") for _ in range(5)]
     assert {run.code for run in runs} == {0}
     return statistics.median(run.took_s for run in runs)

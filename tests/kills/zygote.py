@@ -39,7 +39,6 @@ def serve() -> None:
 
 
 def run(order: dict[str, Any]) -> dict[str, Any]:
-    """Fork, wait, perhaps kill, and tell what came of it."""
     streams = {name: os.memfd_create(name) for name in ("out", "err", "steps")}
     started = time.monotonic()
     pid = os.fork()
@@ -62,7 +61,6 @@ def run(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def wait(pid: int, limit_s: float) -> bool:
-    """Whether the child ends by itself in time."""
     descriptor = os.pidfd_open(pid)
     try:
         return bool(select.select([descriptor], [], [], limit_s)[0])
@@ -71,7 +69,6 @@ def wait(pid: int, limit_s: float) -> bool:
 
 
 def take(descriptor: int) -> str:
-    """All that was written to a file in memory."""
     size = os.lseek(descriptor, 0, os.SEEK_END)
     text = os.pread(descriptor, size, 0).decode("utf-8", "replace")
     os.close(descriptor)

@@ -51,13 +51,11 @@ class Fault(NamedTuple):
     bad: str
 
     def apply(self, text: str) -> str:
-        """The file with the fault in it."""
         assert text.count(self.good) == 1, f"{self.name} stands {text.count(self.good)} times in {self.path}"
         return text.replace(self.good, self.bad)
 
 
 def read_faults() -> list[Fault]:
-    """The faults of faults.toml, in its order."""
     found = tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))
     return [
         Fault(name, each["breaks"], each["in"], each["good"], each["bad"]) for name, each in found.items()

@@ -15,7 +15,6 @@ from tests.store.store_world import SAID, TickingStore, World, finish_left_calls
 
 @pytest.fixture(autouse=True)
 def said() -> Iterator[list[str]]:
-    """What was said so far."""
     SAID.clear()
     with log.heard_by(Listener(SAID)):
         yield SAID

@@ -38,7 +38,6 @@ class DesktopMachine(Machine):
     """A machine on which nobody has named a keyring."""
 
     def environ(self) -> dict[str, str]:
-        """The variables that a command sees."""
         return {name: value for name, value in super().environ().items() if name != "PYTHON_KEYRING_BACKEND"}
 
 
@@ -86,7 +85,6 @@ class Desktop:
             go_on.join()
 
     def end_keyring(self) -> None:
-        """End the keyring that was started last, at once."""
         if self.keyring is not None:
             self.keyring.kill()
             self.keyring.wait(WAIT_S)
@@ -107,7 +105,6 @@ class Desktop:
 
     @contextmanager
     def connect(self) -> Iterator[Any]:
-        """A connection of the test's own."""
         import secretstorage
 
         with mock.patch.dict(os.environ, {"DBUS_SESSION_BUS_ADDRESS": self.address}):
@@ -141,7 +138,6 @@ class Desktop:
             secretstorage.get_default_collection(connection).lock()
 
     def unlock(self) -> None:
-        """Unlock it as a login does."""
         import secretstorage
 
         with self.connect() as connection:
@@ -150,7 +146,6 @@ class Desktop:
 
 
 def new_machine(place: Path, desktop: Desktop, provider: Provider) -> DesktopMachine:
-    """A machine in the desktop's session."""
     machine = DesktopMachine(place / "machine")
     machine.point_at(provider)
     machine.variables["DBUS_SESSION_BUS_ADDRESS"] = desktop.address
@@ -212,7 +207,6 @@ def opening_desktop(place: Path, *, socket_path: Path | None = None, services: s
 
 
 def end(process: int) -> None:
-    """End a process that is not our child, and wait until it has ended."""
     watch = os.pidfd_open(process)
     try:
         os.kill(process, 9)

@@ -12,7 +12,6 @@ import pytest
 
 
 def install_keychain(monkeypatch: pytest.MonkeyPatch) -> Keychain:
-    """Make keyring's macOS backend work here."""
     api: Any = ModuleType("keyring.backends.macOS.api")
     api.Error = type("Error", (Exception,), {})
     for name in ("NotFound", "KeychainDenied", "SecAuthFailure"):
@@ -24,7 +23,6 @@ def install_keychain(monkeypatch: pytest.MonkeyPatch) -> Keychain:
 
 
 def install_credentials(monkeypatch: pytest.MonkeyPatch) -> Credentials:
-    """Make keyring's Windows backend work here."""
     error = type("error", (Exception,), {})
     credentials = Credentials(error)
     pywin32 = _module(pywintypes=_module(error=error), win32cred=credentials)
@@ -34,7 +32,6 @@ def install_credentials(monkeypatch: pytest.MonkeyPatch) -> Credentials:
 
 
 def install_wallet(monkeypatch: pytest.MonkeyPatch) -> Wallet:
-    """Make keyring's KWallet backend work here."""
     error = type("DBusException", (Exception,), {})
     wallet = Wallet(error)
     dbus = _module(
@@ -46,7 +43,6 @@ def install_wallet(monkeypatch: pytest.MonkeyPatch) -> Wallet:
 
 
 def install_libsecret(monkeypatch: pytest.MonkeyPatch) -> Libsecret:
-    """Make keyring's libsecret backend work here."""
     libsecret = Libsecret()
     repository = _module(
         GLib=SimpleNamespace(Error=GLibError, quark_try_string=str),

@@ -44,8 +44,6 @@ new_answer = new_tokens
 
 
 def raising(error: BaseException) -> Callable[[TokenSet], TokenSet]:
-    """An exchange that ends so."""
-
     def exchange(_: TokenSet) -> TokenSet:
         raise error
 
