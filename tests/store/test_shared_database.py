@@ -232,6 +232,15 @@ def test_a_sign_in_under_way_with_one_folder_is_left_alone_by_the_other(one: Hom
         assert [entry.kind for entry in entries.list_in_state(rows, JOE.id, "pending")] == ["signin"]
 
 
+def test_a_sign_in_under_way_with_one_folder_keeps_the_other_from_no_refresh(both: tuple[Home, Home]) -> None:
+    one, other = both
+    one.sign_in(1)
+    one.store_name = "file"
+    one.new_vault().prove()
+    one.ledger.new_pending("signin", JOE.id)
+    assert other.refresh(other.find(), lambda _: new_tokens(2)).tokens == new_tokens(2)
+
+
 def test_what_came_into_force_meanwhile_is_not_ended(one: Home) -> None:
     ledger = one.ledger
     pending = ledger.new_pending("signin", JOE.id)

@@ -134,6 +134,9 @@ def test_a_refused_token_is_never_sent_again(either_world: World) -> None:
     assert either_world.new_vault().load(joe) is None
     assert (either_world.list_entries(), either_world.count_secrets()) == ([], 0)
     assert either_world.accounts.find_account() is not None
+    # Later runs say the same.
+    error = either_world.accounts.new_not_signed_in_error(joe)
+    assert (type(error), error.exit_code) == (errors.RefreshRefusedError, 4)
 
 
 def test_a_refusal_after_somebody_else_saved_newer_tokens_means_those(world: World) -> None:
