@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,31 +43,24 @@ class Crowd(Provider):
         return Answer(200, self.owners[request.bearer or ""]) if answer.status == 200 else answer
 
 
-@dataclass
-class Town:
-    """Machines that share a data folder, or a database alone, each with a person of its own."""
-
-    root: Path
-    provider: Crowd
-    variables: dict[str, str] = field(default_factory=dict)
-
-    def new_machine(self, number: int) -> Machine:
-        machine = Machine(self.root / f"machine-{number}")
-        machine.point_at(self.provider)
-        machine.variables |= {
-            "PROCORE_LOGIN_STORE": "file",
-            "PROCORE_LOGIN_HOME": str(self.root / "shared"),
-            **self.variables,
-        }
-        person = {"id": number, "login": f"person-{number}@example.com", "name": f"Person {number}"}
-        self.provider.people[machine.redirect_uri] = person
-        return machine
+def new_machine(root: Path, provider: Crowd, number: int, own_home: bool) -> Machine:
+    """One person's; all share a data folder, or a database alone."""
+    machine = Machine(root / f"machine-{number}")
+    machine.point_at(provider)
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
+    if own_home:
+        machine.variables["PROCORE_LOGIN_DB"] = str(root / "test.db")
+    else:
+        machine.variables["PROCORE_LOGIN_HOME"] = str(root / "shared")
+    person = {"id": number, "login": f"person-{number}@example.com", "name": f"Person {number}"}
+    provider.people[machine.redirect_uri] = person
+    return machine
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
+def crowded() -> Iterator[Crowd]:
     with serving(Crowd()) as provider:
-        yield Town(tmp_path, provider)
+        yield provider
 
 
 @contextmanager
@@ -91,15 +83,10 @@ def reading_all_the_time(commands: list[Callable[[], Result]]) -> Iterator[list[
 
 
 @pytest.mark.parametrize("own_home", [False, True])
-def test_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool) -> None:
-    database = town.root / "shared" / "production.db"
-    if own_home:
-        database = town.root / "test.db"
-        town.variables["PROCORE_LOGIN_DB"] = str(database)
-    first, *others = [town.new_machine(10_000 + number) for number in range(PEOPLE + 1)]
-    if own_home:
-        for machine in (first, *others):
-            machine.variables["PROCORE_LOGIN_HOME"] = str(machine.home / "data")
+def test_people_who_sign_up_at_once_are_all_signed_in(tmp_path: Path, crowded: Crowd, own_home: bool) -> None:
+    database = tmp_path / ("test.db" if own_home else "shared/production.db")
+    everybody = range(10_000, 10_001 + PEOPLE)
+    first, *others = [new_machine(tmp_path, crowded, number, own_home) for number in everybody]
     assert first.run_here(*SIGN_UP).code == 0
     # Who is current is common to all; whose tokens lie in another folder is signed out in this one.
     who = ("--account", "10000") if own_home else ()
@@ -112,7 +99,6 @@ def test_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool
         signed_up = list(pool.map(lambda machine: machine.run(*SIGN_UP, timeout_s=280), others))
 
     assert [result.err for result in (*read, *signed_up) if result.code != 0] == []
-    everybody = range(10_000, 10_001 + PEOPLE)
     rows = run_sql(database, "SELECT id, procore_id, email FROM users ORDER BY procore_id")
     assert [row[1:] for row in rows] == [(number, f"person-{number}@example.com") for number in everybody]
     assert len({row[0] for row in rows}) == PEOPLE + 1
@@ -120,10 +106,10 @@ def test_people_who_sign_up_at_once_are_all_signed_in(town: Town, own_home: bool
     for number, machine in zip(everybody, (first, *others), strict=True):
         asked = machine if own_home else first
         token = asked.run_here("token", "--account", str(number)).out.strip()
-        assert town.provider.owners[token]["id"] == number
+        assert crowded.owners[token]["id"] == number
     entries = run_sql(database, "SELECT procore_id, state FROM procore_login_entries ORDER BY procore_id")
     assert entries == [(number, "live") for number in everybody]
-    assert len(list(town.root.glob("**/secrets/*"))) == PEOPLE + 1
+    assert len(list(tmp_path.glob("**/secrets/*"))) == PEOPLE + 1
 
 
 @pytest.fixture
