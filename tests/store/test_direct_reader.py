@@ -117,7 +117,6 @@ REFUSALS = product(
         {"damage": lambda _: b""},
         *({"refusal": method, "error": f"org.freedesktop.DBus.Error.{name}"} for method, name in REFUSALS),
     ],
-    ids=str,
 )
 def test_whatever_the_service_refuses_or_garbles_keyring_is_asked(
     service: Service, keyring_entries: dict[tuple[str, str], str], trouble: dict[str, object]
