@@ -58,9 +58,7 @@ def stranger(tmp_path: Path, provider: Provider, api: ApiServer) -> Caller:
 
 @pytest.fixture(scope="session")
 def signed_in(
-    tmp_path_factory: pytest.TempPathFactory,
-    servers: tuple[ApiServer, ApiServer],
-    running_provider: Provider,
+    tmp_path_factory: pytest.TempPathFactory, servers: tuple[ApiServer, ApiServer], running_provider: Provider
 ) -> tuple[Path, set[str], set[str]]:
     """A home where somebody has signed in, and the access and refresh token that he was given."""
     home = tmp_path_factory.mktemp("signed-in")

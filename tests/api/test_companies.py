@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 import pytest
@@ -26,11 +25,9 @@ def api(api: ApiServer) -> ApiServer:
     return api
 
 
-def test_a_company_without_the_app_is_said_with_the_others(call: Caller, api: ApiServer) -> None:
+def test_a_company_without_the_app_is_said_with_the_others(call, api):
     api.always(NOT_CONNECTED, 403)
-
     called = call("projects", "--company", "5")
-
     assert_ended(called, 5)
     assert called.out == b'{"errors": ["App is not connected to this company."]}'
     assert "not installed in company 5" in called.err
@@ -39,23 +36,21 @@ def test_a_company_without_the_app_is_said_with_the_others(call: Caller, api: Ap
     assert "  8  " in called.said
 
 
-def test_a_missing_company_is_said(call: Caller, api: ApiServer) -> None:
+def test_a_missing_company_is_said(call, api):
     for status, body in (
         (400, {"errors": "Procore-Company-Id header is required"}),
         (403, {"errors": "A company is required"}),
         (404, {"message": "Company not found"}),
     ):
         api.always(body, status)
-
         called = call("projects")
-
         assert_ended(called, 5)
         assert "names no company" in called.err
         assert "configure --env production --company ID" in called.err
         assert "  8  " in called.said
 
 
-def test_other_refusals_are_not_about_the_company(call: Caller, api: ApiServer) -> None:
+def test_other_refusals_are_not_about_the_company(call, api):
     for status, body, arguments in (
         (404, {"errors": "Not Found"}, ("projects",)),
         (403, {"errors": "Forbidden"}, ("projects", "--company", "5")),
@@ -73,37 +68,31 @@ def test_other_refusals_are_not_about_the_company(call: Caller, api: ApiServer) 
     assert "/rest/v1.0/companies" not in [seen.path for seen in api.requests]
 
 
-def test_a_list_that_cannot_be_had_changes_nothing(call: Caller, api: ApiServer) -> None:
+def test_a_list_that_cannot_be_had_changes_nothing(call, api):
     api.always(NOT_CONNECTED, 403)
     for reply in (Reply(500, b"oops"), Reply(200, b"{}"), Reply(200, b"[")):
         api.plays["/rest/v1.0/companies"] = lambda _, reply=reply: reply
-
         called = call("projects", "--company", "5")
-
         assert_ended(called, 5)
         assert "not installed in company 5" in called.err
 
 
-def test_many_companies_are_cut_short(call: Caller, api: ApiServer) -> None:
+def test_many_companies_are_cut_short(call, api):
     api.always(NOT_CONNECTED, 403)
     many = [{"id": number, "name": "x"} for number in range(1, 31)]
     api.plays["/rest/v1.0/companies"] = lambda _: Reply(200, many)
-
     said = call("projects", "--company", "99").said
-
     assert "  20  x" in said
     assert "  21  x" not in said
     assert any("and 10 more" in line for line in said)
 
 
-def test_at_a_terminal_one_of_them_can_be_kept(call: Caller, api: ApiServer) -> None:
+def test_at_a_terminal_one_of_them_can_be_kept(call, api):
     api.always(NOT_CONNECTED, 403)
-
     with Terminal(call.machine, "api", "projects", "--company", "5") as terminal:
         before, _, _ = terminal.read_until("Enter for none").partition("Keep one")
         terminal.type("7")
         code = terminal.finish()
-
     assert code == 5
     assert "Error: production: Procore answered 403" in before
     assert terminal.drawn.count("Error:") == 1
@@ -134,47 +123,35 @@ def typing(call: Caller, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Cal
 
 
 @pytest.mark.parametrize("typed", ["", "6", "x", "7" + "0" * 30, EOFError])
-def test_nothing_is_kept_that_is_not_in_the_list(
-    call: Caller, typing: Callable[..., Called], typed: str | type[BaseException]
-) -> None:
+def test_nothing_is_kept_that_is_not_in_the_list(call, typing, typed):
     called = typing(typed)
-
     assert_ended(called, 5)
     assert ("was not in the list" in called.err) == (typed not in ("", EOFError))
     assert call.machine.run_here("configure", "--show", "--json").json["company"] is None
 
 
-def test_nothing_is_offered_where_a_variable_would_win(typing: Callable[..., Called]) -> None:
+def test_nothing_is_offered_where_a_variable_would_win(typing):
     assert_ended(typing("7", PROCORE_COMPANY_ID="5"), 5)
 
 
-def test_ctrl_c_at_the_question_ends_with_130_after_the_error_was_told(
-    typing: Callable[..., Called],
-) -> None:
+def test_ctrl_c_at_the_question_ends_with_130_after_the_error_was_told(typing):
     called = typing(KeyboardInterrupt)
-
     assert_ended(called, 130)
     assert called.err.rstrip().endswith("Stopped.")
 
 
-def test_the_demo_starts_its_own_server(tmp_path: Path) -> None:
+def test_the_demo_starts_its_own_server(tmp_path):
     demo = Machine(tmp_path / "demo")
     assert demo.run_here("signup", "--env", "demo").code == 0
-
     result = demo.run_here("api", "/rest/v1.0/companies", "--env", "demo", "--jsonl")
-
     assert result.code == 0, result.err
     assert result.out.startswith('{"')
 
 
-def test_as_many_companies_as_a_page_can_have_are_asked_for_with_the_same_token(
-    call: Caller, api: ApiServer
-) -> None:
+def test_as_many_companies_as_a_page_can_have_are_asked_for_with_the_same_token(call, api):
     api.always(NOT_CONNECTED, 403)
     token = call.sign_in()
-
     said = call("projects", "--company", "5").said
-
     assert [seen.headers["authorization"] for seen in api.requests] == [f"Bearer {token}"] * 2
     assert api.last.target == "/rest/v1.0/companies?per_page=1000"
     # The error is told once, and before the list.
@@ -186,16 +163,14 @@ def test_as_many_companies_as_a_page_can_have_are_asked_for_with_the_same_token(
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
-def test_whoami_is_asked_for_the_company_in_force(call: Caller, api: ApiServer, is_refused: bool) -> None:
+def test_whoami_is_asked_for_the_company_in_force(call, api, is_refused):
     def play(seen: Seen) -> Reply:
         named = "procore-company-id" in seen.headers
         return Reply(403, NOT_CONNECTED) if named and is_refused else Reply(200, JOE)
 
     api.plays["/rest/v1.0/me"] = play
     call.machine.variables["PROCORE_COMPANY_ID"] = "22222"
-
     result = call.machine.run_here("whoami", "--json")
-
     assert (result.code, result.json["email"], result.json["company"]) == (0, JOE["login"], 22222)
     named = [seen.headers.get("procore-company-id") for seen in api.requests]
     assert named == ["22222", None][: 1 + is_refused]
@@ -213,7 +188,6 @@ NAMED = [
 ]
 
 
-def test_a_company_may_be_named_in_three_places() -> None:
+def test_a_company_may_be_named_in_three_places():
     found = [(url, headers, find_company(Call("GET", url, headers))) for url, headers, _ in NAMED]
-
     assert found == NAMED

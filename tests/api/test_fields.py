@@ -43,13 +43,13 @@ TYPED = [
 ]
 
 
-def test_a_typed_value_is_what_json_would_read() -> None:
+def test_a_typed_value_is_what_json_would_read():
     for text, value in TYPED:
         assert read(f"x={text}") == {"x": value}
         assert type(read(f"x={text}")["x"]) is type(value)
 
 
-def test_a_raw_value_stays_text() -> None:
+def test_a_raw_value_stays_text():
     for text in ("7", "true", "null", "@file", "1.5"):
         assert read(f"x={text}", typed=False) == {"x": text}
 
@@ -68,7 +68,7 @@ NESTED = [
 ]
 
 
-def test_brackets_nest_and_make_lists() -> None:
+def test_brackets_nest_and_make_lists():
     assert [(texts, read(*texts)) for texts, _ in NESTED] == NESTED
 
 
@@ -94,16 +94,15 @@ LOST = [
 ]
 
 
-def test_what_would_be_lost_is_refused() -> None:
+def test_what_would_be_lost_is_refused():
     for texts in LOST:
         with pytest.raises(UsageMistakeError):
             read(*texts)
 
 
-def test_a_query_takes_the_keys_as_they_are() -> None:
+def test_a_query_takes_the_keys_as_they_are():
     texts = ["filters[id][]=1", "filters[id][]=2", "q=a b&c", "on=true", "none=null", "part=1.50"]
     fields = [read_field(text, typed=True, read_file=str) for text in texts]
-
     assert add_query("http://x/y?z=1", fields) == (
         "http://x/y?z=1&filters%5Bid%5D%5B%5D=1&filters%5Bid%5D%5B%5D=2&q=a%20b%26c&on=true&none=&part=1.5"
     )

@@ -1,9 +1,6 @@
 """A page of JSON: its items as they were written, and what is no page."""
 
-from __future__ import annotations
-
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,26 +17,23 @@ VALUES = st.recursive(
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(VALUES, max_size=6), st.booleans(), st.sampled_from([None, 1]))
-def test_the_items_are_those_of_the_list(values: list[Any], is_ascii: bool, indent: int | None) -> None:
+def test_the_items_are_those_of_the_list(values, is_ascii, indent):
     data = json.dumps(values, ensure_ascii=is_ascii, indent=indent).encode("utf-8", "surrogatepass")
     if b"\xed" in data and not is_ascii:
         data = json.dumps(values, indent=indent).encode()
-
     items, is_list = read_items(data)
-
     assert is_list
     assert [json.loads(item) for item in items] == values
     assert not any("\n" in on_one_line(item) for item in items)
     assert [json.loads(on_one_line(item)) for item in items] == values
 
 
-def test_numbers_and_texts_come_out_as_they_are_written() -> None:
+def test_numbers_and_texts_come_out_as_they_are_written():
     data = b'\xef\xbb\xbf [ 1.10 ,-1E+2, 12345678901234567890.5,"\\u00e9\\n" , 0 ] \n'
-
     assert read_items(data) == (["1.10", "-1E+2", "12345678901234567890.5", '"\\u00e9\\n"', "0"], True)
 
 
-def test_a_number_may_have_more_digits_than_python_reads() -> None:
+def test_a_number_may_have_more_digits_than_python_reads():
     assert read_items(b"[%s]" % (b"9" * 5000)) == (["9" * 5000], True)
 
 
@@ -60,7 +54,7 @@ ITEMS = [
 ]
 
 
-def test_the_items_of_data_are_the_items() -> None:
+def test_the_items_of_data_are_the_items():
     assert [(text, *read_items(text.encode())) for text, _, _ in ITEMS] == ITEMS
 
 
@@ -72,14 +66,13 @@ SENSELESS = [
 ]
 
 
-def test_what_is_not_json_is_refused() -> None:
+def test_what_is_not_json_is_refused():
     for data in SENSELESS:
         with pytest.raises(ValueError, match=r".+"):
             read_items(data)
 
 
 @pytest.mark.parametrize("text", ['a"b', "\\", '\\\\"', "\\" * 7 + '"', "a [ , ] {b}", "\n \t"])
-def test_a_text_keeps_its_spaces_whatever_is_escaped_in_it(text: str) -> None:
+def test_a_text_keeps_its_spaces_whatever_is_escaped_in_it(text):
     value = json.dumps({"a b": [text, 1, text]}, indent=2)
-
     assert on_one_line(value) == json.dumps({"a b": [text, 1, text]}, separators=(",", ":"))

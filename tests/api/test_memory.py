@@ -1,14 +1,9 @@
 """How much memory a call takes at most, in a process of its own, for one large text."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
 import pytest
-
-from tests.api.api_machine import Caller
-from tests.api.api_server import ApiServer
 
 LARGEST_MIB = 80
 # What the kernel counts for the parent would count here too, so the process asks about itself.
@@ -26,11 +21,8 @@ sys.exit(code)
 
 
 @pytest.mark.parametrize(("form", "piece"), [(("--jsonl",), b"x"), (("--paginate", "--slurp"), rb"\n")])
-def test_a_large_text_costs_little_more_than_itself(
-    call: Caller, api: ApiServer, form: tuple[str, ...], piece: bytes
-) -> None:
+def test_a_large_text_costs_little_more_than_itself(call, api, form, piece):
     api.always(b'[{"a": "' + piece * (2_000_000 // len(piece)) + b'"}]')
-
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, "api", "x", *form],
         env=call.machine.environ(),
@@ -38,7 +30,6 @@ def test_a_large_text_costs_little_more_than_itself(
         timeout=30,
         check=False,
     )
-
     assert ended.returncode == 0, ended.stderr
     assert len(ended.stdout) > 2_000_000
     assert int(ended.stderr.rpartition(b"peak ")[2]) < LARGEST_MIB

@@ -1,7 +1,5 @@
 """What may be called: each path that a person may type, and each trick that would lead elsewhere."""
 
-from __future__ import annotations
-
 import pytest
 
 from procore_cli.client.paths import find_next, read_url
@@ -32,7 +30,7 @@ READ = [
 ]
 
 
-def test_a_path_is_put_behind_the_apis_own_base() -> None:
+def test_a_path_is_put_behind_the_apis_own_base():
     assert [(typed, read_url(typed, HERE).removeprefix(HERE.api_url)) for typed, _ in READ] == READ
 
 
@@ -80,27 +78,25 @@ REFUSED = [
 ]
 
 
-def test_what_could_lead_elsewhere_is_refused() -> None:
+def test_what_could_lead_elsewhere_is_refused():
     for path in REFUSED:
         with pytest.raises(UsageMistakeError, match="Nothing was sent"):
             read_url(path.format(url=f"http://{HOST}", host=HOST, api=API), HERE)
 
 
-def test_the_default_port_may_be_left_out_or_not() -> None:
+def test_the_default_port_may_be_left_out_or_not():
     environment = Environment("production", "https://login.procore.com", "https://api.procore.com")
-
     for typed in ("https://api.procore.com/x", "https://API.procore.com:443/x"):
         assert read_url(typed, environment) == "https://api.procore.com/x"
 
 
 @pytest.mark.parametrize("link", ["</x>;a" + " " * 48_000 + "x", "</" + "x" * 8192 + ">; rel=next"])
-def test_a_link_header_is_not_read_without_end(link: str) -> None:
+def test_a_link_header_is_not_read_without_end(link):
     with pytest.raises(RedirectRefusedError, match="more than 8192 characters"):
         find_next(link, HERE.api_url, HERE)
 
 
-def test_space_around_the_links_counts_for_nothing() -> None:
+def test_space_around_the_links_counts_for_nothing():
     link = " " * 9000 + "</a>; rel=first , , </b> ; rel=next" + " " * 9000
-
     assert find_next(link, HERE.api_url, HERE) is None
     assert find_next(link.replace(", ,", ","), HERE.api_url, HERE) == f"{HERE.api_url}/b"

@@ -32,10 +32,9 @@ AT_HOME = [
 ]
 
 
-def test_at_the_same_origin_all_goes_along() -> None:
+def test_at_the_same_origin_all_goes_along():
     for location, url in AT_HOME:
         call = follow(location)
-
         assert call is not None
         assert (call.url, call.headers, call.body) == (url, CALL.headers, CALL.body)
 
@@ -50,10 +49,9 @@ ELSEWHERE = [
 ]
 
 
-def test_at_another_origin_nothing_goes_along() -> None:
+def test_at_another_origin_nothing_goes_along():
     for location in ELSEWHERE:
         call = follow(location)
-
         assert call is not None
         assert (call.method, call.headers, call.body) == ("GET", {}, None)
 
@@ -75,13 +73,13 @@ UNSAFE = [
 ]
 
 
-def test_what_is_less_safe_than_the_call_is_refused() -> None:
+def test_what_is_less_safe_than_the_call_is_refused():
     for location in UNSAFE:
         with pytest.raises(RedirectRefusedError, match="a redirect was not followed"):
             follow(location)
 
 
-def test_other_answers_calls_that_write_and_no_target_are_no_redirects() -> None:
+def test_other_answers_calls_that_write_and_no_target_are_no_redirects():
     assert {follow("/x", status=status) for status in (200, 300, 304, 305, 400)} == {None}
     writing = [Call(method, CALL.url) for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")]
     assert [follow("/x", call) for call in writing] == [None] * len(writing)
@@ -92,23 +90,20 @@ def test_other_answers_calls_that_write_and_no_target_are_no_redirects() -> None
     ("location", "named"),
     [("http://files.example.com/x", "http://files.example.com"), (f"{API}/a/../b", f"at {API}, has")],
 )
-def test_a_refusal_names_where_the_redirect_leads(location: str, named: str) -> None:
+def test_a_refusal_names_where_the_redirect_leads(location, named):
     with pytest.raises(RedirectRefusedError) as refusal:
         follow(location)
-
     assert named in refusal.value.message
     assert "--debug" in refusal.value.hint
 
 
-def test_an_answer_whose_redirect_is_refused_is_let_go() -> None:
+def test_an_answer_whose_redirect_is_refused_is_let_go():
     closed: list[bool] = []
     headers = {"location": "ftp://files.example.com/x"}
     stream = SimpleNamespace(status=302, headers=headers, close=lambda: closed.append(True))
     transport = SimpleNamespace(open=lambda *_, **__: stream)
-
     with pytest.raises(RedirectRefusedError):
         Api(cast(Transport, transport), SANDBOX).open(CALL, "token")
-
     assert closed == [True]
 
 
@@ -125,5 +120,5 @@ AT = [
 ]
 
 
-def test_what_is_at_an_origin_is_so_to_everybody() -> None:
+def test_what_is_at_an_origin_is_so_to_everybody():
     assert [(url, is_at(url, API)) for url, _ in AT] == AT

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
-import pytest
-
 from procore_cli.client.responses import find_wait_s
 
 NOW = 1_900_000_000.4
@@ -39,12 +37,11 @@ CASES = [
 ]
 
 
-def test_what_an_answer_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_answer_asks_for(monkeypatch):
     monkeypatch.setattr("urllib3.util.retry.time.time", lambda: NOW)
-
     for status in (429, 503):
         assert [(headers, find_wait_s(status, headers, NOW)) for headers, _ in CASES] == CASES
 
 
-def test_other_answers_ask_for_nothing() -> None:
+def test_other_answers_ask_for_nothing():
     assert {find_wait_s(status, {"retry-after": "7"}, NOW) for status in (200, 401, 403, 500, 504)} == {None}

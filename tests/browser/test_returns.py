@@ -63,10 +63,8 @@ def test_a_code_in_the_hash_is_carried_over_under_the_pages_own_policy(
     machine.variables["PROCORE_REDIRECT_URI"] = origin + path
     redirects = Redirects(production, lambda address: f"{origin}{sent_to}{address.partition('?')[2]}")
     sign_up = start()
-
     chromium.open(sign_up.link)
     chromium.wait_for_title("Signed in")
-
     assert "#" in redirects.addresses[0]
     assert chromium.url == f"{origin}/home"
     assert ROW in chromium.text
@@ -78,10 +76,8 @@ def test_a_refusal_in_the_hash_is_carried_over_too(chromium, production, start):
     production.deny = True
     Redirects(production, lambda address: address.replace("?", "#", 1))
     sign_up = start()
-
     chromium.open(sign_up.link)
     chromium.wait_for_title("The sign-in did not work")
-
     assert "denied" in chromium.text
     assert sign_up.wait() == 4
 
@@ -110,13 +106,11 @@ def test_reload_and_back_after_the_end_exchange_nothing_again(
 
 def test_a_slow_procore_keeps_the_tab_until_home(chromium, production, start, slow_exchange):
     sign_up = start()
-
     chromium.open_tab(sign_up.link)
     chromium.wait_until(lambda: production.count("/oauth/token") == 1)
     assert not sign_up.has_ended
     slow_exchange.set()
     chromium.wait_for_title("Signed in")
-
     assert ROW in chromium.text
     assert sign_up.profile()["procore_id"] == 11111
     assert production.count("/oauth/token") == 1
@@ -129,13 +123,11 @@ def test_whoever_starts_again_while_procore_is_slow_is_signed_in_once(
     chromium.open(f"{sign_up.origin}/")
     chromium.press("Sign Up with Procore")
     chromium.wait_until(lambda: production.count("/oauth/token") == 1)
-
     chromium.reload()
     chromium.press("Sign Up with Procore")
     chromium.wait_until(lambda: production.count("/oauth/authorize") == 2)
     slow_exchange.set()
     chromium.wait_for_title("Signed in")
-
     assert ROW in chromium.text
     assert sign_up.profile()["procore_id"] == 11111
     assert production.count("/oauth/token") == 1
@@ -148,7 +140,6 @@ def test_two_tabs_on_one_sign_in_both_end_well(chromium, production, start, slow
     second = chromium.open_tab(sign_up.link)
     chromium.wait_until(lambda: production.count("/oauth/authorize") == 2)
     slow_exchange.set()
-
     for tab in (first, second):
         chromium.switch(tab)
         chromium.wait_for_title("Signed in")

@@ -24,11 +24,7 @@ def new_stand() -> Iterator[NewStand]:
     """Makes running listeners; all are closed at the end."""
     with ExitStack() as opened, ThreadPoolExecutor(8) as pool:
 
-        def new(
-            path: str = "/callback",
-            limits: Limits = SHORT_FAREWELL,
-            port: int | None = None,
-        ) -> Stand:
+        def new(path: str = "/callback", limits: Limits = SHORT_FAREWELL, port: int | None = None) -> Stand:
             port = port or find_free_port()
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
             pending = PendingCallback("ours")

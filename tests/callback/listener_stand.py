@@ -14,8 +14,7 @@ from procore_cli.models import Me, User
 
 AUTHORIZE_URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code&state=ours"
 HOME = Home(
-    User(1, 11111, "joecontractor@procore.com"),
-    Me(11111, "joecontractor@procore.com", "Joe Contractor"),
+    User(1, 11111, "joecontractor@procore.com"), Me(11111, "joecontractor@procore.com", "Joe Contractor")
 )
 
 

@@ -1,7 +1,5 @@
 """Which callbacks answer our link, and what they say."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

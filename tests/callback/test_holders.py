@@ -26,14 +26,14 @@ from tests.callback.socket_stand import (
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", *LOOPBACKS])
-def test_the_holder_of_a_port_is_named(host: str) -> None:
+def test_the_holder_of_a_port_is_named(host):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as server:
         holder = find_port_holder(server.getsockname()[1])
     assert holder == Holder(os.getpid(), Path("/proc/self/comm").read_text().strip())
 
 
-def test_neither_a_free_port_nor_one_that_a_connection_comes_from_has_a_holder() -> None:
+def test_neither_a_free_port_nor_one_that_a_connection_comes_from_has_a_holder():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert find_port_holder(port) is None
@@ -51,23 +51,21 @@ def test_neither_a_free_port_nor_one_that_a_connection_comes_from_has_a_holder()
         ("", row(f"{MAPPED}:11D7", f"{ANY6}:0000", "0A")),
     ],
 )
-def test_a_listener_on_any_address_that_is_in_our_way_is_found(tmp_path: Path, tcp: str, tcp6: str) -> None:
+def test_a_listener_on_any_address_that_is_in_our_way_is_found(tmp_path, tcp, tcp6):
     root = new_proc(tmp_path / "proc", tcp, tcp6)
     new_process(root, 12, b"other\n", "/dev/null", "socket:[770]", "anon_inode:[eventpoll]")
     new_process(root, 345, b"sinatra\n", "/dev/null", "socket:[77]")
     assert find_port_holder(4567, root) == Holder(345, "sinatra")
 
 
-def test_a_listener_on_another_address_is_not_in_our_way(tmp_path: Path) -> None:
+def test_a_listener_on_another_address_is_not_in_our_way(tmp_path):
     root = new_proc(tmp_path / "proc", row(f"{words(0x0A000005)}:11D7", f"{ANY4}:0000", "0A"))
     new_process(root, 345, b"sinatra\n", "socket:[77]")
     assert find_port_holder(4567, root) is None
 
 
 @pytest.mark.parametrize(("uid", "user"), [(0, "root"), (4242424, "user 4242424")])
-def test_of_a_process_that_we_may_not_look_into_the_user_is_named(
-    tmp_path: Path, uid: int, user: str
-) -> None:
+def test_of_a_process_that_we_may_not_look_into_the_user_is_named(tmp_path, uid, user):
     root = new_proc(tmp_path / "proc", row(f"{V4}:11D7", f"{ANY4}:0000", "0A", uid=uid))
     (root / "345").mkdir()
     holder = find_port_holder(4567, root)
@@ -75,7 +73,7 @@ def test_of_a_process_that_we_may_not_look_into_the_user_is_named(
     assert holder.describe() == f"It is held by a process of {user}."
 
 
-def test_a_name_is_shown_without_control_characters_and_where_there_is_one(tmp_path: Path) -> None:
+def test_a_name_is_shown_without_control_characters_and_where_there_is_one(tmp_path):
     root = new_proc(tmp_path / "proc", row(f"{V4}:11D7", f"{ANY4}:0000", "0A"))
     new_process(root, 345, b"ev\x1b[2J\xe2\x80\xaeil\n", "socket:[77]")
     assert find_port_holder(4567, root) == Holder(345, "ev[2Jil")
@@ -95,15 +93,13 @@ def new_lsof(folder: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
-def test_lsof_is_asked_where_there_is_no_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lsof_is_asked_where_there_is_no_proc(tmp_path, monkeypatch):
     new_lsof(tmp_path, monkeypatch, f'echo "$@" > {tmp_path}/asked; printf "p345\\ncruby\\nf7\\np9\\ncx\\n"')
     assert find_port_holder(4567, tmp_path / "no-proc") == Holder(345, "ruby")
     assert (tmp_path / "asked").read_text() == "-nP -iTCP:4567 -sTCP:LISTEN -Fpc\n"
 
 
-def test_an_lsof_that_does_not_say_it_hangs_or_is_not_there_names_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_lsof_that_does_not_say_it_hangs_or_is_not_there_names_nobody(tmp_path, monkeypatch):
     for body in ("exit 1", "echo pX; echo cname", "echo p12", "echo 'what is this'"):
         new_lsof(tmp_path, monkeypatch, body)
         assert find_port_holder(4567, tmp_path / "no-proc") is None
@@ -139,7 +135,7 @@ def new_windows(folder: Path, monkeypatch: pytest.MonkeyPatch, netstat: str, tas
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
-def test_windows_is_asked_in_every_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_is_asked_in_every_language(tmp_path, monkeypatch):
     listed = '"ruby.exe","3456","Console","1","20.000 K"\n'
     for address, peer in (("127.0.0.1", "0.0.0.0:0"), ("0.0.0.0", "0.0.0.0:0"), ("[::1]", "[::]:0")):
         new_windows(tmp_path, monkeypatch, NETSTAT.format(address=f"{address}:4567", peer=peer), listed)
@@ -150,9 +146,7 @@ def test_windows_is_asked_in_every_language(tmp_path: Path, monkeypatch: pytest.
     assert find_port_holder(4568, platform="win32") is None
 
 
-def test_a_process_that_windows_does_not_list_has_no_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_windows_does_not_list_has_no_name(tmp_path, monkeypatch):
     netstat = NETSTAT.format(address="127.0.0.1:4567", peer="0.0.0.0:0")
     new_windows(tmp_path, monkeypatch, netstat, "INFORMATION: es werden keine Aufgaben ausgefuehrt\n")
     holder = find_port_holder(4567, platform="win32")

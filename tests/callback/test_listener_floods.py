@@ -13,7 +13,7 @@ import pytest
 from procore_cli.callback import sockets
 from procore_cli.callback.pending import Failure
 from procore_cli.callback.server import Connections, Limits
-from tests.callback.listener_stand import HOME, NewStand, Stand, read_all, read_reply
+from tests.callback.listener_stand import HOME, read_all, read_reply
 
 pytestmark = pytest.mark.usefixtures("silence")
 
@@ -23,31 +23,29 @@ def reset(client: socket.socket) -> None:
     client.close()
 
 
-def test_a_request_may_arrive_in_small_pieces(stand: Stand) -> None:
+def test_a_request_may_arrive_in_small_pieces(stand):
     with stand.connect() as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in stand.head("GET / HTTP/1.1"):
             client.send(bytes([byte]))
-
         assert read_reply(read_all(client)).status == 200
 
 
-def test_the_browsers_idle_second_connection_blocks_nothing(stand: Stand) -> None:
+def test_the_browsers_idle_second_connection_blocks_nothing(stand):
     with stand.connect(), stand.connect():
         assert stand.come_back().status == 303
 
 
-def test_more_slow_senders_than_there_is_room_for_do_not_keep_the_person_out(new_stand: NewStand) -> None:
+def test_more_slow_senders_than_there_is_room_for_do_not_keep_the_person_out(new_stand):
     stand = new_stand(limits=Limits(connections=16, farewell_s=0.5))
     with ExitStack() as slow:
         for _ in range(40):
             client = slow.enter_context(stand.connect())
             client.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
-
         assert stand.come_back().status == 303
 
 
-def test_one_who_is_too_slow_is_hung_up_on_even_if_he_goes_on_sending(new_stand: NewStand) -> None:
+def test_one_who_is_too_slow_is_hung_up_on_even_if_he_goes_on_sending(new_stand):
     stand = new_stand(limits=Limits(request_s=0.1, farewell_s=0.1))
     with stand.connect() as silent, stand.connect() as slow:
         slow.settimeout(0.02)
@@ -65,20 +63,18 @@ def test_one_who_is_too_slow_is_hung_up_on_even_if_he_goes_on_sending(new_stand:
         assert silent.recv(1) == b""
 
 
-def test_one_who_does_not_hang_up_is_left_after_a_while(new_stand: NewStand) -> None:
+def test_one_who_does_not_hang_up_is_left_after_a_while(new_stand):
     stand = new_stand(limits=Limits(farewell_s=0.05))
     with stand.connect() as client:
         client.sendall(stand.head("GET / HTTP/1.1"))
         read_all(client)
         threads = [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
-
         for thread in threads:
             thread.join(5)
-
     assert not any(thread.is_alive() for thread in threads)
 
 
-def test_resets_are_survived(stand: Stand) -> None:
+def test_resets_are_survived(stand):
     reset(stand.connect())
     half = stand.connect()
     half.sendall(b"GET / HT")
@@ -86,22 +82,18 @@ def test_resets_are_survived(stand: Stand) -> None:
     done = stand.connect()
     done.sendall(stand.head("GET / HTTP/1.1"))
     reset(done)
-
     assert stand.come_back().status == 303
 
 
-def test_a_tab_that_is_closed_while_it_waits_does_not_lose_its_callback(stand: Stand) -> None:
+def test_a_tab_that_is_closed_while_it_waits_does_not_lose_its_callback(stand):
     tab = stand.connect()
     tab.sendall(stand.head("GET /callback?code=c0de&state=ours HTTP/1.1"))
     assert stand.pending.wait(5) is not None
     reset(tab)
-
     assert stand.come_back().status == 303
 
 
-def test_one_who_was_gone_before_it_was_asked_whose_he_is_brings_no_callback(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_who_was_gone_before_it_was_asked_whose_he_is_brings_no_callback(stand, monkeypatch):
     sent, asked = threading.Event(), threading.Event()
 
     def admit_too_late(*_: object) -> sockets.Peer:
@@ -121,57 +113,50 @@ def test_one_who_was_gone_before_it_was_asked_whose_he_is_brings_no_callback(
     assert stand.pending.wait(0) == [("code", "c0de"), ("state", "ours")]
 
 
-def test_one_who_hangs_up_early_is_forgotten(stand: Stand) -> None:
+def test_one_who_hangs_up_early_is_forgotten(stand):
     with stand.connect() as client:
         client.sendall(b"GET / HTTP/1.1\r\n")
         client.shutdown(socket.SHUT_WR)
-
         assert read_all(client) == b""
 
 
-def test_a_callback_that_was_cut_off_is_not_taken(stand: Stand) -> None:
+def test_a_callback_that_was_cut_off_is_not_taken(stand):
     whole = stand.head("GET /callback?code=c0de&state=ours HTTP/1.1", "Accept: */*")
     for length in (whole.index(b" HTTP"), whole.index(b"\n") + 1, whole.index(b"Accept"), len(whole) - 2):
         with stand.connect() as client:
             client.sendall(whole[:length])
             client.shutdown(socket.SHUT_WR)
-
             assert read_all(client) == b""
-
     assert stand.pending.wait(0) is None
 
 
-def test_a_body_that_nobody_wants_may_be_sent_to_its_end(new_stand: NewStand) -> None:
+def test_a_body_that_nobody_wants_may_be_sent_to_its_end(new_stand):
     # Larger than what the system keeps of it: somebody has to take it.
     stand = new_stand(limits=Limits(farewell_s=60))
     body = b"x" * 16_000_000
-
     raw = stand.send(stand.head("POST / HTTP/1.1", f"Content-Length: {len(body)}") + body)
-
     assert read_reply(raw).status == 405
 
 
-def test_a_client_that_ends_its_sending_half_still_gets_the_answer(stand: Stand) -> None:
+def test_a_client_that_ends_its_sending_half_still_gets_the_answer(stand):
     with stand.connect() as client:
         client.sendall(stand.head("GET / HTTP/1.1"))
         client.shutdown(socket.SHUT_WR)
-
         assert read_reply(read_all(client)).status == 200
 
 
-def test_a_full_house_of_answers_turns_newcomers_away_and_recovers(new_stand: NewStand) -> None:
+def test_a_full_house_of_answers_turns_newcomers_away_and_recovers(new_stand):
     stand = new_stand(limits=Limits(connections=1))
     waiting = stand.ask_later("/callback?code=c0de&state=ours")
     assert stand.pending.wait(5) is not None
     with stand.connect() as newcomer:
         assert newcomer.recv(1) == b""
-
     stand.pending.finish(Failure("Denied", "No.", "Nothing."))
     assert waiting.result(5).status == 200
     assert stand.ask("/").status == 200
 
 
-def test_a_flood_costs_the_oldest_connection_and_never_a_tab_that_waits(new_stand: NewStand) -> None:
+def test_a_flood_costs_the_oldest_connection_and_never_a_tab_that_waits(new_stand):
     stand = new_stand(limits=Limits(connections=2))
     waiting = stand.ask_later("/callback?code=c0de&state=ours")
     assert stand.pending.wait(5) is not None
@@ -179,32 +164,28 @@ def test_a_flood_costs_the_oldest_connection_and_never_a_tab_that_waits(new_stan
         assert oldest.recv(1) == b""
         newest.sendall(stand.head("GET / HTTP/1.1"))
         assert read_reply(read_all(newest)).status == 200
-
     stand.pending.finish(HOME)
     assert waiting.result(5).status == 303
 
 
-def test_a_connection_that_the_system_has_ended_already_can_be_dropped() -> None:
+def test_a_connection_that_the_system_has_ended_already_can_be_dropped():
     connections = Connections(1)
     with socket.socket() as gone, socket.socket() as new:
         assert connections.add(gone)
         assert connections.add(new)
 
 
-def test_where_no_thread_can_start_one_connection_is_answered_after_the_other(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_no_thread_can_start_one_connection_is_answered_after_the_other(stand, monkeypatch):
     def refuse(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         assert [stand.ask("/").status for _ in range(3)] == [200, 200, 200]
-
     assert stand.ask("/").status == 200
 
 
-def test_running_out_of_file_descriptors_passes(stand: Stand) -> None:
+def test_running_out_of_file_descriptors_passes(stand):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket() as client:
         client.settimeout(0.1)

@@ -1,7 +1,5 @@
 """What a pasted address must look like."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -32,11 +30,11 @@ COPIED = [
 ]
 
 
-def test_an_address_is_read_however_it_was_copied() -> None:
+def test_an_address_is_read_however_it_was_copied():
     assert [text for text in COPIED if read_pasted(text, REDIRECT) != PAIRS] == []
 
 
-def test_parameters_are_decoded_and_keep_their_order_and_their_doubles() -> None:
+def test_parameters_are_decoded_and_keep_their_order_and_their_doubles():
     query = "state=a%2Bb&code=%C3%A9+x&code=&error"
     pairs = [("state", "a+b"), ("code", "\u00e9 x"), ("code", ""), ("error", "")]
     denied = [("error", "access_denied"), ("state", "s")]
@@ -53,7 +51,7 @@ FOLLOWING = [
 ]
 
 
-def test_host_port_and_path_follow_the_redirect_uri() -> None:
+def test_host_port_and_path_follow_the_redirect_uri():
     for redirect, address in FOLLOWING:
         assert read_pasted(address, read_redirect_uri(redirect, "test")) == PAIRS
 
@@ -74,7 +72,7 @@ ELSEWHERE = [
 ]
 
 
-def test_anything_but_an_address_of_the_redirect_uri_is_refused_with_what_is_expected() -> None:
+def test_anything_but_an_address_of_the_redirect_uri_is_refused_with_what_is_expected():
     for address in ELSEWHERE:
         with pytest.raises(PasteError, match=re.escape(f"whole address; it begins with {REDIRECT.text}")):
             read_pasted(address, REDIRECT)
@@ -101,7 +99,7 @@ USELESS = [
 ]
 
 
-def test_what_cannot_be_used_is_refused_with_a_reason_that_repeats_none_of_it() -> None:
+def test_what_cannot_be_used_is_refused_with_a_reason_that_repeats_none_of_it():
     for text, why in USELESS:
         with pytest.raises(PasteError, match=why) as caught:
             read_pasted(text, REDIRECT)
@@ -119,22 +117,22 @@ def test_what_cannot_be_used_is_refused_with_a_reason_that_repeats_none_of_it() 
         ("c0de", "paste the whole address"),
     ],
 )
-def test_what_is_not_where_the_browser_ended_is_named(address: str, what: str) -> None:
+def test_what_is_not_where_the_browser_ended_is_named(address, what):
     with pytest.raises(PasteError, match=f"^{what}.*it begins with {REDIRECT.text}$"):
         read_pasted(address, REDIRECT)
 
 
 @pytest.mark.parametrize("text", ["c0de", " 'c0de' ", "c0-_de.~/+=="])
-def test_a_bare_code_is_taken_for_the_oob_uri_without_a_state(text: str) -> None:
+def test_a_bare_code_is_taken_for_the_oob_uri_without_a_state(text):
     assert read_pasted(text, OOB) == [("code", text.strip(" '"))]
 
 
 @pytest.mark.parametrize("page", ["https://login.procore.com/oauth/authorize/native", OOB_REDIRECT_URI])
-def test_for_the_oob_uri_an_address_is_taken_too(page: str) -> None:
+def test_for_the_oob_uri_an_address_is_taken_too(page):
     assert read_pasted(f"{page}?code=c0de&state=s7ate", OOB) == PAIRS
 
 
 @pytest.mark.parametrize("text", ["", "two words", "c\u00f6de", "https://login.procore.com/", "http://[x"])
-def test_for_the_oob_uri_what_is_no_code_is_refused(text: str) -> None:
+def test_for_the_oob_uri_what_is_no_code_is_refused(text):
     with pytest.raises(PasteError):
         read_pasted(text, OOB)

@@ -26,7 +26,7 @@ def terminal() -> Iterator[tuple[int, int]]:
         os.close(person)
 
 
-def test_what_is_no_terminal_is_not_pasted_at(tmp_path: Path) -> None:
+def test_what_is_no_terminal_is_not_pasted_at(tmp_path):
     reading, writing = os.pipe()
     file = os.open(tmp_path / "file", os.O_CREAT | os.O_RDWR)
     try:
@@ -37,7 +37,7 @@ def test_what_is_no_terminal_is_not_pasted_at(tmp_path: Path) -> None:
     assert not can_paste(reading)
 
 
-def test_a_terminal_that_is_not_our_controlling_one_can_be_read() -> None:
+def test_a_terminal_that_is_not_our_controlling_one_can_be_read():
     with terminal() as (_, program):
         assert can_paste(program)
 
@@ -82,7 +82,7 @@ report("was stopped", os.WIFSTOPPED(status))
 """
 
 
-def test_in_the_background_the_controlling_terminal_is_not_read_and_nobody_is_stopped() -> None:
+def test_in_the_background_the_controlling_terminal_is_not_read_and_nobody_is_stopped():
     root = str(Path(procore_cli.__file__).parents[1])
     with terminal() as (person, program):
         os.write(person, f"{GOOD}\n".encode())

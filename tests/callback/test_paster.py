@@ -10,7 +10,6 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -86,7 +85,7 @@ def pasting(
             person.paster.stop()
 
 
-def test_a_pasted_address_is_offered_and_ends_the_reading() -> None:
+def test_a_pasted_address_is_offered_and_ends_the_reading():
     with pasting() as person:
         (thread,) = (thread for thread in threading.enumerate() if thread.name == "paste")
         person.types(GOOD + "\n")
@@ -96,14 +95,14 @@ def test_a_pasted_address_is_offered_and_ends_the_reading() -> None:
         assert person.told.empty()
 
 
-def test_the_first_of_two_addresses_pasted_at_once_wins() -> None:
+def test_the_first_of_two_addresses_pasted_at_once_wins():
     with pasting() as person:
         person.types(f"{GOOD}\n{GOOD.replace('c0de', 'second')}\n")
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
         assert person.offered.empty()
 
 
-def test_a_wrong_paste_says_why_without_repeating_it_and_asks_again() -> None:
+def test_a_wrong_paste_says_why_without_repeating_it_and_asks_again():
     with pasting() as person:
         person.types("http://localhost:4567/wrong?code=s3cret\n")
         told = person.is_told()
@@ -118,7 +117,7 @@ def test_a_wrong_paste_says_why_without_repeating_it_and_asks_again() -> None:
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
 
 
-def test_an_address_of_another_sign_in_is_not_the_end() -> None:
+def test_an_address_of_another_sign_in_is_not_the_end():
     with pasting(ours=lambda pairs: ("state", "s7ate") in pairs) as person:
         person.types(GOOD.replace("s7ate", "0ther") + "\n")
         told = person.is_told()
@@ -129,14 +128,14 @@ def test_an_address_of_another_sign_in_is_not_the_end() -> None:
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
 
 
-def test_a_bare_code_is_enough_for_the_oob_uri() -> None:
+def test_a_bare_code_is_enough_for_the_oob_uri():
     with pasting(OOB) as person:
         person.types("c0de\n")
         assert person.offered.get(timeout=PATIENCE_S) == [("code", "c0de")]
 
 
 @pytest.mark.parametrize("first", ["", "\n"])
-def test_a_line_that_the_terminal_cut_is_never_used(first: str) -> None:
+def test_a_line_that_the_terminal_cut_is_never_used(first):
     enough = "http://localhost:4567/callback?code=...&state=..."
     with pasting() as person:
         person.types(f"{first}{GOOD}&more={'x' * 5000}\n")
@@ -146,9 +145,7 @@ def test_a_line_that_the_terminal_cut_is_never_used(first: str) -> None:
         assert person.offered.empty()
 
 
-def test_a_line_that_macos_has_cut_is_said_to_be_cut_unless_it_will_do(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_line_that_macos_has_cut_is_said_to_be_cut_unless_it_will_do(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     code = "c" * 970
     with pasting() as person:
@@ -160,21 +157,21 @@ def test_a_line_that_macos_has_cut_is_said_to_be_cut_unless_it_will_do(
         assert person.offered.get(timeout=PATIENCE_S)[1] == ("state", "s")
 
 
-def test_the_longest_line_that_a_terminal_keeps_is_used() -> None:
+def test_the_longest_line_that_a_terminal_keeps_is_used():
     longest = (GOOD + "&more=").ljust(CUT_LENGTH - 1, "x")
     with pasting() as person:
         person.types(longest + "\n")
         assert person.offered.get(timeout=PATIENCE_S)[:2] == PAIRS
 
 
-def test_on_a_terminal_without_line_editing_a_line_comes_in_pieces_and_ends_with_a_return() -> None:
+def test_on_a_terminal_without_line_editing_a_line_comes_in_pieces_and_ends_with_a_return():
     with pasting(edits_lines=False) as person:
         for piece in (GOOD[:10], GOOD[10:], "\r"):
             person.types(piece)
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
 
 
-def test_endless_input_without_a_line_end_is_thrown_away() -> None:
+def test_endless_input_without_a_line_end_is_thrown_away():
     with pasting(edits_lines=False) as person:
         for _ in range(LONGEST_PASTE // 1024 + 16):
             person.types("x" * 1024)
@@ -184,14 +181,14 @@ def test_endless_input_without_a_line_end_is_thrown_away() -> None:
         assert person.offered.get(timeout=PATIENCE_S) == PAIRS
 
 
-def test_half_a_line_is_not_used() -> None:
+def test_half_a_line_is_not_used():
     with pasting() as person:
         person.types(GOOD)
         person.paster.stop()
         assert person.offered.empty()
 
 
-def test_stopping_is_immediate_and_may_be_done_twice_or_before_the_start() -> None:
+def test_stopping_is_immediate_and_may_be_done_twice_or_before_the_start():
     with pasting() as person:
         began = time.monotonic()
         person.paster.stop()
@@ -200,7 +197,7 @@ def test_stopping_is_immediate_and_may_be_done_twice_or_before_the_start() -> No
     Paster(0, REDIRECT, lambda pairs: True).stop()
 
 
-def test_a_terminal_that_hangs_up_does_not_keep_the_thread() -> None:
+def test_a_terminal_that_hangs_up_does_not_keep_the_thread():
     person_fd, program_fd = os.openpty()
     person = Person(person_fd, program_fd, REDIRECT, lambda pairs: True)
     with log.heard_by(person):
@@ -213,7 +210,7 @@ def test_a_terminal_that_hangs_up_does_not_keep_the_thread() -> None:
     assert person.told.empty()
 
 
-def test_a_pipe_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipe_is_never_read(monkeypatch):
     asked: queue.Queue[bool] = queue.Queue()
 
     def asking(fd: int) -> bool:
@@ -232,9 +229,7 @@ def test_a_pipe_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(reading)
 
 
-def test_a_terminal_that_fails_while_it_is_read_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_that_fails_while_it_is_read_is_asked_again(tmp_path, monkeypatch):
     asked: queue.Queue[int] = queue.Queue()
     monkeypatch.setattr(paste, "can_paste", lambda fd: asked.put(fd) or True)
     unreadable = os.open(tmp_path, os.O_RDONLY)

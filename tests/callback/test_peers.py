@@ -29,7 +29,7 @@ def judged(proc: Path, tcp: str = "", tcp6: str = "", peer: Address = PEER, own:
     return judge(peer, own, partial(read_tables, proc), {})
 
 
-def test_our_own_connection_is_known_as_ours_whatever_socket_it_came_from() -> None:
+def test_our_own_connection_is_known_as_ours_whatever_socket_it_came_from():
     mapped = [("127.0.0.1", "::ffff:127.0.0.1")] if "::1" in LOOPBACKS else []
     for host, dialled in [*((host, host) for host in LOOPBACKS), *mapped]:
         with connected(host, dialled) as connection:
@@ -48,9 +48,7 @@ def foreign(tmp_path: Path) -> Iterator[tuple[Address, Address, Path]]:
         yield PEER, OWN, new_proc(tmp_path / "proc", row(THEIRS, OURS))
 
 
-def test_another_users_connection_is_refused_unless_he_is_the_one_behind_sudo(
-    foreign: tuple[Address, Address, Path],
-) -> None:
+def test_another_users_connection_is_refused_unless_he_is_the_one_behind_sudo(foreign):
     peer, own, root = foreign
     tables = partial(read_tables, root)
     assert judge(peer, own, tables, {}) == FOREIGN
@@ -58,14 +56,14 @@ def test_another_users_connection_is_refused_unless_he_is_the_one_behind_sudo(
     assert judge(peer, own, tables, {"SUDO_UID": str(NOBODY)}).standing is Standing.ADMITTED
 
 
-def test_a_connection_whose_other_end_hung_up_belongs_to_nobody_and_not_to_root() -> None:
+def test_a_connection_whose_other_end_hung_up_belongs_to_nobody_and_not_to_root():
     with connected("127.0.0.1") as connection:
         peer = connection.peer
         connection.client.close()
         assert judge(peer, connection.own).standing is Standing.GONE
 
 
-def test_one_who_cannot_be_found_has_gone_or_is_unknown_while_he_is_there(tmp_path: Path) -> None:
+def test_one_who_cannot_be_found_has_gone_or_is_unknown_while_he_is_there(tmp_path):
     """As TCP_LINGER2 lets anybody have it within a second, while ours still has what he sent."""
     left = row(OURS, THEIRS, state="08", uid=os.geteuid())
     stays = row(OURS, THEIRS, uid=os.geteuid())
@@ -75,9 +73,7 @@ def test_one_who_cannot_be_found_has_gone_or_is_unknown_while_he_is_there(tmp_pa
     assert judged(tmp_path, row(THEIRS, OURS, uid=0, inode=0)).standing is Standing.GONE
 
 
-def test_a_socket_that_the_kernel_left_out_is_looked_for_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_socket_that_the_kernel_left_out_is_looked_for_again(tmp_path, monkeypatch):
     ours = row(OURS, THEIRS)
     printed = iter([ours, "", ours + row(THEIRS, OURS), ""])
     monkeypatch.setattr(Path, "read_text", lambda *_: next(printed))
@@ -94,11 +90,11 @@ def test_a_socket_that_the_kernel_left_out_is_looked_for_again(
         ("::1%lo", "", row(f"{V6}:D431", f"{V6}:11D7")),
     ],
 )
-def test_every_form_of_an_address_is_recognized(tmp_path: Path, host: str, tcp: str, tcp6: str) -> None:
+def test_every_form_of_an_address_is_recognized(tmp_path, host, tcp, tcp6):
     assert judged(tmp_path, tcp, tcp6, (host, PEER[1]), (host, OWN[1])) == FOREIGN
 
 
-def test_only_the_other_end_of_this_very_connection_counts(tmp_path: Path) -> None:
+def test_only_the_other_end_of_this_very_connection_counts(tmp_path):
     for other in (
         row(OURS, THEIRS),
         row(THEIRS, f"{V4}:11D8"),
@@ -110,9 +106,7 @@ def test_only_the_other_end_of_this_very_connection_counts(tmp_path: Path) -> No
         assert judged(tmp_path, other).standing is Standing.ADMITTED, other
 
 
-def test_root_and_we_ourselves_are_let_in_and_others_are_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_and_we_ourselves_are_let_in_and_others_are_not(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     for uid, standing in ((0, Standing.ADMITTED), (1000, Standing.ADMITTED), (1001, Standing.FOREIGN)):
         assert judged(tmp_path, row(THEIRS, OURS, uid=uid)) == (standing, uid)
@@ -122,13 +116,11 @@ def test_root_and_we_ourselves_are_let_in_and_others_are_not(
             assert judged(tmp_path, rows) == (standing, uid)
 
 
-def test_a_system_that_tells_nothing_lets_everybody_in(tmp_path: Path) -> None:
+def test_a_system_that_tells_nothing_lets_everybody_in(tmp_path):
     assert judge(PEER, OWN, partial(read_tables, tmp_path), {}).standing is Standing.ADMITTED
 
 
-def test_one_reading_serves_many_and_nobody_who_came_after_it_had_begun(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_reading_serves_many_and_nobody_who_came_after_it_had_begun(tmp_path, monkeypatch):
     readings: list[str] = []
     has_begun, may_end = threading.Event(), threading.Event()
 

@@ -1,9 +1,5 @@
 """What kind of machine a sign-in runs on."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
 
 from procore_cli.callback.browser import Place, find_place
@@ -31,15 +27,13 @@ CASES = [
 ]
 
 
-def test_variables_tell_the_place(tmp_path: Path) -> None:
+def test_variables_tell_the_place(tmp_path):
     found = [(environ, platform, find_place(environ, platform, tmp_path)) for environ, platform, _ in CASES]
-
     assert found == CASES
 
 
 @pytest.mark.parametrize("mark", [".dockerenv", "run/.containerenv"])
-def test_a_file_of_its_engine_tells_a_container(tmp_path: Path, mark: str) -> None:
+def test_a_file_of_its_engine_tells_a_container(tmp_path, mark):
     (tmp_path / "run").mkdir()
     (tmp_path / mark).touch()
-
     assert find_place(SCREEN, "linux", tmp_path) is Place.CONTAINER

@@ -30,23 +30,19 @@ def refuse_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(socket, "socket", new_socket)
 
 
-def test_it_listens_on_every_loopback_address_and_on_nothing_else() -> None:
+def test_it_listens_on_every_loopback_address_and_on_nothing_else():
     port = find_free_port()
-
     sockets = new_listening_sockets(port, "production")
-
     assert [each.getsockname()[:2] for each in sockets] == [(address, port) for address in LOOPBACKS]
     for each in sockets:
         each.close()
 
 
 @pytest.mark.parametrize("taken", LOOPBACKS)
-def test_a_port_in_use_on_one_address_is_not_to_be_had_and_nothing_is_kept_of_it(taken: str) -> None:
+def test_a_port_in_use_on_one_address_is_not_to_be_had_and_nothing_is_kept_of_it(taken):
     port = find_free_port()
-
     with occupy(taken, port), pytest.raises(PortTakenError) as refused:
         new_listening_sockets(port, "production")
-
     why = f"port {port} of {taken}: the port is in use (errno {errno.EADDRINUSE}, EADDRINUSE)"
     assert refused.value.exit_code == 7
     assert why in str(refused.value)
@@ -56,9 +52,8 @@ def test_a_port_in_use_on_one_address_is_not_to_be_had_and_nothing_is_kept_of_it
         occupy(address, port).close()
 
 
-def test_a_port_that_every_address_holds_is_not_to_be_had() -> None:
+def test_a_port_that_every_address_holds_is_not_to_be_had():
     port = find_free_port()
-
     with occupy("0.0.0.0", port), pytest.raises(PortTakenError):
         new_listening_sockets(port, "production")
 
@@ -72,29 +67,24 @@ def test_a_port_that_every_address_holds_is_not_to_be_had() -> None:
         ("win32", 4567, "`netsh interface ipv4 show excludedportrange protocol=tcp`"),
     ],
 )
-def test_a_port_that_the_system_does_not_allow_is_explained(
-    monkeypatch: pytest.MonkeyPatch, platform: str, port: int, way_out: str
-) -> None:
+def test_a_port_that_the_system_does_not_allow_is_explained(monkeypatch, platform, port, way_out):
     def refuse(self: socket.socket, address: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
     monkeypatch.setattr(sys, "platform", platform)
-
     with pytest.raises(PortTakenError) as caught:
         new_listening_sockets(port, "sandbox")
-
     assert f"port {port} of 127.0.0.1: this system does not allow it (errno 13, EACCES)" in str(caught.value)
     assert way_out in caught.value.hint
     assert "--paste" in caught.value.hint
 
 
-def test_windows_gets_exclusive_use_and_no_reuse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_gets_exclusive_use_and_no_reuse(monkeypatch):
     """A fake of the platform switch: an option that exists here stands for Windows' own."""
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
     monkeypatch.setattr(sys, "platform", "win32")
-
     # Any port will do; a chosen one could be kept from us by what was closed there a moment ago.
     for each in new_listening_sockets(0, "production"):
         with each:
@@ -102,31 +92,27 @@ def test_windows_gets_exclusive_use_and_no_reuse(monkeypatch: pytest.MonkeyPatch
             assert each.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
 
 
-def test_another_failure_is_told_in_the_systems_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_failure_is_told_in_the_systems_words(monkeypatch):
     def refuse(self: socket.socket, backlog: int) -> None:
         raise OSError(errno.ENOBUFS, "No buffer space available")
 
     port = find_free_port()
     monkeypatch.setattr(socket.socket, "listen", refuse)
-
     with pytest.raises(PortTakenError, match=r"No buffer space available \(errno \d+, ENOBUFS\)"):
         new_listening_sockets(port, "sandbox")
 
 
 @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
-def test_a_machine_without_ipv6_gets_ipv4_alone(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_machine_without_ipv6_gets_ipv4_alone(monkeypatch, number):
     port = find_free_port()
     refuse_ipv6(monkeypatch, number)
-
     (only,) = new_listening_sockets(port, "production")
-
     assert only.getsockname() == ("127.0.0.1", port)
     only.close()
 
 
-def test_ipv6_that_fails_for_another_reason_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ipv6_that_fails_for_another_reason_is_not_passed_over(monkeypatch):
     port = find_free_port()
     refuse_ipv6(monkeypatch, errno.EACCES)
-
     with pytest.raises(PortTakenError, match="::1"):
         new_listening_sockets(port, "production")

@@ -110,54 +110,41 @@ def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callba
 
 
 @pytest.mark.parametrize("place", [Place.DESK, Place.WSL, Place.CONTAINER, Place.NO_DISPLAY])
-def test_the_link_is_opened_and_shown_too_and_nothing_is_said_of_the_place(
-    receive: Callable[..., CallbackReceiver], talk: Talk, place: Place
-) -> None:
+def test_the_link_is_opened_and_shown_too_and_nothing_is_said_of_the_place(receive, talk, place):
     opener = Opener()
     with receive(opener=opener, place=place) as receiver:
         receiver.invite()
-
     assert opener.opened == [LINK]
     assert "a browser of the tests" in talk.lines[0]
     assert talk.lines[1:] == [LINK]
 
 
 @pytest.mark.parametrize("opener", [None, Opener(works=False)])
-def test_where_nothing_opens_the_person_is_asked_to(
-    receive: Callable[..., CallbackReceiver], talk: Talk, opener: Opener | None
-) -> None:
+def test_where_nothing_opens_the_person_is_asked_to(receive, talk, opener):
     with receive(opener=opener) as receiver:
         receiver.invite()
-
     assert talk.lines == ["Open this link in a browser:", LINK]
 
 
-def test_a_short_wait_ends_without_a_word_about_the_redirect_uri(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
+def test_a_short_wait_ends_without_a_word_about_the_redirect_uri(receive, talk):
     with receive(BrowserOptions(timeout_s=20)) as receiver, pytest.raises(SignInTimedOutError) as caught:
         receiver.wait()
-
     assert talk.lines == []
     assert "sandbox within 20 s" in caught.value.message
     assert "--timeout" in caught.value.hint
 
 
-def test_what_arrives_is_handed_over(receive: Callable[..., CallbackReceiver]) -> None:
+def test_what_arrives_is_handed_over(receive):
     pairs: Pairs = [("code", "c"), ("state", "s")]
     pending = PendingCallback("s")
     with receive(pending=pending, clock=Watch()) as receiver:
         pending.offer(pairs)
-
         assert receiver.wait() == pairs
 
 
-def test_over_ssh_the_hint_comes_before_the_link(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
+def test_over_ssh_the_hint_comes_before_the_link(receive, talk):
     with receive(place=Place.SSH) as receiver:
         receiver.invite()
-
     assert "ssh -L" in talk.lines[0]
     assert talk.lines[-1] == LINK
 
@@ -165,9 +152,7 @@ def test_over_ssh_the_hint_comes_before_the_link(
 @pytest.mark.parametrize(
     "way", [{"options": BrowserOptions(paste=True)}, {"redirect_uri": "https://app.example.com/back"}]
 )
-def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
-    receive: Callable[..., CallbackReceiver], way: dict[str, object]
-) -> None:
+def test_without_a_listener_and_a_terminal_nobody_can_sign_in(receive, way):
     with pytest.raises(SignInNeededError, match="terminal"), receive(**way):
         pass
 
@@ -223,20 +208,14 @@ GONE = UnreachableError("login.example.com cannot be reached: connection refused
     ],
 )
 def test_after_half_a_minute_the_login_host_is_asked_once_before_anything_is_blamed(
-    receive: Callable[..., CallbackReceiver],
-    talk: Talk,
-    trouble: Exception | None,
-    told: str,
-    error: str,
-    hint: str,
-) -> None:
+    receive, talk, trouble, told, error, hint
+):
     host = Host(trouble)
     with (
         receive(pending=Answered(host), clock=Watch(), reach=host) as receiver,
         pytest.raises(SignInTimedOutError) as caught,
     ):
         receiver.wait()
-
     assert len(host.asked) == 1
     assert threading.get_ident() not in host.asked
     assert len(talk.lines) == 1
@@ -245,9 +224,7 @@ def test_after_half_a_minute_the_login_host_is_asked_once_before_anything_is_bla
     assert hint in caught.value.hint
 
 
-def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
+def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(receive, talk):
     host = Host()
     pending = Answered(host)
 
@@ -258,13 +235,10 @@ def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(
     with receive(pending=pending, clock=Watch(), reach=reach) as receiver:
         assert receiver.wait() == [("code", "c"), ("state", "s")]
     host.may_answer.set()
-
     assert talk.lines == []
 
 
-def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
-    receive: Callable[..., CallbackReceiver], talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(receive, talk, monkeypatch):
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -283,9 +257,7 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
     assert "the redirect URI in the portal" in talk.lines[0]
 
 
-def test_whose_connection_was_refused_stands_in_the_timeout(
-    receive: Callable[..., CallbackReceiver], talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whose_connection_was_refused_stands_in_the_timeout(receive, talk, monkeypatch):
     foreign = sockets.Peer(sockets.Standing.FOREIGN, 1000)
     monkeypatch.setattr(sockets, "judge", lambda *_: foreign)
     with log.heard_by(talk), receive(place=Place.CONTAINER) as receiver:
@@ -303,15 +275,12 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
     assert talk.lines[0] == "Another user of this machine tried to reach this sign-in, and was refused."
 
 
-def test_where_nobody_can_paste_the_time_left_is_shown(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
+def test_where_nobody_can_paste_the_time_left_is_shown(receive, talk):
     pending = Nobody("s")
     with (
         receive(BrowserOptions(timeout_s=65), pending=pending, clock=Watch()) as receiver,
         pytest.raises(SignInTimedOutError),
     ):
         receiver.wait()
-
     assert talk.waits[0] == "Waiting for the browser. 1:04 min left."
     assert talk.waits[-2:] == ["Waiting for the browser. 0:01 min left.", ""]

@@ -18,14 +18,13 @@ from tests.provider import Answer, Request
 pytestmark = pytest.mark.crowd
 
 
-def test_random_bytes_are_survived(sign_in: SignIn) -> None:
+def test_random_bytes_are_survived(sign_in):
     dice = random.Random(4567)
     pieces = [dice.randbytes(dice.randrange(1, 3000)) for _ in range(150)]
-
     assert sign_in.statuses(pieces) <= {0, 400, 405, 414, 431}
 
 
-def test_half_open_and_reset_connections_are_survived(sign_in: SignIn) -> None:
+def test_half_open_and_reset_connections_are_survived(sign_in):
     whole = sign_in.head(f"GET /callback?code=evil&state={sign_in.state} HTTP/1.1")
     with ExitStack() as open_ones:
         for length in range(0, len(whole), 5):
@@ -36,30 +35,26 @@ def test_half_open_and_reset_connections_are_survived(sign_in: SignIn) -> None:
             gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             gone.close()
             assert sign_in.send(whole[:length]) == b""
-
         sign_in.let_the_person_sign_in()
 
 
-def test_two_hundred_slow_senders_do_not_keep_the_person_out(sign_in: SignIn) -> None:
+def test_two_hundred_slow_senders_do_not_keep_the_person_out(sign_in):
     with ExitStack() as slow:
         for _ in range(200):
             slow.enter_context(sign_in.connect()).sendall(b"GET /callback HTTP/1.1\r\nX-Slow: ")
-
         sign_in.let_the_person_sign_in()
 
 
-def test_a_thousand_callbacks_with_a_wrong_state_change_nothing(sign_in: SignIn) -> None:
+def test_a_thousand_callbacks_with_a_wrong_state_change_nothing(sign_in):
     requests = [
         sign_in.head(f"GET /callback?code=evil&state={number:032x} HTTP/1.1") for number in range(1000)
     ]
-
     with ThreadPoolExecutor(4) as many:
         statuses = list(many.map(sign_in.status_of, requests))
-
     assert statuses == [400] * 1000
 
 
-def test_a_callback_sent_twice_gets_one_outcome_from_one_exchange(waiting: SignIn) -> None:
+def test_a_callback_sent_twice_gets_one_outcome_from_one_exchange(waiting):
     exchanging, both_sent = threading.Event(), threading.Event()
 
     def exchange_later(request: Request) -> Answer | None:
@@ -87,7 +82,7 @@ def test_a_callback_sent_twice_gets_one_outcome_from_one_exchange(waiting: SignI
     assert waiting.provider.count("/oauth/token") == 1
 
 
-def test_other_services_cookies_of_our_name_neither_open_home_nor_close_it(waiting: SignIn) -> None:
+def test_other_services_cookies_of_our_name_neither_open_home_nor_close_it(waiting):
     foreign = "procore_login_session=somebody-elses; procore_login_session=; procore_login_session"
     before = waiting.ask("/home", f"Cookie: {foreign}")
     reply = waiting.ask(waiting.callback())
@@ -96,7 +91,6 @@ def test_other_services_cookies_of_our_name_neither_open_home_nor_close_it(waiti
     ]
     home = look_at_home(waiting, reply, foreign)
     code, _, err = waiting.end()
-
     assert [each.status for each in (before, *without, home)] == [403, 403, 403, 403, 200]
     assert not [each for each in (before, *without) if "joecontractor" in each.text]
     assert "joecontractor@procore.com" in home.text

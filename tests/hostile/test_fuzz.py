@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from tests.hostile.attacks import ATTACKS, fill_in, is_the_real_thing
-from tests.hostile.waiting import STRAY_ERROR, SignIn
+from tests.hostile.waiting import STRAY_ERROR
 
 EXAMPLES = 2000
 # What hypothesis draws depends on every constant of the package: these answers are not left to chance.
@@ -30,7 +30,7 @@ def peak_kib(pid: int) -> int:
     return int(found[1])
 
 
-def test_two_thousand_odd_requests_change_nothing(sign_in: SignIn) -> None:
+def test_two_thousand_odd_requests_change_nothing(sign_in):
     # The one line that may come at all comes here, and never again.
     sign_in.told.append(STRAY_ERROR)
     sign_in.ask("/callback?error=evil")

@@ -1,7 +1,5 @@
 """A host with several addresses: none of them may cost much while there is another one."""
 
-from __future__ import annotations
-
 import socket
 import time
 from contextlib import ExitStack
@@ -47,10 +45,7 @@ def test_a_proxys_addresses_are_tried_in_turn_as_well(serve, at, ask):
     url = at(proxy, "127.0.0.2", "127.0.0.1", silent=("127.0.0.2",))
     started = time.monotonic()
     answer = ask(
-        "http://somewhere.example",
-        environ={"HTTP_PROXY": url},
-        connect_timeout_s=60,
-        address_timeout_s=0.1,
+        "http://somewhere.example", environ={"HTTP_PROXY": url}, connect_timeout_s=60, address_timeout_s=0.1
     )
     assert answer.status == 200
     assert time.monotonic() - started < 20

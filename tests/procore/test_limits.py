@@ -1,7 +1,5 @@
 """What an exchange refuses of an answer, and what `--debug` shows of it."""
 
-from __future__ import annotations
-
 import gzip
 
 import pytest

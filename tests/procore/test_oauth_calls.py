@@ -158,11 +158,7 @@ def test_refused_credentials_end_with_3_wherever_they_are_sent(mocked, oauth, cr
 def test_a_revocation_posts_token_and_credentials_once(mocked, oauth, app, token):
     mocked.post("https://login.procore.com/oauth/revoke", json={})
     oauth.revoke(app, token)
-    assert form_of(mocked) == {
-        "token": token,
-        "client_id": app.client_id,
-        "client_secret": app.client_secret,
-    }
+    assert form_of(mocked) == {"token": token, "client_id": app.client_id, "client_secret": app.client_secret}
 
 
 def test_a_revocations_answer_needs_no_body(mocked, oauth, credentials):
@@ -235,9 +231,7 @@ def test_me_and_the_companies_are_asked_for_the_company_and_once_more_without_it
     for status in statuses:
         answer = content if status == 200 else {"errors": ["App is not connected to this company."]}
         mocked.get(PRODUCTION.api_url + path, status=status, json=answer)
-
     assert ask(Api(new_transport(), PRODUCTION, company)) == 11111
-
     requests = [call.request for call in mocked.calls]
     assert [request.headers.get("Procore-Company-Id") for request in requests] == sent
     assert {request.headers["Authorization"] for request in requests} == {"Bearer t"}
@@ -253,10 +247,8 @@ def test_what_a_company_was_refused_for_is_said_where_it_cannot_be_left_out(
 ):
     for status in statuses:
         mocked.get(PRODUCTION.api_url + path, status=status, json={"errors": f"because {status}"})
-
     with pytest.raises(UnexpectedAnswerError, match=f"{shown}.* because {shown}|{shown} .because {shown}"):
         ask(Api(new_transport(), PRODUCTION, company))
-
     assert len(mocked.calls) == len(statuses)
 
 

@@ -15,13 +15,7 @@ import pytest
 from procore_cli import __version__
 from procore_cli.client.connections import Progress
 from procore_cli.client.request import Call
-from procore_cli.errors import (
-    AnswerLostError,
-    BadUrlError,
-    BindingError,
-    TokenRefusedError,
-    UnreachableError,
-)
+from procore_cli.errors import AnswerLostError, BadUrlError, BindingError, TokenRefusedError, UnreachableError
 from tests.procore import procore_servers as servers
 
 FORM = "refresh_token=s3cret"

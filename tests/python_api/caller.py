@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from procore_cli import (
-    ProcoreAuth,
-    log,
-)
+from procore_cli import ProcoreAuth, log
 from tests.api_server import Call
 from tests.cli import Machine
 from tests.provider import Answer, Provider

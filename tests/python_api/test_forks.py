@@ -1,12 +1,9 @@
 """`ProcoreAuth` in a process that was forked while threads of its parent were at work."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
-from tests.cli import ROOT, Machine
-from tests.provider import Provider
+from tests.cli import ROOT
 from tests.signed_in import refreshes
 
 # The parent's thread never gets its token, for which it holds a lock; the other one is held here.
@@ -37,7 +34,7 @@ print(os.waitpid(child, 0)[1])
 """
 
 
-def test_a_forked_child_calls_whatever_its_parents_threads_hold(machine: Machine, provider: Provider) -> None:
+def test_a_forked_child_calls_whatever_its_parents_threads_hold(machine, provider):
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         capture_output=True,
@@ -46,6 +43,5 @@ def test_a_forked_child_calls_whatever_its_parents_threads_hold(machine: Machine
         env=machine.environ() | {"PYTHONWARNINGS": "ignore"},
         check=False,
     )
-
     assert ran.stdout.split() == ["200", "200", "0"], ran.stderr
     assert refreshes(provider) == 0

@@ -116,11 +116,7 @@ def _variables(machine: Machine) -> dict[str, str]:
     program = folder / "procore-login"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m procore_cli "$@"\n')
     program.chmod(0o755)
-    return {
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "ZDOTDIR": str(machine.home),
-        "PYTHONPATH": str(ROOT),
-    }
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "ZDOTDIR": str(machine.home), "PYTHONPATH": str(ROOT)}
 
 
 def _install(name: str) -> str:

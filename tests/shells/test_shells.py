@@ -45,7 +45,7 @@ def shell(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Shell]:
         yield started
 
 
-def test_words_go_on(shell: Shell) -> None:
+def test_words_go_on(shell):
     for typed, whole in {
         "who": "whoami",
         "whoami --off": "whoami --offline",
@@ -67,13 +67,13 @@ def test_words_go_on(shell: Shell) -> None:
         assert shell.complete(f"procore-login {typed}").rstrip() == f"procore-login {whole}", typed
 
 
-def test_file_names_are_the_shells_own(shell: Shell) -> None:
+def test_file_names_are_the_shells_own(shell):
     for typed in ("api me --input fil", "api me --output fil", "demo serve --seed fil"):
         line = shell.complete(f"procore-login {typed}").rstrip()
         assert line == f"procore-login {typed.removesuffix('fil')}file\\ one.json"
 
 
-def test_nothing_from_outside_is_run(shell: Shell, machine: Machine) -> None:
+def test_nothing_from_outside_is_run(shell, machine):
     with sqlite3.connect(machine.data / "production.db") as connection:
         for number, email in enumerate(HOSTILE, 50_001):
             connection.execute("INSERT INTO users (procore_id, email) VALUES (?, ?)", (number, email))
@@ -97,10 +97,9 @@ def test_nothing_from_outside_is_run(shell: Shell, machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("file", ["config.toml", "production.db"])
-def test_what_is_broken_says_nothing(shell: Shell, machine: Machine, file: str) -> None:
+def test_what_is_broken_says_nothing(shell, machine, file):
     (machine.data / file).write_text("= broken", encoding="utf-8")
     (machine.data / file).chmod(0o600)
-
     for typed in ("token --account th", "switch th", "nonsense --e"):
         line = f"procore-login {typed}"
         assert shell.complete(line) == line
