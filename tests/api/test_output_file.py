@@ -16,8 +16,7 @@ import pytest
 from procore_cli.cli.api_output import FileOutput, saving
 from procore_cli.errors import OutputError
 from procore_cli.interruption import dying_cleanly
-from tests.api.api_machine import assert_ended
-from tests.api.api_server import Reply, pages
+from tests.api_server import ApiServer, Reply
 from tests.cli import command
 from tests.procore import procore_servers as servers
 from tests.terminal import Terminal
@@ -31,36 +30,31 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "downloads"
 
 
-def test_the_bytes_go_to_the_file_alone(call, api, folder):
+@pytest.fixture
+def api(api: ApiServer) -> ApiServer:
     api.always(DATA, Content_Type="application/pdf")
-    called = call("file", "-o", str(folder / "plan.pdf"))
-    assert_ended(called)
+    return api
+
+
+def test_the_bytes_go_to_the_file_alone_and_its_mode_is_that_of_any_new_file(call, api, folder):
+    before = os.umask(0o027)
+    try:
+        called = call("file", "-o", str(folder / "plan.pdf"))
+    finally:
+        os.umask(before)
     assert (called.out, called.said) == (b"", [])
     assert (folder / "plan.pdf").read_bytes() == DATA
     assert list(folder.iterdir()) == [folder / "plan.pdf"]
+    assert stat.S_IMODE((folder / "plan.pdf").stat().st_mode) == 0o640
 
 
-def test_its_mode_is_that_of_any_new_file(call, api, folder):
-    api.always(DATA)
-    before = os.umask(0o027)
-    try:
-        call("file", "--output", str(folder / "f"))
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((folder / "f").stat().st_mode) == 0o640
-
-
-def test_the_head_stays_on_standard_output(call, api, folder):
-    api.always(DATA)
-    called = call("file", "--include", "--output", str(folder / "f"))
-    assert called.out.startswith(b"HTTP/1.1 200 OK\n")
+def test_the_head_stays_on_standard_output_and_pages_go_to_the_file(call, api, folder):
+    out = call("file", "--include", "--output", str(folder / "f")).out
+    assert out.startswith(b"HTTP/1.1 200 OK\n")
     assert (folder / "f").read_bytes() == DATA
-
-
-def test_pages_go_to_the_file(call, api, folder):
-    pages(api, [1], [2])
+    api.pages([1], [2])
     for form, expected in (((), b"[1][2]"), (("--jsonl",), b"1\n2\n"), (("--slurp",), b"[[1],[2]]")):
-        assert_ended(call("projects", "--paginate", *form, "--output", str(folder / "f")))
+        call("projects", "--paginate", *form, "--output", str(folder / "f"))
         assert (folder / "f").read_bytes() == expected
 
 
@@ -69,8 +63,7 @@ def test_a_failure_leaves_the_former_file_and_nothing_else(call, api, folder):
     further = {"Link": "<//x/y>; rel=next"}
     for reply in (Reply(404, b"no"), Reply(200, b"half", length=8), Reply(200, b"1", further)):
         api.in_turn(reply)
-        called = call("file", "--paginate", "--output", str(folder / "f"))
-        assert_ended(called, 5)
+        called = call("file", "--paginate", "--output", str(folder / "f"), code=5)
         assert called.out == (b"no" if reply.status == 404 else b"")
         assert [path.read_bytes() for path in folder.iterdir()] == [b"former"]
 
@@ -78,23 +71,20 @@ def test_a_failure_leaves_the_former_file_and_nothing_else(call, api, folder):
 def test_what_a_link_points_to_is_replaced(call, api, folder):
     (folder / "real").write_bytes(b"former")
     (folder / "link").symlink_to("real")
-    api.always(DATA)
-    assert_ended(call("file", "--output", str(folder / "link")))
+    call("file", "--output", str(folder / "link"))
     assert (folder / "link").is_symlink()
     assert (folder / "real").read_bytes() == DATA
 
 
 def test_a_device_is_written_to_and_stays_one_and_a_dash_is_standard_output(call, api):
-    api.always(DATA)
-    assert_ended(call("file", "--output", "/dev/null"))
+    call("file", "--output", "/dev/null")
     assert Path("/dev/null").is_char_device()
     assert call("file", "--output", "-").out == DATA
 
 
 def test_a_place_that_cannot_be_written_costs_no_call(call, api, folder):
     for name in ("missing/f", "", "."):
-        called = call("file", "-X", "POST", "--output", f"{folder}/{name}")
-        assert_ended(called, 6)
+        called = call("file", "-X", "POST", "--output", f"{folder}/{name}", code=6)
         assert "cannot be written" in called.err
     assert api.requests == []
     assert list(folder.iterdir()) == []
@@ -120,7 +110,7 @@ def test_its_mode_is_that_of_the_file_it_replaces_from_the_first_byte(call, api,
         return Reply(200, DATA)
 
     api.play = play
-    assert_ended(call("file", "--output", str(folder / "f")))
+    call("file", "--output", str(folder / "f"))
     assert drafts == [0o600]
     assert stat.S_IMODE((folder / "f").stat().st_mode) == 0o600
 

@@ -7,8 +7,7 @@ import re
 
 from procore_cli.cli import api_output
 from procore_cli.client import json_pages
-from tests.api.api_machine import assert_ended
-from tests.api.api_server import Reply, pages
+from tests.api_server import Reply
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PRETTY = """\
@@ -33,21 +32,14 @@ def plain(out: bytes) -> str:
     return COLOUR.sub("", out.decode())
 
 
-def test_json_is_indented_and_coloured(call, api):
+def test_json_is_indented_and_coloured_where_that_is_wanted_and_never_wrapped(call, api):
     api.always(COMPACT)
-    called = call("x", terminal="out")
-    assert_ended(called)
-    assert plain(called.out) == PRETTY
-    assert b"\x1b[" in called.out
-
-
-def test_colour_is_left_out_where_it_is_not_wanted(call, api):
-    api.always(COMPACT)
+    out = call("x", terminal="out").out
+    assert plain(out) == PRETTY
+    assert b"\x1b[" in out
     for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         assert call("x", terminal="out", variables=variables).out.decode() == PRETTY
 
-
-def test_a_long_line_is_not_wrapped(call, api):
     api.always({"a": "x" * 500})
     assert plain(call("x", terminal="out").out).splitlines()[1] == f'  "a": "{"x" * 500}"'
 
@@ -76,8 +68,7 @@ def test_headers_are_escaped(call, api):
 
 def test_an_error_body_is_shown_like_any_other(call, api):
     api.always({"errors": "\x1b[31m"}, 422)
-    called = call("x", terminal="out err")
-    assert_ended(called, 5)
+    called = call("x", terminal="out err", code=5)
     assert '"errors": "\\u001b[31m"' in plain(called.out)
     assert r"\x1b[31m" in called.err
 
@@ -85,15 +76,12 @@ def test_an_error_body_is_shown_like_any_other(call, api):
 def test_what_is_not_text_is_not_shown(call, api):
     for kind, body in (("application/pdf", b"%PDF"), ("text/plain", b"a\0b")):
         api.always(body, Content_Type=kind)
-        called = call("x", terminal="out")
-        assert_ended(called, 2)
+        called = call("x", terminal="out", code=2)
         assert called.out == b""
         assert "--output FILE" in called.err
 
-
-def test_an_error_that_is_not_text_keeps_its_exit_code(call, api):
     api.always(b"\0", 500, Content_Type="application/octet-stream")
-    assert_ended(call("x", terminal="out"), 5)
+    call("x", terminal="out", code=5)
 
 
 def test_a_large_body_is_shown_as_it_comes(call, api, monkeypatch):
@@ -104,14 +92,14 @@ def test_a_large_body_is_shown_as_it_comes(call, api, monkeypatch):
 
 
 def test_items_are_coloured_on_one_line(call, api):
-    pages(api, [{"a": 1}], [2])
+    api.pages([{"a": 1}], [2])
     out = call("projects", "--paginate", "--jsonl", terminal="out").out
     assert plain(out) == '{"a":1}\n2\n'
     assert b"\x1b[" in out
 
 
 def test_progress_is_drawn_on_a_terminal_alone(call, api):
-    pages(api, [1, 2], [3, 4])
+    api.pages([1, 2], [3, 4])
     drawn, silent, shown = (
         call("projects", "--paginate", terminal=terminal) for terminal in ("err", "", "out err")
     )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import typing
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -24,9 +25,9 @@ from procore_cli import (
     log,
 )
 from tests.cli import ROOT, Machine
-from tests.people import SECOND, THIRD, People
-from tests.provider import JOE, serving
-from tests.python_api.caller import live_on
+from tests.people import SECOND, THIRD
+from tests.provider import JOE
+from tests.python_api.caller import end_soon
 from tests.signed_in import last_token, refreshes
 
 
@@ -74,25 +75,14 @@ def test_the_error_classes_say_what_went_wrong_as_the_exit_codes_do():
         if isinstance(cls := getattr(procore_cli, name), type) and issubclass(cls, ProcoreLoginError)
     }
 
-    assert codes == {
-        "ProcoreLoginError": 1,
-        "UsageMistakeError": 2,
-        "ConfigurationError": 3,
-        "SignInNeededError": 4,
-        "ProcoreError": 5,
-        "StorageError": 6,
-    }
+    names = ["ProcoreLogin", "UsageMistake", "Configuration", "SignInNeeded", "Procore", "Storage"]
+    assert codes == {f"{name}Error": code for code, name in enumerate(names, 1)}
 
 
 def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
-    assert typing.get_type_hints(get_token) == {
-        "env": str | None,
-        "account": str | None,
-        "min_ttl": int,
-        "return": str,
-    }
-    hints = typing.get_type_hints(current_user)
-    assert hints == {"env": str | None, "account": str | None, "return": Profile}
+    who = {"env": str | None, "account": str | None}
+    assert typing.get_type_hints(get_token) == {**who, "min_ttl": int, "return": str}
+    assert typing.get_type_hints(current_user) == {**who, "return": Profile}
     for public in (get_token, current_user, ProcoreAuth):
         kinds = [parameter.kind for parameter in inspect.signature(public).parameters.values()]
         assert kinds[0] is inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -100,37 +90,42 @@ def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
 
 
 def test_get_token_gives_the_token_and_renews_it_when_asked_for_more(machine, provider):
-    provider.lifetime_s = 3
-    assert machine.run_here("refresh").code == 0
-    provider.lifetime_s = 5400
+    end_soon(machine, provider)
     first, second = get_token(), get_token("production", account=JOE["login"], min_ttl=100)
     assert first == second == last_token(provider)
-    assert refreshes(provider) == 2
+    assert refreshes(provider) == 1
 
 
-def test_current_user_is_whoever_procore_says(machine):
+def test_a_time_or_a_company_that_is_none_is_refused():
+    wrong_times: list[Any] = ["x", -1, 1.5, None, True]
+    wrong_companies: list[Any] = [0, -1, True, "123", 1.5]
+    for min_ttl in wrong_times:
+        for ask in (get_token, ProcoreAuth):
+            with pytest.raises(UsageMistakeError, match="min_ttl"):
+                ask(min_ttl=min_ttl)
+    for company in wrong_companies:
+        with pytest.raises(UsageMistakeError):
+            ProcoreAuth(company=company)
+
+
+def test_an_unknown_environment_is_named_with_the_argument_it_came_from():
+    with pytest.raises(UsageMistakeError, match=r"\(from env=\)"):
+        get_token("nope")
+
+
+def test_current_user_is_whoever_procore_says(machine, api):
+    api.always(JOE)
     user = current_user()
     assert isinstance(user, Profile)
-    assert (user.environment, user.procore_id, user.email, user.name) == (
-        "production",
-        JOE["id"],
-        JOE["login"],
-        JOE["name"],
-    )
+    assert (user.environment, user.procore_id, user.email, user.name) == ("production", *JOE.values())
     assert user.expires_at is not None
 
 
-def test_another_account_can_be_named(tmp_path, monkeypatch):
-    with serving(People()) as people:
-        machine = Machine(tmp_path / "machine")
-        machine.point_at(people)
-        for person in (SECOND, THIRD):
-            people.sign_in(machine, person)
-        live_on(machine, monkeypatch)
-        assert current_user().procore_id == THIRD["id"]
-        assert current_user(account=SECOND["login"]).procore_id == SECOND["id"]
-        with pytest.raises(UsageMistakeError):
-            get_token(account="nobody@example.com")
+def test_another_account_can_be_named(shared):
+    assert current_user().procore_id == THIRD["id"]
+    assert current_user(account=SECOND["login"]).procore_id == SECOND["id"]
+    with pytest.raises(UsageMistakeError):
+        get_token(account="nobody@example.com")
 
 
 def test_nobody_signed_in_is_an_error_that_says_what_to_type(monkeypatch):
@@ -162,9 +157,7 @@ def test_a_program_without_logging_hears_warnings_on_stderr(machine):
 
 
 def test_processes_share_one_refresh(machine, provider):
-    provider.lifetime_s = 3
-    assert machine.run_here("refresh").code == 0
-    provider.lifetime_s = 5400
+    end_soon(machine, provider)
     code = (
         "import os, requests; from procore_cli import ProcoreAuth;"
         "print(requests.get(os.environ['PROCORE_API_URL'] + '/x', auth=ProcoreAuth()).status_code)"
@@ -172,7 +165,7 @@ def test_processes_share_one_refresh(machine, provider):
     with ThreadPoolExecutor(2) as pool:
         ran = list(pool.map(lambda _: run_python(code, environ=machine.environ())[0], range(2)))
     assert ran == ["200"] * 2
-    assert refreshes(provider) == 2
+    assert refreshes(provider) == 1
 
 
 def test_the_demo_is_called_where_it_runs(tmp_path):

@@ -67,41 +67,37 @@ def test_threads_that_wait_share_a_failure_and_a_later_call_tries_again(machine,
     assert refreshes(provider) == 1
     assert call(7) == messages[0]
     assert refreshes(provider) == 2
-    assert api.calls == []
+    assert api.requests == []
 
 
 def test_nobody_signed_in_is_an_error_of_ours_and_sends_nothing(machine, api):
     machine.run_here("signout")
-    api.calls.clear()
     with pytest.raises(SignInNeededError, match="production"):
         get(api.url + PATH, ProcoreAuth())
-    assert api.calls == []
+    assert api.requests == []
 
 
-def test_the_demo_without_a_running_procore_says_how_to_run_one(monkeypatch):
+def test_an_environment_that_cannot_be_called_is_an_error_of_ours():
     with pytest.raises(ConfigurationError, match="PROCORE_LOGIN_URL") as caught:
         get("http://127.0.0.1:1/rest", ProcoreAuth("demo"))
     assert "demo serve" in caught.value.hint
-
-
-def test_an_environment_that_is_none_is_an_error_of_ours():
     with pytest.raises(UsageMistakeError, match="sandbx"):
         get("http://127.0.0.1:1/rest", ProcoreAuth("sandbx"))
 
 
-def test_settings_that_change_under_it_mix_no_two_procores(machine, provider, api, other, monkeypatch):
+def test_settings_that_change_under_it_mix_no_two_procores(machine, provider, api, elsewhere, monkeypatch):
     auth = ProcoreAuth()
     get(api.url + PATH, auth)
-    api.script[PATH] = refuse(last_token(provider))
-    monkeypatch.setenv("PROCORE_API_URL", other.url)
+    api.plays[PATH] = refuse(last_token(provider))
+    monkeypatch.setenv("PROCORE_API_URL", elsewhere.url)
     assert get(api.url + PATH, auth).status_code == 200
-    assert other.calls == []
+    assert elsewhere.requests == []
 
 
 def test_tokens_that_were_made_for_another_host_since_want_a_new_one(machine, provider, api):
     auth = ProcoreAuth()
     get(api.url + PATH, auth)
-    api.script[PATH] = refuse(last_token(provider))
+    api.plays[PATH] = refuse(last_token(provider))
     save_tokens(provider, machine, JOE)
     with pytest.raises(BindingError) as failure:
         get(api.url + PATH, auth)
@@ -112,9 +108,9 @@ def test_tokens_that_were_made_for_another_host_since_want_a_new_one(machine, pr
 def test_settings_that_no_token_depends_on_may_change_under_it(machine, provider, api):
     auth = ProcoreAuth()
     get(api.url + PATH, auth)
-    api.script[PATH] = refuse(last_token(provider))
-    changed = machine.run_here("configure", "--company", "321", "--redirect-uri", "http://localhost:9/other")
-    assert changed.code == 0
+    api.plays[PATH] = refuse(last_token(provider))
+    changes = ("--company", "321", "--redirect-uri", "http://localhost:9/other")
+    assert machine.run_here("configure", *changes).code == 0
     assert get(api.url + PATH, auth).status_code == 200
     assert refreshes(provider) == 1
 
@@ -125,16 +121,15 @@ def test_after_an_interrupted_refresh_the_token_in_hand_is_used_with_one_warning
     provider.script["/oauth/token"] = lambda _: Answer(503, "")
     assert machine.run_here("refresh").code == 5
     auth = ProcoreAuth()
-    statuses = [get(api.url + PATH, auth).status_code for _ in range(3)]
-    assert statuses == [200] * 3
-    assert [call.token for call in api.calls] == [last_token(provider)] * 3
+    assert [get(api.url + PATH, auth).status_code for _ in range(3)] == [200] * 3
+    assert [seen.token for seen in api.requests] == [last_token(provider)] * 3
     assert caplog.text.count("Procore may have ended it") == 1
 
 
 def test_a_refused_token_of_an_interrupted_refresh_is_not_kept(machine, provider, api):
     auth = ProcoreAuth()
     get(api.url + PATH, auth)
-    api.script[PATH] = refuse(last_token(provider))
+    api.plays[PATH] = refuse(last_token(provider))
     provider.script["/oauth/token"] = lambda _: Answer(503, "")
     assert machine.run_here("refresh").code == 5
     with pytest.raises(ProcoreError):
@@ -164,5 +159,4 @@ def test_a_thread_that_is_stopped_stops_no_other(machine, provider, api, monkeyp
         stopped = pool.submit(auth, first)
         other = pool.submit(call_second)
         assert isinstance(stopped.exception(20), KeyboardInterrupt)
-        assert other.exception(20) is None
-        assert other.result() == f"Bearer {last_token(provider)}"
+        assert other.result(20) == f"Bearer {last_token(provider)}"
