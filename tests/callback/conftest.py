@@ -14,7 +14,8 @@ from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.server import Limits, Listener
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
-from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, find_free_port
+from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand
+from tests.cli import free_port
 
 SHORT_FAREWELL = Limits(farewell_s=0.5)
 
@@ -25,7 +26,7 @@ def new_stand() -> Iterator[NewStand]:
     with ExitStack() as opened, ThreadPoolExecutor(8) as pool:
 
         def new(path: str = "/callback", limits: Limits = SHORT_FAREWELL, port: int | None = None) -> Stand:
-            port = port or find_free_port()
+            port = port or free_port()
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
             pending = PendingCallback("ours")
             listener = Listener(redirect, AUTHORIZE_URL, pending, "production", limits)

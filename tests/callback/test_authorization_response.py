@@ -53,24 +53,17 @@ def test_a_bare_code_is_ours_only_where_one_is_expected():
         assert is_ours(pairs, STATE, bare_code=True) is expected, pairs
 
 
-def test_a_callback_gives_its_code():
+def test_a_callback_gives_its_code_or_says_denied_and_why_in_short_or_is_procores_failure():
     assert read_callback([("state", STATE), ("code", "the-code")]) == "the-code"
-
-
-@pytest.mark.parametrize("said", ["not today", "x" * 100_000])
-def test_a_denied_consent_says_denied_and_why_in_short(said):
-    pairs = [("state", STATE), ("error", "access_denied"), ("error_description", said)]
-    with pytest.raises(ConsentDeniedError) as caught:
-        read_callback(pairs)
-    assert "denied" in caught.value.message
-    assert said[:9] in caught.value.message
-    assert len(caught.value.message) < 500
-    assert caught.value.exit_code == 4
-    assert caught.value.hint
-
-
-@pytest.mark.parametrize("error", ["server_error", "what?"])
-def test_another_error_at_the_consent_page_is_procores_failure(error):
-    with pytest.raises(UnexpectedAnswerError, match=re.escape(error)) as caught:
-        read_callback([("state", STATE), ("error", error)])
-    assert caught.value.exit_code == 5
+    for said in ("not today", "x" * 100_000):
+        with pytest.raises(ConsentDeniedError) as denied:
+            read_callback([("state", STATE), ("error", "access_denied"), ("error_description", said)])
+        assert "denied" in denied.value.message
+        assert said[:9] in denied.value.message
+        assert len(denied.value.message) < 500
+        assert denied.value.exit_code == 4
+        assert denied.value.hint
+    for error in ("server_error", "what?"):
+        with pytest.raises(UnexpectedAnswerError, match=re.escape(error)) as failed:
+            read_callback([("state", STATE), ("error", error)])
+        assert failed.value.exit_code == 5

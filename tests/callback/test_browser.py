@@ -1,4 +1,4 @@
-"""Which browser is opened, and how."""
+"""Which browser is opened, and how; and what kind of machine this is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from procore_cli.callback.browser import Browser, find_browser
+from procore_cli.callback.browser import Browser, Place, find_browser, find_place
 from procore_cli.errors import UsageMistakeError
 
 URL = "https://login.procore.com/oauth/authorize?client_id=abc&state=x%20y"
@@ -83,25 +83,19 @@ def test_the_variable_and_the_system_say_which_browser_is_opened():
     assert found == cases
 
 
-@pytest.mark.parametrize("value", ["", "gone", ":", "w3m", "lynx %s:links", "'"])
-def test_a_variable_that_names_nothing_usable_is_skipped(value):
-    which = installed("w3m", "lynx", "links", "firefox")
-    assert command({"BROWSER": value}, which) is None
-    assert command({"BROWSER": value, **SCREEN}, which) == "firefox"
-
-
-def test_the_option_wins_over_the_variable_and_needs_no_display():
-    assert (
-        command({"BROWSER": "chromium", **SCREEN}, installed("firefox", "chromium"), "firefox") == "firefox"
-    )
-    assert command(SSH, installed("tool"), "tool -x") == "tool -x"
+def test_a_variable_that_names_nothing_usable_is_skipped_and_the_option_wins_over_it():
+    which = installed("w3m", "lynx", "links", "firefox", "chromium")
+    for value in ("", "gone", ":", "w3m", "lynx %s:links", "'"):
+        assert command({"BROWSER": value}, which) is None
+        assert command({"BROWSER": value, **SCREEN}, which) == "firefox"
+    assert command({"BROWSER": "firefox", **SCREEN}, which, "chromium") == "chromium"
+    assert command(SSH, which, "firefox -x") == "firefox -x"
 
 
 @pytest.mark.parametrize("wanted", ["nonsense", "", "  ", "firefox 'unclosed", "%s", "lynx"])
 def test_an_option_that_names_no_program_or_a_text_browser_is_a_usage_mistake(wanted):
-    with pytest.raises(
-        UsageMistakeError, match="text browser" if wanted == "lynx" else "--browser"
-    ) as caught:
+    said = "text browser" if wanted == "lynx" else "--browser"
+    with pytest.raises(UsageMistakeError, match=said) as caught:
         find_browser(wanted, SCREEN, "linux", installed("firefox", "lynx"))
     assert caught.value.exit_code == 2
     assert "--no-browser" in caught.value.hint
@@ -128,8 +122,6 @@ def test_wsl_without_wslview_opens_with_the_handler_of_windows():
     handler = command(WSL | SCREEN, lambda name: RUNDLL if name == "rundll32.exe" else None)
     assert handler == f"{RUNDLL} url.dll,FileProtocolHandler"
 
-
-# Opening
 
 STUB = """
 import json, os, socket, sys
@@ -230,9 +222,36 @@ def test_only_web_addresses_are_opened(stub):
 
 def test_the_name_is_fit_for_people():
     which = installed("firefox", "xdg-open")
-    names = [
-        b.name
-        for b in (find_browser("firefox", {}, "linux", which), find_browser(None, DESKTOP, "linux", which))
-        if b
-    ]
-    assert names == ["firefox", "the default browser"]
+    for wanted, environ, name in (("firefox", {}, "firefox"), (None, DESKTOP, "the default browser")):
+        browser = find_browser(wanted, environ, "linux", which)
+        assert browser is not None
+        assert browser.name == name
+
+
+PLACES = [
+    (SCREEN, "linux", Place.DESK),
+    ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", Place.DESK),
+    ({}, "linux", Place.NO_DISPLAY),
+    ({}, "darwin", Place.DESK),
+    ({}, "win32", Place.DESK),
+    (SSH | SCREEN, "linux", Place.SSH),
+    (SSH, "darwin", Place.SSH),
+    (SSH, "win32", Place.SSH),
+    (SSH | {"WSL_DISTRO_NAME": "Debian"}, "linux", Place.SSH),
+    ({"WSL_DISTRO_NAME": "Debian"}, "linux", Place.WSL),
+    ({"WSL_INTEROP": "x"} | SCREEN, "linux", Place.WSL),
+    ({"container": "podman"}, "linux", Place.CONTAINER),
+    ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "linux", Place.CONTAINER),
+    ({"CODESPACES": "true"} | SCREEN, "linux", Place.CONTAINER),
+    ({"container": "", "SSH_CONNECTION": ""}, "linux", Place.NO_DISPLAY),
+]
+
+
+def test_variables_and_an_engines_file_tell_the_place(tmp_path):
+    found = [(environ, platform, find_place(environ, platform, tmp_path)) for environ, platform, _ in PLACES]
+    assert found == PLACES
+    (tmp_path / "run").mkdir()
+    for mark in (tmp_path / ".dockerenv", tmp_path / "run/.containerenv"):
+        mark.touch()
+        assert find_place(SCREEN, "linux", tmp_path) is Place.CONTAINER
+        mark.unlink()

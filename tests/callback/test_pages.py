@@ -12,11 +12,9 @@ from procore_cli.callback import pages
 from procore_cli.callback.pending import Failure, Home
 from procore_cli.models import Me, User
 from procore_cli.webpage import security_headers
+from tests.callback.listener_stand import HOME, ROW
 
 URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code"
-HOME = Home(
-    User(1, 11111, "joecontractor@procore.com"), Me(11111, "joecontractor@procore.com", "Joe Contractor")
-)
 FAILURE = Failure("Denied", "Procore said no.", "Run `procore-login signin` again.")
 EVERY_PAGE = {
     "sign up": pages.button_page("/", URL, "production", "/callback"),
@@ -81,12 +79,9 @@ def test_no_page_fetches_anything_or_breaks_the_content_security_policy():
             assert f"{kind}-src 'sha256-{digest}'" in policy
 
 
-def test_only_pages_that_carry_a_hash_have_a_script():
+def test_only_pages_that_carry_a_hash_have_a_script_and_it_leaves_no_trace_in_the_history():
     scripted = {name for name, page in EVERY_PAGE.items() if "script" in Outline(page).raw}
     assert scripted == {"sign up", "carry"}
-
-
-def test_the_script_goes_to_the_callback_path_and_leaves_no_trace_in_the_history():
     outline = Outline(pages.carry_page("/my/callback", "production"))
     assert outline.all_of("script")[0]["data-carry-to"] == "/my/callback"
     assert "location.replace(location.origin + " in outline.raw["script"]
@@ -104,8 +99,9 @@ def test_a_button_leads_to_procore_and_its_page_to_the_other_one():
 
 
 def test_home_shows_the_row_as_the_tutorial_does_and_what_procore_says():
-    text = Outline(pages.home_page(HOME, "production")).text
-    assert '[1, 11111, "joecontractor@procore.com"]' in html.unescape(pages.home_page(HOME, "production"))
+    page = EVERY_PAGE["home"]
+    text = Outline(page).text
+    assert ROW in html.unescape(page)
     assert "id 11111 login joecontractor@procore.com name Joe Contractor" in " ".join(text.split())
     assert "You can close this tab" in text
 
@@ -142,19 +138,13 @@ def test_control_and_direction_characters_are_shown_not_used():
 
 
 def test_a_failure_says_what_happened_and_sets_apart_what_to_type():
-    outline = Outline(EVERY_PAGE["failure"])
-    for words in ("Denied", "Procore said no.", "What to do next"):
-        assert words in outline.text
+    for page, words in (
+        ("failure", ("Denied", "Procore said no.", "What to do next")),
+        ("stray", ("Not the sign-in that the terminal waits for", "Go back to the terminal")),
+    ):
+        text = Outline(EVERY_PAGE[page]).text
+        assert [each for each in words if each not in text] == []
     assert "Run <code>procore-login signin</code> again." in EVERY_PAGE["failure"]
-
-
-def test_a_stray_callback_is_told_that_the_terminal_waits_for_another_one():
-    text = Outline(EVERY_PAGE["stray"]).text
-    assert "Not the sign-in that the terminal waits for" in text
-    assert "Go back to the terminal" in text
-
-
-def test_each_refusal_has_words_of_its_own():
     told = [pages.refusal_page(HTTPStatus(status), "demo") for status in (400, 403, 404, 405, 414, 431, 500)]
     assert len(set(told)) == len(told)
     assert all("What to do next" in page for page in told)
