@@ -51,23 +51,17 @@ def test_a_redirect_with_a_large_body_is_not_read_to_its_end(serve, ask):
 
 
 def test_an_answer_of_the_largest_size_is_read_and_one_byte_more_is_refused(serve, ask):
-    server = serve(
-        servers.answering(
-            servers.http("200 OK", b"x" * LARGEST_BODY), servers.http("200 OK", b"x" * (LARGEST_BODY + 1))
-        )
-    )
+    whole, more = (servers.http("200 OK", b"x" * size) for size in (LARGEST_BODY, LARGEST_BODY + 1))
+    server = serve(servers.answering(whole, more))
     assert len(ask(server.url).body) == LARGEST_BODY
     with pytest.raises(UnexpectedAnswerError, match=f"{server.host} answered with more than {LARGEST_BODY}"):
         ask(server.url)
 
 
 def test_a_compressed_bomb_is_refused_and_a_small_compressed_answer_read(serve, ask):
-    small, bomb = gzip.compress(b"small"), gzip.compress(b"x" * 50_000_000)
+    bodies = [gzip.compress(body) for body in (b"small", b"x" * 50_000_000)]
     server = serve(
-        servers.answering(
-            servers.http("200 OK", small, "Content-Encoding: gzip"),
-            servers.http("200 OK", bomb, "Content-Encoding: gzip"),
-        )
+        servers.answering(*(servers.http("200 OK", each, "Content-Encoding: gzip") for each in bodies))
     )
     assert ask(server.url).body == b"small"
     with pytest.raises(UnexpectedAnswerError):
@@ -75,24 +69,17 @@ def test_a_compressed_bomb_is_refused_and_a_small_compressed_answer_read(serve, 
 
 
 def test_debug_shows_one_line_an_exchange_without_query_body_or_secret_headers(serve, ask, traced):
-    noisy = servers.http(
-        "200 OK",
-        b"s3cret",
-        "Content-Type: text/plain; \x1b[31m\x9b",
-        "X-Request-Id: 42",
-        "X-Rate-Limit-Remaining: 7",
-        "Set-Cookie: s3cret",
-        "Location: s3cret",
-    )
-    server = serve(servers.answering(noisy))
+    shown = ["Content-Type: text/plain; \x1b[31m\x9b", "X-Request-Id: 42", "X-Rate-Limit-Remaining: 7"]
+    hidden = ["Set-Cookie: s3cret", "Location: s3cret"]
+    server = serve(servers.answering(servers.http("200 OK", b"s3cret", *shown, *hidden)))
     ask(server.url, form=FORM)
-    assert len(traced.messages) == 1
-    assert traced.messages[0].startswith(f"POST {server.url}/x 200 ")
-    assert " ms; " in traced.messages[0]
-    assert r"content-type: text/plain; \x1b[31m\x9b" in traced.messages[0]
-    assert "x-rate-limit-remaining: 7; x-request-id: 42" in traced.messages[0]
-    assert "s3cret" not in traced.messages[0]
-    assert traced.messages[0].isprintable()
+    (line,) = traced.messages
+    assert line.startswith(f"POST {server.url}/x 200 ")
+    assert " ms; " in line
+    assert r"content-type: text/plain; \x1b[31m\x9b" in line
+    assert "x-rate-limit-remaining: 7; x-request-id: 42" in line
+    assert "s3cret" not in line
+    assert line.isprintable()
 
 
 def test_debug_shows_a_failed_exchange_too(serve, ask, traced):
