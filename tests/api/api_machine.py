@@ -1,7 +1,5 @@
 """A signed-in machine that calls an API: its standard output is bytes, as a pipe's is."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -1,7 +1,5 @@
 """A caller of `procore-login api`, signed in or not; its login server stays up."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A company that is missing, or in which the app is not installed: said, listed, and one may be kept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import click

@@ -1,7 +1,5 @@
 """Fields and bodies as people name them: what they become, and what is found out before anything is sent."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """`--output FILE`: the file is there whole or not at all, and looks like any other file of the user's."""
 
-from __future__ import annotations
-
 import errno
 import os
 import signal

@@ -1,7 +1,5 @@
 """`--paginate`, `--slurp` and `--jsonl`: every page once, in order, and nothing made up."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What may be called, and where a redirect may lead: each trick that would lead elsewhere."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Standard streams: bytes passed on as they come, closed streams, and a reader that has gone."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import threading

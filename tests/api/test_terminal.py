@@ -1,7 +1,5 @@
 """What a terminal shows of an answer: coloured, escaped, never as it came."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """Rate limits, refused tokens, broken connections: what is tried again, and what never is."""
 
-from __future__ import annotations
-
 import time
 from email.utils import formatdate
 

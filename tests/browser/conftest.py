@@ -1,7 +1,5 @@
 """One Chromium for all the tests of this folder, as good as new for each of them."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Running listeners for the tests of the callback wing."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """A listener on a free port, and a client that speaks to it over real sockets."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Requests that no browser of the person's makes while a sign-in waits, and the status that each gets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 KIB = 1024

@@ -1,7 +1,5 @@
 """Which browser is opened, and how; and what kind of machine this is."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Floods, slow senders, resets and requests that no browser makes: survived, refused, in silence."""
 
-from __future__ import annotations
-
 import resource
 import socket
 import struct

@@ -1,7 +1,5 @@
 """What the pages say, and that they say it safely."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

@@ -1,7 +1,5 @@
 """The thread that reads what a person pastes at a terminal, and when a terminal may be read at all."""
 
-from __future__ import annotations
-
 import os
 import queue
 import subprocess

@@ -3,8 +3,6 @@
 lsof, and Windows' netstat and tasklist, are played by scripts.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -1,7 +1,5 @@
 """The sockets that a sign-in listens on."""
 
-from __future__ import annotations
-
 import errno
 import socket
 import sys

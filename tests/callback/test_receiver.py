@@ -1,7 +1,5 @@
 """What the person is told while a sign-in waits, in which order, and for each place that it may run at."""
 
-from __future__ import annotations
-
 import io
 import itertools
 import socket

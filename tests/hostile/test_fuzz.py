@@ -1,7 +1,5 @@
 """Two thousand odd requests to one sign-in: it says nothing, tries nothing, grows little and waits on."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

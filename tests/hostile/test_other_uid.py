@@ -1,7 +1,5 @@
 """A machine that others use too: real connections of other users; needs root, who can be anybody."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A whole sign-in that waits for its browser, and a client that says anything to it over a raw socket."""
 
-from __future__ import annotations
-
 import html
 import json
 import socket

@@ -1,7 +1,5 @@
 """Transports and servers that are closed when a test ends, and certificates made for the occasion."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 import ssl

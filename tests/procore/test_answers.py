@@ -1,7 +1,5 @@
 """Procore's answers are read strictly, and every weird one has a clear outcome."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 

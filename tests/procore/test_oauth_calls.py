@@ -1,7 +1,5 @@
 """The link, exchange, refresh, revoke and `/me`: what each sends, and what its answer becomes."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import socket

@@ -1,7 +1,5 @@
 """Which proxy is taken, and what is said when it does not work."""
 
-from __future__ import annotations
-
 import base64
 import os
 import socket

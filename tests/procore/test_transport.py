@@ -1,7 +1,5 @@
 """One exchange over real sockets: what is sent, what may be repeated, and how each failure is told."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

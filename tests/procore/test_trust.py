@@ -1,7 +1,5 @@
 """Certificates over real TLS: the CA that was named or the system's, and nothing else."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import ssl

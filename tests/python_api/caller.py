@@ -1,7 +1,5 @@
 """A Python program that calls Procore by requests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Joe is signed in, and the program of the tests finds him."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

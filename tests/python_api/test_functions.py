@@ -1,7 +1,5 @@
 """What `import procore_cli` offers a Python program, what it costs, and how it talks."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """`ProcoreAuth` with requests: what a 401 costs."""
 
-from __future__ import annotations
-
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
