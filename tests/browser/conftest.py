@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli import Machine
-from tests.hostile.waiting import stop
+from tests.hostile.waiting import read_link, stop
 from tests.provider import Provider
 
 EXIT_TIMEOUT_S = 30
@@ -23,7 +23,7 @@ class SignIn:
         self.machine = machine
         self.process = process
         self.out = self.err = ""
-        self.link = self._read_link()
+        self.link = read_link(process)
 
     @property
     def origin(self) -> str:
@@ -44,14 +44,6 @@ class SignIn:
         """What `--json` printed, once the command has ended well."""
         assert self.wait() == 0, self.err
         return json.loads(self.out)
-
-    def _read_link(self) -> str:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.err += line
-            if "/oauth/authorize?" in line:
-                return line.strip()
-        raise AssertionError(f"no link: {self.err}")
 
 
 @pytest.fixture(scope="session")

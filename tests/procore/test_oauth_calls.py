@@ -82,34 +82,27 @@ def test_the_challenge_is_the_s256_of_a_verifier_that_shows_in_no_repr():
 def test_the_link_carries_each_parameter_once_on_any_base_url(login_url):
     link = urlsplit(authorize_url(login_url, "id&=é", REDIRECT_URI, "s" * 32, "challenge"))
     assert f"{link.scheme}://{link.netloc}{link.path}" == f"{login_url}/oauth/authorize"
-    assert sorted(parse_qsl(link.query)) == [
-        ("client_id", "id&=é"),
-        ("code_challenge", "challenge"),
-        ("code_challenge_method", "S256"),
-        ("redirect_uri", REDIRECT_URI),
-        ("response_type", "code"),
-        ("state", "s" * 32),
-    ]
+    fixed = {"response_type": "code", "code_challenge_method": "S256", "redirect_uri": REDIRECT_URI}
+    given = {"client_id": "id&=é", "code_challenge": "challenge", "state": "s" * 32}
+    assert sorted(parse_qsl(link.query)) == sorted((fixed | given).items())
 
 
 OOB = "urn:ietf:wg:oauth:2.0:oob"
+CODE = {"grant_type": "authorization_code", "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+# What is called, what it posts beside the app's credentials, and how it calls what it is about.
 CALLS = {
-    "exchange": (
-        lambda oauth, app, code: oauth.exchange(app, code, REDIRECT_URI, VERIFIER, BINDING),
-        {"grant_type": "authorization_code", "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER},
-        "code",
-    ),
+    "exchange": (lambda to, app, code: to.exchange(app, code, REDIRECT_URI, VERIFIER, BINDING), CODE, "code"),
     "exchange for the OOB URI": (
-        lambda oauth, app, code: oauth.exchange(app, code, OOB, VERIFIER, BINDING),
-        {"grant_type": "authorization_code", "redirect_uri": OOB, "code_verifier": VERIFIER},
+        lambda to, app, code: to.exchange(app, code, OOB, VERIFIER, BINDING),
+        CODE | {"redirect_uri": OOB},
         "code",
     ),
     "refresh": (
-        lambda oauth, app, token: oauth.refresh(app, replace(OLD, refresh_token=token)),
+        lambda to, app, token: to.refresh(app, replace(OLD, refresh_token=token)),
         {"grant_type": "refresh_token"},
         "refresh_token",
     ),
-    "revoke": (lambda oauth, app, token: oauth.revoke(app, token), {}, "token"),
+    "revoke": (lambda to, app, token: to.revoke(app, token), {}, "token"),
 }
 
 
