@@ -128,6 +128,8 @@ def test_a_hint_names_a_body_that_is_there_alone(call, api):
         (Reply(422, {"errors": "odd"}), ("--silent",), "without --silent"),
         (Reply(422, {"errors": "odd"}), ("-X", "HEAD"), "--include shows the headers"),
         (Reply(304), ("-H", "If-None-Match: x"), "Nothing has changed"),
+        (Reply(500), (), "Try again later"),
+        (Reply(404), (), "Check the path and its ids: GET "),
     ):
         api.in_turn(reply)
         called = call("x", *arguments, code=5)
