@@ -104,6 +104,13 @@ def test_a_short_wait_ends_without_a_word_about_the_redirect_uri(receive, talk):
     assert "--timeout" in caught.value.hint
 
 
+@pytest.mark.parametrize(("timeout_s", "words"), [(29, 0), (33, 1)])
+def test_half_a_minute_of_silence_is_30_seconds(receive, talk, timeout_s, words):
+    with receive(timeout_s=timeout_s, step_s=1) as receiver, pytest.raises(SignInTimedOutError):
+        receiver.wait()
+    assert len(talk.lines) == words
+
+
 def test_what_arrives_is_handed_over(receive):
     pending = PendingCallback("s")
     with receive(pending=pending, step_s=1) as receiver:
