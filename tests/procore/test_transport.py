@@ -104,13 +104,14 @@ def test_an_address_that_cannot_be_is_a_setting_to_correct_and_one_that_is_not_t
         ask("https://nowhere.invalid", form=FORM)
     assert "nowhere.invalid cannot be reached: its name cannot be resolved" in caught.value.message
     assert caught.value.exit_code == 5
-    assert caught.value.hint
+    assert "if only a proxy leads out of it, set HTTPS_PROXY" in caught.value.hint
     traced.clear()
     # A port where nobody listens, and nobody else will while the test runs; it is tried once more.
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
-        with pytest.raises(UnreachableError, match=r"connection refused\. Nothing was sent"):
+        with pytest.raises(UnreachableError, match=r"connection refused\. Nothing was sent") as caught:
             ask(f"http://127.0.0.1:{holder.getsockname()[1]}", form=FORM)
+    assert "status page" in caught.value.hint
     assert len(traced.messages) == 2
 
 
