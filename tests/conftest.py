@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.models import StoreName
+from tests.api_server import ApiServer, serving_api
 from tests.cli import Machine
 from tests.people import People
 from tests.provider import JOE, Provider, serving
@@ -81,6 +82,28 @@ def people() -> Iterator[People]:
     """A running Procore with several people."""
     with serving(People()) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def api_servers() -> Iterator[tuple[ApiServer, ApiServer]]:
+    """Two servers that stay up: to start and stop them takes longer than most of the calls."""
+    with serving_api(ApiServer()) as one, serving_api(ApiServer()) as other:
+        yield one, other
+
+
+@pytest.fixture
+def api(provider: Provider, api_servers: tuple[ApiServer, ApiServer]) -> ApiServer:
+    """The API, a host of its own, which knows the provider's tokens."""
+    api_servers[0].reset(lambda bearer: bearer in provider._bearers)
+    return api_servers[0]
+
+
+@pytest.fixture
+def elsewhere(api_servers: tuple[ApiServer, ApiServer]) -> ApiServer:
+    """A server of somebody else's, which answers whoever asks."""
+    api_servers[1].reset()
+    api_servers[1].always(b"from elsewhere", Content_Type="text/plain")
+    return api_servers[1]
 
 
 @pytest.fixture

@@ -24,14 +24,17 @@ def save_tokens(
     person: Any,
     environment: str = "production",
     store: StoreName = "keyring",
+    *,
+    api_url: str = "",
+    lifetime_s: int = 0,
 ) -> TokenSet:
     """Save fresh tokens of the person's as a sign-in does, without the browser: a fifth of its time."""
     answer = provider.tokens()
     fresh = TokenSet(
         answer["access_token"],
         answer["refresh_token"],
-        answer["created_at"] + answer["expires_in"],
-        Binding(CLIENT_ID, provider.url, provider.url),
+        answer["created_at"] + (lifetime_s or answer["expires_in"]),
+        Binding(CLIENT_ID, provider.url, api_url or provider.url),
     )
     database = machine.variables.get("PROCORE_LOGIN_DB")
     with mock.patch.dict(os.environ, machine.environ(), clear=True):

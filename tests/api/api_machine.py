@@ -1,24 +1,18 @@
 """A signed-in machine that calls an API: its standard output is bytes, as a pipe's is."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os
 import sys
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from unittest import mock
 
 from procore_cli.cli import main
 from procore_cli.flows import api_call
-from procore_cli.grants import TokenSet
-from procore_cli.models import Binding, Me
-from procore_cli.storage.opening import Storage
-from tests.api.api_server import ApiServer
-from tests.cli import Machine, Result
-from tests.provider import CLIENT_ID, JOE, Provider
+from tests.api_server import ApiServer
+from tests.cli import Machine
+from tests.provider import JOE, Provider
+from tests.signed_in import save_tokens
 
 
 class Tty(io.TextIOWrapper):
@@ -30,9 +24,8 @@ class Tty(io.TextIOWrapper):
 
 @dataclass
 class Called:
-    """How a call ended; `out` are the bytes of standard output, `slept` the pauses in seconds."""
+    """What a call gave; `out` are the bytes of standard output, `slept` the pauses in seconds."""
 
-    code: int
     out: bytes
     err: str
     slept: list[float]
@@ -59,8 +52,12 @@ class Caller:
         terminal: str = "",
         closed: str = "",
         variables: dict[str, str] | None = None,
+        code: int = 0,
     ) -> Called:
-        """Call; `terminal` names the streams that are one, as in `in out err`, `closed` a missing one."""
+        """Call, and see it end with `code`, without a traceback or a secret on stderr.
+
+        `terminal` names the streams that are one, as in `in out err`, `closed` a missing one.
+        """
         out, err = io.BytesIO(), io.BytesIO()
         slept: list[float] = []
         streams = {
@@ -74,36 +71,19 @@ class Caller:
             stack.enter_context(mock.patch.dict(api_call.call.__kwdefaults__, sleep=slept.append))
             for name, stream in streams.items():
                 stack.enter_context(mock.patch.object(sys, name, None if name == closed else stream))
-            code = main.run(["api", *arguments])
+            ended = main.run(["api", *arguments])
             for stream in streams.values():
                 stream.flush()
-        return Called(code, out.getvalue(), err.getvalue().decode(), slept)
+        called = Called(out.getvalue(), err.getvalue().decode(), slept)
+        assert ended == code, called.err
+        assert "Traceback" not in called.err
+        assert "hush" not in called.err
+        return called
 
     def sign_in(self, lifetime_s: int = 5400) -> str:
         """Save fresh tokens for the two servers as a sign-in does; returns the access token."""
-        answer = self.provider.tokens()
-        binding = Binding(CLIENT_ID, self.provider.url, self.api.url)
-        expires_at = int(time.time()) + lifetime_s
-        tokens = TokenSet(answer["access_token"], answer["refresh_token"], expires_at, binding)
-        with mock.patch.dict(os.environ, self.machine.environ(), clear=True):
-            storage = Storage(self.machine.data, "production", "keyring")
-            storage.tokens.save_signin(tokens, Me(**JOE))
+        tokens = save_tokens(self.provider, self.machine, JOE, api_url=self.api.url, lifetime_s=lifetime_s)
         return tokens.access_token
-
-
-def new_machine(home: Path, provider: Provider, api: ApiServer) -> Machine:
-    """A machine whose production is the provider and the API."""
-    machine = Machine(home)
-    machine.point_at(provider)
-    machine.variables["PROCORE_API_URL"] = api.url
-    return machine
-
-
-def assert_ended(called: Called | Result, code: int = 0) -> None:
-    """The exit code, no traceback, and no secret on stderr."""
-    assert called.code == code, called.err
-    assert "Traceback" not in called.err
-    assert "hush" not in called.err
 
 
 def _stream(raw: io.BytesIO, is_terminal: bool) -> io.TextIOWrapper:

@@ -1,85 +1,116 @@
 """`--paginate`, `--slurp` and `--jsonl`: every page once, in order, and nothing made up."""
 
-from __future__ import annotations
-
 import json
-from pathlib import Path
+from typing import Any
 
-from tests.api.api_machine import Caller, assert_ended
-from tests.api.api_server import ApiServer, Reply, pages
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from procore_cli.client.json_pages import on_one_line, read_items
+from tests.api_server import Reply
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
 
 
-def test_every_page_is_printed_as_it_came(call: Caller, api: ApiServer) -> None:
-    pages(api, b"[1, 2]\n", b"[3 ]", b"[]")
+@settings(max_examples=30, deadline=None)
+@given(st.lists(VALUES, max_size=6), st.booleans(), st.sampled_from([None, 1]))
+def test_the_items_are_those_of_the_list(values: list[Any], is_ascii: bool, indent: int | None):
+    data = json.dumps(values, ensure_ascii=is_ascii, indent=indent).encode("utf-8", "surrogatepass")
+    if b"\xed" in data and not is_ascii:
+        data = json.dumps(values, indent=indent).encode()
+    items, is_list = read_items(data)
+    assert is_list
+    assert [json.loads(item) for item in items] == values
+    assert not any("\n" in on_one_line(item) for item in items)
+    assert [json.loads(on_one_line(item)) for item in items] == values
 
+
+ITEMS = [
+    ('{"data": [1, {"data": [2]}], "x": 3}', ["1", '{"data": [2]}'], True),
+    ('{"x": {"data": [9]}, "data": []}', [], True),
+    ('{"x": [9], "y": "data", "data" : [1 ]}', ["1"], True),
+    ('{"d\\u0061ta": [1]}', ["1"], True),
+    ('{"x": 1, "data": {"y": 2}}', ['{"x": 1, "data": {"y": 2}}'], False),
+    ("[]", [], True),
+    ("[ [ ] , [ 1 , 2 ] ]", ["[ ]", "[ 1 , 2 ]"], True),
+    *((each, [each], False) for each in ("{}", "7", '"x"', "null")),
+    *((each, [], False) for each in ("", " \n")),
+    # Numbers and texts come out as they are written, with more digits than Python reads.
+    (
+        '\ufeff [ 1.10 ,-1E+2, 1234567890.5,"\\u00e9\\n" , 0 ] \n',
+        ["1.10", "-1E+2", "1234567890.5", '"\\u00e9\\n"', "0"],
+        True,
+    ),
+    (f"[{'9' * 5000}]", ["9" * 5000], True),
+]
+SENSELESS = [
+    *(b"[1", b"[1,]", b"[1 2]", b"[,]", b"[1]]", b'{"a" 1}', b'{"a":1,}', b"{1:2}", b'{"data":[1]'),
+    *(b"[NaN]", b"[-Infinity]", b"[1.]", b"[01]", b"[tru]", b'["a]', b"\xff", b"[" * 100_000),
+    *(b'{"data":[1] "x":2}', b"\xc2\xa0[1]"),
+]
+
+
+def test_the_items_of_data_are_the_items_and_what_is_not_json_is_refused():
+    assert [(text, *read_items(text.encode())) for text, _, _ in ITEMS] == ITEMS
+    for data in SENSELESS:
+        with pytest.raises(ValueError, match=r".+"):
+            read_items(data)
+
+
+@pytest.mark.parametrize("text", ['a"b', "\\", '\\\\"', "\\" * 7 + '"', "a [ , ] {b}", "\n \t"])
+def test_a_text_keeps_its_spaces_whatever_is_escaped_in_it(text):
+    value = json.dumps({"a b": [text, 1, text]}, indent=2)
+    assert on_one_line(value) == json.dumps({"a b": [text, 1, text]}, separators=(",", ":"))
+
+
+def test_every_page_is_printed_as_it_came(call, api):
+    api.pages(b"[1, 2]\n", b"[3 ]", b"[]")
     called = call("projects", "--paginate", "--company", "7")
-
-    assert_ended(called)
     assert called.out == b"[1, 2]\n[3 ][]"
     assert [seen.headers["procore-company-id"] for seen in api.requests] == ["7", "7", "7"]
 
 
-def test_without_paginate_one_page_is_asked_for(call: Caller, api: ApiServer) -> None:
-    pages(api, [1], [2])
-
+def test_without_paginate_one_page_is_asked_for(call, api):
+    api.pages([1], [2])
     assert call("projects").out == b"[1]"
     assert len(api.requests) == 1
 
 
-def test_slurp_makes_one_array_of_all_pages(call: Caller, api: ApiServer) -> None:
-    pages(api, [1, 2], {"data": [3]}, [])
-
-    called = call("projects", "--paginate", "--slurp")
-
-    assert_ended(called)
-    assert json.loads(called.out) == [[1, 2], {"data": [3]}, []]
-
-
-def test_slurp_of_a_page_without_a_body_is_an_empty_array(call: Caller, api: ApiServer) -> None:
+def test_slurp_makes_one_array_of_all_pages(call, api):
+    api.pages([1, 2], {"data": [3]}, [])
+    assert json.loads(call("projects", "--paginate", "--slurp").out) == [[1, 2], {"data": [3]}, []]
     api.always(b"", 204)
-
-    assert call("projects", "--paginate", "--slurp").out == b"[]"
-
-
-def test_jsonl_prints_an_item_a_line_of_lists_and_of_data(call: Caller, api: ApiServer) -> None:
-    pages(api, b'[{"a": 1.10,\n "b": "x\\ny z"}, 2]', {"data": [[3], None], "meta": {"data": [9]}}, [])
-
-    called = call("projects", "--paginate", "--jsonl")
-
-    assert_ended(called)
-    assert called.out == b'{"a":1.10,"b":"x\\ny z"}\n2\n[3]\nnull\n'
+    assert call("x", "--paginate", "--slurp").out == b"[]"
 
 
-def test_jsonl_works_for_one_page_and_for_an_object(call: Caller, api: ApiServer) -> None:
+def test_jsonl_prints_an_item_a_line_of_lists_and_of_data(call, api):
+    api.pages(b'[{"a": 1.10,\n "b": "x\\ny z"}, 2]', {"data": [[3], None], "meta": {"data": [9]}}, [])
+    out = call("projects", "--paginate", "--jsonl").out
+    assert out == b'{"a":1.10,"b":"x\\ny z"}\n2\n[3]\nnull\n'
     api.always(b'{"id": 1, "data": {"x": []}}')
-
     assert call("projects/1", "--jsonl").out == b'{"id":1,"data":{"x":[]}}\n'
 
 
-def test_what_is_not_json_cannot_be_taken_apart(call: Caller, api: ApiServer) -> None:
+def test_what_is_not_json_cannot_be_taken_apart(call, api):
     for body in (b"<html>", b'[{"a":1}, ', b"[1] [2]", b"\xff", b"[NaN]"):
         api.always(body)
         for form in ("--jsonl", "--slurp"):
-            called = call("projects", "--paginate", form)
-
-            assert_ended(called, 5)
-            assert "not JSON" in called.err
+            assert "not JSON" in call("projects", "--paginate", form, code=5).err
 
 
-def test_an_error_on_a_later_page_leaves_the_array_whole(call: Caller, api: ApiServer) -> None:
-    pages(api, [1], [2])
+def test_an_error_on_a_later_page_leaves_the_array_whole(call, api):
+    api.pages([1], [2])
     whole = api.plays["/rest/v1.0/projects"]
-    api.plays["/rest/v1.0/projects"] = lambda seen: (
-        Reply(500, b"{}") if seen.target.endswith("=2") else whole(seen)
-    )
-
-    called = call("projects", "--paginate", "--slurp")
-
-    assert_ended(called, 5)
-    assert called.out == b"[[1]]{}"
+    api.plays["/rest/v1.0/projects"] = lambda seen: Reply(500, b"{}") if "=2" in seen.target else whole(seen)
+    assert call("projects", "--paginate", "--slurp", code=5).out == b"[[1]]{}"
 
 
-def test_a_link_is_read_as_it_may_be_written(call: Caller, api: ApiServer) -> None:
+def test_a_link_is_read_as_it_may_be_written(call, api):
     for links, target in (
         (["</rest/v1.0/projects?page=2>; rel=next"], "projects?page=2"),
         (['<?page=2&a="b">; REL="first NEXT"'], "projects?page=2&a=%22b%22"),
@@ -87,61 +118,37 @@ def test_a_link_is_read_as_it_may_be_written(call: Caller, api: ApiServer) -> No
         (["<x?page=9>; rel=last", "<x?page=2>; rel=next"], "x?page=2"),
     ):
         api.in_turn(Reply(200, b"[1]", links=tuple(links)), Reply(200, b"[2]"))
-
         assert call("projects", "--paginate").out == b"[1][2]"
         assert api.last.target == f"/rest/v1.0/{target}"
 
 
-def test_a_list_without_a_next_link_ends(call: Caller, api: ApiServer) -> None:
+def test_a_list_ends_without_a_next_link_or_where_it_leads_back_to_itself(call, api):
     for link in ("", "next", "<x?page=2>", "<x>; rel=prev", "<x>; rel=nextish"):
         api.always(b"[1]", Link=link)
-
         assert call("x", "--paginate").out == b"[1]"
-
-
-def test_a_list_that_leads_back_to_itself_ends(call: Caller, api: ApiServer) -> None:
     api.plays["/rest/v1.0/a"] = lambda _: Reply(200, b"1", {"Link": "<b>; rel=next"})
     api.plays["/rest/v1.0/b"] = lambda _: Reply(200, b"2", {"Link": "<a>; rel=next"})
-
-    called = call("a", "--paginate")
-
-    assert_ended(called, 5)
-    assert called.out == b"12"
+    assert call("a", "--paginate", code=5).out == b"12"
 
 
-def test_include_shows_the_head_of_each_page(call: Caller, api: ApiServer) -> None:
-    pages(api, [1], [2])
-
+def test_include_shows_the_head_of_each_page(call, api):
+    api.pages([1], [2])
     out = call("projects", "--paginate", "--include").out
-
     assert out.count(b"HTTP/1.1 200 OK\n") == 2
     assert b"\n\n[1]\nHTTP/1.1" in out
 
 
-def test_silent_follows_the_pages_all_the_same(call: Caller, api: ApiServer) -> None:
-    pages(api, [1], [2], [3])
+def test_each_page_may_wait_anew(call, api):
+    pause = Reply(429, b"", {"Retry-After": "40"})
+    first, second = (Reply(200, b"[1]", {"Link": f"<x?page={number}>; rel=next"}) for number in (2, 3))
+    api.in_turn(first, pause, second, pause, Reply())
+    assert call("projects", "--paginate").slept == [40, 40]
 
+
+def test_silent_follows_the_pages_over_one_connection(call, api):
+    api.pages([1] * 50_000, [2], [3])
     assert call("projects", "--paginate", "--silent").out == b""
     assert len(api.requests) == 3
-
-
-def test_each_page_may_wait_anew(call: Caller, api: ApiServer) -> None:
-    second, third = (f'<{api.url}/rest/v1.0/projects?page={number}>; rel="next"' for number in (2, 3))
-    pause = Reply(429, b"", {"Retry-After": "40"})
-    api.in_turn(
-        Reply(200, b"[1]", {"Link": second}), pause, Reply(200, b"[2]", {"Link": third}), pause, Reply()
-    )
-
-    called = call("projects", "--paginate")
-
-    assert_ended(called)
-    assert called.slept == [40, 40]
-
-
-def test_silent_pages_share_a_connection(call: Caller, api: ApiServer) -> None:
-    pages(api, [1] * 50_000, [2], [3])
-
-    assert_ended(call("projects", "--paginate", "--silent"))
     assert len({seen.client for seen in api.requests}) == 1
 
 
@@ -150,21 +157,17 @@ SHORT = (
 )
 
 
-def test_a_list_that_says_it_has_more_than_came_is_warned_of_in_every_form(
-    call: Caller, api: ApiServer, tmp_path: Path
-) -> None:
+def test_a_list_that_says_it_has_more_than_came_is_warned_of_in_every_form(call, api, tmp_path):
     for form in ((), ("--jsonl",), ("--slurp",), ("--silent",), ("--output", f"{tmp_path}/x")):
         for terminal in ("", "out"):
-            pages(api, [1, 2], [3], [])
+            api.pages([1, 2], [3], [])
             short = call("projects", "--paginate", *form, terminal=terminal)
-            pages(api, [1, 2, 3], [4, 5], [6])
+            api.pages([1, 2, 3], [4, 5], [6])
             whole = call("projects", "--paginate", *form, terminal=terminal)
-
-            assert_ended(short)
             assert (short.said, whole.said) == ([SHORT], []), form
 
 
-def test_what_can_be_counted_is_counted(call: Caller, api: ApiServer) -> None:
+def test_what_can_be_counted_is_counted(call, api):
     for bodies, said in (
         ([{"data": [1, {"data": [2]}]}, {"meta": [0, 0, 0, 0], "data": ["3"]}, {"data": []}], [SHORT]),
         ([[1, 2, 3], [4, 5, 6], [7, 8, 9]], []),
@@ -172,38 +175,24 @@ def test_what_can_be_counted_is_counted(call: Caller, api: ApiServer) -> None:
         ([{"projects": [1]}, {"projects": []}, {"data": {}}], []),
         ([[1], {"error": 1}, [2]], []),
     ):
-        pages(api, *bodies)
-
+        api.pages(*bodies)
         assert call("projects", "--paginate").said == said
         assert call("projects", "--paginate", "--jsonl").said == said
 
 
-def test_without_a_total_that_is_a_number_nothing_is_missed(call: Caller, api: ApiServer) -> None:
+def test_without_a_total_that_is_a_number_or_all_pages_nothing_is_missed(call, api):
     for total in ({}, *({"Total": each} for each in ("", "many", "-3", "1e3", "57, 57"))):
         api.always([1], **total)
-
         called = call("projects", "--paginate")
-
-        assert_ended(called)
         assert (called.out, called.said) == (b"[1]", [])
-
-
-def test_who_asks_for_later_pages_alone_misses_nothing(call: Caller, api: ApiServer) -> None:
     api.always([1], Total="57")
-
-    assert call("projects?page=2", "--paginate").said == []
-    assert call("projects?per_page=1&page=2", "--paginate").said == []
-    assert call("projects").said == []
+    for later in (("x?page=2", "--paginate"), ("x?per_page=1&page=2", "--paginate"), ("x",)):
+        assert call(*later).said == []
     assert len(call("projects?page=1", "--paginate").said) == 1
 
 
-def test_what_is_not_json_is_passed_on_whole_though_a_total_comes_with_it(
-    call: Caller, api: ApiServer
-) -> None:
+def test_what_is_not_json_is_passed_on_whole_though_a_total_comes_with_it(call, api):
     body = b"id,name\n" * 30_000
     api.always(body, Total="57")
-
     called = call("projects", "--paginate")
-
-    assert_ended(called)
     assert (called.out, called.said) == (body, [])

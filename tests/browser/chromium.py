@@ -3,8 +3,6 @@
 Refuses to fetch a browser or a driver, and to talk to anything but this machine.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,16 +1,49 @@
 """One Chromium for all the tests of this folder, as good as new for each of them."""
 
-from __future__ import annotations
-
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.browser.sign_in import SignIn, signing_in
 from tests.cli import Machine
+from tests.hostile.waiting import read_link, stop
 from tests.provider import Provider
+
+EXIT_TIMEOUT_S = 30
+
+
+class SignIn:
+    """A running command: the link that it printed, and how it ended."""
+
+    def __init__(self, machine: Machine, process: subprocess.Popen[str]) -> None:
+        self.machine = machine
+        self.process = process
+        self.out = self.err = ""
+        self.link = read_link(process)
+
+    @property
+    def origin(self) -> str:
+        """The listener's, as the default redirect URI spells it."""
+        return f"http://localhost:{self.machine.port}"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def wait(self) -> int:
+        """Wait for the end; returns the exit code."""
+        self.out, rest = self.process.communicate(timeout=EXIT_TIMEOUT_S)
+        self.err += rest
+        return self.process.returncode
+
+    def profile(self) -> Any:
+        """What `--json` printed, once the command has ended well."""
+        assert self.wait() == 0, self.err
+        return json.loads(self.out)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +83,9 @@ def start(machine: Machine) -> Iterator[Callable[[str], SignIn]]:
     with ExitStack() as running:
 
         def new(command: str = "signup") -> SignIn:
-            return running.enter_context(signing_in(machine, command))
+            waiting = machine.start(command, "--no-browser", "--timeout", "60", "--json")
+            running.callback(stop, waiting)
+            return SignIn(machine, waiting)
 
         yield new
 

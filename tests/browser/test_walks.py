@@ -1,114 +1,98 @@
-"""A person in a real browser at the embedded Procore: up, in, and no."""
+"""A person in a real browser: up, in and no; back in the hash, slowly, twice, with other connections open."""
 
-from __future__ import annotations
-
+import re
+import threading
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.provider import JOE
+from procore_cli.callback.sockets import read_tables
+from tests.provider import JOE, Answer, Provider, Request
 
 pytestmark = pytest.mark.chromium
 
 ROW = '[1, 11111, "joecontractor@procore.com"]'
-REDIRECT_URIS = (
-    "http://127.0.0.1:{port}/callback",
-    "http://[::1]:{port}/callback",
-    "http://localhost:{port}",
-    "http://localhost:{port}/",
-    "http://localhost:{port}/home",
-    "http://localhost:{port}/signin",
-    "http://[::1]:{port}",
-    "http://localhost:{port}/callback/",
-)
+ALLOWED, SIGN_UP = "Signed in", "Sign Up with Procore"
 
 
-def log_in(chromium, email: str | None = None) -> None:
-    """From the demo's login page to its consent page."""
+def log_in(chromium, email: str | None = None, decision: str = "Allow") -> None:
+    """Through the demo's login and consent pages."""
     chromium.wait_for_title("Log in")
     if email is not None:
         chromium.type("#email", email)
     chromium.press("Log in")
     chromium.wait_for_title("Allow access")
+    if email is not None:
+        assert email in chromium.text
+        assert chromium.elements("img") == 0
+    chromium.press(decision)
+    chromium.wait_for_title(ALLOWED if decision == "Allow" else "The sign-in did not work")
+
+
+def assert_signed_in(chromium, sign_in, production: Provider | None = None) -> None:
+    """The browser shows the row, and the command its profile; the code was exchanged once."""
+    chromium.wait_for_title(ALLOWED)
+    assert ROW in chromium.text
+    assert sign_in.profile()["procore_id"] == 11111
+    assert production is None or production.count("/oauth/token") == 1
 
 
 def test_a_newcomer_signs_up_from_the_button_to_the_row(chromium, demo, start):
     sign_up = start("signup")
-
     chromium.open(f"{sign_up.origin}/")
-    chromium.press("Sign Up with Procore")
+    chromium.press(SIGN_UP)
     log_in(chromium)
-    chromium.press("Allow")
-    chromium.wait_for_title("Signed in")
-
     assert chromium.url == f"{sign_up.origin}/home"
-    assert ROW in chromium.text
-    assert JOE["name"] in chromium.text
-    assert "You can close this tab" in chromium.text
+    for words in (ROW, JOE["name"], "You can close this tab"):
+        assert words in chromium.text
     profile = sign_up.profile()
-    assert (profile["procore_id"], profile["email"], profile["name"]) == (
-        11111,
-        JOE["login"],
-        JOE["name"],
-    )
+    assert [profile[key] for key in ("procore_id", "email", "name")] == list(JOE.values())
 
 
 def test_whoever_was_here_before_signs_in_from_the_other_page(chromium, demo, start):
     demo.run("signup")
     sign_in = start("signin")
-
     chromium.open(f"{sign_in.origin}/")
     chromium.press("Sign in instead")
     chromium.press("Sign In with Procore")
     log_in(chromium)
-    chromium.press("Allow")
-    chromium.wait_for_title("Signed in")
-
     assert ROW in chromium.text
     assert sign_in.profile()["signed_up"] is False
 
 
 def test_a_refusal_is_shown_in_the_browser_and_ends_the_command(chromium, demo, start):
     sign_up = start("signup")
-
     chromium.open(sign_up.link)
-    log_in(chromium)
-    chromium.press("Deny")
-    chromium.wait_for_title("The sign-in did not work")
-
+    log_in(chromium, decision="Deny")
     assert "denied" in chromium.text
     assert sign_up.wait() == 4
     assert "denied" in sign_up.err
     assert sign_up.out == ""
 
 
-@pytest.mark.parametrize("form", REDIRECT_URIS)
-def test_a_browser_comes_back_to_every_form_of_loopback_address(chromium, demo, start, form):
-    uri = form.format(port=demo.port)
-    demo.variables["PROCORE_REDIRECT_URI"] = uri
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        *(("localhost", path) for path in ("", "/", "/callback/", "/home", "/signin")),
+        *(("127.0.0.1", "/callback"), ("[::1]", "/callback"), ("[::1]", "")),
+    ],
+)
+def test_a_browser_comes_back_to_every_form_of_loopback_address(chromium, demo, start, host, path):
+    origin = f"http://{host}:{demo.port}"
+    demo.variables["PROCORE_REDIRECT_URI"] = origin + path
     sign_up = start("signup")
-
     chromium.open(sign_up.link)
     log_in(chromium)
-    chromium.press("Allow")
-    chromium.wait_for_title("Signed in")
-
-    assert chromium.url.startswith(uri[: uri.index(str(demo.port))])
-    assert ROW in chromium.text
-    assert sign_up.profile()["procore_id"] == 11111
+    assert chromium.url.startswith(origin)
+    assert_signed_in(chromium, sign_up)
 
 
 def test_an_email_with_markup_is_text_on_every_page(chromium, demo, start):
     email = "<img/src=x/onerror=alert(1)>&amp;@example.com"
     sign_up = start("signup")
-
     chromium.open(sign_up.link)
     log_in(chromium, email)
-    assert email in chromium.text
-    assert chromium.elements("img") == 0
-    chromium.press("Allow")
-    chromium.wait_for_title("Signed in")
-
     assert email in chromium.text
     assert chromium.elements("img") == 0
     assert sign_up.profile()["email"] == email
@@ -121,11 +105,149 @@ def test_the_command_ends_as_soon_as_the_browser_has_its_page(chromium, demo, st
         sign_up = start("signup")
         chromium.open(sign_up.link)
         log_in(chromium, email)
-        chromium.press("Allow")
-        chromium.wait_for_title("Signed in")
         loaded_at = time.monotonic()
         assert sign_up.process.wait(5) == 0
         waited_s.append(time.monotonic() - loaded_at)
-
     # Whatever else the machine does can only add to it.
     assert min(waited_s) < 0.3
+
+
+class Redirects:
+    """Plays `/oauth/authorize`: remembers the addresses that browsers are sent to, changed."""
+
+    def __init__(self, provider: Provider, change: Callable[[str], str] = str) -> None:
+        self.addresses: list[str] = []
+        self._authorize = provider._authorize
+        self._change = change
+        provider.script["/oauth/authorize"] = self
+
+    def __call__(self, request: Request) -> Answer:
+        answer = self._authorize(request)
+        answer.headers["Location"] = self._change(answer.headers["Location"])
+        self.addresses.append(answer.headers["Location"])
+        return answer
+
+
+@pytest.fixture
+def slow_exchange(production: Provider) -> Iterator[threading.Event]:
+    """Procore takes its time to exchange a code: until the event is set."""
+    released = threading.Event()
+
+    def wait(_: Request) -> None:
+        assert released.wait(20)
+
+    production.script["/oauth/token"] = wait
+    yield released
+    released.set()
+
+
+@pytest.mark.parametrize(
+    ("path", "sent_to"),
+    [
+        ("/callback", "/callback#"),
+        ("/callback", "/#"),
+        ("", "#"),
+        ("/signin", "/signin#"),
+        ("/home", "/home#"),
+    ],
+)
+def test_a_code_in_the_hash_is_carried_over_under_the_pages_own_policy(
+    chromium, machine, production, start, path, sent_to
+):
+    origin = f"http://localhost:{machine.port}"
+    machine.variables["PROCORE_REDIRECT_URI"] = origin + path
+    redirects = Redirects(production, lambda address: f"{origin}{sent_to}{address.partition('?')[2]}")
+    sign_up = start()
+    chromium.open(sign_up.link)
+    assert_signed_in(chromium, sign_up, production)
+    assert "#" in redirects.addresses[0]
+    assert chromium.url == f"{origin}/home"
+
+
+def test_a_refusal_in_the_hash_is_carried_over_too(chromium, production, start):
+    production.deny = True
+    Redirects(production, lambda address: address.replace("?", "#", 1))
+    sign_up = start()
+    chromium.open(sign_up.link)
+    chromium.wait_for_title("The sign-in did not work")
+    assert "denied" in chromium.text
+    assert sign_up.wait() == 4
+
+
+def test_reload_and_back_after_the_end_exchange_nothing(chromium, production, start, allowed_on_console):
+    allowed_on_console.append("ERR_CONNECTION_REFUSED")
+    redirects = Redirects(production)
+    sign_up = start()
+    chromium.open(f"{sign_up.origin}/")
+    chromium.press(SIGN_UP)
+    chromium.wait_for_title(ALLOWED)
+    assert sign_up.profile()["signed_up"] is True
+    chromium.reload()
+    chromium.wait_until(lambda: "refused to connect" in chromium.text)
+    chromium.back()
+    # From Chromium's memory, or from a listener that has gone.
+    chromium.wait_until(lambda: chromium.url == f"{sign_up.origin}/")
+    chromium.open_tab(redirects.addresses[0])
+    chromium.wait_until(lambda: "refused to connect" in chromium.text)
+    assert production.count("/oauth/token") == 1
+
+
+def test_who_starts_again_while_procore_is_slow_is_signed_in_once(chromium, production, start, slow_exchange):
+    sign_up = start()
+    chromium.open(f"{sign_up.origin}/")
+    chromium.press(SIGN_UP)
+    chromium.wait_until(lambda: production.count("/oauth/token") == 1)
+    chromium.reload()
+    chromium.press(SIGN_UP)
+    chromium.wait_until(lambda: production.count("/oauth/authorize") == 2)
+    assert not sign_up.has_ended
+    slow_exchange.set()
+    assert_signed_in(chromium, sign_up, production)
+
+
+def test_two_tabs_on_one_sign_in_both_end_well(chromium, production, start, slow_exchange):
+    sign_up = start()
+    first = chromium.open_tab(sign_up.link)
+    chromium.wait_until(lambda: production.count("/oauth/token") == 1)
+    second = chromium.open_tab(sign_up.link)
+    chromium.wait_until(lambda: production.count("/oauth/authorize") == 2)
+    slow_exchange.set()
+    chromium.switch(first)
+    chromium.wait_for_title(ALLOWED)
+    assert ROW in chromium.text
+    chromium.switch(second)
+    assert_signed_in(chromium, sign_up, production)
+
+
+def test_connections_opened_ahead_and_the_favicon_disturb_nothing(
+    chromium, machine, production, start, allowed_on_console
+):
+    hints = "".join(
+        f'<link rel="preconnect" href="http://{host}:{machine.port}"{mode}>'
+        for host in ("localhost", "127.0.0.1", "[::1]")
+        for mode in ("", " crossorigin")
+    )
+    redirects = Redirects(production)
+
+    def show_login(request: Request) -> Answer:
+        target = redirects(request).headers["Location"]
+        page = f'<title>Login</title>{hints}<link rel="icon" href="data:,"><a href="{target}">Allow</a>'
+        return Answer(200, page, {"Content-Type": "text/html"})
+
+    production.script["/oauth/authorize"] = show_login
+    allowed_on_console.append("/favicon.ico")
+    sign_up = start()
+    chromium.open(f"{sign_up.origin}/favicon.ico")
+    chromium.wait_for_title("There is no such page")
+    chromium.open(f"{sign_up.origin}/")
+    chromium.press(SIGN_UP)
+    chromium.wait_for_title("Login")
+    chromium.wait_until(lambda: find_connections(machine.port) > 1)
+    chromium.press("Allow")
+    assert_signed_in(chromium, sign_up, production)
+    assert len(redirects.addresses) == 1
+
+
+def find_connections(port: int) -> int:
+    """How many connections to a port are open, as /proc tells it."""
+    return len(re.findall(rf": [0-9A-F]+:{port:04X} \S+ 01 ", read_tables()))

@@ -1,7 +1,5 @@
 """Running listeners for the tests of the callback wing."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +12,8 @@ from procore_cli.callback.pending import PendingCallback
 from procore_cli.callback.server import Limits, Listener
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
-from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand, find_free_port
+from tests.callback.listener_stand import AUTHORIZE_URL, NewStand, Stand
+from tests.cli import free_port
 
 SHORT_FAREWELL = Limits(farewell_s=0.5)
 
@@ -24,12 +23,8 @@ def new_stand() -> Iterator[NewStand]:
     """Makes running listeners; all are closed at the end."""
     with ExitStack() as opened, ThreadPoolExecutor(8) as pool:
 
-        def new(
-            path: str = "/callback",
-            limits: Limits = SHORT_FAREWELL,
-            port: int | None = None,
-        ) -> Stand:
-            port = port or find_free_port()
+        def new(path: str = "/callback", limits: Limits = SHORT_FAREWELL, port: int | None = None) -> Stand:
+            port = port or free_port()
             redirect = read_redirect_uri(f"http://localhost:{port}{path}", "the test")
             pending = PendingCallback("ours")
             listener = Listener(redirect, AUTHORIZE_URL, pending, "production", limits)

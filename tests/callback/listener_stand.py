@@ -1,11 +1,8 @@
 """A listener on a free port, and a client that speaks to it over real sockets."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from procore_cli.callback.pending import Home, PendingCallback
@@ -13,36 +10,13 @@ from procore_cli.callback.server import Listener
 from procore_cli.models import Me, User
 
 AUTHORIZE_URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code&state=ours"
-HOME = Home(
-    User(1, 11111, "joecontractor@procore.com"),
-    Me(11111, "joecontractor@procore.com", "Joe Contractor"),
-)
+CALLBACK = "/callback?code=c0de&state=ours"
+JOE = "joecontractor@procore.com"
+HOME = Home(User(1, 11111, JOE), Me(11111, JOE, "Joe Contractor"))
+ROW = f'[1, 11111, "{JOE}"]'
 
 
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-LOOPBACKS = ["127.0.0.1", "::1"] if has_ipv6() else ["127.0.0.1"]
-
-
-def find_free_port() -> int:
-    """A port that is free on every loopback address."""
-    while True:
-        with ExitStack() as probes:
-            first = probes.enter_context(socket.create_server(("127.0.0.1", 0)))
-            port: int = first.getsockname()[1]
-            try:
-                for address in LOOPBACKS[1:]:
-                    probes.enter_context(socket.create_server((address, port), family=socket.AF_INET6))
-            except OSError:
-                continue
-            return port
+LOOPBACKS = ["127.0.0.1", "::1"] if socket.has_dualstack_ipv6() else ["127.0.0.1"]
 
 
 @dataclass(frozen=True)
@@ -82,20 +56,17 @@ def read_reply(raw: bytes) -> Reply:
     return Reply(int(first.split()[1]), {name.lower(): value for name, value in pairs}, body.decode())
 
 
-@dataclass
-class Stand:
-    """A running listener, and its client."""
+class Client:
+    """Speaks to whatever listens on its port."""
 
     port: int
-    pending: PendingCallback
-    listener: Listener
-    pool: ThreadPoolExecutor = field(repr=False)
 
     def connect(self, address: str = "127.0.0.1") -> socket.socket:
-        return socket.create_connection((address, self.port), timeout=5)
+        return socket.create_connection((address, self.port), timeout=15)
 
-    def head(self, line: str, *headers: str) -> bytes:
-        return "\r\n".join([line, f"Host: localhost:{self.port}", *headers, "", ""]).encode("latin-1")
+    def head(self, line: str, *headers: str, host: str | None = None) -> bytes:
+        host = f"localhost:{self.port}" if host is None else host
+        return "\r\n".join([line, f"Host: {host}", *headers, "", ""]).encode("latin-1")
 
     def send(self, raw: bytes, address: str = "127.0.0.1") -> bytes:
         """Send bytes, return everything that comes back until the listener hangs up."""
@@ -106,14 +77,29 @@ class Stand:
     def ask(self, target: str, *headers: str, method: str = "GET", address: str = "127.0.0.1") -> Reply:
         return read_reply(self.send(self.head(f"{method} {target} HTTP/1.1", *headers), address))
 
+
+@dataclass
+class Stand(Client):
+    """A running listener, and its client."""
+
+    port: int
+    pending: PendingCallback
+    listener: Listener
+    pool: ThreadPoolExecutor = field(repr=False)
+
     def ask_later(self, target: str) -> Future[Reply]:
         """Ask in a thread, for an answer that has to wait."""
         return self.pool.submit(self.ask, target)
 
+    def arrive(self, target: str = CALLBACK) -> Future[Reply]:
+        """Bring a callback, whose tab waits from now on."""
+        waiting = self.ask_later(target)
+        assert self.pending.wait(5) is not None
+        return waiting
+
     def come_back(self) -> Reply:
         """Bring the callback of a sign-in that succeeds, and return its answer."""
-        reply = self.ask_later("/callback?code=c0de&state=ours")
-        assert self.pending.wait(5) is not None
+        reply = self.arrive()
         self.pending.finish(HOME)
         return reply.result(5)
 

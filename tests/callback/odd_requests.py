@@ -1,7 +1,5 @@
 """Requests that no browser of the person's makes while a sign-in waits, and the status that each gets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 KIB = 1024
@@ -22,35 +20,16 @@ METHODS = [
 ]
 # `@` stands for the request line's target, which is our callback.
 LINES = [
-    "GET @",
-    "GET @ HTTP/0.9",
-    "GET @ HTTP/1.10",
-    "GET @ HTTP/11.1",
-    "GET @ HTTP/2",
-    "GET @ HTTP/2.0",
-    "GET @ http/1.1",
-    "PRI * HTTP/2.0",
-    "GET @ HTTP/1.1 ",
-    "GET  @ HTTP/1.1",
-    " GET @ HTTP/1.1",
-    "GET\t@\tHTTP/1.1",
-    "GET @ /evil HTTP/1.1",
-    "GET\0 @ HTTP/1.1",
-    "GET @\0 HTTP/1.1",
-    "GET @ HTTP/1.1\r",
+    *("GET @", "GET @ HTTP/0.9", "GET @ HTTP/1.10", "GET @ HTTP/11.1", "GET @ HTTP/2", "GET @ HTTP/2.0"),
+    *("GET @ http/1.1", "PRI * HTTP/2.0", "GET @ HTTP/1.1 ", "GET  @ HTTP/1.1", " GET @ HTTP/1.1", "evil"),
+    *("GET\t@\tHTTP/1.1", "GET @ /evil HTTP/1.1", "GET\0 @ HTTP/1.1", "GET @\0 HTTP/1.1", "GET @ HTTP/1.1\r"),
     "GET @ HTTP/1.1\rHost: evil.example",
-    "evil",
 ]
 GARBAGE = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2,
-    b"\x16",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18,
-    b"\0" * 1000,
-    b"\r\n\r\n",
-    b"\xff\xfe\r\n\r\n",
-    b"\xef\xbb\xbfGET / HTTP/1.1\r\n\r\n",
-    b"SSH-2.0-OpenSSH_9.2\r\n",
-    b"\x80\x2e\x01\x03\x01",
+    *(b"\x16", b"\0" * 1000, b"\r\n\r\n", b"\xff\xfe\r\n\r\n", b"\xef\xbb\xbfGET / HTTP/1.1\r\n\r\n"),
+    *(b"SSH-2.0-OpenSSH_9.2\r\n", b"\x80\x2e\x01\x03\x01"),
 ]
 # Paths that are not the callback's, and, where they do not begin with a slash, are none.
 TARGETS = [
@@ -69,51 +48,26 @@ HEADERS = [
     *("A: b\rHost: evil.example", "A: b\r\r\nHost: evil.example", "A: b\r", "\xe9: b"),
 ]
 HOSTS = [
-    *("127.0.0.2", "localhost.evil.example", "evil.localhost", "127.0.0.1.nip.io", "localhost."),
-    *(
-        "0.0.0.0",
-        "[::]",
-        "::1",
-        "[::ffff:127.0.0.1]",
-        "[0:0:0:0:0:0:0:1]",
-        "2130706433",
-        "127.1",
-        "127.0.0.2",
-    ),
+    *("127.0.0.2", "localhost.evil.example", "evil.localhost", "127.0.0.1.nip.io", "localhost.", "0.0.0.0"),
+    *("[::]", "::1", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]", "2130706433", "127.1"),
 ]
 HOST_BLOCKS = [
-    "",
-    "Host:\r\n",
-    "Host: localhost\r\n",
-    "Host: localhost:1\r\n",
-    "Host: evil.example\r\n",
-    "Host: evil@{own}\r\n",
-    "Host: {own}, {own}\r\n",
-    "Host: {own}, evil.example\r\n",
-    "Host: {own}\r\nHost: {own}\r\n",
-    "Host: {own}\r\nHost: evil.example\r\n",
-    "host: evil.example\r\nHost: {own}\r\n",
-    "Host: evil.example\r\nX-Forwarded-Host: {own}\r\n",
-    "Host : {own}\r\n",
+    *("", "Host:\r\n", "Host: localhost\r\n", "Host: localhost:1\r\n", "Host: evil.example\r\n"),
+    *("Host: evil@{own}\r\n", "Host: {own}, {own}\r\n", "Host: {own}, evil.example\r\n", "Host : {own}\r\n"),
+    *("Host: {own}\r\nHost: {own}\r\n", "Host: {own}\r\nHost: evil.example\r\n"),
+    *("host: evil.example\r\nHost: {own}\r\n", "Host: evil.example\r\nX-Forwarded-Host: {own}\r\n"),
     "Host: loc\xe0lhost:{port}\r\n",
 ]
 # `@` stands for the state of the sign-in that waits.
 QUERIES = [
     *("code=evil", "code", "state=@", "code=evil&state=wrong", "code=evil&state=", "code=&state=@"),
-    "code&state=@",
+    *("code&state=@", "utm=1", "&", "%", "code=c\xf6de&state=@", "code=evil&state=\xe9", "\xff"),
     *("code=evil&state=@x", "code=evil&state=%20@", "code=evil&state=@%00", "code=evil&state=%EF%BB%BF@"),
     *("code=evil&state=@&state=@", "code=evil&state=@&state=wrong", "code=evil&state=wrong&state=@"),
     *("code=evil&code=evil&state=@", "code=evil&code=&state=@", "code=evil&State=@", "code=evil;state=@"),
     *("code=evil&amp;state=@", "code=evil%26state=@", "code=evil&state[]=@", "code=evil&state=%D9%A0%D9%A1"),
-    *(
-        "code=evil&state=%C3%A9%F0%9F%92%A9%FF",
-        f"code=evil&state={'x' * 60 * KIB}",
-        "utm=1",
-        "code",
-        "&",
-        "%",
-    ),
-    *(f"code=evil&{'a&' * 10_000}state=wrong", "code=c\xf6de&state=@", "code=evil&state=\xe9", "\xff"),
+    *("code=evil&state=%C3%A9%F0%9F%92%A9%FF", f"code=evil&state={'x' * 60 * KIB}"),
+    f"code=evil&{'a&' * 10_000}state=wrong",
 ]
 STRAY_ERRORS = [
     *("error=access_denied", "error=access_denied&state=wrong", "error=", "error=&state=@"),

@@ -1,6 +1,4 @@
-"""Which browser is opened, and how."""
-
-from __future__ import annotations
+"""Which browser is opened, and how; and what kind of machine this is."""
 
 import json
 import os
@@ -15,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from procore_cli.callback.browser import Browser, find_browser
+from procore_cli.callback.browser import Browser, Place, find_browser, find_place
 from procore_cli.errors import UsageMistakeError
 
 URL = "https://login.procore.com/oauth/authorize?client_id=abc&state=x%20y"
@@ -74,41 +72,34 @@ ELSEWHERE = [
 ]
 
 
-def test_the_variable_and_the_system_say_which_browser_is_opened() -> None:
+def test_the_variable_and_the_system_say_which_browser_is_opened():
     cases = [*(("linux", *case) for case in ON_LINUX), *ELSEWHERE]
     found = [
         (platform, environ, names, command(environ, installed(*names.split()), None, platform))
         for platform, environ, names, _ in cases
     ]
-
     assert found == cases
 
 
-@pytest.mark.parametrize("value", ["", "gone", ":", "w3m", "lynx %s:links", "'"])
-def test_a_variable_that_names_nothing_usable_is_skipped(value: str) -> None:
-    which = installed("w3m", "lynx", "links", "firefox")
-    assert command({"BROWSER": value}, which) is None
-    assert command({"BROWSER": value, **SCREEN}, which) == "firefox"
-
-
-def test_the_option_wins_over_the_variable_and_needs_no_display() -> None:
-    assert (
-        command({"BROWSER": "chromium", **SCREEN}, installed("firefox", "chromium"), "firefox") == "firefox"
-    )
-    assert command(SSH, installed("tool"), "tool -x") == "tool -x"
+def test_a_variable_that_names_nothing_usable_is_skipped_and_the_option_wins_over_it():
+    which = installed("w3m", "lynx", "links", "firefox", "chromium")
+    for value in ("", "gone", ":", "w3m", "lynx %s:links", "'"):
+        assert command({"BROWSER": value}, which) is None
+        assert command({"BROWSER": value, **SCREEN}, which) == "firefox"
+    assert command({"BROWSER": "firefox", **SCREEN}, which, "chromium") == "chromium"
+    assert command(SSH, which, "firefox -x") == "firefox -x"
 
 
 @pytest.mark.parametrize("wanted", ["nonsense", "", "  ", "firefox 'unclosed", "%s", "lynx"])
-def test_an_option_that_names_no_program_or_a_text_browser_is_a_usage_mistake(wanted: str) -> None:
-    with pytest.raises(
-        UsageMistakeError, match="text browser" if wanted == "lynx" else "--browser"
-    ) as caught:
+def test_an_option_that_names_no_program_or_a_text_browser_is_a_usage_mistake(wanted):
+    said = "text browser" if wanted == "lynx" else "--browser"
+    with pytest.raises(UsageMistakeError, match=said) as caught:
         find_browser(wanted, SCREEN, "linux", installed("firefox", "lynx"))
     assert caught.value.exit_code == 2
     assert "--no-browser" in caught.value.hint
 
 
-def test_a_path_of_windows_keeps_its_backslashes_and_needs_no_quotes() -> None:
+def test_a_path_of_windows_keeps_its_backslashes_and_needs_no_quotes():
     path = r"C:\Program Files\Mozilla Firefox\firefox.exe"
     for wanted, expected in ((path, (path,)), (f'"{path}" -private %s', (path, "-private", "%s"))):
         found = find_browser(wanted, {}, "win32", lambda name: name if name == path else None)
@@ -116,7 +107,7 @@ def test_a_path_of_windows_keeps_its_backslashes_and_needs_no_quotes() -> None:
         assert found.command == expected
 
 
-def test_an_alternative_that_leads_to_a_text_browser_is_not_taken(tmp_path: Path) -> None:
+def test_an_alternative_that_leads_to_a_text_browser_is_not_taken(tmp_path):
     text, link = tmp_path / "w3m", tmp_path / "x-www-browser"
     text.touch(mode=0o755)
     link.symlink_to(text)
@@ -125,12 +116,10 @@ def test_an_alternative_that_leads_to_a_text_browser_is_not_taken(tmp_path: Path
         find_browser(str(link), {}, "linux", shutil.which)
 
 
-def test_wsl_without_wslview_opens_with_the_handler_of_windows() -> None:
+def test_wsl_without_wslview_opens_with_the_handler_of_windows():
     handler = command(WSL | SCREEN, lambda name: RUNDLL if name == "rundll32.exe" else None)
     assert handler == f"{RUNDLL} url.dll,FileProtocolHandler"
 
-
-# Opening
 
 STUB = """
 import json, os, socket, sys
@@ -186,16 +175,14 @@ def stdin_holding(typed: bytes) -> Iterator[None]:
         os.close(former)
 
 
-def test_the_address_is_appended_or_takes_the_place_of_its_mark_in_one_piece(stub: Stub) -> None:
+def test_the_address_is_appended_or_takes_the_place_of_its_mark_in_one_piece(stub):
     assert stub.open("--new-window")
     assert stub.seen()["argv"] == ["--new-window", URL]
     assert stub.open("'--url=%s' -- '$(exit 1); a b'")
     assert stub.seen()["argv"] == [f"--url={URL}", "--", "$(exit 1); a b"]
 
 
-def test_a_browser_has_its_own_session_and_nothing_of_our_terminal(
-    stub: Stub, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_browser_has_its_own_session_and_nothing_of_our_terminal(stub, capfd):
     with stdin_holding(b"typed ahead"):
         assert stub.open()
     seen = stub.seen()
@@ -204,7 +191,7 @@ def test_a_browser_has_its_own_session_and_nothing_of_our_terminal(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_browser_is_not_waited_for_and_leaves_no_zombie(stub: Stub) -> None:
+def test_a_browser_is_not_waited_for_and_leaves_no_zombie(stub):
     before = set(threading.enumerate())
     # The stub ends at our word alone, which comes after `open` has returned.
     assert stub.open()
@@ -216,7 +203,7 @@ def test_a_browser_is_not_waited_for_and_leaves_no_zombie(stub: Stub) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def test_a_program_that_cannot_be_started_is_no_success(tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_started_is_no_success(tmp_path):
     garbage = tmp_path / "garbage"
     garbage.write_bytes(b"\0\1\2")
     garbage.chmod(0o755)
@@ -224,18 +211,45 @@ def test_a_program_that_cannot_be_started_is_no_success(tmp_path: Path) -> None:
     assert not Browser("gone", (str(tmp_path / "gone"),)).open(URL)
 
 
-def test_only_web_addresses_are_opened(stub: Stub) -> None:
+def test_only_web_addresses_are_opened(stub):
     for url in ("file:///etc/passwd", "javascript:alert(1)", "--help", "", "urn:a"):
         assert not Browser("stub", (sys.executable, str(stub.script))).open(url)
     assert stub.open()
     assert stub.seen()["argv"] == [URL]
 
 
-def test_the_name_is_fit_for_people() -> None:
+def test_the_name_is_fit_for_people():
     which = installed("firefox", "xdg-open")
-    names = [
-        b.name
-        for b in (find_browser("firefox", {}, "linux", which), find_browser(None, DESKTOP, "linux", which))
-        if b
-    ]
-    assert names == ["firefox", "the default browser"]
+    for wanted, environ, name in (("firefox", {}, "firefox"), (None, DESKTOP, "the default browser")):
+        browser = find_browser(wanted, environ, "linux", which)
+        assert browser is not None
+        assert browser.name == name
+
+
+PLACES = [
+    (SCREEN, "linux", Place.DESK),
+    ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", Place.DESK),
+    ({}, "linux", Place.NO_DISPLAY),
+    ({}, "darwin", Place.DESK),
+    ({}, "win32", Place.DESK),
+    (SSH | SCREEN, "linux", Place.SSH),
+    (SSH, "darwin", Place.SSH),
+    (SSH, "win32", Place.SSH),
+    (SSH | {"WSL_DISTRO_NAME": "Debian"}, "linux", Place.SSH),
+    ({"WSL_DISTRO_NAME": "Debian"}, "linux", Place.WSL),
+    ({"WSL_INTEROP": "x"} | SCREEN, "linux", Place.WSL),
+    ({"container": "podman"}, "linux", Place.CONTAINER),
+    ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "linux", Place.CONTAINER),
+    ({"CODESPACES": "true"} | SCREEN, "linux", Place.CONTAINER),
+    ({"container": "", "SSH_CONNECTION": ""}, "linux", Place.NO_DISPLAY),
+]
+
+
+def test_variables_and_an_engines_file_tell_the_place(tmp_path):
+    found = [(environ, platform, find_place(environ, platform, tmp_path)) for environ, platform, _ in PLACES]
+    assert found == PLACES
+    (tmp_path / "run").mkdir()
+    for mark in (tmp_path / ".dockerenv", tmp_path / "run/.containerenv"):
+        mark.touch()
+        assert find_place(SCREEN, "linux", tmp_path) is Place.CONTAINER
+        mark.unlink()

@@ -1,7 +1,5 @@
 """What the pages say, and that they say it safely."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html
@@ -12,12 +10,9 @@ from procore_cli.callback import pages
 from procore_cli.callback.pending import Failure, Home
 from procore_cli.models import Me, User
 from procore_cli.webpage import security_headers
+from tests.callback.listener_stand import HOME, ROW
 
 URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code"
-HOME = Home(
-    User(1, 11111, "joecontractor@procore.com"),
-    Me(11111, "joecontractor@procore.com", "Joe Contractor"),
-)
 FAILURE = Failure("Denied", "Procore said no.", "Run `procore-login signin` again.")
 EVERY_PAGE = {
     "sign up": pages.button_page("/", URL, "production", "/callback"),
@@ -60,10 +55,9 @@ class Outline(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def test_every_page_has_a_language_a_title_one_heading_and_a_main_part_and_names_the_environment() -> None:
+def test_every_page_has_a_language_a_title_one_heading_and_a_main_part_and_names_the_environment():
     for page in EVERY_PAGE.values():
         outline = Outline(page)
-
         assert page.startswith("<!doctype html>")
         assert outline.all_of("html")[0]["lang"] == "en"
         assert [len(outline.all_of(tag)) for tag in ("title", "h1", "main")] == [1, 1, 1]
@@ -71,11 +65,10 @@ def test_every_page_has_a_language_a_title_one_heading_and_a_main_part_and_names
         assert "production" in outline.text
 
 
-def test_no_page_fetches_anything_or_breaks_the_content_security_policy() -> None:
+def test_no_page_fetches_anything_or_breaks_the_content_security_policy():
     policy = dict(security_headers(script=pages.CARRY_SCRIPT))["Content-Security-Policy"]
     for outline in map(Outline, EVERY_PAGE.values()):
         attributes = [name for _, named in outline.elements for name in named]
-
         assert not [name for name in attributes if name.startswith("on")]
         assert not {"style", "src", "srcset"} & set(attributes)
         assert all(str(link["href"]).startswith("data:") for link in outline.all_of("link"))
@@ -84,20 +77,15 @@ def test_no_page_fetches_anything_or_breaks_the_content_security_policy() -> Non
             assert f"{kind}-src 'sha256-{digest}'" in policy
 
 
-def test_only_pages_that_carry_a_hash_have_a_script() -> None:
+def test_only_pages_that_carry_a_hash_have_a_script_and_it_leaves_no_trace_in_the_history():
     scripted = {name for name, page in EVERY_PAGE.items() if "script" in Outline(page).raw}
-
     assert scripted == {"sign up", "carry"}
-
-
-def test_the_script_goes_to_the_callback_path_and_leaves_no_trace_in_the_history() -> None:
     outline = Outline(pages.carry_page("/my/callback", "production"))
-
     assert outline.all_of("script")[0]["data-carry-to"] == "/my/callback"
     assert "location.replace(location.origin + " in outline.raw["script"]
 
 
-def test_a_button_leads_to_procore_and_its_page_to_the_other_one() -> None:
+def test_a_button_leads_to_procore_and_its_page_to_the_other_one():
     for name, label, other in (
         ("sign up", "Sign Up with Procore", "/signin"),
         ("sign in", "Sign In with Procore", "/"),
@@ -108,29 +96,26 @@ def test_a_button_leads_to_procore_and_its_page_to_the_other_one() -> None:
         assert label in outline.text
 
 
-def test_home_shows_the_row_as_the_tutorial_does_and_what_procore_says() -> None:
-    text = Outline(pages.home_page(HOME, "production")).text
-
-    assert '[1, 11111, "joecontractor@procore.com"]' in html.unescape(pages.home_page(HOME, "production"))
+def test_home_shows_the_row_as_the_tutorial_does_and_what_procore_says():
+    page = EVERY_PAGE["home"]
+    text = Outline(page).text
+    assert ROW in html.unescape(page)
     assert "id 11111 login joecontractor@procore.com name Joe Contractor" in " ".join(text.split())
     assert "You can close this tab" in text
 
 
-def test_home_does_without_a_name_or_an_email_and_keeps_the_rows_letters() -> None:
+def test_home_does_without_a_name_or_an_email_and_keeps_the_rows_letters():
     nameless = Home(User(2, 9007199254740993, None), Me(9007199254740993, "second@example.com", None))
     umlaut = Home(User(1, 2, "m\xfcller@example.com"), Me(2, "m\xfcller@example.com", None))
-
     text = Outline(pages.home_page(nameless, "demo")).text
-
     assert "[2, 9007199254740993, null]" in text
     assert "None" not in text
     assert '[1, 2, "m\xfcller@example.com"]' in Outline(pages.home_page(umlaut, "demo")).text
 
 
-def test_markup_from_outside_stays_text() -> None:
+def test_markup_from_outside_stays_text():
     attack = "<script>alert('1')</script>\"&"
     failure = Failure(attack, attack, attack)
-
     for page in (
         pages.failure_page(failure, attack),
         pages.home_page(Home(User(1, 2, attack), Me(2, attack, attack)), attack),
@@ -142,33 +127,22 @@ def test_markup_from_outside_stays_text() -> None:
         assert "&lt;script&gt;alert(&#x27;1&#x27;)" in page
 
 
-def test_control_and_direction_characters_are_shown_not_used() -> None:
+def test_control_and_direction_characters_are_shown_not_used():
     hidden = "\x00\x1b\x7f\x9b\u061c\u200e\u202e\u2066\u2028\ud800"
-
     page = pages.home_page(Home(User(1, 2, f"a{hidden}b"), Me(2, "c", f"Joe{hidden}!")), "demo")
-
     assert not set(hidden) & set(page)
     assert r"Joe\u0000\u001b\u007f\u009b\u061c\u200e\u202e\u2066\u2028\ud800!" in page
     page.encode()
 
 
-def test_a_failure_says_what_happened_and_sets_apart_what_to_type() -> None:
-    outline = Outline(EVERY_PAGE["failure"])
-
-    for words in ("Denied", "Procore said no.", "What to do next"):
-        assert words in outline.text
+def test_a_failure_says_what_happened_and_sets_apart_what_to_type():
+    for page, words in (
+        ("failure", ("Denied", "Procore said no.", "What to do next")),
+        ("stray", ("Not the sign-in that the terminal waits for", "Go back to the terminal")),
+    ):
+        text = Outline(EVERY_PAGE[page]).text
+        assert [each for each in words if each not in text] == []
     assert "Run <code>procore-login signin</code> again." in EVERY_PAGE["failure"]
-
-
-def test_a_stray_callback_is_told_that_the_terminal_waits_for_another_one() -> None:
-    text = Outline(EVERY_PAGE["stray"]).text
-
-    assert "Not the sign-in that the terminal waits for" in text
-    assert "Go back to the terminal" in text
-
-
-def test_each_refusal_has_words_of_its_own() -> None:
     told = [pages.refusal_page(HTTPStatus(status), "demo") for status in (400, 403, 404, 405, 414, 431, 500)]
-
     assert len(set(told)) == len(told)
     assert all("What to do next" in page for page in told)

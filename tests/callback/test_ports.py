@@ -1,7 +1,5 @@
 """The sockets that a sign-in listens on."""
 
-from __future__ import annotations
-
 import errno
 import socket
 import sys
@@ -10,7 +8,8 @@ import pytest
 
 from procore_cli.callback.ports import new_listening_sockets
 from procore_cli.errors import PortTakenError
-from tests.callback.listener_stand import LOOPBACKS, find_free_port
+from tests.callback.listener_stand import LOOPBACKS
+from tests.cli import free_port
 
 
 def occupy(address: str, port: int) -> socket.socket:
@@ -18,7 +17,17 @@ def occupy(address: str, port: int) -> socket.socket:
     return socket.create_server((address, port), family=family)
 
 
-def refuse_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def fail_to(method: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that refuses a step."""
+
+    def refuse(self: socket.socket, _: object) -> None:
+        raise OSError(number, "in its own words")
+
+    monkeypatch.setattr(socket.socket, method, refuse)
+
+
+@pytest.fixture
+def without_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """A machine where making a socket of that family fails."""
     real = socket.socket
 
@@ -30,37 +39,27 @@ def refuse_ipv6(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(socket, "socket", new_socket)
 
 
-def test_it_listens_on_every_loopback_address_and_on_nothing_else() -> None:
-    port = find_free_port()
-
+def test_it_listens_on_every_loopback_address_and_on_nothing_else():
+    port = free_port()
     sockets = new_listening_sockets(port, "production")
-
     assert [each.getsockname()[:2] for each in sockets] == [(address, port) for address in LOOPBACKS]
     for each in sockets:
         each.close()
 
 
-@pytest.mark.parametrize("taken", LOOPBACKS)
-def test_a_port_in_use_on_one_address_is_not_to_be_had_and_nothing_is_kept_of_it(taken: str) -> None:
-    port = find_free_port()
-
+@pytest.mark.parametrize("taken", [*LOOPBACKS, "0.0.0.0"])
+def test_a_port_in_use_on_one_address_is_not_to_be_had_and_nothing_is_kept_of_it(taken):
+    port = free_port()
     with occupy(taken, port), pytest.raises(PortTakenError) as refused:
         new_listening_sockets(port, "production")
-
-    why = f"port {port} of {taken}: the port is in use (errno {errno.EADDRINUSE}, EADDRINUSE)"
+    address = "127.0.0.1" if taken == "0.0.0.0" else taken
+    why = f"port {port} of {address}: the port is in use (errno {errno.EADDRINUSE}, EADDRINUSE)"
     assert refused.value.exit_code == 7
     assert why in str(refused.value)
     assert "production" in refused.value.message
     assert "--redirect-uri" in refused.value.hint
     for address in LOOPBACKS:
         occupy(address, port).close()
-
-
-def test_a_port_that_every_address_holds_is_not_to_be_had() -> None:
-    port = find_free_port()
-
-    with occupy("0.0.0.0", port), pytest.raises(PortTakenError):
-        new_listening_sockets(port, "production")
 
 
 @pytest.mark.parametrize(
@@ -72,29 +71,28 @@ def test_a_port_that_every_address_holds_is_not_to_be_had() -> None:
         ("win32", 4567, "`netsh interface ipv4 show excludedportrange protocol=tcp`"),
     ],
 )
-def test_a_port_that_the_system_does_not_allow_is_explained(
-    monkeypatch: pytest.MonkeyPatch, platform: str, port: int, way_out: str
-) -> None:
-    def refuse(self: socket.socket, address: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(socket.socket, "bind", refuse)
+def test_a_port_that_the_system_does_not_allow_is_explained(monkeypatch, platform, port, way_out):
+    fail_to("bind", errno.EACCES, monkeypatch)
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
     monkeypatch.setattr(sys, "platform", platform)
-
     with pytest.raises(PortTakenError) as caught:
         new_listening_sockets(port, "sandbox")
-
     assert f"port {port} of 127.0.0.1: this system does not allow it (errno 13, EACCES)" in str(caught.value)
     assert way_out in caught.value.hint
     assert "--paste" in caught.value.hint
 
 
-def test_windows_gets_exclusive_use_and_no_reuse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_failure_is_told_in_the_systems_words(monkeypatch):
+    port = free_port()
+    fail_to("listen", errno.ENOBUFS, monkeypatch)
+    with pytest.raises(PortTakenError, match=r"in its own words \(errno \d+, ENOBUFS\)"):
+        new_listening_sockets(port, "sandbox")
+
+
+def test_windows_gets_exclusive_use_and_no_reuse(monkeypatch):
     """A fake of the platform switch: an option that exists here stands for Windows' own."""
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
     monkeypatch.setattr(sys, "platform", "win32")
-
     # Any port will do; a chosen one could be kept from us by what was closed there a moment ago.
     for each in new_listening_sockets(0, "production"):
         with each:
@@ -102,31 +100,14 @@ def test_windows_gets_exclusive_use_and_no_reuse(monkeypatch: pytest.MonkeyPatch
             assert each.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
 
 
-def test_another_failure_is_told_in_the_systems_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: socket.socket, backlog: int) -> None:
-        raise OSError(errno.ENOBUFS, "No buffer space available")
-
-    port = find_free_port()
-    monkeypatch.setattr(socket.socket, "listen", refuse)
-
-    with pytest.raises(PortTakenError, match=r"No buffer space available \(errno \d+, ENOBUFS\)"):
-        new_listening_sockets(port, "sandbox")
-
-
 @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
-def test_a_machine_without_ipv6_gets_ipv4_alone(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    port = find_free_port()
-    refuse_ipv6(monkeypatch, number)
-
-    (only,) = new_listening_sockets(port, "production")
-
-    assert only.getsockname() == ("127.0.0.1", port)
+def test_a_machine_without_ipv6_gets_ipv4_alone(without_ipv6):
+    (only,) = new_listening_sockets(0, "production")
+    assert only.getsockname()[0] == "127.0.0.1"
     only.close()
 
 
-def test_ipv6_that_fails_for_another_reason_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    port = find_free_port()
-    refuse_ipv6(monkeypatch, errno.EACCES)
-
+@pytest.mark.parametrize("number", [errno.EACCES])
+def test_ipv6_that_fails_for_another_reason_is_not_passed_over(without_ipv6):
     with pytest.raises(PortTakenError, match="::1"):
-        new_listening_sockets(port, "production")
+        new_listening_sockets(0, "production")

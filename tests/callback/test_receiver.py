@@ -1,12 +1,13 @@
-"""What the person is told while a sign-in waits, and in which order."""
-
-from __future__ import annotations
+"""What the person is told while a sign-in waits, in which order, and for each place that it may run at."""
 
 import io
+import itertools
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,32 +16,15 @@ from procore_cli.callback import sockets
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
 from procore_cli.callback.pending import PendingCallback
-from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver
+from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Guidance
+from procore_cli.config.environments import OOB_REDIRECT_URI
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
 from procore_cli.errors import SignInNeededError, SignInTimedOutError, UnreachableError
 from tests.cli import free_port
 
 LINK = "https://login.example.com/oauth/authorize?state=x"
-
-
-class Clock:
-    """Each look at it is a thousand seconds later: nothing has to be waited for."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        self.now += 1000
-        return self.now
-
-
-class Watch(Clock):
-    """A second for each look."""
-
-    def __call__(self) -> float:
-        self.now += 1
-        return self.now
+PAIRS: Pairs = [("code", "c"), ("state", "s")]
 
 
 class Talk(Console):
@@ -67,20 +51,6 @@ class Nobody(PendingCallback):
         return super().wait(0)
 
 
-class Opener:
-    """Opens nothing, and remembers what it was sent to."""
-
-    name = "a browser of the tests"
-
-    def __init__(self, works: bool = True) -> None:
-        self.works = works
-        self.opened: list[str] = []
-
-    def open(self, url: str) -> bool:
-        self.opened.append(url)
-        return self.works
-
-
 @pytest.fixture
 def talk() -> Talk:
     return Talk()
@@ -88,117 +58,99 @@ def talk() -> Talk:
 
 @pytest.fixture
 def receive(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CallbackReceiver]:
+    """A receiver whose clock goes on by `step_s` each time that it is read."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
     def new_receiver(
-        options: BrowserOptions = BrowserOptions(),  # noqa: B008 - frozen
-        opener: Opener | None = None,
+        opener: Any = None,
         redirect_uri: str = "",
         pending: PendingCallback | None = None,
         place: Place = Place.DESK,
-        clock: Clock | None = None,
+        step_s: int = 1000,
         reach: Callable[[], None] | None = None,
+        **options: Any,
     ) -> CallbackReceiver:
-        clock = clock or Clock()
         redirect = read_redirect_uri(redirect_uri or f"http://localhost:{free_port()}/callback", "test")
-        pending = pending or Nobody("s")
-        return CallbackReceiver(
-            redirect, LINK, pending, options, opener, talk, "sandbox", place, clock, reach
-        )
+        clock = itertools.count(step_s, step_s).__next__
+        pending, chosen = pending or Nobody("s"), BrowserOptions(**options)
+        return CallbackReceiver(redirect, LINK, pending, chosen, opener, talk, "sandbox", place, clock, reach)
 
     return new_receiver
 
 
 @pytest.mark.parametrize("place", [Place.DESK, Place.WSL, Place.CONTAINER, Place.NO_DISPLAY])
-def test_the_link_is_opened_and_shown_too_and_nothing_is_said_of_the_place(
-    receive: Callable[..., CallbackReceiver], talk: Talk, place: Place
-) -> None:
-    opener = Opener()
-    with receive(opener=opener, place=place) as receiver:
+def test_the_link_is_opened_and_shown_too_and_nothing_is_said_of_the_place(receive, talk, place):
+    opened: list[str] = []
+    opener = SimpleNamespace(name="a browser of the tests", open=lambda url: opened.append(url) or True)
+    with receive(opener, place=place) as receiver:
         receiver.invite()
-
-    assert opener.opened == [LINK]
+    assert opened == [LINK]
     assert "a browser of the tests" in talk.lines[0]
     assert talk.lines[1:] == [LINK]
 
 
-@pytest.mark.parametrize("opener", [None, Opener(works=False)])
-def test_where_nothing_opens_the_person_is_asked_to(
-    receive: Callable[..., CallbackReceiver], talk: Talk, opener: Opener | None
-) -> None:
-    with receive(opener=opener) as receiver:
+@pytest.mark.parametrize("opener", [None, SimpleNamespace(name="broken", open=lambda _: False)])
+def test_where_nothing_opens_the_person_is_asked_to(receive, talk, opener):
+    with receive(opener) as receiver:
         receiver.invite()
-
     assert talk.lines == ["Open this link in a browser:", LINK]
 
 
-def test_a_short_wait_ends_without_a_word_about_the_redirect_uri(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
-    with receive(BrowserOptions(timeout_s=20)) as receiver, pytest.raises(SignInTimedOutError) as caught:
+def test_a_short_wait_ends_without_a_word_about_the_redirect_uri(receive, talk):
+    with receive(timeout_s=20) as receiver, pytest.raises(SignInTimedOutError) as caught:
         receiver.wait()
-
     assert talk.lines == []
     assert "sandbox within 20 s" in caught.value.message
     assert "--timeout" in caught.value.hint
 
 
-def test_what_arrives_is_handed_over(receive: Callable[..., CallbackReceiver]) -> None:
-    pairs: Pairs = [("code", "c"), ("state", "s")]
+@pytest.mark.parametrize(("timeout_s", "words"), [(29, 0), (33, 1)])
+def test_half_a_minute_of_silence_is_30_seconds(receive, talk, timeout_s, words):
+    with receive(timeout_s=timeout_s, step_s=1) as receiver, pytest.raises(SignInTimedOutError):
+        receiver.wait()
+    assert len(talk.lines) == words
+
+
+def test_what_arrives_is_handed_over(receive):
     pending = PendingCallback("s")
-    with receive(pending=pending, clock=Watch()) as receiver:
-        pending.offer(pairs)
+    with receive(pending=pending, step_s=1) as receiver:
+        pending.offer(PAIRS)
+        assert receiver.wait() == PAIRS
 
-        assert receiver.wait() == pairs
 
-
-def test_over_ssh_the_hint_comes_before_the_link(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
+def test_over_ssh_the_hint_comes_before_the_link(receive, talk):
     with receive(place=Place.SSH) as receiver:
         receiver.invite()
-
     assert "ssh -L" in talk.lines[0]
     assert talk.lines[-1] == LINK
 
 
-@pytest.mark.parametrize(
-    "way", [{"options": BrowserOptions(paste=True)}, {"redirect_uri": "https://app.example.com/back"}]
-)
-def test_without_a_listener_and_a_terminal_nobody_can_sign_in(
-    receive: Callable[..., CallbackReceiver], way: dict[str, object]
-) -> None:
+@pytest.mark.parametrize("way", [{"paste": True}, {"redirect_uri": "https://app.example.com/back"}])
+def test_without_a_listener_and_a_terminal_nobody_can_sign_in(receive, way):
     with pytest.raises(SignInNeededError, match="terminal"), receive(**way):
         pass
 
 
-class Host:
-    """The login host: it answers, or does not, once it is allowed to."""
+class Host(Nobody):
+    """A login host that answers, or does not, after the 40th look for a callback; none comes."""
 
     def __init__(self, trouble: Exception | None = None) -> None:
+        super().__init__("s")
         self.trouble = trouble
         self.may_answer = threading.Event()
         self.asked: list[int] = []
+        self.looks = 0
 
-    def __call__(self) -> None:
+    def reach(self) -> None:
         self.asked.append(threading.get_ident())
         assert self.may_answer.wait(20)
         if self.trouble is not None:
             raise self.trouble
 
-
-class Answered(Nobody):
-    """Nobody comes; each look takes a second, and after the 40th the host has answered."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__("s")
-        self.host = host
-        self.looks = 0
-
     def wait(self, timeout_s: float) -> Pairs | None:
         self.looks += 1
         if self.looks == 40:
-            self.host.may_answer.set()
+            self.may_answer.set()
             for thread in threading.enumerate():
                 if thread.name == "reach":
                     thread.join(20)
@@ -223,48 +175,36 @@ GONE = UnreachableError("login.example.com cannot be reached: connection refused
     ],
 )
 def test_after_half_a_minute_the_login_host_is_asked_once_before_anything_is_blamed(
-    receive: Callable[..., CallbackReceiver],
-    talk: Talk,
-    trouble: Exception | None,
-    told: str,
-    error: str,
-    hint: str,
-) -> None:
+    receive, talk, trouble, told, error, hint
+):
     host = Host(trouble)
     with (
-        receive(pending=Answered(host), clock=Watch(), reach=host) as receiver,
+        receive(pending=host, step_s=1, reach=host.reach) as receiver,
         pytest.raises(SignInTimedOutError) as caught,
     ):
         receiver.wait()
-
     assert len(host.asked) == 1
     assert threading.get_ident() not in host.asked
-    assert len(talk.lines) == 1
-    assert told in talk.lines[0]
+    (line,) = talk.lines
+    assert told in line
     assert error in caught.value.message
     assert hint in caught.value.hint
 
 
-def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
+def test_a_callback_that_arrives_while_the_login_host_is_asked_wins(receive, talk):
     host = Host()
-    pending = Answered(host)
 
     def reach() -> None:
-        pending.offer([("code", "c"), ("state", "s")])
-        host()
+        host.offer(PAIRS)
+        host.reach()
 
-    with receive(pending=pending, clock=Watch(), reach=reach) as receiver:
-        assert receiver.wait() == [("code", "c"), ("state", "s")]
+    with receive(pending=host, step_s=1, reach=reach) as receiver:
+        assert receiver.wait() == PAIRS
     host.may_answer.set()
-
     assert talk.lines == []
 
 
-def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
-    receive: Callable[..., CallbackReceiver], talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(receive, talk, monkeypatch):
     start = threading.Thread.start
 
     def refuse(thread: threading.Thread) -> None:
@@ -274,18 +214,14 @@ def test_where_no_thread_is_to_be_had_the_login_host_counts_as_answering(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     host = Host(GONE)
-    pending = Nobody("s")
-    waiting = receive(pending=pending, clock=Watch(), reach=host)
+    waiting = receive(step_s=1, reach=host.reach)
     with waiting as receiver, pytest.raises(SignInTimedOutError, match=r"within 300 s\.$"):
         receiver.wait()
-
     assert host.asked == []
     assert "the redirect URI in the portal" in talk.lines[0]
 
 
-def test_whose_connection_was_refused_stands_in_the_timeout(
-    receive: Callable[..., CallbackReceiver], talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whose_connection_was_refused_stands_in_the_timeout(receive, talk, monkeypatch):
     foreign = sockets.Peer(sockets.Standing.FOREIGN, 1000)
     monkeypatch.setattr(sockets, "judge", lambda *_: foreign)
     with log.heard_by(talk), receive(place=Place.CONTAINER) as receiver:
@@ -296,22 +232,76 @@ def test_whose_connection_was_refused_stands_in_the_timeout(
                 assert browser.recv(100).startswith(b"HTTP/1.1 403 ")
         with pytest.raises(SignInTimedOutError) as caught:
             receiver.wait()
-
     assert "a connection of another user (uid 1000) was refused meanwhile" in caught.value.message
     assert "docker run -it --user $(id -u) --network host" in caught.value.hint
     assert "portal" not in caught.value.hint
     assert talk.lines[0] == "Another user of this machine tried to reach this sign-in, and was refused."
 
 
-def test_where_nobody_can_paste_the_time_left_is_shown(
-    receive: Callable[..., CallbackReceiver], talk: Talk
-) -> None:
-    pending = Nobody("s")
-    with (
-        receive(BrowserOptions(timeout_s=65), pending=pending, clock=Watch()) as receiver,
-        pytest.raises(SignInTimedOutError),
-    ):
+def test_where_nobody_can_paste_the_time_left_is_shown(receive, talk):
+    with receive(timeout_s=65, step_s=1) as receiver, pytest.raises(SignInTimedOutError):
         receiver.wait()
-
     assert talk.waits[0] == "Waiting for the browser. 1:04 min left."
     assert talk.waits[-2:] == ["Waiting for the browser. 0:01 min left.", ""]
+
+
+FORWARD = "ssh -L 4567:localhost:4567"
+ELSEWHERE = [Place.SSH, Place.WSL, Place.CONTAINER, Place.NO_DISPLAY]
+HERE = "http://localhost:4567/callback"
+DOCKER = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
+
+
+def guide(place: Place, uri: str = HERE, *, listens: bool = True, pastes: bool = True) -> Guidance:
+    return Guidance(read_redirect_uri(uri, "test"), place, listens, pastes)
+
+
+def told_at(place: Place, uri: str = HERE, **ways: bool) -> str:
+    """What is said where nothing opens the link."""
+    return guide(place, uri, **ways).before_link(is_opened=False) or ""
+
+
+@pytest.mark.parametrize("place", [Place.SSH, Place.NO_DISPLAY])
+def test_where_the_page_fails_to_load_the_ways_out_that_are_open_are_named(place):
+    told, no_terminal, no_listener = (
+        told_at(place),
+        told_at(place, pastes=False),
+        told_at(place, listens=False),
+    )
+    assert f"fail to load {HERE}" in told
+    assert "Paste its address here, or forward the port first" in told
+    assert FORWARD in told
+    assert FORWARD in no_terminal
+    assert "aste" not in no_terminal
+    assert "Paste its address here." in no_listener
+    assert "ssh -L" not in no_listener
+    assert "ssh -L 9876:localhost:9876" in told_at(place, "http://127.0.0.1:9876/back")
+
+
+def test_in_wsl_the_browser_of_windows_finds_its_way_back():
+    told = told_at(Place.WSL)
+    assert "browser of Windows. It finds its way back" in told
+    assert "wslview" in told
+    assert "finds its way back" not in told_at(Place.WSL, listens=False)
+
+
+def test_in_a_container_the_hosts_network_or_a_paste_helps():
+    told = told_at(Place.CONTAINER)
+    assert DOCKER in told
+    assert told.endswith("Or paste its address here.")
+    assert "aste" not in told_at(Place.CONTAINER, pastes=False)
+
+
+def test_nothing_is_said_at_a_desk_or_where_a_page_that_always_loads_ends_the_flow():
+    uris = ("https://app.example.com/callback", OOB_REDIRECT_URI)
+    said = [told_at(place, uri, listens=False) for place in (*ELSEWHERE, Place.DESK) for uri in uris]
+    assert {told_at(Place.DESK), *said} == {""}
+    # Of a browser that opens it is said over SSH alone.
+    assert [place for place in ELSEWHERE if guide(place).before_link(is_opened=True)] == [Place.SSH]
+
+
+def test_where_another_user_was_refused_the_way_out_fits_the_place():
+    in_container, at_desk = guide(Place.CONTAINER).foreign(), guide(Place.DESK).foreign()
+    assert DOCKER in in_container
+    assert "run the command as the user whose browser it is" in at_desk
+    assert "paste the address" in in_container
+    assert "paste the address" in at_desk

@@ -1,7 +1,5 @@
 """A sign-in that waits while a test is hostile to it, and lets the person in all the same."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

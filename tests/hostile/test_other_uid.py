@@ -1,7 +1,5 @@
 """A machine that others use too: real connections of other users; needs root, who can be anybody."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -100,42 +98,37 @@ def attempts(sign_in: SignIn) -> list[bytes]:
     ]
 
 
-def test_another_user_is_refused_whatever_he_sends_and_told_of_once(sign_in: SignIn) -> None:
+def test_another_user_is_refused_whatever_he_sends_and_told_of_once(sign_in):
     sign_in.told.append(REFUSED)
-
     replies = [send_as_nobody(sign_in, raw) for raw in attempts(sign_in)]
     over_ipv6 = send_as_nobody(sign_in, sign_in.head("GET / HTTP/1.1"), "::1")
-
     assert [reply[:13] for reply in (*replies, over_ipv6)] == [b"HTTP/1.1 403 "] * 9
     assert not [reply for reply in replies if sign_in.state.encode() in reply or b"evil" in reply]
 
 
-def test_the_user_behind_sudo_is_let_in(machine: Machine, provider: Provider) -> None:
+def test_the_user_behind_sudo_is_let_in(machine, provider):
     machine.variables["SUDO_UID"] = str(NOBODY)
     sign_in = start_sign_in(machine, provider)
     try:
         assert send_as_nobody(sign_in, sign_in.head("GET / HTTP/1.1")).startswith(b"HTTP/1.1 200 ")
-
         sign_in.let_the_person_sign_in()
     finally:
         stop(sign_in.process)
 
 
-def test_who_is_not_root_lets_in_himself_and_root(nobodys: SignIn) -> None:
+def test_who_is_not_root_lets_in_himself_and_root(nobodys):
     uids = Path(f"/proc/{nobodys.process.pid}/status").read_text("ascii").partition("Uid:")[2].split()[:4]
     assert uids == [str(NOBODY)] * 4
     assert send_as_nobody(nobodys, nobodys.head("GET / HTTP/1.1")).startswith(b"HTTP/1.1 200 ")
-
     # The browser of the tests is root's, as WSL's relay is.
     nobodys.let_the_person_sign_in()
 
 
 @pytest.mark.parametrize("farewell", ["close", "reset"])
-def test_another_user_who_hangs_up_at_once_does_not_pass_for_root(sign_in: SignIn, farewell: str) -> None:
+def test_another_user_who_hangs_up_at_once_does_not_pass_for_root(sign_in, farewell):
     """The link, and so the state, can be read by others: in the arguments of the browser."""
     sign_in.told.append(REFUSED)
     send_as_nobody(sign_in, b"")
-
     for _ in range(5):
         subprocess.run(
             [*AS_NOBODY, sys.executable, "-c", HIT_AND_RUN, str(sign_in.port), farewell],

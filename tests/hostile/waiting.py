@@ -1,22 +1,19 @@
 """A whole sign-in that waits for its browser, and a client that says anything to it over a raw socket."""
 
-from __future__ import annotations
-
 import html
 import json
 import socket
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.callback.listener_stand import Reply, read_reply
+from tests.callback.listener_stand import ROW, Client, read_reply
 from tests.cli import Machine
 from tests.provider import Provider, Request, flat
 from tests.stub_browser import Browser
 
-ROW = '[1, 11111, "joecontractor@procore.com"]'
 SIGNED_UP = "Signed up as joecontractor@procore.com in production"
 STRAY_ERROR = "Warning: Something sent an error that does not belong to this sign-in; still waiting."
 # What it says by itself, after half a minute.
@@ -26,7 +23,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @dataclass
-class SignIn:
+class SignIn(Client):
     """A `signup` process that has shown its link; `told` is what it may say until the person comes."""
 
     machine: Machine
@@ -44,16 +41,9 @@ class SignIn:
     def port(self) -> int:
         return self.machine.port
 
-    def connect(self, address: str = "127.0.0.1") -> socket.socket:
-        return socket.create_connection((address, self.port), timeout=15)
-
-    def head(self, line: str, *headers: str, host: str | None = None) -> bytes:
-        host = f"localhost:{self.port}" if host is None else host
-        return "\r\n".join([line, f"Host: {host}", *headers, "", ""]).encode("latin-1")
-
-    def send(self, raw: bytes) -> bytes:
+    def send(self, raw: bytes, address: str = "127.0.0.1") -> bytes:
         """Send bytes and hang up for sending; what comes back, whole or cut off by a reset."""
-        with self.connect() as client:
+        with self.connect(address) as client:
             try:
                 client.sendall(raw)
                 client.shutdown(socket.SHUT_WR)
@@ -66,12 +56,6 @@ class SignIn:
         """The status of the answer, or 0 where there is none."""
         received = self.send(raw)
         return read_reply(received).status if received else 0
-
-    def ask(self, target: str, *headers: str) -> Reply:
-        return read_reply(self.send(self.head(f"GET {target} HTTP/1.1", *headers)))
-
-    def statuses(self, requests: Iterable[bytes]) -> set[int]:
-        return {self.status_of(raw) for raw in requests}
 
     def assert_waits(self) -> None:
         """Nothing has ended the sign-in, and no code was tried."""

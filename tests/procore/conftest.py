@@ -1,7 +1,5 @@
 """Transports and servers that are closed when a test ends, and certificates made for the occasion."""
 
-from __future__ import annotations
-
 import datetime
 import logging
 import ssl
@@ -72,14 +70,21 @@ def environment_at() -> Callable[..., Environment]:
 
 @pytest.fixture
 def ask(new_transport: NewTransport, environment_at: Callable[..., Environment]) -> Callable[..., Answer]:
-    """Send one request to a base URL: a POST where there is a form, else a GET."""
+    """Send one request to a base URL, whose environment lies there or `at`: a POST where there is a form."""
 
     def ask(
-        url: str, *, path: str = "/x?code=s3cret", form: str | None = None, transport=None, **options
+        url: str,
+        *,
+        path: str = "/x?code=s3cret",
+        form: str | None = None,
+        bearer: str | None = None,
+        at: str = "",
+        transport: Transport | None = None,
+        **options: Any,
     ) -> Answer:
         transport = transport or new_transport(**options)
-        method = "GET" if form is None else "POST"
-        return transport.request(method, url + path, environment=environment_at(url), form=form)
+        method, environment = "GET" if form is None else "POST", environment_at(at or url)
+        return transport.request(method, url + path, environment=environment, form=form, bearer=bearer)
 
     return ask
 

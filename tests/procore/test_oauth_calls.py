@@ -1,7 +1,5 @@
 """The link, exchange, refresh, revoke and `/me`: what each sends, and what its answer becomes."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import socket
@@ -33,7 +31,9 @@ TOKENS = {
     "expires_in": 900,
     "refresh_token": "new-refresh",
 }
-TOKEN_URL = "https://login.procore.com/oauth/token"
+TOKEN_URL, REVOKE_URL = (f"https://login.procore.com/oauth/{name}" for name in ("token", "revoke"))
+ME = {"id": 11111, "login": "joecontractor@procore.com", "name": "Joe Contractor"}
+VERIFIER = "v" * 64
 REDIRECT_URI = "http://localhost:4567/callback"
 BINDING = Binding("the-client-id", "https://login.procore.com", "https://api.procore.com")
 APPS = [
@@ -82,51 +82,49 @@ def test_the_challenge_is_the_s256_of_a_verifier_that_shows_in_no_repr():
 def test_the_link_carries_each_parameter_once_on_any_base_url(login_url):
     link = urlsplit(authorize_url(login_url, "id&=é", REDIRECT_URI, "s" * 32, "challenge"))
     assert f"{link.scheme}://{link.netloc}{link.path}" == f"{login_url}/oauth/authorize"
-    assert sorted(parse_qsl(link.query)) == [
-        ("client_id", "id&=é"),
-        ("code_challenge", "challenge"),
-        ("code_challenge_method", "S256"),
-        ("redirect_uri", REDIRECT_URI),
-        ("response_type", "code"),
-        ("state", "s" * 32),
-    ]
+    fixed = {"response_type": "code", "code_challenge_method": "S256", "redirect_uri": REDIRECT_URI}
+    given = {"client_id": "id&=é", "code_challenge": "challenge", "state": "s" * 32}
+    assert sorted(parse_qsl(link.query)) == sorted((fixed | given).items())
 
 
-@pytest.mark.parametrize("redirect_uri", [REDIRECT_URI, "urn:ietf:wg:oauth:2.0:oob"])
-@pytest.mark.parametrize("app", APPS, ids=["plain", "awkward"])
-def test_an_exchange_posts_the_code_once_with_secret_and_verifier(mocked, oauth, app, redirect_uri):
-    mocked.post(TOKEN_URL, json=TOKENS)
-    assert oauth.exchange(app, "co+de&x", redirect_uri, "v" * 64, BINDING) == TokenSet(
-        "new-access", "new-refresh", 1900, BINDING, 900
-    )
-    assert form_of(mocked) == {
-        "grant_type": "authorization_code",
-        "client_id": app.client_id,
-        "client_secret": app.client_secret,
-        "code": "co+de&x",
-        "redirect_uri": redirect_uri,
-        "code_verifier": "v" * 64,
-    }
+OOB = "urn:ietf:wg:oauth:2.0:oob"
+CODE = {"grant_type": "authorization_code", "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+# What is called, what it posts beside the app's credentials, and how it calls what it is about.
+CALLS = {
+    "exchange": (lambda to, app, code: to.exchange(app, code, REDIRECT_URI, VERIFIER, BINDING), CODE, "code"),
+    "exchange for the OOB URI": (
+        lambda to, app, code: to.exchange(app, code, OOB, VERIFIER, BINDING),
+        CODE | {"redirect_uri": OOB},
+        "code",
+    ),
+    "refresh": (
+        lambda to, app, token: to.refresh(app, replace(OLD, refresh_token=token)),
+        {"grant_type": "refresh_token"},
+        "refresh_token",
+    ),
+    "revoke": (lambda to, app, token: to.revoke(app, token), {}, "token"),
+}
 
 
 @pytest.mark.parametrize("app", APPS, ids=["plain", "awkward"])
-@pytest.mark.parametrize("token", ["old-refresh", "re+fresh"])
-def test_a_refresh_posts_each_parameter_once_and_no_scope(mocked, oauth, app, token):
-    mocked.post(TOKEN_URL, json=TOKENS)
-    assert oauth.refresh(app, replace(OLD, refresh_token=token)).refresh_token == "new-refresh"
+@pytest.mark.parametrize("token", ["old-refresh", "co+de&x"])
+@pytest.mark.parametrize(("call", "fixed", "name"), CALLS.values(), ids=CALLS)
+def test_each_call_posts_its_parameters_once_with_the_secret(mocked, oauth, app, token, call, fixed, name):
+    if fixed:
+        mocked.post(TOKEN_URL, json=TOKENS)
+        assert call(oauth, app, token) == TokenSet("new-access", "new-refresh", 1900, BINDING, 900)
+    else:
+        mocked.post(REVOKE_URL, json={})
+        assert call(oauth, app, token) is None
+    credentials = {"client_id": app.client_id, "client_secret": app.client_secret}
+    assert form_of(mocked) == {**fixed, **credentials, name: token}
     assert len(mocked.calls) == 1
-    assert form_of(mocked) == {
-        "grant_type": "refresh_token",
-        "client_id": app.client_id,
-        "client_secret": app.client_secret,
-        "refresh_token": token,
-    }
 
 
 def test_a_refused_code_says_what_may_be_wrong_with_it(mocked, oauth, credentials):
     mocked.post(TOKEN_URL, json={"error": "invalid_grant", "error_description": "for the-code"}, status=400)
     with pytest.raises(GrantRefusedError) as caught:
-        oauth.exchange(credentials, "the-code", REDIRECT_URI, "v" * 64, BINDING)
+        oauth.exchange(credentials, "the-code", REDIRECT_URI, VERIFIER, BINDING)
     assert "once, within ten minutes" in caught.value.message
     assert REDIRECT_URI in caught.value.message
     assert "the-code" not in caught.value.message
@@ -140,58 +138,31 @@ def test_a_refused_refresh_token_is_not_shown(mocked, oauth, credentials):
     assert "old-refresh" not in caught.value.message
 
 
-@pytest.mark.parametrize("call", ["exchange", "refresh", "revoke"])
-def test_refused_credentials_end_with_3_wherever_they_are_sent(mocked, oauth, credentials, call):
-    arguments = {"exchange": ("code", REDIRECT_URI, "v" * 64, BINDING), "refresh": (OLD,), "revoke": ("t",)}
-    mocked.post(
-        TOKEN_URL.replace("token", "revoke" if call == "revoke" else "token"),
-        status=401,
-        json={"error": "invalid_client"},
-    )
+@pytest.mark.parametrize("kind", ["exchange", "refresh", "revoke"])
+def test_refused_credentials_end_with_3_wherever_they_are_sent(mocked, oauth, credentials, kind):
+    mocked.post(REVOKE_URL if kind == "revoke" else TOKEN_URL, status=401, json={"error": "invalid_client"})
     with pytest.raises(RefusedCredentialsError) as caught:
-        getattr(oauth, call)(credentials, *arguments[call])
+        CALLS[kind][0](oauth, credentials, "token")
     assert "Is production the right environment?" in caught.value.message
 
 
-@pytest.mark.parametrize("app", APPS, ids=["plain", "awkward"])
-@pytest.mark.parametrize("token", ["old-access", "to+ken"])
-def test_a_revocation_posts_token_and_credentials_once(mocked, oauth, app, token):
-    mocked.post("https://login.procore.com/oauth/revoke", json={})
-    oauth.revoke(app, token)
-    assert form_of(mocked) == {
-        "token": token,
-        "client_id": app.client_id,
-        "client_secret": app.client_secret,
-    }
-
-
-def test_a_revocations_answer_needs_no_body(mocked, oauth, credentials):
+def test_a_revocations_answer_needs_no_body_and_a_failure_repeats_no_token(mocked, oauth, credentials):
     for body in (b"", b"null", b"whatever"):
-        mocked.post("https://login.procore.com/oauth/revoke", body=body)
+        mocked.post(REVOKE_URL, body=body)
         oauth.revoke(credentials, "old-access")
     assert len(mocked.calls) == 3
-
-
-def test_a_revocation_that_fails_does_not_repeat_the_token(mocked, oauth, credentials):
-    mocked.post(
-        "https://login.procore.com/oauth/revoke",
-        status=403,
-        json={"error": "unauthorized_client", "message": "old-access"},
-    )
+    mocked.post(REVOKE_URL, status=403, json={"error": "unauthorized_client", "message": "old-access"})
     with pytest.raises(UnexpectedAnswerError) as caught:
         oauth.revoke(credentials, "old-access")
     assert "answered 403 (unauthorized_client: …)" in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "answer", [("200 OK", "Server: x"), ("302 Found", "Location: /"), ("503 No", "X: y")]
-)
-def test_whatever_the_login_host_answers_it_is_reached(serve, new_transport, environment_at, answer):
-    status, header = answer
-    server = serve(servers.answering(servers.http(status, b"", header)))
-    assert OAuth(new_transport(), environment_at(server.url), lambda: 0).reach() is None
-    assert server.requests[0].startswith(b"GET /oauth/token/info HTTP/1.1\r\n")
-    assert b"uthorization" not in server.requests[0]
+def test_whatever_the_login_host_answers_it_is_reached(serve, new_transport, environment_at):
+    for status, header in (("200 OK", "Server: x"), ("302 Found", "Location: /"), ("503 No", "X: y")):
+        server = serve(servers.answering(servers.http(status, b"", header)))
+        assert OAuth(new_transport(), environment_at(server.url), lambda: 0).reach() is None
+        assert server.requests[0].startswith(b"GET /oauth/token/info HTTP/1.1\r\n")
+        assert b"uthorization" not in server.requests[0]
 
 
 def test_a_login_host_that_is_not_there_is_not_reached(new_transport, environment_at):
@@ -202,18 +173,13 @@ def test_a_login_host_that_is_not_there_is_not_reached(new_transport, environmen
 
 
 def test_me_is_asked_at_the_api_host_with_the_bearer(mocked, new_transport):
-    mocked.get(
-        "https://api-monthly.procore.com/rest/v1.0/me",
-        json={"id": 11111, "login": "joecontractor@procore.com", "name": "Joe Contractor"},
-    )
-    assert Api(new_transport(), MONTHLY).me("the-token") == Me(
-        11111, "joecontractor@procore.com", "Joe Contractor"
-    )
+    mocked.get("https://api-monthly.procore.com/rest/v1.0/me", json=ME)
+    assert Api(new_transport(), MONTHLY).me("the-token") == Me(*ME.values())
     assert mocked.calls[0].request.headers["Authorization"] == "Bearer the-token"
 
 
 ASKED_FOR_A_COMPANY = [
-    ("/rest/v1.0/me", {"id": 11111, "login": "joecontractor@procore.com"}, lambda api: api.me("t").id),
+    ("/rest/v1.0/me", ME, lambda api: api.me("t").id),
     ("/rest/v1.0/companies", [{"id": 11111, "name": "A"}], lambda api: api.companies("t")[0].id),
 ]
 
@@ -235,9 +201,7 @@ def test_me_and_the_companies_are_asked_for_the_company_and_once_more_without_it
     for status in statuses:
         answer = content if status == 200 else {"errors": ["App is not connected to this company."]}
         mocked.get(PRODUCTION.api_url + path, status=status, json=answer)
-
     assert ask(Api(new_transport(), PRODUCTION, company)) == 11111
-
     requests = [call.request for call in mocked.calls]
     assert [request.headers.get("Procore-Company-Id") for request in requests] == sent
     assert {request.headers["Authorization"] for request in requests} == {"Bearer t"}
@@ -253,10 +217,8 @@ def test_what_a_company_was_refused_for_is_said_where_it_cannot_be_left_out(
 ):
     for status in statuses:
         mocked.get(PRODUCTION.api_url + path, status=status, json={"errors": f"because {status}"})
-
     with pytest.raises(UnexpectedAnswerError, match=f"{shown}.* because {shown}|{shown} .because {shown}"):
         ask(Api(new_transport(), PRODUCTION, company))
-
     assert len(mocked.calls) == len(statuses)
 
 
@@ -283,11 +245,10 @@ def test_a_lifetime_counts_from_before_the_request(serve, new_transport, environ
 def test_exchange_and_me_share_a_connection_where_the_host_is_one(
     serve, new_transport, environment_at, credentials
 ):
-    me = servers.json_http({"id": 11111, "login": "joecontractor@procore.com"})
-    server = serve(servers.answering(servers.json_http(TOKENS), me))
+    server = serve(servers.answering(servers.json_http(TOKENS), servers.json_http(ME)))
     transport, environment = new_transport(), environment_at(server.url)
     tokens = OAuth(transport, environment, lambda: 0).exchange(
-        credentials, "code", REDIRECT_URI, "v" * 64, BINDING
+        credentials, "code", REDIRECT_URI, VERIFIER, BINDING
     )
     assert Api(transport, environment).me(tokens.access_token).id == 11111
     assert server.connections == 1
@@ -307,7 +268,7 @@ def test_no_endpoint_follows_a_redirect(serve, new_transport, environment_at, cr
     oauth, api = OAuth(new_transport(), environment, lambda: 0), Api(new_transport(), environment)
     for number, call in enumerate(
         (
-            lambda: oauth.exchange(credentials, "code", REDIRECT_URI, "v" * 64, BINDING),
+            lambda: oauth.exchange(credentials, "code", REDIRECT_URI, VERIFIER, BINDING),
             lambda: oauth.refresh(credentials, OLD),
             lambda: oauth.revoke(credentials, "old"),
             lambda: api.me("token"),

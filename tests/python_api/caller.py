@@ -1,20 +1,16 @@
 """A Python program that calls Procore by requests."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from procore_cli import (
-    ProcoreAuth,
-    log,
-)
-from tests.api_server import Call
+from procore_cli import ProcoreAuth, log
+from tests.api_server import Reply, Seen
 from tests.cli import Machine
-from tests.provider import Answer, Provider
+from tests.provider import JOE, Provider
+from tests.signed_in import save_tokens
 
 PATH = "/rest/v1.0/projects"
 
@@ -25,24 +21,20 @@ def live_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def get(url: str, auth: ProcoreAuth, **options: Any) -> requests.Response:
+def get(url: str, auth: ProcoreAuth, method: str = "GET", **options: Any) -> requests.Response:
     # A session of its own, closed with its connections.
     with requests.Session() as session:
-        return session.get(url, auth=auth, timeout=20, **options)
+        return session.request(method, url, auth=auth, timeout=20, **options)
 
 
 def post(url: str, auth: ProcoreAuth, **options: Any) -> requests.Response:
-    with requests.Session() as session:
-        return session.post(url, auth=auth, timeout=20, **options)
+    return get(url, auth, "POST", **options)
 
 
-def refuse(*tokens: str) -> Callable[[Call], Answer | None]:
-    return lambda call: Answer(401, "refused") if call.token in tokens else None
+def refuse(*tokens: str) -> Callable[[Seen], Reply | None]:
+    return lambda seen: Reply(401, "refused") if seen.token in tokens else None
 
 
 def end_soon(machine: Machine, provider: Provider) -> None:
     """The token in the store has expired; the next one lives long."""
-    provider.lifetime_s = 3
-    assert machine.run_here("refresh").code == 0
-    provider.requests.clear()
-    provider.lifetime_s = 5400
+    save_tokens(provider, machine, JOE, api_url=machine.variables["PROCORE_API_URL"], lifetime_s=3)

@@ -1,30 +1,15 @@
-"""Joe is signed in, and the program of the tests finds him; the API is a host of its own."""
+"""Joe is signed in, and the program of the tests finds him."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.api_server import ApiServer, serving_api
+from tests.api_server import ApiServer
 from tests.cli import Machine
-from tests.provider import Provider
+from tests.people import SECOND, THIRD, People
+from tests.provider import JOE, Provider
 from tests.python_api.caller import live_on
-from tests.signed_in import sign_in
-
-
-@pytest.fixture
-def api(provider: Provider) -> Iterator[ApiServer]:
-    with serving_api(provider) as running:
-        yield running
-
-
-@pytest.fixture
-def other(provider: Provider) -> Iterator[ApiServer]:
-    """A second host, which would accept the token."""
-    with serving_api(provider) as running:
-        yield running
+from tests.signed_in import save_tokens
 
 
 @pytest.fixture
@@ -33,7 +18,17 @@ def machine(tmp_path: Path, provider: Provider, api: ApiServer, monkeypatch: pyt
     machine = Machine(tmp_path / "machine")
     machine.point_at(provider)
     machine.variables["PROCORE_API_URL"] = api.url
-    assert sign_in(machine).code == 0
-    api.calls.clear()
+    save_tokens(provider, machine, JOE, api_url=api.url)
+    live_on(machine, monkeypatch)
+    return machine
+
+
+@pytest.fixture
+def shared(tmp_path: Path, people: People, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Second and Third are signed in, Third is current, and this process finds them."""
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(people)
+    for person in (SECOND, THIRD):
+        people.sign_in(machine, person)
     live_on(machine, monkeypatch)
     return machine

@@ -1,137 +1,111 @@
-"""`ProcoreAuth` with requests: what it attaches, whose it is, and what that costs."""
-
-from __future__ import annotations
+"""`ProcoreAuth` with requests and httpx: what it attaches, whose it is, and what that costs."""
 
 import os
-from pathlib import Path
 
+import httpx
 import pytest
 
-from procore_cli import (
-    ProcoreAuth,
-)
-from tests.api_server import ApiServer
-from tests.cli import Machine
+from procore_cli import ProcoreAuth, SignInNeededError
 from tests.memory_keyring import FolderKeyring
-from tests.people import SECOND, THIRD, People
-from tests.provider import JOE, Provider, serving
-from tests.python_api.caller import PATH, end_soon, get, live_on
+from tests.people import SECOND, THIRD
+from tests.provider import JOE
+from tests.python_api.caller import PATH, end_soon, get, refuse
 from tests.signed_in import last_token, refreshes
 
 
-def test_the_token_and_the_company_are_attached(machine: Machine, provider: Provider, api: ApiServer) -> None:
-    response = get(api.url + PATH, ProcoreAuth(company=123))
-
-    (call,) = api.calls
-    assert response.status_code == 200
-    assert call.token == last_token(provider)
-    assert call.headers["Procore-Company-Id"] == "123"
+def test_the_token_and_the_company_are_attached(machine, provider, api):
+    assert get(api.url + PATH, ProcoreAuth(company=123)).status_code == 200
+    (seen,) = api.requests
+    assert (seen.token, seen.company) == (last_token(provider), "123")
 
 
-def test_the_company_is_the_requests_own_then_the_named_then_the_one_in_force(
-    machine: Machine, api: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cases: list[tuple[str, int | None, dict[str, str] | None, str | None]] = [
+def test_the_company_is_the_requests_own_then_the_named_then_the_one_in_force(machine, api, monkeypatch):
+    for variable, named, own, sent in (
         ("", None, None, None),
         ("5", None, None, "5"),
         ("5", 7, None, "7"),
         ("5", 7, {"procore-company-id": "9"}, "9"),
-    ]
-    for variable, named, own, sent in cases:
+    ):
         monkeypatch.setenv("PROCORE_COMPANY_ID", variable)
-
         get(api.url + PATH, ProcoreAuth(company=named), headers=own)
+        assert api.last.company == sent
 
-        assert api.calls[-1].headers["Procore-Company-Id"] == sent
 
-
-def test_a_loop_costs_one_look_into_the_keyring_and_no_exchange(
-    machine: Machine, provider: Provider, api: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_loop_costs_one_look_into_the_keyring_and_no_exchange(machine, provider, api, monkeypatch):
     looks, find = [], FolderKeyring.find
     monkeypatch.setattr(FolderKeyring, "find", lambda *words: looks.append(words) or find(*words))
     auth = ProcoreAuth()
-
     statuses = {get(api.url + PATH, auth).status_code for _ in range(5)}
-
     assert (statuses, refreshes(provider)) == ({200}, 0)
     assert len(looks) == len(set(looks))
 
 
-def test_an_expired_token_is_renewed_before_anything_is_sent(
-    machine: Machine, provider: Provider, api: ApiServer
-) -> None:
-    end_soon(machine, provider)
-
-    assert get(api.url + PATH, ProcoreAuth()).status_code == 200
-    assert [call.token for call in api.calls] == [last_token(provider)]
-
-
-def test_a_token_that_expires_in_memory_is_renewed(
-    machine: Machine, provider: Provider, api: ApiServer
-) -> None:
-    auth = ProcoreAuth()
+def test_an_expired_token_is_renewed_before_anything_is_sent_wherever_it_is(machine, provider, api):
     end_soon(machine, provider)
     provider.lifetime_s = 3
-    get(api.url + PATH, auth)
-    get(api.url + PATH, auth)
+    auth = ProcoreAuth()
+    for number in (1, 2):
+        assert get(api.url + PATH, auth).status_code == 200
+        assert (api.last.token, refreshes(provider)) == (last_token(provider), number)
+    assert len(api.requests) == 2
 
-    assert refreshes(provider) == 2
 
-
-def test_a_token_from_elsewhere_is_used_and_never_renewed(
-    machine: Machine,
-    provider: Provider,
-    api: ApiServer,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_token_from_elsewhere_is_used_and_never_renewed(machine, provider, api, monkeypatch, caplog):
     monkeypatch.setenv("PROCORE_ACCESS_TOKEN", "from-elsewhere")
     auth = ProcoreAuth()
-
-    statuses = [get(api.url + PATH, auth).status_code for _ in range(2)]
-
-    assert statuses == [401, 401]
-    assert [call.token for call in api.calls] == ["from-elsewhere"] * 2
+    assert [get(api.url + PATH, auth).status_code for _ in range(2)] == [401, 401]
+    assert [seen.token for seen in api.requests] == ["from-elsewhere"] * 2
     assert refreshes(provider) == 0
     assert caplog.text.count("Using the token from PROCORE_ACCESS_TOKEN") == 1
-
-
-def test_a_named_account_wins_over_a_token_from_elsewhere(
-    machine: Machine, provider: Provider, api: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PROCORE_ACCESS_TOKEN", "from-elsewhere")
-
+    # A named account wins over it.
     get(api.url + PATH, ProcoreAuth(account=JOE["login"]))
-
-    assert api.calls[0].token == last_token(provider)
-
-
-def test_it_acts_for_the_account_of_its_first_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(People()) as people:
-        machine = Machine(tmp_path / "machine")
-        machine.point_at(people)
-        for person in (SECOND, THIRD):
-            people.sign_in(machine, person)
-        live_on(machine, monkeypatch)
-        auth = ProcoreAuth(min_ttl=0)
-        me = f"{people.url}/rest/v1.0/me"
-
-        before = get(me, auth).json()
-        assert machine.run_here("switch", SECOND["login"]).code == 0
-        people.expire()
-
-        assert before == get(me, auth).json() == THIRD
-        assert get(me, ProcoreAuth(account=SECOND["login"])).json() == SECOND
+    assert api.last.token == last_token(provider)
 
 
-def test_nothing_is_printed(
-    machine: Machine, provider: Provider, api: ApiServer, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_it_acts_for_the_account_of_its_first_call(shared, people):
+    auth = ProcoreAuth(min_ttl=0)
+    me = f"{people.url}/rest/v1.0/me"
+    before = get(me, auth).json()
+    assert shared.run_here("switch", SECOND["login"]).code == 0
+    people.expire()
+    assert before == get(me, auth).json() == THIRD
+    assert get(me, ProcoreAuth(account=SECOND["login"])).json() == SECOND
+
+
+def test_nothing_is_printed(machine, provider, api, capfd):
     end_soon(machine, provider)
-
     get(api.url + PATH, ProcoreAuth(company=1))
-
     assert capfd.readouterr() == ("", "")
     assert "hush" not in repr(ProcoreAuth().__dict__)
     assert os.environ["PROCORE_API_URL"] == api.url
+
+
+@pytest.fixture
+def client(machine):
+    with httpx.Client(auth=ProcoreAuth(company=123), trust_env=False, follow_redirects=True) as client:
+        yield client
+
+
+def test_httpx_gets_token_and_company_and_hears_of_a_sign_out(machine, client, provider, api):
+    assert client.get(api.url + PATH).status_code == 200
+    assert (api.last.token, api.last.company) == (last_token(provider), "123")
+    machine.run_here("signout")
+    with pytest.raises(SignInNeededError):
+        client.get(api.url + PATH)
+
+
+def test_httpx_repeats_nothing_but_notices_a_token_that_was_renewed(machine, client, provider, api):
+    api.plays[PATH] = refuse(last_token(provider))
+    statuses = [client.get(api.url + PATH).status_code for _ in range(2)]
+    provider.lifetime_s = 4000
+    assert machine.run_here("refresh").code == 0
+    assert [*statuses, client.get(api.url + PATH).status_code] == [401, 401, 200]
+    assert refreshes(provider) == 1
+
+
+def test_httpx_takes_nothing_elsewhere(client, api, elsewhere):
+    client.get(elsewhere.url + PATH)
+    api.redirect("/go", f"{elsewhere.url}/file")
+    client.get(f"{api.url}/go")
+    assert [seen.token for seen in elsewhere.requests] == [None, None]
+    assert elsewhere.requests[0].company is None

@@ -1,14 +1,12 @@
 """What `import procore_cli` offers a Python program, what it costs, and how it talks."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import subprocess
 import sys
 import typing
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,9 +23,9 @@ from procore_cli import (
     log,
 )
 from tests.cli import ROOT, Machine
-from tests.people import SECOND, THIRD, People
-from tests.provider import JOE, Provider, serving
-from tests.python_api.caller import live_on
+from tests.people import SECOND, THIRD
+from tests.provider import JOE
+from tests.python_api.caller import end_soon
 from tests.signed_in import last_token, refreshes
 
 
@@ -44,25 +42,22 @@ def run_python(code: str, *options: str, environ: dict[str, str] | None = None) 
     return [*ran.stdout.split(), *([f"stderr: {ran.stderr}"] if ran.stderr else [])]
 
 
-def test_importing_the_package_loads_nothing_but_itself() -> None:
+def test_importing_the_package_loads_nothing_but_itself():
     code = (
         "import sys; before = set(sys.modules); import procore_cli; print(*sorted(set(sys.modules) - before))"
     )
-
     assert run_python(code, "-S", "-W", "error") == ["procore_cli"]
 
 
-def test_a_name_that_is_asked_for_loads_neither_requests_nor_keyring_nor_rich() -> None:
+def test_a_name_that_is_asked_for_loads_neither_requests_nor_keyring_nor_rich():
     code = "import sys; from procore_cli import ProcoreAuth, get_token, current_user; print(*sys.modules)"
-
     heavy = {"requests", "httpx", "keyring", "rich", "sqlite3", "click", "oauthlib", "logging"}
     assert not heavy & set(run_python(code, "-S", environ={"PYTHONPATH": ":".join(sys.path)}))
 
 
-def test_every_public_name_is_there_and_listed() -> None:
+def test_every_public_name_is_there_and_listed():
     namespace: dict[str, object] = {}
     exec("from procore_cli import *", namespace)
-
     assert set(procore_cli.__all__) <= namespace.keys()
     assert set(procore_cli.__all__) <= set(dir(procore_cli))
     assert procore_cli.ProcoreLoginError is errors.ProcoreLoginError
@@ -71,92 +66,75 @@ def test_every_public_name_is_there_and_listed() -> None:
     assert (ROOT / "procore_cli" / "py.typed").exists()
 
 
-def test_the_error_classes_say_what_went_wrong_as_the_exit_codes_do() -> None:
+def test_the_error_classes_say_what_went_wrong_as_the_exit_codes_do():
     codes = {
         name: cls.exit_code
         for name in procore_cli.__all__
         if isinstance(cls := getattr(procore_cli, name), type) and issubclass(cls, ProcoreLoginError)
     }
 
-    assert codes == {
-        "ProcoreLoginError": 1,
-        "UsageMistakeError": 2,
-        "ConfigurationError": 3,
-        "SignInNeededError": 4,
-        "ProcoreError": 5,
-        "StorageError": 6,
-    }
+    names = ["ProcoreLogin", "UsageMistake", "Configuration", "SignInNeeded", "Procore", "Storage"]
+    assert codes == {f"{name}Error": code for code, name in enumerate(names, 1)}
 
 
-def test_the_signatures_are_typed_and_all_but_the_environment_is_named() -> None:
-    assert typing.get_type_hints(get_token) == {
-        "env": str | None,
-        "account": str | None,
-        "min_ttl": int,
-        "return": str,
-    }
-    hints = typing.get_type_hints(current_user)
-    assert hints == {"env": str | None, "account": str | None, "return": Profile}
+def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
+    who = {"env": str | None, "account": str | None}
+    assert typing.get_type_hints(get_token) == {**who, "min_ttl": int, "return": str}
+    assert typing.get_type_hints(current_user) == {**who, "return": Profile}
     for public in (get_token, current_user, ProcoreAuth):
         kinds = [parameter.kind for parameter in inspect.signature(public).parameters.values()]
         assert kinds[0] is inspect.Parameter.POSITIONAL_OR_KEYWORD
         assert set(kinds[1:]) == {inspect.Parameter.KEYWORD_ONLY}
 
 
-def test_get_token_gives_the_token_and_renews_it_when_asked_for_more(
-    machine: Machine, provider: Provider
-) -> None:
-    provider.lifetime_s = 3
-    assert machine.run_here("refresh").code == 0
-    provider.lifetime_s = 5400
-
+def test_get_token_gives_the_token_and_renews_it_when_asked_for_more(machine, provider):
+    end_soon(machine, provider)
     first, second = get_token(), get_token("production", account=JOE["login"], min_ttl=100)
-
     assert first == second == last_token(provider)
-    assert refreshes(provider) == 2
+    assert refreshes(provider) == 1
 
 
-def test_current_user_is_whoever_procore_says(machine: Machine) -> None:
+def test_a_time_or_a_company_that_is_none_is_refused():
+    wrong_times: list[Any] = ["x", -1, 1.5, None, True]
+    wrong_companies: list[Any] = [0, -1, True, "123", 1.5]
+    for min_ttl in wrong_times:
+        for ask in (get_token, ProcoreAuth):
+            with pytest.raises(UsageMistakeError, match="min_ttl"):
+                ask(min_ttl=min_ttl)
+    for company in wrong_companies:
+        with pytest.raises(UsageMistakeError):
+            ProcoreAuth(company=company)
+
+
+def test_an_unknown_environment_is_named_with_the_argument_it_came_from():
+    with pytest.raises(UsageMistakeError, match=r"\(from env=\)"):
+        get_token("nope")
+
+
+def test_current_user_is_whoever_procore_says(machine, api):
+    api.always(JOE)
     user = current_user()
-
     assert isinstance(user, Profile)
-    assert (user.environment, user.procore_id, user.email, user.name) == (
-        "production",
-        JOE["id"],
-        JOE["login"],
-        JOE["name"],
-    )
+    assert (user.environment, user.procore_id, user.email, user.name) == ("production", *JOE.values())
     assert user.expires_at is not None
 
 
-def test_another_account_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(People()) as people:
-        machine = Machine(tmp_path / "machine")
-        machine.point_at(people)
-        for person in (SECOND, THIRD):
-            people.sign_in(machine, person)
-        live_on(machine, monkeypatch)
-
-        assert current_user().procore_id == THIRD["id"]
-        assert current_user(account=SECOND["login"]).procore_id == SECOND["id"]
-        with pytest.raises(UsageMistakeError):
-            get_token(account="nobody@example.com")
+def test_another_account_can_be_named(shared):
+    assert current_user().procore_id == THIRD["id"]
+    assert current_user(account=SECOND["login"]).procore_id == SECOND["id"]
+    with pytest.raises(UsageMistakeError):
+        get_token(account="nobody@example.com")
 
 
-def test_nobody_signed_in_is_an_error_that_says_what_to_type(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_nobody_signed_in_is_an_error_that_says_what_to_type(monkeypatch):
     for ask in (get_token, current_user):
         with pytest.raises(SignInNeededError, match="sandbox") as caught:
             ask("sandbox")
         assert "procore-login signin --env sandbox" in caught.value.hint
 
 
-def test_a_token_from_elsewhere_is_handed_on_and_the_log_says_so_once(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_token_from_elsewhere_is_handed_on_and_the_log_says_so_once(machine, monkeypatch, caplog):
     monkeypatch.setenv("PROCORE_ACCESS_TOKEN", "from-elsewhere")
-
     assert {get_token(), get_token()} == {"from-elsewhere"}
     said = [record for record in caplog.records if "PROCORE_ACCESS_TOKEN" in record.getMessage()]
     assert [(record.name, record.levelname) for record in said] == [("procore_cli", "WARNING")]
@@ -164,38 +142,31 @@ def test_a_token_from_elsewhere_is_handed_on_and_the_log_says_so_once(
         current_user()
 
 
-def test_what_comes_from_outside_cannot_forge_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_comes_from_outside_cannot_forge_a_line_of_the_log(caplog):
     log.LogConsole().warn("one\ntwo \x1b[31m")
     log.LogConsole().trace("not heard")
-
     assert caplog.messages == ["one\\ntwo \\x1b[31m"]
 
 
-def test_a_program_without_logging_hears_warnings_on_stderr(machine: Machine) -> None:
+def test_a_program_without_logging_hears_warnings_on_stderr(machine):
     code = "from procore_cli import get_token; get_token()"
-
     (said,) = run_python(code, environ=machine.environ() | {"PROCORE_ACCESS_TOKEN": "from-elsewhere"})
-
     assert "Using the token from PROCORE_ACCESS_TOKEN" in said
 
 
-def test_processes_share_one_refresh(machine: Machine, provider: Provider) -> None:
-    provider.lifetime_s = 3
-    assert machine.run_here("refresh").code == 0
-    provider.lifetime_s = 5400
+def test_processes_share_one_refresh(machine, provider):
+    end_soon(machine, provider)
     code = (
         "import os, requests; from procore_cli import ProcoreAuth;"
         "print(requests.get(os.environ['PROCORE_API_URL'] + '/x', auth=ProcoreAuth()).status_code)"
     )
-
     with ThreadPoolExecutor(2) as pool:
         ran = list(pool.map(lambda _: run_python(code, environ=machine.environ())[0], range(2)))
-
     assert ran == ["200"] * 2
-    assert refreshes(provider) == 2
+    assert refreshes(provider) == 1
 
 
-def test_the_demo_is_called_where_it_runs(tmp_path: Path) -> None:
+def test_the_demo_is_called_where_it_runs(tmp_path):
     machine = Machine(tmp_path / "machine", {"PROCORE_ENV": "demo"})
     assert machine.run_here("signup").code == 0
     code = """
@@ -205,7 +176,5 @@ url = os.environ["PROCORE_API_URL"] + "/rest/v1.0/me"
 print(requests.get(url, auth=ProcoreAuth()).json()["login"], current_user().email)
 assert get_token() == os.environ["PROCORE_ACCESS_TOKEN"]
 """
-
     result = machine.run("exec", "--", sys.executable, "-c", code)
-
     assert (result.code, result.out, result.err) == (0, f"{JOE['login']} {JOE['login']}\n", "")
