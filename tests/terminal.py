@@ -1,7 +1,11 @@
-"""A person at a terminal: starts a command on a pseudo-terminal, reads what is drawn, and types."""
+"""A person at a terminal: starts a command on a pseudo-terminal, reads what is drawn, and types.
+
+A `Screen` is a terminal for what is drawn inside the test's own process.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
@@ -11,6 +15,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+
+import click
 
 from tests.cli import Machine, command
 
@@ -54,6 +60,11 @@ class Terminal:
             assert self._read(), self.drawn
             assert time.monotonic() < deadline, self.drawn
         return self.drawn
+
+    def read_link(self) -> str:
+        """Read until the whole link is drawn; returns it."""
+        drawn = self.read_until("code_challenge_method=S256")
+        return next(word for word in drawn.split() if "/oauth/authorize?" in word)
 
     def type(self, line: str) -> None:
         """Type a line and press Enter."""
@@ -104,3 +115,23 @@ class Terminal:
             return False
         self.drawn += piece.decode("utf-8", "replace")
         return bool(piece)
+
+
+class Screen(io.TextIOWrapper):
+    """A terminal of some encoding, and what was drawn on it."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, errors="backslashreplace", newline="")
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def text(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def lines(self) -> list[str]:
+        """Without colours."""
+        return click.unstyle(self.text).splitlines()

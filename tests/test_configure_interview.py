@@ -139,13 +139,9 @@ def test_signing_up_without_credentials_offers_the_interview_and_goes_on(machine
 def test_ctrl_c_at_a_prompt_of_a_terminal_ends_it(machine: Machine, number: int, key: str) -> None:
     prompts = [("Environment [", ""), *WRONG]
     before = everything(machine)
-
-    code, drawn = talk_at_terminal(
-        machine, "configure", answers=[*prompts[:number], (prompts[number][0], key)]
-    )
-
-    assert code == 130, drawn
-    assert "Traceback" not in drawn
+    answers = [*prompts[:number], (prompts[number][0], key)]
+    code, drawn = talk_at_terminal(machine, "configure", answers=answers)
+    assert (code, "Traceback" in drawn) == (130, False), drawn
     assert everything(machine) == before
 
 
@@ -194,9 +190,7 @@ def test_asked_again_enter_alone_keeps_everything(machine: Machine, talk: Talk) 
     assert talk("configure", "--env", "sandbox", answers=answers).code == 0
     before = everything(machine)
     assert b"company = 77" in before[str(machine.data / "config.toml")]
-
     assert talk("configure", "--env", "sandbox", answers=[*KEPT, *REST]).code == 0
-
     assert everything(machine) == before
 
 
@@ -263,40 +257,28 @@ def test_a_secret_belongs_to_the_id_that_was_asked_about(
     assert shown(machine, "production") == ("set", "keyring")
 
 
-def test_refused_credentials_are_asked_for_again(machine: Machine, provider: Provider, talk: Talk) -> None:
-    answers = [*WRONG, *REST, ("again? [Y/n]", ""), ("Client id [", "")]
-    answers += [("Enter tries the same again): ", CLIENT_SECRET)]
+INSISTING = [("again? [Y/n]", "n"), ("all the same? [y/N]", "y")]
+REFUSED = {
+    "tried again": (
+        [("again? [Y/n]", ""), ("Client id [", ""), ("tries the same again): ", CLIENT_SECRET)],
+        0,
+        2,
+    ),
+    "given up": ([INSISTING[0], ("all the same? [y/N]", "n")], 3, 1),
+    "insisted upon": (INSISTING, 0, 1),
+}
 
-    result = talk("configure", "--env", "monthly", answers=answers)
 
-    assert result.code == 0, result.err
-    assert "Is monthly the right environment?" in said(result)
-    assert len(provider.checks) == 2
-    assert shown(machine, "monthly")[0] == "set"
-
-
-@pytest.mark.parametrize(("anyway", "code"), [("n", 3), ("y", 0)])
-def test_refused_credentials_are_saved_only_if_the_person_insists(
-    machine: Machine, talk: Talk, anyway: str, code: int
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused_credentials_are_asked_for_again_or_saved_only_if_the_person_insists(
+    machine: Machine, provider: Provider, talk: Talk, what: str
 ) -> None:
-    answers = [*WRONG, *REST, ("again? [Y/n]", "n"), ("all the same? [y/N]", anyway)]
-
-    result = talk("configure", "--env", "federal", answers=answers)
-
-    assert result.code == code, result.err
+    answers, code, checks = REFUSED[what]
+    result = talk("configure", "--env", "monthly", answers=[*WRONG, *REST, *answers])
+    assert (result.code, len(provider.checks)) == (code, checks), result.err
+    assert "Is monthly the right environment?" in said(result)
     assert (machine.data / "config.toml").exists() is (code == 0)
-
-
-def test_a_refusal_names_the_secrets_place_where_it_is_another_one(machine: Machine) -> None:
-    machine.variables["PROCORE_CLIENT_SECRET"] = "wrong"
-
-    result = machine.run_here("configure", "--client-id", CLIENT_ID)
-
-    assert result.code == 3
-    words = (
-        "The client id comes from the options, the client secret from PROCORE_CLIENT_SECRET. Is production"
-    )
-    assert words in result.err
+    assert (shown(machine, "monthly")[0] == "set") is (code == 0)
 
 
 def test_declining_the_offer_ends_with_3(machine: Machine, talk: Talk) -> None:
@@ -307,9 +289,7 @@ def test_declining_the_offer_ends_with_3(machine: Machine, talk: Talk) -> None:
 
 
 def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, talk: Talk) -> None:
-    machine.run_here("configure", "--client-id", "former")
-    file = machine.data / "config.toml"
-    file.chmod(0o644)
+    file = machine.write("config.toml", mode=0o644)
 
     result = talk("configure", answers=[("Environment [", ""), ("Client id [", CTRL_C)])
 
@@ -320,15 +300,10 @@ def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, 
 def test_an_id_in_a_file_that_would_write_to_the_terminal_is_refused_and_not_shown(
     machine: Machine, talk: Talk
 ) -> None:
-    machine.run_here("configure", "--client-id", "former")
-    file = machine.data / "config.toml"
-    file.write_text(file.read_text().replace("former", "a\\u001b[31mb"))
-
+    machine.write("config.toml", '[environments.production]\nclient_id = "a\\u001b[31mb"\n')
     result = talk("configure", "--env", "production", answers=[])
-
-    assert result.code == 3
+    assert (result.code, "31m" in result.err) == (3, False)
     assert "environments.production.client_id holds a space or a control character" in result.err
-    assert "31m" not in result.err
 
 
 def test_what_keeps_procore_from_being_asked_is_found_out_before_the_first_question(
@@ -354,36 +329,29 @@ def test_what_keeps_procore_from_being_asked_is_found_out_before_the_first_quest
 # The store
 
 
-def test_a_keyring_that_is_locked_is_named_before_the_first_question(machine: Machine, talk: Talk) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+ENTER = [("Store [file]", "")]
+CHOSEN = [("Store [", "keyring"), ("Store [", "file")]
+STORES: dict[str, tuple[dict[str, str], list[tuple[str, str]], str]] = {
+    "locked": ({"TEST_KEYRING_FAULT": "locked"}, [("Store [", "file")], "Warning: The keyring"),
+    "none, and Enter": ({"TEST_KEYRING_FAULT": "missing"}, ENTER, ""),
+    "a variable, and Enter": ({"PROCORE_LOGIN_STORE": "file"}, ENTER, ""),
+    **{
+        fault: ({"TEST_KEYRING_FAULT": fault}, CHOSEN, "Type file, or Ctrl-C to stop and mend the keyring.")
+        for fault in ("missing", "fail-at-write", "forget-write", "tear-write")
+    },
+}
 
-    result = talk("configure", "--env", "sandbox", answers=[*APP, *FILED])
 
-    assert result.code == 0, result.err
-    assert result.err.index("Warning: The keyring") < result.err.index("Client id")
-
-
-@pytest.mark.parametrize(
-    "variables", [{"TEST_KEYRING_FAULT": "missing"}, {"PROCORE_LOGIN_STORE": "file"}], ids=" ".join
-)
-def test_enter_takes_files_where_there_is_no_keyring_or_a_variable_says_so(
-    machine: Machine, talk: Talk, variables: dict[str, str]
+@pytest.mark.parametrize("name", STORES)
+def test_where_the_keyring_does_not_work_files_are_offered_and_taken(
+    machine: Machine, talk: Talk, name: str
 ) -> None:
+    variables, answers, words = STORES[name]
     machine.variables |= variables
-
-    assert talk("configure", "--env", "sandbox", answers=[*APP, *WHERE, ("Store [file]", "")]).code == 0
-    assert shown(machine) == ("set", "file")
-
-
-@pytest.mark.parametrize("fault", ["missing", "fail-at-write", "forget-write", "tear-write"])
-def test_a_keyring_is_tried_when_it_is_chosen(machine: Machine, talk: Talk, fault: str) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = fault
-
-    answers = [*APP, *WHERE, ("Store [", "keyring"), ("Store [", "file")]
-    result = talk("configure", "--env", "sandbox", answers=answers)
-
-    assert result.code == 0, result.err
-    assert "Type file, or Ctrl-C to stop and mend the keyring." in said(result)
+    result = talk("configure", "--env", "sandbox", answers=[*APP, *WHERE, *answers])
+    assert (result.code, words in said(result)) == (0, True), result.err
+    # What is known before is said before the first question.
+    assert name != "locked" or result.err.index(words) < result.err.index("Client id")
     assert shown(machine) == ("set", "file")
 
 

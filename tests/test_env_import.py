@@ -37,7 +37,7 @@ def bring_in(machine: Machine, text: str | bytes, *more: str, mode: int = 0o600)
 
 
 def kept(machine: Machine) -> str:
-    return "\n".join(path.read_text() for path in machine.keyring.iterdir())
+    return "\n".join(machine.kept())
 
 
 def say(result: Result, machine: Machine) -> str:
@@ -115,7 +115,6 @@ TO_DELETE = {
 def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(machine: Machine) -> None:
     for text, to_delete in TO_DELETE.items():
         result = bring_in(machine, text, "--no-check", mode=0o644)
-
         assert result.code == 0, result.err
         said = say(result, machine)
         assert said.count("Delete ") == len(to_delete), said
@@ -123,26 +122,18 @@ def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(mach
         assert "can read .env (mode 0644)" in said
         assert "shy" not in said + kept(machine)
         assert ("holds no client secret; only the rest was taken" in said) is ("SECRET" not in text)
-
     assert "can read" not in bring_in(machine, PLAIN, "--no-check").err
 
 
-def test_an_id_alone_says_that_the_kept_secret_is_another_ids(machine: Machine) -> None:
-    assert bring_in(machine, PLAIN).code == 0
-
+def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_another_ids(
+    machine: Machine, provider: Provider
+) -> None:
+    assert bring_in(machine, PLAIN, "--no-check").code == 0
     result = bring_in(machine, "CLIENT_ID=another\n")
-
-    assert result.code == 0
-    assert f"Warning: production: the client secret that is kept belongs to the client id {CLIENT_ID}." in (
-        result.err
-    )
-
-
-def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine, provider: Provider) -> None:
-    assert bring_in(machine, "CLIENT_ID=another\n").code == 0
-    assert provider.checks == []
+    assert (result.code, provider.checks) == (0, [])
+    words = f"Warning: production: the client secret that is kept belongs to the client id {CLIENT_ID}."
+    assert words in result.err
     machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
-
     assert "Procore knows this app." in bring_in(machine, f"CLIENT_ID={CLIENT_ID}\n").err
     assert bring_in(machine, "CLIENT_ID=another\n").code == 3
 
@@ -158,25 +149,19 @@ def test_a_secret_alone_belongs_to_the_id_that_is_set(machine: Machine) -> None:
 
 def test_an_option_goes_before_the_file(machine: Machine) -> None:
     bring_in(machine, PLAIN + "PROCORE_COMPANY_ID=7\n", "--company", "8", "--env", "sandbox")
-
     assert "company = 8" in (machine.data / "config.toml").read_text()
 
 
-def test_standard_input_is_read_and_nothing_is_to_delete(machine: Machine) -> None:
-    result = machine.run("configure", "--import", "-", stdin=PLAIN)
-
-    assert result.code == 0
-    assert "Delete" not in result.err
-    assert CLIENT_SECRET in kept(machine)
-
-
-def test_a_pipe_of_the_shells_is_read(machine: Machine) -> None:
+def test_standard_input_and_a_pipe_of_the_shells_are_read_and_nothing_is_to_delete(machine: Machine) -> None:
     reader, writer = os.pipe()
     os.write(writer, PLAIN.encode())
     os.close(writer)
-
     assert machine.run_here("configure", "--import", f"/dev/fd/{reader}").code == 0
     os.close(reader)
+    assert machine.run_here("configure", "--remove", "--yes").code == 0
+    result = machine.run("configure", "--import", "-", stdin=PLAIN)
+    assert (result.code, "Delete" in result.err) == (0, False)
+    assert CLIENT_SECRET in kept(machine)
 
 
 def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine) -> None:
@@ -195,22 +180,31 @@ def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine) -> None:
         (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=seven\n", "PROCORE_COMPANY_ID cannot be used"),
         (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=none\n", "PROCORE_COMPANY_ID cannot be used"),
         (b'CLIENT_SECRET="hush\n', ".env: a client secret is named there"),
+        (
+            b'CLIENT_ID=x\nPROCORE_CLIENT_SECRET="half of it\n',
+            ".env: a client secret is named there, but the line cannot be read.",
+        ),
+        *(
+            (
+                f"{PLAIN}HALF=hush\n{name}=${{HALF}}${{PROCORE_THEIRS}}\n".encode(),
+                f".env: {name} refers to another name (${{...}}), which is not looked up.",
+            )
+            for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "PROCORE_COMPANY_ID")
+        ),
     ]:
+        machine.variables["PROCORE_THEIRS"] = "hush"
         result = bring_in(machine, text)
-
         assert result.code == 3
         assert words in say(result, machine)
         assert "Hint: " in result.err
         assert "sh" not in result.err.replace("should", "").replace("hush", "sh") or "hu" not in result.err
-        assert not (machine.data / "config.toml").exists()
+        assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
 
 
 def test_what_is_no_file_is_named(machine: Machine) -> None:
     for name, words in [("missing", "no such file"), (".", "is a directory"), ("a\0b", "no file's name")]:
         result = machine.run_here("configure", "--import", str(machine.home / name))
-
-        assert result.code == 3
-        assert words in result.err
+        assert (result.code, words in result.err) == (3, True)
 
 
 def test_lines_that_cannot_be_read_are_named_without_noise(
@@ -254,20 +248,6 @@ def test_lines_that_refer_to_each_other_stay_as_small_as_they_are() -> None:
     assert sum(len(value) for value in read_dotenv("", text).in_force.values()) < len(text)
 
 
-def test_what_a_value_refers_to_is_not_looked_up(machine: Machine) -> None:
-    for name in ["CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "PROCORE_COMPANY_ID"]:
-        machine.variables["PROCORE_THEIRS"] = "hush"
-
-        result = bring_in(machine, f"{PLAIN}HALF=hush\n{name}=${{HALF}}${{PROCORE_THEIRS}}\n")
-
-        assert result.code == 3
-        assert f".env: {name} refers to another name (${{...}}), which is not looked up." in say(
-            result, machine
-        )
-        assert "hush" not in result.err
-        assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
-
-
 @pytest.mark.parametrize(
     ("setting", "environment"),
     [
@@ -309,11 +289,3 @@ def test_a_secret_is_not_in_what_a_file_shows() -> None:
 
     assert (len(file.settings), "hush" in file.unread) == (1, True)
     assert "hush" not in repr(file)
-
-
-def test_a_secret_whose_only_line_cannot_be_read_is_refused(machine: Machine) -> None:
-    result = bring_in(machine, 'CLIENT_ID=x\nPROCORE_CLIENT_SECRET="half of it\n')
-
-    assert (result.code, kept(machine)) == (3, "")
-    assert ".env: a client secret is named there, but the line cannot be read." in say(result, machine)
-    assert not (machine.data / "config.toml").exists()

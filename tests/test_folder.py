@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import socket
@@ -42,36 +43,49 @@ def data_folder(tmp_path: Path, said: list[str]) -> Path:
 
 
 @pytest.fixture
-def no_umask() -> object:
+def no_umask() -> Iterator[None]:
     former = os.umask(0)
     yield
     os.umask(former)
 
 
-def test_a_new_folder_is_ours_alone_whatever_the_umask(
-    tmp_path: Path, said: list[str], no_umask: None
+def look(root: Path) -> dict[Path, tuple[int, bytes | None]]:
+    """What lies below a folder, with its modes."""
+    return {p: (p.lstat().st_mode, p.read_bytes() if p.is_file() else None) for p in root.rglob("*")}
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_what_is_made_is_ours_alone_whatever_the_umask_and_a_subfolder_brings_its_parent_along(
+    tmp_path: Path, said: list[str]
 ) -> None:
-    path = private_files.open_folder(tmp_path / "a" / "b")
-    assert mode_of(path) == 0o700
+    locks = private_files.open_subfolder(tmp_path / "a" / "data", "locks")
+    private_files.new_file(locks / "new")
+    private_files.ensure_file(locks / "ensured")
+    private_files.save_bytes(locks / "saved", b"")
+    assert {mode_of(path) for path in locks.iterdir()} == {0o600}
+    assert [mode_of(path) for path in (locks, locks.parent)] == [0o700, 0o700]
     assert said == []
 
 
-def test_a_subfolder_brings_its_parent_along(tmp_path: Path, said: list[str], no_umask: None) -> None:
-    path = private_files.open_subfolder(tmp_path / "data", "locks")
-    assert (mode_of(path), mode_of(path.parent)) == (0o700, 0o700)
-
-
-def test_a_folder_that_is_too_open_is_tightened_and_reported(data_folder: Path, said: list[str]) -> None:
-    data_folder.chmod(0o755)
-    private_files.open_folder(data_folder)
-    assert mode_of(data_folder) == 0o700
-    assert len(said) == 1
-    assert str(data_folder) in said[0]
-    assert "0755" in said[0]
+def test_what_is_too_open_is_tightened_and_reported_once(data_folder: Path, said: list[str]) -> None:
+    path = data_folder / "file"
+    private_files.new_file(path)
+    for use, what, wrong, right in (
+        (private_files.open_folder, data_folder, 0o755, 0o700),
+        (private_files.check_file, path, 0o644, 0o600),
+    ):
+        what.chmod(wrong)
+        use(what)
+        use(what)
+        assert mode_of(what) == right
+        (line,) = said
+        assert str(what) in line
+        assert f"{wrong:04o}" in line
+        said.clear()
 
 
 def test_a_folder_that_is_there_needs_no_writable_disk(
-    data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     private_files.ensure_file(data_folder / "file")
 
@@ -86,27 +100,68 @@ def test_a_folder_that_is_there_needs_no_writable_disk(
         private_files.open_folder(data_folder / "other")
 
 
-def test_a_file_in_the_folders_place_is_refused(tmp_path: Path, said: list[str]) -> None:
-    path = tmp_path / "data"
-    path.write_text("")
-    with pytest.raises(DataFolderError, match="not a folder") as failure:
-        private_files.open_folder(path)
-    assert failure.value.exit_code == 6
-    assert str(path) in failure.value.message
+def bind(path: Path) -> None:
+    # A socket's whole path may be too long for the system.
+    with socket.socket(socket.AF_UNIX) as unix, contextlib.chdir(path.parent):
+        unix.bind(path.name)
 
 
-def test_a_folder_below_a_file_is_refused(tmp_path: Path, said: list[str]) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DataFolderError):
-        private_files.open_folder(tmp_path / "file" / "data")
+Use = Callable[[Path], object]
+# What lies in the place of a file or folder of ours, who uses it, and what is said.
+REFUSED: dict[str, tuple[Use, Use, str]] = {
+    "a file as a folder": (Path.touch, private_files.open_folder, "not a folder"),
+    "a folder below a file": (Path.touch, lambda path: private_files.open_folder(path / "x"), "Not a dir"),
+    "a file that is there already": (Path.touch, private_files.new_file, "File exists"),
+    "a new file in place of a link": (
+        lambda path: path.symlink_to("../elsewhere/missing"),
+        private_files.new_file,
+        "File exists",
+    ),
+    "a link to a file": (
+        lambda path: path.symlink_to("../elsewhere/file"),
+        private_files.check_file,
+        "symbolic link",
+    ),
+    "a link that is read": (
+        lambda path: path.symlink_to("../elsewhere/file"),
+        private_files.find_bytes,
+        "symbolic link",
+    ),
+    "a link to a folder": (
+        lambda path: path.symlink_to("../elsewhere"),
+        lambda path: private_files.open_subfolder(path.parent, path.name),
+        "symbolic link",
+    ),
+    "a pipe, which does not block": (
+        lambda path: os.mkfifo(path, 0o600),
+        private_files.find_bytes,
+        "regular",
+    ),
+    "a socket": (bind, private_files.check_file, "regular"),
+    "nothing to be checked": (lambda _: None, private_files.check_file, "No such file"),
+    "no folder to save in": (
+        lambda _: None,
+        lambda path: private_files.save_bytes(path / "file", b"data"),
+        "No such file",
+    ),
+}
 
 
-def test_a_folder_of_somebody_else_is_refused(
-    data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_ours_to_use_is_refused_by_its_path_and_left_as_it_is(
+    data_folder: Path, tmp_path: Path, case: str
 ) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
-    with pytest.raises(DataFolderError, match="another user"):
-        private_files.open_folder(data_folder)
+    prepare, use, words = REFUSED[case]
+    path = data_folder / "thing"
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    (tmp_path / "elsewhere" / "file").write_text("theirs")
+    prepare(path)
+    before = look(tmp_path)
+    with pytest.raises(DataFolderError, match=words) as caught:
+        use(path)
+    assert caught.value.exit_code == 6
+    assert str(path) in caught.value.message
+    assert look(tmp_path) == before
 
 
 @pytest.mark.parametrize(
@@ -129,24 +184,23 @@ def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over
     monkeypatch.setattr(os, "geteuid", lambda: us)
     real = (Path.stat, Path.lstat)
 
-    def look(call: Callable[..., os.stat_result], path: Path) -> os.stat_result:
+    def give_away(call: Callable[..., os.stat_result], path: Path) -> os.stat_result:
         values = list(call(path))
         values[stat.ST_UID] = 1000 if path == data_folder / name else us
         return os.stat_result(values)
 
-    monkeypatch.setattr(Path, "stat", lambda path, **_: look(real[0], path))
-    monkeypatch.setattr(Path, "lstat", lambda path: look(real[1], path))
-
-    def use() -> None:
-        private_files.open_subfolder(data_folder, "locks")
-        private_files.find_bytes(data_folder / "config.toml")
-
-    with pytest.raises(DataFolderError) as caught:
-        use()
+    monkeypatch.setattr(Path, "stat", lambda path, **_: give_away(real[0], path))
+    monkeypatch.setattr(Path, "lstat", lambda path: give_away(real[1], path))
+    of_a_file: list[Use] = [private_files.find_bytes, private_files.check_file]
     path = data_folder / name
-    assert caught.value.message == f"{path} cannot be used: it belongs to another user (joe, uid 1000)."
-    assert caught.value.hint.startswith(way_out.format(data_folder))
-    assert caught.value.hint.endswith("or let PROCORE_LOGIN_HOME name another data folder.")
+    for use in (
+        of_a_file if name == "config.toml" else [lambda _: private_files.open_subfolder(data_folder, "locks")]
+    ):
+        with pytest.raises(DataFolderError) as caught:
+            use(path)
+        assert caught.value.message == f"{path} cannot be used: it belongs to another user (joe, uid 1000)."
+        assert caught.value.hint.startswith(way_out.format(data_folder))
+        assert caught.value.hint.endswith("or let PROCORE_LOGIN_HOME name another data folder.")
 
 
 def test_what_somebody_elses_folder_hides_is_said_to_be_theirs(
@@ -173,96 +227,17 @@ def test_what_may_not_be_looked_at_may_exist(tmp_path: Path, monkeypatch: pytest
     assert private_files.may_exist(tmp_path / "missing")
 
 
-def test_a_new_file_is_ours_alone_whatever_the_umask(data_folder: Path, no_umask: None) -> None:
-    private_files.new_file(data_folder / "file")
-    assert mode_of(data_folder / "file") == 0o600
-
-
-def test_a_new_file_replaces_nothing(data_folder: Path) -> None:
-    (data_folder / "file").write_text("there")
-    with pytest.raises(DataFolderError):
-        private_files.new_file(data_folder / "file")
-    assert (data_folder / "file").read_text() == "there"
-
-
-def test_a_new_file_is_not_made_through_a_link(data_folder: Path, tmp_path: Path) -> None:
-    (data_folder / "file").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DataFolderError):
-        private_files.new_file(data_folder / "file")
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_ensuring_a_file_twice_keeps_its_content(data_folder: Path, said: list[str]) -> None:
-    private_files.ensure_file(data_folder / "file")
+def test_a_file_keeps_its_content_when_it_is_ensured_and_a_missing_one_is_none(data_folder: Path) -> None:
+    assert private_files.find_bytes(data_folder / "file") is None
     private_files.save_bytes(data_folder / "file", b"data")
     private_files.ensure_file(data_folder / "file")
-    assert (data_folder / "file").read_bytes() == b"data"
+    assert private_files.find_bytes(data_folder / "file") == b"data"
 
 
-def test_a_file_that_is_too_open_is_tightened_and_reported(data_folder: Path, said: list[str]) -> None:
-    path = data_folder / "file"
-    private_files.new_file(path)
-    path.chmod(0o644)
-    private_files.check_file(path)
-    private_files.check_file(path)
-    assert mode_of(path) == 0o600
-    assert len(said) == 1
-    assert "0644" in said[0]
-
-
-def test_a_link_is_not_a_file_of_ours(data_folder: Path, tmp_path: Path, said: list[str]) -> None:
-    (tmp_path / "elsewhere").write_text("secret")
-    (data_folder / "file").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DataFolderError, match="symbolic link"):
-        private_files.check_file(data_folder / "file")
-    with pytest.raises(DataFolderError, match="symbolic link"):
-        private_files.find_bytes(data_folder / "file")
-
-
-def test_a_pipe_is_not_a_file_and_does_not_block(data_folder: Path, said: list[str]) -> None:
-    os.mkfifo(data_folder / "file", 0o600)
-    with pytest.raises(DataFolderError, match="regular"):
-        private_files.find_bytes(data_folder / "file")
-
-
-def test_a_socket_is_not_a_file(data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    # A socket's whole path may be too long for the system.
-    monkeypatch.chdir(data_folder)
-    with socket.socket(socket.AF_UNIX) as unix:
-        unix.bind("file")
-        with pytest.raises(DataFolderError, match="regular"):
-            private_files.check_file(data_folder / "file")
-
-
-def test_a_file_of_somebody_else_is_refused(
-    data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    private_files.new_file(data_folder / "file")
-    monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    with pytest.raises(DataFolderError, match="another user"):
-        private_files.check_file(data_folder / "file")
-
-
-def test_a_missing_file_is_found_to_be_none(data_folder: Path, said: list[str]) -> None:
-    assert private_files.find_bytes(data_folder / "file") is None
-
-
-def test_a_missing_file_cannot_be_checked(data_folder: Path, said: list[str]) -> None:
-    with pytest.raises(DataFolderError, match="No such file"):
-        private_files.check_file(data_folder / "file")
-
-
-def test_saving_replaces_the_whole_content_and_leaves_one_file(data_folder: Path, no_umask: None) -> None:
-    private_files.save_bytes(data_folder / "file", b"a long first text")
-    private_files.save_bytes(data_folder / "file", b"short")
-    assert (data_folder / "file").read_bytes() == b"short"
-    assert mode_of(data_folder / "file") == 0o600
-    assert [path.name for path in data_folder.iterdir()] == ["file"]
-
-
-def test_a_crash_while_saving_keeps_the_former_content(
+def test_saving_replaces_the_whole_content_and_a_crash_keeps_the_former_one(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    private_files.save_bytes(data_folder / "file", b"a long first text")
     private_files.save_bytes(data_folder / "file", b"former")
 
     def crash(self: Path, target: Path) -> None:
@@ -281,12 +256,6 @@ def test_saving_replaces_a_link_and_not_what_it_points_at(data_folder: Path, tmp
     private_files.save_bytes(data_folder / "file", b"ours")
     assert (tmp_path / "elsewhere").read_text() == "theirs"
     assert not (data_folder / "file").is_symlink()
-
-
-def test_saving_into_a_missing_folder_names_the_path(data_folder: Path) -> None:
-    with pytest.raises(DataFolderError, match="No such file") as failure:
-        private_files.save_bytes(data_folder / "gone" / "file", b"data")
-    assert str(data_folder / "gone" / "file") in failure.value.message
 
 
 def test_a_file_system_that_cannot_sync_a_folder_is_good_enough(
@@ -321,17 +290,6 @@ def test_without_modes_and_owners_nothing_is_tightened(
     assert private_files.find_bytes(data_folder / "file") == b"data"
     assert mode_of(data_folder / "file") == 0o644
     assert said == []
-
-
-def test_a_link_inside_the_data_folder_is_not_a_folder_of_ours(
-    data_folder: Path, tmp_path: Path, said: list[str]
-) -> None:
-    (tmp_path / "elsewhere").mkdir(mode=0o755)
-    (data_folder / "locks").symlink_to(tmp_path / "elsewhere")
-
-    with pytest.raises(DataFolderError, match="symbolic link"):
-        private_files.open_subfolder(data_folder, "locks")
-    assert mode_of(tmp_path / "elsewhere") == 0o755
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs itself is asked")

@@ -22,9 +22,7 @@ company = 5
 
 @pytest.fixture
 def configured(machine: Machine) -> Machine:
-    config = machine.data / "config.toml"
-    config.write_text(CONFIG)
-    config.chmod(0o600)
+    machine.write("config.toml", CONFIG)
     machine.variables |= {
         "PROCORE_ENV": "production",
         "PROCORE_COMPANY_ID": "7",
