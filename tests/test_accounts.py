@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from procore_cli import context
 from procore_cli.storage.rows import Rows
 from tests.cli import Machine, browser
+from tests.moments import pass_time
 from tests.people import SECOND, People
 from tests.provider import JOE, Answer
+from tests.store.store_world import run_sql
 from tests.terminal import Terminal
 
 
@@ -40,63 +38,49 @@ def listed(machine: Machine, *options: str) -> list[Any]:
 
 
 def test_everybody_is_listed_with_the_current_account_marked(machine: Machine, people: People) -> None:
-    before = len(people.requests)
-
     first, second = listed(machine)
-
     assert (first["email"], first["current"], first["signed_in"]) == (JOE["login"], False, True)
     assert (second["email"], second["current"], second["signed_in"]) == (SECOND["login"], True, True)
     assert set(first) == {
         "environment", "id", "procore_id", "email", "name", "company", "expires_at", "current", "signed_in",
     }  # fmt: skip
-    assert len(people.requests) == before
+    rows = [line.split("\t") for line in machine.run_here("accounts").out.splitlines()]
+    assert rows == [
+        ["production", "", "joecontractor@procore.com", "11111", "Joe Contractor", "1 h 29 min"],
+        ["production", "*", "second@example.com", "22222", "Second Person", "1 h 29 min"],
+    ]
+    assert people.requests == []
     # Environments that were never used get no database.
     assert [path.name for path in machine.data.glob("*.db")] == ["production.db"]
 
 
-def test_in_a_pipe_the_table_is_lines_with_tabs(machine: Machine) -> None:
-    result = machine.run_here("accounts")
-
-    rows = [line.split("\t") for line in result.out.splitlines()]
-    assert [row[:5] for row in rows] == [
-        ["production", "", "joecontractor@procore.com", "11111", "Joe Contractor"],
-        ["production", "*", "second@example.com", "22222", "Second Person"],
-    ]
-    assert {row[5] for row in rows} == {"1 h 29 min"}
+HEAD = "Environment     Account                    Id     Name            Time left"
+ROW = "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min"
+# Each account has a panel of its own.
+PANELS = ["─ production ─", "─ production * ─", "joecontractor@procore.com"]
 
 
-@pytest.mark.parametrize(
-    ("columns", "drawn"),
-    [
-        (
-            100,
-            [
-                "Environment     Account                    Id     Name            Time left",
-                "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min",
-            ],
-        ),
-        # Each account has a panel of its own.
-        (50, ["─ production ─", "─ production * ─", "joecontractor@procore.com"]),
-    ],
-)
+@pytest.mark.parametrize(("columns", "term", "drawn"), [(100, "dumb", [HEAD, ROW]), (50, "xterm", PANELS)])
 def test_on_a_terminal_the_table_is_drawn_as_wide_as_it_can_be(
-    machine: Machine, columns: int, drawn: list[str]
+    machine: Machine, columns: int, term: str, drawn: list[str]
 ) -> None:
     machine.variables |= {"COLUMNS": str(columns), "NO_COLOR": "1"}
-    with Terminal(machine, "accounts", term="dumb" if columns == 100 else "xterm") as terminal:
+    with Terminal(machine, "accounts", term=term) as terminal:
         assert terminal.finish() == 0
-
-    for text in drawn:
-        assert text in terminal.drawn
+    assert [text for text in drawn if text not in terminal.drawn] == []
 
 
 def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> None:
     demo = Machine(machine.home)
+    nobody = demo.run_here("accounts", "--env", "demo")
+    assert (nobody.code, nobody.out, "Nobody is signed in" in nobody.err) == (0, "", True)
     assert demo.run_here("signup", "--env", "demo", "--browser", browser()).code == 0
-
     assert [line["environment"] for line in listed(machine)] == ["production", "production", "demo"]
     assert [line["environment"] for line in listed(machine, "--env", "demo")] == ["demo"]
     assert listed(machine, "--env", "sandbox") == []
+    # The pretend Procore is started for a check.
+    checked = demo.run_here("accounts", "--check", "--env", "demo")
+    assert (checked.code, checked.out.endswith("\tok\n")) == (0, True), checked.err
 
 
 def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
@@ -113,27 +97,15 @@ def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
 
 def test_rows_of_the_tutorials_own_are_listed_once(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "test.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
-        )
-        connection.execute(
-            "INSERT INTO users VALUES (4, 7, 'seventh@example.com'), (2, 7, 'copy@example.com')"
-        )
-        connection.commit()
+    run_sql(
+        path,
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))",
+        "INSERT INTO users VALUES (4, 7, 'seventh@example.com'), (2, 7, 'copy@example.com')",
+    )
     machine.variables["PROCORE_LOGIN_DB"] = str(path)
-
     (line,) = listed(machine)
-
     assert (line["id"], line["procore_id"], line["email"]) == (2, 7, "copy@example.com")
     assert (line["current"], line["signed_in"], line["expires_at"]) == (False, False, None)
-
-
-def test_nobody_at_all_is_said_on_stderr(tmp_path: Path) -> None:
-    result = Machine(tmp_path / "new").run_here("accounts")
-
-    assert (result.code, result.out) == (0, "")
-    assert "Nobody is signed in" in result.err
 
 
 def test_a_signed_out_account_stays_on_the_list(machine: Machine) -> None:
@@ -146,31 +118,23 @@ def test_a_signed_out_account_stays_on_the_list(machine: Machine) -> None:
 
 
 def test_an_expired_token_is_no_problem(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
-    monkeypatch.setitem(defaults, "clock", lambda: time.time() + 9000)
+    pass_time(monkeypatch, 9000)
 
     assert machine.run_here("accounts").out.count("\texpired\n") == 2
     assert machine.run_here("accounts", "--check").code == 0
 
 
-def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone(
+def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone_and_refreshes_them(
     machine: Machine, people: People
 ) -> None:
     machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-
     result = machine.run_here("accounts", "--check")
-
     assert result.code == 0, result.err
-    assert people.count("/rest/v1.0/me") == 2
-    assert all(request.bearer != "from-elsewhere" for request in people.requests)
     assert [line.split("\t")[6] for line in result.out.splitlines()] == ["ok", "ok"]
-
-
-def test_a_check_refreshes_what_has_expired(machine: Machine, people: People) -> None:
+    assert (people.count("/rest/v1.0/me"), people.count("/oauth/token")) == (2, 0)
+    assert all(request.bearer != "from-elsewhere" for request in people.requests)
     people.expire()
-
     result = machine.run_here("accounts", "--check", "--json")
-
     assert result.code == 0, result.err
     assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
     assert people.count("/oauth/token") == 2
@@ -195,32 +159,14 @@ def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, 
     assert again.out.splitlines()[0].endswith("\trefused\tsign in again")
 
 
-def test_a_check_ends_with_5_if_procore_fails(machine: Machine, people: People) -> None:
+def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine: Machine, people: People) -> None:
     people.script["/rest/v1.0/me"] = lambda _: Answer(503, "")
-
     result = machine.run_here("accounts", "--check", "--json")
-
     assert result.code == 5
     assert [line["check"] for line in result.json["accounts"]] == ["failed", "failed"]
-
-
-def test_a_check_of_nobody_ends_with_4(machine: Machine) -> None:
     machine.run_here("signout", "--all")
-
     result = machine.run_here("accounts", "--check")
-
-    assert result.code == 4
-    assert "Nobody is signed in." in result.err
-
-
-def test_the_pretend_procore_is_started_for_a_check(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "demo")
-    machine.run_here("signup", "--env", "demo", "--browser", browser())
-
-    result = machine.run_here("accounts", "--check")
-
-    assert result.code == 0, result.err
-    assert result.out.endswith("\tok\n")
+    assert (result.code, "Nobody is signed in." in result.err) == (4, True)
 
 
 def test_switch_makes_another_account_current(machine: Machine) -> None:
@@ -267,54 +213,32 @@ def test_an_ambiguous_email_is_refused_before_anything_happens(machine: Machine,
     assert machine.run_here("signout").code == 0
 
 
-def test_switching_to_a_signed_out_account_exits_4(machine: Machine) -> None:
+def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_current(machine: Machine) -> None:
     machine.run_here("signout", "--account", "11111")
-
     result = machine.run_here("switch", "11111")
-
-    assert result.code == 4
-    assert "signin" in result.err
+    assert (result.code, "signin" in result.err) == (4, True)
     assert machine.run_here("whoami", "--json").json["procore_id"] == 22222
-
-
-def test_switching_mends_that_nobody_is_current(machine: Machine) -> None:
-    machine.run_here("signout")
+    machine.sql("UPDATE procore_login_session SET user_id = NULL")
     assert machine.run_here("whoami").code == 4
-
-    assert machine.run_here("switch", "11111").code == 0
+    assert machine.run_here("switch", "22222").code == 0
     assert machine.run_here("whoami").code == 0
 
 
-def test_a_name_with_control_characters_is_shown_escaped(machine: Machine, people: People) -> None:
+def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine: Machine) -> None:
+    machine.write("sandbox.db", "not a database, however long it is looked at")
+    result = machine.run_here("accounts", "--check", "--json")
+    assert (result.code, "sandbox: The database" in result.err) == (6, True)
+    assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
+
+
+def test_values_of_odd_types_in_the_database_harm_nobody(machine: Machine, people: People) -> None:
     people.sign_in(machine, {"id": 5, "login": "odd@example.com", "name": "[bold]\x1b[31mOdd\tOne\n"})
-
     result = machine.run_here("accounts")
-
     assert "[bold]\\x1b[31mOdd\\tOne\\n" in result.out
     assert "\x1b" not in result.out
-
-
-def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine: Machine) -> None:
-    broken = machine.data / "sandbox.db"
-    broken.write_text("not a database, however long it is looked at")
-    broken.chmod(0o600)
-
-    result = machine.run_here("accounts", "--check", "--json")
-
-    assert result.code == 6
-    assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
-    assert "sandbox: The database" in result.err
-
-
-def test_values_of_odd_types_in_the_database_harm_nobody(machine: Machine) -> None:
-    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
-        connection.execute(
-            "UPDATE procore_login_entries SET created_at = 'abc', expires_at = 'abc', parts = 'x'"
-        )
-        connection.execute("UPDATE procore_login_accounts SET name = x'00ff', failures = 'many', failure = 7")
-        connection.commit()
-
-    assert [line["name"] for line in listed(machine)] == [None, None]
+    machine.sql("UPDATE procore_login_entries SET created_at = 'abc', expires_at = 'abc', parts = 'x'")
+    machine.sql("UPDATE procore_login_accounts SET name = x'00ff', failures = 'many', failure = 7")
+    assert [line["name"] for line in listed(machine)] == [None, None, None]
     for command in (["token"], ["whoami", "--json"], ["refresh"], ["signout", "--all"]):
         assert machine.run_here(*command).code == 0
 
@@ -332,11 +256,8 @@ def test_many_rows_cost_no_more_statements_than_a_few(
     monkeypatch.setattr(Rows, "run", count)
     listed(machine)
     for_two = len(ran)
-    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
-        rows = ((number, f"person-{number}@example.com") for number in range(100_000, 102_000))
-        connection.executemany("INSERT INTO users (procore_id, email) VALUES (?, ?)", rows)
-        connection.commit()
-
+    rows = (f"({number}, 'person-{number}@example.com')" for number in range(100_000, 102_000))
+    machine.sql(f"INSERT INTO users (procore_id, email) VALUES {', '.join(rows)}")
     ran.clear()
     lines = listed(machine)
 

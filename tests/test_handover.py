@@ -7,7 +7,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from unittest import mock
 from unittest.mock import Mock
@@ -19,18 +18,12 @@ from procore_cli.flows import access
 from procore_cli.models import Account
 from tests.children import TELL, hand_over, python
 from tests.cli import Machine, command
+from tests.moments import LIFETIME_S, pass_time
 from tests.people import SECOND, THIRD, People
 from tests.provider import JOE, Provider, serving
 from tests.signed_in import assert_ended, last_token, refreshes, sign_in
 
 pytestmark = pytest.mark.usefixtures("signed_in")
-
-LIFETIME_S = 5400
-
-
-def pass_time(later: pytest.MonkeyPatch, seconds: float) -> None:
-    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
-    later.setitem(defaults, "clock", lambda: time.time() + seconds)
 
 
 def digest(token: str) -> str:
