@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from unittest import mock
 from urllib.parse import urljoin, urlsplit
 
@@ -81,11 +80,6 @@ def after_consent(provider: Provider, link: str) -> str:
     return provider.answer(asked).headers["Location"]
 
 
-def link_on(terminal: Terminal) -> str:
-    drawn = terminal.read_until("code_challenge_method=S256")
-    return next(line.strip() for line in drawn.splitlines() if "/oauth/authorize?" in line)
-
-
 def shows_row(page: Page) -> bool:
     return urlsplit(page.url).path == "/home" and ROW in page.text.replace("&quot;", '"')
 
@@ -143,9 +137,8 @@ def test_the_embedded_procore_sends_people_back_there_too(machine: Machine) -> N
 def is_free(port: int) -> bool:
     """Whether a port is to be had on both loopback addresses."""
     try:
-        with ExitStack() as stack:
-            stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            stack.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+        with socket.create_server(("127.0.0.1", port)):
+            socket.create_server(("::1", port), family=socket.AF_INET6).close()
     except OSError:
         return False
     return True
@@ -182,7 +175,7 @@ def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
 ) -> None:
     machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
     with Terminal(machine, "signup") as terminal:
-        said = after_consent(provider, link_on(terminal)).removeprefix(f"{redirect_uri}?")
+        said = after_consent(provider, terminal.read_link()).removeprefix(f"{redirect_uri}?")
         terminal.type(f"{shown_by_browsers}{said}")
         code = terminal.finish()
 
@@ -193,7 +186,7 @@ def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
 def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machine: Machine) -> None:
     machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": "urn:ietf:wg:oauth:2.0:oob"}
     with Terminal(machine, "signup", "--no-browser") as terminal:
-        page = Browser().sign_in(link_on(terminal), EMAIL)
+        page = Browser().sign_in(terminal.read_link(), EMAIL)
         terminal.read_until("paste the code")
         terminal.type(page.text.partition('class="code">')[2].partition("<")[0])
         code = terminal.finish()
@@ -201,12 +194,19 @@ def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machin
     assert code == 0, terminal.drawn
 
 
-def test_a_redirect_uri_that_cannot_be_used_exits_3_and_shows_a_good_one(
+def test_a_redirect_uri_that_cannot_be_used_exits_3_names_its_source_and_shows_a_good_one(
     machine: Machine, provider: Provider
 ) -> None:
+    assert_refused(machine.run_here("configure", "--redirect-uri", REFUSED[0]), "--redirect-uri")
+    assert not (machine.data / "config.toml").exists()
     for redirect_uri in REFUSED:
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
         assert_refused(machine.run_here("signup"), "PROCORE_REDIRECT_URI")
+    machine.write(
+        "config.toml", '[environments.production]\nredirect_uri = "http://app.example.com/callback"\n'
+    )
+    machine.variables["PROCORE_REDIRECT_URI"] = ""
+    assert_refused(machine.run_here("signup"), "config.toml [environments.production]")
     assert provider.requests == []
 
 
@@ -219,20 +219,3 @@ def assert_refused(result: Result, source: str) -> None:
     assert result.out == ""
     assert result.err.replace("\n", "").isprintable()
     assert "hush" not in result.err
-
-
-def test_a_redirect_uri_of_config_toml_is_refused_under_that_name(machine: Machine) -> None:
-    machine.data.mkdir(mode=0o700)
-    config = machine.data / "config.toml"
-    config.write_text('[environments.production]\nredirect_uri = "http://app.example.com/callback"\n')
-    config.chmod(0o600)
-    machine.variables["PROCORE_REDIRECT_URI"] = ""
-
-    assert_refused(machine.run_here("signup"), "config.toml [environments.production]")
-
-
-def test_a_redirect_uri_that_configure_is_given_is_refused_under_that_name(machine: Machine) -> None:
-    result = machine.run_here("configure", "--redirect-uri", "localhost:4567/callback")
-
-    assert_refused(result, "--redirect-uri")
-    assert not (machine.data / "config.toml").exists()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.client.oauth import new_pkce
+from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.grants import AppCredentials, TokenSet
 from procore_cli.models import Binding
 from procore_cli.storage.files import StoredSecret
@@ -93,7 +94,9 @@ def test_a_bug_in_the_middle_prints_no_secret(machine: Machine, provider: Provid
 
 def test_secrets_show_in_no_repr() -> None:
     pkce = new_pkce()
+    settings = load_settings(Overrides(), {"PROCORE_CLIENT_SECRET": "hush", "PROCORE_ACCESS_TOKEN": "hush"})
     for holder, hushed in (
+        (settings, "hush"),
         (AppCredentials("id", "hush", "source"), "hush"),
         (TokenSet("hush", "hush", 1, Binding("id", "login", "api")), "hush"),
         (StoredSecret("production", "id", "origin", "hush"), "hush"),

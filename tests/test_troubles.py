@@ -135,6 +135,7 @@ def test_a_variable_that_makes_it_impossible_is_named(machine: Machine) -> None:
         other = Machine(machine.home, {**machine.variables, name: value}, machine.port)
         assert_explained(other.run_here(*SIGN_UP), code, name, said)
         assert rows(machine) == []
+    assert_explained(machine.run_here("signup", "--browser", "no-such-program-here"), 2, "--browser")
 
 
 def test_an_unreachable_procore_exits_5_and_costs_no_account(tmp_path: Path) -> None:
