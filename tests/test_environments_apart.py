@@ -89,19 +89,19 @@ def test_monthly_never_uses_productions_tokens(
 @pytest.fixture
 def demo(tmp_path: Path, demo_data: Path) -> Machine:
     """Somebody has signed in to the embedded Procore."""
-    machine = Machine(tmp_path / "machine", {"PROCORE_ENV": "demo"})
+    machine = Machine(tmp_path / "demo", {"PROCORE_ENV": "demo"})
     shutil.copytree(demo_data, machine.data)
     return machine
+
+
+LOGIN, API = "https://login.procore.com", "https://api.procore.com"
 
 
 @pytest.mark.parametrize(
     ("variables", "host"),
     [
-        ({"PROCORE_LOGIN_URL": "https://login.procore.com"}, "https://login.procore.com"),
-        (
-            {"PROCORE_LOGIN_URL": "http://localhost:5", "PROCORE_API_URL": "https://api.procore.com"},
-            "https://api.procore.com",
-        ),
+        ({"PROCORE_LOGIN_URL": LOGIN}, LOGIN),
+        ({"PROCORE_LOGIN_URL": "http://localhost:5", "PROCORE_API_URL": API}, API),
     ],
     ids=["login", "api"],
 )
@@ -123,22 +123,16 @@ def test_the_pretend_tokens_never_go_to_a_real_host(
     assert list((demo.data / "secrets").iterdir()) == []
 
 
-def test_the_pretend_tokens_are_at_home_at_any_port(demo: Machine) -> None:
+def test_the_pretend_tokens_are_at_home_at_any_port_where_real_ones_never_go(
+    demo: Machine, signed_in: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with DemoServer(demo.data, lambda: 1_800_000_000.0) as server:
         demo.variables["PROCORE_LOGIN_URL"] = server.url
         assert demo.run_here("token").code == 0
-
-
-def test_real_tokens_never_go_to_the_pretend_procore(
-    signed_in: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine = signed_in
-    with DemoServer(tmp_path / "elsewhere", lambda: 1_800_000_000.0) as server:
         ways_out = watch_ways_out(monkeypatch)
-        machine.variables |= {"PROCORE_LOGIN_URL": server.url, "PROCORE_API_URL": server.url}
+        signed_in.variables |= {"PROCORE_LOGIN_URL": server.url, "PROCORE_API_URL": server.url}
         for command in ("token", "whoami", "refresh", "signout"):
-            result = machine.run_here(command)
+            result = signed_in.run_here(command)
             assert_ended(result, 3)
             assert server.url in result.err
-
     assert ways_out == []

@@ -35,18 +35,7 @@ MAY_IMPORT = {
     "log": {"console", "errors"},
     "auth": FLOOR | {"context", "flows", "log", "console", "storage"},
     "cli": FLOOR
-    | {
-        "__init__",
-        "__main__",
-        "callback",
-        "client",
-        "demo",
-        "flows",
-        "interruption",
-        "console",
-        "storage",
-    }
-    | {"context"},
+    | {"__init__", "__main__", "callback", "client", "context", "demo", "flows", "interruption", "storage"},
     "__main__": {"cli"},
     "__init__": {"auth", "errors", "models"},
 }
