@@ -203,80 +203,46 @@ def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over
         assert caught.value.hint.endswith("or let PROCORE_LOGIN_HOME name another data folder.")
 
 
-def test_what_somebody_elses_folder_hides_is_said_to_be_theirs(
+def test_what_a_folder_hides_may_exist_and_is_said_to_be_whose_the_folder_is(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Path) -> None:
-        raise PermissionError(13, "Permission denied")
-
+    assert [private_files.may_exist(path) for path in (data_folder, data_folder / "x")] == [True, False]
+    refuse, owner = mock.Mock(side_effect=PermissionError(13, "Permission denied")), os.geteuid()
     monkeypatch.setattr(Path, "lstat", refuse)
     with pytest.raises(DataFolderError, match=r"config\.toml cannot be used: Permission denied"):
         private_files.find_bytes(data_folder / "config.toml")
-    monkeypatch.setattr(os, "geteuid", lambda: data_folder.stat().st_uid + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(DataFolderError, match="data cannot be used: it belongs to another user"):
         private_files.find_bytes(data_folder / "config.toml")
-
-
-def test_what_may_not_be_looked_at_may_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (private_files.may_exist(tmp_path), private_files.may_exist(tmp_path / "missing")) == (True, False)
-
-    def refuse(_: Path, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
     monkeypatch.setattr(Path, "stat", refuse)
-    assert private_files.may_exist(tmp_path / "missing")
+    assert private_files.may_exist(data_folder / "x")
 
 
-def test_a_file_keeps_its_content_when_it_is_ensured_and_a_missing_one_is_none(data_folder: Path) -> None:
-    assert private_files.find_bytes(data_folder / "file") is None
-    private_files.save_bytes(data_folder / "file", b"data")
-    private_files.ensure_file(data_folder / "file")
-    assert private_files.find_bytes(data_folder / "file") == b"data"
-
-
-def test_saving_replaces_the_whole_content_and_a_crash_keeps_the_former_one(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_saving_replaces_the_whole_content_or_a_link_and_a_crash_keeps_what_was_there(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    private_files.save_bytes(data_folder / "file", b"a long first text")
-    private_files.save_bytes(data_folder / "file", b"former")
-
-    def crash(self: Path, target: Path) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", crash)
-    with pytest.raises(KeyboardInterrupt):
-        private_files.save_bytes(data_folder / "file", b"new")
-    assert (data_folder / "file").read_bytes() == b"former"
-    assert [path.name for path in data_folder.iterdir()] == ["file"]
-
-
-def test_saving_replaces_a_link_and_not_what_it_points_at(data_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").write_text("theirs")
-    (data_folder / "file").symlink_to(tmp_path / "elsewhere")
-    private_files.save_bytes(data_folder / "file", b"ours")
-    assert (tmp_path / "elsewhere").read_text() == "theirs"
-    assert not (data_folder / "file").is_symlink()
-
-
-def test_a_file_system_that_cannot_sync_a_folder_is_good_enough(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.fsync
+    path, theirs, real = data_folder / "file", tmp_path / "elsewhere", os.fsync
+    assert private_files.find_bytes(path) is None
+    theirs.write_text("theirs")
+    path.symlink_to(theirs)
 
     def fsync(descriptor: int) -> None:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError(22, "Invalid argument")
+            raise OSError(22, "A file system that cannot sync a folder is good enough")
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    private_files.save_bytes(data_folder / "file", b"data")
-    assert (data_folder / "file").read_bytes() == b"data"
-
-
-def test_deleting_what_is_not_there_is_fine(data_folder: Path) -> None:
-    private_files.new_file(data_folder / "file")
-    private_files.delete_file(data_folder / "file")
-    private_files.delete_file(data_folder / "file")
+    private_files.save_bytes(path, b"a long first text")
+    private_files.save_bytes(path, b"former")
+    private_files.ensure_file(path)
+    assert (theirs.read_text(), path.is_symlink(), path.read_bytes()) == ("theirs", False, b"former")
+    crash = mock.patch.object(Path, "replace", side_effect=KeyboardInterrupt)
+    with crash, pytest.raises(KeyboardInterrupt):
+        private_files.save_bytes(path, b"new")
+    assert private_files.find_bytes(path) == b"former"
+    assert list(data_folder.iterdir()) == [path]
+    private_files.delete_file(path)
+    private_files.delete_file(path)
     assert list(data_folder.iterdir()) == []
 
 
@@ -288,29 +254,25 @@ def test_without_modes_and_owners_nothing_is_tightened(
     private_files.save_bytes(data_folder / "file", b"data")
     (data_folder / "file").chmod(0o644)
     assert private_files.find_bytes(data_folder / "file") == b"data"
-    assert mode_of(data_folder / "file") == 0o644
-    assert said == []
+    assert (mode_of(data_folder / "file"), said) == (0o644, [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs itself is asked")
-def test_the_usual_folder_is_the_one_that_platformdirs_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variables in (
-        {"HOME": "/home/somebody"},
-        {"HOME": "/home/somebody", "XDG_DATA_HOME": "/elsewhere/data"},
-        {"HOME": "/home/somebody/", "XDG_DATA_HOME": "/elsewhere//data/"},
-        {"HOME": "/home/somebody", "XDG_DATA_HOME": "relative"},
-        {"HOME": "/home/somebody", "XDG_DATA_HOME": " "},
-        {"HOME": "relative"},
-        {},
+def test_the_usual_folder_is_the_one_that_platformdirs_names() -> None:
+    for home, data in (
+        ("/home/somebody", None),
+        ("/home/somebody", "/elsewhere/data"),
+        ("/home/somebody/", "/elsewhere//data/"),
+        ("/home/somebody", "relative"),
+        ("/home/somebody", " "),
+        ("relative", None),
+        (None, None),
     ):
-        for name in ("HOME", "XDG_DATA_HOME"):
-            monkeypatch.delenv(name, raising=False)
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-
-        named = Path(platformdirs.user_data_dir("procore-login", appauthor=False))
-
-        assert find_folder(variables) == named, variables
+        variables = {name: value for name, value in (("HOME", home), ("XDG_DATA_HOME", data)) if value}
+        others = {name: os.environ[name] for name in os.environ if name not in ("HOME", "XDG_DATA_HOME")}
+        with mock.patch.dict(os.environ, others | variables, clear=True):
+            named = Path(platformdirs.user_data_dir("procore-login", appauthor=False))
+            assert find_folder(variables) == named, variables
 
 
 class Homeless(Machine):
@@ -323,10 +285,7 @@ class Homeless(Machine):
 
 @pytest.fixture
 def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Homeless:
-    def find(uid: int) -> None:
-        raise KeyError(f"getpwuid(): uid not found: {uid}")
-
-    monkeypatch.setattr(pwd, "getpwuid", find)
+    monkeypatch.setattr(pwd, "getpwuid", mock.Mock(side_effect=KeyError("getpwuid(): uid not found")))
     monkeypatch.chdir(tmp_path)
     return Homeless(tmp_path / "machine")
 
@@ -335,20 +294,11 @@ def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
     homeless: Homeless, tmp_path: Path
 ) -> None:
     for words in (
-        ("signup", "--env", "demo"),
-        ("whoami",),
-        ("whoami", "--offline"),
-        ("token", "--env", "demo"),
-        ("accounts",),
-        ("signout",),
-        ("switch", "joe"),
-        ("configure", "--show"),
-        ("configure", "--client-id", "x", "--no-check"),
-        ("configure", "--remove", "--yes"),
-        ("demo", "reset"),
-        (),
+        *("signup --env demo", "whoami", "whoami --offline", "token --env demo", "accounts", "signout"),
+        *("switch joe", "configure --show", "configure --client-id x --no-check", "configure --remove --yes"),
+        *("demo reset", ""),
     ):
-        result = homeless.run_here(*words)
+        result = homeless.run_here(*words.split())
 
         assert result.code == 6, words
         assert "There is no data folder: HOME is not set" in result.err
@@ -359,33 +309,28 @@ def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
 def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless: Homeless) -> None:
     result = homeless.run_here("doctor", "--offline", "--json")
     demo = homeless.run_here("doctor", "--json", "--env", "demo")
-
     assert (result.code, demo.code) == (6, 6)
-    lines = {line["name"]: line for line in result.json["checks"]}
-    assert lines["data folder"]["status"] == "failed"
-    assert "There is no data folder" in lines["data folder"]["detail"]
-    assert lines["config"]["detail"] == "not checked: data folder is not in order."
-    assert lines["CA"]["status"] == "ok"
-    assert "unexpectedly" not in result.out + demo.out
-    assert os.devnull not in result.out + demo.out
+    lines = {line["name"]: (line["status"], line["detail"]) for line in result.json["checks"]}
+    status, detail = lines["data folder"]
+    assert (status, "There is no data folder" in detail) == ("failed", True)
+    assert lines["config"][1] == "not checked: data folder is not in order."
+    assert lines["CA"][0] == "ok"
+    for words in ("unexpectedly", os.devnull):
+        assert words not in result.out + demo.out
 
 
 def test_a_token_from_elsewhere_needs_no_home_folder(homeless: Homeless, provider: Provider) -> None:
     homeless.point_at(provider)
-    answer = provider.tokens()
-    homeless.variables |= {"PROCORE_ACCESS_TOKEN": answer["access_token"]}
-    results = [
-        homeless.run_here(*words)
-        for words in (("token", "--debug"), ("whoami", "--json"), ("api", "/rest/v1.0/me"), ())
-    ]
-
+    token = homeless.variables["PROCORE_ACCESS_TOKEN"] = provider.tokens()["access_token"]
+    commands = (("token", "--debug"), ("whoami", "--json"), ("api", "/rest/v1.0/me"), ())
+    results = [homeless.run_here(*words) for words in commands]
     assert [result.code for result in results] == [0, 0, 0, 0], results
-    assert results[0].out == f"{answer['access_token']}\n"
+    assert results[0].out == f"{token}\n"
     assert "setting: database = none" in results[0].err
     assert "PROCORE_ACCESS_TOKEN is set" in results[3].out
     with mock.patch.dict(os.environ, homeless.environ(), clear=True):
         request = requests.Request("GET", f"{provider.url}/x").prepare()
-        assert ProcoreAuth()(request).headers["Authorization"] == f"Bearer {answer['access_token']}"
+        assert ProcoreAuth()(request).headers["Authorization"] == f"Bearer {token}"
 
 
 def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(
@@ -480,36 +425,20 @@ def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(
 
 
 @pytest.mark.usefixtures("modeless")
-def test_where_modes_do_not_stick_a_command_with_a_keyring_warns_once(tmp_path: Path) -> None:
+def test_where_modes_do_not_stick_a_command_with_a_keyring_warns_once_and_with_files_sends_nothing(
+    tmp_path: Path, provider: Provider
+) -> None:
     machine = Machine(tmp_path / "machine")
-
-    results = [
-        machine.run_here(*words)
-        for words in (
-            ("configure", "--client-id", "x", "--no-check"),
-            ("whoami", "--offline"),
-            ("configure", "--show"),
-            ("accounts",),
-        )
-    ]
-
+    commands = ("configure --client-id x --no-check", "whoami --offline", "configure --show", "accounts")
+    results = [machine.run_here(*words.split()) for words in commands]
     assert [result.code for result in results] == [0, 4, 0, 0]
     assert [result.err.count(KEEPS_NO_MODES) for result in results] == [1, 1, 1, 1]
     assert "mode is" not in "".join(result.err for result in results)
-
-
-@pytest.mark.usefixtures("modeless")
-def test_where_modes_do_not_stick_the_file_store_is_refused_and_nothing_is_sent(
-    tmp_path: Path, provider: Provider
-) -> None:
-    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": "file"})
     machine.point_at(provider)
-
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
     result = machine.run_here("signup")
-
-    assert result.code == 6
-    assert "Secrets cannot be kept in" in result.err
-    assert (provider.checks, provider.issued) == ([], [])
+    assert (result.code, "Secrets cannot be kept in" in result.err) == (6, True)
+    assert provider.checks == provider.issued == []
 
 
 @pytest.mark.usefixtures("modeless")
