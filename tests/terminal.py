@@ -27,14 +27,21 @@ PATIENCE_S = 20
 class Terminal:
     """One command on a terminal of its own, of which it is the foreground process."""
 
-    def __init__(self, machine: Machine, *arguments: str, reads: bool = True, term: str = "dumb") -> None:
-        """`reads`: the command's standard input is the terminal as well."""
+    def __init__(
+        self,
+        machine: Machine,
+        *arguments: str,
+        reads: bool = True,
+        term: str = "dumb",
+        stdout: int | None = None,
+    ) -> None:
+        """`reads`: the command's standard input is the terminal as well; `stdout`: its output is not."""
         self._fd, theirs = pty.openpty()
         self._process = subprocess.Popen(
             [*command(), *arguments],
             env={**machine.environ(), "TERM": term},
             stdin=theirs if reads else subprocess.DEVNULL,
-            stdout=theirs,
+            stdout=stdout or theirs,
             stderr=theirs,
             cwd=machine.home,
             start_new_session=True,
@@ -97,6 +104,12 @@ class Terminal:
         while self._read():
             pass
         return self._process.wait(PATIENCE_S)
+
+    def read_pipe(self) -> bytes:
+        """What was written to the pipe that was asked for in place of the terminal."""
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            return pipe.read()
 
     def _is_asleep(self) -> bool:
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 import stat
 import subprocess
 import sys
@@ -18,9 +16,9 @@ from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import DataFolderError
 from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
-from tests.cli import Machine, Result, browser, command
+from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
-from tests.terminal import PATIENCE_S, Terminal
+from tests.terminal import Terminal
 
 # The space behind a hidden prompt is drawn once the echo is off, and typing makes sense.
 SECRET = "Client secret (hidden): "
@@ -87,10 +85,7 @@ def talk_at_terminal(machine: Machine, *arguments: str, answers: list[tuple[str,
                 continue
             transcript += terminal.drawn
             terminal.drawn = ""
-            if answer == CTRL_D:
-                terminal.press(answer)
-            else:
-                terminal.type(answer)
+            terminal.press(answer if answer == CTRL_D else f"{answer}\n")
         code = terminal.finish()
         return code, transcript + terminal.drawn
 
@@ -115,10 +110,9 @@ def said(result: Result) -> str:
 
 
 def test_a_person_is_asked_and_the_secret_is_not_echoed(machine: Machine, provider: Provider) -> None:
-    code, drawn = talk_at_terminal(machine, "configure", answers=[("Environment [", ""), *APP, *REST])
-
-    assert code == 0, drawn
-    assert CLIENT_SECRET not in drawn
+    answers = [("Environment [", ""), *APP, *REST]
+    code, drawn = talk_at_terminal(machine, "configure", answers=answers)
+    assert (code, CLIENT_SECRET in drawn) == (0, False), drawn
     for text in ("Developer Portal", machine.redirect_uri, "monthly sandbox", "Procore knows this app."):
         assert text in drawn
     assert "procore-login signup --env production" in drawn
@@ -147,27 +141,12 @@ def test_ctrl_c_at_a_prompt_of_a_terminal_ends_it(machine: Machine, number: int,
 
 def test_an_answer_goes_to_no_pipe(machine: Machine) -> None:
     """Prompts are talk: stdout stays empty for data."""
-    person, terminal = os.openpty()
-    started = subprocess.Popen(
-        [*command(), "configure", "--no-check"],
-        env={**machine.environ(), "TERM": "dumb"},
-        cwd=machine.home,
-        stdin=terminal,
-        stdout=subprocess.PIPE,
-        stderr=terminal,
-        start_new_session=True,
-    )
-    os.close(terminal)
-    with started, os.fdopen(person, "r+b", buffering=0) as drawn:
+    with Terminal(machine, "configure", "--no-check", stdout=subprocess.PIPE) as terminal:
         for prompt, answer in [("Environment [", ""), *APP, *REST]:
-            text = b""
-            while prompt.encode() not in text:
-                assert select.select([drawn], [], [], PATIENCE_S)[0], text
-                text += drawn.read(1)
-            drawn.write(f"{answer}\n".encode())
-        out, _ = started.communicate(timeout=PATIENCE_S)
-
-    assert (started.returncode, out) == (0, b"")
+            terminal.read_until(prompt)
+            terminal.drawn = ""
+            terminal.type(answer)
+        assert (terminal.finish(), terminal.read_pipe()) == (0, b"")
 
 
 # What is asked, and what becomes of the answers
@@ -228,33 +207,25 @@ def test_answers_that_make_no_sense_are_asked_again(machine: Machine, talk: Talk
     )
 
 
-def test_a_kept_secret_moves_with_the_store_and_stays_with_its_id(machine: Machine, talk: Talk) -> None:
+def test_a_secret_belongs_to_the_id_that_was_asked_about_stays_with_it_and_moves_with_the_store(
+    machine: Machine, provider: Provider, talk: Talk
+) -> None:
+    own, machine.variables = machine.variables, machine.variables | {"PROCORE_CLIENT_ID": "of-a-variable"}
     assert talk("configure", "--env", "sandbox", answers=[*APP, *REST]).code == 0
+    assert provider.checks[0].form["client_id"] == CLIENT_ID
+    machine.variables = own
+    assert shown(machine) == ("set", "keyring")
     # The proof that the keyring keeps what it is given has left nothing there.
-    assert len(list(machine.keyring.iterdir())) == 1
+    assert len(machine.kept()) == 1
 
     assert talk("configure", "--env", "sandbox", answers=[*KEPT, *FILED]).code == 0
-    assert shown(machine) == ("set", "file")
-    assert list(machine.keyring.iterdir()) == []
+    assert (shown(machine), machine.kept()) == (("set", "file"), [])
 
     answers = [("Client id [", "another"), (SECRET, "x"), *REST]
     result = talk("configure", "--no-check", "--env", "sandbox", answers=answers)
     assert result.code == 0, result.err
     assert "belongs to the client id" in said(result)
     assert 'client_id = "another"' in (machine.data / "config.toml").read_text()
-
-
-def test_a_secret_belongs_to_the_id_that_was_asked_about(
-    machine: Machine, provider: Provider, talk: Talk
-) -> None:
-    machine.run_here("configure", "--client-id", CLIENT_ID)
-    machine.variables |= {"PROCORE_CLIENT_ID": "of-a-variable", "PROCORE_ENV": "production"}
-
-    assert talk("configure", answers=[*APP, *REST]).code == 0
-
-    assert provider.checks[0].form["client_id"] == CLIENT_ID
-    del machine.variables["PROCORE_CLIENT_ID"]
-    assert shown(machine, "production") == ("set", "keyring")
 
 
 INSISTING = [("again? [Y/n]", "n"), ("all the same? [y/N]", "y")]
