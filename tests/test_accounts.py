@@ -89,9 +89,7 @@ def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
     machine.variables["PROCORE_LOGIN_DB"] = str(tmp_path / "shared.db")
     people.sign_in(machine, JOE)
     people.sign_in(machine, SECOND, "sandbox")
-
     found = [(line["environment"], line["email"], line["current"]) for line in listed(machine)]
-
     assert found == [("production", JOE["login"], True), ("sandbox", SECOND["login"], True)]
 
 
@@ -110,16 +108,13 @@ def test_rows_of_the_tutorials_own_are_listed_once(machine: Machine, tmp_path: P
 
 def test_a_signed_out_account_stays_on_the_list(machine: Machine) -> None:
     machine.run_here("signout")
-
     lines = listed(machine)
-
     assert [(line["signed_in"], line["current"]) for line in lines] == [(True, False), (False, False)]
     assert "signed out" in machine.run_here("accounts").out.splitlines()[1]
 
 
 def test_an_expired_token_is_no_problem(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     pass_time(monkeypatch, 9000)
-
     assert machine.run_here("accounts").out.count("\texpired\n") == 2
     assert machine.run_here("accounts", "--check").code == 0
 
@@ -172,9 +167,7 @@ def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine: Mach
 def test_switch_makes_another_account_current(machine: Machine) -> None:
     for who in ("joecontractor@procore.com", "JOECONTRACTOR@procore.com", "11111"):
         assert machine.run_here("switch", "22222").code == 0
-
         result = machine.run_here("switch", who, "--json")
-
         assert result.code == 0
         assert result.json["procore_id"] == 11111
         assert "joecontractor@procore.com (it was second@example.com)" in result.err
@@ -187,24 +180,20 @@ def test_the_other_account_is_used_once_when_it_is_named(machine: Machine) -> No
     by_variable = machine.run_here("whoami", "--json")
     machine.variables["PROCORE_LOGIN_ACCOUNT"] = ""
     current = machine.run_here("whoami", "--json")
-
     assert [result.json["procore_id"] for result in (named, by_variable, current)] == [11111, 11111, 22222]
 
 
 def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine) -> None:
     for who in ["stranger@example.com", "1", ""]:
         result = machine.run_here("switch", who)
-
         assert (result.code, result.out) == (2, "")
         assert "joecontractor@procore.com (11111), second@example.com (22222)" in result.err
 
 
 def test_an_ambiguous_email_is_refused_before_anything_happens(machine: Machine, people: People) -> None:
     people.sign_in(machine, {**SECOND, "id": 44444})
-
     for arguments in (["switch"], ["signin", "--browser", "false", "--account"]):
         result = machine.run_here(*arguments, "second@example.com")
-
         assert result.code == 2
         assert "22222" in result.err
         assert "44444" in result.err

@@ -92,14 +92,12 @@ def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) 
 
 def test_what_was_sent_is_not_in_the_words() -> None:
     body = b'{"error": "no hush-code, hush-secret"}'
-
     assert read_probe(ServerAnswer(400, {}, body, ["hush-code", "hush-secret"])).words == "400, no …, …"
 
 
 def test_the_servers_time_is_read() -> None:
     with_date = {"date": "Tue, 24 Nov 2026 12:00:00 GMT"}
     refused = b'{"error": "invalid_grant"}'
-
     assert find_date(with_date) == 1795521600
     assert find_date({"date": "soon"}) is None
     assert find_date({}) is None

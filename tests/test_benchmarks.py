@@ -66,7 +66,6 @@ def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path: Path) -> 
     timing.time_alternating([case], 3)
     assert case.times == [(2.0, 8.0)] * 3
     assert (case.reference_s, case.least_s, case.ratio) == (2.0, 8.0, 4.0)
-
     with pytest.raises(SystemExit, match="ended with"):
         timing.time_once([["12"]], environ, codes=[1])
 

@@ -129,7 +129,6 @@ def test_people_whose_e_mail_a_shell_could_read_go_by_their_id(machine: Machine)
 
 def test_people_who_share_an_e_mail_go_by_their_id(machine: Machine) -> None:
     People().sign_in(machine, {**JOE, "id": 44444})
-
     assert complete(machine, "switch ") == ["plain,11111", "plain,third@example.com", "plain,44444"]
 
 
@@ -160,15 +159,12 @@ def test_completing_changes_nothing_and_asks_nobody(machine: Machine) -> None:
 def test_a_question_that_makes_no_sense_has_no_answer(machine: Machine) -> None:
     for instruction in ["bash_complete", "tcsh_complete", "bash", "nonsense", "_"]:
         machine.variables[VARIABLE] = instruction
-
         result = machine.run_here("whoami")
-
         assert (result.code, result.out.strip(), result.err) == (0, "", "")
 
 
 def test_it_answers_as_a_module_too(machine: Machine) -> None:
     machine.variables |= {VARIABLE: "bash_complete", "COMP_WORDS": "procore-login who", "COMP_CWORD": "1"}
-
     assert machine.run().out == "plain,whoami\n"
 
 

@@ -96,12 +96,10 @@ def test_a_broken_file_is_named_with_the_place_and_left_untouched(
     raw = text.encode(errors="surrogateescape")
     path = write(data_folder, "")
     path.write_bytes(raw)
-
     with pytest.raises(BrokenConfigError) as caught:
         load_config(data_folder)
     with pytest.raises(BrokenConfigError):
         save_values(data_folder, edits("sandbox", client_id="new"))
-
     assert place in caught.value.message
     assert "hush" not in caught.value.message
     assert caught.value.exit_code == 3
@@ -110,10 +108,8 @@ def test_a_broken_file_is_named_with_the_place_and_left_untouched(
 
 def test_an_unknown_default_environment_exits_2_and_suggests_the_nearest(data_folder: Path) -> None:
     write(data_folder, 'environment = "sandbx"')
-
     with pytest.raises(UnknownEnvironmentError) as caught:
         load_config(data_folder)
-
     assert caught.value.exit_code == 2
     assert "Did you mean sandbox?" in caught.value.hint
 
@@ -123,10 +119,8 @@ def test_saving_keeps_comments_order_and_unknown_keys(data_folder: Path) -> None
         data_folder,
         '# mine\ncolour = "blue"\n\n[environments.sandbox]\n# the app\nclient_id = "old"\nshade = 1\n',
     )
-
     save_values(data_folder, edits("sandbox", client_id="new", company=7, environment="sandbox"))
     save_values(data_folder, edits("federal", redirect_uri="http://localhost:9/", store="file"))
-
     text = (data_folder / "config.toml").read_text()
     assert text.startswith('# mine\ncolour = "blue"\n')
     assert '# the app\nclient_id = "new"\nshade = 1\ncompany = 7\n' in text
@@ -215,10 +209,8 @@ def test_an_empty_table_goes_unless_somebody_wrote_into_it(data_folder: Path) ->
     mine = "[environments.sandbox]\n# mine\ncompany = 1\n\n[environments.federal]\ncompany = 2\nshade = 3\n"
     path = write(data_folder, mine + "\n[environments.monthly] # so\ncompany = 3\n")
     save_values(data_folder, edits("production", company=7))
-
     for name in ("production", "sandbox", "federal", "monthly"):
         save_values(data_folder, edits(name, **GONE))
-
     text = path.read_text()
     assert (
         text == "[environments.sandbox]\n# mine\n\n[environments.federal]\nshade = 3\n\n"
@@ -229,10 +221,8 @@ def test_an_empty_table_goes_unless_somebody_wrote_into_it(data_folder: Path) ->
 def test_what_changes_nothing_writes_nothing(data_folder: Path) -> None:
     path = write(data_folder, '[environments.sandbox]\nclient_id = "x"\n')
     before = path.stat()
-
     save_values(data_folder, edits("sandbox", client_id="x"))
     save_values(data_folder, edits("federal", **GONE))
-
     assert path.stat() == before
 
 

@@ -211,7 +211,6 @@ def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(
     assert "stays in the store keyring; give it again" in configure("--store", "file").err
     assert "give it again" not in configure("--store", "file").err
     assert "stays in the store file; give it" in configure("--store", "keyring").err
-
     assert configure(*KEPT).code == 0
     result = configure("--client-id", CLIENT_ID, "--store", "file", "--no-check")
     assert (result.code, "give it again" in result.err, machine.kept()) == (0, False, [])
@@ -264,7 +263,6 @@ def test_an_id_alone_is_checked_with_the_secret_of_a_variable_or_saved_where_the
     assert unknown.code == 0, unknown.err
     assert "Warning: production: whether a client secret is kept could not be found out" in unknown.err
     assert 'client_id = "first"' in config(machine)
-
     machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
     right, wrong = configure("--client-id", CLIENT_ID), configure("--client-id", "another")
     assert (right.code, wrong.code) == (0, 3), right.err + wrong.err
@@ -368,7 +366,6 @@ def test_runs_at_once_lose_no_change_of_each_other(machine: Machine) -> None:
         with ThreadPoolExecutor(4) as pool:
             saved = pool.map(partial(keep_company, machine.data, 100 + number), environments)
             assert list(saved) == [None] * 4
-
         found = load_config(machine.data)
         assert [found.app(name).company for name in environments] == [100 + number] * 4
 
@@ -381,7 +378,6 @@ def keep_company(folder: Path, company: int, environment: str) -> None:
 
 def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> None:
     machine.data.mkdir(mode=0o700)
-
     with (
         hold_config(machine.data),
         pytest.raises(BusyError, match=r"config\.toml"),

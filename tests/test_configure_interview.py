@@ -123,7 +123,6 @@ def test_a_person_is_asked_and_the_secret_is_not_echoed(machine: Machine, provid
 def test_signing_up_without_credentials_offers_the_interview_and_goes_on(machine: Machine) -> None:
     answers = [("Configure it now?", "y"), *APP, *REST]
     code, drawn = talk_at_terminal(machine, "signup", "--browser", browser(), answers=answers)
-
     assert code == 0, drawn
     assert "Environment [" not in drawn
     assert "Signed up as joecontractor@procore.com in production" in drawn
@@ -156,10 +155,8 @@ def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine: Machine, talk: Talk) -
     machine.run_here("configure", "--client-id", "former", "--company", "7")
     before = everything(machine)
     prompts = [("Environment [", ""), *WRONG, *REST]
-
     for number, (prompt, _) in enumerate(prompts):
         result = talk("configure", answers=[*prompts[:number], (prompt, CTRL_C)])
-
         assert result.code == 130, result.err
         assert everything(machine) == before
 
@@ -254,16 +251,13 @@ def test_refused_credentials_are_asked_for_again_or_saved_only_if_the_person_ins
 
 def test_declining_the_offer_ends_with_3(machine: Machine, talk: Talk) -> None:
     result = talk("signup", answers=[("Configure it now?", "n")])
-
     assert result.code == 3
     assert "procore-login configure --env production" in result.err
 
 
 def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, talk: Talk) -> None:
     file = machine.write("config.toml", mode=0o644)
-
     result = talk("configure", answers=[("Environment [", ""), ("Client id [", CTRL_C)])
-
     assert f"{file} was open to other users (mode 0644)" in result.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -330,9 +324,7 @@ def test_a_variable_that_names_a_broken_keyring_ends_it_before_the_first_questio
     machine: Machine, talk: Talk
 ) -> None:
     machine.variables |= {"PROCORE_LOGIN_STORE": "keyring", "TEST_KEYRING_FAULT": "missing"}
-
     result = talk("configure", "--env", "sandbox", answers=[])
-
     assert result.code == 6
     assert "Or unset PROCORE_LOGIN_STORE, or set it to file." in result.err
 
@@ -343,10 +335,8 @@ def test_a_failure_to_save_goes_back_to_the_store_alone(
     # It fails between the question and the saving, which nothing can foresee.
     monkeypatch.setattr(ClientSecrets, "prove", lambda _: None)
     machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
-
     answers = [*APP, *WHERE, ("Store [keyring]", "keyring"), ("Store [file]", "")]
     result = talk("configure", "--env", "sandbox", answers=answers)
-
     assert result.code == 0, result.err
     assert "Nothing was saved." in result.err
     assert shown(machine) == ("set", "file")
@@ -360,7 +350,6 @@ def test_a_failure_that_another_answer_cannot_mend_ends_the_interview(
 
     monkeypatch.setattr(app_setup, "save", fail)
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
-
     assert talk("configure", "--env", "sandbox", answers=[*APP, *REST]).code == 6
 
 

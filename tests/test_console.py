@@ -68,9 +68,7 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: 
 def test_a_link_is_neither_wrapped_nor_decorated() -> None:
     stream = Screen()
     url = "https://login.example.com/oauth/authorize?" + "x" * 500
-
     talk.Console(stream).link(url)
-
     assert stream.text == url + "\n"
 
 
@@ -108,14 +106,12 @@ def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
 def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     coloured, plain, dumb = Screen(), Screen(), Screen()
-
     talk.Console(coloured).warn("[bold]careful[/bold]")
     monkeypatch.setenv("NO_COLOR", "1")
     talk.Console(plain).warn("careful")
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     talk.Console(dumb).warn("careful")
-
     assert "\x1b[" in coloured.text
     assert "[bold]careful[/bold]" in coloured.text
     assert plain.text == dumb.text == "Warning: careful\n"

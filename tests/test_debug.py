@@ -102,19 +102,15 @@ def test_what_config_and_defaults_say_is_told_as_such(machine: Machine) -> None:
 def test_the_demo_has_settings_of_its_own(machine: Machine) -> None:
     for name in ("LOGIN_URL", "API_URL"):
         del machine.variables[f"PROCORE_{name}"]
-
     said = settings_of(machine.run_here("whoami", "--env", "demo", "--offline", "--debug"))
-
     assert said["client id"] == said["client secret"] == "its own (from the embedded Procore)"
     assert said["login URL"] == "not started yet (from the embedded Procore)"
 
 
 def test_a_token_from_elsewhere_is_told_by_its_variable_alone(machine: Machine) -> None:
     machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-elsewhere"
-
     used = machine.run_here("whoami", "--debug")
     unused = machine.run_here("whoami", "--debug", "--account", "1")
-
     assert settings_of(used)["access token"] == "set (from PROCORE_ACCESS_TOKEN)"
     assert settings_of(unused)["access token"].endswith(
         "PROCORE_ACCESS_TOKEN is set, --account wins over it)"
@@ -131,9 +127,7 @@ def test_what_exec_set_for_another_environment_is_told_as_ignored(machine: Machi
         "PROCORE_ENV": "production",
         "PROCORE_COMPANY_ID": "5",
     }
-
     result = machine.run_here("whoami", "--env", "sandbox", "--offline", "--debug")
-
     assert "debug: ignored, since exec set them for production: PROCORE_COMPANY_ID\n" in result.err
 
 
@@ -191,9 +185,7 @@ def test_a_trace_cannot_forge_a_line() -> None:
     stream = io.StringIO()
     console = Console(stream)
     console.debug = True
-
     console.trace("a\nError: b\x1b[2J")
-
     assert stream.getvalue() == "debug: a\\nError: b\\x1b[2J\n"
 
 

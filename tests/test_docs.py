@@ -123,7 +123,6 @@ SHOWN = {"console", "json"}
 )
 def test_every_example_works(reader: doc_examples.Reader, example: doc_examples.Example) -> None:
     done = reader.run(example)
-
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout or "--output" in example.text
 
@@ -131,7 +130,6 @@ def test_every_example_works(reader: doc_examples.Reader, example: doc_examples.
 @pytest.mark.examples
 def test_what_demo_serve_prints_is_what_the_page_shows(reader: doc_examples.Reader) -> None:
     (shown,) = [e.text.splitlines()[1:] for e in EXAMPLES if e.language == "console"]
-
     printed = {name: reader.environ[name] for name in doc_examples.read_exports(shown)}
     assert list(printed) == ["PROCORE_ENV", "PROCORE_LOGIN_URL", "PROCORE_API_URL"]
     assert [doc_examples.DOCUMENTED_URL in line for line in shown] == [False, True, True]
@@ -142,7 +140,6 @@ def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
     (seed,) = [e.text for e in EXAMPLES if e.language == "json"]
     machine = Machine(tmp_path / "machine")
     (machine.home / "seed.json").write_text(seed, encoding="utf-8")
-
     with demo_serving(machine, "--json", "--seed", "seed.json") as printed:
         machine.variables |= json.loads(printed)
         assert machine.run("signup", "--browser", browser()).code == 0
@@ -154,7 +151,6 @@ def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
 
 def test_the_readme_has_commands_of_every_kind() -> None:
     commands = readme_commands.list_commands()
-
     assert {"procore-login", "procore-login signup", *readme_commands.TALKING} <= set(commands)
     assert any(text.startswith("curl ") for text in commands)
 

@@ -47,7 +47,6 @@ def say(result: Result, machine: Machine) -> str:
 
 def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, provider: Provider) -> None:
     result = bring_in(machine, PLAIN)
-
     assert result.code == 0, result.err
     assert "Procore knows this app." in result.err
     assert "Delete CLIENT_SECRET from .env: it holds the client secret." in say(result, machine)
@@ -60,7 +59,6 @@ def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, prov
 
 def test_refused_credentials_of_a_file_are_not_saved(machine: Machine) -> None:
     result = bring_in(machine, PLAIN.replace(CLIENT_SECRET, "wrong"))
-
     assert result.code == 3
     assert "The client id comes from .env." in say(result, machine)
     assert "Delete" not in result.err
@@ -140,7 +138,6 @@ def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_a
 
 def test_a_secret_alone_belongs_to_the_id_that_is_set(machine: Machine) -> None:
     text = f"CLIENT_SECRET={CLIENT_SECRET}\n"
-
     assert bring_in(machine, text).code == 3
     machine.run_here("configure", "--client-id", CLIENT_ID)
     assert bring_in(machine, text).code == 0
@@ -211,7 +208,6 @@ def test_lines_that_cannot_be_read_are_named_without_noise(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     result = bring_in(machine, PLAIN + "\n\n'broken\n")
-
     assert result.code == 0
     assert "there are lines that could not be read" in result.err
     assert caplog.records == []
@@ -237,14 +233,12 @@ FILES = [
 def test_a_file_is_read_as_python_dotenv_reads_it() -> None:
     for text in FILES:
         ours = read_dotenv("", text).in_force
-
         theirs = dotenv_values(stream=io.StringIO(text, newline=""), interpolate=False)
         assert ours == {name: value or "" for name, value in theirs.items()}
 
 
 def test_lines_that_refer_to_each_other_stay_as_small_as_they_are() -> None:
     text = "A0=0123456789\n" + "".join(f"A{n + 1}=${{A{n}}}${{A{n}}}\n" for n in range(40))
-
     assert sum(len(value) for value in read_dotenv("", text).in_force.values()) < len(text)
 
 
@@ -260,9 +254,7 @@ def test_lines_that_refer_to_each_other_stay_as_small_as_they_are() -> None:
 )
 def test_a_file_of_another_environment_is_refused(machine: Machine, setting: str, environment: str) -> None:
     path = machine.home / ".env"
-
     result = bring_in(machine, f"{PLAIN}{setting}\n")
-
     assert result.code == 3
     assert f".env: {setting.partition('=')[0]} is at " in say(result, machine)
     assert f"which is {environment}, not production. Nothing was saved." in result.err
@@ -286,6 +278,5 @@ def test_a_url_that_speaks_of_no_other_environment_is_no_trouble(machine: Machin
 
 def test_a_secret_is_not_in_what_a_file_shows() -> None:
     file = read_dotenv(".env", "CLIENT_SECRET=hush\nCLIENT_SECRET='hush")
-
     assert (len(file.settings), "hush" in file.unread) == (1, True)
     assert "hush" not in repr(file)

@@ -61,10 +61,8 @@ def test_the_same_person_in_two_environments_of_one_database_has_two_sign_ins(
     save_tokens(provider, shared, provider.person)
     shared.point_at(second)
     save_tokens(second, shared, second.person, "sandbox")
-
     assert_ended(shared.run_here("signout", "--env", "sandbox"))
     shared.point_at(provider)
-
     assert shared.run_here("token", "--env", "production").out == f"{last_token(provider)}\n"
     assert_ended(shared.run_here("token", "--env", "sandbox"), 4)
     assert len(list(shared.keyring.iterdir())) == 1
@@ -79,10 +77,8 @@ def test_monthly_never_uses_productions_tokens(
     shared.point_at(provider)
     save_tokens(provider, shared, provider.person)
     ways_out = watch_ways_out(monkeypatch)
-
     for command in (("token",), ("whoami",), ("refresh",), ("whoami", "--offline")):
         assert_ended(shared.run_here(*command, "--env", "monthly"), 4)
-
     assert ways_out == []
 
 
@@ -110,14 +106,12 @@ def test_the_pretend_tokens_never_go_to_a_real_host(
 ) -> None:
     demo.variables |= variables
     ways_out = watch_ways_out(monkeypatch)
-
     for command in ("token", "whoami", "refresh", "signin", "signout"):
         result = demo.run_here(command)
         assert_ended(result, 3)
         assert result.out == ""
         for said in ("demo", "http://localhost", host, list(variables)[-1], "Nothing was sent"):
             assert said in result.err
-
     assert ways_out == []
     # Signing out still deletes here.
     assert list((demo.data / "secrets").iterdir()) == []

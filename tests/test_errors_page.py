@@ -18,7 +18,6 @@ def test_the_page_has_the_contracts_exit_codes() -> None:
 
 def test_the_table_of_classes_is_up_to_date() -> None:
     page = generate.ERRORS.read_text("utf-8")
-
     assert with_classes(page) == page, "run: python -m tools.generate"
     assert "| `CommandNotFoundError` | `ProcoreLoginError` | 127 |" in page
 

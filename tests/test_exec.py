@@ -52,7 +52,6 @@ def test_the_exit_code_or_death_of_the_command_is_seen_as_it_was(
 
 def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(machine: Machine) -> None:
     result = machine.run("exec", "--", *command(), "refresh")
-
     assert_ended(result, 3)
     assert "exec hands none on" in result.err
     assert "procore-login configure --env production" in result.err
@@ -63,10 +62,8 @@ def test_what_cannot_be_run_is_126(machine: Machine, tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600 if name == "no-right" else 0o700)
-
     for path in (*(tmp_path / name for name in files), tmp_path):
         result = machine.run_here("exec", "--", str(path))
-
         assert_ended(result, 126)
         assert f"Error: production: The command {path} cannot be run" in result.err
         assert "Hint:" in result.err
@@ -79,9 +76,7 @@ def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine,
         (folder / "wrapper").write_text(text)
         (folder / "wrapper").chmod(0o700)
     machine.variables["PATH"] = f"{first}:{second}:{os.environ['PATH']}"
-
     result = machine.run("exec", "--", "wrapper", "a b", "*")
-
     assert_ended(result, 7)
     assert result.out == f"{first}/wrapper production a b *\n"
 
@@ -89,7 +84,6 @@ def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine,
 def test_what_is_not_there_is_127(machine: Machine) -> None:
     for name in ("no-such-command", "/no/such/command", "./no-such", ""):
         result = machine.run_here("exec", "--", name)
-
         assert_ended(result, 127)
         assert "was not found" in result.err
         assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
@@ -161,7 +155,6 @@ def test_beside_this_process_too_a_script_that_names_no_interpreter_runs_as_in_a
         Path(name).write_text(text)
         Path(name).chmod(0o700)
     monkeypatch.setenv("PATH", "")
-
     assert run("-x", "a b") == 7
     assert capfd.readouterr() == ("a b\n", "")
     assert run("./empty") == 0
@@ -173,5 +166,4 @@ def test_the_end_is_the_commands_exit_code_and_128_more_of_a_signal_that_ends_no
     for code, ours in {0: 0, 7: 7, 255: 255, -signal.SIGWINCH: 128 + signal.SIGWINCH}.items():
         with pytest.raises(SystemExit) as ended:
             exec_command.end_like(code)
-
         assert ended.value.code == ours

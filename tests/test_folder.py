@@ -299,7 +299,6 @@ def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
         *("demo reset", ""),
     ):
         result = homeless.run_here(*words.split())
-
         assert result.code == 6, words
         assert "There is no data folder: HOME is not set" in result.err
         assert "Hint: Let PROCORE_LOGIN_HOME name a folder" in result.err
@@ -390,7 +389,6 @@ def test_a_mode_that_did_not_stick_is_said_to_be_what_it_is(tmp_path: Path, said
     private_files.open_subfolder(path, "locks")
     private_files.ensure_file(path / "file")
     private_files.save_bytes(path / "file", b"data")
-
     assert private_files.find_bytes(path / "file") == b"data"
     assert mode_of(path / "file") == 0o755
     # The same line each time, so that a command says it once.
@@ -447,9 +445,7 @@ def test_doctor_says_where_modes_do_not_stick(tmp_path: Path, store: str, status
     machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": store})
     machine.run_here("configure", "--client-id", "x", "--no-check")
     before = sorted(machine.data.rglob("*"))
-
     result = machine.run_here("doctor", "--offline", "--json")
-
     (line,) = (line for line in result.json["checks"] if line["name"] == "data folder")
     assert line["status"] == status
     assert "keeps no modes" in line["detail"]

@@ -90,11 +90,9 @@ def test_what_this_program_sets_for_itself_is_not_handed_on(
 
 def test_without_other_urls_the_commands_of_the_child_have_nothing_to_say_of_urls(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine", {"PROCORE_ACCESS_TOKEN": "from-elsewhere"})
-
     given, _ = hand_over(machine, "--env", "sandbox")
     machine.variables |= given
     result = machine.run_here("configure", "--show", "--json")
-
     assert given["PROCORE_API_URL"] == "https://sandbox.procore.com"
     assert "PROCORE_LOGIN_URL" not in given
     assert result.json["environment"] == "sandbox"
@@ -109,9 +107,7 @@ def test_the_company_is_the_one_in_force_unless_another_is_named(machine: Machin
         ("5", ["--company", "7"], "7"),
     ):
         machine.variables["PROCORE_COMPANY_ID"] = variable
-
         assert hand_over(machine, *options)[0]["PROCORE_COMPANY_ID"] == company
-
     machine.variables["PROCORE_COMPANY_ID"] = ""
     machine.run_here("configure", "--company", "123", "--redirect-uri", machine.redirect_uri)
     assert hand_over(machine)[0]["PROCORE_COMPANY_ID"] == "123"
@@ -122,10 +118,8 @@ def test_the_token_is_valid_for_a_quarter_of_an_hour_unless_another_time_is_aske
     machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, left_s: int, refreshed: int
 ) -> None:
     pass_time(monkeypatch, LIFETIME_S - left_s)
-
     short, _ = hand_over(machine, "--min-ttl", "60")
     usual, _ = hand_over(machine)
-
     assert refreshes(provider) == refreshed
     assert usual["PROCORE_ACCESS_TOKEN"] == last_token(provider)
     assert (short["PROCORE_ACCESS_TOKEN"] == usual["PROCORE_ACCESS_TOKEN"]) is (refreshed == 0)
@@ -202,9 +196,7 @@ def test_another_environment_in_the_child_has_its_own_urls(tmp_path: Path) -> No
         ("sandbox", {"PROCORE_API_URL": "https://other.example.com"}, "production", "other.example.com"),
     ):
         machine.variables = given | urls | {"PROCORE_ENV": started_for}
-
         err = machine.run_here("whoami", "--offline", "-e", command_env).err
-
         assert ("_URL)" in err, f"{said} (PROCORE_API_URL)" in err) == (bool(said), bool(said)), err
 
 

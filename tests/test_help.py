@@ -40,7 +40,6 @@ def files_of(machine: Machine) -> dict[Path, tuple[bytes, int]]:
 
 def test_alone_it_tells_a_newcomer_what_to_type(machine: Machine) -> None:
     result = machine.run_here()
-
     assert (result.code, result.err) == (0, "")
     assert "Nobody is signed in." in result.out
     for command in ("signup --env demo", "configure --env production", "signup --env production", "--help"):
@@ -119,9 +118,7 @@ def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machin
     machine.sql(
         """UPDATE procore_login_accounts SET failures = 1, failure = '["RefreshRefusedError", "x", "y"]'"""
     )
-
     said = machine.run_here().out
-
     assert "joecontractor@procore.com (current): Procore refused its tokens: sign in again" in said
     assert "procore-login signin --env production " in said
     assert "whoami" not in said
@@ -130,9 +127,7 @@ def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machin
 def test_alone_it_lists_many_accounts_briefly(machine: Machine, people: People) -> None:
     for number in range(12):
         people.sign_in(machine, {"id": 40_000 + number, "login": f"p{number}@example.com", "name": None})
-
     said = machine.run_here().out
-
     assert said.count("@example.com") == 10
     assert "  p11@example.com (current)" in said
     assert "and 2 more: procore-login accounts --env production" in said
@@ -148,9 +143,7 @@ def test_alone_it_greets_and_says_what_is_broken(
     people.sign_in(machine, JOE)
     machine.write(file, "= no such thing")
     before = files_of(machine)
-
     result = machine.run_here()
-
     assert result.code == code
     assert result.out.startswith("procore-login 0")
     assert "procore-login --help " in result.out
@@ -177,7 +170,6 @@ def test_alone_it_follows_no_link_in_the_data_folder(machine: Machine, people: P
 
 def test_help_lists_every_command_by_its_purpose_with_an_example(machine: Machine) -> None:
     said = machine.run_here("--help").out
-
     for title, section in catalogue.SECTIONS.items():
         assert f"\n{title}:\n" in said
         for name, listed in section.items():

@@ -115,7 +115,6 @@ def test_a_second_user_becomes_the_current_one(signed_up: Machine) -> None:
     second = signed_up.run_here("signup", "--json", "--browser", browser("--email", "żółć@example.com"))
     first_again = signed_up.run_here("whoami", "--account", "11111", "--json")
     current = signed_up.run_here("whoami", "--json")
-
     assert (second.code, second.json["id"], second.json["email"]) == (0, 2, "żółć@example.com")
     assert "The current account was joecontractor@procore.com" in second.err
     assert first_again.json["email"] == JOE
@@ -130,7 +129,6 @@ def test_two_refreshes_in_a_row_work(signed_up: Machine) -> None:
         assert result.code == 0, result.err
         assert result.json["expires_at"] is not None
         secrets.append(set((signed_up.data / "secrets").iterdir()))
-
     assert signed_up.run_here("whoami").code == 0
     # Each refresh wrote a new entry and left nothing of the former one.
     assert [len(names) for names in secrets] == [1, 1, 1]
@@ -139,7 +137,6 @@ def test_two_refreshes_in_a_row_work(signed_up: Machine) -> None:
 
 def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) -> None:
     result = machine.run_here("signup", "--no-browser", "--timeout", "1")
-
     assert result.code == 4
     assert machine.redirect_uri in result.err.splitlines()[-1]
     assert users(machine) == []
@@ -150,9 +147,7 @@ def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(
 ) -> None:
     assert receiver.HOME_TIMEOUT_S == 2
     monkeypatch.setattr(receiver, "HOME_TIMEOUT_S", 0.2)
-
     result = machine.run_here("signup", "--json", "--browser", browser("--stay-away-from-home"))
-
     assert (result.code, result.json["procore_id"]) == (0, 11111)
 
 
@@ -160,7 +155,6 @@ def test_a_port_that_is_taken_on_either_family_exits_7(machine: Machine) -> None
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.create_server((address, machine.port), family=family):
             result = machine.run_here("signup")
-
         assert (result.code, result.out) == (7, "")
         assert str(machine.port) in result.err
         assert "process" in result.err
@@ -171,7 +165,6 @@ def test_ctrl_c_while_waiting_exits_130_and_frees_the_port(machine: Machine) -> 
         read_link(process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=10)
-
     assert process.returncode == 130
     assert "Traceback" not in err
     assert users(machine) == []
@@ -197,7 +190,6 @@ def test_a_demo_that_runs_elsewhere_is_used_and_none_is_started(machine: Machine
     with DemoServer(tmp_path / "elsewhere", lambda: 1_800_000_000.0) as server:
         machine.variables["PROCORE_LOGIN_URL"] = server.url
         result = machine.run_here("signup", "--json", "--browser", browser())
-
     assert result.code == 0, result.err
     assert result.json["signed_up"] is True
     assert not (machine.data / "demo").exists()
@@ -205,9 +197,7 @@ def test_a_demo_that_runs_elsewhere_is_used_and_none_is_started(machine: Machine
 
 def test_the_keyring_is_used_for_the_demo_where_it_is_asked_for(machine: Machine) -> None:
     machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
-
     result = machine.run_here("signup")
-
     assert result.code == 0, result.err
     assert len(list(machine.keyring.iterdir())) == 1
     assert not (machine.data / "secrets").exists()

@@ -33,9 +33,7 @@ def test_ctrl_c_inside_an_exec_is_an_exit_code_and_no_death_by_signal(tmp_path: 
     (tmp_path / "stopped.py").write_text(STOPPED_WHILE_A_DATACLASS_IS_MADE, "utf-8")
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     program = [sys.executable, "-m", "stopped"]
-
     done = subprocess.run(program, cwd=tmp_path, env=environ, timeout=30, check=False)
-
     assert done.returncode == 130
 
 

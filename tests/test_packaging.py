@@ -40,13 +40,11 @@ def test_the_man_page_is_up_to_date(page: str) -> None:
 
 def test_nothing_lies_under_share_that_is_not_generated() -> None:
     share = ROOT / "share"
-
     assert [path for path in share.rglob("*") if path.is_file()] == [generate.MAN_PAGE]
 
 
 def test_what_the_wheel_installs_under_share_is_there() -> None:
     installed = tomllib.loads(PYPROJECT)["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
-
     assert all((ROOT / name).exists() for name in installed)
     assert {f"procore_cli/cli/completion.{shell}" for shell in ("bash", "fish", "zsh")} <= set(installed)
 
@@ -74,7 +72,6 @@ def test_the_man_page_has_each_command_with_its_options_and_an_example(page: str
         assert command is not None
         found = re.search(rf'^\.SS "procore-login {name} .*?(?=^\.S)', plain(page), re.MULTILINE | re.DOTALL)
         assert found is not None
-
         options = [option for option in command.params if isinstance(option, click.Option)]
         for spelling in [spelling for option in options for spelling in option.opts]:
             assert re.search(rf"(^|, ){spelling}\b", found[0], re.MULTILINE), (name, spelling)
@@ -84,7 +81,6 @@ def test_the_man_page_has_each_command_with_its_options_and_an_example(page: str
 def test_the_man_page_lists_every_variable_that_the_program_reads() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "procore_cli").rglob("*.py"))
     listed = {name for names, _ in man_text.ENVIRONMENT for name in names.split(", ")}
-
     read = set(re.findall(r"""["'](PROCORE_[A-Z_]+[A-Z])["']""", source)) | variables._OUR_NAMES
     assert read <= listed
     assert {name for name in listed if name.startswith("PROCORE_")} <= read
@@ -92,7 +88,6 @@ def test_the_man_page_lists_every_variable_that_the_program_reads() -> None:
 
 def test_the_man_page_lists_every_exit_code() -> None:
     codes = {kind.exit_code for kind in list_errors(ProcoreLoginError)}
-
     assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 130})
 
 
@@ -112,7 +107,6 @@ def test_what_roff_would_change_is_escaped() -> None:
 def test_a_long_example_is_continued_as_a_shell_continues_it() -> None:
     options = [f"--option-{number} value" for number in range(6)]
     lines = [plain(line) for line in man_page._break("procore-login api " + " ".join(options))]
-
     assert len(lines) > 1
     assert all(line.endswith(" \\e") and len(line) <= 72 for line in lines[:-1])
     assert " ".join(line.removesuffix("\\e").strip() for line in lines).endswith(" ".join(options))
@@ -121,7 +115,6 @@ def test_a_long_example_is_continued_as_a_shell_continues_it() -> None:
 def test_the_first_release_of_the_changelog_is_the_programs_version() -> None:
     first = re.findall(r"^## (\S+)(?: - (\d{4}-\d{2}-\d{2}))?$", CHANGELOG, re.MULTILINE)
     dated = [version for version, date in first if date]
-
     assert dated[0] == __version__
     assert all(date or version == "Unreleased" for version, date in first)
 

@@ -23,7 +23,6 @@ def test_a_pasted_address_signs_in_without_a_listener(machine: Machine, provider
         terminal.read_until("paste the address")
         terminal.type(address)
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
     assert "Signed up as joecontractor@procore.com" in terminal.drawn
 
@@ -67,9 +66,7 @@ def test_a_port_that_is_taken_leaves_pasting_on_a_terminal(machine: Machine, pro
 def test_pasting_without_a_terminal_ends_with_4(machine: Machine) -> None:
     for redirect_uri in ("urn:ietf:wg:oauth:2.0:oob", "https://app.example.com/callback"):
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
-
         result = machine.run_here("signup")
-
         assert (result.code, result.out) == (4, "")
         assert "terminal" in result.err
 

@@ -127,9 +127,7 @@ def test_the_embedded_procore_sends_people_back_there_too(machine: Machine) -> N
     for template in ("http://localhost:{port}", "http://localhost:{port}/home", "http://[::1]:{port}/signin"):
         redirect_uri = template.format(port=machine.port)
         machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": redirect_uri}
-
         result = sign_up(machine, lambda link: Browser().sign_in(link, EMAIL))
-
         assert result.code == 0, result.err
         assert result.json["environment"] == "demo"
 
@@ -149,9 +147,7 @@ def test_port_80_signs_in_where_the_system_allows_it_and_else_exits_7_with_a_way
 ) -> None:
     redirect_uri = machine.variables["PROCORE_REDIRECT_URI"] = "http://localhost"
     free_before = is_free(80)
-
     result = sign_up(machine, Browser().open)
-
     # Another program may take the port, or give it back, between the look and the command.
     if result.code == 7:
         assert not free_before or "is in use" in result.err
@@ -178,7 +174,6 @@ def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
         said = after_consent(provider, terminal.read_link()).removeprefix(f"{redirect_uri}?")
         terminal.type(f"{shown_by_browsers}{said}")
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
     assert exchanged(provider) == [redirect_uri]
 
@@ -190,7 +185,6 @@ def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machin
         terminal.read_until("paste the code")
         terminal.type(page.text.partition('class="code">')[2].partition("<")[0])
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
 
 

@@ -36,9 +36,7 @@ REFUSED = Answer(401, {"error": "invalid_token", "error_description": "It was re
 def test_a_refused_token_is_refreshed_and_shown_once_more(machine: Machine, provider: Provider) -> None:
     refused = last_token(provider)
     provider.expire()
-
     assert_ended(machine.run_here("whoami"))
-
     assert bearers(provider) == [refused, last_token(provider)]
     assert refreshes(provider) == 1
 
@@ -63,9 +61,7 @@ def test_an_expired_token_whose_successors_are_refused_does_not_loop(
     provider.lifetime_s = lifetime_s
     assert_ended(machine.run_here("refresh"))
     provider.script["/rest/v1.0/me"] = lambda _: REFUSED
-
     assert_ended(machine.run_here("whoami"), 4)
-
     assert refreshes(provider) - 1 == 1
     assert len(bearers(provider)) == 1
 
@@ -83,9 +79,7 @@ def test_a_new_token_that_a_sign_in_replaced_meanwhile_costs_nothing_more(
         return Answer(401, {"error": "invalid_token"})
 
     provider.script["/rest/v1.0/me"] = sign_in_meanwhile
-
     assert_ended(machine.run_here("whoami"))
-
     assert bearers(provider)[-1] == last_token(provider)
     assert refreshes(provider) - 1 == 1
 
@@ -107,9 +101,7 @@ def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
     assert sign_in(machine).code == 0
     provider.expire()
     shown = len(bearers(provider))
-
     result = machine.run_here("whoami")
-
     assert_ended(result, 4)
     assert "no refresh token" in result.err
     assert (refreshes(provider), len(bearers(provider)) - shown) == (0, 1)
@@ -120,7 +112,6 @@ def test_only_a_401_costs_a_refresh(machine: Machine, provider: Provider) -> Non
     for status in (403, 404, 500):
         provider.script["/rest/v1.0/me"] = lambda _, status=status: Answer(status, {"errors": "no"})
         assert_ended(machine.run_here("whoami"), 5)
-
     assert (refreshes(provider), len(bearers(provider))) == (0, 3)
 
 

@@ -71,7 +71,6 @@ def test_a_deleted_database_or_a_backup_from_before_a_refresh_costs_one_sign_in(
     machine = new_machine(store)
     (machine.data / "production.db").unlink()
     assert count_sign_ins(machine, provider, first) == 1
-
     for refreshes in (1, 2):
         copy = machine.home / f"copy-{refreshes}"
         shutil.copytree(machine.data, copy)
@@ -90,10 +89,8 @@ def test_a_data_folder_that_moved_costs_no_sign_in_and_can_be_signed_out(
     machine = new_machine(store)
     moved = machine.data.rename(machine.home / "moved")
     machine.variables["PROCORE_LOGIN_HOME"] = str(moved)
-
     assert count_sign_ins(machine, provider, "whoami") == 0
     ended = machine.run_here("signout")
-
     assert (ended.code, list_warnings(ended.err)) == (0, [])
     assert [*machine.keyring.iterdir(), *moved.glob("secrets/*")] == []
 
@@ -104,9 +101,7 @@ def test_another_store_takes_what_is_new_and_costs_no_sign_in(
 ) -> None:
     machine = new_machine(order[0])
     machine.variables["PROCORE_LOGIN_STORE"] = order[1]
-
     assert count_sign_ins(machine, provider, "token") == 0
-
     kept = {"file": list(machine.data.glob("secrets/*")), "keyring": list(machine.keyring.iterdir())}
     # Tokens of two parts.
     assert [len(kept[store]) for store in order] == [0, 2]

@@ -74,7 +74,6 @@ def test_no_secret_is_anywhere_but_in_the_keyring(
 
 def test_the_keyring_is_where_they_are(machine: Machine, provider: Provider) -> None:
     machine.run_here("signup", *BROWSER)
-
     kept = b"".join(path.read_bytes() for path in machine.keyring.rglob("*") if path.is_file())
     access_token, refresh_token = provider.issued[-2:]
     assert access_token.encode() in kept
@@ -84,9 +83,7 @@ def test_the_keyring_is_where_they_are(machine: Machine, provider: Provider) -> 
 def test_a_bug_in_the_middle_prints_no_secret(machine: Machine, provider: Provider) -> None:
     machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
     machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
-
     result = machine.run_here("signup", "--debug", *BROWSER)
-
     assert result.code == 6
     assert "debug:" in result.err
     assert "hush" not in result.err

@@ -65,7 +65,6 @@ def test_without_anything_it_is_production_and_the_tutorials_redirect_uri(
 
 def test_option_beats_variable_beats_config_beats_default(world: World) -> None:
     world.configure('environment = "federal"')
-
     assert world.load().environment.name == "federal"
     assert world.load(PROCORE_ENV="monthly").environment.name == "monthly"
     assert world.load(Overrides("sandbox"), PROCORE_ENV="monthly").environment.name == "sandbox"
@@ -112,7 +111,6 @@ def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(wor
         for value in ("hush ", " hush", "hush\n", "hu\x1bsh", "hush\udcff", "hush\u00a0", " ", "hush" * 2000):
             with pytest.raises(ConfigurationError, match=name) as caught:
                 world.load(**{name: value})
-
             assert caught.value.exit_code == 3
             assert "hush" not in caught.value.message + caught.value.hint
             # The demo has an app of its own, and does not look at them.
@@ -221,7 +219,6 @@ def test_the_demo_ignores_the_app_of_other_environments_and_starts_a_server_unle
 
 def test_the_demo_keeps_its_pretend_tokens_in_files_unless_asked(world: World) -> None:
     world.configure('store = "keyring"')
-
     assert world.load(Overrides("demo")).store == "file"
     assert world.load(Overrides("demo"), PROCORE_LOGIN_STORE="keyring").store == "keyring"
     assert world.load(PROCORE_LOGIN_STORE="file").store == "file"
@@ -239,7 +236,6 @@ def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
     settings = world.load(
         Overrides(heeds_account=False, heeds_token=False), PROCORE_LOGIN_ACCOUNT="x", PROCORE_ACCESS_TOKEN="t"
     )
-
     assert (settings.account, settings.access_token) == (None, None)
     assert len(world.warnings) == 1
     assert "PROCORE_ACCESS_TOKEN" in world.warnings[0]
@@ -247,19 +243,15 @@ def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
 
 def test_the_account_option_wins_over_the_token_but_the_variable_does_not(world: World) -> None:
     variables = {"PROCORE_ACCESS_TOKEN": "t", "PROCORE_LOGIN_ACCOUNT": "variable"}
-
     by_option = world.load(Overrides(account="option"), **variables)
     by_variable = world.load(**variables)
-
     assert (by_option.account, by_option.access_token) == ("option", None)
     assert (by_variable.account, by_variable.access_token) == ("variable", "t")
 
 
 def test_a_token_that_exec_handed_over_gives_way_to_the_store(world: World) -> None:
     digest = hashlib.sha256(b"frozen").hexdigest()
-
     ours = world.load(PROCORE_ACCESS_TOKEN="frozen", PROCORE_LOGIN_EXEC=digest)
     foreign = world.load(PROCORE_ACCESS_TOKEN="other", PROCORE_LOGIN_EXEC=digest)
-
     assert ours.access_token is None
     assert foreign.access_token == "other"

@@ -109,9 +109,7 @@ def test_without_procore_the_tokens_are_deleted_here(tmp_path: Path) -> None:
         assert isinstance(people, People)
         machine.point_at(people)
         people.sign_in(machine, JOE)
-
     result = machine.run_here("signout")
-
     assert (result.code, result.out) == (5, "")
     assert "deleted here, but not revoked, and may still live at Procore" in result.err
     assert "My Connected Apps" in result.err
@@ -165,7 +163,6 @@ def test_a_locked_keyring_ends_the_account_and_is_cleaned_later(machine: Machine
     machine.variables["TEST_KEYRING_FAULT"] = "locked"
     result = machine.run_here("signout")
     machine.variables["TEST_KEYRING_FAULT"] = ""
-
     assert result.code == 6
     assert "could not be deleted here yet" in result.err
     assert "not revoked, and may still live at Procore" in result.err
@@ -243,9 +240,7 @@ def test_what_another_store_could_not_delete_is_not_this_sign_outs_failure(
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
     machine.variables["TEST_KEYRING_FAULT"] = "missing"
     people.sign_in(machine, JOE, store="file")
-
     result = machine.run_here("signout")
-
     assert result.code == 0, result.err
     assert "revoked at Procore and deleted here" in result.err
     assert "keyring store could not be deleted yet" in result.err

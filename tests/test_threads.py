@@ -56,7 +56,6 @@ def states(machine: Machine) -> list[str]:
 def test_no_thread_is_an_error_in_words_and_costs_nothing(machine: Machine, provider: Provider) -> None:
     for arguments in (("refresh",), ("whoami",), ("signin", "--no-browser", "--timeout", "5")):
         refused = run_without_threads(machine, *arguments)
-
         assert_ended(refused, 6)
         assert "Error: production: No thread could be started" in refused.err
         assert refreshes(provider) == 0
@@ -69,9 +68,7 @@ def test_a_thread_that_is_missing_for_the_request_alone_costs_nothing(
 ) -> None:
     # Over a keyring the first reads the entry in hand.
     granted = int(machine.variables["PROCORE_LOGIN_STORE"] == "keyring")
-
     refused = run_without_threads(machine, "refresh", granted=granted)
-
     assert_ended(refused, 6)
     assert refreshes(provider) == 0
     assert states(machine) == ["live"]
@@ -83,9 +80,7 @@ def test_what_was_sent_for_is_kept_even_if_no_further_thread_is_to_be_had(
 ) -> None:
     # One watches the time of the request; the one that read the keyring also writes to it.
     granted = 1 + int(machine.variables["PROCORE_LOGIN_STORE"] == "keyring")
-
     refreshed = run_without_threads(machine, "refresh", granted=granted)
-
     assert_ended(refreshed)
     assert machine.run_here("token").out.strip() == last_token(provider)
     assert refreshes(provider) == 1

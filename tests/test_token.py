@@ -85,9 +85,7 @@ def test_more_life_than_any_token_has_costs_a_refresh_from_half_of_its_life_on(
 ) -> None:
     for share, exchanges in ((0.4, 1), (0.6, 2)):
         pass_time(monkeypatch, LIFETIME_S * share)
-
         result = machine.run_here("token", "--min-ttl", "999999")
-
         assert_token(result, access_tokens(provider)[exchanges - 1])
         assert provider.count("/oauth/token") == exchanges
         assert "not for 999999 s" in result.err
@@ -97,19 +95,15 @@ def test_processes_at_once_get_one_token_for_one_refresh(machine: Machine, provi
     provider.lifetime_s = 3
     machine.run_here("refresh")
     provider.lifetime_s = LIFETIME_S
-
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: machine.run("token"), range(4)))
-
     assert {(result.code, result.out) for result in results} == {(0, f"{access_tokens(provider)[-1]}\n")}
     assert provider.count("/oauth/token") == 3
 
 
 def test_a_token_from_elsewhere_is_handed_on(machine: Machine) -> None:
     machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-
     result = machine.run_here("token")
-
     assert_token(result, "from-elsewhere")
     assert "PROCORE_ACCESS_TOKEN" in result.err
 
@@ -117,9 +111,7 @@ def test_a_token_from_elsewhere_is_handed_on(machine: Machine) -> None:
 def test_nobody_signed_in_exits_4_and_opens_nothing(tmp_path: Path, provider: Provider) -> None:
     stranger = Machine(tmp_path / "another")
     stranger.point_at(provider)
-
     result = stranger.run_here("token")
-
     assert (result.code, result.out) == (4, "")
     assert "signin" in result.err
     assert provider.requests == []

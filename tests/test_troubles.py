@@ -162,7 +162,6 @@ def test_a_new_sign_in_revokes_the_former_tokens_and_failing_to_is_a_warning(
     assert sorted(revoked) == sorted(former)
     assert machine.run_here("whoami").code == 0
     assert len(machine.kept()) == 1
-
     provider.script["/oauth/revoke"] = lambda _: Answer(500, "")
     again = machine.run_here(*SIGN_UP)
     assert (again.code, "Warning: " in again.err) == (0, True)
@@ -206,9 +205,7 @@ def test_open_modes_are_tightened_and_reported(machine: Machine) -> None:
     machine.run_here(*SIGN_UP)
     machine.data.chmod(0o755)
     (machine.data / "production.db").chmod(0o644)
-
     result = machine.run_here("whoami", "--offline")
-
     assert result.code == 0
     assert "0755" in result.err
     assert "0644" in result.err
@@ -217,9 +214,7 @@ def test_open_modes_are_tightened_and_reported(machine: Machine) -> None:
 
 def test_signing_up_ignores_a_token_from_elsewhere_and_says_so(machine: Machine) -> None:
     machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-elsewhere"
-
     result = machine.run_here(*SIGN_UP)
-
     assert result.code == 0
     assert "PROCORE_ACCESS_TOKEN" in result.err
 
@@ -227,7 +222,6 @@ def test_signing_up_ignores_a_token_from_elsewhere_and_says_so(machine: Machine)
 def test_a_person_that_is_not_the_accounts_ends_with_4(machine: Machine, provider: Provider) -> None:
     machine.run_here(*SIGN_UP)
     provider.person = {**JOE, "id": 22222}
-
     assert_explained(machine.run_here("whoami"), 4)
 
 

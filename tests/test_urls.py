@@ -63,7 +63,6 @@ def test_what_cannot_be_a_redirect_uri_is_refused_by_name() -> None:
     for text in NO_REDIRECT_URIS:
         with pytest.raises(BadUrlError) as caught:
             read_redirect_uri(text, "PROCORE_REDIRECT_URI")
-
         assert "PROCORE_REDIRECT_URI" in caught.value.message
         assert "http://localhost:4567/callback" in caught.value.hint
         assert "hunter2" not in caught.value.message
@@ -79,7 +78,6 @@ def test_what_may_be_a_secret_in_a_refused_url_is_left_out() -> None:
     }.items():
         with pytest.raises(BadUrlError) as caught:
             read_redirect_uri(text, "test")
-
         assert shown in caught.value.message
         assert "hunt" not in caught.value.message
 
@@ -105,7 +103,6 @@ def test_what_cannot_be_a_base_url_is_refused() -> None:
     ):
         with pytest.raises(BadUrlError, match="PROCORE_LOGIN_URL") as caught:
             read_base_url(text, "login URL", "PROCORE_LOGIN_URL", "https://login.procore.com")
-
         assert "https://login.procore.com" in caught.value.hint
 
 

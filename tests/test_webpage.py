@@ -50,7 +50,6 @@ def test_text_from_outside_is_neither_markup_nor_a_hidden_character() -> None:
 
 def test_a_policy_begins_with_nothing_and_names_a_script_only_where_there_is_one() -> None:
     plain, scripted = dict(security_headers("'self'")), dict(security_headers(script="go()"))
-
     for headers in (plain, scripted):
         policy = headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; style-src 'sha256-")

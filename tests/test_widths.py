@@ -72,7 +72,6 @@ def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch: pytest.MonkeyP
     for columns in (38, 40, 41, 42, 80):
         monkeypatch.setenv("COLUMNS", str(columns))
         lines = draw_profile("utf-8")
-
         assert sum("joecontractor@procore.com" in line for line in lines) == 1
         assert max(map(cell_len, lines)) <= columns
 
@@ -111,7 +110,6 @@ def test_errors_warnings_and_waits_are_one_line_each_whatever_the_encoding(
             )
         waiting = Screen(encoding)
         Console(waiting).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
-
         assert [line.split(":")[0] for line in terminal.lines] == ["Warning", "Error", "Hint"] * len(NAMES)
         assert len(waiting.lines[-1]) < width
 
@@ -141,7 +139,6 @@ def test_help_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
         for name in ("", *main.COMMANDS):
             assert main.run(f"{name} --help".split()) == 0
             lines = capsys.readouterr().out.splitlines()
-
             # What is to be typed is not wrapped where it would no longer work.
             assert [line for line in lines if len(line) > columns and "  procore-login " not in line] == []
             assert "\n".join(lines).isascii()

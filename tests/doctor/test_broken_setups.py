@@ -606,9 +606,7 @@ def test_a_network_that_asks_for_a_login_page_is_named(
 
 def test_debug_does_not_claim_a_variable_that_was_left_out(machine: Machine) -> None:
     machine.variables["PROCORE_API_URL"] = "http://bad.example/x"
-
     said = machine.run_here("doctor", "--offline", "--debug").err
-
     assert "API URL = https://api.procore.com (from production)" in said
     assert f"login URL = {machine.variables['PROCORE_LOGIN_URL']} (from PROCORE_LOGIN_URL)" in said
 

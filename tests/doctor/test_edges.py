@@ -48,18 +48,14 @@ def test_what_fails_before_does_not_hide_that_there_is_no_client_id(
     machine: Machine, variables: dict[str, str], failed: str
 ) -> None:
     machine.variables |= variables | {"PROCORE_CLIENT_ID": ""}
-
     report = run_doctor(machine)
-
     assert report.named("failed") == [failed, "credentials"]
     assert "There is no client id for production" in report["credentials"].detail
 
 
 def test_tls_that_is_trusted_is_no_trouble(machine: Machine, tls: str, tmp_path: Path) -> None:
     machine.variables |= {"PROCORE_API_URL": tls, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
-
     report = run_doctor(machine)
-
     assert report.code == 0
     assert "; the API answers (401 without a token" in report["API host"].detail
     assert report["CA"].detail == f"{tmp_path / 'ca.pem'} (from REQUESTS_CA_BUNDLE), 1 certificate"
@@ -70,9 +66,7 @@ def test_a_variable_of_openssls_that_names_nothing_is_a_warning_and_in_the_hosts
     machine: Machine, tls: str, tmp_path: Path, variable: str, name: str
 ) -> None:
     machine.variables |= {"PROCORE_API_URL": tls, variable: str(tmp_path / name)}
-
     report = run_doctor(machine)
-
     wrong = f"{variable} names {tmp_path / name}, which cannot be used (no such file or directory)."
     assert (report.code, report["CA"].status) == (5, "warning")
     assert wrong in report["CA"].detail
@@ -89,9 +83,7 @@ def test_a_machine_without_any_ca_is_warned_of_where_tls_is_spoken(
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
     http_only = run_doctor(machine)
     machine.variables["PROCORE_API_URL"] = tls
-
     report = run_doctor(machine)
-
     assert http_only["CA"].status == "ok"
     assert (report.code, report["CA"].status) == (5, "warning")
     assert "this machine has no CA certificates at all" in report["CA"].detail
@@ -102,9 +94,7 @@ def test_a_machine_without_any_ca_is_warned_of_where_tls_is_spoken(
 def test_a_server_without_a_date_leaves_the_clock_open(machine: Machine, serve: Callable[..., Any]) -> None:
     dateless = serve(servers.answering(servers.json_http({"error": "invalid_grant"}, "401 No")))
     machine.variables |= {"PROCORE_LOGIN_URL": dateless.url, "PROCORE_API_URL": dateless.url}
-
     report = run_doctor(machine)
-
     assert (report.code, "clock" in report.lines) == (0, False)
 
 
@@ -118,10 +108,8 @@ def test_a_family_of_addresses_that_does_not_answer_is_named(
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving(*order, name="localhost"))
     monkeypatch.setattr(network, "ADDRESS_TIMEOUT_S", 0.1)
     monkeypatch.setitem(Transport.__init__.__kwdefaults__, "address_timeout_s", 0.1)
-
     with servers.silent_port("::1", port):
         report = run_doctor(machine)
-
     assert (report.code, report["API host"].status) == (0, "warning")
     steps = f"DNS {', '.join(order)}; IPv6 does not answer; the API answers (401"
     assert steps in report["API host"].detail
@@ -133,7 +121,6 @@ def test_a_family_that_refuses_at_once_is_no_trouble(
 ) -> None:
     port = int(serve(servers.silent_from_the_start).host.partition(":")[2])
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("::1", "127.0.0.1", name="localhost"))
-
     assert find_silent_family(find_addresses("localhost", port)) == ""
 
 

@@ -186,9 +186,7 @@ def test_where_the_proof_fails_the_database_stays_as_it_is(machine: Machine, tmp
     run_sql(database, USERS)
     before = database.read_bytes()
     machine.variables |= {"PROCORE_LOGIN_DB": str(database), "TEST_KEYRING_FAULT": "missing"}
-
     report = run_doctor(machine)
-
     assert report.code == 6
     assert "our tables will be added" in report["database"].detail
     assert database.read_bytes() == before
@@ -310,7 +308,6 @@ def test_in_a_pipe_a_check_is_a_line_of_four_cells_and_failures_are_summed_up_on
     assert {line[0] for line in cells} == {"ok", "warning"}
     assert "\x1b" not in result.out
     assert "Signing in to production can work." in result.err
-
     machine.variables["PROCORE_CLIENT_SECRET"] = "hush-wrong"
     result = machine.run_here("doctor")
     assert result.code == 3
@@ -345,7 +342,6 @@ def test_ctrl_c_ends_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> No
         raise KeyboardInterrupt
 
     monkeypatch.setattr(doctor.examine, "__defaults__", ((doctor.Step("slow", interrupt),),))
-
     assert machine.run_here("doctor").code == 130
 
 
@@ -366,7 +362,6 @@ def draw(monkeypatch: pytest.MonkeyPatch, encoding: str, columns: int, **variabl
 def test_on_a_terminal_checks_are_marked_and_fixes_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = draw(monkeypatch, "utf-8", 200, NO_COLOR="1").splitlines()
     plain = draw(monkeypatch, "ascii", 200, NO_COLOR="1").splitlines()
-
     assert lines[0] == "\u2713 version: this and that"
     assert lines[1].startswith("\u2717 port: it is held")
     assert lines[2].startswith("  Fix: chmod 700 /a/rather")
@@ -378,7 +373,6 @@ def test_on_a_terminal_checks_are_marked_and_fixes_stand_below(monkeypatch: pyte
 
 def test_at_forty_columns_words_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     text = draw(monkeypatch, "utf-8", 40, NO_COLOR="1")
-
     assert "/a/rather/long/path" in text
     long_words = [word for word in text.split() if len(word) > 34]
     for line in text.splitlines():
