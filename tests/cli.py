@@ -43,6 +43,18 @@ class Result:
         assert self.out.count("\n") == 1, self.out + self.err
         return json.loads(self.out)
 
+    def ended(self, code: int = 0, *said: str, prints: bool = False) -> Result:
+        """Ended with this code and said all of this on stderr, where no traceback and no secret is.
+
+        Whatever fails prints nothing on stdout, unless it `prints`.
+        """
+        assert self.code == code, self.err
+        assert code == 0 or prints or self.out == ""
+        assert [words for words in said if words not in self.err] == [], self.err
+        assert "Traceback" not in self.err
+        assert "hush" not in self.err
+        return self
+
 
 @dataclass
 class Machine:

@@ -72,15 +72,15 @@ def test_on_a_terminal_the_table_is_drawn_as_wide_as_it_can_be(
 
 def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> None:
     demo = Machine(machine.home)
-    nobody = demo.run_here("accounts", "--env", "demo")
-    assert (nobody.code, nobody.out, "Nobody is signed in" in nobody.err) == (0, "", True)
+    nobody = demo.run_here("accounts", "--env", "demo").ended(0, "Nobody is signed in")
+    assert nobody.out == ""
     assert demo.run_here("signup", "--env", "demo", "--browser", browser()).code == 0
     assert [line["environment"] for line in listed(machine)] == ["production", "production", "demo"]
     assert [line["environment"] for line in listed(machine, "--env", "demo")] == ["demo"]
     assert listed(machine, "--env", "sandbox") == []
     # The pretend Procore is started for a check.
-    checked = demo.run_here("accounts", "--check", "--env", "demo")
-    assert (checked.code, checked.out.endswith("\tok\n")) == (0, True), checked.err
+    checked = demo.run_here("accounts", "--check", "--env", "demo").ended()
+    assert checked.out.endswith("\tok\n")
 
 
 def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
@@ -123,14 +123,12 @@ def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone_and_r
     machine: Machine, people: People
 ) -> None:
     machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-    result = machine.run_here("accounts", "--check")
-    assert result.code == 0, result.err
+    result = machine.run_here("accounts", "--check").ended()
     assert [line.split("\t")[6] for line in result.out.splitlines()] == ["ok", "ok"]
     assert (people.count("/rest/v1.0/me"), people.count("/oauth/token")) == (2, 0)
     assert all(request.bearer != "from-elsewhere" for request in people.requests)
     people.expire()
-    result = machine.run_here("accounts", "--check", "--json")
-    assert result.code == 0, result.err
+    result = machine.run_here("accounts", "--check", "--json").ended()
     assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
     assert people.count("/oauth/token") == 2
 
@@ -156,21 +154,19 @@ def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, 
 
 def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine: Machine, people: People) -> None:
     people.script["/rest/v1.0/me"] = lambda _: Answer(503, "")
-    result = machine.run_here("accounts", "--check", "--json")
-    assert result.code == 5
+    result = machine.run_here("accounts", "--check", "--json").ended(5, prints=True)
     assert [line["check"] for line in result.json["accounts"]] == ["failed", "failed"]
     machine.run_here("signout", "--all")
-    result = machine.run_here("accounts", "--check")
-    assert (result.code, "Nobody is signed in." in result.err) == (4, True)
+    result = machine.run_here("accounts", "--check").ended(4, "Nobody is signed in.", prints=True)
 
 
 def test_switch_makes_another_account_current(machine: Machine) -> None:
     for who in ("joecontractor@procore.com", "JOECONTRACTOR@procore.com", "11111"):
         assert machine.run_here("switch", "22222").code == 0
-        result = machine.run_here("switch", who, "--json")
-        assert result.code == 0
+        result = machine.run_here("switch", who, "--json").ended(
+            0, "joecontractor@procore.com (it was second@example.com)"
+        )
         assert result.json["procore_id"] == 11111
-        assert "joecontractor@procore.com (it was second@example.com)" in result.err
         assert machine.run_here("whoami", "--json").json["procore_id"] == 11111
 
 
@@ -185,18 +181,16 @@ def test_the_other_account_is_used_once_when_it_is_named(machine: Machine) -> No
 
 def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine) -> None:
     for who in ["stranger@example.com", "1", ""]:
-        result = machine.run_here("switch", who)
-        assert (result.code, result.out) == (2, "")
-        assert "joecontractor@procore.com (11111), second@example.com (22222)" in result.err
+        result = machine.run_here("switch", who).ended(
+            2, "joecontractor@procore.com (11111), second@example.com (22222)"
+        )
+        assert result.out == ""
 
 
 def test_an_ambiguous_email_is_refused_before_anything_happens(machine: Machine, people: People) -> None:
     people.sign_in(machine, {**SECOND, "id": 44444})
     for arguments in (["switch"], ["signin", "--browser", "false", "--account"]):
-        result = machine.run_here(*arguments, "second@example.com")
-        assert result.code == 2
-        assert "22222" in result.err
-        assert "44444" in result.err
+        machine.run_here(*arguments, "second@example.com").ended(2, "22222", "44444")
     assert people.requests == []
     # Who is current needs no name.
     assert machine.run_here("signout").code == 0
@@ -204,8 +198,7 @@ def test_an_ambiguous_email_is_refused_before_anything_happens(machine: Machine,
 
 def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_current(machine: Machine) -> None:
     machine.run_here("signout", "--account", "11111")
-    result = machine.run_here("switch", "11111")
-    assert (result.code, "signin" in result.err) == (4, True)
+    machine.run_here("switch", "11111").ended(4, "signin")
     assert machine.run_here("whoami", "--json").json["procore_id"] == 22222
     machine.sql("UPDATE procore_login_session SET user_id = NULL")
     assert machine.run_here("whoami").code == 4
@@ -215,8 +208,7 @@ def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_curr
 
 def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine: Machine) -> None:
     machine.write("sandbox.db", "not a database, however long it is looked at")
-    result = machine.run_here("accounts", "--check", "--json")
-    assert (result.code, "sandbox: The database" in result.err) == (6, True)
+    result = machine.run_here("accounts", "--check", "--json").ended(6, "sandbox: The database", prints=True)
     assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
 
 

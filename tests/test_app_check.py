@@ -54,8 +54,7 @@ def test_wrong_credentials_a_redirect_or_nobody_there_end_it_before_the_link(
     for variables, answer, code, said in cases:
         machine.variables = own | variables
         people.check = lambda _, answer=answer: answer
-        result = sign_in(machine)
-        assert_ended(result, code)
+        result = sign_in(machine).ended(code)
         assert [words for words in said if words not in result.err] == []
         assert "/oauth/authorize" not in result.err
         assert people.requests == []
@@ -75,18 +74,14 @@ def test_any_other_answer_passes_with_a_warning(
     machine: Machine, people: People, answer: Answer, words: str
 ) -> None:
     people.check = lambda _: answer
-    result = sign_in(machine)
-    assert_ended(result)
-    assert "Warning: production: whether client id and client secret are right" in result.err
-    assert words in result.err
+    sign_in(machine).ended(0, "Warning: production: whether client id and client secret are right", words)
 
 
 def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) -> None:
     people.check = lambda _: Answer(401, INVALID_CLIENT)
     machine.variables["PROCORE_ENV"] = "demo"
-    result = machine.run("signup", "--env", "demo", "--paste", stdin="")
+    machine.run("signup", "--env", "demo", "--paste", stdin="").ended(4, "Run the command in a terminal")
     # What comes after the check: nobody can paste here.
-    assert (result.code, "Run the command in a terminal" in result.err) == (4, True)
     assert people.checks == []
 
 

@@ -172,8 +172,8 @@ def test_the_script_is_printed_with_how_to_install_it_and_nothing_is_made(tmp_pa
     machine = Machine(tmp_path / "empty")
     said = machine.run_here("completion", "--help").out
     for shell, file in (("bash", "~/.bashrc"), ("zsh", "~/.zshrc"), ("fish", "~/.config/fish/config.fish")):
-        result = machine.run_here("completion", shell)
-        assert (result.code, result.err) == (0, "")
+        result = machine.run_here("completion", shell).ended()
+        assert result.err == ""
         assert f"{VARIABLE}={shell}_complete" in result.out
         assert f"procore-login completion {shell} >> {file}" in said
     assert not machine.data.exists()

@@ -156,8 +156,7 @@ def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine: Machine, talk: Talk) -
     before = everything(machine)
     prompts = [("Environment [", ""), *WRONG, *REST]
     for number, (prompt, _) in enumerate(prompts):
-        result = talk("configure", answers=[*prompts[:number], (prompt, CTRL_C)])
-        assert result.code == 130, result.err
+        talk("configure", answers=[*prompts[:number], (prompt, CTRL_C)]).ended(130)
         assert everything(machine) == before
 
 
@@ -184,9 +183,8 @@ def test_answers_that_make_no_sense_are_asked_again(machine: Machine, talk: Talk
         ("Store [", "keyring"),
     ]
 
-    result = talk("configure", answers=answers)
+    result = talk("configure", answers=answers).ended()
 
-    assert result.code == 0, result.err
     for text in (
         "Did you mean sandbox?",
         "The environments are production, sandbox, monthly, federal.",
@@ -219,8 +217,7 @@ def test_a_secret_belongs_to_the_id_that_was_asked_about_stays_with_it_and_moves
     assert (shown(machine), machine.kept()) == (("set", "file"), [])
 
     answers = [("Client id [", "another"), (SECRET, "x"), *REST]
-    result = talk("configure", "--no-check", "--env", "sandbox", answers=answers)
-    assert result.code == 0, result.err
+    result = talk("configure", "--no-check", "--env", "sandbox", answers=answers).ended()
     assert "belongs to the client id" in said(result)
     assert 'client_id = "another"' in (machine.data / "config.toml").read_text()
 
@@ -242,17 +239,15 @@ def test_refused_credentials_are_asked_for_again_or_saved_only_if_the_person_ins
     machine: Machine, provider: Provider, talk: Talk, what: str
 ) -> None:
     answers, code, checks = REFUSED[what]
-    result = talk("configure", "--env", "monthly", answers=[*WRONG, *REST, *answers])
-    assert (result.code, len(provider.checks)) == (code, checks), result.err
+    result = talk("configure", "--env", "monthly", answers=[*WRONG, *REST, *answers]).ended(code)
+    assert len(provider.checks) == checks
     assert "Is monthly the right environment?" in said(result)
     assert (machine.data / "config.toml").exists() is (code == 0)
     assert (shown(machine, "monthly")[0] == "set") is (code == 0)
 
 
 def test_declining_the_offer_ends_with_3(machine: Machine, talk: Talk) -> None:
-    result = talk("signup", answers=[("Configure it now?", "n")])
-    assert result.code == 3
-    assert "procore-login configure --env production" in result.err
+    talk("signup", answers=[("Configure it now?", "n")]).ended(3, "procore-login configure --env production")
 
 
 def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, talk: Talk) -> None:
@@ -266,9 +261,10 @@ def test_an_id_in_a_file_that_would_write_to_the_terminal_is_refused_and_not_sho
     machine: Machine, talk: Talk
 ) -> None:
     machine.write("config.toml", '[environments.production]\nclient_id = "a\\u001b[31mb"\n')
-    result = talk("configure", "--env", "production", answers=[])
-    assert (result.code, "31m" in result.err) == (3, False)
-    assert "environments.production.client_id holds a space or a control character" in result.err
+    result = talk("configure", "--env", "production", answers=[]).ended(
+        3, "environments.production.client_id holds a space or a control character"
+    )
+    assert "31m" not in result.err
 
 
 def test_what_keeps_procore_from_being_asked_is_found_out_before_the_first_question(
@@ -285,10 +281,7 @@ def test_what_keeps_procore_from_being_asked_is_found_out_before_the_first_quest
         (["configure"], [], proxy, "HTTPS_PROXY"),
     ):
         machine.variables = own | variables
-        result = talk(*arguments, answers=answers)
-
-        assert result.code == 3, result.err
-        assert name in result.err
+        talk(*arguments, answers=answers).ended(3, name)
 
 
 # The store
@@ -313,8 +306,8 @@ def test_where_the_keyring_does_not_work_files_are_offered_and_taken(
 ) -> None:
     variables, answers, words = STORES[name]
     machine.variables |= variables
-    result = talk("configure", "--env", "sandbox", answers=[*APP, *WHERE, *answers])
-    assert (result.code, words in said(result)) == (0, True), result.err
+    result = talk("configure", "--env", "sandbox", answers=[*APP, *WHERE, *answers]).ended()
+    assert words in said(result)
     # What is known before is said before the first question.
     assert name != "locked" or result.err.index(words) < result.err.index("Client id")
     assert shown(machine) == ("set", "file")
@@ -324,9 +317,9 @@ def test_a_variable_that_names_a_broken_keyring_ends_it_before_the_first_questio
     machine: Machine, talk: Talk
 ) -> None:
     machine.variables |= {"PROCORE_LOGIN_STORE": "keyring", "TEST_KEYRING_FAULT": "missing"}
-    result = talk("configure", "--env", "sandbox", answers=[])
-    assert result.code == 6
-    assert "Or unset PROCORE_LOGIN_STORE, or set it to file." in result.err
+    talk("configure", "--env", "sandbox", answers=[]).ended(
+        6, "Or unset PROCORE_LOGIN_STORE, or set it to file."
+    )
 
 
 def test_a_failure_to_save_goes_back_to_the_store_alone(
@@ -336,9 +329,7 @@ def test_a_failure_to_save_goes_back_to_the_store_alone(
     monkeypatch.setattr(ClientSecrets, "prove", lambda _: None)
     machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
     answers = [*APP, *WHERE, ("Store [keyring]", "keyring"), ("Store [file]", "")]
-    result = talk("configure", "--env", "sandbox", answers=answers)
-    assert result.code == 0, result.err
-    assert "Nothing was saved." in result.err
+    talk("configure", "--env", "sandbox", answers=answers).ended(0, "Nothing was saved.")
     assert shown(machine) == ("set", "file")
 
 

@@ -140,9 +140,13 @@ def test_a_proxy_that_cannot_be_used_is_told_without_its_value(machine: Machine)
 
 
 def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) -> None:
-    result = sign_in(machine, "--debug")
+    result = sign_in(machine, "--debug").ended(
+        0,
+        f"debug: POST {provider.url}/oauth/token 200 ",
+        f"debug: GET {provider.url}/rest/v1.0/me 200 ",
+        f"debug: procore-login {__version__}, Python 3.",
+    )
 
-    assert result.code == 0, result.err
     assert phases_of(result) == [
         "settings",
         "proof of the store",
@@ -154,9 +158,6 @@ def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) ->
         "answer to the browser",
         "end of the former tokens",
     ]
-    assert f"debug: POST {provider.url}/oauth/token 200 " in result.err
-    assert f"debug: GET {provider.url}/rest/v1.0/me 200 " in result.err
-    assert f"debug: procore-login {__version__}, Python 3." in result.err
     assert re.search(r"debug: ended with exit code 0 after \d+ ms\n$", result.err)
 
 
@@ -168,8 +169,8 @@ def test_a_refresh_is_told_step_by_step_and_a_phase_that_fails_too(signed_in: Ma
         "refresh",
     ]
     signed_in.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
-    result = sign_in(signed_in, "--debug")
-    assert (result.code, "proof of the store" in phases_of(result)) == (6, True)
+    result = sign_in(signed_in, "--debug").ended(6)
+    assert "proof of the store" in phases_of(result)
 
 
 def test_without_the_option_nothing_of_it_is_said_or_measured(
@@ -177,8 +178,8 @@ def test_without_the_option_nothing_of_it_is_said_or_measured(
 ) -> None:
     monkeypatch.setattr(Settings, "describe", None)
     monkeypatch.setattr(log, "time", None)
-    result = signed_in.run_here("whoami")
-    assert (result.code, "debug" in result.err) == (0, False)
+    result = signed_in.run_here("whoami").ended()
+    assert "debug" not in result.err
 
 
 def test_a_trace_cannot_forge_a_line() -> None:

@@ -46,9 +46,7 @@ def say(result: Result, machine: Machine) -> str:
 
 
 def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, provider: Provider) -> None:
-    result = bring_in(machine, PLAIN)
-    assert result.code == 0, result.err
-    assert "Procore knows this app." in result.err
+    result = bring_in(machine, PLAIN).ended(0, "Procore knows this app.")
     assert "Delete CLIENT_SECRET from .env: it holds the client secret." in say(result, machine)
     assert (machine.data / "config.toml").read_text() == (
         f'[environments.production]\nclient_id = "{CLIENT_ID}"\nredirect_uri = "{REDIRECT}"\n'
@@ -58,8 +56,7 @@ def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, prov
 
 
 def test_refused_credentials_of_a_file_are_not_saved(machine: Machine) -> None:
-    result = bring_in(machine, PLAIN.replace(CLIENT_SECRET, "wrong"))
-    assert result.code == 3
+    result = bring_in(machine, PLAIN.replace(CLIENT_SECRET, "wrong")).ended(3)
     assert "The client id comes from .env." in say(result, machine)
     assert "Delete" not in result.err
     assert kept(machine) == ""
@@ -78,10 +75,10 @@ PROCORE_COMPANY_ID=7
 CLIENT_SECRET=
 """
 
-    result = bring_in(machine, text)
+    result = bring_in(machine, text).ended(
+        0, "sets PROCORE_CLIENT_ID and CLIENT_ID to different values; the former counts"
+    )
 
-    assert result.code == 0, result.err
-    assert "sets PROCORE_CLIENT_ID and CLIENT_ID to different values; the former counts" in result.err
     assert SECRETS.format("CLIENT_SECRET, PROCORE_CLIENT_SECRET") in say(result, machine)
     assert "company = 7" in (machine.data / "config.toml").read_text()
     assert CLIENT_SECRET in kept(machine)
@@ -112,8 +109,7 @@ TO_DELETE = {
 
 def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(machine: Machine) -> None:
     for text, to_delete in TO_DELETE.items():
-        result = bring_in(machine, text, "--no-check", mode=0o644)
-        assert result.code == 0, result.err
+        result = bring_in(machine, text, "--no-check", mode=0o644).ended()
         said = say(result, machine)
         assert said.count("Delete ") == len(to_delete), said
         assert all(each in said for each in to_delete), said
@@ -127,8 +123,8 @@ def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_a
     machine: Machine, provider: Provider
 ) -> None:
     assert bring_in(machine, PLAIN, "--no-check").code == 0
-    result = bring_in(machine, "CLIENT_ID=another\n")
-    assert (result.code, provider.checks) == (0, [])
+    result = bring_in(machine, "CLIENT_ID=another\n").ended()
+    assert provider.checks == []
     words = f"Warning: production: the client secret that is kept belongs to the client id {CLIENT_ID}."
     assert words in result.err
     machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
@@ -156,8 +152,8 @@ def test_standard_input_and_a_pipe_of_the_shells_are_read_and_nothing_is_to_dele
     assert machine.run_here("configure", "--import", f"/dev/fd/{reader}").code == 0
     os.close(reader)
     assert machine.run_here("configure", "--remove", "--yes").code == 0
-    result = machine.run("configure", "--import", "-", stdin=PLAIN)
-    assert (result.code, "Delete" in result.err) == (0, False)
+    result = machine.run("configure", "--import", "-", stdin=PLAIN).ended()
+    assert "Delete" not in result.err
     assert CLIENT_SECRET in kept(machine)
 
 
@@ -190,26 +186,21 @@ def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine) -> None:
         ),
     ]:
         machine.variables["PROCORE_THEIRS"] = "hush"
-        result = bring_in(machine, text)
-        assert result.code == 3
+        result = bring_in(machine, text).ended(3, "Hint: ")
         assert words in say(result, machine)
-        assert "Hint: " in result.err
         assert "sh" not in result.err.replace("should", "").replace("hush", "sh") or "hu" not in result.err
         assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
 
 
 def test_what_is_no_file_is_named(machine: Machine) -> None:
     for name, words in [("missing", "no such file"), (".", "is a directory"), ("a\0b", "no file's name")]:
-        result = machine.run_here("configure", "--import", str(machine.home / name))
-        assert (result.code, words in result.err) == (3, True)
+        machine.run_here("configure", "--import", str(machine.home / name)).ended(3, words)
 
 
 def test_lines_that_cannot_be_read_are_named_without_noise(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    result = bring_in(machine, PLAIN + "\n\n'broken\n")
-    assert result.code == 0
-    assert "there are lines that could not be read" in result.err
+    bring_in(machine, PLAIN + "\n\n'broken\n").ended(0, "there are lines that could not be read")
     assert caplog.records == []
 
 
@@ -254,12 +245,13 @@ def test_lines_that_refer_to_each_other_stay_as_small_as_they_are() -> None:
 )
 def test_a_file_of_another_environment_is_refused(machine: Machine, setting: str, environment: str) -> None:
     path = machine.home / ".env"
-    result = bring_in(machine, f"{PLAIN}{setting}\n")
-    assert result.code == 3
+    result = bring_in(machine, f"{PLAIN}{setting}\n").ended(
+        3,
+        f"which is {environment}, not production. Nothing was saved.",
+        f"procore-login configure --env {environment} --import {path}",
+    )
     assert f".env: {setting.partition('=')[0]} is at " in say(result, machine)
-    assert f"which is {environment}, not production. Nothing was saved." in result.err
     assert "Error: production:" not in result.err
-    assert f"procore-login configure --env {environment} --import {path}" in result.err
     assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
     assert bring_in(machine, f"{PLAIN}{setting}\n", "--no-check", "--env", environment).code == 0
 

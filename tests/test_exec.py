@@ -46,15 +46,14 @@ def test_this_process_becomes_the_command_and_what_is_typed_goes_to_it(machine: 
 def test_the_exit_code_or_death_of_the_command_is_seen_as_it_was(
     machine: Machine, script: str, code: int
 ) -> None:
-    result = machine.run("exec", "--", "sh", "-c", script)
-    assert (result.code, result.out) == (code, "")
+    result = machine.run("exec", "--", "sh", "-c", script).ended(code)
+    assert result.out == ""
 
 
 def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(machine: Machine) -> None:
-    result = machine.run("exec", "--", *command(), "refresh")
-    assert_ended(result, 3)
-    assert "exec hands none on" in result.err
-    assert "procore-login configure --env production" in result.err
+    machine.run("exec", "--", *command(), "refresh").ended(
+        3, "exec hands none on", "procore-login configure --env production"
+    )
 
 
 def test_what_cannot_be_run_is_126(machine: Machine, tmp_path: Path) -> None:
@@ -63,10 +62,9 @@ def test_what_cannot_be_run_is_126(machine: Machine, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600 if name == "no-right" else 0o700)
     for path in (*(tmp_path / name for name in files), tmp_path):
-        result = machine.run_here("exec", "--", str(path))
-        assert_ended(result, 126)
-        assert f"Error: production: The command {path} cannot be run" in result.err
-        assert "Hint:" in result.err
+        machine.run_here("exec", "--", str(path)).ended(
+            126, f"Error: production: The command {path} cannot be run", "Hint:"
+        )
 
 
 def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine, tmp_path: Path) -> None:
@@ -76,16 +74,13 @@ def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine,
         (folder / "wrapper").write_text(text)
         (folder / "wrapper").chmod(0o700)
     machine.variables["PATH"] = f"{first}:{second}:{os.environ['PATH']}"
-    result = machine.run("exec", "--", "wrapper", "a b", "*")
-    assert_ended(result, 7)
+    result = machine.run("exec", "--", "wrapper", "a b", "*").ended(7, prints=True)
     assert result.out == f"{first}/wrapper production a b *\n"
 
 
 def test_what_is_not_there_is_127(machine: Machine) -> None:
     for name in ("no-such-command", "/no/such/command", "./no-such", ""):
-        result = machine.run_here("exec", "--", name)
-        assert_ended(result, 127)
-        assert "was not found" in result.err
+        machine.run_here("exec", "--", name).ended(127, "was not found")
         assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 

@@ -298,17 +298,19 @@ def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
         *("switch joe", "configure --show", "configure --client-id x --no-check", "configure --remove --yes"),
         *("demo reset", ""),
     ):
-        result = homeless.run_here(*words.split())
-        assert result.code == 6, words
-        assert "There is no data folder: HOME is not set" in result.err
-        assert "Hint: Let PROCORE_LOGIN_HOME name a folder" in result.err
+        homeless.run_here(*words.split()).ended(
+            6,
+            "There is no data folder: HOME is not set",
+            "Hint: Let PROCORE_LOGIN_HOME name a folder",
+            prints=True,
+        )
         assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "machine"]
 
 
 def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless: Homeless) -> None:
     result = homeless.run_here("doctor", "--offline", "--json")
-    demo = homeless.run_here("doctor", "--json", "--env", "demo")
-    assert (result.code, demo.code) == (6, 6)
+    demo = homeless.run_here("doctor", "--json", "--env", "demo").ended(6, prints=True)
+    assert result.code == 6
     lines = {line["name"]: (line["status"], line["detail"]) for line in result.json["checks"]}
     status, detail = lines["data folder"]
     assert (status, "There is no data folder" in detail) == ("failed", True)
@@ -349,9 +351,8 @@ def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(
     monkeypatch.setattr(os, "lstat", hide(os.lstat))
 
     for words in (("whoami", "--offline"), ("accounts",), ("signout", "--all"), ("doctor", "--offline"), ()):
-        result = machine.run_here(*words)
+        result = machine.run_here(*words).ended(6, prints=True)
 
-        assert result.code == 6, words
         assert f"The database {tmp_path}/hidden/deep/x.db cannot be opened." in result.out + result.err
         assert "bug" not in result.out + result.err
 
@@ -434,8 +435,7 @@ def test_where_modes_do_not_stick_a_command_with_a_keyring_warns_once_and_with_f
     assert "mode is" not in "".join(result.err for result in results)
     machine.point_at(provider)
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
-    result = machine.run_here("signup")
-    assert (result.code, "Secrets cannot be kept in" in result.err) == (6, True)
+    machine.run_here("signup").ended(6, "Secrets cannot be kept in")
     assert provider.checks == provider.issued == []
 
 

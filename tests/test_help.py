@@ -39,8 +39,8 @@ def files_of(machine: Machine) -> dict[Path, tuple[bytes, int]]:
 
 
 def test_alone_it_tells_a_newcomer_what_to_type(machine: Machine) -> None:
-    result = machine.run_here()
-    assert (result.code, result.err) == (0, "")
+    result = machine.run_here().ended()
+    assert result.err == ""
     assert "Nobody is signed in." in result.out
     for command in ("signup --env demo", "configure --env production", "signup --env production", "--help"):
         assert f"  procore-login {command} " in result.out
@@ -54,9 +54,9 @@ def test_alone_it_names_everybody_in_every_environment(machine: Machine, people:
     machine.sql("UPDATE procore_login_entries SET expires_at = 1 WHERE procore_id = 22222")
     before = files_of(machine)
 
-    result = machine.run_here()
+    result = machine.run_here().ended()
 
-    assert (result.code, result.err) == (0, "")
+    assert result.err == ""
     assert "production: Procore itself, and On-Demand sandboxes\n" in result.out
     assert "  joecontractor@procore.com: signed in, the token is valid for 1 h " in result.out
     assert "  second@example.com (current): signed in; the token has expired, the next command" in result.out
@@ -143,25 +143,20 @@ def test_alone_it_greets_and_says_what_is_broken(
     people.sign_in(machine, JOE)
     machine.write(file, "= no such thing")
     before = files_of(machine)
-    result = machine.run_here()
-    assert result.code == code
+    result = machine.run_here().ended(code, f"Error: {words}", "\nHint: ", prints=True)
     assert result.out.startswith("procore-login 0")
     assert "procore-login --help " in result.out
-    assert f"Error: {words}" in result.err
-    assert "\nHint: " in result.err
     assert files_of(machine) == before
 
 
 def test_alone_it_follows_no_link_in_the_data_folder(machine: Machine, people: People) -> None:
     people.sign_in(machine, JOE)
     (machine.data / "sandbox.db").symlink_to(machine.data / "production.db")
-    result = machine.run_here()
-    assert (result.code, "is a symbolic link" in result.err) == (6, True)
+    result = machine.run_here().ended(6, "is a symbolic link", prints=True)
     assert "joecontractor@procore.com (current)" in result.out
     # Nor does it need an environment.
     machine.variables["PROCORE_ENV"] = "prod"
-    result = machine.run_here()
-    assert (result.code, "Did you mean production?" in result.err) == (2, True)
+    result = machine.run_here().ended(2, "Did you mean production?", prints=True)
     assert "Next:" in result.out
 
 

@@ -125,8 +125,7 @@ def test_a_second_user_becomes_the_current_one(signed_up: Machine) -> None:
 def test_two_refreshes_in_a_row_work(signed_up: Machine) -> None:
     secrets = [set((signed_up.data / "secrets").iterdir())]
     for _ in range(2):
-        result = signed_up.run_here("refresh", "--json")
-        assert result.code == 0, result.err
+        result = signed_up.run_here("refresh", "--json").ended()
         assert result.json["expires_at"] is not None
         secrets.append(set((signed_up.data / "secrets").iterdir()))
     assert signed_up.run_here("whoami").code == 0
@@ -136,8 +135,7 @@ def test_two_refreshes_in_a_row_work(signed_up: Machine) -> None:
 
 
 def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) -> None:
-    result = machine.run_here("signup", "--no-browser", "--timeout", "1")
-    assert result.code == 4
+    result = machine.run_here("signup", "--no-browser", "--timeout", "1").ended(4)
     assert machine.redirect_uri in result.err.splitlines()[-1]
     assert users(machine) == []
 
@@ -147,8 +145,8 @@ def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(
 ) -> None:
     assert receiver.HOME_TIMEOUT_S == 2
     monkeypatch.setattr(receiver, "HOME_TIMEOUT_S", 0.2)
-    result = machine.run_here("signup", "--json", "--browser", browser("--stay-away-from-home"))
-    assert (result.code, result.json["procore_id"]) == (0, 11111)
+    result = machine.run_here("signup", "--json", "--browser", browser("--stay-away-from-home")).ended()
+    assert result.json["procore_id"] == 11111
 
 
 def test_a_port_that_is_taken_on_either_family_exits_7(machine: Machine) -> None:
@@ -181,9 +179,7 @@ def test_signing_in_as_somebody_else_than_asked_keeps_nothing(signed_up: Machine
 
 def test_nobody_signed_in_exits_4(machine: Machine) -> None:
     for command in (["whoami"], ["whoami", "--offline"], ["refresh"]):
-        result = machine.run_here(*command)
-        assert result.code == 4
-        assert "procore-login signin --env demo" in result.err
+        machine.run_here(*command).ended(4, "procore-login signin --env demo")
 
 
 def test_a_demo_that_runs_elsewhere_is_used_and_none_is_started(machine: Machine, tmp_path: Path) -> None:
@@ -197,7 +193,6 @@ def test_a_demo_that_runs_elsewhere_is_used_and_none_is_started(machine: Machine
 
 def test_the_keyring_is_used_for_the_demo_where_it_is_asked_for(machine: Machine) -> None:
     machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
-    result = machine.run_here("signup")
-    assert result.code == 0, result.err
+    machine.run_here("signup").ended()
     assert len(list(machine.keyring.iterdir())) == 1
     assert not (machine.data / "secrets").exists()

@@ -38,11 +38,13 @@ def test_both_tokens_are_revoked_and_everything_but_the_row_is_deleted(
 ) -> None:
     issued = people.issued[-2:]
     machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-    result = machine.run_here("signout")
-    assert (result.code, result.out) == (0, "")
-    assert "joecontractor@procore.com is signed out of production" in result.err
-    assert "revoked at Procore and deleted here" in result.err
-    assert "PROCORE_ACCESS_TOKEN is set; this command does not use it." in result.err
+    result = machine.run_here("signout").ended(
+        0,
+        "joecontractor@procore.com is signed out of production",
+        "revoked at Procore and deleted here",
+        "PROCORE_ACCESS_TOKEN is set; this command does not use it.",
+    )
+    assert result.out == ""
     revoked = [request.form["token"] for request in people.requests if request.path == "/oauth/revoke"]
     assert sorted(revoked) == sorted(issued)
     assert people.count_alive() == 0
@@ -60,31 +62,33 @@ def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(
     assert "Still signed in: joecontractor@procore.com." in result.err
     before = len(people.requests)
     for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
-        result = machine.run_here(*command)
-        assert (result.code, result.out) == (4, "")
-        assert "No account of production is the current one." in result.err
-        assert "Signed in: joecontractor@procore.com." in result.err
-        assert "procore-login switch WHO" in result.err
+        result = machine.run_here(*command).ended(
+            4,
+            "No account of production is the current one.",
+            "Signed in: joecontractor@procore.com.",
+            "procore-login switch WHO",
+        )
+        assert result.out == ""
     assert machine.run_here("signout", "--account", "11111").code == 0
     before += 2
     for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
-        result = machine.run_here(*command)
-        assert (result.code, result.out) == (4, "")
-        assert "procore-login signin --env production" in result.err
-        assert "procore-login switch" in result.err
+        result = machine.run_here(*command).ended(
+            4, "procore-login signin --env production", "procore-login switch"
+        )
+        assert result.out == ""
     assert len(people.requests) == before
 
 
 def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine: Machine, people: People) -> None:
     people.sign_in(machine, SECOND)
-    result = machine.run_here("signout", "--account", "11111")
-    assert result.code == 0, result.err
+    result = machine.run_here("signout", "--account", "11111").ended()
     assert (people.count_alive(JOE), people.count_alive(SECOND)) == (0, 2)
     assert machine.run_here("whoami", "--json").json["email"] == "second@example.com"
     for command in (["signout"], ["token"], ["whoami"], ["whoami", "--offline"], ["refresh"]):
-        result = machine.run_here(*command, "--account", "joecontractor@procore.com")
-        assert (result.code, result.out) == (4, "")
-        assert "joecontractor@procore.com is not signed in to production" in result.err
+        result = machine.run_here(*command, "--account", "joecontractor@procore.com").ended(
+            4, "joecontractor@procore.com is not signed in to production"
+        )
+        assert result.out == ""
 
 
 def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(
@@ -95,8 +99,8 @@ def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(
     machine.variables["PROCORE_LOGIN_ACCOUNT"] = "nobody@example.com"
     assert machine.run_here("signout", "--all", "--account", "11111").code == 2
     assert machine.kept() != []
-    result = machine.run_here("signout", "--all")
-    assert (result.code, result.out) == (0, "")
+    result = machine.run_here("signout", "--all").ended()
+    assert result.out == ""
     assert result.err.count("revoked at Procore and deleted here") == 3
     assert [people.count_alive(person) for person in (JOE, SECOND, THIRD)] == [0, 0, 0]
     assert machine.kept() == []
@@ -109,10 +113,10 @@ def test_without_procore_the_tokens_are_deleted_here(tmp_path: Path) -> None:
         assert isinstance(people, People)
         machine.point_at(people)
         people.sign_in(machine, JOE)
-    result = machine.run_here("signout")
-    assert (result.code, result.out) == (5, "")
-    assert "deleted here, but not revoked, and may still live at Procore" in result.err
-    assert "My Connected Apps" in result.err
+    result = machine.run_here("signout").ended(
+        5, "deleted here, but not revoked, and may still live at Procore", "My Connected Apps"
+    )
+    assert result.out == ""
     assert machine.kept() == []
     assert machine.run_here("whoami").code == 4
 
@@ -138,10 +142,11 @@ def test_all_goes_on_after_a_failure_and_ends_with_its_code(machine: Machine, pe
     people.sign_in(machine, SECOND)
     joes = people.issued[:2]
     people.script["/oauth/revoke"] = lambda sent: Answer(503) if sent.form["token"] in joes else None
-    result = machine.run_here("signout", "--all")
-    assert result.code == 5
-    assert "joecontractor@procore.com is signed out of production: the tokens are deleted here" in result.err
-    assert "second@example.com is signed out of production: the tokens are revoked" in result.err
+    machine.run_here("signout", "--all").ended(
+        5,
+        "joecontractor@procore.com is signed out of production: the tokens are deleted here",
+        "second@example.com is signed out of production: the tokens are revoked",
+    )
     assert (people.count_alive(SECOND), machine.kept()) == (0, [])
 
 
@@ -153,9 +158,8 @@ def test_tokens_of_another_app_or_host_are_deleted_and_nothing_is_sent(
             people.sign_in(machine, JOE)
             value = "another-client" if name == "PROCORE_CLIENT_ID" else stranger.url
             other = Machine(machine.home, {**machine.variables, name: value}, machine.port)
-            result = other.run_here("signout")
-            assert (result.code, name in result.err, machine.kept()) == (3, True, [])
-            assert "deleted here, but not revoked" in result.err
+            other.run_here("signout").ended(3, name, "deleted here, but not revoked")
+            assert machine.kept() == []
     assert stranger.requests == people.requests == []
 
 
@@ -175,8 +179,7 @@ def test_a_locked_keyring_ends_the_account_and_is_cleaned_later(machine: Machine
 def test_tokens_that_were_gone_already_are_told_of(machine: Machine) -> None:
     for path in machine.keyring.iterdir():
         path.unlink()
-    result = machine.run_here("signout")
-    assert (result.code, "gone already" in result.err) == (0, True)
+    machine.run_here("signout").ended(0, "gone already")
     assert machine.run_here("signout").code == 4
 
 
@@ -211,10 +214,10 @@ def wait_until_signed_out(machine: Machine) -> None:
 def test_a_lock_that_is_not_to_be_had_is_told_with_what_was_done(machine: Machine, people: People) -> None:
     shutil.rmtree(machine.data / "locks")
     machine.write("locks", "not a folder")
-    result = machine.run_here("signout")
-    assert (result.code, people.count_alive(JOE)) == (6, 0)
-    assert "joecontractor@procore.com is signed out of production" in result.err
-    assert "They are revoked at Procore." in result.err
+    machine.run_here("signout").ended(
+        6, "joecontractor@procore.com is signed out of production", "They are revoked at Procore."
+    )
+    assert people.count_alive(JOE) == 0
 
 
 def test_a_refused_token_is_never_sent_again_and_the_account_is_signed_out_without_a_request(
@@ -222,13 +225,11 @@ def test_a_refused_token_is_never_sent_again_and_the_account_is_signed_out_witho
 ) -> None:
     people.refuse_person(JOE)
     for command in (["refresh"], ["refresh"], ["token"], ["whoami", "--offline"]):
-        result = machine.run_here(*command)
-        assert (result.code, result.out) == (4, "")
-        assert "no longer accepts the refresh token" in result.err
+        result = machine.run_here(*command).ended(4, "no longer accepts the refresh token")
+        assert result.out == ""
     assert machine.kept() == []
-    result = machine.run_here("signout")
-    assert (result.code, result.out) == (0, "")
-    assert "had refused its tokens already" in result.err
+    result = machine.run_here("signout").ended(0, "had refused its tokens already")
+    assert result.out == ""
     assert len(people.requests) == 1
     assert "signed out" in machine.run_here("accounts").out
     assert machine.run_here("signout").code == 4
@@ -240,10 +241,9 @@ def test_what_another_store_could_not_delete_is_not_this_sign_outs_failure(
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
     machine.variables["TEST_KEYRING_FAULT"] = "missing"
     people.sign_in(machine, JOE, store="file")
-    result = machine.run_here("signout")
-    assert result.code == 0, result.err
-    assert "revoked at Procore and deleted here" in result.err
-    assert "keyring store could not be deleted yet" in result.err
+    machine.run_here("signout").ended(
+        0, "revoked at Procore and deleted here", "keyring store could not be deleted yet"
+    )
 
 
 def test_an_empty_option_does_not_mean_the_usual_account(machine: Machine, people: People) -> None:

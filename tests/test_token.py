@@ -111,17 +111,16 @@ def test_a_token_from_elsewhere_is_handed_on(machine: Machine) -> None:
 def test_nobody_signed_in_exits_4_and_opens_nothing(tmp_path: Path, provider: Provider) -> None:
     stranger = Machine(tmp_path / "another")
     stranger.point_at(provider)
-    result = stranger.run_here("token")
-    assert (result.code, result.out) == (4, "")
-    assert "signin" in result.err
+    result = stranger.run_here("token").ended(4, "signin")
+    assert result.out == ""
     assert provider.requests == []
 
 
 def test_the_demos_token_says_where_it_works(tmp_path: Path) -> None:
     demo = Machine(tmp_path / "demo")
     demo.run_here("signup", "--env", "demo", "--browser", browser())
-    result = demo.run_here("token", "--env", "demo")
-    assert (result.code, result.out.count("\n"), "demo serve" in result.err) == (0, 1, True)
+    result = demo.run_here("token", "--env", "demo").ended(0, "demo serve")
+    assert result.out.count("\n") == 1
 
 
 def test_after_an_interrupted_refresh_the_tokens_in_hand_are_tried_before_they_are_printed(
@@ -135,9 +134,8 @@ def test_after_an_interrupted_refresh_the_tokens_in_hand_are_tried_before_they_a
     assert machine.run_here("refresh").code == 5
     provider.script.clear()
     for _ in range(2):
-        result = machine.run_here("token")
-        assert (result.code, result.out) == (4, "")
-        assert "was interrupted; signing in again mends that" in result.err
+        result = machine.run_here("token").ended(4, "was interrupted; signing in again mends that")
+        assert result.out == ""
     assert provider.count("/oauth/token") == 3
 
 
@@ -146,8 +144,8 @@ def test_a_token_that_lives_is_used_with_a_warning_where_an_interruption_cannot_
 ) -> None:
     provider.script["/oauth/token"] = lambda _: Answer(503, "")
     assert machine.run_here("refresh").code == 5
-    called = machine.run_here("api", "/rest/v1.0/me", "--output", str(tmp_path / "body"))
-    assert (called.code, json.loads((tmp_path / "body").read_text())) == (0, JOE), called.err
+    called = machine.run_here("api", "/rest/v1.0/me", "--output", str(tmp_path / "body")).ended()
+    assert json.loads((tmp_path / "body").read_text()) == JOE
     result = machine.run_here("token")
     assert_token(result, access_tokens(provider)[-1])
     assert [each.err.count("Procore may have ended it") for each in (called, result)] == [1, 1]

@@ -620,9 +620,7 @@ def test_a_write_that_is_tried_leaves_nothing_behind(machine: Machine) -> None:
 def test_a_sign_in_says_of_a_damaged_secret_what_doctor_says(stand: Stand, machine: Machine) -> None:
     machine.variables |= {"PROCORE_CLIENT_SECRET": "", "PROCORE_CLIENT_ID": ""}
     forget_id(stand)
-    result = machine.run_here("signin", "--no-browser")
-    assert result.code == 3
-    assert run_doctor(machine)["credentials"].detail in result.err
+    machine.run_here("signin", "--no-browser").ended(3, run_doctor(machine)["credentials"].detail)
 
 
 def test_what_a_variable_holds_that_cannot_be_used_is_shown_nowhere(machine: Machine) -> None:
@@ -630,6 +628,6 @@ def test_what_a_variable_holds_that_cannot_be_used_is_shown_nowhere(machine: Mac
         for value in UNREADABLE[name]:
             with mock.patch.dict(machine.variables, {name: value}):
                 for arguments in (["doctor"], ["doctor", "--debug", "--json"], ["whoami", "--debug"]):
-                    result = machine.run_here(*arguments)
-                    assert (result.code, "hush" in result.out + result.err) == (3, False)
+                    result = machine.run_here(*arguments).ended(3, prints=True)
+                    assert "hush" not in result.out + result.err
     assert list(machine.home.glob("postgresql*")) == []

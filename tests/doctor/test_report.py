@@ -294,8 +294,8 @@ def test_the_demo_works_and_says_that_its_tokens_are_in_files(tmp_path: Path) ->
 
 
 def test_an_unknown_environment_ends_with_2(machine: Machine) -> None:
-    result = machine.run_here("doctor", "--env", "prod")
-    assert (result.code, result.out) == (2, "")
+    result = machine.run_here("doctor", "--env", "prod").ended(2)
+    assert result.out == ""
 
 
 def test_in_a_pipe_a_check_is_a_line_of_four_cells_and_failures_are_summed_up_on_stderr(
@@ -309,9 +309,9 @@ def test_in_a_pipe_a_check_is_a_line_of_four_cells_and_failures_are_summed_up_on
     assert "\x1b" not in result.out
     assert "Signing in to production can work." in result.err
     machine.variables["PROCORE_CLIENT_SECRET"] = "hush-wrong"
-    result = machine.run_here("doctor")
-    assert result.code == 3
-    assert "Signing in to production cannot work yet: see credentials." in result.err
+    result = machine.run_here("doctor").ended(
+        3, "Signing in to production cannot work yet: see credentials.", prints=True
+    )
     assert "Error:" not in result.err
 
 
