@@ -47,23 +47,34 @@ def test_alone_it_tells_a_newcomer_what_to_type(machine: Machine) -> None:
     assert not machine.data.exists()
 
 
-def test_alone_it_names_everybody_in_every_environment(machine: Machine, people: People) -> None:
+def test_alone_it_names_everybody_in_every_environment_and_many_briefly(
+    machine: Machine, people: People
+) -> None:
     people.sign_in(machine, JOE)
     people.sign_in(machine, SECOND)
     people.sign_in(machine, THIRD, environment="sandbox")
     machine.sql("UPDATE procore_login_entries SET expires_at = 1 WHERE procore_id = 22222")
     before = files_of(machine)
-
     result = machine.run_here().ended()
-
-    assert result.err == ""
-    assert "production: Procore itself, and On-Demand sandboxes\n" in result.out
-    assert "  joecontractor@procore.com: signed in, the token is valid for 1 h " in result.out
-    assert "  second@example.com (current): signed in; the token has expired, the next command" in result.out
-    assert "  third@example.com (current): signed in, the token is valid for 1 h " in result.out
-    assert "demo" not in result.out
-    assert "  procore-login whoami " in result.out
+    for said in (
+        "production: Procore itself, and On-Demand sandboxes\n",
+        "  joecontractor@procore.com: signed in, the token is valid for 1 h ",
+        "  second@example.com (current): signed in; the token has expired, the next command",
+        "  third@example.com (current): signed in, the token is valid for 1 h ",
+        "  procore-login whoami ",
+    ):
+        assert said in result.out
+    assert ("demo" in result.out, result.err) == (False, "")
     assert files_of(machine) == before
+
+    for number in range(12):
+        people.sign_in(
+            machine, {"id": 40_000 + number, "login": f"p{number}@example.com", "name": None}, "federal"
+        )
+    said = machine.run_here().out.partition("federal")[2].partition("Next:")[0]
+    assert said.count("@example.com") == 10
+    assert "  p11@example.com (current)" in said
+    assert "and 2 more: procore-login accounts --env federal" in said
 
 
 def test_alone_it_asks_neither_keyring_nor_network_and_changes_no_database_of_the_tutorials(
@@ -124,40 +135,32 @@ def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machin
     assert "whoami" not in said
 
 
-def test_alone_it_lists_many_accounts_briefly(machine: Machine, people: People) -> None:
-    for number in range(12):
-        people.sign_in(machine, {"id": 40_000 + number, "login": f"p{number}@example.com", "name": None})
-    said = machine.run_here().out
-    assert said.count("@example.com") == 10
-    assert "  p11@example.com (current)" in said
-    assert "and 2 more: procore-login accounts --env production" in said
-
-
 @pytest.mark.parametrize(
     ("file", "code", "words"),
-    [("config.toml", 3, "config.toml, line 1"), ("sandbox.db", 6, "sandbox: The database ")],
+    [
+        ("config.toml", 3, "config.toml, line 1"),
+        ("sandbox.db", 6, "sandbox: The database "),
+        ("a link", 6, "sandbox: "),
+        ("PROCORE_ENV", 2, 'There is no environment "prod"'),
+    ],
 )
 def test_alone_it_greets_and_says_what_is_broken(
     machine: Machine, people: People, file: str, code: int, words: str
 ) -> None:
     people.sign_in(machine, JOE)
-    machine.write(file, "= no such thing")
+    if file == "PROCORE_ENV":
+        machine.variables["PROCORE_ENV"] = "prod"
+    elif file == "a link":
+        (machine.data / "sandbox.db").symlink_to(machine.data / "production.db")
+    else:
+        machine.write(file, "= no such thing")
     before = files_of(machine)
     result = machine.run_here().ended(code, f"Error: {words}", "\nHint: ", prints=True)
     assert result.out.startswith("procore-login 0")
     assert "procore-login --help " in result.out
+    assert (file == "a link") is ("is a symbolic link" in result.err)
+    assert code != 6 or "joecontractor@procore.com (current)" in result.out
     assert files_of(machine) == before
-
-
-def test_alone_it_follows_no_link_in_the_data_folder(machine: Machine, people: People) -> None:
-    people.sign_in(machine, JOE)
-    (machine.data / "sandbox.db").symlink_to(machine.data / "production.db")
-    result = machine.run_here().ended(6, "is a symbolic link", prints=True)
-    assert "joecontractor@procore.com (current)" in result.out
-    # Nor does it need an environment.
-    machine.variables["PROCORE_ENV"] = "prod"
-    result = machine.run_here().ended(2, "Did you mean production?", prints=True)
-    assert "Next:" in result.out
 
 
 # --help
@@ -170,9 +173,6 @@ def test_help_lists_every_command_by_its_purpose_with_an_example(machine: Machin
         for name, listed in section.items():
             assert f"\n  {name:<12}{listed.line}\n" in said
             assert f"$ procore-login {listed.example}\n" in said
-
-
-def test_every_foreign_word_means_a_command() -> None:
     assert {meant.split()[0] for meant in catalogue.SYNONYMS.values() if meant[0] != "-"} <= set(COMMANDS)
 
 
