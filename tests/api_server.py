@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from tests.provider import Answer, Provider, Request
+from tests.provider import Answer, Provider, Request, running
 
 ME = "/rest/v1.0/me"
 
@@ -26,7 +25,6 @@ class Call:
 
     @property
     def token(self) -> str | None:
-        """The bearer."""
         return (self.headers["Authorization"] or "").removeprefix("Bearer ") or None
 
 
@@ -84,11 +82,5 @@ def serving_api(provider: Provider) -> Iterator[ApiServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        api.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with running(Handler) as api.url:
         yield api
-        server.shutdown()
-        thread.join()

@@ -65,26 +65,36 @@ def stand(
     return Stand(machine, provider, monkeypatch, serve, new_context)
 
 
+class Says:
+    """The exit code, and what a check says; {data} and the like stand for the stand's own."""
+
+    def __init__(self, code: int, check: str, *detail: str, fix: str = "", status: str = "warning") -> None:
+        """`status`: the check's, where it ends with 0."""
+        self.code, self.check, self.detail, self.fix = code, check, detail, fix
+        self.status = "failed" if code else status
+
+
 class Setup:
-    """How a set-up is broken, and what is said of it; {data} and the like stand for the stand's own."""
+    """How a set-up is broken, and what is said of it."""
 
     def __init__(
         self,
-        code: int,
-        check: str,
-        *detail: str,
-        fix: str = "",
+        says: Says,
+        *,
         # What it returns is closed in the end.
         prepare: Callable[[Stand], Any] = lambda _: None,
         # What other checks say of it, and what fails with it.
         others: dict[str, str] = {},  # noqa: B006 - never changed
         also: tuple[str, ...] = (),
-        # Where it ends with 0.
-        status: str = "warning",
         **variables: str,
     ) -> None:
-        self.code, self.check, self.detail, self.fix, self.prepare = code, check, detail, fix, prepare
-        self.others, self.also, self.status, self.variables = others, also, status, variables
+        self.says, self.prepare, self.others, self.also, self.variables = (
+            says,
+            prepare,
+            others,
+            also,
+            variables,
+        )
 
 
 def unchecked(cause: str, *checks: str) -> dict[str, str]:
@@ -215,70 +225,74 @@ UNREADABLE = {
 SETUPS = {
     # The app
     "a wrong secret": Setup(
-        3,
-        "credentials",
-        "invalid_client",
-        "from PROCORE_CLIENT_ID, the client secret from PROCORE_CLIENT_SECRET.",
-        "Is production the right environment?",
-        fix="procore-login configure --env production --show",
+        Says(
+            3,
+            "credentials",
+            "invalid_client",
+            "from PROCORE_CLIENT_ID, the client secret from PROCORE_CLIENT_SECRET.",
+            "Is production the right environment?",
+            fix="procore-login configure --env production --show",
+        ),
         PROCORE_CLIENT_SECRET="hush-another-secret",
     ),
     "no client id": Setup(
-        3,
-        "credentials",
-        "There is no client id for production",
-        fix="procore-login configure --env production",
+        Says(
+            3,
+            "credentials",
+            "There is no client id for production",
+            fix="procore-login configure --env production",
+        ),
         PROCORE_CLIENT_ID="",
     ),
     "a kept secret that is damaged": Setup(
-        3,
-        "credentials",
-        "The client secret of production that the keyring store keeps is damaged.",
-        fix="Give it again: procore-login configure --env production",
+        Says(
+            3,
+            "credentials",
+            "The client secret of production that the keyring store keeps is damaged.",
+            fix="Give it again: procore-login configure --env production",
+        ),
         prepare=forget_id,
         PROCORE_CLIENT_SECRET="",
         PROCORE_CLIENT_ID="",
     ),
     "a secret that was kept for another id": Setup(
-        3,
-        "credentials",
-        "made for the client id another-id",
+        Says(3, "credentials", "made for the client id another-id"),
         prepare=keep_anothers_secret,
         PROCORE_CLIENT_SECRET="",
     ),
-    "an unclear answer about the app": Setup(0, "credentials", "slow_down", prepare=doubt_the_app),
+    "an unclear answer about the app": Setup(Says(0, "credentials", "slow_down"), prepare=doubt_the_app),
     # The way back
     "a port that another sign-in holds": Setup(
-        7,
-        "port",
-        "Another sign-in waits there (process 4321).",
-        fix="Finish it in its browser, or end it with Ctrl-C; then try again.",
+        Says(
+            7,
+            "port",
+            "Another sign-in waits there (process 4321).",
+            fix="Finish it in its browser, or end it with Ctrl-C; then try again.",
+        ),
         prepare=hold_port_by_sign_in,
     ),
     "a port that another program holds": Setup(
-        7,
-        "port",
-        "port {port} of 127.0.0.1: the port is in use",
-        "(process {pid})",
-        fix="--paste",
+        Says(7, "port", "port {port} of 127.0.0.1: the port is in use", "(process {pid})", fix="--paste"),
         prepare=hold_port,
     ),
     **{
         f"a redirect URI that means pasting, {uri}": Setup(
-            0, "port", "pasting", status="ok", PROCORE_REDIRECT_URI=uri
+            Says(0, "port", "pasting", status="ok"), PROCORE_REDIRECT_URI=uri
         )
         for uri in ("urn:ietf:wg:oauth:2.0:oob", "https://example.com/back?x=hush")
     },
     "a browser that is not installed": Setup(
-        0, "browser", "(no-such-browser)", fix="unset BROWSER", BROWSER="no-such-browser --secret hush"
+        Says(0, "browser", "(no-such-browser)", fix="unset BROWSER"), BROWSER="no-such-browser --secret hush"
     ),
     "a machine over SSH": Setup(
-        0, "browser", "over SSH", fix="ssh -L {port}:localhost:{port}", SSH_CONNECTION="1 2 3 4", BROWSER=""
+        Says(0, "browser", "over SSH", fix="ssh -L {port}:localhost:{port}"),
+        SSH_CONNECTION="1 2 3 4",
+        BROWSER="",
     ),
     # The keyring
     **{
         f"a keyring that is {fault}": Setup(
-            6, "keyring proof", words, fix="--store file", TEST_KEYRING_FAULT=fault
+            Says(6, "keyring proof", words, fix="--store file"), TEST_KEYRING_FAULT=fault
         )
         for fault, words in (
             ("missing", "no keyring here"),
@@ -287,103 +301,95 @@ SETUPS = {
         )
     },
     "no keyring at all": Setup(
-        6,
-        "keyring",
-        fix="configure --store file",
+        Says(6, "keyring", fix="configure --store file"),
         others=unchecked("keyring", "keyring proof"),
         PYTHON_KEYRING_BACKEND="",
         DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent",
     ),
     "a keyring that cannot say whether there is a secret": Setup(
-        6,
-        "keyring proof",
+        Says(6, "keyring proof"),
         others=unchecked("keyring", "credentials"),
         TEST_KEYRING_FAULT="missing",
         PROCORE_CLIENT_SECRET="",
     ),
     # The data folder
     "what is open to others": Setup(
-        0,
-        "data folder",
-        "{data} (mode 0755), {data}/config.toml (mode 0644)",
-        fix="chmod 700 {data} && chmod 600 {data}/config.toml",
+        Says(
+            0,
+            "data folder",
+            "{data} (mode 0755), {data}/config.toml (mode 0644)",
+            fix="chmod 700 {data} && chmod 600 {data}/config.toml",
+        ),
         prepare=open_to_others,
     ),
     "many files that are open to others": Setup(
-        0, "data folder", "and 6 more", fix="chmod -R go= {data}", prepare=open_nine_files
+        Says(0, "data folder", "and 6 more", fix="chmod -R go= {data}"), prepare=open_nine_files
     ),
     "files of somebody else's": Setup(
-        0, "foreign files", "odd", fix="If nobody needs them: rm '/", prepare=put_foreign_files
+        Says(0, "foreign files", "odd", fix="If nobody needs them: rm '/"), prepare=put_foreign_files
     ),
     **{
         f"a link in the place of {name}": Setup(
-            6,
-            "data folder",
-            f"{name} cannot be used: it is a symbolic link",
-            fix=f"Remove it: rm {{data}}/{name}",
+            Says(
+                6,
+                "data folder",
+                f"{name} cannot be used: it is a symbolic link",
+                fix=f"Remove it: rm {{data}}/{name}",
+            ),
             prepare=link(name),
         )
         for name in ("production.db", "secrets", "locks")
     },
     "a link in the place of config.toml": Setup(
-        6,
-        "data folder",
-        "config.toml cannot be used: it is a symbolic link",
+        Says(6, "data folder", "config.toml cannot be used: it is a symbolic link"),
         prepare=link("config.toml"),
         also=("config",),
     ),
     "a CA file that is not there": Setup(
-        3,
-        "CA",
-        "{home}/none.pem: no such file",
-        fix="REQUESTS_CA_BUNDLE",
+        Says(3, "CA", "{home}/none.pem: no such file", fix="REQUESTS_CA_BUNDLE"),
         REQUESTS_CA_BUNDLE="{home}/none.pem",
     ),
     "a pipe in the place of a folder": Setup(
-        6,
-        "data folder",
-        "locks cannot be used: it is neither a file nor a folder",
+        Says(6, "data folder", "locks cannot be used: it is neither a file nor a folder"),
         prepare=lambda stand: os.mkfifo(stand.machine.data / "locks", 0o600),
     ),
     "a file in the place of the data folder": Setup(
-        6,
-        "data folder",
-        "it is not a folder",
+        Says(6, "data folder", "it is not a folder"),
         prepare=put_file_in_place,
         others=unchecked("data folder", "credentials"),
         PROCORE_CLIENT_ID="",
     ),
     "a data folder below a file": Setup(
-        6,
-        "data folder",
+        Says(6, "data folder"),
         prepare=lambda stand: (stand.machine.home / "plain").touch(),
         others=unchecked("data folder", "credentials"),
         PROCORE_LOGIN_HOME="{home}/plain/sub",
         PROCORE_CLIENT_ID="",
     ),
     "a full disk": Setup(
-        6, "data folder", "its disk is full (0 bytes left)", prepare=measure_disk(Usage(100, 100, 0))
+        Says(6, "data folder", "its disk is full (0 bytes left)"), prepare=measure_disk(Usage(100, 100, 0))
     ),
     "a folder that cannot be looked at": Setup(
-        6, "data folder", "Permission denied", prepare=measure_disk(PermissionError(13, "Permission denied"))
+        Says(6, "data folder", "Permission denied"),
+        prepare=measure_disk(PermissionError(13, "Permission denied")),
     ),
     "a folder that cannot be written": Setup(
-        6, "data folder", fix="chmod u+rwx {data}", prepare=close_folder
+        Says(6, "data folder", fix="chmod u+rwx {data}"), prepare=close_folder
     ),
-    "a folder that cannot be made": Setup(6, "data folder", "{home} cannot be written", prepare=close_home),
+    "a folder that cannot be made": Setup(
+        Says(6, "data folder", "{home} cannot be written"), prepare=close_home
+    ),
     # config.toml
     "a value that ends too early": Setup(
-        3,
-        "config",
-        "config.toml, ",
+        Says(3, "config", "config.toml, "),
         prepare=write("config.toml", 'environment = "sandbox"\nstore = '),
         others=unchecked("config", "keyring", "credentials"),
     ),
-    "a list without an end": Setup(3, "config", "at its end", prepare=write("config.toml", "company = [")),
+    "a list without an end": Setup(
+        Says(3, "config", "at its end"), prepare=write("config.toml", "company = [")
+    ),
     "a wrong value": Setup(
-        3,
-        "config",
-        "plain http is only possible for localhost",
+        Says(3, "config", "plain http is only possible for localhost"),
         prepare=write(
             "config.toml",
             '[environments.production]\nclient_id = "kept-id"\nredirect_uri = "http://example.com/"\n',
@@ -391,129 +397,115 @@ SETUPS = {
         PROCORE_CLIENT_ID="",
         PROCORE_REDIRECT_URI="",
     ),
-    "unknown keys": Setup(0, "config", "colour", prepare=write("config.toml", 'colour = "red"\n')),
+    "unknown keys": Setup(Says(0, "config", "colour"), prepare=write("config.toml", 'colour = "red"\n')),
     # Variables
     **{
-        f"{name}={value}": Setup(3, f"variable {name}", name, **{name: value})
+        f"{name}={value}": Setup(Says(3, f"variable {name}", name), **{name: value})
         for name, values in UNREADABLE.items()
         for value in values
     },
     "a store that does not exist": Setup(
-        3,
-        "variable PROCORE_LOGIN_STORE",
+        Says(3, "variable PROCORE_LOGIN_STORE"),
         others=unchecked("PROCORE_LOGIN_STORE", "keyring"),
         PROCORE_LOGIN_STORE="files",
     ),
     # The database
-    "an empty database": Setup(0, "database", prepare=write("production.db", b""), status="ok"),
-    "a variable for the database that is empty": Setup(0, "database", status="ok", PROCORE_LOGIN_DB=""),
+    "an empty database": Setup(Says(0, "database", status="ok"), prepare=write("production.db", b"")),
+    "a variable for the database that is empty": Setup(Says(0, "database", status="ok"), PROCORE_LOGIN_DB=""),
     "a corrupt database": Setup(
-        6, "database", "{data}/production.db is damaged", fix="Move it away", prepare=corrupt
+        Says(6, "database", "{data}/production.db is damaged", fix="Move it away"), prepare=corrupt
     ),
     "what is no database": Setup(
-        6,
-        "database",
-        "is not an SQLite database",
+        Says(6, "database", "is not an SQLite database"),
         prepare=write("production.db", b"nothing of the kind" * 100),
     ),
     "a newer schema": Setup(
-        6, "database", "newer procore-login (schema 99)", fix="Update procore-login", prepare=make_newer
+        Says(6, "database", "newer procore-login (schema 99)", fix="Update procore-login"), prepare=make_newer
     ),
     "a database that another program holds": Setup(
-        6, "database writing", "is in use by another program", prepare=hold_database
+        Says(6, "database writing", "is in use by another program"), prepare=hold_database
     ),
     **{
         f"a database that is {name}": Setup(
-            6,
-            "database",
-            f"The database {name} cannot be used: it is {kind}.",
-            fix="Let PROCORE_LOGIN_DB name an SQLite file.",
+            Says(
+                6,
+                "database",
+                f"The database {name} cannot be used: it is {kind}.",
+                fix="Let PROCORE_LOGIN_DB name an SQLite file.",
+            ),
             PROCORE_LOGIN_DB=name,
         )
         for name, kind in ((os.devnull, "not a file"), ("/", "a folder"))
     },
     "a database where there is no folder": Setup(
-        6, "database", "there is no folder {home}/none", PROCORE_LOGIN_DB="{home}/none/test.db"
+        Says(6, "database", "there is no folder {home}/none"), PROCORE_LOGIN_DB="{home}/none/test.db"
     ),
     "the tutorial's database with doubled rows": Setup(
-        0,
-        "database",
-        "{home}/test.db (from PROCORE_LOGIN_DB)",
-        "1 Procore id twice",
+        Says(0, "database", "{home}/test.db (from PROCORE_LOGIN_DB)", "1 Procore id twice", status="ok"),
         prepare=double_rows,
-        status="ok",
         PROCORE_LOGIN_DB="{home}/test.db",
     ),
     # The network
     "a proxy that is not there": Setup(
-        5,
-        "login host",
-        "the proxy 127.0.0.1:{free} cannot be used: connection refused",
+        Says(5, "login host", "the proxy 127.0.0.1:{free} cannot be used: connection refused"),
         others={"proxy": "login host: through 127.0.0.1:{free}, API host: directly"},
         PROCORE_LOGIN_URL="",
         HTTPS_PROXY="127.0.0.1:{free}",
         NO_PROXY="x.invalid",
     ),
     "a proxy that is no URL": Setup(
-        3, "proxy", fix="HTTPS_PROXY", PROCORE_LOGIN_URL="", HTTPS_PROXY="socks9://hush@x"
+        Says(3, "proxy", fix="HTTPS_PROXY"), PROCORE_LOGIN_URL="", HTTPS_PROXY="socks9://hush@x"
     ),
     "a name that cannot be resolved": Setup(
-        5,
-        "login host",
-        "nosuch.invalid cannot be reached: its name cannot be resolved",
-        fix="HTTPS_PROXY",
+        Says(
+            5,
+            "login host",
+            "nosuch.invalid cannot be reached: its name cannot be resolved",
+            fix="HTTPS_PROXY",
+        ),
         PROCORE_LOGIN_URL="https://nosuch.invalid",
     ),
     **{
         f"a port of the {check} where nobody listens": Setup(
-            5,
-            check,
-            "connection refused",
-            fix=f"{variable} names this host: correct it, or unset it. ",
+            Says(
+                5, check, "connection refused", fix=f"{variable} names this host: correct it, or unset it. "
+            ),
             **{variable: "http://localhost:{free}"},
         )
         for check, variable in (("login host", "PROCORE_LOGIN_URL"), ("API host", "PROCORE_API_URL"))
     },
     "a login URL that is none": Setup(
-        3,
-        "variable PROCORE_LOGIN_URL",
+        Says(3, "variable PROCORE_LOGIN_URL"),
         others=unchecked("PROCORE_LOGIN_URL", "credentials", "login host"),
         PROCORE_LOGIN_URL="nonsense",
     ),
     "a certificate that nobody signed": Setup(
-        5,
-        "login host",
-        "its certificate is not trusted: it is self-signed",
-        fix="REQUESTS_CA_BUNDLE",
+        Says(5, "login host", "its certificate is not trusted: it is self-signed", fix="REQUESTS_CA_BUNDLE"),
         prepare=sign_certificate_oneself,
         others=unchecked("login host", "credentials"),
     ),
     "a proxy that asks for a password": Setup(
-        5,
-        "login host",
-        "the proxy localhost:",
-        " cannot be used: it asks for a user name",
-        fix="HTTPS_PROXY",
+        Says(
+            5,
+            "login host",
+            "the proxy localhost:",
+            " cannot be used: it asks for a user name",
+            fix="HTTPS_PROXY",
+        ),
         prepare=ask_for_proxy_password,
         also=("API host",),
         PROCORE_LOGIN_URL="",
         PROCORE_API_URL="",
     ),
     "a server that has trouble": Setup(
-        5,
-        "login host",
-        "503 (maintenance)",
-        fix="status page",
+        Says(5, "login host", "503 (maintenance)", fix="status page"),
         prepare=answer("/oauth/token", 503, {"error": "maintenance"}),
     ),
     "an API that refuses otherwise": Setup(
-        0, "API host", "429 (too many)", prepare=answer("/rest/v1.0/me", 429, {"errors": "too many"})
+        Says(0, "API host", "429 (too many)"), prepare=answer("/rest/v1.0/me", 429, {"errors": "too many"})
     ),
     "a clock that is wrong": Setup(
-        0,
-        "clock",
-        "ahead of Procore's",
-        fix="timedatectl",
+        Says(0, "clock", "ahead of Procore's", fix="timedatectl"),
         prepare=lambda stand: stand.play(
             "PROCORE_LOGIN_URL", answer=servers.http("400 No", GRANT, "Date: Fri, 01 Jan 2021 00:00:00 GMT")
         ),
@@ -525,6 +517,7 @@ SETUPS = {
 def test_a_broken_set_up_is_named_with_what_to_do(stand: Stand, name: str) -> None:
     stand.patch.setattr("procore_cli.storage.database.LOOK_TIMEOUT_S", 0.05)
     broken, machine, own = SETUPS[name], stand.machine, stand.own()
+    says, failed = broken.says, [broken.says.check, *broken.also] if broken.says.code else []
     machine.variables |= {key: value.format(**own) for key, value in broken.variables.items()}
     held = broken.prepare(stand)
     modes = {path: path.lstat().st_mode for path in machine.data.rglob("*")}
@@ -532,12 +525,11 @@ def test_a_broken_set_up_is_named_with_what_to_do(stand: Stand, name: str) -> No
     with contextlib.closing(held) if held else contextlib.nullcontext():
         report = run_doctor(machine)
 
-    status, failed = ("failed", [broken.check, *broken.also]) if broken.code else (broken.status, [])
-    line = report[broken.check]
-    assert (report.code, report.named("failed"), line.status) == (broken.code, failed, status)
-    for words in broken.detail:
+    line = report[says.check]
+    assert (report.code, report.named("failed"), line.status) == (says.code, failed, says.status)
+    for words in says.detail:
         assert words.format(**own) in line.detail
-    assert broken.fix.format(**own) in line.fix
+    assert says.fix.format(**own) in line.fix
     for check, words in broken.others.items():
         assert report[check].detail == words.format(**own)
     assert "hush" not in str(report)
