@@ -33,21 +33,14 @@ ANSWERED_HERE = [
     "HTTP://LOCALHOST:{port}/callback",
 ]
 BUTTONS = {"/": "Sign Up with Procore", "/signin": "Sign In with Procore"}
+# Each form is in test_urls.py; what would write to a terminal is here.
 REFUSED = [
-    "http://localhost:4567/callback#top",
+    "localhost:4567/callback",
     "http://joe:hush-password@localhost:4567/callback",
     "http://app.example.com/callback",
-    "http://localhost.evil.example:4567/callback",
-    "http://localhost:0/callback",
-    "http://localhost:65536/callback",
-    "localhost:4567/callback",
-    "javascript:alert(1)",
     "http://localhost:4567/call\x1b[2Jback",
     "http://localhost:4567/call\u202eback",
     "http://localhost:4567/call back",
-    "http://localhost:4567\\callback",
-    "http://[::1",
-    "http:///callback",
 ]
 
 
