@@ -94,12 +94,15 @@ def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine: Mach
 def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(
     machine: Machine, people: People
 ) -> None:
-    for person in (SECOND, THIRD):
+    fourth = {**THIRD, "id": 44444}
+    for person in (SECOND, THIRD, fourth):
         people.sign_in(machine, person)
+    people.refuse_person(fourth)
+    machine.run_here("refresh").ended(4)
     machine.variables["PROCORE_LOGIN_ACCOUNT"] = "nobody@example.com"
-    assert machine.run_here("signout", "--all", "--account", "11111").code == 2
-    assert machine.kept() != []
-    result = machine.run_here("signout", "--all").ended()
+    machine.run_here("signout", "--all", "--account", "11111").ended(2)
+    assert len(machine.kept()) == 3
+    result = machine.run_here("signout", "--all").ended(0, "had refused its tokens already")
     assert result.out == ""
     assert result.err.count("revoked at Procore and deleted here") == 3
     assert [people.count_alive(person) for person in (JOE, SECOND, THIRD)] == [0, 0, 0]
