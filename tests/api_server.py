@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.provider import Answer, Provider, Request, running
+from tests.provider import Answer, Provider, Request
 
 ME = "/rest/v1.0/me"
 
@@ -25,6 +26,7 @@ class Call:
 
     @property
     def token(self) -> str | None:
+        """The bearer."""
         return (self.headers["Authorization"] or "").removeprefix("Bearer ") or None
 
 
@@ -82,5 +84,11 @@ def serving_api(provider: Provider) -> Iterator[ApiServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with running(Handler) as api.url:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        api.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
         yield api
+        server.shutdown()
+        thread.join()

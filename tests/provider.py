@@ -126,8 +126,9 @@ class Provider:
     def _token(self, request: Request) -> Answer:
         form = request.form
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
-            refused = {"error": "invalid_client", "error_description": "Client authentication failed."}
-            return Answer(401, refused)
+            return Answer(
+                401, {"error": "invalid_client", "error_description": "Client authentication failed."}
+            )
         with self._lock:
             granted = self._take_code(form) if form.get("grant_type") == "authorization_code" else None
             # Strict rotation: whatever is sent is spent.
@@ -195,18 +196,12 @@ def serving(provider: P, *, protocol: str = "HTTP/1.0") -> Iterator[P]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with running(Handler) as provider.url:
-        yield provider
-
-
-@contextmanager
-def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """A server on a free port of 127.0.0.1; its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        provider.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield provider
         server.shutdown()
         thread.join()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -83,17 +84,9 @@ def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> No
     assert checked.out.endswith("\tok\n")
 
 
-def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
+def test_one_database_for_two_environments_lists_each_account_where_it_is_known_and_other_rows_once(
     machine: Machine, people: People, tmp_path: Path
 ) -> None:
-    machine.variables["PROCORE_LOGIN_DB"] = str(tmp_path / "shared.db")
-    people.sign_in(machine, JOE)
-    people.sign_in(machine, SECOND, "sandbox")
-    found = [(line["environment"], line["email"], line["current"]) for line in listed(machine)]
-    assert found == [("production", JOE["login"], True), ("sandbox", SECOND["login"], True)]
-
-
-def test_rows_of_the_tutorials_own_are_listed_once(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     run_sql(
         path,
@@ -104,19 +97,27 @@ def test_rows_of_the_tutorials_own_are_listed_once(machine: Machine, tmp_path: P
     (line,) = listed(machine)
     assert (line["id"], line["procore_id"], line["email"]) == (2, 7, "copy@example.com")
     assert (line["current"], line["signed_in"], line["expires_at"]) == (False, False, None)
+    people.sign_in(machine, JOE)
+    people.sign_in(machine, SECOND, "sandbox")
+    found = [(line["environment"], line["email"], line["current"]) for line in listed(machine)]
+    assert found == [
+        ("production", "copy@example.com", False),
+        ("production", JOE["login"], True),
+        ("sandbox", SECOND["login"], True),
+    ]
 
 
-def test_a_signed_out_account_stays_on_the_list(machine: Machine) -> None:
+def test_an_expired_token_is_no_problem_and_a_signed_out_account_stays_on_the_list(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as later:
+        pass_time(later, 9000)
+        assert machine.run_here("accounts").out.count("\texpired\n") == 2
+        machine.run_here("accounts", "--check").ended()
     machine.run_here("signout")
     lines = listed(machine)
     assert [(line["signed_in"], line["current"]) for line in lines] == [(True, False), (False, False)]
     assert "signed out" in machine.run_here("accounts").out.splitlines()[1]
-
-
-def test_an_expired_token_is_no_problem(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    pass_time(monkeypatch, 9000)
-    assert machine.run_here("accounts").out.count("\texpired\n") == 2
-    assert machine.run_here("accounts", "--check").code == 0
 
 
 def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone_and_refreshes_them(
@@ -160,40 +161,34 @@ def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine: Mach
     result = machine.run_here("accounts", "--check").ended(4, "Nobody is signed in.", prints=True)
 
 
-def test_switch_makes_another_account_current(machine: Machine) -> None:
+def test_switch_makes_another_account_current_which_is_else_used_once_when_it_is_named(
+    machine: Machine,
+) -> None:
+    def whose(*options: str) -> int:
+        return int(machine.run_here("whoami", "--json", *options).json["procore_id"])
+
+    assert (whose("--account", "11111"), whose()) == (11111, 22222)
+    with mock.patch.dict(machine.variables, {"PROCORE_LOGIN_ACCOUNT": "joecontractor@procore.com"}):
+        assert whose() == 11111
     for who in ("joecontractor@procore.com", "JOECONTRACTOR@procore.com", "11111"):
-        assert machine.run_here("switch", "22222").code == 0
-        result = machine.run_here("switch", who, "--json").ended(
-            0, "joecontractor@procore.com (it was second@example.com)"
-        )
-        assert result.json["procore_id"] == 11111
-        assert machine.run_here("whoami", "--json").json["procore_id"] == 11111
+        machine.run_here("switch", "22222").ended()
+        said = "joecontractor@procore.com (it was second@example.com)"
+        result = machine.run_here("switch", who, "--json").ended(0, said)
+        assert result.json["procore_id"] == whose() == 11111
 
 
-def test_the_other_account_is_used_once_when_it_is_named(machine: Machine) -> None:
-    named = machine.run_here("whoami", "--json", "--account", "11111")
-    machine.variables["PROCORE_LOGIN_ACCOUNT"] = "joecontractor@procore.com"
-    by_variable = machine.run_here("whoami", "--json")
-    machine.variables["PROCORE_LOGIN_ACCOUNT"] = ""
-    current = machine.run_here("whoami", "--json")
-    assert [result.json["procore_id"] for result in (named, by_variable, current)] == [11111, 11111, 22222]
-
-
-def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine) -> None:
+def test_a_stranger_or_an_ambiguous_email_is_refused_with_the_candidates_before_anything_happens(
+    machine: Machine, people: People
+) -> None:
     for who in ["stranger@example.com", "1", ""]:
-        result = machine.run_here("switch", who).ended(
-            2, "joecontractor@procore.com (11111), second@example.com (22222)"
-        )
-        assert result.out == ""
-
-
-def test_an_ambiguous_email_is_refused_before_anything_happens(machine: Machine, people: People) -> None:
+        said = "joecontractor@procore.com (11111), second@example.com (22222)"
+        machine.run_here("switch", who).ended(2, said)
     people.sign_in(machine, {**SECOND, "id": 44444})
     for arguments in (["switch"], ["signin", "--browser", "false", "--account"]):
         machine.run_here(*arguments, "second@example.com").ended(2, "22222", "44444")
     assert people.requests == []
     # Who is current needs no name.
-    assert machine.run_here("signout").code == 0
+    machine.run_here("signout").ended()
 
 
 def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_current(machine: Machine) -> None:

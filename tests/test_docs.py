@@ -78,13 +78,17 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
         assert not function or f"def {function}(" in found.read_text(encoding="utf-8"), named
 
 
+# How many `demo serve` says to set.
+VARIABLES = 3
+
+
 @contextmanager
 def demo_serving(machine: Machine, *options: str) -> Iterator[str]:
-    """`demo serve` in another terminal; the first line that it prints."""
+    """`demo serve` in another terminal; the variables that it prints."""
     serving = machine.start("demo", "serve", "--port", "0", *options)
     assert serving.stdout is not None
     try:
-        yield "".join(serving.stdout.readline() for _ in range(1 if "--json" in options else 3))
+        yield "".join(serving.stdout.readline() for _ in range(1 if "--json" in options else VARIABLES))
     finally:
         serving.terminate()
         serving.communicate(timeout=30)
