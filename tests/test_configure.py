@@ -81,10 +81,15 @@ def test_a_script_configures_and_signs_up(machine: Machine, provider: Provider) 
     assert machine.run_here("signup", "--json", "--browser", browser()).code == 0
 
 
-def test_without_a_terminal_nobody_is_asked(configured: Machine, configure: Configure) -> None:
-    for arguments, hint in (([], "--client-secret-stdin"), (["--remove"], "Hint: Pass --yes")):
-        configure(*arguments).ended(2, hint)
+def test_without_a_terminal_nobody_is_asked_and_a_closed_stdin_is_no_bug(
+    configured: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure().ended(2, "--client-secret-stdin")
+    configure("--remove").ended(2, "Hint: Pass --yes")
     assert CLIENT_ID in config(configured)
+    monkeypatch.setattr(sys, "stdin", None)
+    for arguments in (["--client-id", "x", "--client-secret-stdin"], ["--import", "-"]):
+        configured.run_here("configure", *arguments).ended(2, "Standard input is closed.")
 
 
 def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,27 +109,32 @@ def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest
 def test_one_value_is_changed_and_the_others_stay_without_the_network(
     machine: Machine, configure: Configure, provider: Provider
 ) -> None:
-    for line in (
-        "--client-id first --company 7",
-        "--redirect-uri http://localhost:9/back --store file --default",
-    ):
-        assert configure(*line.split()).code == 0
+    machine.variables["PROCORE_REDIRECT_URI"] = ""
+    # One that cannot be used can be corrected.
+    machine.write("config.toml", '[environments.production]\nredirect_uri = "nonsense"\n')
+    configure("--show").ended(3)
+    configure("--redirect-uri", "http://localhost:9/back").ended()
+    assert shown(machine)["redirect_uri"] == "http://localhost:9/back"
+    for line in ("--client-id first --company 7", "--store file --default"):
+        configure(*line.split()).ended()
     assert config(machine) == (
         'store = "file"\nenvironment = "production"\n\n[environments.production]\n'
-        'client_id = "first"\ncompany = 7\nredirect_uri = "http://localhost:9/back"\n'
+        'redirect_uri = "http://localhost:9/back"\nclient_id = "first"\ncompany = 7\n'
     )
-    assert configure(*KEPT).code == 0
+    configure(*KEPT).ended()
     for line in ("--company 5", "--redirect-uri http://localhost:9/", "--default", "--client-id another"):
-        assert configure(*line.split()).code == 0, line
+        configure(*line.split()).ended()
     assert provider.checks == provider.requests == []
 
 
-def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine, configure: Configure) -> None:
-    machine.write("config.toml", '[environments.production]\nredirect_uri = "nonsense"\n')
-    machine.variables["PROCORE_REDIRECT_URI"] = ""
-    assert configure("--show").code == 3
-    assert configure("--redirect-uri", "http://localhost:9/x").code == 0
-    assert shown(machine)["redirect_uri"] == "http://localhost:9/x"
+NONSENSE = (
+    *("--env demo", "--env demo --client-id x", "--company none", "--client-id ''", "--client-id ' '"),
+    *("--client-id 'a b'", "--client-id 'first '", "--client-id 'fi\nrst'", "--client-id \udcff"),
+    *("--redirect-uri ''", "--show --client-id x", "--show --no-check", "--remove --store file", "--remove"),
+    *("--remove --yes --no-check", "--remove --yes --env demo", "--import .env --client-id x"),
+    *("--import .env --remove", "--import ''", "--import x.env --client-secret-stdin", "--yes", "--json"),
+    "--store cloud",
+)
 
 
 def test_what_makes_no_sense_is_refused_and_nothing_is_written(
@@ -135,40 +145,10 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
         ("--client-secret-stdin", "", 2),
         ("--client-secret-stdin", "hush\x1bhush", 2),
         ("--client-secret-stdin", "hush", 3),
-        ("--env demo", "", 2),
-        ("--env demo --client-id x", "", 2),
-        ("--company none", "", 2),
-        ("--client-id ''", "", 2),
-        ("--client-id ' '", "", 2),
-        ("--client-id 'a b'", "", 2),
-        ("--client-id 'first '", "", 2),
-        ("--client-id 'fi\nrst'", "", 2),
-        ("--client-id \udcff", "", 2),
-        ("--redirect-uri ''", "", 2),
-        ("--show --client-id x", "", 2),
-        ("--show --no-check", "", 2),
-        ("--remove --store file", "", 2),
-        ("--remove", "", 2),
-        ("--remove --yes --no-check", "", 2),
-        ("--remove --yes --env demo", "", 2),
-        ("--import .env --client-id x", "", 2),
-        ("--import .env --remove", "", 2),
-        ("--import ''", "", 2),
-        ("--import x.env --client-secret-stdin", "", 2),
-        ("--yes", "", 2),
-        ("--json", "", 2),
-        ("--store cloud", "", 2),
+        *((line, "", 2) for line in NONSENSE),
     ):
-        result = configure(*shlex.split(line), stdin=stdin).ended(code, "Hint: ")
-
-        assert "hush" not in result.err
-        assert not (machine.data / "config.toml").exists()
-
-
-def test_a_closed_stdin_is_no_bug(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", None)
-    for arguments in (["--client-id", "x", "--client-secret-stdin"], ["--import", "-"]):
-        machine.run_here("configure", *arguments).ended(2, "Standard input is closed.")
+        configure(*shlex.split(line), stdin=stdin).ended(code, "Hint: ")
+        assert not (machine.data / "config.toml").exists(), line
 
 
 def test_variables_that_win_are_named(machine: Machine, configure: Configure) -> None:

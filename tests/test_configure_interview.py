@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import click
 import pytest
@@ -246,10 +247,6 @@ def test_refused_credentials_are_asked_for_again_or_saved_only_if_the_person_ins
     assert (shown(machine, "monthly")[0] == "set") is (code == 0)
 
 
-def test_declining_the_offer_ends_with_3(machine: Machine, talk: Talk) -> None:
-    talk("signup", answers=[("Configure it now?", "n")]).ended(3, "procore-login configure --env production")
-
-
 def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, talk: Talk) -> None:
     file = machine.write("config.toml", mode=0o644)
     result = talk("configure", answers=[("Environment [", ""), ("Client id [", CTRL_C)])
@@ -257,31 +254,28 @@ def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_an_id_in_a_file_that_would_write_to_the_terminal_is_refused_and_not_shown(
-    machine: Machine, talk: Talk
-) -> None:
-    machine.write("config.toml", '[environments.production]\nclient_id = "a\\u001b[31mb"\n')
-    result = talk("configure", "--env", "production", answers=[]).ended(
-        3, "environments.production.client_id holds a space or a control character"
-    )
-    assert "31m" not in result.err
-
-
-def test_what_keeps_procore_from_being_asked_is_found_out_before_the_first_question(
-    machine: Machine, talk: Talk
-) -> None:
-    missing = str(machine.home / "missing.pem")
+def test_what_cannot_work_is_found_out_before_the_first_question(machine: Machine, talk: Talk) -> None:
+    missing = {"REQUESTS_CA_BUNDLE": str(machine.home / "missing.pem")}
     proxy = {"HTTPS_PROXY": "socks5://127.0.0.1:9", "PROCORE_LOGIN_URL": ""}
-    offer = [("Configure it now?", "y")]
+    keyring = {"PROCORE_LOGIN_STORE": "keyring", "TEST_KEYRING_FAULT": "missing"}
+    odd_id = '[environments.monthly]\nclient_id = "a\\u001b[31mb"\n'
     own = dict(machine.variables)
-    for arguments, answers, variables, name in (
-        (["configure"], [], {"REQUESTS_CA_BUNDLE": missing}, "missing.pem"),
-        (["configure", "--env", "sandbox"], [], {"REQUESTS_CA_BUNDLE": missing}, "missing.pem"),
-        (["signup"], offer, {"REQUESTS_CA_BUNDLE": missing}, "missing.pem"),
-        (["configure"], [], proxy, "HTTPS_PROXY"),
+    for command, offer, variables, code, said in (
+        ("signup", "n", {}, 3, "procore-login configure --env production"),
+        ("signup", "y", missing, 3, "missing.pem"),
+        ("configure", "", missing, 3, "missing.pem"),
+        ("configure --env sandbox", "", missing, 3, "missing.pem"),
+        ("configure", "", proxy, 3, "HTTPS_PROXY"),
+        ("configure --env sandbox", "", keyring, 6, "Or unset PROCORE_LOGIN_STORE, or set it to file."),
+        ("configure --env monthly", "", {}, 3, "monthly.client_id holds a space or a control character"),
     ):
+        if "monthly" in command:
+            # It would write to the terminal.
+            machine.write("config.toml", odd_id)
         machine.variables = own | variables
-        talk(*arguments, answers=answers).ended(3, name)
+        answers = [("Configure it now?", offer)] if offer else []
+        result = talk(*command.split(), answers=answers).ended(code, said)
+        assert "31m" not in result.err
 
 
 # The store
@@ -313,16 +307,7 @@ def test_where_the_keyring_does_not_work_files_are_offered_and_taken(
     assert shown(machine) == ("set", "file")
 
 
-def test_a_variable_that_names_a_broken_keyring_ends_it_before_the_first_question(
-    machine: Machine, talk: Talk
-) -> None:
-    machine.variables |= {"PROCORE_LOGIN_STORE": "keyring", "TEST_KEYRING_FAULT": "missing"}
-    talk("configure", "--env", "sandbox", answers=[]).ended(
-        6, "Or unset PROCORE_LOGIN_STORE, or set it to file."
-    )
-
-
-def test_a_failure_to_save_goes_back_to_the_store_alone(
+def test_a_failure_to_save_goes_back_to_the_store_alone_or_ends_it_where_that_cannot_mend_it(
     machine: Machine, talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It fails between the question and the saving, which nothing can foresee.
@@ -331,34 +316,25 @@ def test_a_failure_to_save_goes_back_to_the_store_alone(
     answers = [*APP, *WHERE, ("Store [keyring]", "keyring"), ("Store [file]", "")]
     talk("configure", "--env", "sandbox", answers=answers).ended(0, "Nothing was saved.")
     assert shown(machine) == ("set", "file")
-
-
-def test_a_failure_that_another_answer_cannot_mend_ends_the_interview(
-    machine: Machine, talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> None:
-        raise DataFolderError("The disk is full.", "Make room.")
-
-    monkeypatch.setattr(app_setup, "save", fail)
+    monkeypatch.setattr(app_setup, "save", mock.Mock(side_effect=DataFolderError("The disk is full.")))
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
-    assert talk("configure", "--env", "sandbox", answers=[*APP, *REST]).code == 6
+    talk("configure", "--env", "monthly", answers=[*APP, *REST]).ended(6, "The disk is full.")
 
 
-def test_what_a_person_should_know_of_a_redirect_uri_is_said() -> None:
-    expected: dict[str, list[str]] = {
-        "http://localhost:4567/callback": [],
-        "http://localhost:4567/": [],
-        "http://localhost/": ["port 80"],
-        "http://127.0.0.1:4567/callback": ["refuses 127.0.0.1"],
-        "http://[::1]:4567/callback": ["refuses ::1"],
-        "http://localhost:4567/callback/": ["slash at its end"],
-        "https://example.com/callback": ["pasted here"],
-        "https://example.com/callback/": ["pasted here", "slash"],
-        "urn:ietf:wg:oauth:2.0:oob": ["show a code"],
-    }
-    for uri, words in expected.items():
-        advice = interview.advise(read_redirect_uri(uri, "your answer"))
-
-        assert len(advice) == len(words), uri
-        for line, word in zip(advice, words, strict=True):
-            assert word in line
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("http://localhost:4567/callback", []),
+        ("http://localhost:4567/", []),
+        ("http://localhost/", ["port 80"]),
+        ("http://127.0.0.1:4567/callback", ["refuses 127.0.0.1"]),
+        ("http://[::1]:4567/callback", ["refuses ::1"]),
+        ("http://localhost:4567/callback/", ["slash at its end"]),
+        ("https://example.com/callback", ["pasted here"]),
+        ("https://example.com/callback/", ["pasted here", "slash"]),
+        ("urn:ietf:wg:oauth:2.0:oob", ["show a code"]),
+    ],
+)
+def test_what_a_person_should_know_of_a_redirect_uri_is_said(uri: str, words: list[str]) -> None:
+    advice = interview.advise(read_redirect_uri(uri, "your answer"))
+    assert [word in line for line, word in zip(advice, words, strict=True)] == [True] * len(words)
