@@ -145,17 +145,13 @@ def test_a_command_loads_what_it_needs_and_starts_no_process(
     assert started == starts
 
 
-def test_a_pretend_procore_is_not_started_for_a_token_that_is_valid(tmp_path: Path) -> None:
+def test_a_pretend_procore_is_not_started_for_a_valid_token_and_looks_for_no_keyring(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine")
-    assert machine.run_here("signup", "--env", "demo").code == 0
+    machine.run_here("signup", "--env", "demo").ended()
     with start(machine, ["token", "--env", "demo"]) as running:
         out, err = running.communicate(timeout=PATIENCE_S)
-    assert running.returncode == 0, err
-    assert out.strip()
+    assert (running.returncode, bool(out.strip())) == (0, True), err
     assert read_report(machine) == ({"sqlite3", "hashlib"}, set())
-
-
-def test_a_pretend_procore_that_is_kept_up_looks_for_no_keyring(machine: Machine) -> None:
     with start(machine, ["demo", "serve", "--port", "0"]) as running:
         assert running.stdout is not None
         assert running.stdout.readline()

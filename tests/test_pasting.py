@@ -66,8 +66,7 @@ def test_a_port_that_is_taken_leaves_pasting_on_a_terminal(machine: Machine, pro
 def test_pasting_without_a_terminal_ends_with_4(machine: Machine) -> None:
     for redirect_uri in ("urn:ietf:wg:oauth:2.0:oob", "https://app.example.com/callback"):
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
-        result = machine.run_here("signup").ended(4, "terminal")
-        assert result.out == ""
+        machine.run_here("signup").ended(4, "terminal")
 
 
 def follow_link(terminal: Terminal) -> str:

@@ -121,7 +121,9 @@ def assert_kept(machine: Machine, slow: Slow) -> None:
 
 
 @pytest.mark.parametrize(("store", "number", "code"), ENDS)
-@pytest.mark.parametrize("arguments", [["refresh"], ["signin", "--browser", browser("--just-open")]], ids=len)
+@pytest.mark.parametrize(
+    "arguments", [["refresh"], ["signin", "--browser", browser("--just-open")]], ids=["refresh", "signin"]
+)
 def test_a_signal_waits_until_the_new_tokens_are_kept(
     machine: Machine, slow: Slow, number: signal.Signals, code: int, arguments: list[str]
 ) -> None:

@@ -62,33 +62,28 @@ def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(
     assert "Still signed in: joecontractor@procore.com." in result.err
     before = len(people.requests)
     for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
-        result = machine.run_here(*command).ended(
+        machine.run_here(*command).ended(
             4,
             "No account of production is the current one.",
             "Signed in: joecontractor@procore.com.",
             "procore-login switch WHO",
         )
-        assert result.out == ""
     assert machine.run_here("signout", "--account", "11111").code == 0
     before += 2
     for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
-        result = machine.run_here(*command).ended(
-            4, "procore-login signin --env production", "procore-login switch"
-        )
-        assert result.out == ""
+        machine.run_here(*command).ended(4, "procore-login signin --env production", "procore-login switch")
     assert len(people.requests) == before
 
 
 def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine: Machine, people: People) -> None:
     people.sign_in(machine, SECOND)
-    result = machine.run_here("signout", "--account", "11111").ended()
+    machine.run_here("signout", "--account", "11111").ended()
     assert (people.count_alive(JOE), people.count_alive(SECOND)) == (0, 2)
     assert machine.run_here("whoami", "--json").json["email"] == "second@example.com"
     for command in (["signout"], ["token"], ["whoami"], ["whoami", "--offline"], ["refresh"]):
-        result = machine.run_here(*command, "--account", "joecontractor@procore.com").ended(
+        machine.run_here(*command, "--account", "joecontractor@procore.com").ended(
             4, "joecontractor@procore.com is not signed in to production"
         )
-        assert result.out == ""
 
 
 def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(
@@ -116,10 +111,9 @@ def test_without_procore_the_tokens_are_deleted_here(tmp_path: Path) -> None:
         assert isinstance(people, People)
         machine.point_at(people)
         people.sign_in(machine, JOE)
-    result = machine.run_here("signout").ended(
+    machine.run_here("signout").ended(
         5, "deleted here, but not revoked, and may still live at Procore", "My Connected Apps"
     )
-    assert result.out == ""
     assert machine.kept() == []
     assert machine.run_here("whoami").code == 4
 
@@ -228,8 +222,7 @@ def test_a_refused_token_is_never_sent_again_and_the_account_is_signed_out_witho
 ) -> None:
     people.refuse_person(JOE)
     for command in (["refresh"], ["refresh"], ["token"], ["whoami", "--offline"]):
-        result = machine.run_here(*command).ended(4, "no longer accepts the refresh token")
-        assert result.out == ""
+        machine.run_here(*command).ended(4, "no longer accepts the refresh token")
     assert machine.kept() == []
     result = machine.run_here("signout").ended(0, "had refused its tokens already")
     assert result.out == ""

@@ -81,16 +81,13 @@ def test_nothing_secret_is_in_the_report(home: Machine, people: People) -> None:
         "BROWSER": "no-such --x=hush",
     }
 
+    shown = {JOE["login"]: "j***@procore.com", "a@b": "a***@b", "nobody": "n***", None: "no e-mail"}
+    assert {email: mask(email) for email in shown} == shown
     for arguments in (["doctor"], ["doctor", "--json", "--debug"], ["doctor", "--offline"]):
         result = home.run_here(*arguments)
         assert "hush" not in result.out + result.err
         assert JOE["login"] not in result.out + result.err
         assert "11111 (j***@procore.com)" in result.out
-
-
-def test_an_e_mail_is_shortened() -> None:
-    shown = {JOE["login"]: "j***@procore.com", "a@b": "a***@b", "nobody": "n***", None: "no e-mail"}
-    assert {email: mask(email) for email in shown} == shown
 
 
 def forget_entries(home: Machine, _: People) -> None:
@@ -287,15 +284,14 @@ def test_offline_connects_to_nothing_and_promises_no_more_than_it_saw(
     assert "Signing in to production can work, as far as can be seen offline." in said
 
 
-def test_the_demo_works_and_says_that_its_tokens_are_in_files(tmp_path: Path) -> None:
-    report = run_doctor(Machine(tmp_path / "machine"), "--env", "demo")
+def test_an_unknown_environment_ends_with_2_and_the_demo_works_and_says_that_its_tokens_are_in_files(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(tmp_path / "machine")
+    machine.run_here("doctor", "--env", "prod").ended(2)
+    report = run_doctor(machine, "--env", "demo")
     assert (report.code, report["credentials"].status) == (0, "ok")
     assert "kept in files" in report["keyring"].detail
-
-
-def test_an_unknown_environment_ends_with_2(machine: Machine) -> None:
-    result = machine.run_here("doctor", "--env", "prod").ended(2)
-    assert result.out == ""
 
 
 def test_in_a_pipe_a_check_is_a_line_of_four_cells_and_failures_are_summed_up_on_stderr(
@@ -369,11 +365,8 @@ def test_on_a_terminal_checks_are_marked_and_fixes_stand_below(monkeypatch: pyte
     assert [line.split()[0] for line in plain] == ["ok", "x", "Fix:", "!", "Fix:"]
     assert "\x1b" not in "".join(lines)
     assert "\x1b[32m\u2713" in draw(monkeypatch, "utf-8", 80)
-
-
-def test_at_forty_columns_words_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = draw(monkeypatch, "utf-8", 40, NO_COLOR="1")
-    assert "/a/rather/long/path" in text
-    long_words = [word for word in text.split() if len(word) > 34]
-    for line in text.splitlines():
-        assert len(line) <= 40 or line.strip() in long_words
+    # Words stay whole.
+    narrow = draw(monkeypatch, "utf-8", 40, NO_COLOR="1")
+    assert "/a/rather/long/path" in narrow
+    long_words = [word for word in narrow.split() if len(word) > 34]
+    assert [line for line in narrow.splitlines() if len(line) > 40 and line.strip() not in long_words] == []
