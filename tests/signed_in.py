@@ -67,4 +67,4 @@ def refreshes(provider: Provider) -> int:
 
 def assert_ended(result: Result, code: int = 0) -> None:
     """The exit code, no traceback, and no secret on stderr."""
-    result.ended(code)
+    result.ended(code, prints=True)

@@ -109,12 +109,17 @@ def test_at_a_terminal_the_command_has_the_terminal(machine: Machine) -> None:
     process = start_at_terminal(machine, theirs, "exec", "--", *python(code))
     os.close(theirs)
 
-    read = b""
-    while b"tty True True" not in read:
-        read += os.read(ours, 4096)
+    read_until(ours, b"tty True True")
     os.write(ours, b"\x03")
     assert process.wait(20) == -signal.SIGINT
     os.close(ours)
+
+
+def read_until(terminal: int, sign: bytes) -> bytes:
+    read = b""
+    while sign not in read:
+        read += os.read(terminal, 4096)
+    return read
 
 
 # How the command runs beside this process, where it cannot become it
