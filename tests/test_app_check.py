@@ -85,15 +85,13 @@ def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) 
     assert people.checks == []
 
 
-def test_what_was_sent_is_not_in_the_words() -> None:
+def test_of_the_answer_the_verdict_words_without_what_was_sent_and_the_time_are_read() -> None:
     body = b'{"error": "no hush-code, hush-secret"}'
     assert read_probe(ServerAnswer(400, {}, body, ["hush-code", "hush-secret"])).words == "400, no …, …"
-
-
-def test_the_servers_time_is_read() -> None:
-    with_date = {"date": "Tue, 24 Nov 2026 12:00:00 GMT"}
-    refused = b'{"error": "invalid_grant"}'
-    assert find_date(with_date) == 1795521600
-    assert find_date({"date": "soon"}) is None
+    assert read_probe(ServerAnswer(400, {}, b'{"error": "invalid_grant"}')).verdict is Verdict.ACCEPTED
+    for headers, seconds in (
+        ({"date": "Tue, 24 Nov 2026 12:00:00 GMT"}, 1795521600),
+        ({"date": "soon"}, None),
+    ):
+        assert find_date(headers) == seconds
     assert find_date({}) is None
-    assert read_probe(ServerAnswer(400, {}, refused)).verdict is Verdict.ACCEPTED

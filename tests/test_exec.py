@@ -56,15 +56,17 @@ def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(mach
     )
 
 
-def test_what_cannot_be_run_is_126(machine: Machine, tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_126_and_what_is_not_there_127(machine: Machine, tmp_path: Path) -> None:
     files = {"no-right": "#!/bin/sh", "no-interpreter": "#!/no/such/thing", "no-program": "\0echo hello"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600 if name == "no-right" else 0o700)
     for path in (*(tmp_path / name for name in files), tmp_path):
-        machine.run_here("exec", "--", str(path)).ended(
-            126, f"Error: production: The command {path} cannot be run", "Hint:"
-        )
+        said = f"Error: production: The command {path} cannot be run"
+        machine.run_here("exec", "--", str(path)).ended(126, said, "Hint:")
+    for name in ("no-such-command", "/no/such/command", "./no-such", ""):
+        machine.run_here("exec", "--", name).ended(127, "was not found")
+        assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 
 def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine, tmp_path: Path) -> None:
@@ -76,12 +78,6 @@ def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine,
     machine.variables["PATH"] = f"{first}:{second}:{os.environ['PATH']}"
     result = machine.run("exec", "--", "wrapper", "a b", "*").ended(7, prints=True)
     assert result.out == f"{first}/wrapper production a b *\n"
-
-
-def test_what_is_not_there_is_127(machine: Machine) -> None:
-    for name in ("no-such-command", "/no/such/command", "./no-such", ""):
-        machine.run_here("exec", "--", name).ended(127, "was not found")
-        assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 
 def test_nothing_is_written(machine: Machine, tmp_path: Path) -> None:

@@ -61,34 +61,30 @@ def test_tls_that_is_trusted_is_no_trouble(machine: Machine, tls: str, tmp_path:
     assert report["CA"].detail == f"{tmp_path / 'ca.pem'} (from REQUESTS_CA_BUNDLE), 1 certificate"
 
 
-@pytest.mark.parametrize(("variable", "name"), [("SSL_CERT_FILE", "none.pem"), ("SSL_CERT_DIR", "none")])
-def test_a_variable_of_openssls_that_names_nothing_is_a_warning_and_in_the_hosts_error(
-    machine: Machine, tls: str, tmp_path: Path, variable: str, name: str
+def test_ca_certificates_that_are_nowhere_are_warned_of_and_in_the_hosts_error(
+    machine: Machine, tls: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    machine.variables |= {"PROCORE_API_URL": tls, variable: str(tmp_path / name)}
-    report = run_doctor(machine)
-    wrong = f"{variable} names {tmp_path / name}, which cannot be used (no such file or directory)."
-    assert (report.code, report["CA"].status) == (5, "warning")
-    assert wrong in report["CA"].detail
-    assert report["CA"].fix == f"Correct {variable}, or unset it: unset {variable}"
-    assert f"its certificate is not trusted: {wrong}" in report["API host"].detail
-    assert report["CA"].fix in report["API host"].fix
-
-
-def test_a_machine_without_any_ca_is_warned_of_where_tls_is_spoken(
-    machine: Machine, tls: str, monkeypatch: Any
-) -> None:
+    http, machine.variables["PROCORE_API_URL"] = machine.variables["PROCORE_API_URL"], tls
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        with mock.patch.dict(machine.variables, {variable: str(tmp_path / "none")}):
+            report = run_doctor(machine)
+        ca, host = report["CA"], report["API host"]
+        wrong = f"{variable} names {tmp_path / 'none'}, which cannot be used (no such file or directory)."
+        assert (report.code, ca.status, wrong in ca.detail) == (5, "warning", True)
+        assert ca.fix == f"Correct {variable}, or unset it: unset {variable}"
+        assert f"its certificate is not trusted: {wrong}" in host.detail
+        assert ca.fix in host.fix
     monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
     nothing = ssl.get_default_verify_paths()._replace(cafile=None, capath=None)
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
-    http_only = run_doctor(machine)
-    machine.variables["PROCORE_API_URL"] = tls
     report = run_doctor(machine)
-    assert http_only["CA"].status == "ok"
     assert (report.code, report["CA"].status) == (5, "warning")
-    assert "this machine has no CA certificates at all" in report["CA"].detail
-    assert "this machine has no CA certificates at all" in report["API host"].detail
+    for check in ("CA", "API host"):
+        assert "this machine has no CA certificates at all" in report[check].detail
     assert "ca-certificates" in report["API host"].fix
+    # Where no TLS is spoken none is needed.
+    machine.variables["PROCORE_API_URL"] = http
+    assert run_doctor(machine)["CA"].status == "ok"
 
 
 def test_a_server_without_a_date_leaves_the_clock_open(machine: Machine, serve: Callable[..., Any]) -> None:
