@@ -137,10 +137,8 @@ def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone_and_r
 def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, people: People) -> None:
     people.expire()
     people.refuse_person(JOE)
-
     result = machine.run_here("accounts", "--check", "--json")
     again = machine.run_here("accounts", "--check")
-
     assert result.code == again.code == 4
     joe, second = result.json["accounts"]
     assert (joe["check"], joe["signed_in"]) == ("sign in again", False)

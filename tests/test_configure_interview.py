@@ -213,10 +213,8 @@ def test_a_secret_belongs_to_the_id_that_was_asked_about_stays_with_it_and_moves
     assert shown(machine) == ("set", "keyring")
     # The proof that the keyring keeps what it is given has left nothing there.
     assert len(machine.kept()) == 1
-
     assert talk("configure", "--env", "sandbox", answers=[*KEPT, *FILED]).code == 0
     assert (shown(machine), machine.kept()) == (("set", "file"), [])
-
     answers = [("Client id [", "another"), (SECRET, "x"), *REST]
     result = talk("configure", "--no-check", "--env", "sandbox", answers=answers).ended()
     assert "belongs to the client id" in said(result)

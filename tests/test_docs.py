@@ -31,10 +31,6 @@ def test_the_readmes_first_block_is_two_commands_which_the_makefile_shares() -> 
     assert f"test:\n\t{test}\n" in MAKEFILE
 
 
-def test_the_readme_names_every_environment() -> None:
-    assert [name for name in ENVIRONMENTS if f"| `{name}` |" not in README] == []
-
-
 def test_every_command_explains_itself_and_knows_the_options_that_its_row_of_the_table_names(
     tmp_path: Path,
 ) -> None:
@@ -64,18 +60,16 @@ def test_every_page_of_the_listener_is_explained() -> None:
         assert f"| {heading} |" in explained
 
 
-def test_every_picture_and_page_that_the_docs_name_is_there() -> None:
+def test_every_picture_page_test_and_environment_that_the_docs_name_is_there() -> None:
     for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-def test_every_test_that_the_threat_model_names_is_there() -> None:
     for named in re.findall(r"`(tests/[^`]+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")):
         path, _, function = named.partition("::")
         found = ROOT / path
         assert found.exists(), named
         assert not function or f"def {function}(" in found.read_text(encoding="utf-8"), named
+    assert [name for name in ENVIRONMENTS if f"| `{name}` |" not in README] == []
 
 
 # How many `demo serve` says to set.

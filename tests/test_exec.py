@@ -104,7 +104,6 @@ def test_at_a_terminal_the_command_has_the_terminal(machine: Machine) -> None:
     ours, theirs = pty.openpty()
     process = start_at_terminal(machine, theirs, "exec", "--", *python(code))
     os.close(theirs)
-
     read_until(ours, b"tty True True")
     os.write(ours, b"\x03")
     assert process.wait(20) == -signal.SIGINT

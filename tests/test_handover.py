@@ -65,7 +65,6 @@ def test_all_other_variables_are_the_callers_byte_for_byte(machine: Machine) -> 
         words = [*command(), "exec", "--", "env", "-0"]
         done = subprocess.run(words, env=given | ctype, capture_output=True, check=True, timeout=60)
         found = dict(entry.split(b"=", 1) for entry in done.stdout.split(b"\0") if entry)
-
         expected = given | ctype
         del expected[b"PROCORE_CLIENT_SECRET"]
         new = {name: found.pop(name, None) for name in NEW}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+from unittest import mock
 
-from tests.cli import Machine
+from tests.cli import Machine, free_port
 from tests.provider import Provider, Request, flat
 from tests.stub_browser import Browser
 from tests.terminal import Terminal
@@ -42,25 +43,27 @@ def test_what_is_no_end_of_this_sign_in_is_told_apart_and_the_right_paste_is_tak
             terminal.read_until(said)
         terminal.type(address)
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
     assert provider.count("/oauth/token") == 1
 
 
-def test_over_ssh_the_hint_comes_before_the_link(machine: Machine, provider: Provider) -> None:
-    machine.variables["SSH_CONNECTION"] = "192.0.2.1 1 192.0.2.2 22"
-    with Terminal(machine, "signup") as terminal:
-        terminal.type(address_after_consent(provider, terminal))
-        assert terminal.finish() == 0
-    assert terminal.drawn.index("over SSH") < terminal.drawn.index("/oauth/authorize?")
-    assert f"ssh -L {machine.port}:localhost:{machine.port}" in terminal.drawn
-
-
-def test_a_port_that_is_taken_leaves_pasting_on_a_terminal(machine: Machine, provider: Provider) -> None:
-    with socket.create_server(("127.0.0.1", machine.port)), Terminal(machine, "signup") as terminal:
-        terminal.type(address_after_consent(provider, terminal))
-        assert terminal.finish() == 0, terminal.drawn
-    assert "is in use" in terminal.drawn
+def test_over_ssh_or_where_the_port_is_taken_pasting_is_left_and_said_before_the_link(
+    machine: Machine, provider: Provider
+) -> None:
+    tunnel = f"ssh -L {machine.port}:localhost:{machine.port}"
+    for port, variables, said in (
+        (free_port(), {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, ("over SSH", tunnel)),
+        (machine.port, {}, ("is in use",)),
+    ):
+        with (
+            mock.patch.dict(machine.variables, variables),
+            socket.create_server(("127.0.0.1", port)),
+            Terminal(machine, "signup") as terminal,
+        ):
+            terminal.type(address_after_consent(provider, terminal))
+            assert terminal.finish() == 0, terminal.drawn
+        link = terminal.drawn.index("/oauth/authorize?")
+        assert [words for words in said if words not in terminal.drawn[:link]] == []
 
 
 def test_pasting_without_a_terminal_ends_with_4(machine: Machine) -> None:

@@ -92,9 +92,7 @@ def test_a_sign_in_comes_back_to_the_redirect_uri_as_it_is_written_past_the_butt
         redirect_uri = template.format(port=machine.port)
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
         provider.requests.clear()
-
         sign_up(machine, by_the_buttons).ended()
-
         assert provider.requests[0].query["redirect_uri"] == redirect_uri
         assert exchanged(provider) == [redirect_uri]
 

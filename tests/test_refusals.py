@@ -33,22 +33,18 @@ def bearers(provider: Provider) -> list[str | None]:
 REFUSED = Answer(401, {"error": "invalid_token", "error_description": "It was revoked"})
 
 
-def test_a_refused_token_is_refreshed_and_shown_once_more(machine: Machine, provider: Provider) -> None:
-    refused = last_token(provider)
-    provider.expire()
-    assert_ended(machine.run_here("whoami"))
-    assert bearers(provider) == [refused, last_token(provider)]
-    assert refreshes(provider) == 1
-
-
-def test_a_new_token_that_is_refused_too_ends_it_with_the_reason(
+def test_a_refused_token_is_refreshed_and_shown_once_more_and_if_refused_again_the_reason_is_told(
     machine: Machine, provider: Provider
 ) -> None:
+    refused = last_token(provider)
+    provider.expire()
+    machine.run_here("whoami").ended()
+    assert (bearers(provider), refreshes(provider)) == ([refused, last_token(provider)], 1)
     provider.script["/rest/v1.0/me"] = lambda _: REFUSED
     machine.run_here("whoami").ended(
         4, "production: Procore did not accept the access token", "It was revoked", "signin --env production"
     )
-    assert (refreshes(provider), len(bearers(provider))) == (1, 2)
+    assert (refreshes(provider), len(bearers(provider))) == (2, 4)
 
 
 @pytest.mark.parametrize("lifetime_s", [0, -5, 3])
@@ -81,16 +77,6 @@ def test_a_new_token_that_a_sign_in_replaced_meanwhile_costs_nothing_more(
     assert refreshes(provider) - 1 == 1
 
 
-def test_a_refused_token_whose_refresh_is_refused_is_not_shown_again(
-    machine: Machine, provider: Provider
-) -> None:
-    provider.expire()
-    provider.script["/oauth/token"] = lambda _: Answer(400, {"error": "invalid_grant"})
-    for _ in range(2):
-        assert_ended(machine.run_here("whoami"), 4)
-    assert (refreshes(provider), len(bearers(provider))) == (1, 1)
-
-
 def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
     machine: Machine, provider: Provider
 ) -> None:
@@ -103,11 +89,19 @@ def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
     assert machine.run_here("token").out == f"{last_token(provider)}\n"
 
 
-def test_only_a_401_costs_a_refresh(machine: Machine, provider: Provider) -> None:
+def test_only_a_401_costs_a_refresh_and_where_that_is_refused_the_token_is_not_shown_again(
+    machine: Machine, provider: Provider
+) -> None:
     for status in (403, 404, 500):
         provider.script["/rest/v1.0/me"] = lambda _, status=status: Answer(status, {"errors": "no"})
-        assert_ended(machine.run_here("whoami"), 5)
+        machine.run_here("whoami").ended(5)
     assert (refreshes(provider), len(bearers(provider))) == (0, 3)
+    del provider.script["/rest/v1.0/me"]
+    provider.expire()
+    provider.script["/oauth/token"] = lambda _: Answer(400, {"error": "invalid_grant"})
+    for _ in range(2):
+        machine.run_here("whoami").ended(4)
+    assert (refreshes(provider), len(bearers(provider))) == (1, 4)
 
 
 def test_a_crowd_that_is_refused_at_once_refreshes_once(machine: Machine, provider: Provider) -> None:
@@ -123,7 +117,6 @@ def test_a_crowd_that_is_refused_at_once_refreshes_once(machine: Machine, provid
     provider.script["/rest/v1.0/me"] = answer
     with ThreadPoolExecutor(CROWD) as pool, mock.patch.dict(os.environ, machine.environ()):
         profiles = list(pool.map(lambda _: ask_who(), range(CROWD)))
-
     assert len(set(profiles)) == 1
     assert refreshes(provider) == 1
     assert sorted(map(str, bearers(provider))) == sorted([refused, last_token(provider)] * CROWD)

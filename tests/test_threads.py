@@ -81,7 +81,6 @@ def test_in_a_python_program_a_thread_that_is_refused_leaves_the_account_free(
     provider.lifetime_s = 3
     assert machine.run_here("refresh").code == 0
     provider.lifetime_s = 5400
-
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
         with (
             without_threads(refuses_daemons=False),
@@ -91,5 +90,4 @@ def test_in_a_python_program_a_thread_that_is_refused_leaves_the_account_free(
         # Whoever keeps the error keeps no lock with it.
         get_token(min_ttl=4)
         assert refused.value.exit_code == 6
-
     assert refreshes(provider) == 2

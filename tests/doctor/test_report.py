@@ -324,7 +324,6 @@ def test_a_check_that_fails_unexpectedly_hides_no_other(
         doctor.examine, "__defaults__", ((doctor.Step("odd", break_down), *doctor.STEPS[:1]),)
     )
     report = run_doctor(machine, "--debug")
-
     assert report.code == 1
     assert list(report.lines) == ["first", "odd", "version"]
     assert "unexpectedly (KeyError)" in report["odd"].detail
