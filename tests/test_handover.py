@@ -184,9 +184,12 @@ def test_a_token_from_elsewhere_is_handed_on_as_what_it_is_unless_an_account_is_
     assert given["PROCORE_LOGIN_EXEC"] == digest(last_token(provider))
 
 
+HANDED_OVER = {"PROCORE_ACCESS_TOKEN": "handed-over", "PROCORE_LOGIN_EXEC": digest("handed-over")}
+OF_DEMO = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_ACCOUNT": "99999", "PROCORE_COMPANY_ID": "7"}
+
+
 def test_another_environment_in_the_child_has_its_own_urls(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine")
-    given = {"PROCORE_ACCESS_TOKEN": "handed-over", "PROCORE_LOGIN_EXEC": digest("handed-over")}
     sandbox, demo = "https://sandbox.procore.com", "http://localhost:1"
     for started_for, urls, command_env, said in (
         ("sandbox", {"PROCORE_API_URL": sandbox}, "sandbox", ""),
@@ -194,7 +197,7 @@ def test_another_environment_in_the_child_has_its_own_urls(tmp_path: Path) -> No
         ("demo", {"PROCORE_LOGIN_URL": demo, "PROCORE_API_URL": demo}, "production", ""),
         ("sandbox", {"PROCORE_API_URL": "https://other.example.com"}, "production", "other.example.com"),
     ):
-        machine.variables = given | urls | {"PROCORE_ENV": started_for}
+        machine.variables = HANDED_OVER | urls | {"PROCORE_ENV": started_for}
         err = machine.run_here("whoami", "--offline", "-e", command_env).err
         assert ("_URL)" in err, f"{said} (PROCORE_API_URL)" in err) == (bool(said), bool(said)), err
 
@@ -205,13 +208,7 @@ def test_another_environment_in_the_child_has_its_own_account_and_company(
     assert sign_in(machine, env="sandbox").code == 0
     own = last_token(provider)
     machine.run_here("configure", "-e", "sandbox", "--company", "5", "--redirect-uri", machine.redirect_uri)
-    machine.variables |= {
-        "PROCORE_ACCESS_TOKEN": "handed-over",
-        "PROCORE_LOGIN_EXEC": digest("handed-over"),
-        "PROCORE_ENV": "demo",
-        "PROCORE_LOGIN_ACCOUNT": "99999",
-        "PROCORE_COMPANY_ID": "7",
-    }
+    machine.variables |= HANDED_OVER | OF_DEMO
     urls = {name: machine.variables.pop(name) for name in ("PROCORE_LOGIN_URL", "PROCORE_API_URL")}
     shown = machine.run_here("configure", "--show", "--json", "--env", "sandbox")
     assert shown.json["company"] == 5
@@ -228,21 +225,12 @@ def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_on
     tmp_path: Path, provider: Provider
 ) -> None:
     machine = Machine(tmp_path / "machine", {"PROCORE_REDIRECT_URI": ""})
-    demo = {
-        "PROCORE_ACCESS_TOKEN": "handed-over",
-        "PROCORE_LOGIN_EXEC": digest("handed-over"),
-        "PROCORE_ENV": "demo",
-        "PROCORE_LOGIN_URL": "http://localhost:1",
-        "PROCORE_API_URL": "http://localhost:1",
-        "PROCORE_LOGIN_ACCOUNT": "99999",
-        "PROCORE_COMPANY_ID": "7",
-        "OTHER_URL": "kept",
-    }
+    machine.variables |= HANDED_OVER | OF_DEMO | {"OTHER_URL": "kept"}
+    machine.variables |= dict.fromkeys(("PROCORE_LOGIN_URL", "PROCORE_API_URL"), "http://localhost:1")
     with (
         mock.patch.object(access, "find_account", return_value=Mock(user=Mock(procore_id=JOE["id"]))),
         mock.patch.object(access, "token", return_value="own-token"),
     ):
-        machine.variables |= demo
         given, _ = hand_over(machine, "--env", "sandbox")
 
     assert given["PROCORE_API_URL"] == "https://sandbox.procore.com"

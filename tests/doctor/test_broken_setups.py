@@ -596,16 +596,14 @@ def test_a_network_that_asks_for_a_login_page_is_named(
     assert not any(b"client_secret" in request for request in portal.requests)
 
 
-def test_debug_does_not_claim_a_variable_that_was_left_out(machine: Machine) -> None:
+def test_debug_does_not_claim_a_variable_that_was_left_out_and_a_trial_leaves_nothing_behind(
+    machine: Machine,
+) -> None:
     machine.variables["PROCORE_API_URL"] = "http://bad.example/x"
+    machine.write("production.db")
     said = machine.run_here("doctor", "--offline", "--debug").err
     assert "API URL = https://api.procore.com (from production)" in said
     assert f"login URL = {machine.variables['PROCORE_LOGIN_URL']} (from PROCORE_LOGIN_URL)" in said
-
-
-def test_a_write_that_is_tried_leaves_nothing_behind(machine: Machine) -> None:
-    machine.write("production.db")
-    run_doctor(machine)
     assert ("procore_login_trial",) not in machine.sql("SELECT name FROM sqlite_master")
 
 
