@@ -9,10 +9,11 @@ import json
 import os
 import shlex
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ class Result:
         assert self.out.count("\n") == 1, self.out + self.err
         return json.loads(self.out)
 
+    def ended(self, code: int = 0, *said: str, prints: bool = False) -> Result:
+        """Ended with this code and said all of this on stderr, where no traceback and no secret is.
+
+        Whatever fails prints nothing on stdout, unless it `prints`.
+        """
+        assert self.code == code, self.err
+        assert code == 0 or prints or self.out == ""
+        assert [words for words in said if words not in self.err] == [], self.err
+        assert "Traceback" not in self.err
+        assert "hush" not in self.err
+        return self
+
 
 @dataclass
 class Machine:
@@ -68,6 +81,23 @@ class Machine:
     @property
     def redirect_uri(self) -> str:
         return f"http://localhost:{self.port}/callback"
+
+    def write(self, name: str, content: str | bytes = "", mode: int = 0o600) -> Path:
+        """Put a file into the data folder, which is made if it is not there."""
+        self.data.mkdir(mode=0o700, exist_ok=True)
+        path = self.data / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(mode)
+        return path
+
+    def sql(self, statement: str, environment: str = "production") -> list[tuple[Any, ...]]:
+        """What another program does with the database; returns the rows."""
+        with contextlib.closing(sqlite3.connect(self.data / f"{environment}.db")) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+    def kept(self) -> list[str]:
+        """What the keyring holds."""
+        return sorted(path.read_text() for path in self.keyring.iterdir())
 
     def point_at(self, provider: Provider) -> None:
         """Make the environment production the provider's, with its client in variables."""
@@ -120,10 +150,10 @@ class Machine:
             code = main.run(arguments)
         return Result(code, out.getvalue(), err.getvalue())
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command that the test goes on talking to."""
+    def start(self, *arguments: str, program: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start a command, or another program, that the test goes on talking to."""
         return subprocess.Popen(
-            [*command(), *arguments],
+            [*(program or command()), *arguments],
             env=self.environ(),
             cwd=self.home,
             stdin=subprocess.DEVNULL,

@@ -18,12 +18,9 @@ class Listener(Console):
         self._said = said
 
     def say(self, text: str) -> None:
-        """Progress."""
         self._said.append(text)
 
-    def warn_once(self, text: str) -> None:
-        """A warning."""
-        self._said.append(text)
+    warn_once = say
 
 
 @contextmanager

@@ -9,25 +9,9 @@ from typing import Any
 from tests.cli import Machine
 
 HEAVY = {
-    "asyncio",
-    "cryptography",
-    "filelock",
-    "hashlib",
-    "http.server",
-    "importlib.metadata",
-    "jeepney",
-    "keyring",
-    "oauthlib",
-    "platformdirs",
-    "requests",
-    "rich",
-    "secretstorage",
-    "sqlite3",
-    "ssl",
-    "tomlkit",
-    "truststore",
-    "unittest",
-    "urllib.request",
+    *("asyncio", "cryptography", "filelock", "hashlib", "http.server", "importlib.metadata", "jeepney"),
+    *("keyring", "oauthlib", "platformdirs", "requests", "rich", "secretstorage", "sqlite3", "ssl"),
+    *("tomlkit", "truststore", "unittest", "urllib.request"),
 }
 # Writes what was loaded and which processes were started; asks for as little as possible itself.
 PROGRAM = """
@@ -61,14 +45,9 @@ def start(
     environ = {**machine.environ(), "TEST_REPORT": str(machine.home / "report")}
     # Measuring coverage would load modules of its own.
     environ = {name: value for name, value in environ.items() if not name.startswith("COVERAGE_")}
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *(word for words in commands for word in (*words, ";"))],
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = [sys.executable, "-c", program, *(word for words in commands for word in (*words, ";"))]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": subprocess.PIPE}
+    return subprocess.Popen(words, env=environ, text=True, **pipes)
 
 
 def read_report(machine: Machine) -> tuple[set[str], set[str]]:

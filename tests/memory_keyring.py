@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from keyring.backend import KeyringBackend
@@ -20,17 +19,15 @@ RELEASE = threading.Event()
 
 
 class FaultyKeyring(KeyringBackend):
-    """Does what TEST_KEYRING_FAULT says before it does what was asked."""
+    """Does what TEST_KEYRING_FAULT says before it does what was asked; its heirs find, put and remove."""
 
     priority = 1
 
     def get_password(self, service: str, username: str) -> str | None:
-        """Load."""
         _fail()
         return self.find(service, username)
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        """Save."""
         fault = _fail()
         if fault == "fail-at-write":
             raise PasswordSetError(f"cannot write {password}")
@@ -38,7 +35,6 @@ class FaultyKeyring(KeyringBackend):
             self.put(service, username, password[:40] if fault == "tear-write" else password)
 
     def delete_password(self, service: str, username: str) -> None:
-        """Delete."""
         if _fail() == "fail-at-delete":
             raise PasswordDeleteError("cannot delete")
         if self.find(service, username) is None:
@@ -46,15 +42,12 @@ class FaultyKeyring(KeyringBackend):
         self.remove(service, username)
 
     def find(self, service: str, username: str) -> str | None:
-        """What is there."""
         raise NotImplementedError
 
     def put(self, service: str, username: str, password: str) -> None:
-        """Keep it."""
         raise NotImplementedError
 
     def remove(self, service: str, username: str) -> None:
-        """Take it away."""
         raise NotImplementedError
 
 
@@ -64,15 +57,12 @@ class MemoryKeyring(FaultyKeyring):
     ENTRIES: dict[tuple[str, str], str] = {}  # noqa: RUF012 - shared on purpose
 
     def find(self, service: str, username: str) -> str | None:
-        """What is there."""
         return self.ENTRIES.get((service, username))
 
     def put(self, service: str, username: str, password: str) -> None:
-        """Keep it."""
         self.ENTRIES[service, username] = password
 
     def remove(self, service: str, username: str) -> None:
-        """Take it away."""
         del self.ENTRIES[service, username]
 
 
@@ -80,14 +70,12 @@ class FolderKeyring(FaultyKeyring):
     """Keeps each entry as a file below TEST_KEYRING_FOLDER: its service, user name and text, in lines."""
 
     def find(self, service: str, username: str) -> str | None:
-        """What is there."""
         try:
             return _path(service, username).read_text("utf-8").split("\n", 2)[2]
         except FileNotFoundError:
             return None
 
     def put(self, service: str, username: str, password: str) -> None:
-        """Keep it."""
         path = _path(service, username)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
@@ -95,7 +83,6 @@ class FolderKeyring(FaultyKeyring):
         draft.replace(path)
 
     def remove(self, service: str, username: str) -> None:
-        """Take it away."""
         _path(service, username).unlink()
 
 
@@ -106,20 +93,10 @@ def _path(service: str, username: str) -> Path:
 
 def _fail() -> str:
     fault = os.environ.get("TEST_KEYRING_FAULT", "")
-    _FAULTS.get(fault, lambda: None)()
+    if fault == "missing":
+        raise NoKeyringError("no keyring")
+    if fault == "locked":
+        raise KeyringLocked("Failed to unlock the collection!")
+    if fault == "hang":
+        RELEASE.wait(120)
     return fault
-
-
-def _raise_missing() -> None:
-    raise NoKeyringError("no keyring")
-
-
-def _raise_locked() -> None:
-    raise KeyringLocked("Failed to unlock the collection!")
-
-
-def _hang() -> None:
-    RELEASE.wait(120)
-
-
-_FAULTS: dict[str, Callable[[], None]] = {"missing": _raise_missing, "locked": _raise_locked, "hang": _hang}

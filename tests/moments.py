@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -32,3 +33,9 @@ def set_clock(patch: pytest.MonkeyPatch) -> Clock:
     defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
     patch.setitem(defaults, "clock", clock)
     return clock
+
+
+def pass_time(patch: pytest.MonkeyPatch, seconds: float) -> None:
+    """So many seconds have gone by for the commands that run from here on."""
+    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
+    patch.setitem(defaults, "clock", lambda: time.time() + seconds)

@@ -1,7 +1,11 @@
-"""A person at a terminal: starts a command on a pseudo-terminal, reads what is drawn, and types."""
+"""A person at a terminal: starts a command on a pseudo-terminal, reads what is drawn, and types.
+
+A `Screen` is a terminal for what is drawn inside the test's own process.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
@@ -12,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+import click
+
 from tests.cli import Machine, command
 
 # A command that says nothing for so long has hung.
@@ -21,14 +27,21 @@ PATIENCE_S = 20
 class Terminal:
     """One command on a terminal of its own, of which it is the foreground process."""
 
-    def __init__(self, machine: Machine, *arguments: str, reads: bool = True, term: str = "dumb") -> None:
-        """`reads`: the command's standard input is the terminal as well."""
+    def __init__(
+        self,
+        machine: Machine,
+        *arguments: str,
+        reads: bool = True,
+        term: str = "dumb",
+        stdout: int | None = None,
+    ) -> None:
+        """`reads`: the command's standard input is the terminal as well; `stdout`: its output is not."""
         self._fd, theirs = pty.openpty()
         self._process = subprocess.Popen(
             [*command(), *arguments],
             env={**machine.environ(), "TERM": term},
             stdin=theirs if reads else subprocess.DEVNULL,
-            stdout=theirs,
+            stdout=stdout or theirs,
             stderr=theirs,
             cwd=machine.home,
             start_new_session=True,
@@ -54,6 +67,11 @@ class Terminal:
             assert self._read(), self.drawn
             assert time.monotonic() < deadline, self.drawn
         return self.drawn
+
+    def read_link(self) -> str:
+        """Read until the whole link is drawn; returns it."""
+        drawn = self.read_until("code_challenge_method=S256")
+        return next(word for word in drawn.split() if "/oauth/authorize?" in word)
 
     def type(self, line: str) -> None:
         """Type a line and press Enter."""
@@ -87,6 +105,12 @@ class Terminal:
             pass
         return self._process.wait(PATIENCE_S)
 
+    def read_pipe(self) -> bytes:
+        """What was written to the pipe that was asked for in place of the terminal."""
+        assert self._process.stdout is not None
+        with self._process.stdout as pipe:
+            return pipe.read()
+
     def _is_asleep(self) -> bool:
         try:
             status = Path(f"/proc/{self._process.pid}/stat").read_text()
@@ -104,3 +128,23 @@ class Terminal:
             return False
         self.drawn += piece.decode("utf-8", "replace")
         return bool(piece)
+
+
+class Screen(io.TextIOWrapper):
+    """A terminal of some encoding, and what was drawn on it."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, errors="backslashreplace", newline="")
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def text(self) -> str:
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def lines(self) -> list[str]:
+        """Without colours."""
+        return click.unstyle(self.text).splitlines()

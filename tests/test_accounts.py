@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from procore_cli import context
 from procore_cli.storage.rows import Rows
 from tests.cli import Machine, browser
+from tests.moments import pass_time
 from tests.people import SECOND, People
 from tests.provider import JOE, Answer
+from tests.store.store_world import run_sql
 from tests.terminal import Terminal
 
 
@@ -40,138 +39,97 @@ def listed(machine: Machine, *options: str) -> list[Any]:
 
 
 def test_everybody_is_listed_with_the_current_account_marked(machine: Machine, people: People) -> None:
-    before = len(people.requests)
-
     first, second = listed(machine)
-
     assert (first["email"], first["current"], first["signed_in"]) == (JOE["login"], False, True)
     assert (second["email"], second["current"], second["signed_in"]) == (SECOND["login"], True, True)
     assert set(first) == {
         "environment", "id", "procore_id", "email", "name", "company", "expires_at", "current", "signed_in",
     }  # fmt: skip
-    assert len(people.requests) == before
+    rows = [line.split("\t") for line in machine.run_here("accounts").out.splitlines()]
+    assert rows == [
+        ["production", "", "joecontractor@procore.com", "11111", "Joe Contractor", "1 h 29 min"],
+        ["production", "*", "second@example.com", "22222", "Second Person", "1 h 29 min"],
+    ]
+    assert people.requests == []
     # Environments that were never used get no database.
     assert [path.name for path in machine.data.glob("*.db")] == ["production.db"]
 
 
-def test_in_a_pipe_the_table_is_lines_with_tabs(machine: Machine) -> None:
-    result = machine.run_here("accounts")
-
-    rows = [line.split("\t") for line in result.out.splitlines()]
-    assert [row[:5] for row in rows] == [
-        ["production", "", "joecontractor@procore.com", "11111", "Joe Contractor"],
-        ["production", "*", "second@example.com", "22222", "Second Person"],
-    ]
-    assert {row[5] for row in rows} == {"1 h 29 min"}
+HEAD = "Environment     Account                    Id     Name            Time left"
+ROW = "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min"
+# Each account has a panel of its own.
+PANELS = ["─ production ─", "─ production * ─", "joecontractor@procore.com"]
 
 
-@pytest.mark.parametrize(
-    ("columns", "drawn"),
-    [
-        (
-            100,
-            [
-                "Environment     Account                    Id     Name            Time left",
-                "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min",
-            ],
-        ),
-        # Each account has a panel of its own.
-        (50, ["─ production ─", "─ production * ─", "joecontractor@procore.com"]),
-    ],
-)
+@pytest.mark.parametrize(("columns", "term", "drawn"), [(100, "dumb", [HEAD, ROW]), (50, "xterm", PANELS)])
 def test_on_a_terminal_the_table_is_drawn_as_wide_as_it_can_be(
-    machine: Machine, columns: int, drawn: list[str]
+    machine: Machine, columns: int, term: str, drawn: list[str]
 ) -> None:
     machine.variables |= {"COLUMNS": str(columns), "NO_COLOR": "1"}
-    with Terminal(machine, "accounts", term="dumb" if columns == 100 else "xterm") as terminal:
+    with Terminal(machine, "accounts", term=term) as terminal:
         assert terminal.finish() == 0
-
-    for text in drawn:
-        assert text in terminal.drawn
+    assert [text for text in drawn if text not in terminal.drawn] == []
 
 
 def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> None:
     demo = Machine(machine.home)
+    nobody = demo.run_here("accounts", "--env", "demo").ended(0, "Nobody is signed in")
+    assert nobody.out == ""
     assert demo.run_here("signup", "--env", "demo", "--browser", browser()).code == 0
-
     assert [line["environment"] for line in listed(machine)] == ["production", "production", "demo"]
     assert [line["environment"] for line in listed(machine, "--env", "demo")] == ["demo"]
     assert listed(machine, "--env", "sandbox") == []
+    # The pretend Procore is started for a check.
+    checked = demo.run_here("accounts", "--check", "--env", "demo").ended()
+    assert checked.out.endswith("\tok\n")
 
 
-def test_one_database_for_two_environments_lists_each_account_where_it_is_known(
+def test_one_database_for_two_environments_lists_each_account_where_it_is_known_and_other_rows_once(
     machine: Machine, people: People, tmp_path: Path
 ) -> None:
-    machine.variables["PROCORE_LOGIN_DB"] = str(tmp_path / "shared.db")
-    people.sign_in(machine, JOE)
-    people.sign_in(machine, SECOND, "sandbox")
-
-    found = [(line["environment"], line["email"], line["current"]) for line in listed(machine)]
-
-    assert found == [("production", JOE["login"], True), ("sandbox", SECOND["login"], True)]
-
-
-def test_rows_of_the_tutorials_own_are_listed_once(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "test.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(
-            "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))"
-        )
-        connection.execute(
-            "INSERT INTO users VALUES (4, 7, 'seventh@example.com'), (2, 7, 'copy@example.com')"
-        )
-        connection.commit()
+    run_sql(
+        path,
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, procore_id INTEGER, email varchar(255))",
+        "INSERT INTO users VALUES (4, 7, 'seventh@example.com'), (2, 7, 'copy@example.com')",
+    )
     machine.variables["PROCORE_LOGIN_DB"] = str(path)
-
     (line,) = listed(machine)
-
     assert (line["id"], line["procore_id"], line["email"]) == (2, 7, "copy@example.com")
     assert (line["current"], line["signed_in"], line["expires_at"]) == (False, False, None)
+    people.sign_in(machine, JOE)
+    people.sign_in(machine, SECOND, "sandbox")
+    found = [(line["environment"], line["email"], line["current"]) for line in listed(machine)]
+    assert found == [
+        ("production", "copy@example.com", False),
+        ("production", JOE["login"], True),
+        ("sandbox", SECOND["login"], True),
+    ]
 
 
-def test_nobody_at_all_is_said_on_stderr(tmp_path: Path) -> None:
-    result = Machine(tmp_path / "new").run_here("accounts")
-
-    assert (result.code, result.out) == (0, "")
-    assert "Nobody is signed in" in result.err
-
-
-def test_a_signed_out_account_stays_on_the_list(machine: Machine) -> None:
+def test_an_expired_token_is_no_problem_and_a_signed_out_account_stays_on_the_list(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as later:
+        pass_time(later, 9000)
+        assert machine.run_here("accounts").out.count("\texpired\n") == 2
+        machine.run_here("accounts", "--check").ended()
     machine.run_here("signout")
-
     lines = listed(machine)
-
     assert [(line["signed_in"], line["current"]) for line in lines] == [(True, False), (False, False)]
     assert "signed out" in machine.run_here("accounts").out.splitlines()[1]
 
 
-def test_an_expired_token_is_no_problem(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    defaults = context.open_context.__wrapped__.__kwdefaults__  # type: ignore[attr-defined]
-    monkeypatch.setitem(defaults, "clock", lambda: time.time() + 9000)
-
-    assert machine.run_here("accounts").out.count("\texpired\n") == 2
-    assert machine.run_here("accounts", "--check").code == 0
-
-
-def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone(
+def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone_and_refreshes_them(
     machine: Machine, people: People
 ) -> None:
     machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-
-    result = machine.run_here("accounts", "--check")
-
-    assert result.code == 0, result.err
-    assert people.count("/rest/v1.0/me") == 2
-    assert all(request.bearer != "from-elsewhere" for request in people.requests)
+    result = machine.run_here("accounts", "--check").ended()
     assert [line.split("\t")[6] for line in result.out.splitlines()] == ["ok", "ok"]
-
-
-def test_a_check_refreshes_what_has_expired(machine: Machine, people: People) -> None:
+    assert (people.count("/rest/v1.0/me"), people.count("/oauth/token")) == (2, 0)
+    assert all(request.bearer != "from-elsewhere" for request in people.requests)
     people.expire()
-
-    result = machine.run_here("accounts", "--check", "--json")
-
-    assert result.code == 0, result.err
+    result = machine.run_here("accounts", "--check", "--json").ended()
     assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
     assert people.count("/oauth/token") == 2
 
@@ -179,10 +137,8 @@ def test_a_check_refreshes_what_has_expired(machine: Machine, people: People) ->
 def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, people: People) -> None:
     people.expire()
     people.refuse_person(JOE)
-
     result = machine.run_here("accounts", "--check", "--json")
     again = machine.run_here("accounts", "--check")
-
     assert result.code == again.code == 4
     joe, second = result.json["accounts"]
     assert (joe["check"], joe["signed_in"]) == ("sign in again", False)
@@ -195,126 +151,68 @@ def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, 
     assert again.out.splitlines()[0].endswith("\trefused\tsign in again")
 
 
-def test_a_check_ends_with_5_if_procore_fails(machine: Machine, people: People) -> None:
+def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine: Machine, people: People) -> None:
     people.script["/rest/v1.0/me"] = lambda _: Answer(503, "")
-
-    result = machine.run_here("accounts", "--check", "--json")
-
-    assert result.code == 5
+    result = machine.run_here("accounts", "--check", "--json").ended(5, prints=True)
     assert [line["check"] for line in result.json["accounts"]] == ["failed", "failed"]
-
-
-def test_a_check_of_nobody_ends_with_4(machine: Machine) -> None:
     machine.run_here("signout", "--all")
-
-    result = machine.run_here("accounts", "--check")
-
-    assert result.code == 4
-    assert "Nobody is signed in." in result.err
+    result = machine.run_here("accounts", "--check").ended(4, "Nobody is signed in.", prints=True)
 
 
-def test_the_pretend_procore_is_started_for_a_check(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "demo")
-    machine.run_here("signup", "--env", "demo", "--browser", browser())
+def test_switch_makes_another_account_current_which_is_else_used_once_when_it_is_named(
+    machine: Machine,
+) -> None:
+    def whose(*options: str) -> int:
+        return int(machine.run_here("whoami", "--json", *options).json["procore_id"])
 
-    result = machine.run_here("accounts", "--check")
-
-    assert result.code == 0, result.err
-    assert result.out.endswith("\tok\n")
-
-
-def test_switch_makes_another_account_current(machine: Machine) -> None:
+    assert (whose("--account", "11111"), whose()) == (11111, 22222)
+    with mock.patch.dict(machine.variables, {"PROCORE_LOGIN_ACCOUNT": "joecontractor@procore.com"}):
+        assert whose() == 11111
     for who in ("joecontractor@procore.com", "JOECONTRACTOR@procore.com", "11111"):
-        assert machine.run_here("switch", "22222").code == 0
-
-        result = machine.run_here("switch", who, "--json")
-
-        assert result.code == 0
-        assert result.json["procore_id"] == 11111
-        assert "joecontractor@procore.com (it was second@example.com)" in result.err
-        assert machine.run_here("whoami", "--json").json["procore_id"] == 11111
+        machine.run_here("switch", "22222").ended()
+        said = "joecontractor@procore.com (it was second@example.com)"
+        result = machine.run_here("switch", who, "--json").ended(0, said)
+        assert result.json["procore_id"] == whose() == 11111
 
 
-def test_the_other_account_is_used_once_when_it_is_named(machine: Machine) -> None:
-    named = machine.run_here("whoami", "--json", "--account", "11111")
-    machine.variables["PROCORE_LOGIN_ACCOUNT"] = "joecontractor@procore.com"
-    by_variable = machine.run_here("whoami", "--json")
-    machine.variables["PROCORE_LOGIN_ACCOUNT"] = ""
-    current = machine.run_here("whoami", "--json")
-
-    assert [result.json["procore_id"] for result in (named, by_variable, current)] == [11111, 11111, 22222]
-
-
-def test_switching_to_a_stranger_exits_2_with_the_candidates(machine: Machine) -> None:
+def test_a_stranger_or_an_ambiguous_email_is_refused_with_the_candidates_before_anything_happens(
+    machine: Machine, people: People
+) -> None:
     for who in ["stranger@example.com", "1", ""]:
-        result = machine.run_here("switch", who)
-
-        assert (result.code, result.out) == (2, "")
-        assert "joecontractor@procore.com (11111), second@example.com (22222)" in result.err
-
-
-def test_an_ambiguous_email_is_refused_before_anything_happens(machine: Machine, people: People) -> None:
+        said = "joecontractor@procore.com (11111), second@example.com (22222)"
+        machine.run_here("switch", who).ended(2, said)
     people.sign_in(machine, {**SECOND, "id": 44444})
-
     for arguments in (["switch"], ["signin", "--browser", "false", "--account"]):
-        result = machine.run_here(*arguments, "second@example.com")
-
-        assert result.code == 2
-        assert "22222" in result.err
-        assert "44444" in result.err
+        machine.run_here(*arguments, "second@example.com").ended(2, "22222", "44444")
     assert people.requests == []
     # Who is current needs no name.
-    assert machine.run_here("signout").code == 0
+    machine.run_here("signout").ended()
 
 
-def test_switching_to_a_signed_out_account_exits_4(machine: Machine) -> None:
+def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_current(machine: Machine) -> None:
     machine.run_here("signout", "--account", "11111")
-
-    result = machine.run_here("switch", "11111")
-
-    assert result.code == 4
-    assert "signin" in result.err
+    machine.run_here("switch", "11111").ended(4, "signin")
     assert machine.run_here("whoami", "--json").json["procore_id"] == 22222
-
-
-def test_switching_mends_that_nobody_is_current(machine: Machine) -> None:
-    machine.run_here("signout")
+    machine.sql("UPDATE procore_login_session SET user_id = NULL")
     assert machine.run_here("whoami").code == 4
-
-    assert machine.run_here("switch", "11111").code == 0
+    assert machine.run_here("switch", "22222").code == 0
     assert machine.run_here("whoami").code == 0
 
 
-def test_a_name_with_control_characters_is_shown_escaped(machine: Machine, people: People) -> None:
+def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine: Machine) -> None:
+    machine.write("sandbox.db", "not a database, however long it is looked at")
+    result = machine.run_here("accounts", "--check", "--json").ended(6, "sandbox: The database", prints=True)
+    assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
+
+
+def test_values_of_odd_types_in_the_database_harm_nobody(machine: Machine, people: People) -> None:
     people.sign_in(machine, {"id": 5, "login": "odd@example.com", "name": "[bold]\x1b[31mOdd\tOne\n"})
-
     result = machine.run_here("accounts")
-
     assert "[bold]\\x1b[31mOdd\\tOne\\n" in result.out
     assert "\x1b" not in result.out
-
-
-def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine: Machine) -> None:
-    broken = machine.data / "sandbox.db"
-    broken.write_text("not a database, however long it is looked at")
-    broken.chmod(0o600)
-
-    result = machine.run_here("accounts", "--check", "--json")
-
-    assert result.code == 6
-    assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
-    assert "sandbox: The database" in result.err
-
-
-def test_values_of_odd_types_in_the_database_harm_nobody(machine: Machine) -> None:
-    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
-        connection.execute(
-            "UPDATE procore_login_entries SET created_at = 'abc', expires_at = 'abc', parts = 'x'"
-        )
-        connection.execute("UPDATE procore_login_accounts SET name = x'00ff', failures = 'many', failure = 7")
-        connection.commit()
-
-    assert [line["name"] for line in listed(machine)] == [None, None]
+    machine.sql("UPDATE procore_login_entries SET created_at = 'abc', expires_at = 'abc', parts = 'x'")
+    machine.sql("UPDATE procore_login_accounts SET name = x'00ff', failures = 'many', failure = 7")
+    assert [line["name"] for line in listed(machine)] == [None, None, None]
     for command in (["token"], ["whoami", "--json"], ["refresh"], ["signout", "--all"]):
         assert machine.run_here(*command).code == 0
 
@@ -332,11 +230,8 @@ def test_many_rows_cost_no_more_statements_than_a_few(
     monkeypatch.setattr(Rows, "run", count)
     listed(machine)
     for_two = len(ran)
-    with closing(sqlite3.connect(machine.data / "production.db")) as connection:
-        rows = ((number, f"person-{number}@example.com") for number in range(100_000, 102_000))
-        connection.executemany("INSERT INTO users (procore_id, email) VALUES (?, ?)", rows)
-        connection.commit()
-
+    rows = (f"({number}, 'person-{number}@example.com')" for number in range(100_000, 102_000))
+    machine.sql(f"INSERT INTO users (procore_id, email) VALUES {', '.join(rows)}")
     ran.clear()
     lines = listed(machine)
 

@@ -9,7 +9,7 @@ from procore_cli.client.responses import Answer as ServerAnswer
 from procore_cli.client.responses import find_date
 from tests.cli import Machine
 from tests.people import SECOND, People
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Answer
+from tests.provider import CHECK, CLIENT_ID, CLIENT_SECRET, Answer
 from tests.signed_in import assert_ended, sign_in
 
 INVALID_CLIENT = {"error": "invalid_client", "error_description": "Client authentication failed."}
@@ -23,42 +23,41 @@ def provider(people: People) -> People:
 
 def test_the_first_sign_in_of_an_app_asks_about_it(machine: Machine, people: People) -> None:
     assert_ended(sign_in(machine))
-
     (check,) = people.checks
-    assert check.form["grant_type"] == "authorization_code"
-    assert check.form["client_id"] == CLIENT_ID
-    assert check.form["client_secret"] == CLIENT_SECRET
-    assert check.form["redirect_uri"] == machine.redirect_uri
-    assert check.form["code_verifier"]
-
-
-def test_a_later_sign_in_does_not_ask_again(machine: Machine, people: People) -> None:
-    sign_in(machine)
+    assert check.form.pop("code_verifier")
+    assert check.form.pop("code").startswith(CHECK)
+    assert check.form == {
+        "grant_type": "authorization_code",
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "redirect_uri": machine.redirect_uri,
+    }
+    # A later one does not, but for another app.
     people.person = SECOND
     assert_ended(sign_in(machine))
-
-    assert len(people.checks) == 1
-
-
-def test_another_app_is_asked_about(machine: Machine, people: People) -> None:
-    sign_in(machine)
     machine.variables["PROCORE_CLIENT_ID"] = "another-app"
-    result = sign_in(machine)
-
-    assert_ended(result, 3)
+    assert_ended(sign_in(machine), 3)
     assert [check.form["client_id"] for check in people.checks] == [CLIENT_ID, "another-app"]
 
 
-def test_wrong_credentials_end_it_before_the_link(machine: Machine, people: People) -> None:
-    machine.variables["PROCORE_CLIENT_SECRET"] = "hush-a-wrong-one"
-    result = sign_in(machine)
-
-    assert_ended(result, 3)
-    assert "invalid_client" in result.err
-    assert "PROCORE_CLIENT_ID" in result.err
-    assert "Is production the right environment?" in result.err
-    assert "/oauth/authorize" not in result.err
-    assert people.count("/oauth/authorize") == 0
+def test_wrong_credentials_a_redirect_or_nobody_there_end_it_before_the_link(
+    machine: Machine, people: People
+) -> None:
+    moved = Answer(302, "", {"Location": f"{people.url}/elsewhere"})
+    right = ("invalid_client", "PROCORE_CLIENT_ID", "Is production the right environment?")
+    cases: list[tuple[dict[str, str], Answer | None, int, tuple[str, ...]]] = [
+        ({"PROCORE_CLIENT_SECRET": "hush-a-wrong-one"}, None, 3, right),
+        ({}, moved, 5, ("redirect",)),
+        ({"PROCORE_LOGIN_URL": "http://127.0.0.1:1"}, None, 5, ("cannot be reached",)),
+    ]
+    own = machine.variables
+    for variables, answer, code, said in cases:
+        machine.variables = own | variables
+        people.check = lambda _, answer=answer: answer
+        result = sign_in(machine).ended(code)
+        assert [words for words in said if words not in result.err] == []
+        assert "/oauth/authorize" not in result.err
+        assert people.requests == []
 
 
 @pytest.mark.parametrize(
@@ -75,53 +74,24 @@ def test_any_other_answer_passes_with_a_warning(
     machine: Machine, people: People, answer: Answer, words: str
 ) -> None:
     people.check = lambda _: answer
-    result = sign_in(machine)
-
-    assert_ended(result)
-    assert "Warning: production: whether client id and client secret are right" in result.err
-    assert words in result.err
-
-
-def test_a_redirect_ends_it(machine: Machine, people: People) -> None:
-    people.check = lambda _: Answer(302, "", {"Location": f"{people.url}/elsewhere"})
-    result = sign_in(machine)
-
-    assert_ended(result, 5)
-    assert people.count("/oauth/authorize") == 0
-
-
-def test_a_procore_that_is_not_there_ends_it(machine: Machine) -> None:
-    machine.variables |= {"PROCORE_LOGIN_URL": "http://127.0.0.1:1"}
-    result = sign_in(machine)
-
-    assert_ended(result, 5)
-    assert "cannot be reached" in result.err
-    assert "/oauth/authorize" not in result.err
+    sign_in(machine).ended(0, "Warning: production: whether client id and client secret are right", words)
 
 
 def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) -> None:
     people.check = lambda _: Answer(401, INVALID_CLIENT)
     machine.variables["PROCORE_ENV"] = "demo"
-
-    result = machine.run("signup", "--env", "demo", "--paste", stdin="")
-
-    assert people.checks == []
+    machine.run("signup", "--env", "demo", "--paste", stdin="").ended(4, "Run the command in a terminal")
     # What comes after the check: nobody can paste here.
-    assert "Run the command in a terminal" in result.err
-    assert result.code == 4
+    assert people.checks == []
 
 
-def test_what_was_sent_is_not_in_the_words() -> None:
+def test_of_the_answer_the_verdict_words_without_what_was_sent_and_the_time_are_read() -> None:
     body = b'{"error": "no hush-code, hush-secret"}'
-
     assert read_probe(ServerAnswer(400, {}, body, ["hush-code", "hush-secret"])).words == "400, no …, …"
-
-
-def test_the_servers_time_is_read() -> None:
-    with_date = {"date": "Tue, 24 Nov 2026 12:00:00 GMT"}
-    refused = b'{"error": "invalid_grant"}'
-
-    assert find_date(with_date) == 1795521600
-    assert find_date({"date": "soon"}) is None
+    assert read_probe(ServerAnswer(400, {}, b'{"error": "invalid_grant"}')).verdict is Verdict.ACCEPTED
+    for headers, seconds in (
+        ({"date": "Tue, 24 Nov 2026 12:00:00 GMT"}, 1795521600),
+        ({"date": "soon"}, None),
+    ):
+        assert find_date(headers) == seconds
     assert find_date({}) is None
-    assert read_probe(ServerAnswer(400, {}, refused)).verdict is Verdict.ACCEPTED

@@ -40,9 +40,13 @@ def test_a_table_is_in_line() -> None:
     ]
 
 
-def test_what_was_measured_takes_the_place_of_what_was_measured_before(
+def test_what_was_measured_is_read_and_takes_its_place_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    printed = "milliseconds, without Procore  least  median   most\nuntil the prompt  31.4  40.1  40.1\n"
+    assert report._STAGE.findall(printed) == [("until the prompt", "31.4", "40.1", "40.1")]
+    text = report.PAGE.read_text(encoding="utf-8")
+    assert text.count(report.BEGIN) == text.count(report.END) == 1
     page = tmp_path / "performance.md"
     page.write_text(f"# Before\n\n{report.BEGIN}\n\nold\n\n{report.END}\n\nAfter.\n", encoding="utf-8")
     monkeypatch.setattr(report, "PAGE", page)
@@ -50,11 +54,6 @@ def test_what_was_measured_takes_the_place_of_what_was_measured_before(
     report.save("newer")
     expected = f"# Before\n\n{report.BEGIN}\n\nnewer\n\n{report.END}\n\nAfter.\n"
     assert page.read_text(encoding="utf-8") == expected
-
-
-def test_the_page_has_a_place_for_what_is_measured() -> None:
-    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert page.count(report.BEGIN) == page.count(report.END) == 1
 
 
 def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path: Path) -> None:
@@ -66,7 +65,6 @@ def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path: Path) -> 
     timing.time_alternating([case], 3)
     assert case.times == [(2.0, 8.0)] * 3
     assert (case.reference_s, case.least_s, case.ratio) == (2.0, 8.0, 4.0)
-
     with pytest.raises(SystemExit, match="ended with"):
         timing.time_once([["12"]], environ, codes=[1])
 
@@ -75,10 +73,3 @@ def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match=r"apt-get install .*gnome-keyring.*hyperfine"):
         stand.check_packages()
-
-
-def test_a_stage_of_a_sign_in_is_read_as_it_is_printed() -> None:
-    printed = (
-        "milliseconds, without Procore   least  median    most\nuntil the prompt      31.4    40.1    40.1\n"
-    )
-    assert report._STAGE.findall(printed) == [("until the prompt", "31.4", "40.1", "40.1")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import sqlite3
 from pathlib import Path
 from unittest import mock
 
@@ -58,54 +57,46 @@ def complete(machine: Machine, line: str) -> list[str]:
     return result.out.split()
 
 
-def test_commands_go_on(machine: Machine) -> None:
+ENVS = list(ENVIRONMENTS)
+JOES, THIRDS, SECONDS = "joecontractor@procore.com", "third@example.com", "second@example.com"
+# A line, and what its last word may be.
+LINES: dict[str, list[str]] = {
+    "sign": ["signup", "signin", "signout"],
+    "--v": ["--version"],
+    "demo ": ["reset", "serve"],
+    "demo nonsense ": ["reset", "serve"],
+    "nonsense ": [],
+    "whoami ": [],
+    "whoami --off": ["--offline"],
+    "whoami --env ": ENVS,
+    "api x -e ": ENVS,
+    "signin --json --env ": ENVS,
+    "configure --env=": ENVS,
+    "token --account ": [JOES, THIRDS],
+    "whoami -a th": [THIRDS],
+    "switch j": [JOES],
+    "switch --env sandbox ": [SECONDS],
+    "exec --env sandbox --account s": [SECONDS],
+    "signin --env federal --account ": [],
+    "signin --env nonsense --account ": [],
+    "completion ": ["bash", "zsh", "fish"],
+    "configure --store ": ["keyring", "file"],
+    "api c": ["companies"],
+    "api -X PA": ["PATCH"],
+    "api -X p": ["POST", "PUT", "PATCH"],
+}
+FILES = {"api me --output x": "x", "api me --input ": "", "demo serve --seed ": "", "exec -- ": ""}
+
+
+def test_whatever_can_go_on_does(machine: Machine) -> None:
     assert sorted(complete(machine, "")) == sorted(f"plain,{name}" for name in COMMANDS)
-    assert complete(machine, "sign") == ["plain,signup", "plain,signin", "plain,signout"]
-    assert complete(machine, "--v") == ["plain,--version"]
-    assert complete(machine, "demo ") == ["plain,reset", "plain,serve"]
-
-
-def test_environments_go_on(machine: Machine) -> None:
-    for line in ["whoami --env ", "api x -e ", "signin --json --env ", "configure --env="]:
-        assert complete(machine, line) == [f"plain,{name}" for name in ENVIRONMENTS]
-
-
-def test_accounts_of_the_environment_go_on(machine: Machine) -> None:
-    for line, found in [
-        ("token --account ", ["joecontractor@procore.com", "third@example.com"]),
-        ("whoami -a th", ["third@example.com"]),
-        ("switch j", ["joecontractor@procore.com"]),
-        ("switch --env sandbox ", ["second@example.com"]),
-        ("exec --env sandbox --account s", ["second@example.com"]),
-        ("signin --env federal --account ", []),
-        ("signin --env nonsense --account ", []),
-    ]:
-        assert complete(machine, line) == [f"plain,{who}" for who in found], line
-
-
-def test_the_environment_in_force_counts_where_the_line_names_none(machine: Machine) -> None:
+    for line, found in LINES.items():
+        assert complete(machine, line) == [f"plain,{word}" for word in found], line
+    for line, word in FILES.items():
+        assert complete(machine, line) == [f"file,{word}"], line
+    # The environment in force counts where the line names none.
     machine.variables["PROCORE_ENV"] = "sandbox"
-
-    assert complete(machine, "token --account ") == ["plain,second@example.com"]
-
-
-def test_what_else_goes_on(machine: Machine) -> None:
-    for line, found in [
-        ("completion ", ["plain,bash", "plain,zsh", "plain,fish"]),
-        ("configure --store ", ["plain,keyring", "plain,file"]),
-        ("api me --output x", ["file,x"]),
-        ("api me --input ", ["file,"]),
-        ("demo serve --seed ", ["file,"]),
-        ("exec -- ", ["file,"]),
-        ("api c", ["plain,companies"]),
-        ("api -X PA", ["plain,PATCH"]),
-        ("api -X p", ["plain,POST", "plain,PUT", "plain,PATCH"]),
-        ("whoami --off", ["plain,--offline"]),
-        ("nonsense ", []),
-        ("whoami ", []),
-        ("demo nonsense ", ["plain,reset", "plain,serve"]),
-    ]:
-        assert complete(machine, line) == found, line
+    assert complete(machine, "token --account ") == [f"plain,{SECONDS}"]
 
 
 def test_a_person_is_described_where_the_shell_can_show_it(machine: Machine) -> None:
@@ -119,18 +110,17 @@ def test_people_whose_e_mail_a_shell_could_read_go_by_their_id(machine: Machine)
         "a b@x.com",
         "a:b@x.com",
         "a\nb@x.com",
-        "a'b@x.com",
+        "a''b@x.com",
         "-e@x.com",
         "~@x.com",
     ]
-    with contextlib.closing(sqlite3.connect(machine.data / "sandbox.db")) as connection, connection:
-        for number, email in enumerate(hostile, 7001):
-            connection.execute("INSERT INTO users (procore_id, email) VALUES (?, ?)", (number, email))
-            connection.execute(
-                "INSERT INTO procore_login_accounts (environment, procore_id, name) VALUES ('sandbox', ?, ?)",
-                (number, email),
-            )
-
+    for number, email in enumerate(hostile, 7001):
+        machine.sql(f"INSERT INTO users (procore_id, email) VALUES ({number}, '{email}')", "sandbox")
+        machine.sql(
+            "INSERT INTO procore_login_accounts (environment, procore_id, name)"
+            f" VALUES ('sandbox', {number}, '{email}')",
+            "sandbox",
+        )
     for shell in ("bash", "zsh", "fish"):
         said = ask(machine, "token --env sandbox --account 7", shell).out
         assert all(str(number) in said for number in range(7001, 7001 + len(hostile)))
@@ -139,69 +129,51 @@ def test_people_whose_e_mail_a_shell_could_read_go_by_their_id(machine: Machine)
 
 def test_people_who_share_an_e_mail_go_by_their_id(machine: Machine) -> None:
     People().sign_in(machine, {**JOE, "id": 44444})
-
     assert complete(machine, "switch ") == ["plain,11111", "plain,third@example.com", "plain,44444"]
 
 
 @pytest.mark.parametrize("broken", ["config.toml", "production.db"])
 def test_what_is_broken_says_nothing(machine: Machine, broken: str) -> None:
-    (machine.data / broken).write_text("= broken", encoding="utf-8")
-    (machine.data / broken).chmod(0o600)
-
+    machine.write(broken, "= broken")
     assert complete(machine, "token --account ") == []
 
 
 def test_completing_changes_nothing_and_asks_nobody(machine: Machine) -> None:
-    config = machine.data / "config.toml"
-    config.write_text("", encoding="utf-8")
-    config.chmod(0o644)
+    machine.write("config.toml", mode=0o644)
     machine.variables["TEST_KEYRING_FAULT"] = "missing"
-    before = {path: path.stat() for path in machine.home.rglob("*")}
 
+    def look() -> dict[Path, tuple[int, int]]:
+        stats = {path: path.stat() for path in machine.home.rglob("*")}
+        return {path: (found.st_mode, found.st_mtime_ns) for path, found in stats.items()}
+
+    before = look()
     with (
         mock.patch("socket.socket", side_effect=AssertionError),
         mock.patch("procore_cli.storage.keyring.Keyring", side_effect=AssertionError),
     ):
         complete(machine, "token --account ")
         complete(machine, "switch --env demo ")
-
-    after = {path: path.stat() for path in machine.home.rglob("*")}
-    assert {path: (s.st_mode, s.st_mtime_ns) for path, s in after.items()} == {
-        path: (s.st_mode, s.st_mtime_ns) for path, s in before.items()
-    }
+    assert look() == before
 
 
 def test_a_question_that_makes_no_sense_has_no_answer(machine: Machine) -> None:
     for instruction in ["bash_complete", "tcsh_complete", "bash", "nonsense", "_"]:
         machine.variables[VARIABLE] = instruction
-
         result = machine.run_here("whoami")
-
         assert (result.code, result.out.strip(), result.err) == (0, "", "")
 
 
 def test_it_answers_as_a_module_too(machine: Machine) -> None:
     machine.variables |= {VARIABLE: "bash_complete", "COMP_WORDS": "procore-login who", "COMP_CWORD": "1"}
-
     assert machine.run().out == "plain,whoami\n"
 
 
-def test_the_script_is_printed_and_nothing_is_made(tmp_path: Path) -> None:
-    for shell in ["bash", "zsh", "fish"]:
-        machine = Machine(tmp_path / "machine")
-        result = machine.run_here("completion", shell)
-
-        assert (result.code, result.err) == (0, "")
-        assert f"{VARIABLE}={shell}_complete" in result.out
-        assert not machine.data.exists()
-
-
-def test_the_help_says_how_to_install_it(machine: Machine) -> None:
+def test_the_script_is_printed_with_how_to_install_it_and_nothing_is_made(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "empty")
     said = machine.run_here("completion", "--help").out
-
-    for line in (
-        "procore-login completion bash >> ~/.bashrc",
-        "procore-login completion zsh >> ~/.zshrc",
-        "procore-login completion fish >> ~/.config/fish/config.fish",
-    ):
-        assert line in said
+    for shell, file in (("bash", "~/.bashrc"), ("zsh", "~/.zshrc"), ("fish", "~/.config/fish/config.fish")):
+        result = machine.run_here("completion", shell).ended()
+        assert result.err == ""
+        assert f"{VARIABLE}={shell}_complete" in result.out
+        assert f"procore-login completion {shell} >> {file}" in said
+    assert not machine.data.exists()

@@ -18,13 +18,7 @@ import pytest
 from procore_cli.cli.prompts import can_ask
 from procore_cli.config.config_file import load_config
 from procore_cli.config.settings import Overrides, load_settings
-from procore_cli.errors import (
-    BrokenConfigError,
-    BusyError,
-    ConfigurationError,
-    DataFolderError,
-    KeyringError,
-)
+from procore_cli.errors import BrokenConfigError, BusyError, ConfigurationError, DataFolderError, KeyringError
 from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
 from procore_cli.storage.locks import hold_config
@@ -34,7 +28,6 @@ from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer, Provider
 from tests.terminal import Terminal
 
 Configure = Callable[..., Result]
-FULL = DataFolderError("The disk is full.")
 KEPT = ("--client-id", CLIENT_ID, "--client-secret-stdin", "--no-check")
 ANOTHER = ("--client-id", "another", "--client-secret-stdin", "--no-check")
 
@@ -65,12 +58,8 @@ def configured(machine: Machine, configure: Configure) -> Machine:
 
 
 def config(machine: Machine) -> str:
-    return (machine.data / "config.toml").read_text()
-
-
-def kept(machine: Machine) -> list[str]:
-    """What the keyring holds."""
-    return sorted(path.read_text() for path in machine.keyring.iterdir())
+    path = machine.data / "config.toml"
+    return path.read_text() if path.exists() else ""
 
 
 def shown(machine: Machine, *options: str) -> Any:
@@ -85,23 +74,22 @@ def test_a_script_configures_and_signs_up(machine: Machine, provider: Provider) 
         "configure", "--client-id", CLIENT_ID, "--client-secret-stdin", stdin=CLIENT_SECRET + "\n"
     )
     (asked,) = provider.checks
-    signed_up = machine.run_here("signup", "--json", "--browser", browser())
-
     assert (asked.form["client_id"], asked.form["redirect_uri"]) == (CLIENT_ID, machine.redirect_uri)
     assert (configured.code, configured.out) == (0, ""), configured.err
     assert "Procore knows this app." in configured.err
-    assert signed_up.code == 0, signed_up.err
-    assert CLIENT_ID in config(machine)
-    assert CLIENT_SECRET not in config(machine)
+    assert (CLIENT_ID in config(machine), CLIENT_SECRET in config(machine)) == (True, False)
+    assert machine.run_here("signup", "--json", "--browser", browser()).code == 0
 
 
-def test_without_a_terminal_nobody_is_asked(configured: Machine, configure: Configure) -> None:
-    for arguments, hint in (([], "--client-secret-stdin"), (["--remove"], "Hint: Pass --yes")):
-        result = configure(*arguments)
-
-        assert result.code == 2
-        assert hint in result.err
+def test_without_a_terminal_nobody_is_asked_and_a_closed_stdin_is_no_bug(
+    configured: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure().ended(2, "--client-secret-stdin")
+    configure("--remove").ended(2, "Hint: Pass --yes")
     assert CLIENT_ID in config(configured)
+    monkeypatch.setattr(sys, "stdin", None)
+    for arguments in (["--client-id", "x", "--client-secret-stdin"], ["--import", "-"]):
+        configured.run_here("configure", *arguments).ended(2, "Standard input is closed.")
 
 
 def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,49 +97,44 @@ def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest
     with (
         os.fdopen(terminal, "rb"),
         os.fdopen(program) as stdin,
-        os.fdopen(program, "w", closefd=False) as stderr,
+        os.fdopen(program, "w", closefd=False) as terminal_err,
     ):
         monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(sys, "stderr", stderr)
-        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-        assert can_ask()
-
-        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
-        assert not can_ask()
-
-        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-        monkeypatch.setattr(sys, "stderr", io.StringIO())
-        assert not can_ask()
+        for err, group, can in ((terminal_err, 0, True), (terminal_err, 1, False), (io.StringIO(), 0, False)):
+            monkeypatch.setattr(sys, "stderr", err)
+            monkeypatch.setattr(os, "tcgetpgrp", lambda _, group=group: os.getpgrp() + group)
+            assert can_ask() is can
 
 
 def test_one_value_is_changed_and_the_others_stay_without_the_network(
     machine: Machine, configure: Configure, provider: Provider
 ) -> None:
-    for line in (
-        "--client-id first --company 7",
-        "--redirect-uri http://localhost:9/back --store file --default",
-    ):
-        assert configure(*line.split()).code == 0
-
+    machine.variables["PROCORE_REDIRECT_URI"] = ""
+    # One that cannot be used can be corrected.
+    machine.write("config.toml", '[environments.production]\nredirect_uri = "nonsense"\n')
+    configure("--show").ended(3)
+    configure("--redirect-uri", "http://localhost:9/back").ended()
+    assert shown(machine)["redirect_uri"] == "http://localhost:9/back"
+    for line in ("--client-id first --company 7", "--store file --default"):
+        configure(*line.split()).ended()
     assert config(machine) == (
         'store = "file"\nenvironment = "production"\n\n[environments.production]\n'
-        'client_id = "first"\ncompany = 7\nredirect_uri = "http://localhost:9/back"\n'
+        'redirect_uri = "http://localhost:9/back"\nclient_id = "first"\ncompany = 7\n'
     )
-    assert configure(*KEPT).code == 0
+    configure(*KEPT).ended()
     for line in ("--company 5", "--redirect-uri http://localhost:9/", "--default", "--client-id another"):
-        assert configure(*line.split()).code == 0, line
+        configure(*line.split()).ended()
     assert provider.checks == provider.requests == []
 
 
-def test_a_redirect_uri_that_cannot_be_used_can_be_corrected(machine: Machine, configure: Configure) -> None:
-    machine.data.mkdir(mode=0o700)
-    (machine.data / "config.toml").write_text('[environments.production]\nredirect_uri = "nonsense"\n')
-    (machine.data / "config.toml").chmod(0o600)
-    machine.variables["PROCORE_REDIRECT_URI"] = ""
-
-    assert configure("--show").code == 3
-    assert configure("--redirect-uri", "http://localhost:9/x").code == 0
-    assert shown(machine)["redirect_uri"] == "http://localhost:9/x"
+NONSENSE = (
+    *("--env demo", "--env demo --client-id x", "--company none", "--client-id ''", "--client-id ' '"),
+    *("--client-id 'a b'", "--client-id 'first '", "--client-id 'fi\nrst'", "--client-id \udcff"),
+    *("--redirect-uri ''", "--show --client-id x", "--show --no-check", "--remove --store file", "--remove"),
+    *("--remove --yes --no-check", "--remove --yes --env demo", "--import .env --client-id x"),
+    *("--import .env --remove", "--import ''", "--import x.env --client-secret-stdin", "--yes", "--json"),
+    "--store cloud",
+)
 
 
 def test_what_makes_no_sense_is_refused_and_nothing_is_written(
@@ -162,44 +145,10 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
         ("--client-secret-stdin", "", 2),
         ("--client-secret-stdin", "hush\x1bhush", 2),
         ("--client-secret-stdin", "hush", 3),
-        ("--env demo", "", 2),
-        ("--env demo --client-id x", "", 2),
-        ("--company none", "", 2),
-        ("--client-id ''", "", 2),
-        ("--client-id ' '", "", 2),
-        ("--client-id 'a b'", "", 2),
-        ("--client-id 'first '", "", 2),
-        ("--client-id 'fi\nrst'", "", 2),
-        ("--client-id \udcff", "", 2),
-        ("--redirect-uri ''", "", 2),
-        ("--show --client-id x", "", 2),
-        ("--show --no-check", "", 2),
-        ("--remove --store file", "", 2),
-        ("--remove", "", 2),
-        ("--remove --yes --no-check", "", 2),
-        ("--remove --yes --env demo", "", 2),
-        ("--import .env --client-id x", "", 2),
-        ("--import .env --remove", "", 2),
-        ("--import ''", "", 2),
-        ("--import x.env --client-secret-stdin", "", 2),
-        ("--yes", "", 2),
-        ("--json", "", 2),
-        ("--store cloud", "", 2),
+        *((line, "", 2) for line in NONSENSE),
     ):
-        result = configure(*shlex.split(line), stdin=stdin)
-
-        assert (result.code, "Hint: " in result.err, "hush" in result.err) == (code, True, False), line
-        assert not (machine.data / "config.toml").exists()
-
-
-def test_a_closed_stdin_is_no_bug(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", None)
-
-    for arguments in (["--client-id", "x", "--client-secret-stdin"], ["--import", "-"]):
-        result = machine.run_here("configure", *arguments)
-
-        assert result.code == 2
-        assert "Standard input is closed." in result.err
+        configure(*shlex.split(line), stdin=stdin).ended(code, "Hint: ")
+        assert not (machine.data / "config.toml").exists(), line
 
 
 def test_variables_that_win_are_named(machine: Machine, configure: Configure) -> None:
@@ -213,9 +162,8 @@ def test_variables_that_win_are_named(machine: Machine, configure: Configure) ->
     }
 
     given = "--redirect-uri http://localhost:9/y --company 9 --store file --default --env production"
-    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", *given.split())
+    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", *given.split()).ended()
 
-    assert result.code == 0
     (said,) = [line for line in result.err.splitlines() if "is not in force" in line]
     for name in set(machine.variables) - {"PROCORE_LOGIN_URL", "PROCORE_API_URL"}:
         assert name in said
@@ -226,38 +174,37 @@ def test_variables_that_win_are_named(machine: Machine, configure: Configure) ->
     assert "in force" not in configure("--company", "8").err
 
 
-def test_another_store_wants_the_secret_again(machine: Machine, configure: Configure) -> None:
+def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(
+    machine: Machine, configure: Configure
+) -> None:
     assert "give it again" not in configure("--store", "file").err
     assert configure(*KEPT, "--store", "keyring").code == 0
-
     assert "stays in the store keyring; give it again" in configure("--store", "file").err
     assert "give it again" not in configure("--store", "file").err
     assert "stays in the store file; give it" in configure("--store", "keyring").err
-
-
-def test_a_secret_moves_along_when_its_id_and_another_store_are_given(
-    configured: Machine, configure: Configure
-) -> None:
+    assert configure(*KEPT).code == 0
     result = configure("--client-id", CLIENT_ID, "--store", "file", "--no-check")
-
-    assert result.code == 0, result.err
-    assert "give it again" not in result.err
-    assert kept(configured) == []
-    assert shown(configured)["sources"]["client_secret"] == "file"
+    assert (result.code, "give it again" in result.err, machine.kept()) == (0, False, [])
+    assert shown(machine)["sources"]["client_secret"] == "file"
 
 
 # What Procore says of it
 
 
 def test_credentials_that_procore_refuses_are_not_saved(machine: Machine, configure: Configure) -> None:
-    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", stdin="wrong secret")
-
-    assert result.code == 3
-    for said in ("invalid_client", "Is production the right environment?", "Nothing was saved", "--no-check"):
-        assert said in result.err
+    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", stdin="wrong secret").ended(
+        3, "invalid_client", "Is production the right environment?", "Nothing was saved", "--no-check"
+    )
     assert "wrong secret" not in result.err
-    assert kept(machine) == []
-    assert not (machine.data / "config.toml").exists()
+    assert (machine.kept(), config(machine)) == ([], "")
+    # Another place of the secret is named.
+    machine.variables["PROCORE_CLIENT_SECRET"] = "wrong"
+    result = configure("--client-id", CLIENT_ID).ended(3)
+    assert config(machine) == ""
+    words = (
+        "The client id comes from the options, the client secret from PROCORE_CLIENT_SECRET. Is production"
+    )
+    assert words in result.err
 
 
 @pytest.mark.parametrize(
@@ -273,57 +220,40 @@ def test_what_cannot_be_checked_is_warned_of_and_saved(
     provider.check = lambda _: Answer(503, {"error": "invalid_client"})
     if not is_there:
         machine.variables["PROCORE_LOGIN_URL"] = f"http://127.0.0.1:{machine.port}"
-
-    result = configure("--client-id", CLIENT_ID, "--client-secret-stdin")
-
-    assert result.code == 0
-    assert words in result.err
+    configure("--client-id", CLIENT_ID, "--client-secret-stdin").ended(0, words)
     assert CLIENT_ID in config(machine)
 
 
-def test_an_id_alone_is_checked_with_the_secret_of_a_variable(
+def test_an_id_alone_is_checked_with_the_secret_of_a_variable_or_saved_where_the_store_is_silent(
     machine: Machine, configure: Configure, provider: Provider
 ) -> None:
-    machine.variables |= {"PROCORE_CLIENT_SECRET": CLIENT_SECRET, "TEST_KEYRING_FAULT": "locked"}
-
+    machine.variables["TEST_KEYRING_FAULT"] = "locked"
+    configure("--client-id", "first", "--store", "file").ended(
+        0, "Warning: production: whether a client secret is kept could not be found out"
+    )
+    assert 'client_id = "first"' in config(machine)
+    machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
     right, wrong = configure("--client-id", CLIENT_ID), configure("--client-id", "another")
-
     assert (right.code, wrong.code) == (0, 3), right.err + wrong.err
     assert [asked.form["client_id"] for asked in provider.checks] == [CLIENT_ID, "another"]
     assert "could not be found out" not in right.err
     assert "another" not in config(machine)
 
 
-def test_a_store_that_does_not_answer_keeps_no_id_from_being_saved(
-    machine: Machine, configure: Configure
-) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = "locked"
-
-    result = configure("--client-id", "first", "--store", "file")
-
-    assert result.code == 0, result.err
-    assert "Warning: production: whether a client secret is kept could not be found out" in result.err
-    assert 'client_id = "first"' in config(machine)
-
-
 def test_a_secret_that_belongs_to_another_id_is_said_and_not_sent(
     configured: Machine, configure: Configure, provider: Provider
 ) -> None:
     named = configure("--client-id", "another")
-    result = configured.run_here("signup", "--browser", browser())
-
-    assert (named.code, result.code) == (0, 3)
+    configured.run_here("signup", "--browser", browser()).ended(3, "another", CLIENT_ID)
+    assert named.code == 0
     assert f"belongs to the client id {CLIENT_ID}" in named.err
     assert "--client-secret-stdin" in named.err
-    assert "another" in result.err
-    assert CLIENT_ID in result.err
     assert provider.requests == provider.checks == []
 
 
 def test_the_demos_app_is_its_own(configure: Configure) -> None:
-    result = configure("--env", "demo", "--company", "5")
-
-    assert (result.code, "knows" in result.err) == (0, False)
+    result = configure("--env", "demo", "--company", "5").ended()
+    assert "knows" not in result.err
     # Before anybody is asked.
     assert "Error: The demo has its own app." in configure("--remove", "--env", "demo").err
 
@@ -331,59 +261,31 @@ def test_the_demos_app_is_its_own(configure: Configure) -> None:
 # What fails half-way
 
 
-def test_a_keyring_that_refuses_leaves_config_as_it_was(machine: Machine, configure: Configure) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
+FAILURES: dict[str, tuple[str, str, BaseException | None, int, str]] = {
+    "a keyring that refuses": ("fail-at-write", "", None, 6, ""),
+    "a keyring that garbles": ("forget-write", "", None, 6, "did not keep the client secret"),
+    "a config that is broken": ("", "a = 1\na.b = 2\n", None, 3, ""),
+    "a config that cannot be written": ("", "", DataFolderError("The disk is full."), 6, "disk is full"),
+    "Ctrl-C": ("", "", KeyboardInterrupt(), 130, ""),
+}
 
-    assert configure(*KEPT).code == 6
-    assert not (machine.data / "config.toml").exists()
 
-
-def test_a_secret_that_the_keyring_garbles_leaves_the_one_from_before(
-    configured: Machine, configure: Configure
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("failure", FAILURES)
+def test_what_goes_wrong_leaves_config_and_secret_as_they_were(
+    machine: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch, failure: str, is_first: bool
 ) -> None:
-    before = kept(configured)
-    configured.variables["TEST_KEYRING_FAULT"] = "forget-write"
-
-    result = configure(*ANOTHER, stdin="another secret")
-
-    assert result.code == 6
-    assert "did not keep the client secret" in result.err
-    assert kept(configured) == before
-    assert CLIENT_ID in config(configured)
-
-
-@pytest.mark.parametrize(("error", "code"), [(FULL, 6), (KeyboardInterrupt(), 130)])
-def test_a_config_that_cannot_be_written_leaves_the_secret_as_it_was(
-    machine: Machine,
-    configure: Configure,
-    monkeypatch: pytest.MonkeyPatch,
-    error: BaseException,
-    code: int,
-) -> None:
-    def fail(*_: object) -> None:
-        raise error
-
-    with monkeypatch.context() as patch:
-        patch.setattr("procore_cli.flows.app_setup.save_text", fail)
-        assert configure(*KEPT).code == code
-    # The first secret is gone again.
-    assert kept(machine) == []
-
-    assert configure(*KEPT).code == 0
-    before = kept(machine)
-    monkeypatch.setattr("procore_cli.flows.app_setup.save_text", fail)
-    assert configure(*ANOTHER, stdin="another secret").code == code
-    assert kept(machine) == before
-
-
-def test_a_config_that_is_broken_leaves_the_secret_as_it_was(
-    configured: Machine, configure: Configure
-) -> None:
-    before = kept(configured)
-    (configured.data / "config.toml").write_text("a = 1\na.b = 2\n")
-
-    assert configure(*ANOTHER, stdin="another secret").code == 3
-    assert kept(configured) == before
+    fault, text, error, code, said = FAILURES[failure]
+    if not is_first:
+        assert configure(*KEPT).code == 0
+    if text:
+        machine.write("config.toml", text)
+    before = (config(machine), machine.kept())
+    machine.variables["TEST_KEYRING_FAULT"] = fault
+    if error:
+        monkeypatch.setattr("procore_cli.flows.app_setup.save_text", mock.Mock(side_effect=error))
+    configure(*ANOTHER, stdin="another secret").ended(code, said)
+    assert (config(machine), machine.kept()) == before
 
 
 @pytest.mark.parametrize(
@@ -391,9 +293,9 @@ def test_a_config_that_is_broken_leaves_the_secret_as_it_was(
     [
         ([KeyboardInterrupt()], 130, ""),
         (
-            [KeyringError("The first went wrong."), KeyringError("So did the second.")],
+            [KeyringError("The first."), KeyringError("So did the second.")],
             6,
-            "Error: production: The first went wrong.",
+            "Error: production: The first.",
         ),
     ],
 )
@@ -405,7 +307,7 @@ def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
     code: int,
     said: str,
 ) -> None:
-    before, save, waiting = kept(configured), ClientSecrets.save, list(failing)
+    before, save, waiting = configured.kept(), ClientSecrets.save, list(failing)
 
     def keep_then_fail(secrets: ClientSecrets, *what: str) -> None:
         save(secrets, *what)
@@ -413,10 +315,8 @@ def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
             raise waiting.pop(0)
 
     monkeypatch.setattr(ClientSecrets, "save", keep_then_fail)
-
     result = configure("--client-secret-stdin", "--no-check", stdin="another secret")
-
-    assert (result.code, waiting, kept(configured)) == (code, [], before)
+    assert (result.code, waiting, configured.kept()) == (code, [], before)
     assert said in result.err
     # Where that fails as well, it does not hide what went wrong first.
     warning = "Warning: The client secret from before could not be put back: So did the second."
@@ -432,7 +332,6 @@ def test_runs_at_once_lose_no_change_of_each_other(machine: Machine) -> None:
         with ThreadPoolExecutor(4) as pool:
             saved = pool.map(partial(keep_company, machine.data, 100 + number), environments)
             assert list(saved) == [None] * 4
-
         found = load_config(machine.data)
         assert [found.app(name).company for name in environments] == [100 + number] * 4
 
@@ -445,7 +344,6 @@ def keep_company(folder: Path, company: int, environment: str) -> None:
 
 def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> None:
     machine.data.mkdir(mode=0o700)
-
     with (
         hold_config(machine.data),
         pytest.raises(BusyError, match=r"config\.toml"),
@@ -455,33 +353,26 @@ def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> N
 
 
 @pytest.mark.parametrize("environment", ["production", "monthly"])
-def test_a_secret_is_not_paired_with_an_id_that_another_run_has_set(
+def test_a_secret_is_kept_with_its_id_alone_whatever_another_run_has_set(
     machine: Machine, configure: Configure, environment: str
 ) -> None:
     """The monthly sandbox's may be production's."""
-    assert configure("--client-id", "first").code == 0
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Overrides(environment), os.environ)
-        assert configure("--client-id", "second").code == 0
-
-        with pytest.raises(ConfigurationError, match="changed meanwhile"):
-            app_setup.save(settings, app_setup.AppSetup(client_secret="hush"))
-
-    assert kept(machine) == []
-
-
-def test_an_id_and_its_secret_are_kept_together_whatever_another_run_has_set(
-    machine: Machine, configure: Configure
-) -> None:
-    assert configure("--client-id", "first").code == 0
-    with mock.patch.dict(os.environ, machine.environ(), clear=True):
-        settings = load_settings(Overrides(), os.environ | {"PROCORE_CLIENT_ID": "of-a-variable"})
-        assert configure("--client-id", "second").code == 0
-
-        app_setup.save(settings, app_setup.AppSetup("first", "hush"))
-
+        for app, asked in (
+            (app_setup.AppSetup(client_secret="hush"), {}),
+            (app_setup.AppSetup("first", "hush"), {"PROCORE_CLIENT_ID": "of-a-variable"}),
+        ):
+            assert configure("--client-id", "first").code == 0
+            settings = load_settings(Overrides(environment), os.environ | asked)
+            assert configure("--client-id", "second").code == 0
+            if app.client_id is None:
+                with pytest.raises(ConfigurationError, match="changed meanwhile"):
+                    app_setup.save(settings, app)
+                assert machine.kept() == []
+            else:
+                app_setup.save(settings, app)
     assert 'client_id = "first"' in config(machine)
-    (secret,) = kept(machine)
+    (secret,) = machine.kept()
     assert "first" in secret
 
 
@@ -490,42 +381,38 @@ def test_an_id_and_its_secret_are_kept_together_whatever_another_run_has_set(
 
 def test_show_says_what_is_set_where_and_no_secret(configured: Machine) -> None:
     configured.variables["PROCORE_COMPANY_ID"] = "8"
-
     result = configured.run_here("configure", "--show", "--json")
-
-    assert result.json == {
-        "environment": "production",
-        "client_id": CLIENT_ID,
-        "client_secret": "set",
-        "redirect_uri": configured.redirect_uri,
-        "company": 8,
-        "store": "keyring",
-        "sources": {
-            "environment": "default",
-            "client_id": "config.toml",
-            "client_secret": "keyring",
-            "redirect_uri": "PROCORE_REDIRECT_URI",
-            "company": "PROCORE_COMPANY_ID",
-            "store": "default",
-        },
+    values = {
+        "environment": ("production", "default"),
+        "client_id": (CLIENT_ID, "config.toml"),
+        "client_secret": ("set", "keyring"),
+        "redirect_uri": (configured.redirect_uri, "PROCORE_REDIRECT_URI"),
+        "company": (8, "PROCORE_COMPANY_ID"),
+        "store": ("keyring", "default"),
     }
+    sources = {name: source for name, (_, source) in values.items()}
+    assert result.json == {name: value for name, (value, _) in values.items()} | {"sources": sources}
     assert CLIENT_SECRET not in result.out + result.err
 
 
-def test_in_a_pipe_each_line_is_a_name_a_value_and_a_source(configured: Machine) -> None:
+def test_in_a_pipe_each_line_is_a_name_a_value_and_a_source_which_a_terminal_draws(
+    configured: Machine,
+) -> None:
     own = configured.run_here("configure", "--show").out.splitlines()
     other = configured.run_here("configure", "--show", "--env", "sandbox").out.splitlines()
-
+    with Terminal(configured, "configure", "--show") as terminal:
+        assert terminal.finish() == 0
     assert "company\t7\tconfig.toml" in own
     assert f"redirect URI\t{configured.redirect_uri}\tPROCORE_REDIRECT_URI" in own
     assert "client secret\tnot set\t" in other
+    assert f"{CLIENT_ID} (config.toml)" in terminal.drawn
+    assert "set (keyring)" in terminal.drawn
 
 
 def test_a_secret_that_is_lent_or_of_another_app_is_shown_as_such(configured: Machine) -> None:
     monthly = shown(configured, "--env", "monthly")["sources"]
     configured.variables["PROCORE_CLIENT_ID"] = "another"
     other = shown(configured)["sources"]
-
     assert monthly["client_id"] == "config.toml [environments.production]"
     assert monthly["client_secret"] == "keyring, of production"
     assert other["client_id"] == "PROCORE_CLIENT_ID"
@@ -534,10 +421,7 @@ def test_a_secret_that_is_lent_or_of_another_app_is_shown_as_such(configured: Ma
 
 def test_a_locked_keyring_hides_the_secret_alone(configured: Machine) -> None:
     configured.variables["TEST_KEYRING_FAULT"] = "locked"
-
-    result = configured.run_here("configure", "--show")
-
-    assert result.code == 6
+    result = configured.run_here("configure", "--show").ended(6, prints=True)
     assert f"client id\t{CLIENT_ID}\tconfig.toml" in result.out
     assert "client secret\tcannot be read" in result.out
     # The demo and a variable need none.
@@ -547,29 +431,21 @@ def test_a_locked_keyring_hides_the_secret_alone(configured: Machine) -> None:
     assert own["sources"]["client_secret"] == "PROCORE_CLIENT_SECRET"
 
 
-def test_on_a_terminal_it_is_drawn_with_the_sources(configured: Machine) -> None:
-    with Terminal(configured, "configure", "--show") as terminal:
-        assert terminal.finish() == 0
-
-    assert f"{CLIENT_ID} (config.toml)" in terminal.drawn
-    assert "set (keyring)" in terminal.drawn
-
-
 # --remove
 
 
 def test_remove_takes_the_app_away_and_keeps_what_is_the_users(
     configured: Machine, configure: Configure
 ) -> None:
-    path = configured.data / "config.toml"
-    path.write_text(f'# mine\ncolour = 1\n\n{path.read_text()}\n[environments.sandbox]\nclient_id = "x"\n')
-
-    result = configure("--remove", "--yes")
-
-    assert result.code == 0
-    assert "Removed the credentials of production." in result.err
-    assert path.read_text() == '# mine\ncolour = 1\n\n[environments.sandbox]\nclient_id = "x"\n'
-    assert kept(configured) == []
+    text = f'# mine\ncolour = 1\n\n{config(configured)}\n[environments.sandbox]\nclient_id = "x"\n'
+    configured.write("config.toml", text)
+    # Who is signed in does not matter.
+    configured.write("production.db", "no database" * 100)
+    configure("--remove", "--yes").ended(
+        0, "Removed the credentials of production.", "Who is signed in could not be found out"
+    )
+    assert config(configured) == '# mine\ncolour = 1\n\n[environments.sandbox]\nclient_id = "x"\n'
+    assert configured.kept() == []
     assert "has no credentials" in configure("--remove", "--yes").err
 
 
@@ -577,40 +453,32 @@ def test_remove_looks_into_both_stores(configured: Machine, configure: Configure
     assert configure(*KEPT, "--store", "file").code == 0
     secrets = configured.data / "secrets"
     assert len([*secrets.iterdir(), *configured.keyring.iterdir()]) == 2
-
     with mock.patch.dict(configured.variables, {"TEST_KEYRING_FAULT": "locked"}):
         result = configure("--remove", "--yes")
     assert result.code == 0
     assert "Warning: production: the store keyring could not be looked at" in result.err
-    assert [len(list(secrets.iterdir())), len(kept(configured))] == [0, 1]
-
+    assert [len(list(secrets.iterdir())), len(configured.kept())] == [0, 1]
     assert configure("--remove", "--yes").code == 0
-    assert kept(configured) == []
+    assert configured.kept() == []
 
 
-@pytest.mark.parametrize("what", ["the store", "config.toml"])
+@pytest.mark.parametrize(("fault", "code"), [("locked", 6), ("", 3)], ids=["the store", "config.toml"])
 def test_remove_changes_nothing_where_its_own_store_or_file_refuses(
-    configured: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch, what: str
+    configured: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch, fault: str, code: int
 ) -> None:
-    def refuse(*_: object) -> str:
-        raise BrokenConfigError("config.toml cannot be changed.", "")
-
-    before = (config(configured), kept(configured))
-    if what == "the store":
-        configured.variables["TEST_KEYRING_FAULT"] = "locked"
-    else:
+    before = (config(configured), configured.kept())
+    configured.variables["TEST_KEYRING_FAULT"] = fault
+    if not fault:
+        refuse = mock.Mock(side_effect=BrokenConfigError("config.toml cannot be changed.", ""))
         monkeypatch.setattr("procore_cli.flows.app_setup.new_text", refuse)
-
-    assert configure("--remove", "--yes").code == (6 if what == "the store" else 3)
-    assert (config(configured), kept(configured)) == before
+    assert configure("--remove", "--yes").code == code
+    assert (config(configured), configured.kept()) == before
 
 
 def test_remove_on_an_empty_machine_makes_nothing(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "empty", {"PROCORE_REDIRECT_URI": ""})
-
-    result = machine.run_here("configure", "--remove", "--yes", "--env", "sandbox")
-
-    assert (result.code, result.err) == (0, "sandbox has no credentials here.\n")
+    result = machine.run_here("configure", "--remove", "--yes", "--env", "sandbox").ended()
+    assert result.err == "sandbox has no credentials here.\n"
     assert not machine.data.exists()
 
 
@@ -620,9 +488,7 @@ def test_on_a_terminal_remove_asks(configured: Machine, answer: str, is_there: b
         terminal.read_until("Remove the credentials of production? [y/N]")
         terminal.type(answer)
         assert terminal.finish() == 0
-
-    assert (CLIENT_ID in config(configured)) is is_there
-    assert bool(kept(configured)) is is_there
+    assert (CLIENT_ID in config(configured)) is bool(configured.kept()) is is_there
 
 
 def test_remove_names_who_is_still_signed_in_and_variables_that_count(
@@ -630,19 +496,7 @@ def test_remove_names_who_is_still_signed_in_and_variables_that_count(
 ) -> None:
     People().sign_in(configured, JOE)
     configured.variables |= {"PROCORE_CLIENT_ID": CLIENT_ID, "PROCORE_REDIRECT_URI": ""}
-
     result = configure("--remove", "--yes")
-
     assert "Still signed in to production: joecontractor@procore.com." in result.err
     assert "procore-login signout --all --env production" in result.err
     assert "still set go on to count: PROCORE_CLIENT_ID." in result.err
-
-
-def test_a_broken_database_does_not_keep_the_credentials(configured: Machine, configure: Configure) -> None:
-    (configured.data / "production.db").write_bytes(b"no database" * 100)
-
-    result = configure("--remove", "--yes")
-
-    assert result.code == 0, result.err
-    assert "Who is signed in could not be found out" in result.err
-    assert kept(configured) == []

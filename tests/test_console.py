@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,114 +13,86 @@ from procore_cli import console as talk
 from procore_cli.cli import output
 from procore_cli.errors import NotSignedInError, errors_in
 from procore_cli.models import Profile, utc
+from tests.terminal import Screen
 
 PROFILE = Profile("demo", 1, 11111, "joecontractor@procore.com", "Joe Contractor", None, 1_769_851_800)
 
 
-class Terminal(io.StringIO):
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_control_and_bidirectional_characters_are_shown_escaped() -> None:
-    for text, shown in [
-        ("Joe", "Joe"),
-        ("[bold]Joe[/bold]", "[bold]Joe[/bold]"),
-        ("a\x1b[31mb", "a\\x1b[31mb"),
-        ("a\u202eb", "a\\u202eb"),
-        ("a\x9bb\x00", "a\\x9bb\\x00"),
-        ("line\nand\ttab", "line\nand\ttab"),
-        ("Łukasz Ñandú", "Łukasz Ñandú"),
-    ]:
-        assert talk.shown(text) == shown
-
-
-def test_times_are_utc() -> None:
-    for seconds, text in [
-        (1_769_851_800, "2026-01-31T09:30:00Z"),
-        (0, "1970-01-01T00:00:00Z"),
-        (10**15, "9999-12-31T23:59:59Z"),
-    ]:
-        assert utc(seconds) == text
-
-
-def test_a_lifetime_is_told_in_words() -> None:
-    for seconds, text in [
-        (5400, "1 h 30 min"),
-        (3599, "59 min"),
-        (59, "less than a minute"),
-        (0, "expired"),
-        (-9, "expired"),
-    ]:
-        assert output.lifetime(seconds) == text
+@pytest.mark.parametrize(
+    ("show", "value", "text"),
+    [
+        (talk.shown, "Joe", "Joe"),
+        (talk.shown, "[bold]Joe[/bold]", "[bold]Joe[/bold]"),
+        (talk.shown, "a\x1b[31mb", "a\\x1b[31mb"),
+        (talk.shown, "a\u202eb", "a\\u202eb"),
+        (talk.shown, "a\x9bb\x00", "a\\x9bb\\x00"),
+        (talk.shown, "line\nand\ttab", "line\nand\ttab"),
+        (talk.shown, "Łukasz Ñandú", "Łukasz Ñandú"),
+        (utc, 1_769_851_800, "2026-01-31T09:30:00Z"),
+        (utc, 0, "1970-01-01T00:00:00Z"),
+        (utc, 10**15, "9999-12-31T23:59:59Z"),
+        (output.lifetime, 5400, "1 h 30 min"),
+        (output.lifetime, 3599, "59 min"),
+        (output.lifetime, 59, "less than a minute"),
+        (output.lifetime, 0, "expired"),
+        (output.lifetime, -9, "expired"),
+    ],
+)
+def test_control_characters_are_escaped_times_are_utc_and_a_lifetime_is_told_in_words(
+    show: Callable[[Any], str], value: Any, text: str
+) -> None:
+    assert show(value) == text
 
 
 def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> None:
     named = Profile("demo", None, 5, None, "A\tB\nC \x1b[2J" + "x" * 300, 7, None)
-
     output.print_profile(named, as_json=False, now=0)
-
     lines = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
     assert lines["Name"] == "A\\tB\\nC \\x1b[2J" + "x" * 300
     assert (lines["Row id"], lines["E-mail"], lines["Company"]) == ("-", "-", "7")
     assert lines["Token"] == "valid until Procore refuses it"
-
-
-def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "60")
-    named = Profile("demo", 1, 11111, "joecontractor@procore.com", "[red]Joe[/red]\x1b]0;x\x07", None, 10_000)
-
-    output.print_profile(named, as_json=False, now=4600)
-
-    out = terminal.getvalue()
-    assert "[red]Joe[/red]\\x1b]0;x\\x07" in out
-    assert "valid for 1 h 30 min (until" in out
-    assert "╭" in out
-
-
-def test_an_expired_token_is_called_expired(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_profile(PROFILE, as_json=False, now=1_769_851_800)
-
     assert "Token\texpired at 2026-01-31T09:30:00Z" in capsys.readouterr().out
 
 
+def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "60")
+    named = Profile("demo", 1, 11111, "joecontractor@procore.com", "[red]Joe[/red]\x1b]0;x\x07", None, 10_000)
+    output.print_profile(named, as_json=False, now=4600)
+    for text in ("[red]Joe[/red]\\x1b]0;x\\x07", "valid for 1 h 30 min (until", "╭"):
+        assert text in screen.text
+
+
 def test_a_link_is_neither_wrapped_nor_decorated() -> None:
-    stream = Terminal()
+    stream = Screen()
     url = "https://login.example.com/oauth/authorize?" + "x" * 500
-
     talk.Console(stream).link(url)
+    assert stream.text == url + "\n"
 
-    assert stream.getvalue() == url + "\n"
+
+NOBODY = NotSignedInError("Nobody is in sandbox.", environment="sandbox")
 
 
 def test_an_error_is_what_happened_with_its_environment_once_and_a_hint() -> None:
     for environment, error, said in (
-        (
-            "",
-            NotSignedInError("Nobody is in sand\x1bbox.", "Run x"),
-            "Nobody is in sand\\x1bbox.\nHint: Run x",
-        ),
+        ("", NotSignedInError("In sand\x1bbox.", "Run x"), "In sand\\x1bbox.\nHint: Run x"),
         ("", NotSignedInError("denied\nHint: type this"), "denied\\nHint: type this"),
-        (
-            "sandbox",
-            NotSignedInError("Nobody is in sandbox.", environment="sandbox"),
-            "Nobody is in sandbox.",
-        ),
+        ("sandbox", NOBODY, "Nobody is in sandbox."),
         ("sandbox", NotSignedInError("The keyring is locked."), "sandbox: The keyring is locked."),
         ("sandbox", NotSignedInError("/data/sandbox.db is locked."), "sandbox: /data/sandbox.db is locked."),
+        ("sandbox", NotSignedInError("sandboxes."), "sandbox: sandboxes."),
     ):
         stream = io.StringIO()
         console = talk.Console(stream)
         console.environment = environment
-
         console.fail(error)
-
         assert stream.getvalue() == f"Error: {said}\n"
+    with pytest.raises(NotSignedInError) as caught, errors_in("production"), errors_in("sandbox"):
+        raise NotSignedInError("The keyring is locked.")
+    assert (str(caught.value), caught.value.environment) == ("sandbox: The keyring is locked.", "sandbox")
+    assert str(caught.value.reworded("It is locked.")) == "sandbox: It is locked."
 
 
 def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
@@ -129,60 +103,40 @@ def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
     talk.Console(Full()).warn("careful")
 
 
-def test_an_error_in_a_block_is_about_its_environment_unless_it_says_otherwise() -> None:
-    with pytest.raises(NotSignedInError) as caught, errors_in("production"), errors_in("sandbox"):
-        raise NotSignedInError("The keyring is locked.")
-
-    assert (str(caught.value), caught.value.environment) == ("sandbox: The keyring is locked.", "sandbox")
-    assert str(caught.value.reworded("It is locked.")) == "sandbox: It is locked."
-
-
 def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    coloured, plain, dumb = Terminal(), Terminal(), Terminal()
-
+    coloured, plain, dumb = Screen(), Screen(), Screen()
     talk.Console(coloured).warn("[bold]careful[/bold]")
     monkeypatch.setenv("NO_COLOR", "1")
     talk.Console(plain).warn("careful")
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     talk.Console(dumb).warn("careful")
+    assert "\x1b[" in coloured.text
+    assert "[bold]careful[/bold]" in coloured.text
+    assert plain.text == dumb.text == "Warning: careful\n"
 
-    assert "\x1b[" in coloured.getvalue()
-    assert "[bold]careful[/bold]" in coloured.getvalue()
-    assert plain.getvalue() == dumb.getvalue() == "Warning: careful\n"
 
-
-def test_what_goes_on_is_wiped_before_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_on_fits_into_the_width_and_is_wiped_before_the_next_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    stream = Terminal()
-    console = talk.Console(stream)
-
+    screen, narrow = Screen(), Screen()
+    console = talk.Console(screen)
     console.show_wait("10 s left")
     console.show_wait("9 s left")
     console.warn("something")
     console.show_wait("")
-
-    assert stream.getvalue().startswith("\r\r10 s left\r         \r9 s left\r        \r")
-    assert stream.getvalue().endswith("something\n")
-
-
-@pytest.mark.parametrize(("stream", "term"), [(io.StringIO(), "xterm"), (Terminal(), "dumb")])
-def test_where_nothing_can_be_drawn_over_nothing_is(
-    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, term: str
-) -> None:
-    monkeypatch.setenv("TERM", term)
-
-    talk.Console(stream).show_wait("10 s left")
-
-    assert stream.getvalue() == ""
-
-
-def test_what_goes_on_fits_into_the_terminals_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
+    assert screen.text.startswith("\r\r10 s left\r         \r9 s left\r        \r")
+    assert screen.text.endswith("something\n")
     monkeypatch.setenv("COLUMNS", "12")
-    stream = Terminal()
+    talk.Console(narrow).show_wait("a line that would wrap")
+    assert narrow.text == "\r\ra line that"
 
-    talk.Console(stream).show_wait("a line that would wrap")
 
-    assert stream.getvalue() == "\r\ra line that"
+def test_where_nothing_can_be_drawn_over_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe, dumb = io.StringIO(), Screen()
+    for stream, term in ((pipe, "xterm"), (dumb, "dumb")):
+        monkeypatch.setenv("TERM", term)
+        talk.Console(stream).show_wait("10 s left")
+    assert pipe.getvalue() == dumb.text == ""

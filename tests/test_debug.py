@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
+from unittest import mock
 
 import pytest
 
@@ -27,10 +29,7 @@ def machine(machine: Machine) -> Machine:
         "HTTP_PROXY": "http://hush-user:hush-proxy@proxy.example:3128",
         "NO_PROXY": "localhost,127.0.0.1",
     }
-    machine.data.mkdir(mode=0o700)
-    config = machine.data / "config.toml"
-    config.write_text('mine = "hush-config"\n', encoding="utf-8")
-    config.chmod(0o600)
+    machine.write("config.toml", 'mine = "hush-config"\n')
     return machine
 
 
@@ -75,82 +74,62 @@ def test_what_config_and_defaults_say_is_told_as_such(machine: Machine) -> None:
         "PROCORE_LOGIN_ACCOUNT": "2",
         "PROCORE_LOGIN_DB": str(machine.home / "x.db"),
     }
-    (machine.data / "config.toml").write_text(
+    machine.write(
+        "config.toml",
         'environment = "sandbox"\nstore = "file"\n[environments.sandbox]\nclient_id = "mine"\ncompany = 7\n'
         'redirect_uri = "https://app.example/callback?x=hush-query"\n',
-        encoding="utf-8",
     )
-
     result = machine.run_here("whoami", "--offline", "--debug")
-    said = settings_of(result)
-
-    table = "config.toml [environments.sandbox]"
-    assert said["environment"] == "sandbox (from config.toml)"
-    assert said["client id"] == f"mine (from {table})"
-    assert said["client secret"].startswith("procore-login/sandbox/client-secret, read when")
-    assert said["redirect URI"] == f"https://app.example/callback (from {table})"
-    assert said["company"] == f"7 (from {table})"
-    assert said["store"] == "file (from config.toml)"
-    assert said["database"] == f"{machine.home / 'x.db'} (from PROCORE_LOGIN_DB)"
-    assert said["login URL"] == "https://login-sandbox.procore.com (from sandbox)"
-    assert said["proxy for the login URL"] == "http://proxy.example:3128 (from HTTPS_PROXY)"
-    assert said["account"] == "2 (from PROCORE_LOGIN_ACCOUNT)"
-    assert said["CA"] == "the system's store (from default)"
-    assert HUSH not in result.err
-
-
-def test_the_demo_has_settings_of_its_own(machine: Machine) -> None:
-    for name in ("LOGIN_URL", "API_URL"):
-        del machine.variables[f"PROCORE_{name}"]
-
-    said = settings_of(machine.run_here("whoami", "--env", "demo", "--offline", "--debug"))
-
-    assert said["client id"] == said["client secret"] == "its own (from the embedded Procore)"
-    assert said["login URL"] == "not started yet (from the embedded Procore)"
-
-
-def test_a_token_from_elsewhere_is_told_by_its_variable_alone(machine: Machine) -> None:
-    machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-elsewhere"
-
-    used = machine.run_here("whoami", "--debug")
-    unused = machine.run_here("whoami", "--debug", "--account", "1")
-
-    assert settings_of(used)["access token"] == "set (from PROCORE_ACCESS_TOKEN)"
-    assert settings_of(unused)["access token"].endswith(
-        "PROCORE_ACCESS_TOKEN is set, --account wins over it)"
-    )
-    assert HUSH not in used.err + unused.err
-
-
-def test_what_exec_set_for_another_environment_is_told_as_ignored(machine: Machine) -> None:
-    # The SHA-256 of "x", as `exec` says which token it handed over.
-    digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
-    machine.variables |= {
-        "PROCORE_ACCESS_TOKEN": "x",
-        "PROCORE_LOGIN_EXEC": digest,
-        "PROCORE_ENV": "production",
-        "PROCORE_COMPANY_ID": "5",
+    said, table = settings_of(result), "config.toml [environments.sandbox]"
+    assert said.pop("client secret").startswith("procore-login/sandbox/client-secret, read when")
+    expected = {
+        "environment": "sandbox (from config.toml)",
+        "client id": f"mine (from {table})",
+        "redirect URI": f"https://app.example/callback (from {table})",
+        "company": f"7 (from {table})",
+        "store": "file (from config.toml)",
+        "database": f"{machine.home / 'x.db'} (from PROCORE_LOGIN_DB)",
+        "login URL": "https://login-sandbox.procore.com (from sandbox)",
+        "proxy for the login URL": "http://proxy.example:3128 (from HTTPS_PROXY)",
+        "account": "2 (from PROCORE_LOGIN_ACCOUNT)",
+        "CA": "the system's store (from default)",
     }
-
-    result = machine.run_here("whoami", "--env", "sandbox", "--offline", "--debug")
-
-    assert "debug: ignored, since exec set them for production: PROCORE_COMPANY_ID\n" in result.err
-
-
-def test_a_proxy_that_cannot_be_used_is_told_without_its_value(machine: Machine) -> None:
-    del machine.variables["PROCORE_LOGIN_URL"]
-    machine.variables["HTTPS_PROXY"] = "ftp://u:hush-proxy@x"
-
-    result = machine.run_here("whoami", "--offline", "--debug")
-
-    assert "debug: setting: proxy for the login URL cannot be used: The proxy from HTTPS_PROXY" in result.err
+    assert said.items() >= expected.items()
     assert HUSH not in result.err
+
+
+def test_what_the_demo_another_token_or_exec_puts_in_force_is_told_and_a_bad_proxy_without_its_value(
+    machine: Machine,
+) -> None:
+    def traced(*options: str, **variables: str) -> Result:
+        with mock.patch.dict(machine.variables, variables):
+            return machine.run_here("whoami", "--debug", *options)
+
+    of_demo = settings_of(traced("--env", "demo", "--offline", PROCORE_LOGIN_URL="", PROCORE_API_URL=""))
+    assert of_demo["client id"] == of_demo["client secret"] == "its own (from the embedded Procore)"
+    assert of_demo["login URL"] == "not started yet (from the embedded Procore)"
+    used = traced(PROCORE_ACCESS_TOKEN="hush-elsewhere")
+    unused = traced("--account", "1", PROCORE_ACCESS_TOKEN="hush-elsewhere")
+    assert settings_of(used)["access token"] == "set (from PROCORE_ACCESS_TOKEN)"
+    wins = "PROCORE_ACCESS_TOKEN is set, --account wins over it)"
+    assert settings_of(unused)["access token"].endswith(wins)
+    handed = {"PROCORE_ACCESS_TOKEN": "x", "PROCORE_LOGIN_EXEC": hashlib.sha256(b"x").hexdigest()}
+    handed |= {"PROCORE_ENV": "production", "PROCORE_COMPANY_ID": "5"}
+    exec_of_another = traced("--env", "sandbox", "--offline", **handed).err
+    assert "debug: ignored, since exec set them for production: PROCORE_COMPANY_ID\n" in exec_of_another
+    proxy = traced("--offline", PROCORE_LOGIN_URL="", HTTPS_PROXY="ftp://u:hush-proxy@x").err
+    assert "debug: setting: proxy for the login URL cannot be used: The proxy from HTTPS_PROXY" in proxy
+    assert HUSH not in used.err + unused.err + exec_of_another + proxy
 
 
 def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) -> None:
-    result = sign_in(machine, "--debug")
+    result = sign_in(machine, "--debug").ended(
+        0,
+        f"debug: POST {provider.url}/oauth/token 200 ",
+        f"debug: GET {provider.url}/rest/v1.0/me 200 ",
+        f"debug: procore-login {__version__}, Python 3.",
+    )
 
-    assert result.code == 0, result.err
     assert phases_of(result) == [
         "settings",
         "proof of the store",
@@ -162,27 +141,18 @@ def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) ->
         "answer to the browser",
         "end of the former tokens",
     ]
-    assert f"debug: POST {provider.url}/oauth/token 200 " in result.err
-    assert f"debug: GET {provider.url}/rest/v1.0/me 200 " in result.err
-    assert f"debug: procore-login {__version__}, Python 3." in result.err
     assert re.search(r"debug: ended with exit code 0 after \d+ ms\n$", result.err)
 
 
-def test_a_refresh_is_told_step_by_step(signed_in: Machine) -> None:
+def test_a_refresh_is_told_step_by_step_and_a_phase_that_fails_too(signed_in: Machine) -> None:
     assert phases_of(signed_in.run_here("refresh", "--debug")) == [
         "settings",
         "account in the database",
         "tokens out of the store",
         "refresh",
     ]
-
-
-def test_a_phase_that_fails_is_told_too(machine: Machine) -> None:
-    machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
-
-    result = sign_in(machine, "--debug")
-
-    assert result.code == 6
+    signed_in.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
+    result = sign_in(signed_in, "--debug").ended(6)
     assert "proof of the store" in phases_of(result)
 
 
@@ -191,10 +161,7 @@ def test_without_the_option_nothing_of_it_is_said_or_measured(
 ) -> None:
     monkeypatch.setattr(Settings, "describe", None)
     monkeypatch.setattr(log, "time", None)
-
-    result = signed_in.run_here("whoami")
-
-    assert result.code == 0
+    result = signed_in.run_here("whoami").ended()
     assert "debug" not in result.err
 
 
@@ -202,9 +169,7 @@ def test_a_trace_cannot_forge_a_line() -> None:
     stream = io.StringIO()
     console = Console(stream)
     console.debug = True
-
     console.trace("a\nError: b\x1b[2J")
-
     assert stream.getvalue() == "debug: a\\nError: b\\x1b[2J\n"
 
 
@@ -226,12 +191,6 @@ EVERY_COMMAND = {
 }
 
 
-def failing(provider: Provider) -> None:
-    """A Procore that fails, and repeats what it was sent."""
-    for path in ("/oauth/token", "/oauth/revoke", "/rest/v1.0/me"):
-        provider.script[path] = lambda request: Answer(500, {"error": f"sent: {request.form}"})
-
-
 @pytest.mark.parametrize("fault", ["none", "Procore", "keyring", "config"])
 def test_no_secret_is_in_what_any_command_says(machine: Machine, provider: Provider, fault: str) -> None:
     save_tokens(provider, machine, JOE)
@@ -240,11 +199,13 @@ def test_no_secret_is_in_what_any_command_says(machine: Machine, provider: Provi
     said = ""
     for name, arguments in EVERY_COMMAND.items():
         if fault == "Procore":
-            failing(provider)
+            for path in ("/oauth/token", "/oauth/revoke", "/rest/v1.0/me"):
+                # It repeats what it was sent.
+                provider.script[path] = lambda request: Answer(500, {"error": f"sent: {request.form}"})
         elif fault == "keyring":
             machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
         elif fault == "config":
-            (machine.data / "config.toml").write_text('x = hush-config "', encoding="utf-8")
+            machine.write("config.toml", 'x = hush-config "')
         end = arguments.index("--") if "--" in arguments else len(arguments)
         if name == "signin":
             result = sign_in(machine, "--debug")
@@ -255,9 +216,6 @@ def test_no_secret_is_in_what_any_command_says(machine: Machine, provider: Provi
         # `token` prints one: that is what it is for.
         said += result.err + ("" if name == "token" else result.out)
 
+    assert set(EVERY_COMMAND) == set(COMMANDS)
     assert CLIENT_SECRET.startswith(HUSH)
     assert HUSH not in said
-
-
-def test_every_command_is_among_them() -> None:
-    assert set(EVERY_COMMAND) == set(COMMANDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -23,84 +24,91 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def first_block() -> list[str]:
-    return re.findall(r"```console\n(.*?)```", README, re.DOTALL)[0].splitlines()
-
-
 def test_the_readmes_first_block_is_two_commands_which_the_makefile_shares() -> None:
-    demo, test = (line.replace("python3", "$(PYTHON)", 1) for line in first_block())
-
+    block = re.findall(r"```console\n(.*?)```", README, re.DOTALL)[0]
+    demo, test = (line.replace("python3", "$(PYTHON)", 1) for line in block.splitlines())
     assert f"demo:\n\t{demo}\n" in MAKEFILE
     assert f"test:\n\t{test}\n" in MAKEFILE
 
 
-def test_the_readme_names_every_command_and_environment() -> None:
-    for command in COMMANDS:
-        assert re.search(rf"^\| `procore-login {command}[ `]", README, re.MULTILINE)
-    for environment in ENVIRONMENTS.values():
-        assert f"| `{environment.name}` |" in README
-
-
-def test_every_command_explains_itself(tmp_path: Path) -> None:
+def test_every_command_explains_itself_and_knows_the_options_that_its_row_of_the_table_names(
+    tmp_path: Path,
+) -> None:
     machine = Machine(tmp_path / "machine")
-
+    assert machine.run_here("--version").out == f"procore-login {__version__}\n"
+    rows = re.findall(r"^\| `procore-login (\w+)[^|]*\|(.*)\|$", README, re.MULTILINE)
+    assert {name for name, _ in rows} >= set(COMMANDS)
     for command in COMMANDS:
         long, short = (machine.run_here(command, option) for option in ("--help", "-h"))
-        assert long == short
-        assert long.code == 0, command
+        assert (long, long.code) == (short, 0), command
         for said in (f"procore-login {command}", "--debug", "Example: procore-login"):
             assert said in long.out, command
+        # What is said of another command stands with its name.
+        named = {o for name, text in rows if name == command for o in re.findall(r"`(--[a-z-]+)[^`]*`", text)}
+        assert [option for option in named - {"--account"} if option not in long.out] == [], command
     assert not machine.data.exists()
-
-
-def test_the_version_is_printed(tmp_path: Path) -> None:
-    assert Machine(tmp_path / "machine").run_here("--version").out == f"procore-login {__version__}\n"
-
-
-def listener_pages() -> list[str]:
-    """Every page of the listener that is not about a person."""
-    failure = Failure("The sign-in did not work", "", "")
-    buttons = [pages.button_page(path, "https://example.com", "demo", None) for path in pages.BUTTONS]
-    refused = [pages.refusal_page(status, "demo") for status in HTTPStatus if status >= 400]
-    notices = [pages.stray_page("demo"), pages.late_page("demo"), pages.carry_page("/callback", "demo")]
-    return [*buttons, *refused, *notices, pages.failure_page(failure, "demo")]
 
 
 def test_every_page_of_the_listener_is_explained() -> None:
     explained = (ROOT / "docs/sign-in.md").read_text(encoding="utf-8")
-
-    for page in listener_pages():
+    failure = Failure("The sign-in did not work", "", "")
+    buttons = [pages.button_page(path, "https://example.com", "demo", None) for path in pages.BUTTONS]
+    refused = [pages.refusal_page(status, "demo") for status in HTTPStatus if status >= 400]
+    notices = [pages.stray_page("demo"), pages.late_page("demo"), pages.carry_page("/callback", "demo")]
+    for page in [*buttons, *refused, *notices, pages.failure_page(failure, "demo")]:
         heading = re.findall(r"<h1>(.*?)</h1>", page)[0]
         assert f"| {heading} |" in explained
 
 
-def test_every_picture_and_page_that_the_docs_name_is_there() -> None:
+def test_every_picture_page_test_and_environment_that_the_docs_name_is_there() -> None:
     for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
-
-
-def test_every_test_that_the_threat_model_names_is_there() -> None:
     for named in re.findall(r"`(tests/[^`]+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")):
         path, _, function = named.partition("::")
         found = ROOT / path
         assert found.exists(), named
         assert not function or f"def {function}(" in found.read_text(encoding="utf-8"), named
+    assert [name for name in ENVIRONMENTS if f"| `{name}` |" not in README] == []
+
+
+# How many `demo serve` says to set.
+VARIABLES = 3
+
+
+@contextmanager
+def demo_serving(machine: Machine, *options: str) -> Iterator[str]:
+    """`demo serve` in another terminal; the variables that it prints."""
+    serving = machine.start("demo", "serve", "--port", "0", *options)
+    assert serving.stdout is not None
+    try:
+        yield "".join(serving.stdout.readline() for _ in range(1 if "--json" in options else VARIABLES))
+    finally:
+        serving.terminate()
+        serving.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[doc_examples.Reader]:
-    """Somebody who follows docs/integrating.md, with `demo serve` in another terminal."""
+    """Somebody who follows docs/integrating.md."""
     machine = Machine(tmp_path_factory.mktemp("reader") / "machine")
-    serving = machine.start("demo", "serve", "--port", "0", "--quiet")
-    assert serving.stdout is not None
-    try:
+    with demo_serving(machine, "--quiet") as printed:
         found = doc_examples.Reader(machine)
-        found.sign_up(doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(3)]))
+        found.sign_up(doc_examples.read_exports(printed.splitlines()))
         yield found
-    finally:
-        serving.terminate()
-        serving.communicate(timeout=30)
+
+
+@pytest.fixture
+def follower(tmp_path: Path) -> Iterator[readme_commands.Follower]:
+    machine = Machine(tmp_path / "machine")
+    with demo_serving(machine, "--quiet") as printed:
+        url = doc_examples.read_exports(printed.splitlines())["PROCORE_LOGIN_URL"]
+        machine.variables |= {"PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
+        machine.variables |= {"BROWSER": browser(), "PROCORE_COMPANY_ID": "22222"}
+        readme_commands.configure(machine)
+        for options in ([], ["--env", "demo"]):
+            assert machine.run("signup", *options).code == 0
+        yield readme_commands.Follower(machine, url, readme_commands.new_environ(machine))
 
 
 EXAMPLES = doc_examples.list_examples()
@@ -113,7 +121,6 @@ SHOWN = {"console", "json"}
 )
 def test_every_example_works(reader: doc_examples.Reader, example: doc_examples.Example) -> None:
     done = reader.run(example)
-
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout or "--output" in example.text
 
@@ -121,7 +128,6 @@ def test_every_example_works(reader: doc_examples.Reader, example: doc_examples.
 @pytest.mark.examples
 def test_what_demo_serve_prints_is_what_the_page_shows(reader: doc_examples.Reader) -> None:
     (shown,) = [e.text.splitlines()[1:] for e in EXAMPLES if e.language == "console"]
-
     printed = {name: reader.environ[name] for name in doc_examples.read_exports(shown)}
     assert list(printed) == ["PROCORE_ENV", "PROCORE_LOGIN_URL", "PROCORE_API_URL"]
     assert [doc_examples.DOCUMENTED_URL in line for line in shown] == [False, True, True]
@@ -132,44 +138,17 @@ def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
     (seed,) = [e.text for e in EXAMPLES if e.language == "json"]
     machine = Machine(tmp_path / "machine")
     (machine.home / "seed.json").write_text(seed, encoding="utf-8")
-
-    serving = machine.start("demo", "serve", "--port", "0", "--json", "--seed", "seed.json")
-    assert serving.stdout is not None
-    try:
-        machine.variables |= json.loads(serving.stdout.readline())
+    with demo_serving(machine, "--json", "--seed", "seed.json") as printed:
+        machine.variables |= json.loads(printed)
         assert machine.run("signup", "--browser", browser()).code == 0
         projects = machine.run("api", "projects", "--company", "7")
         refused = machine.run("api", "projects", "--company", "8")
-    finally:
-        serving.terminate()
-        serving.communicate(timeout=30)
-
     assert [project["name"] for project in json.loads(projects.out)] == ["Seeded project"]
     assert refused.code == 5
 
 
-@pytest.fixture
-def follower(tmp_path: Path) -> Iterator[readme_commands.Follower]:
-    machine = Machine(tmp_path / "machine")
-    serving = machine.start("demo", "serve", "--port", "0", "--quiet")
-    assert serving.stdout is not None
-    try:
-        printed = doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(3)])
-        url = printed["PROCORE_LOGIN_URL"]
-        machine.variables |= {"PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
-        machine.variables |= {"BROWSER": browser(), "PROCORE_COMPANY_ID": "22222"}
-        readme_commands.configure(machine)
-        for options in ([], ["--env", "demo"]):
-            assert machine.run("signup", *options).code == 0
-        yield readme_commands.Follower(machine, url, readme_commands.new_environ(machine))
-    finally:
-        serving.terminate()
-        serving.communicate(timeout=30)
-
-
 def test_the_readme_has_commands_of_every_kind() -> None:
     commands = readme_commands.list_commands()
-
     assert {"procore-login", "procore-login signup", *readme_commands.TALKING} <= set(commands)
     assert any(text.startswith("curl ") for text in commands)
 
@@ -180,14 +159,3 @@ def test_every_command_of_the_readme_works(follower: readme_commands.Follower) -
     for text in readme_commands.list_in_order():
         done = follower.run(text)
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
-
-
-def test_every_option_that_a_row_of_the_table_names_is_one_of_the_command(tmp_path: Path) -> None:
-    machine = Machine(tmp_path / "machine")
-    rows = re.findall(r"^\| `procore-login (\w+)[^|]*\|(.*)\|$", README, re.MULTILINE)
-    assert rows
-    for name, text in rows:
-        help_text = machine.run_here(name, "--help").out
-        # What is said of another command stands with its name.
-        for option in re.findall(r"`(--[a-z-]+)[^`]*`", text):
-            assert option in help_text or option == "--account", f"{name} {option}"

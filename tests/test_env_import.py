@@ -37,7 +37,7 @@ def bring_in(machine: Machine, text: str | bytes, *more: str, mode: int = 0o600)
 
 
 def kept(machine: Machine) -> str:
-    return "\n".join(path.read_text() for path in machine.keyring.iterdir())
+    return "\n".join(machine.kept())
 
 
 def say(result: Result, machine: Machine) -> str:
@@ -46,26 +46,13 @@ def say(result: Result, machine: Machine) -> str:
 
 
 def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, provider: Provider) -> None:
-    result = bring_in(machine, PLAIN)
-
-    assert result.code == 0, result.err
-    assert "Procore knows this app." in result.err
+    result = bring_in(machine, PLAIN).ended(0, "Procore knows this app.")
     assert "Delete CLIENT_SECRET from .env: it holds the client secret." in say(result, machine)
     assert (machine.data / "config.toml").read_text() == (
         f'[environments.production]\nclient_id = "{CLIENT_ID}"\nredirect_uri = "{REDIRECT}"\n'
     )
     assert CLIENT_SECRET in kept(machine)
     assert provider.checks[0].form["redirect_uri"] == REDIRECT
-
-
-def test_refused_credentials_of_a_file_are_not_saved(machine: Machine) -> None:
-    result = bring_in(machine, PLAIN.replace(CLIENT_SECRET, "wrong"))
-
-    assert result.code == 3
-    assert "The client id comes from .env." in say(result, machine)
-    assert "Delete" not in result.err
-    assert kept(machine) == ""
-    assert not (machine.data / "config.toml").exists()
 
 
 def test_our_own_names_win(machine: Machine) -> None:
@@ -80,10 +67,10 @@ PROCORE_COMPANY_ID=7
 CLIENT_SECRET=
 """
 
-    result = bring_in(machine, text)
+    result = bring_in(machine, text).ended(
+        0, "sets PROCORE_CLIENT_ID and CLIENT_ID to different values; the former counts"
+    )
 
-    assert result.code == 0, result.err
-    assert "sets PROCORE_CLIENT_ID and CLIENT_ID to different values; the former counts" in result.err
     assert SECRETS.format("CLIENT_SECRET, PROCORE_CLIENT_SECRET") in say(result, machine)
     assert "company = 7" in (machine.data / "config.toml").read_text()
     assert CLIENT_SECRET in kept(machine)
@@ -114,73 +101,55 @@ TO_DELETE = {
 
 def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(machine: Machine) -> None:
     for text, to_delete in TO_DELETE.items():
-        result = bring_in(machine, text, "--no-check", mode=0o644)
-
-        assert result.code == 0, result.err
+        result = bring_in(machine, text, "--no-check", mode=0o644).ended()
         said = say(result, machine)
         assert said.count("Delete ") == len(to_delete), said
         assert all(each in said for each in to_delete), said
         assert "can read .env (mode 0644)" in said
         assert "shy" not in said + kept(machine)
         assert ("holds no client secret; only the rest was taken" in said) is ("SECRET" not in text)
-
     assert "can read" not in bring_in(machine, PLAIN, "--no-check").err
 
 
-def test_an_id_alone_says_that_the_kept_secret_is_another_ids(machine: Machine) -> None:
-    assert bring_in(machine, PLAIN).code == 0
-
-    result = bring_in(machine, "CLIENT_ID=another\n")
-
-    assert result.code == 0
-    assert f"Warning: production: the client secret that is kept belongs to the client id {CLIENT_ID}." in (
-        result.err
-    )
-
-
-def test_an_id_alone_is_checked_with_the_secret_of_a_variable(machine: Machine, provider: Provider) -> None:
-    assert bring_in(machine, "CLIENT_ID=another\n").code == 0
+def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_another_ids(
+    machine: Machine, provider: Provider
+) -> None:
+    assert bring_in(machine, PLAIN, "--no-check").code == 0
+    result = bring_in(machine, "CLIENT_ID=another\n").ended()
     assert provider.checks == []
+    words = f"Warning: production: the client secret that is kept belongs to the client id {CLIENT_ID}."
+    assert words in result.err
     machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
-
     assert "Procore knows this app." in bring_in(machine, f"CLIENT_ID={CLIENT_ID}\n").err
     assert bring_in(machine, "CLIENT_ID=another\n").code == 3
 
 
-def test_a_secret_alone_belongs_to_the_id_that_is_set(machine: Machine) -> None:
-    text = f"CLIENT_SECRET={CLIENT_SECRET}\n"
-
-    assert bring_in(machine, text).code == 3
-    machine.run_here("configure", "--client-id", CLIENT_ID)
-    assert bring_in(machine, text).code == 0
+def test_a_secret_alone_belongs_to_the_id_that_is_set_and_an_option_goes_before_the_file(
+    machine: Machine,
+) -> None:
+    text = f"CLIENT_SECRET={CLIENT_SECRET}\nPROCORE_COMPANY_ID=7\n"
+    bring_in(machine, text).ended(3)
+    machine.run_here("configure", "--client-id", CLIENT_ID).ended()
+    bring_in(machine, text, "--company", "8").ended()
     assert CLIENT_SECRET in kept(machine)
-
-
-def test_an_option_goes_before_the_file(machine: Machine) -> None:
-    bring_in(machine, PLAIN + "PROCORE_COMPANY_ID=7\n", "--company", "8", "--env", "sandbox")
-
     assert "company = 8" in (machine.data / "config.toml").read_text()
 
 
-def test_standard_input_is_read_and_nothing_is_to_delete(machine: Machine) -> None:
-    result = machine.run("configure", "--import", "-", stdin=PLAIN)
-
-    assert result.code == 0
+def test_standard_input_and_a_pipe_of_the_shells_are_read_and_nothing_is_to_delete(machine: Machine) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, PLAIN.encode())
+    os.close(writer)
+    assert machine.run_here("configure", "--import", f"/dev/fd/{reader}").code == 0
+    os.close(reader)
+    assert machine.run_here("configure", "--remove", "--yes").code == 0
+    result = machine.run("configure", "--import", "-", stdin=PLAIN).ended()
     assert "Delete" not in result.err
     assert CLIENT_SECRET in kept(machine)
 
 
-def test_a_pipe_of_the_shells_is_read(machine: Machine) -> None:
-    reader, writer = os.pipe()
-    os.write(writer, PLAIN.encode())
-    os.close(writer)
-
-    assert machine.run_here("configure", "--import", f"/dev/fd/{reader}").code == 0
-    os.close(reader)
-
-
 def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine) -> None:
     for text, words in [
+        (PLAIN.replace(CLIENT_SECRET, "wrong").encode(), "The client id comes from .env."),
         (b"", "neither a client id nor a client secret"),
         (b"OTHER=1\n", "PROCORE_CLIENT_ID, CLIENT_ID"),
         (b"CLIENT_ID=\nCLIENT_SECRET=\n", "neither"),
@@ -195,31 +164,35 @@ def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine) -> None:
         (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=seven\n", "PROCORE_COMPANY_ID cannot be used"),
         (b"CLIENT_ID=x\nPROCORE_COMPANY_ID=none\n", "PROCORE_COMPANY_ID cannot be used"),
         (b'CLIENT_SECRET="hush\n', ".env: a client secret is named there"),
+        (
+            b'CLIENT_ID=x\nPROCORE_CLIENT_SECRET="half of it\n',
+            ".env: a client secret is named there, but the line cannot be read.",
+        ),
+        *(
+            (
+                f"{PLAIN}HALF=hush\n{name}=${{HALF}}${{PROCORE_THEIRS}}\n".encode(),
+                f".env: {name} refers to another name (${{...}}), which is not looked up.",
+            )
+            for name in ("CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "PROCORE_COMPANY_ID")
+        ),
     ]:
-        result = bring_in(machine, text)
-
-        assert result.code == 3
+        machine.variables["PROCORE_THEIRS"] = "hush"
+        result = bring_in(machine, text).ended(3, "Hint: ")
         assert words in say(result, machine)
-        assert "Hint: " in result.err
+        assert "Delete" not in result.err
         assert "sh" not in result.err.replace("should", "").replace("hush", "sh") or "hu" not in result.err
-        assert not (machine.data / "config.toml").exists()
+        assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
 
 
 def test_what_is_no_file_is_named(machine: Machine) -> None:
     for name, words in [("missing", "no such file"), (".", "is a directory"), ("a\0b", "no file's name")]:
-        result = machine.run_here("configure", "--import", str(machine.home / name))
-
-        assert result.code == 3
-        assert words in result.err
+        machine.run_here("configure", "--import", str(machine.home / name)).ended(3, words)
 
 
 def test_lines_that_cannot_be_read_are_named_without_noise(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    result = bring_in(machine, PLAIN + "\n\n'broken\n")
-
-    assert result.code == 0
-    assert "there are lines that could not be read" in result.err
+    bring_in(machine, PLAIN + "\n\n'broken\n").ended(0, "there are lines that could not be read")
     assert caplog.records == []
 
 
@@ -240,32 +213,16 @@ FILES = [
 ]
 
 
-def test_a_file_is_read_as_python_dotenv_reads_it() -> None:
+def test_a_file_is_read_as_python_dotenv_reads_it_but_stays_as_small_as_it_is_and_shows_no_secret() -> None:
     for text in FILES:
         ours = read_dotenv("", text).in_force
-
         theirs = dotenv_values(stream=io.StringIO(text, newline=""), interpolate=False)
         assert ours == {name: value or "" for name, value in theirs.items()}
-
-
-def test_lines_that_refer_to_each_other_stay_as_small_as_they_are() -> None:
+    # Lines that refer to each other.
     text = "A0=0123456789\n" + "".join(f"A{n + 1}=${{A{n}}}${{A{n}}}\n" for n in range(40))
-
     assert sum(len(value) for value in read_dotenv("", text).in_force.values()) < len(text)
-
-
-def test_what_a_value_refers_to_is_not_looked_up(machine: Machine) -> None:
-    for name in ["CLIENT_ID", "CLIENT_SECRET", "REDIRECT_URI", "PROCORE_COMPANY_ID"]:
-        machine.variables["PROCORE_THEIRS"] = "hush"
-
-        result = bring_in(machine, f"{PLAIN}HALF=hush\n{name}=${{HALF}}${{PROCORE_THEIRS}}\n")
-
-        assert result.code == 3
-        assert f".env: {name} refers to another name (${{...}}), which is not looked up." in say(
-            result, machine
-        )
-        assert "hush" not in result.err
-        assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
+    file = read_dotenv(".env", "CLIENT_SECRET=hush\nCLIENT_SECRET='hush")
+    assert (len(file.settings), "hush" in file.unread, "hush" in repr(file)) == (1, True, False)
 
 
 @pytest.mark.parametrize(
@@ -276,44 +233,25 @@ def test_what_a_value_refers_to_is_not_looked_up(machine: Machine) -> None:
         ("PROCORE_API_URL=https://API-monthly.procore.com:443/rest/v1.0", "monthly"),
         ("PROCORE_OAUTH_BASE_URL=login.procoregov.com", "federal"),
         ("BASE_URL=https://sandbox.procore.com", "sandbox"),
+        ("PROCORE_BASE_URL=https://api.procore.com", ""),
+        ("PROCORE_SANDBOX_URL=https://sandbox.procore.com\nPROCORE_PROD_URL=https://api.procore.com", ""),
+        ("PROCORE_BASE_URL=https://sandbox.procore.com\nPROCORE_BASE_URL=https://api.procore.com", ""),
+        ("PROCORE_BASE_URL=https://sandbox.procore.com.example.com", ""),
+        ("PROCORE_BASE_URL=http://[", ""),
+        ("APP_URL=http://localhost:3000", ""),
     ],
 )
-def test_a_file_of_another_environment_is_refused(machine: Machine, setting: str, environment: str) -> None:
-    path = machine.home / ".env"
-
-    result = bring_in(machine, f"{PLAIN}{setting}\n")
-
-    assert result.code == 3
-    assert f".env: {setting.partition('=')[0]} is at " in say(result, machine)
-    assert f"which is {environment}, not production. Nothing was saved." in result.err
-    assert "Error: production:" not in result.err
-    assert f"procore-login configure --env {environment} --import {path}" in result.err
-    assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
-    assert bring_in(machine, f"{PLAIN}{setting}\n", "--no-check", "--env", environment).code == 0
-
-
-def test_a_url_that_speaks_of_no_other_environment_is_no_trouble(machine: Machine) -> None:
-    for more in (
-        "PROCORE_BASE_URL=https://api.procore.com",
-        "PROCORE_SANDBOX_URL=https://sandbox.procore.com\nPROCORE_PROD_URL=https://api.procore.com",
-        "PROCORE_BASE_URL=https://sandbox.procore.com\nPROCORE_BASE_URL=https://api.procore.com",
-        "PROCORE_BASE_URL=https://sandbox.procore.com.example.com",
-        "PROCORE_BASE_URL=http://[",
-        "APP_URL=http://localhost:3000",
-    ):
-        assert bring_in(machine, f"{PLAIN}{more}\n", "--no-check").code == 0, more
-
-
-def test_a_secret_is_not_in_what_a_file_shows() -> None:
-    file = read_dotenv(".env", "CLIENT_SECRET=hush\nCLIENT_SECRET='hush")
-
-    assert (len(file.settings), "hush" in file.unread) == (1, True)
-    assert "hush" not in repr(file)
-
-
-def test_a_secret_whose_only_line_cannot_be_read_is_refused(machine: Machine) -> None:
-    result = bring_in(machine, 'CLIENT_ID=x\nPROCORE_CLIENT_SECRET="half of it\n')
-
-    assert (result.code, kept(machine)) == (3, "")
-    assert ".env: a client secret is named there, but the line cannot be read." in say(result, machine)
-    assert not (machine.data / "config.toml").exists()
+def test_a_file_that_speaks_of_another_environment_is_refused(
+    machine: Machine, setting: str, environment: str
+) -> None:
+    text = f"{PLAIN}{setting}\n"
+    if environment:
+        result = bring_in(machine, text).ended(
+            3,
+            f"which is {environment}, not production. Nothing was saved.",
+            f"procore-login configure --env {environment} --import {machine.home / '.env'}",
+        )
+        assert f".env: {setting.partition('=')[0]} is at " in say(result, machine)
+        assert "Error: production:" not in result.err
+        assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
+    bring_in(machine, text, "--no-check", "--env", environment or "production").ended()

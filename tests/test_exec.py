@@ -7,9 +7,12 @@ import pty
 import signal
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from procore_cli.errors import CommandNotRunnableError
+from procore_cli.flows import exec_command
 from tests.children import hand_over, python, start_at_terminal
 from tests.cli import Machine, command
 from tests.signed_in import assert_ended
@@ -17,61 +20,53 @@ from tests.signed_in import assert_ended
 pytestmark = pytest.mark.usefixtures("signed_in")
 
 
-def test_nobody_signed_in_is_4_and_the_command_does_not_run(tmp_path: Path) -> None:
+def test_where_nobody_is_signed_in_or_no_command_is_given_none_runs(machine: Machine, tmp_path: Path) -> None:
     given, result = hand_over(Machine(tmp_path / "another"))
-
     assert_ended(result, 4)
     assert (given, result.out, "signin" in result.err) == ({}, "", True)
-
-
-def test_no_command_is_a_usage_error(machine: Machine) -> None:
     for words in ([], ["--"], ["--min-ttl", "5"]):
         assert_ended(machine.run_here("exec", *words), 2)
 
 
-def test_the_exit_code_is_the_commands(machine: Machine) -> None:
-    assert machine.run("exec", "sh", "-c", "exit 4").code == 4
-
-
 def test_this_process_becomes_the_command_and_what_is_typed_goes_to_it(machine: Machine) -> None:
-    process = subprocess.Popen(
-        [*command(), "exec", "--", *python("import os, sys; print(os.getpid(), sys.stdin.read())")],
-        env=machine.environ(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
+    words = [*command(), "exec", "--", *python("import os, sys; print(os.getpid(), sys.stdin.read())")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(words, env=machine.environ(), text=True, **pipes)
     assert process.communicate("typed", timeout=20)[0] == f"{process.pid} typed\n"
 
 
-@pytest.mark.parametrize("name", ["INT", "PIPE"])
-def test_the_death_of_the_command_is_seen_as_it_was(machine: Machine, name: str) -> None:
-    result = machine.run("exec", "--", "sh", "-c", f"kill -{name} $$; echo survived")
-
-    assert (result.code, result.out) == (-signal.Signals[f"SIG{name}"], "")
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("exit 4", 4),
+        ("kill -INT $$; echo survived", -signal.SIGINT),
+        ("kill -PIPE $$; echo survived", -signal.SIGPIPE),
+    ],
+)
+def test_the_exit_code_or_death_of_the_command_is_seen_as_it_was(
+    machine: Machine, script: str, code: int
+) -> None:
+    result = machine.run("exec", "--", "sh", "-c", script).ended(code)
+    assert result.out == ""
 
 
 def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(machine: Machine) -> None:
-    result = machine.run("exec", "--", *command(), "refresh")
-
-    assert_ended(result, 3)
-    assert "exec hands none on" in result.err
-    assert "procore-login configure --env production" in result.err
+    machine.run("exec", "--", *command(), "refresh").ended(
+        3, "exec hands none on", "procore-login configure --env production"
+    )
 
 
-def test_what_cannot_be_run_is_126(machine: Machine, tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_126_and_what_is_not_there_127(machine: Machine, tmp_path: Path) -> None:
     files = {"no-right": "#!/bin/sh", "no-interpreter": "#!/no/such/thing", "no-program": "\0echo hello"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600 if name == "no-right" else 0o700)
-
     for path in (*(tmp_path / name for name in files), tmp_path):
-        result = machine.run_here("exec", "--", str(path))
-
-        assert_ended(result, 126)
-        assert f"Error: production: The command {path} cannot be run" in result.err
-        assert "Hint:" in result.err
+        said = f"Error: production: The command {path} cannot be run"
+        machine.run_here("exec", "--", str(path)).ended(126, said, "Hint:")
+    for name in ("no-such-command", "/no/such/command", "./no-such", ""):
+        machine.run_here("exec", "--", name).ended(127, "was not found")
+        assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 
 def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine, tmp_path: Path) -> None:
@@ -81,20 +76,8 @@ def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine,
         (folder / "wrapper").write_text(text)
         (folder / "wrapper").chmod(0o700)
     machine.variables["PATH"] = f"{first}:{second}:{os.environ['PATH']}"
-
-    result = machine.run("exec", "--", "wrapper", "a b", "*")
-
-    assert_ended(result, 7)
+    result = machine.run("exec", "--", "wrapper", "a b", "*").ended(7, prints=True)
     assert result.out == f"{first}/wrapper production a b *\n"
-
-
-def test_what_is_not_there_is_127(machine: Machine) -> None:
-    for name in ("no-such-command", "/no/such/command", "./no-such", ""):
-        result = machine.run_here("exec", "--", name)
-
-        assert_ended(result, 127)
-        assert "was not found" in result.err
-        assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 
 def test_nothing_is_written(machine: Machine, tmp_path: Path) -> None:
@@ -107,7 +90,6 @@ def test_nothing_is_written(machine: Machine, tmp_path: Path) -> None:
     before = look()
     code = "import os, tempfile; print(os.getcwd(), tempfile.gettempdir())"
     result = machine.run("exec", "--", *python(code))
-
     # Home, the current folder and the one for temporary files.
     assert result.out.split() == [str(machine.home), str(temporary)]
     assert look() == before
@@ -122,8 +104,7 @@ def test_at_a_terminal_the_command_has_the_terminal(machine: Machine) -> None:
     ours, theirs = pty.openpty()
     process = start_at_terminal(machine, theirs, "exec", "--", *python(code))
     os.close(theirs)
-
-    assert b"tty True True" in read_until(ours, b"tty True True")
+    read_until(ours, b"tty True True")
     os.write(ours, b"\x03")
     assert process.wait(20) == -signal.SIGINT
     os.close(ours)
@@ -134,3 +115,50 @@ def read_until(terminal: int, sign: bytes) -> bytes:
     while sign not in read:
         read += os.read(terminal, 4096)
     return read
+
+
+# How the command runs beside this process, where it cannot become it
+
+
+USR1_ENDS_IT = "trap 'exit 9' USR1; kill -USR1 $PPID; while :; do sleep 0.05; done"
+
+
+def run(*words: str) -> int:
+    return exec_command.run(words, dict(os.environ))
+
+
+def test_a_signal_to_this_process_is_passed_on_and_the_handlers_come_back() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGINT, signal.SIGTERM)}
+    assert run("sh", "-c", USR1_ENDS_IT) == 9
+    # Nothing could be started.
+    with pytest.raises(CommandNotRunnableError):
+        run("/")
+    assert run("sh", "-c", "kill -KILL $$") == -signal.SIGKILL
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_a_key_is_passed_on_where_there_is_no_terminal_that_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "tcgetpgrp", mock.Mock(side_effect=OSError))
+    assert run("sh", "-c", USR1_ENDS_IT.replace("USR1", "INT")) == 9
+
+
+def test_beside_this_process_too_a_script_that_names_no_interpreter_runs_as_in_a_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("-x", 'echo "$@"; exit 7'), ("empty", ""), ("no-program", "\x7fELF\0\n")):
+        Path(name).write_text(text)
+        Path(name).chmod(0o700)
+    monkeypatch.setenv("PATH", "")
+    assert run("-x", "a b") == 7
+    assert capfd.readouterr() == ("a b\n", "")
+    assert run("./empty") == 0
+    with pytest.raises(CommandNotRunnableError, match="exec format error"):
+        run("./no-program")
+
+
+def test_the_end_is_the_commands_exit_code_and_128_more_of_a_signal_that_ends_nobody_here() -> None:
+    for code, ours in {0: 0, 7: 7, 255: 255, -signal.SIGWINCH: 128 + signal.SIGWINCH}.items():
+        with pytest.raises(SystemExit) as ended:
+            exec_command.end_like(code)
+        assert ended.value.code == ours

@@ -35,18 +35,7 @@ MAY_IMPORT = {
     "log": {"console", "errors"},
     "auth": FLOOR | {"context", "flows", "log", "console", "storage"},
     "cli": FLOOR
-    | {
-        "__init__",
-        "__main__",
-        "callback",
-        "client",
-        "demo",
-        "flows",
-        "interruption",
-        "console",
-        "storage",
-    }
-    | {"context"},
+    | {"__init__", "__main__", "callback", "client", "context", "demo", "flows", "interruption", "storage"},
     "__main__": {"cli"},
     "__init__": {"auth", "errors", "models"},
 }
@@ -115,7 +104,6 @@ def test_nothing_is_imported_in_a_circle() -> None:
     while free := [name for name, imports in graph.items() if not (imports & graph.keys()) - {name}]:
         for name in free:
             del graph[name]
-
     assert sorted(graph) == []
 
 
@@ -159,5 +147,4 @@ def test_importing_loads_nothing_heavy(code: str, unwanted: set[str]) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ
     )
-
     assert not unwanted & set(loaded.stdout.split())

@@ -90,32 +90,24 @@ def test_a_command_loads_what_it_needs_and_starts_no_process(
 ) -> None:
     with start(machine, *commands) as running:
         _, err = running.communicate(timeout=PATIENCE_S)
-
     assert running.returncode == 0, err
     loaded, started = read_report(machine)
     assert loaded <= may_load
     assert started == starts
 
 
-def test_a_pretend_procore_is_not_started_for_a_token_that_is_valid(tmp_path: Path) -> None:
+def test_a_pretend_procore_is_not_started_for_a_valid_token_and_looks_for_no_keyring(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine")
-    assert machine.run_here("signup", "--env", "demo").code == 0
-
+    machine.run_here("signup", "--env", "demo").ended()
     with start(machine, ["token", "--env", "demo"]) as running:
         out, err = running.communicate(timeout=PATIENCE_S)
-
-    assert running.returncode == 0, err
-    assert out.strip()
+    assert (running.returncode, bool(out.strip())) == (0, True), err
     assert read_report(machine) == ({"sqlite3", "hashlib"}, set())
-
-
-def test_a_pretend_procore_that_is_kept_up_looks_for_no_keyring(machine: Machine) -> None:
     with start(machine, ["demo", "serve", "--port", "0"]) as running:
         assert running.stdout is not None
         assert running.stdout.readline()
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=PATIENCE_S)
-
     loaded, started = read_report(machine)
     assert loaded <= {"hashlib", "http.server", "oauthlib", "sqlite3", "ssl"}
     assert started == set()
@@ -133,7 +125,6 @@ def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(
         _, err = running.communicate(timeout=PATIENCE_S)
     os.close(screen)
     os.close(terminal)
-
     assert running.returncode == 0, err
     assert (machine.home / "report").read_text("utf-8") == ""
 
@@ -144,9 +135,7 @@ def test_a_first_sign_in_makes_one_connection_for_the_check_and_one_for_code_and
     machine = Machine(tmp_path / "machine")
     with serving(Provider(), protocol="HTTP/1.1") as provider:
         machine.point_at(provider)
-
         assert sign_in(machine).code == 0
-
         # A form never goes over a kept connection: where that has died, the code might be lost.
         sent = [request.path for request in provider.requests]
         assert sent == ["/oauth/authorize", "/oauth/token", "/rest/v1.0/me"]

@@ -33,9 +33,7 @@ def test_ctrl_c_inside_an_exec_is_an_exit_code_and_no_death_by_signal(tmp_path: 
     (tmp_path / "stopped.py").write_text(STOPPED_WHILE_A_DATACLASS_IS_MADE, "utf-8")
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     program = [sys.executable, "-m", "stopped"]
-
     done = subprocess.run(program, cwd=tmp_path, env=environ, timeout=30, check=False)
-
     assert done.returncode == 130
 
 
@@ -44,34 +42,36 @@ FULL = ">/dev/full 2>/dev/full"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "streams", "code"),
+    ("arguments", "streams", "code", "said"),
     [
-        ("token", "2>/dev/full", 0),
-        ("token", "2>&-", 0),
-        ("token", GONE, 0),
-        ("token", FULL, 6),
-        ("token --env nowhere", "2>/dev/full", 2),
-        ("whoami --env sandbox", "2>&-", 4),
-        ("whoami --env sandbox", FULL, 4),
-        ("exec -- sh -c 'exit 9'", "2>&1 >/dev/null | true", 9),
-        ("exec -- sh -c 'exit 9'", "2>&-", 9),
-        ("--help", GONE, 0),
+        ("token", "2>/dev/full", 0, ""),
+        ("token", "2>&-", 0, ""),
+        ("token", GONE, 0, ""),
+        ("token", FULL, 6, ""),
+        ("token --env nowhere", "2>/dev/full", 2, ""),
+        ("whoami --env sandbox", "2>&-", 4, ""),
+        ("whoami --env sandbox", FULL, 4, ""),
+        ("exec -- sh -c 'exit 9'", "2>&1 >/dev/null | true", 9, ""),
+        ("exec -- sh -c 'exit 9'", "2>&-", 9, ""),
+        ("--help", GONE, 0, ""),
+        ("whoami --offline --json", ">/dev/full", 6, "output cannot be written: No space left on device"),
+        ("whoami --offline --json", "| true", 0, ""),
     ],
 )
 def test_an_exit_code_holds_whatever_becomes_of_the_streams(
-    machine: Machine, arguments: str, streams: str, code: int
+    machine: Machine, arguments: str, streams: str, code: int, said: str
 ) -> None:
-    assert exit_code(machine, arguments, streams) == code
-
-
-def exit_code(machine: Machine, arguments: str, streams: str) -> int:
-    """What a command ends with in a shell, its streams redirected; a reader that goes has gone by then."""
+    """Run in a shell, the streams redirected; a reader that goes has gone by then."""
     program = " ".join(command())
     head, bar, reader = streams.partition("|")
     # The command waits for a line that comes when the reader has ended.
     script = f"{program} {arguments} {head}; echo $? >code"
     if bar:
         script = f"mkfifo gone; (read _ <gone; {script}) | ({reader}; exec >&- <&-; echo >gone)"
-    (machine.home / "code").unlink(missing_ok=True)
-    subprocess.run(["sh", "-c", script], env=machine.environ(), cwd=machine.home, timeout=60, check=True)
-    return int((machine.home / "code").read_text())
+    words = ["sh", "-c", script]
+    done = subprocess.run(
+        words, env=machine.environ(), cwd=machine.home, timeout=60, check=True, stderr=subprocess.PIPE
+    )
+    assert int((machine.home / "code").read_text()) == code
+    err = done.stderr.decode()
+    assert ("Error: " in err, "Hint: " in err, said in err) == (bool(said), bool(said), True)

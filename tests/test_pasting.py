@@ -1,18 +1,19 @@
-"""Signing in where the browser is elsewhere: the person pastes the address that it ended on."""
+"""Signing in where the browser is elsewhere: the address is pasted; what is shown while a sign-in waits."""
 
 from __future__ import annotations
 
 import socket
+from unittest import mock
 
-from tests.cli import Machine
+from tests.cli import Machine, free_port
 from tests.provider import Provider, Request, flat
+from tests.stub_browser import Browser
 from tests.terminal import Terminal
 
 
 def address_after_consent(provider: Provider, terminal: Terminal) -> str:
     """Where a browser on another machine ends after the link that the terminal shows."""
-    drawn = terminal.read_until("code_challenge_method=S256")
-    link = next(line.strip() for line in drawn.splitlines() if "/oauth/authorize?" in line)
+    link = terminal.read_link()
     answer = provider.answer(Request("GET", "/oauth/authorize", flat(link.partition("?")[2]), {}, None))
     return answer.headers["Location"]
 
@@ -23,7 +24,6 @@ def test_a_pasted_address_signs_in_without_a_listener(machine: Machine, provider
         terminal.read_until("paste the address")
         terminal.type(address)
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
     assert "Signed up as joecontractor@procore.com" in terminal.drawn
 
@@ -33,51 +33,63 @@ def test_what_is_no_end_of_this_sign_in_is_told_apart_and_the_right_paste_is_tak
 ) -> None:
     with Terminal(machine, "signup", "--no-browser") as terminal:
         address = address_after_consent(provider, terminal)
-        link = next(line for line in terminal.drawn.split() if "/oauth/authorize?" in line)
         for pasted, said in {
             "https://elsewhere.example.com/callback?code=x&state=y": f"it begins with {machine.redirect_uri}",
             f"{machine.redirect_uri}?code=x&state=wrong": "belongs to another sign-in",
-            link: "it is the link to open, not where the browser ends",
+            terminal.read_link(): "it is the link to open, not where the browser ends",
             address.replace("?", f"?more={'x' * 5000}&"): "the terminal cut it at 4095 characters",
         }.items():
             terminal.type(pasted)
             terminal.read_until(said)
         terminal.type(address)
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
     assert provider.count("/oauth/token") == 1
 
 
-def test_over_ssh_the_hint_comes_before_the_link(machine: Machine, provider: Provider) -> None:
-    machine.variables["SSH_CONNECTION"] = "192.0.2.1 1 192.0.2.2 22"
-    with Terminal(machine, "signup") as terminal:
-        terminal.type(address_after_consent(provider, terminal))
-        code = terminal.finish()
-
-    assert code == 0
-    hint, link = terminal.drawn.index("over SSH"), terminal.drawn.index("/oauth/authorize?")
-    assert hint < link
-    assert f"ssh -L {machine.port}:localhost:{machine.port}" in terminal.drawn
-
-
-def test_a_port_that_is_taken_leaves_pasting_on_a_terminal(machine: Machine, provider: Provider) -> None:
-    with (
-        socket.create_server(("127.0.0.1", machine.port)),
-        Terminal(machine, "signup", "--no-browser") as terminal,
+def test_over_ssh_or_where_the_port_is_taken_pasting_is_left_and_said_before_the_link(
+    machine: Machine, provider: Provider
+) -> None:
+    tunnel = f"ssh -L {machine.port}:localhost:{machine.port}"
+    for port, variables, said in (
+        (free_port(), {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, ("over SSH", tunnel)),
+        (machine.port, {}, ("is in use",)),
     ):
-        terminal.type(address_after_consent(provider, terminal))
-        code = terminal.finish()
-
-    assert code == 0, terminal.drawn
-    assert "is in use" in terminal.drawn
+        with (
+            mock.patch.dict(machine.variables, variables),
+            socket.create_server(("127.0.0.1", port)),
+            Terminal(machine, "signup") as terminal,
+        ):
+            terminal.type(address_after_consent(provider, terminal))
+            assert terminal.finish() == 0, terminal.drawn
+        link = terminal.drawn.index("/oauth/authorize?")
+        assert [words for words in said if words not in terminal.drawn[:link]] == []
 
 
 def test_pasting_without_a_terminal_ends_with_4(machine: Machine) -> None:
     for redirect_uri in ("urn:ietf:wg:oauth:2.0:oob", "https://app.example.com/callback"):
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
+        machine.run_here("signup").ended(4, "terminal")
 
-        result = machine.run_here("signup")
 
-        assert (result.code, result.out) == (4, "")
-        assert "terminal" in result.err
+def follow_link(terminal: Terminal) -> str:
+    """Wait for the time left, then sign in; what was drawn until the end."""
+    terminal.read_until("min left.")
+    Browser().open(terminal.read_link())
+    assert terminal.finish() == 0, terminal.drawn
+    return terminal.drawn
+
+
+def test_the_time_left_is_drawn_in_place_and_wiped_where_nobody_pastes(machine: Machine) -> None:
+    with Terminal(machine, "signup", "--no-browser", reads=False, term="xterm") as terminal:
+        drawn = follow_link(terminal)
+    before, _, after = drawn.partition("Waiting for the browser. 5:00 min left.")
+    assert before.endswith("\r")
+    assert "\r" + " " * len("Waiting for the browser. 5:00 min left.") + "\rSigned up as" in after
+
+
+def test_while_a_paste_is_possible_nothing_moves_and_the_time_is_told_once(machine: Machine) -> None:
+    with Terminal(machine, "signup", "--no-browser", term="xterm") as terminal:
+        drawn = follow_link(terminal)
+    assert "paste its address here. 4:59 min left." in drawn
+    assert "\r " not in drawn

@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from unittest import mock
 from urllib.parse import urljoin, urlsplit
 
@@ -34,21 +33,14 @@ ANSWERED_HERE = [
     "HTTP://LOCALHOST:{port}/callback",
 ]
 BUTTONS = {"/": "Sign Up with Procore", "/signin": "Sign In with Procore"}
+# Each form is in test_urls.py; what would write to a terminal is here.
 REFUSED = [
-    "http://localhost:4567/callback#top",
+    "localhost:4567/callback",
     "http://joe:hush-password@localhost:4567/callback",
     "http://app.example.com/callback",
-    "http://localhost.evil.example:4567/callback",
-    "http://localhost:0/callback",
-    "http://localhost:65536/callback",
-    "localhost:4567/callback",
-    "javascript:alert(1)",
     "http://localhost:4567/call\x1b[2Jback",
     "http://localhost:4567/call\u202eback",
     "http://localhost:4567/call back",
-    "http://localhost:4567\\callback",
-    "http://[::1",
-    "http:///callback",
 ]
 
 
@@ -81,11 +73,6 @@ def after_consent(provider: Provider, link: str) -> str:
     return provider.answer(asked).headers["Location"]
 
 
-def link_on(terminal: Terminal) -> str:
-    drawn = terminal.read_until("code_challenge_method=S256")
-    return next(line.strip() for line in drawn.splitlines() if "/oauth/authorize?" in line)
-
-
 def shows_row(page: Page) -> bool:
     return urlsplit(page.url).path == "/home" and ROW in page.text.replace("&quot;", '"')
 
@@ -105,10 +92,7 @@ def test_a_sign_in_comes_back_to_the_redirect_uri_as_it_is_written_past_the_butt
         redirect_uri = template.format(port=machine.port)
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
         provider.requests.clear()
-
-        result = sign_up(machine, by_the_buttons)
-
-        assert result.code == 0, result.err
+        sign_up(machine, by_the_buttons).ended()
         assert provider.requests[0].query["redirect_uri"] == redirect_uri
         assert exchanged(provider) == [redirect_uri]
 
@@ -133,19 +117,15 @@ def test_the_embedded_procore_sends_people_back_there_too(machine: Machine) -> N
     for template in ("http://localhost:{port}", "http://localhost:{port}/home", "http://[::1]:{port}/signin"):
         redirect_uri = template.format(port=machine.port)
         machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": redirect_uri}
-
-        result = sign_up(machine, lambda link: Browser().sign_in(link, EMAIL))
-
-        assert result.code == 0, result.err
+        result = sign_up(machine, lambda link: Browser().sign_in(link, EMAIL)).ended()
         assert result.json["environment"] == "demo"
 
 
 def is_free(port: int) -> bool:
     """Whether a port is to be had on both loopback addresses."""
     try:
-        with ExitStack() as stack:
-            stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            stack.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+        with socket.create_server(("127.0.0.1", port)):
+            socket.create_server(("::1", port), family=socket.AF_INET6).close()
     except OSError:
         return False
     return True
@@ -156,9 +136,7 @@ def test_port_80_signs_in_where_the_system_allows_it_and_else_exits_7_with_a_way
 ) -> None:
     redirect_uri = machine.variables["PROCORE_REDIRECT_URI"] = "http://localhost"
     free_before = is_free(80)
-
     result = sign_up(machine, Browser().open)
-
     # Another program may take the port, or give it back, between the look and the command.
     if result.code == 7:
         assert not free_before or "is in use" in result.err
@@ -182,10 +160,9 @@ def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
 ) -> None:
     machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
     with Terminal(machine, "signup") as terminal:
-        said = after_consent(provider, link_on(terminal)).removeprefix(f"{redirect_uri}?")
+        said = after_consent(provider, terminal.read_link()).removeprefix(f"{redirect_uri}?")
         terminal.type(f"{shown_by_browsers}{said}")
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
     assert exchanged(provider) == [redirect_uri]
 
@@ -193,20 +170,26 @@ def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
 def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machine: Machine) -> None:
     machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": "urn:ietf:wg:oauth:2.0:oob"}
     with Terminal(machine, "signup", "--no-browser") as terminal:
-        page = Browser().sign_in(link_on(terminal), EMAIL)
+        page = Browser().sign_in(terminal.read_link(), EMAIL)
         terminal.read_until("paste the code")
         terminal.type(page.text.partition('class="code">')[2].partition("<")[0])
         code = terminal.finish()
-
     assert code == 0, terminal.drawn
 
 
-def test_a_redirect_uri_that_cannot_be_used_exits_3_and_shows_a_good_one(
+def test_a_redirect_uri_that_cannot_be_used_exits_3_names_its_source_and_shows_a_good_one(
     machine: Machine, provider: Provider
 ) -> None:
+    assert_refused(machine.run_here("configure", "--redirect-uri", REFUSED[0]), "--redirect-uri")
+    assert not (machine.data / "config.toml").exists()
     for redirect_uri in REFUSED:
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
         assert_refused(machine.run_here("signup"), "PROCORE_REDIRECT_URI")
+    machine.write(
+        "config.toml", '[environments.production]\nredirect_uri = "http://app.example.com/callback"\n'
+    )
+    machine.variables["PROCORE_REDIRECT_URI"] = ""
+    assert_refused(machine.run_here("signup"), "config.toml [environments.production]")
     assert provider.requests == []
 
 
@@ -219,20 +202,3 @@ def assert_refused(result: Result, source: str) -> None:
     assert result.out == ""
     assert result.err.replace("\n", "").isprintable()
     assert "hush" not in result.err
-
-
-def test_a_redirect_uri_of_config_toml_is_refused_under_that_name(machine: Machine) -> None:
-    machine.data.mkdir(mode=0o700)
-    config = machine.data / "config.toml"
-    config.write_text('[environments.production]\nredirect_uri = "http://app.example.com/callback"\n')
-    config.chmod(0o600)
-    machine.variables["PROCORE_REDIRECT_URI"] = ""
-
-    assert_refused(machine.run_here("signup"), "config.toml [environments.production]")
-
-
-def test_a_redirect_uri_that_configure_is_given_is_refused_under_that_name(machine: Machine) -> None:
-    result = machine.run_here("configure", "--redirect-uri", "localhost:4567/callback")
-
-    assert_refused(result, "--redirect-uri")
-    assert not (machine.data / "config.toml").exists()

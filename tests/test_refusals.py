@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import pytest
 
@@ -16,7 +16,7 @@ from procore_cli.context import open_context
 from procore_cli.flows import access
 from procore_cli.models import Profile
 from tests.cli import Machine, browser
-from tests.provider import Answer, Provider, Request
+from tests.provider import Answer, Provider, Request, serving
 from tests.signed_in import assert_ended, last_token, refreshes, saying, sign_in
 
 pytestmark = pytest.mark.usefixtures("signed_in")
@@ -30,37 +30,21 @@ def bearers(provider: Provider) -> list[str | None]:
     return [request.bearer for request in provider.requests if request.path == "/rest/v1.0/me"]
 
 
-def refuse(provider: Provider) -> Callable[[Request], Answer]:
-    return lambda _: Answer(401, {"error": "invalid_token", "error_description": "It was revoked"})
+REFUSED = Answer(401, {"error": "invalid_token", "error_description": "It was revoked"})
 
 
-def test_a_refused_token_is_refreshed_and_shown_once_more(machine: Machine, provider: Provider) -> None:
-    refused = last_token(provider)
-    provider.expire()
-
-    assert_ended(machine.run_here("whoami"))
-
-    assert bearers(provider) == [refused, last_token(provider)]
-    assert refreshes(provider) == 1
-
-
-def test_a_new_token_that_is_refused_too_ends_it_with_the_reason(
+def test_a_refused_token_is_refreshed_and_shown_once_more_and_if_refused_again_the_reason_is_told(
     machine: Machine, provider: Provider
 ) -> None:
-    provider.script["/rest/v1.0/me"] = refuse(provider)
-
-    result = machine.run_here("whoami")
-
-    assert_ended(result, 4)
-    assert result.out == ""
-    for said in (
-        "production",
-        "did not accept the access token",
-        "It was revoked",
-        "signin --env production",
-    ):
-        assert said in result.err
-    assert (refreshes(provider), len(bearers(provider))) == (1, 2)
+    refused = last_token(provider)
+    provider.expire()
+    machine.run_here("whoami").ended()
+    assert (bearers(provider), refreshes(provider)) == ([refused, last_token(provider)], 1)
+    provider.script["/rest/v1.0/me"] = lambda _: REFUSED
+    machine.run_here("whoami").ended(
+        4, "production: Procore did not accept the access token", "It was revoked", "signin --env production"
+    )
+    assert (refreshes(provider), len(bearers(provider))) == (2, 4)
 
 
 @pytest.mark.parametrize("lifetime_s", [0, -5, 3])
@@ -69,10 +53,8 @@ def test_an_expired_token_whose_successors_are_refused_does_not_loop(
 ) -> None:
     provider.lifetime_s = lifetime_s
     assert_ended(machine.run_here("refresh"))
-    provider.script["/rest/v1.0/me"] = refuse(provider)
-
+    provider.script["/rest/v1.0/me"] = lambda _: REFUSED
     assert_ended(machine.run_here("whoami"), 4)
-
     assert refreshes(provider) - 1 == 1
     assert len(bearers(provider)) == 1
 
@@ -90,24 +72,9 @@ def test_a_new_token_that_a_sign_in_replaced_meanwhile_costs_nothing_more(
         return Answer(401, {"error": "invalid_token"})
 
     provider.script["/rest/v1.0/me"] = sign_in_meanwhile
-
     assert_ended(machine.run_here("whoami"))
-
     assert bearers(provider)[-1] == last_token(provider)
     assert refreshes(provider) - 1 == 1
-
-
-def test_a_refused_token_whose_refresh_is_refused_is_not_shown_again(
-    machine: Machine, provider: Provider
-) -> None:
-    provider.expire()
-    provider.script["/oauth/token"] = lambda _: Answer(400, {"error": "invalid_grant"})
-
-    results = [machine.run_here("whoami") for _ in range(2)]
-
-    for result in results:
-        assert_ended(result, 4)
-    assert (refreshes(provider), len(bearers(provider))) == (1, 1)
 
 
 def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
@@ -117,26 +84,27 @@ def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
     assert sign_in(machine).code == 0
     provider.expire()
     shown = len(bearers(provider))
-
-    result = machine.run_here("whoami")
-
-    assert_ended(result, 4)
-    assert "no refresh token" in result.err
+    machine.run_here("whoami").ended(4, "no refresh token")
     assert (refreshes(provider), len(bearers(provider)) - shown) == (0, 1)
     assert machine.run_here("token").out == f"{last_token(provider)}\n"
 
 
-def test_only_a_401_costs_a_refresh(machine: Machine, provider: Provider) -> None:
+def test_only_a_401_costs_a_refresh_and_where_that_is_refused_the_token_is_not_shown_again(
+    machine: Machine, provider: Provider
+) -> None:
     for status in (403, 404, 500):
         provider.script["/rest/v1.0/me"] = lambda _, status=status: Answer(status, {"errors": "no"})
-        assert_ended(machine.run_here("whoami"), 5)
-
+        machine.run_here("whoami").ended(5)
     assert (refreshes(provider), len(bearers(provider))) == (0, 3)
+    del provider.script["/rest/v1.0/me"]
+    provider.expire()
+    provider.script["/oauth/token"] = lambda _: Answer(400, {"error": "invalid_grant"})
+    for _ in range(2):
+        machine.run_here("whoami").ended(4)
+    assert (refreshes(provider), len(bearers(provider))) == (1, 4)
 
 
-def test_a_crowd_that_is_refused_at_once_refreshes_once(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_crowd_that_is_refused_at_once_refreshes_once(machine: Machine, provider: Provider) -> None:
     refused = last_token(provider)
     all_refused = threading.Barrier(CROWD)
     provider.expire()
@@ -147,11 +115,8 @@ def test_a_crowd_that_is_refused_at_once_refreshes_once(
             all_refused.wait(PATIENCE_S)
 
     provider.script["/rest/v1.0/me"] = answer
-    for name, value in machine.environ().items():
-        monkeypatch.setitem(os.environ, name, value)
-    with ThreadPoolExecutor(CROWD) as pool:
+    with ThreadPoolExecutor(CROWD) as pool, mock.patch.dict(os.environ, machine.environ()):
         profiles = list(pool.map(lambda _: ask_who(), range(CROWD)))
-
     assert len(set(profiles)) == 1
     assert refreshes(provider) == 1
     assert sorted(map(str, bearers(provider))) == sorted([refused, last_token(provider)] * CROWD)
@@ -161,3 +126,24 @@ def ask_who() -> Profile:
     """`whoami`, of which many may run in one process."""
     with open_context(Overrides(), Console(io.StringIO())) as world:
         return access.whoami(world)
+
+
+def test_tokens_of_another_host_that_came_meanwhile_are_sent_nowhere(
+    machine: Machine, provider: Provider
+) -> None:
+    with serving(Provider()) as second:
+        other = Machine(machine.home, dict(machine.variables), machine.port)
+        other.point_at(second)
+
+        def sign_in_elsewhere(_: Request) -> Answer:
+            del provider.script["/rest/v1.0/me"]
+            assert other.run("signin", "--browser", browser("--just-open")).code == 0
+            return REFUSED
+
+        provider.script["/rest/v1.0/me"] = sign_in_elsewhere
+        result = machine.run_here("whoami")
+    assert not {str(request.bearer) for request in provider.requests} & set(second.issued)
+    assert_ended(result, 3)
+    assert second.url in result.err
+    assert provider.url in result.err
+    assert refreshes(provider) == 0

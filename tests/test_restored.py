@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,18 +24,12 @@ def provider() -> Iterator[StrictProvider]:
 
 
 @pytest.fixture
-def new_machine(tmp_path: Path, provider: StrictProvider) -> Callable[[str], Machine]:
-    """Makes one on which somebody is signed in, over the store that is named."""
-
-    def new(store: str) -> Machine:
-        machine = Machine(
-            tmp_path / f"{store}-{len(list(tmp_path.iterdir()))}", {"PROCORE_LOGIN_STORE": store}
-        )
-        machine.point_at(provider)
-        assert sign_in(machine).code == 0
-        return machine
-
-    return new
+def machine(tmp_path: Path, provider: StrictProvider, store: str) -> Machine:
+    """Somebody is signed in, over the store that is named."""
+    machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": store})
+    machine.point_at(provider)
+    sign_in(machine).ended()
+    return machine
 
 
 def list_warnings(text: str) -> list[str]:
@@ -56,8 +50,7 @@ def count_sign_ins(machine: Machine, provider: StrictProvider, first: str) -> in
         assert machine.run_here("token").code == 4
         assert sign_in(machine).code == 0
     for command in ("token", "refresh", "whoami", "refresh", "token"):
-        end = machine.run_here(command)
-        assert end.code == 0, end.err
+        end = machine.run_here(command).ended()
         # The file store is warned of at a sign-in alone.
         assert list_warnings(end.err) == [], command
         assert command != "token" or provider.is_alive(end.out.strip()), "token prints one that is dead"
@@ -66,12 +59,10 @@ def count_sign_ins(machine: Machine, provider: StrictProvider, first: str) -> in
 
 @pytest.mark.parametrize(("store", "first"), [("file", "whoami"), ("file", "token"), ("keyring", "whoami")])
 def test_a_deleted_database_or_a_backup_from_before_a_refresh_costs_one_sign_in(
-    new_machine: Callable[[str], Machine], provider: StrictProvider, store: str, first: str
+    machine: Machine, provider: StrictProvider, first: str
 ) -> None:
-    machine = new_machine(store)
     (machine.data / "production.db").unlink()
     assert count_sign_ins(machine, provider, first) == 1
-
     for refreshes in (1, 2):
         copy = machine.home / f"copy-{refreshes}"
         shutil.copytree(machine.data, copy)
@@ -85,28 +76,22 @@ def test_a_deleted_database_or_a_backup_from_before_a_refresh_costs_one_sign_in(
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_data_folder_that_moved_costs_no_sign_in_and_can_be_signed_out(
-    new_machine: Callable[[str], Machine], provider: StrictProvider, store: str
+    machine: Machine, provider: StrictProvider
 ) -> None:
-    machine = new_machine(store)
     moved = machine.data.rename(machine.home / "moved")
     machine.variables["PROCORE_LOGIN_HOME"] = str(moved)
-
     assert count_sign_ins(machine, provider, "whoami") == 0
-    ended = machine.run_here("signout")
-
-    assert (ended.code, list_warnings(ended.err)) == (0, [])
+    ended = machine.run_here("signout").ended()
+    assert list_warnings(ended.err) == []
     assert [*machine.keyring.iterdir(), *moved.glob("secrets/*")] == []
 
 
-@pytest.mark.parametrize("order", [STORES, STORES[::-1]], ids=["file first", "keyring first"])
+@pytest.mark.parametrize(("store", "other"), [STORES, STORES[::-1]])
 def test_another_store_takes_what_is_new_and_costs_no_sign_in(
-    new_machine: Callable[[str], Machine], provider: StrictProvider, order: tuple[str, str]
+    machine: Machine, provider: StrictProvider, store: str, other: str
 ) -> None:
-    machine = new_machine(order[0])
-    machine.variables["PROCORE_LOGIN_STORE"] = order[1]
-
+    machine.variables["PROCORE_LOGIN_STORE"] = other
     assert count_sign_ins(machine, provider, "token") == 0
-
     kept = {"file": list(machine.data.glob("secrets/*")), "keyring": list(machine.keyring.iterdir())}
     # Tokens of two parts.
-    assert [len(kept[store]) for store in order] == [0, 2]
+    assert [len(kept[name]) for name in (store, other)] == [0, 2]

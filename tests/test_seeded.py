@@ -10,6 +10,5 @@ def test_every_fault_can_be_put_in() -> None:
     for fault in read_faults():
         good = (ROOT / fault.path).read_text(encoding="utf-8")
         bad = fault.apply(good)
-
         assert bad != good, fault.name
         compile(bad, fault.path, "exec")

@@ -9,11 +9,14 @@ from typing import cast
 
 import pytest
 
+from procore_cli.config import private_files
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, UnknownEnvironmentError
 from procore_cli.log import heard_by
 from procore_cli.models import Binding
+
+EMPTY = "PROCORE_ENV PROCORE_LOGIN_URL PROCORE_CLIENT_ID"
 
 
 class World:
@@ -29,9 +32,7 @@ class World:
         return [line.removeprefix("Warning: ") for line in said.splitlines()]
 
     def configure(self, text: str) -> None:
-        path = self.folder / "config.toml"
-        path.write_text(text)
-        path.chmod(0o600)
+        private_files.save_bytes(self.folder / "config.toml", text.encode())
 
     def load(self, asked: Overrides = Overrides(), **variables: str) -> Settings:  # noqa: B008 - frozen
         environ = {"PROCORE_LOGIN_HOME": str(self.folder), **variables}
@@ -46,84 +47,62 @@ def world(tmp_path: Path) -> World:
     return World(folder)
 
 
-def test_without_anything_it_is_production_and_the_tutorials_redirect_uri(world: World) -> None:
-    settings = world.load()
+def test_without_anything_it_is_production_and_the_tutorials_redirect_uri(
+    world: World, own_world: Path
+) -> None:
+    # A variable that is empty is not set.
+    for variables in ({}, dict.fromkeys((*EMPTY.split(), "PROCORE_LOGIN_NONSENSE"), "")):
+        settings = world.load(**variables)
+        assert settings.environment.name == "production"
+        assert settings.environment.login_url == "https://login.procore.com"
+        assert settings.environment.api_url == "https://api.procore.com"
+        assert settings.redirect_uri.text == "http://localhost:4567/callback"
+        assert settings.database == world.folder / "production.db"
+        assert (settings.store, settings.client_id, world.warnings) == ("keyring", None, [])
+    folder = load_settings(Overrides(), {}).folder
+    assert (folder.name, own_world in folder.parents) == ("procore-login", True)
 
-    assert settings.environment.name == "production"
-    assert settings.environment.login_url == "https://login.procore.com"
-    assert settings.environment.api_url == "https://api.procore.com"
-    assert settings.redirect_uri.text == "http://localhost:4567/callback"
-    assert settings.database == world.folder / "production.db"
-    assert settings.store == "keyring"
-    assert settings.client_id is None
-    assert world.warnings == []
 
-
-def test_option_beats_variable_beats_config_beats_default(world: World) -> None:
+def test_option_beats_variable_beats_config_and_an_unknown_environment_exits_2_wherever_it_is_named(
+    world: World,
+) -> None:
     world.configure('environment = "federal"')
-
     assert world.load().environment.name == "federal"
     assert world.load(PROCORE_ENV="monthly").environment.name == "monthly"
     assert world.load(Overrides("sandbox"), PROCORE_ENV="monthly").environment.name == "sandbox"
+    for asked, variables in ((Overrides("sandbx"), {}), (Overrides(), {"PROCORE_ENV": "sandbx"})):
+        with pytest.raises(UnknownEnvironmentError, match="sandbx") as caught:
+            world.load(asked, **variables)
+        assert caught.value.exit_code == 2
 
 
-def test_a_variable_that_is_empty_is_not_set(world: World) -> None:
-    settings = world.load(
-        PROCORE_ENV="", PROCORE_LOGIN_URL="", PROCORE_CLIENT_ID="", PROCORE_LOGIN_NONSENSE=""
-    )
-
-    assert settings.environment.name == "production"
-    assert settings.client_id is None
-    assert world.warnings == []
-
-
-@pytest.mark.parametrize("asked", [Overrides("sandbx"), Overrides()])
-def test_an_unknown_environment_exits_2_wherever_it_is_named(world: World, asked: Overrides) -> None:
-    with pytest.raises(UnknownEnvironmentError, match="sandbx") as caught:
-        world.load(asked, PROCORE_ENV="sandbx")
-
-    assert caught.value.exit_code == 2
-
-
-def test_variables_win_over_config_for_the_app(world: World) -> None:
+def test_variables_win_over_config_for_the_app_and_monthly_takes_productions_id(world: World) -> None:
     world.configure(
         '[environments.production]\nclient_id = "filed"\nredirect_uri = "http://localhost:9/"\ncompany = 1'
     )
-
     filed = world.load()
     varied = world.load(
         PROCORE_CLIENT_ID="varied", PROCORE_REDIRECT_URI="http://localhost:10/", PROCORE_COMPANY_ID="2"
     )
-
     assert (filed.client_id, filed.redirect_uri.port, filed.company) == ("filed", 9, 1)
     assert filed.sources["client id"] == "config.toml [environments.production]"
     assert (varied.client_id, varied.redirect_uri.port, varied.company) == ("varied", 10, 2)
     assert varied.sources["client id"] == "PROCORE_CLIENT_ID"
-
-
-def test_monthly_takes_productions_client_id(world: World) -> None:
-    world.configure('[environments.production]\nclient_id = "shared"')
-
-    assert world.load(Overrides("monthly")).client_id == "shared"
+    assert world.load(Overrides("monthly")).client_id == "filed"
     assert world.load(Overrides("sandbox")).client_id is None
 
 
 def test_each_base_url_that_differs_gets_a_line(world: World) -> None:
+    world.load(PROCORE_LOGIN_URL="https://login.procore.com:443/")
+    assert world.warnings == []
     settings = world.load(
         PROCORE_LOGIN_URL="https://login.example.com/", PROCORE_API_URL="http://127.0.0.1:8080"
     )
-
     assert settings.environment.login_url == "https://login.example.com"
     assert settings.binding("id") == Binding("id", "https://login.example.com", "http://127.0.0.1:8080")
-    assert len(world.warnings) == 2
-    assert "https://login.example.com" in world.warnings[0]
-    assert "http://127.0.0.1:8080" in world.warnings[1]
-
-
-def test_a_base_url_that_is_the_environments_own_gets_none(world: World) -> None:
-    world.load(PROCORE_LOGIN_URL="https://login.procore.com:443/")
-
-    assert world.warnings == []
+    login, api = world.warnings
+    assert "https://login.example.com" in login
+    assert "http://127.0.0.1:8080" in api
 
 
 def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(world: World) -> None:
@@ -131,53 +110,49 @@ def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(wor
         for value in ("hush ", " hush", "hush\n", "hu\x1bsh", "hush\udcff", "hush\u00a0", " ", "hush" * 2000):
             with pytest.raises(ConfigurationError, match=name) as caught:
                 world.load(**{name: value})
-
             assert caught.value.exit_code == 3
             assert "hush" not in caught.value.message + caught.value.hint
             # The demo has an app of its own, and does not look at them.
             assert world.load(Overrides("demo"), **{name: value}).client_id is None
 
 
-def test_a_secret_may_hold_a_space_inside_as_configure_has_it(world: World) -> None:
-    assert world.load(PROCORE_CLIENT_SECRET="a b").client_secret == "a b"
-    with pytest.raises(ConfigurationError, match="PROCORE_CLIENT_ID"):
-        world.load(PROCORE_CLIENT_ID="a b")
+NO_DATABASE = r"PROCORE_LOGIN_DB is a URL"
+NO_STORE = r'PROCORE_LOGIN_STORE .*"cache\.example/0"'
 
 
-def test_a_url_is_no_database_and_not_repeated(world: World) -> None:
-    for value in (
-        "postgresql://joe:hush@db.example/x",
-        "postgres://db.example/x?password=hush",
-        '"postgresql://joe:hush@db.example/x"',
-        " POSTGRES://joe:hush@db.example",
-        "postgresql:joe:hush@db.example",
-        "postgresql+psycopg:joe:hush@db.example",
-        "sqlite:///hush.db",
-        "file:hush.db",
-        "file:///hush.db?mode=ro",
-        "https://hush",
-    ):
-        with pytest.raises(ConfigurationError, match="PROCORE_LOGIN_DB is a URL") as caught:
-            world.load(PROCORE_LOGIN_DB=value)
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PROCORE_LOGIN_DB", "postgresql://joe:hush@db.example/x", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "postgres://db.example/x?password=hush", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", '"postgresql://joe:hush@db.example/x"', NO_DATABASE),
+        ("PROCORE_LOGIN_DB", " POSTGRES://joe:hush@db.example", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "postgresql:joe:hush@db.example", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "postgresql+psycopg:joe:hush@db.example", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "sqlite:///hush.db", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "file:hush.db", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "file:///hush.db?mode=ro", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "https://hush", NO_DATABASE),
+        ("PROCORE_LOGIN_STORE", "redis://joe:hush@cache.example/0", NO_STORE),
+        ("PROCORE_LOGIN_STORE", "redis://joe:hu@sh@cache.example/0#hush", NO_STORE),
+    ],
+)
+def test_a_url_is_no_database_and_no_store_and_its_password_not_repeated(
+    world: World, name: str, value: str, words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        world.load(**{name: value})
+    assert caught.value.exit_code == 3
+    assert "hu" not in caught.value.message + caught.value.hint
 
-        assert caught.value.exit_code == 3
-        assert "hush" not in caught.value.message + caught.value.hint
 
-
-def test_a_path_is_a_database(world: World) -> None:
+def test_a_path_is_a_database_and_a_secret_may_hold_a_space_inside(world: World) -> None:
     for value in ("test.db", "C:/test.db", "./a://b", "/a/file:b", "files.db"):
         assert world.load(PROCORE_LOGIN_DB=value).database == Path(value).absolute()
+    assert world.load(PROCORE_CLIENT_SECRET="a b").client_secret == "a b"
 
 
-def test_a_url_is_no_store_and_not_repeated_with_its_password(world: World) -> None:
-    for value in ("redis://joe:hush@cache.example/0", "redis://joe:hu@sh@cache.example/0#hush"):
-        with pytest.raises(ConfigurationError, match=r'PROCORE_LOGIN_STORE .*"cache\.example/0"') as caught:
-            world.load(PROCORE_LOGIN_STORE=value)
-
-        assert caught.value.exit_code == 3
-        assert "hu" not in caught.value.message + caught.value.hint
-
-
+OF = "[environments.production]"
 MISTAKES: tuple[tuple[str, dict[str, str], str, str], ...] = (
     ("", {"PROCORE_ENV": "prod"}, "environment", "PROCORE_ENV"),
     ("", {"PROCORE_CLIENT_ID": "a b"}, "client id", "PROCORE_CLIENT_ID"),
@@ -200,12 +175,7 @@ MISTAKES: tuple[tuple[str, dict[str, str], str, str], ...] = (
     ("store", {}, "", "config.toml"),
     ('[environments.sandbox]\nclient_id = "a b"', {}, "client id", "config.toml [environments.sandbox]"),
     ("[environments.sandbox]\ncompany = -1", {}, "company", "config.toml [environments.sandbox]"),
-    (
-        '[environments.production]\nredirect_uri = "nonsense"',
-        {},
-        "redirect URI",
-        "config.toml [environments.production]",
-    ),
+    (f'{OF}\nredirect_uri = "nonsense"', {}, "redirect URI", f"config.toml {OF}"),
 )
 
 
@@ -224,99 +194,52 @@ def test_an_error_says_which_setting_is_wrong_and_who_set_it(world: World) -> No
     assert not wrong, wrong
 
 
-def test_the_demo_ignores_the_app_of_other_environments(world: World) -> None:
-    settings = world.load(
-        Overrides("demo"),
-        PROCORE_CLIENT_ID="x",
-        PROCORE_CLIENT_SECRET="y",
-        PROCORE_API_URL="https://api.example.com",
-    )
-
-    assert settings.own_server
-    assert (settings.client_id, settings.client_secret) == (None, None)
+def test_the_demo_ignores_the_app_of_other_environments_and_starts_a_server_unless_a_url_is_named(
+    world: World,
+) -> None:
+    app = {"PROCORE_CLIENT_ID": "x", "PROCORE_CLIENT_SECRET": "y"}
+    settings = world.load(Overrides("demo"), **app, PROCORE_API_URL="https://api.example.com")
+    assert (settings.own_server, settings.client_id, settings.client_secret) == (True, None, None)
     assert settings.environment.api_url == ""
     assert settings.binding("id") == Binding("id", "demo", "demo")
     assert settings.at("http://127.0.0.1:5").environment.api_url == "http://127.0.0.1:5"
-    assert world.warnings == []
-
-
-def test_the_demo_with_a_login_url_starts_no_server(world: World) -> None:
-    alone = world.load(Overrides("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5")
-    both = world.load(
-        Overrides("demo"), PROCORE_LOGIN_URL="http://127.0.0.1:5", PROCORE_API_URL="http://127.0.0.1:6"
-    )
-
-    assert not alone.own_server
-    assert alone.environment.api_url == "http://127.0.0.1:5"
+    elsewhere = {"PROCORE_LOGIN_URL": "http://127.0.0.1:5"}
+    alone = world.load(Overrides("demo"), **elsewhere)
+    both = world.load(Overrides("demo"), **elsewhere, PROCORE_API_URL="http://127.0.0.1:6")
+    assert (alone.own_server, alone.environment.api_url) == (False, "http://127.0.0.1:5")
     assert both.environment.api_url == "http://127.0.0.1:6"
     assert world.warnings == []
 
 
-def test_the_demo_keeps_its_pretend_tokens_in_files_unless_asked(world: World) -> None:
+def test_the_demo_keeps_its_tokens_in_files_unless_asked_and_what_is_unknown_is_named(world: World) -> None:
     world.configure('store = "keyring"')
-
     assert world.load(Overrides("demo")).store == "file"
     assert world.load(Overrides("demo"), PROCORE_LOGIN_STORE="keyring").store == "keyring"
     assert world.load(PROCORE_LOGIN_STORE="file").store == "file"
-
-
-def test_unknown_variables_of_ours_are_named(world: World) -> None:
-    world.load(PROCORE_LOGIN_STROE="file", PROCORE_OTHER="fine")
-
-    assert len(world.warnings) == 1
-    assert "PROCORE_LOGIN_STROE" in world.warnings[0]
-
-
-def test_unknown_keys_of_config_are_named(world: World) -> None:
+    assert world.warnings == []
     world.configure("colour = 1")
-
-    world.load()
-
-    assert "colour" in world.warnings[0]
+    world.load(PROCORE_LOGIN_STROE="file", PROCORE_OTHER="fine")
+    assert len(world.warnings) == 2
+    for name in ("PROCORE_LOGIN_STROE", "colour"):
+        assert sum(name in line for line in world.warnings) == 1
 
 
 def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
     settings = world.load(
         Overrides(heeds_account=False, heeds_token=False), PROCORE_LOGIN_ACCOUNT="x", PROCORE_ACCESS_TOKEN="t"
     )
-
     assert (settings.account, settings.access_token) == (None, None)
     assert len(world.warnings) == 1
     assert "PROCORE_ACCESS_TOKEN" in world.warnings[0]
 
 
-def test_the_account_option_wins_over_the_token_but_the_variable_does_not(world: World) -> None:
+def test_the_account_option_and_the_store_win_over_a_token_but_a_variable_does_not(world: World) -> None:
     variables = {"PROCORE_ACCESS_TOKEN": "t", "PROCORE_LOGIN_ACCOUNT": "variable"}
-
     by_option = world.load(Overrides(account="option"), **variables)
     by_variable = world.load(**variables)
-
     assert (by_option.account, by_option.access_token) == ("option", None)
     assert (by_variable.account, by_variable.access_token) == ("variable", "t")
-
-
-def test_a_token_that_exec_handed_over_gives_way_to_the_store(world: World) -> None:
+    # One that exec handed over gives way to the store.
     digest = hashlib.sha256(b"frozen").hexdigest()
-
-    ours = world.load(PROCORE_ACCESS_TOKEN="frozen", PROCORE_LOGIN_EXEC=digest)
-    foreign = world.load(PROCORE_ACCESS_TOKEN="other", PROCORE_LOGIN_EXEC=digest)
-
-    assert ours.access_token is None
-    assert foreign.access_token == "other"
-
-
-def test_another_database_file_is_used_where_it_is(world: World, tmp_path: Path) -> None:
-    assert world.load(PROCORE_LOGIN_DB=str(tmp_path / "test.db")).database == tmp_path / "test.db"
-
-
-def test_without_a_variable_the_data_folder_is_the_users(own_world: Path) -> None:
-    settings = load_settings(Overrides(), {})
-
-    assert settings.folder.name == "procore-login"
-    assert own_world in settings.folder.parents
-
-
-def test_secrets_do_not_show_in_a_repr(world: World) -> None:
-    settings = world.load(PROCORE_CLIENT_SECRET="hush-secret", PROCORE_ACCESS_TOKEN="hush-token")
-
-    assert "hush" not in repr(settings)
+    for token, found in (("frozen", None), ("other", "other")):
+        assert world.load(PROCORE_ACCESS_TOKEN=token, PROCORE_LOGIN_EXEC=digest).access_token == found

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from procore_cli.storage.database import Database
 from tests.cli import Machine, browser
 from tests.people import SECOND, THIRD, People
-from tests.provider import JOE, Answer, Request, serving
+from tests.provider import CLIENT_SECRET, JOE, Answer, Request, serving
 
 
 @pytest.fixture
@@ -28,111 +29,80 @@ def machine(machine: Machine, people: People) -> Machine:
     return machine
 
 
-def revoked(people: People) -> list[str]:
-    return [request.form["token"] for request in people.requests if request.path == "/oauth/revoke"]
+def states(machine: Machine) -> list[tuple[Any, ...]]:
+    return machine.sql("SELECT procore_id, state FROM procore_login_entries")
 
 
-def entries_left(machine: Machine) -> list[str]:
-    return sorted(path.name for path in machine.keyring.iterdir())
-
-
-def states(machine: Machine) -> list[tuple[object, ...]]:
-    with Database(machine.data, "production").reading() as rows:
-        return rows.run("SELECT procore_id, state FROM procore_login_entries")
-
-
-def test_both_tokens_are_revoked_and_everything_is_deleted(machine: Machine, people: People) -> None:
-    access, refresh = people.issued[-2:]
-
-    result = machine.run_here("signout")
-
-    assert (result.code, result.out) == (0, "")
-    assert "joecontractor@procore.com is signed out of production" in result.err
-    assert "revoked at Procore and deleted here" in result.err
-    assert sorted(revoked(people)) == sorted([access, refresh])
+def test_both_tokens_are_revoked_and_everything_but_the_row_is_deleted(
+    machine: Machine, people: People
+) -> None:
+    issued = people.issued[-2:]
+    machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
+    result = machine.run_here("signout").ended(
+        0,
+        "joecontractor@procore.com is signed out of production",
+        "revoked at Procore and deleted here",
+        "PROCORE_ACCESS_TOKEN is set; this command does not use it.",
+    )
+    assert result.out == ""
+    revoked = [request.form["token"] for request in people.requests if request.path == "/oauth/revoke"]
+    assert sorted(revoked) == sorted(issued)
     assert people.count_alive() == 0
-    assert entries_left(machine) == []
-    assert states(machine) == []
-
-
-def test_the_row_stays_and_the_next_sign_in_finds_it(machine: Machine, people: People) -> None:
-    machine.run_here("signout")
-
+    assert machine.kept() == states(machine) == []
+    # The next sign-in finds the row.
     result = machine.run_here("signin", "--json", "--browser", browser("--just-open"))
-
-    assert result.json["id"] == 1
-    assert result.json["signed_up"] is False
+    assert (result.json["id"], result.json["signed_up"]) == (1, False)
 
 
-def test_afterwards_nobody_is_current(machine: Machine, people: People) -> None:
-    machine.run_here("signout")
-    before = len(people.requests)
-
-    for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
-        result = machine.run_here(*command)
-
-        assert (result.code, result.out) == (4, "")
-        assert "procore-login signin --env production" in result.err
-        assert "procore-login switch" in result.err
-    assert len(people.requests) == before
-
-
-def test_those_who_are_left_are_named(machine: Machine, people: People) -> None:
-    people.sign_in(machine, SECOND)
-
-    result = machine.run_here("signout")
-    after = machine.run_here("whoami")
-
-    assert "Still signed in: joecontractor@procore.com." in result.err
-    assert after.code == 4
-    assert "No account of production is the current one. Signed in: joecontractor@procore.com." in after.err
-    assert "procore-login switch WHO" in after.err
-
-
-def test_another_account_is_signed_out_by_its_name(machine: Machine, people: People) -> None:
-    people.sign_in(machine, SECOND)
-
-    result = machine.run_here("signout", "--account", "11111")
-
-    assert result.code == 0, result.err
-    assert people.count_alive(JOE) == 0
-    assert people.count_alive(SECOND) == 2
-    assert machine.run_here("whoami", "--json").json["email"] == "second@example.com"
-
-
-def test_a_signed_out_account_ends_with_4(machine: Machine, people: People) -> None:
-    people.sign_in(machine, SECOND)
-    machine.run_here("signout", "--account", "11111")
-
-    for command in (["signout"], ["token"], ["whoami"], ["whoami", "--offline"], ["refresh"]):
-        result = machine.run_here(*command, "--account", "joecontractor@procore.com")
-        assert (result.code, result.out) == (4, "")
-        assert "joecontractor@procore.com is not signed in to production" in result.err
-
-
-def test_everybody_is_signed_out_by_all(machine: Machine, people: People) -> None:
-    people.sign_in(machine, SECOND)
-    people.sign_in(machine, THIRD)
-
-    result = machine.run_here("signout", "--all")
-
-    assert (result.code, result.out) == (0, "")
-    assert result.err.count("revoked at Procore and deleted here") == 3
-    assert [people.count_alive(person) for person in (JOE, SECOND, THIRD)] == [0, 0, 0]
-    assert entries_left(machine) == []
-    assert machine.run_here("signout", "--all").code == 0
-
-
-def test_all_ignores_the_account_that_a_variable_names_and_refuses_one_that_an_option_names(
+def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(
     machine: Machine, people: People
 ) -> None:
     people.sign_in(machine, SECOND)
-    machine.variables["PROCORE_LOGIN_ACCOUNT"] = "nobody@example.com"
+    result = machine.run_here("signout")
+    assert "Still signed in: joecontractor@procore.com." in result.err
+    before = len(people.requests)
+    for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
+        machine.run_here(*command).ended(
+            4,
+            "No account of production is the current one.",
+            "Signed in: joecontractor@procore.com.",
+            "procore-login switch WHO",
+        )
+    assert machine.run_here("signout", "--account", "11111").code == 0
+    before += 2
+    for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
+        machine.run_here(*command).ended(4, "procore-login signin --env production", "procore-login switch")
+    assert len(people.requests) == before
 
-    assert machine.run_here("signout", "--all", "--account", "11111").code == 2
-    assert entries_left(machine) != []
+
+def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine: Machine, people: People) -> None:
+    people.sign_in(machine, SECOND)
+    machine.run_here("signout", "--account", "11111").ended()
+    assert (people.count_alive(JOE), people.count_alive(SECOND)) == (0, 2)
+    assert machine.run_here("whoami", "--json").json["email"] == "second@example.com"
+    for command in (["signout"], ["token"], ["whoami"], ["whoami", "--offline"], ["refresh"]):
+        machine.run_here(*command, "--account", "joecontractor@procore.com").ended(
+            4, "joecontractor@procore.com is not signed in to production"
+        )
+
+
+def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(
+    machine: Machine, people: People
+) -> None:
+    fourth = {**THIRD, "id": 44444}
+    for person in (SECOND, THIRD, fourth):
+        people.sign_in(machine, person)
+    people.refuse_person(fourth)
+    machine.run_here("refresh").ended(4)
+    machine.variables["PROCORE_LOGIN_ACCOUNT"] = "nobody@example.com"
+    machine.run_here("signout", "--all", "--account", "11111").ended(2)
+    assert len(machine.kept()) == 3
+    result = machine.run_here("signout", "--all").ended(0, "had refused its tokens already")
+    assert result.out == ""
+    assert result.err.count("revoked at Procore and deleted here") == 3
+    assert [people.count_alive(person) for person in (JOE, SECOND, THIRD)] == [0, 0, 0]
+    assert machine.kept() == []
     assert machine.run_here("signout", "--all").code == 0
-    assert entries_left(machine) == []
 
 
 def test_without_procore_the_tokens_are_deleted_here(tmp_path: Path) -> None:
@@ -141,85 +111,59 @@ def test_without_procore_the_tokens_are_deleted_here(tmp_path: Path) -> None:
         assert isinstance(people, People)
         machine.point_at(people)
         people.sign_in(machine, JOE)
-
-    result = machine.run_here("signout")
-
-    assert (result.code, result.out) == (5, "")
-    assert "deleted here, but not revoked, and may still live at Procore" in result.err
-    assert "My Connected Apps" in result.err
-    assert entries_left(machine) == []
+    machine.run_here("signout").ended(
+        5, "deleted here, but not revoked, and may still live at Procore", "My Connected Apps"
+    )
+    assert machine.kept() == []
     assert machine.run_here("whoami").code == 4
 
 
-def test_a_revocation_that_procore_refuses_is_told(machine: Machine, people: People) -> None:
-    for answer, code in (
-        (Answer(503, "<h1>Down</h1>"), 5),
-        (Answer(302, "", {"Location": "https://example.com/"}), 5),
-        (Answer(401, {"error": "invalid_client"}), 3),
+def test_a_revocation_that_fails_is_told(machine: Machine, people: People) -> None:
+    for answer, secret, code in (
+        (Answer(503, "<h1>Down</h1>"), CLIENT_SECRET, 5),
+        (Answer(302, "", {"Location": "https://example.com/"}), CLIENT_SECRET, 5),
+        (Answer(401, {"error": "invalid_client"}), CLIENT_SECRET, 3),
+        (Answer(200), "", 3),
     ):
         people.sign_in(machine, JOE)
         people.script["/oauth/revoke"] = lambda _, answer=answer: answer
-
+        machine.variables["PROCORE_CLIENT_SECRET"] = secret
         result = machine.run_here("signout")
-
-        assert result.code == code
+        assert (result.code, result.out, machine.kept()) == (code, "", [])
         assert "deleted here, but not revoked" in result.err
+        assert secret or "client secret" in result.err
         assert "hush" not in result.err
-        assert entries_left(machine) == []
 
 
 def test_all_goes_on_after_a_failure_and_ends_with_its_code(machine: Machine, people: People) -> None:
     people.sign_in(machine, SECOND)
     joes = people.issued[:2]
-
-    def fail_for_joe(request: Request) -> Answer | None:
-        return Answer(503, "") if request.form["token"] in joes else None
-
-    people.script["/oauth/revoke"] = fail_for_joe
-
-    result = machine.run_here("signout", "--all")
-
-    assert result.code == 5
-    assert "joecontractor@procore.com is signed out of production: the tokens are deleted here" in result.err
-    assert "second@example.com is signed out of production: the tokens are revoked" in result.err
-    assert people.count_alive(SECOND) == 0
-    assert entries_left(machine) == []
+    people.script["/oauth/revoke"] = lambda sent: Answer(503) if sent.form["token"] in joes else None
+    machine.run_here("signout", "--all").ended(
+        5,
+        "joecontractor@procore.com is signed out of production: the tokens are deleted here",
+        "second@example.com is signed out of production: the tokens are revoked",
+    )
+    assert (people.count_alive(SECOND), machine.kept()) == (0, [])
 
 
 def test_tokens_of_another_app_or_host_are_deleted_and_nothing_is_sent(
     machine: Machine, people: People
 ) -> None:
-    before = len(people.requests)
     with serving(People()) as stranger:
         for name in ("PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_CLIENT_ID"):
             people.sign_in(machine, JOE)
             value = "another-client" if name == "PROCORE_CLIENT_ID" else stranger.url
             other = Machine(machine.home, {**machine.variables, name: value}, machine.port)
-            result = other.run_here("signout")
-
-            assert result.code == 3
-            assert name in result.err
-            assert "deleted here, but not revoked" in result.err
-            assert entries_left(machine) == []
-    assert stranger.requests == []
-    assert len(people.requests) == before
-
-
-def test_without_a_client_secret_the_tokens_are_deleted_here(machine: Machine, people: People) -> None:
-    machine.variables["PROCORE_CLIENT_SECRET"] = ""
-
-    result = machine.run_here("signout")
-
-    assert result.code == 3
-    assert "client secret" in result.err
-    assert entries_left(machine) == []
+            other.run_here("signout").ended(3, name, "deleted here, but not revoked")
+            assert machine.kept() == []
+    assert stranger.requests == people.requests == []
 
 
 def test_a_locked_keyring_ends_the_account_and_is_cleaned_later(machine: Machine, people: People) -> None:
     machine.variables["TEST_KEYRING_FAULT"] = "locked"
     result = machine.run_here("signout")
     machine.variables["TEST_KEYRING_FAULT"] = ""
-
     assert result.code == 6
     assert "could not be deleted here yet" in result.err
     assert "not revoked, and may still live at Procore" in result.err
@@ -229,25 +173,11 @@ def test_a_locked_keyring_ends_the_account_and_is_cleaned_later(machine: Machine
     assert len(states(machine)) == 1
 
 
-def test_tokens_that_were_gone_already_are_told_of(machine: Machine, people: People) -> None:
+def test_tokens_that_were_gone_already_are_told_of(machine: Machine) -> None:
     for path in machine.keyring.iterdir():
         path.unlink()
-
-    result = machine.run_here("signout")
-
-    assert result.code == 0
-    assert "gone already" in result.err
+    machine.run_here("signout").ended(0, "gone already")
     assert machine.run_here("signout").code == 4
-
-
-def test_a_token_from_elsewhere_is_left_alone(machine: Machine, people: People) -> None:
-    machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-
-    result = machine.run_here("signout")
-
-    assert result.code == 0
-    assert "PROCORE_ACCESS_TOKEN is set; this command does not use it." in result.err
-    assert people.count_alive(JOE) == 0
 
 
 def test_a_sign_out_during_a_refresh_stands_and_revokes_what_comes(machine: Machine, people: People) -> None:
@@ -257,17 +187,17 @@ def test_a_sign_out_during_a_refresh_stands_and_revokes_what_comes(machine: Mach
         running.append(machine.start("signout"))
         wait_until_signed_out(machine)
 
-    running: list[object] = []
+    running: list[subprocess.Popen[str]] = []
     people.script["/oauth/token"] = sign_out_meanwhile
 
     result = machine.run_here("refresh")
 
     (signout,) = running
-    out, _ = signout.communicate(timeout=30)  # type: ignore[attr-defined]
+    out, _ = signout.communicate(timeout=30)
     assert result.code == 4
-    assert (signout.returncode, out) == (0, "")  # type: ignore[attr-defined]
+    assert (signout.returncode, out) == (0, "")
     assert people.count_alive(JOE) == 0
-    assert entries_left(machine) == []
+    assert machine.kept() == []
     assert states(machine) == []
 
 
@@ -279,33 +209,24 @@ def wait_until_signed_out(machine: Machine) -> None:
 
 
 def test_a_lock_that_is_not_to_be_had_is_told_with_what_was_done(machine: Machine, people: People) -> None:
-    locks = machine.data / "locks"
-    shutil.rmtree(locks)
-    locks.write_text("not a folder")
-    locks.chmod(0o600)
-
-    result = machine.run_here("signout")
-
-    assert result.code == 6
-    assert "joecontractor@procore.com is signed out of production" in result.err
-    assert "They are revoked at Procore." in result.err
+    shutil.rmtree(machine.data / "locks")
+    machine.write("locks", "not a folder")
+    machine.run_here("signout").ended(
+        6, "joecontractor@procore.com is signed out of production", "They are revoked at Procore."
+    )
     assert people.count_alive(JOE) == 0
 
 
-def test_an_account_that_was_refused_is_signed_out_without_a_request(
+def test_a_refused_token_is_never_sent_again_and_the_account_is_signed_out_without_a_request(
     machine: Machine, people: People
 ) -> None:
     people.refuse_person(JOE)
-    assert machine.run_here("refresh").code == 4
-    before = len(people.requests)
-
-    token, result = machine.run_here("token"), machine.run_here("signout")
-
-    assert (token.code, token.out) == (4, "")
-    assert "no longer accepts the refresh token" in token.err
-    assert (result.code, result.out) == (0, "")
-    assert "had refused its tokens already" in result.err
-    assert len(people.requests) == before
+    for command in (["refresh"], ["refresh"], ["token"], ["whoami", "--offline"]):
+        machine.run_here(*command).ended(4, "no longer accepts the refresh token")
+    assert machine.kept() == []
+    result = machine.run_here("signout").ended(0, "had refused its tokens already")
+    assert result.out == ""
+    assert len(people.requests) == 1
     assert "signed out" in machine.run_here("accounts").out
     assert machine.run_here("signout").code == 4
 
@@ -316,12 +237,9 @@ def test_what_another_store_could_not_delete_is_not_this_sign_outs_failure(
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
     machine.variables["TEST_KEYRING_FAULT"] = "missing"
     people.sign_in(machine, JOE, store="file")
-
-    result = machine.run_here("signout")
-
-    assert result.code == 0, result.err
-    assert "revoked at Procore and deleted here" in result.err
-    assert "keyring store could not be deleted yet" in result.err
+    machine.run_here("signout").ended(
+        0, "revoked at Procore and deleted here", "keyring store could not be deleted yet"
+    )
 
 
 def test_an_empty_option_does_not_mean_the_usual_account(machine: Machine, people: People) -> None:

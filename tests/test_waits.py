@@ -54,7 +54,6 @@ def test_only_the_clock_of_a_command_knows_the_time_of_day() -> None:
     package = Path(context.__file__).parent
     waiting = [path for wing in ("storage", "client", "callback") for path in (package / wing).rglob("*.py")]
     users = {path.name for path in waiting if "time.time" in path.read_text("utf-8")}
-
     assert users == {"opening.py"}
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 
-import click
 import pytest
 from rich.cells import cell_len
 
@@ -16,6 +14,7 @@ from procore_cli.cli import api_output, main, output
 from procore_cli.console import Console
 from procore_cli.errors import NotSignedInError
 from procore_cli.models import Profile
+from tests.terminal import Screen
 
 WIDTHS = [40, 80, 200]
 LEGACY = ["ascii", "cp1252", "cp437", "cp932"]
@@ -33,23 +32,6 @@ NAMES = {
 READABLE = {"0", "1", "32", "35"}
 
 
-class Terminal(io.TextIOWrapper):
-    """A terminal with an encoding of its own."""
-
-    def __init__(self, encoding: str) -> None:
-        super().__init__(io.BytesIO(), encoding=encoding, errors="backslashreplace", newline="")
-
-    def isatty(self) -> bool:
-        return True
-
-    @property
-    def lines(self) -> list[str]:
-        """What was drawn, without colours."""
-        self.flush()
-        drawn = self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined]
-        return click.unstyle(drawn).splitlines()
-
-
 @pytest.fixture
 def surfaces(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
     """Terminals of each width and encoding, one after the other."""
@@ -65,18 +47,15 @@ def surfaces(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
 
 def draw(encoding: str, print_it: Callable[[], None]) -> list[str]:
     """The lines on a terminal of that encoding."""
-    terminal = Terminal(encoding)
+    terminal = Screen(encoding)
     with redirect_stdout(terminal):
         print_it()
     return terminal.lines
 
 
 def draw_profile(encoding: str, name: str = NAMES["plain"]) -> list[str]:
-    return draw(encoding, lambda: output.print_profile(profile(name), as_json=False, now=0))
-
-
-def profile(name: str) -> Profile:
-    return Profile("production", 1, 11111, "joecontractor@procore.com", name, 123, 1_769_851_800)
+    profile = Profile("production", 1, 11111, "joecontractor@procore.com", name, 123, 1_769_851_800)
+    return draw(encoding, lambda: output.print_profile(profile, as_json=False, now=0))
 
 
 def test_a_profile_fits_and_its_frame_is_straight(surfaces: Iterator[tuple[int, str]]) -> None:
@@ -93,7 +72,6 @@ def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch: pytest.MonkeyP
     for columns in (38, 40, 41, 42, 80):
         monkeypatch.setenv("COLUMNS", str(columns))
         lines = draw_profile("utf-8")
-
         assert sum("joecontractor@procore.com" in line for line in lines) == 1
         assert max(map(cell_len, lines)) <= columns
 
@@ -108,16 +86,14 @@ def test_columns_fit_or_become_a_panel_a_row(surfaces: Iterator[tuple[int, str]]
             assert sum("joecontractor@procore.c" in line for line in lines) == 2, name
 
 
-def test_without_unicode_a_frame_is_ascii() -> None:
+def test_without_unicode_a_frame_is_ascii_and_an_old_windows_console_gets_one_that_its_fonts_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for encoding in LEGACY:
         lines = draw_profile(encoding)
         assert "\n".join(lines).isascii()
         assert lines[0].startswith("+- Procore production ")
-
-
-def test_an_old_windows_console_gets_a_frame_that_its_fonts_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rich.console.detect_legacy_windows", lambda: True)
-
     assert draw_profile("utf-8")[0].startswith("\u250c\u2500 Procore production ")
 
 
@@ -125,16 +101,15 @@ def test_errors_warnings_and_waits_are_one_line_each_whatever_the_encoding(
     surfaces: Iterator[tuple[int, str]],
 ) -> None:
     for width, encoding in surfaces:
-        terminal = Terminal(encoding)
+        terminal = Screen(encoding)
         console = Console(terminal)
         for name in NAMES.values():
             console.warn(f"{name} is signed out.")
             console.fail(
                 NotSignedInError(f"{name} is not signed in to demo.", "Run procore-login signin --env demo")
             )
-        waiting = Terminal(encoding)
+        waiting = Screen(encoding)
         Console(waiting).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
-
         assert [line.split(":")[0] for line in terminal.lines] == ["Warning", "Error", "Hint"] * len(NAMES)
         assert len(waiting.lines[-1]) < width
 
@@ -143,7 +118,7 @@ def test_json_keeps_its_tokens_whatever_the_encoding(surfaces: Iterator[tuple[in
     for _, encoding in surfaces:
         for name in NAMES.values():
             body = json.dumps({"name": name, "id": 11111}, ensure_ascii=False)
-            terminal = Terminal(encoding)
+            terminal = Screen(encoding)
             api_output.TerminalOutput(terminal).write_body(iter([body.encode()]), "application/json")
             lines = terminal.lines
             assert [line[:9] for line in lines] == ["{", '  "name":', '  "id": 1', "}"], name
@@ -159,12 +134,11 @@ def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
 
 
 def test_help_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for columns in (60, 80, 200):
+    for columns in (52, 60, 80, 200):
         monkeypatch.setenv("COLUMNS", str(columns))
         for name in ("", *main.COMMANDS):
             assert main.run(f"{name} --help".split()) == 0
             lines = capsys.readouterr().out.splitlines()
-
             # What is to be typed is not wrapped where it would no longer work.
             assert [line for line in lines if len(line) > columns and "  procore-login " not in line] == []
             assert "\n".join(lines).isascii()

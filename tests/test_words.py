@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
 from collections.abc import Iterator
 
-from procore_cli.console import Console
-from procore_cli.errors import ProcoreLoginError
 from tests.error_texts import Text, error_classes, read_modules, read_texts
 
 # What each thing is not called, and where the word is another's: Procore's page, a column, a system's term.
@@ -119,12 +116,3 @@ def test_what_people_read_is_whole_sentences_in_ascii_with_one_name_for_each_thi
     foreign = [f"{text.place}: {it}" for text in read_texts() for it in text.fragments if not it.isascii()]
     wrong = [*foreign, *misnamed(), *without_a_capital(), *without_an_end(), *without_a_hint()]
     assert not wrong, "\n".join(wrong)
-
-
-def test_an_error_that_does_not_name_its_environment_gets_its_name() -> None:
-    for message in ("Nobody is signed in.", "/a/sandbox/b.db cannot be used.", "sandboxes."):
-        stream = io.StringIO()
-        console = Console(stream)
-        console.environment = "sandbox"
-        console.fail(ProcoreLoginError(message, "Look."))
-        assert stream.getvalue() == f"Error: sandbox: {message}\nHint: Look.\n"

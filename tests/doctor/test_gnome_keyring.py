@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.provider import Provider
-from tests.store.gnome_stand import Desktop, DesktopMachine, new_machine, opening_desktop
+from tests.store.gnome_stand import Desktop, new_machine, opening_desktop
 
 pytestmark = pytest.mark.gnome_keyring
 
@@ -21,31 +21,21 @@ def desktop(tmp_path: Path) -> Iterator[Desktop]:
         yield desktop
 
 
-@pytest.fixture
-def machine(tmp_path: Path, desktop: Desktop, provider: Provider) -> DesktopMachine:
-    return new_machine(tmp_path, desktop, provider)
+def test_an_unlocked_keyring_is_named_and_left_empty_and_a_locked_one_that_cannot_ask_is_named(
+    tmp_path: Path, desktop: Desktop, provider: Provider
+) -> None:
+    machine = new_machine(tmp_path, desktop, provider)
 
+    def look() -> tuple[int, dict[str, str], dict[str, str]]:
+        result = machine.run("doctor", "--json")
+        checks = {check["name"]: check for check in result.json["checks"]}
+        return result.code, checks["keyring"], checks["keyring proof"]
 
-def report(machine: DesktopMachine) -> tuple[int, dict[str, dict[str, str]]]:
-    result = machine.run("doctor", "--json")
-    return result.code, {check["name"]: check for check in result.json["checks"]}
-
-
-def test_an_unlocked_keyring_is_named_and_left_empty(machine: DesktopMachine, desktop: Desktop) -> None:
-    code, checks = report(machine)
-
-    assert code == 0
-    assert checks["keyring"]["detail"] == "in use: keyring.backends.SecretService.Keyring; unlocked"
-    assert checks["keyring proof"]["status"] == "ok"
-    assert desktop.list_services() == []
-
-
-def test_a_locked_keyring_that_cannot_ask_is_named(machine: DesktopMachine, desktop: Desktop) -> None:
+    code, keyring, proof = look()
+    assert (code, proof["status"], desktop.list_services()) == (0, "ok", [])
+    assert keyring["detail"] == "in use: keyring.backends.SecretService.Keyring; unlocked"
     desktop.lock()
-
-    code, checks = report(machine)
-
-    assert code == 6
-    assert "it is locked now" in checks["keyring"]["detail"]
-    assert checks["keyring proof"]["status"] == "failed"
-    assert "is locked" in checks["keyring proof"]["detail"]
+    code, keyring, proof = look()
+    assert (code, proof["status"]) == (6, "failed")
+    assert "it is locked now" in keyring["detail"]
+    assert "is locked" in proof["detail"]
