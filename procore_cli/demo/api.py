@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -15,9 +15,9 @@ from procore_cli.demo.exchange import (
     new_json,
     refused,
 )
-from procore_cli.demo.oauth import Provider, unauthorized
+from procore_cli.demo.oauth import Provider
 from procore_cli.demo.seed import OWN_KEYS, SAMPLE_EMAIL, Company, Project, is_email, is_text
-from procore_cli.demo.state import DemoState
+from procore_cli.demo.state import SERVICE_ACCOUNT, DemoState
 from procore_cli.models import utc
 
 FILES_PATH: Final = "/demo/files/"
@@ -29,7 +29,9 @@ _OTHER_NAME: Final = {"127.0.0.1": "localhost"}
 _DEFAULT_PER_PAGE: Final = 100
 _MAX_PER_PAGE: Final = 1000
 _NOT_CONNECTED = "App is not connected to this company."
-_NO_COMPANY = "The Procore-Company-Id header is missing or is not a company's id."
+_NO_COMPANY = "Missing Procore-Company-Id header!"
+# The id of a company's service account: its number behind this one, where no person's id is near.
+_SERVICE_ACCOUNTS: Final = 10**12
 _NOT_FOUND = "Not found."
 
 
@@ -50,16 +52,20 @@ class Api:
         return new_json(200, self._provider.sign_in(self._state.save_user(email).id))
 
     def show_me(self, call: Call) -> Answer:
-        """GET /rest/v1.0/me."""
-        user = self._state.find_user(self._provider.read_token(call).user_id)
+        """GET /rest/v1.0/me: the person, or the service account that the app has in the header's company."""
+        user_id = self._provider.read_token(call).user_id
+        if user_id == SERVICE_ACCOUNT:
+            return new_json(200, _show_service_account(self._enter(call)))
+        user = self._state.find_user(user_id)
         if user is None:
-            raise unauthorized()
+            raise refused(401, "The token's user is gone.")
         return new_json(200, {"id": user.id, "login": user.email, "name": user.name})
 
     def list_companies(self, call: Call) -> Answer:
-        """GET /rest/v1.0/companies: connected or not; needs no company header."""
-        self._provider.read_token(call)
+        """GET /rest/v1.0/companies: a person's, connected or not, or the one that a service account is in."""
         page = read_page(call)
+        if self._provider.read_token(call).user_id == SERVICE_ACCOUNT:
+            return new_listing(call, page, 1, [_show_company(self._enter(call))][page.offset :])
         total, found = self._state.list_companies(page.size, page.offset)
         return new_listing(call, page, total, [_show_company(company) for company in found])
 
@@ -156,6 +162,14 @@ class Api:
         return _show_project(project, company)
 
 
+def _show_service_account(company: Company) -> Mapping[str, Any]:
+    return {
+        "id": _SERVICE_ACCOUNTS + company.id,
+        "login": f"service-account-{company.id}@procore.example",
+        "name": f"Service account of {company.name}",
+    }
+
+
 def _show_company(company: Company) -> Mapping[str, Any]:
     return {"id": company.id, "name": company.name, "is_active": company.is_active}
 
@@ -213,7 +227,9 @@ def read_page(call: Call) -> Page:
     return Page(_read_number(query, "page", 1), min(size, _MAX_PER_PAGE))
 
 
-def new_listing(call: Call, page: Page, total: int, items: list[object], *, wrapped: bool = False) -> Answer:
+def new_listing(
+    call: Call, page: Page, total: int, items: Sequence[object], *, wrapped: bool = False
+) -> Answer:
     """The answer with a page's items; `wrapped`: as REST v2 has them, in `data`."""
     links = ", ".join(
         f'<{_new_url(call, page, number)}>; rel="{rel}"' for rel, number in _others(page, total)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import email
 import json
 import re
 import threading
@@ -11,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from email.message import Message
 from io import BufferedIOBase
 from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -40,6 +42,7 @@ class Call:
     body: str = field(default="", repr=False)
     cookie: str = field(default="", repr=False)
     authorization: str = field(default="", repr=False)
+    content_type: str = ""
     method: str = "GET"
     path: str = ""
     company: str = ""
@@ -49,6 +52,30 @@ class Call:
     def form(self) -> dict[str, str]:
         """The body's fields; the last of doubled ones, empty ones left out."""
         return dict(parse_qsl(self.body))
+
+    @property
+    def fields(self) -> list[tuple[str, object]]:
+        """The body's fields, url-encoded, multipart or JSON, doubled ones too; else none."""
+        match self.content_type.partition(";")[0].strip().lower():
+            case "" | "application/x-www-form-urlencoded":
+                return [*parse_qsl(self.body, keep_blank_values=True)]
+            case "multipart/form-data":
+                return _read_parts(f"Content-Type: {self.content_type}\n\n{self.body}")
+            case "application/json":
+                return _read_members(self.body)
+        return []
+
+    @property
+    def basic_credentials(self) -> dict[str, str]:
+        """Id and secret by HTTP Basic (RFC 6749, section 2.3.1); empty ones where they cannot be read."""
+        scheme, _, encoded = self.authorization.partition(" ")
+        if scheme.lower() != "basic":
+            return {}
+        try:
+            client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except ValueError:
+            client_id = secret = ""
+        return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
 
     @property
     def company_id(self) -> int | None:
@@ -91,9 +118,9 @@ def new_errors(status: int, why: object, *headers: tuple[str, str]) -> Answer:
     return new_json(status, {"errors": why}, *headers)
 
 
-def refused(status: int, why: object) -> RefusedCallError:
+def refused(status: int, why: object, *headers: tuple[str, str]) -> RefusedCallError:
     """What a route raises to answer with `new_errors`."""
-    return RefusedCallError(new_errors(status, why))
+    return RefusedCallError(new_errors(status, why, *headers))
 
 
 def new_html(status: int, html: str) -> Answer:
@@ -110,6 +137,20 @@ def find_id(text: str) -> int | None:
     """The id that a path or a header spells; None for what cannot be one."""
     is_number = text.isascii() and text.isdigit() and len(text) < _INT64_DIGITS
     return int(text) if is_number else None
+
+
+def _read_parts(message: str) -> list[tuple[str, object]]:
+    parts = email.message_from_string(message).walk()
+    named = ((part.get_param("name", header="Content-Disposition"), part) for part in parts)
+    return [(str(name), part.get_payload()) for name, part in named if name is not None]
+
+
+def _read_members(text: str) -> list[tuple[str, object]]:
+    try:
+        value = json.loads(text, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return []
+    return [*value] if isinstance(value, tuple) else []
 
 
 def read_body(headers: Message, stream: BufferedIOBase, path: str) -> bytes:

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-from oauthlib.oauth2 import RequestValidator, WebApplicationServer
+from oauthlib.oauth2 import ClientCredentialsGrant, RequestValidator, WebApplicationServer
 from oauthlib.oauth2.rfc6749.errors import (
     AccessDeniedError,
     FatalClientError,
@@ -34,9 +34,9 @@ from procore_cli.config.environments import (
     TOKEN_PATH,
 )
 from procore_cli.config.urls import read_redirect_uri
-from procore_cli.demo.exchange import Answer, Call, RefusedCallError, new_errors, new_json
+from procore_cli.demo.exchange import Answer, Call, new_json, refused
 from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
-from procore_cli.demo.state import DemoState, Grant, IssuedToken
+from procore_cli.demo.state import SERVICE_ACCOUNT, DemoState, Grant, IssuedToken
 from procore_cli.errors import BadUrlError
 
 # At debug level oauthlib logs codes and tokens.
@@ -48,12 +48,15 @@ _REALM = 'Bearer realm="pretend Procore"'
 _INVALID_TOKEN = ("WWW-Authenticate", f'{_REALM}, error="invalid_token"')
 # A SHA-256 digest in base64 (RFC 7636, section 4.2).
 _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+# Doorkeeper's own words.
 _DESCRIPTIONS: Final = {
-    "invalid_request": "A parameter is missing, stands there twice, or has a value that cannot be used.",
-    "invalid_client": "Client authentication failed: the client is unknown, or its secret is wrong.",
-    "invalid_grant": "The authorization grant is invalid, expired, revoked or used, does not match the"
-    " redirect URI of the authorization request, or was issued to another client.",
-    "unsupported_grant_type": "This server does not support that grant type.",
+    "invalid_request": "The request is missing a required parameter, includes an unsupported parameter value,"
+    " or is otherwise malformed.",
+    "invalid_client": "Client authentication failed due to unknown client, no client authentication included,"
+    " or unsupported authentication method.",
+    "invalid_grant": "The provided authorization grant is invalid, expired, revoked, does not match the"
+    " redirection URI used in the authorization request, or was issued to another client.",
+    "unsupported_grant_type": "The authorization grant type is not supported by the authorization server.",
 }
 _BAD_REDIRECT_URI: Final = "The redirect URI must be http on this machine (http://localhost/...), or https."
 _EXPLANATIONS: Final[dict[type[OAuth2Error], str]] = {
@@ -62,11 +65,6 @@ _EXPLANATIONS: Final[dict[type[OAuth2Error], str]] = {
     MismatchingRedirectURIError: _BAD_REDIRECT_URI,
 }
 _JWT_HEADER: Final = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"ES512"}').decode().rstrip("=")
-
-
-def unauthorized() -> RefusedCallError:
-    """The API's 401."""
-    return RefusedCallError(new_errors(401, "Invalid or expired access token.", _INVALID_TOKEN))
 
 
 class DemoValidator(RequestValidator):
@@ -81,7 +79,7 @@ class DemoValidator(RequestValidator):
         return client_id == DEMO_CLIENT_ID
 
     def authenticate_client(self, request: Any, *_: Any, **__: Any) -> bool:
-        """At the token endpoint, id and secret stand in the form (RFC 6749, section 2.3.1)."""
+        """At the token endpoint, id and secret are among the fields (RFC 6749, section 2.3.1)."""
         request.client = SimpleNamespace(client_id=DEMO_CLIENT_ID)
         id_fits = _same(request.client_id or "", DEMO_CLIENT_ID)
         return _same(request.client_secret or "", DEMO_CLIENT_SECRET) and id_fits
@@ -103,7 +101,7 @@ class DemoValidator(RequestValidator):
         return self.validate_client_id(client_id) and response_type == "code"
 
     def validate_grant_type(self, client_id: str, *_: Any, **__: Any) -> bool:
-        """Codes and refresh tokens; oauthlib has refused all others before it asks."""
+        """Those that this server knows; oauthlib has refused all others before it asks."""
         return self.validate_client_id(client_id)
 
     def get_default_scopes(self, *_: Any, **__: Any) -> list[str]:
@@ -111,10 +109,6 @@ class DemoValidator(RequestValidator):
         return []
 
     get_original_scopes = get_default_scopes
-
-    def validate_scopes(self, *_: Any, **__: Any) -> bool:
-        """Procore has no scopes."""
-        return True
 
     def save_authorization_code(
         self, client_id: str, code: Mapping[str, object], request: Any, *_: Any, **__: Any
@@ -133,8 +127,10 @@ class DemoValidator(RequestValidator):
         return True
 
     def confirm_redirect_uri(self, *_: Any, **__: Any) -> bool:
-        """True: validate_code has compared it."""
+        """True: validate_code has compared it, and Procore has no scopes."""
         return True
+
+    validate_scopes = confirm_redirect_uri
 
     def get_code_challenge(self, _code: str, request: Any) -> Any:
         """The challenge of the authorize request, if there was one (RFC 7636, section 4.6)."""
@@ -159,10 +155,11 @@ class DemoValidator(RequestValidator):
         return request.user is not None
 
     def save_bearer_token(self, token: Mapping[str, Any], request: Any, *_: Any, **__: Any) -> None:
-        """Keep a new pair of tokens before it is sent."""
+        """Keep new tokens before they are sent; those of a service account have no refresh token."""
         created_at, expires_in = int(token["created_at"]), int(token["expires_in"])
-        issued = IssuedToken(int(request.user), DEMO_CLIENT_ID, created_at, created_at + expires_in)
-        self._state.save_token(token["access_token"], token["refresh_token"], issued)
+        user_id = SERVICE_ACCOUNT if request.user is None else int(request.user)
+        issued = IssuedToken(user_id, DEMO_CLIENT_ID, created_at, created_at + expires_in)
+        self._state.save_token(token["access_token"], token.get("refresh_token"), issued)
 
     def revoke_token(self, token: str, *_: Any, **__: Any) -> None:
         """End the token, if it is one of ours (RFC 7009, section 2.2)."""
@@ -202,14 +199,16 @@ class Provider:
         self._state = state
         self._clock = clock
         self._find_lifetime_s = find_lifetime_s
+        validator = DemoValidator(state, clock)
         self._server = WebApplicationServer(
-            DemoValidator(state, clock),
+            validator,
             token_generator=_new_access_token,
             token_expires_in=lambda _request: find_lifetime_s(),
             refresh_token_generator=_new_refresh_token,
         )
         grant: Any = self._server.auth_grant
         grant.custom_validators.pre_auth.append(check_challenge)
+        self._server.grant_types["client_credentials"] = ClientCredentialsGrant(validator)
 
     def read_redirect_uri(self, query: str) -> str:
         """Check an authorize request (RFC 6749, section 4.1.1). Raises AuthorizeRefusedError."""
@@ -230,8 +229,8 @@ class Provider:
         return str(denial.in_uri(info["redirect_uri"]))
 
     def issue_token(self, call: Call) -> Answer:
-        """POST /oauth/token: exchange a code or a refresh token (RFC 6749, sections 4.1.3 and 6)."""
-        fields = _read_fields(call.body)
+        """POST /oauth/token: for a code, a refresh token or the client's own credentials (RFC 6749)."""
+        fields = _read_fields(call)
         if fields is None or "grant_type" not in fields:
             return _new_error("invalid_request", 400)
         # oauthlib reads no clock, and has no other way to add to its answer.
@@ -257,7 +256,7 @@ class Provider:
 
     def revoke(self, call: Call) -> Answer:
         """POST /oauth/revoke: revoke a token; 200 for an unknown one too (RFC 7009, section 2.2)."""
-        fields = _read_fields(call.body)
+        fields = _read_fields(call)
         if fields is None:
             return _new_error("invalid_request", 400)
         _, text, status = self._server.create_revocation_response(REVOKE_PATH, body=urlencode(fields))
@@ -269,8 +268,8 @@ class Provider:
         if token is None:
             refusal = {"error": "invalid_token", "error_description": "The access token is not valid."}
             return new_json(401, refusal, _INVALID_TOKEN)
-        values = {
-            "resource_owner_id": token.user_id,
+        values: dict[str, Any] = {
+            "resource_owner_id": None if token.user_id == SERVICE_ACCOUNT else token.user_id,
             "scopes": [],
             "expires_in_seconds": token.expires_at - int(self._clock()),
             "application": {"uid": token.client_id},
@@ -282,7 +281,7 @@ class Provider:
         """What the call's bearer token stands for. Raises RefusedCallError with a 401."""
         token = self._find_token(call)
         if token is None:
-            raise unauthorized()
+            raise refused(401, "Invalid or expired access token.", _INVALID_TOKEN)
         return token
 
     def _find_token(self, call: Call) -> IssuedToken | None:
@@ -307,12 +306,17 @@ def _new_uri(query: str) -> str:
     return f"{AUTHORIZE_PATH}?{urlencode(parse_qsl(query))}"
 
 
-def _read_fields(body: str) -> dict[str, str] | None:
-    """The fields of a form, without `scope`, which Procore does not have; None where one is doubled."""
-    pairs = parse_qsl(body)
-    if any(count > 1 for count in Counter(name for name, _ in pairs).values()):
+def _read_fields(call: Call) -> dict[str, str] | None:
+    """The fields of a request, without `scope`, which Procore does not have.
+
+    None where one is doubled or no text, or where the query, which is logged on the way, carries any.
+    """
+    pairs = [(name, value) for name, value in call.fields if value not in ("", None)]
+    doubled = any(count > 1 for count in Counter(name for name, _ in pairs).values())
+    fields = {name: value for name, value in pairs if isinstance(value, str) and name != "scope"}
+    if call.query or doubled or not all(isinstance(value, str) for _, value in pairs):
         return None
-    return {name: value for name, value in pairs if name != "scope"}
+    return fields | call.basic_credentials
 
 
 def _read_answer(text: str, status: int) -> Answer:

@@ -170,8 +170,10 @@ class DemoServer:
     def _route(self, call: Call) -> Answer:
         # A HEAD is a GET whose body stays here (RFC 9110, section 9.3.2).
         method = "GET" if call.method == "HEAD" else call.method
+        # Procore takes a path with a slash at its end for the same.
+        path = call.path.rstrip("/")
         for wanted, pattern, route in self._routes:
-            found = pattern.fullmatch(call.path) if wanted == method else None
+            found = pattern.fullmatch(path) if wanted == method else None
             if found:
                 return _answer_by(route, call, found.groupdict())
         return new_errors(404, "Not found.")
@@ -284,6 +286,7 @@ class DemoHandler(BaseHTTPRequestHandler):
             body=read_body(headers, self.rfile, path).decode("utf-8", "replace"),
             cookie=headers.get("Cookie", ""),
             authorization=headers.get("Authorization", ""),
+            content_type=headers.get("Content-Type", ""),
             method=self.command,
             path=path,
             company=headers.get("Procore-Company-Id", "").strip(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -47,8 +48,8 @@ _TABLES: Final = (
         created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS projects_of_company ON projects (company_id, id)",
 )
-
-
+# The user of a service account's tokens, which stand for an app alone.
+SERVICE_ACCOUNT: Final = 0
 _BUSY_TIMEOUT_S = 10
 _FOLDER: Final = "demo"
 _NAME: Final = "procore.db"
@@ -183,9 +184,10 @@ class DemoState:
             db.execute("UPDATE grants SET used = 1 WHERE code_digest = ? AND client_id = ?", key)
         return Grant(*row) if row else None
 
-    def save_token(self, access_token: str, refresh_token: str, issued: IssuedToken) -> None:
-        """Keep a new pair of tokens."""
-        digests = (_digest(access_token), _digest(refresh_token))
+    def save_token(self, access_token: str, refresh_token: str | None, issued: IssuedToken) -> None:
+        """Keep a new pair of tokens, or an access token alone."""
+        # The column takes no NULL: a value that nobody knows stands for no refresh token.
+        digests = (_digest(access_token), _digest(refresh_token or secrets.token_urlsafe(32)))
         self._do("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, 0, 0)", *digests, *issued)
 
     def claim_refresh(self, refresh_token: str, client_id: str) -> int | None:

@@ -141,6 +141,10 @@ class Client:
     def new_tokens(self, email: str = "joecontractor@procore.com") -> dict[str, Any]:
         return self.exchange(self.new_code(email)).json()
 
+    def new_service_token(self) -> dict[str, Any]:
+        app = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET}
+        return self.post("/oauth/token", grant_type="client_credentials", **app).json()
+
     def me(self, access_token: str) -> Reply:
         return self.get("/rest/v1.0/me", Authorization=f"Bearer {access_token}")
 

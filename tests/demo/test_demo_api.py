@@ -99,7 +99,7 @@ def test_the_scheme_of_a_bearer_token_has_no_case(client):
 
 
 def test_what_is_not_there_is_404_in_procores_shape(client):
-    for target in ("/", "/favicon.ico", "/rest/v1.0/nothing", "/oauth", "/login/"):
+    for target in ("/", "/favicon.ico", "/rest/v1.0/nothing", "/oauth", "/login/x"):
         reply = client.get(target)
 
         assert reply.status == 404

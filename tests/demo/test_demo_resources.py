@@ -174,3 +174,31 @@ def test_no_other_key_stands_in_for_one_of_the_projects_own(program, server):
 
     assert (shown["id"], shown["name"], shown["company"]["id"]) == (project_id, "Right", 22222)
     assert (shown["created_at"], shown["active"]) == ("1970-01-01T00:00:00Z", False)
+
+
+def test_a_service_account_is_another_one_in_each_company(program, client):
+    program.token = client.new_service_token()["access_token"]
+    accounts = []
+    for program.company in (22222, 33333):
+        accounts.append(program.get("/rest/v1.0/me").json())
+        assert [company["id"] for company in program.get("/rest/v1.0/companies").json()] == [program.company]
+        assert program.get("/rest/v1.0/projects").status == 200
+
+    assert accounts[0] == {
+        "id": 1_000_000_022_222,
+        "login": "service-account-22222@procore.example",
+        "name": "Service account of Pretend Construction",
+    }
+    assert all(accounts[0][key] != accounts[1][key] for key in ("id", "login", "name"))
+
+
+def test_a_service_account_has_to_name_a_company_that_has_the_app(program, client):
+    program.token = client.new_service_token()["access_token"]
+    for target in ("/rest/v1.0/me", "/rest/v1.0/companies"):
+        for program.company, status, why in (
+            (None, 400, "Missing Procore-Company-Id header!"),
+            (44444, 403, "App is not connected to this company."),
+        ):
+            reply = program.get(target)
+
+            assert (reply.status, reply.json()) == (status, {"errors": [why]})
