@@ -96,7 +96,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[doc_examples.Re
     assert serving.stdout is not None
     try:
         found = doc_examples.Reader(machine)
-        found.sign_up(doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(3)]))
+        found.sign_up(doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(5)]))
         yield found
     finally:
         serving.terminate()
@@ -123,8 +123,11 @@ def test_what_demo_serve_prints_is_what_the_page_shows(reader: doc_examples.Read
     (shown,) = [e.text.splitlines()[1:] for e in EXAMPLES if e.language == "console"]
 
     printed = {name: reader.environ[name] for name in doc_examples.read_exports(shown)}
-    assert list(printed) == ["PROCORE_ENV", "PROCORE_LOGIN_URL", "PROCORE_API_URL"]
-    assert [doc_examples.DOCUMENTED_URL in line for line in shown] == [False, True, True]
+    names = ["ENV", "LOGIN_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET"]
+    assert list(printed) == [f"PROCORE_{name}" for name in names]
+    assert [line.replace(doc_examples.DOCUMENTED_URL, printed["PROCORE_API_URL"]) for line in shown] == [
+        f"export {name}={value}" for name, value in printed.items()
+    ]
 
 
 @pytest.mark.examples
@@ -138,8 +141,8 @@ def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
     try:
         machine.variables |= json.loads(serving.stdout.readline())
         assert machine.run("signup", "--browser", browser()).code == 0
-        projects = machine.run("api", "projects", "--company", "7")
-        refused = machine.run("api", "projects", "--company", "8")
+        projects = machine.run("api", "companies/7/projects", "--company", "7")
+        refused = machine.run("api", "companies/8/projects", "--company", "8")
     finally:
         serving.terminate()
         serving.communicate(timeout=30)
@@ -154,7 +157,7 @@ def follower(tmp_path: Path) -> Iterator[readme_commands.Follower]:
     serving = machine.start("demo", "serve", "--port", "0", "--quiet")
     assert serving.stdout is not None
     try:
-        printed = doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(3)])
+        printed = doc_examples.read_exports([serving.stdout.readline().strip() for _ in range(5)])
         url = printed["PROCORE_LOGIN_URL"]
         machine.variables |= {"PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
         machine.variables |= {"BROWSER": browser(), "PROCORE_COMPANY_ID": "22222"}

@@ -6,12 +6,13 @@ import hmac
 import re
 import secrets
 from typing import Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from procore_cli.config.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
 from procore_cli.demo.exchange import Answer, Call, new_html, new_redirect
 from procore_cli.demo.oauth import AuthorizeRefusedError, Provider
-from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL, DemoUser, is_email
+from procore_cli.demo.records import DemoUser, is_email
+from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL
 from procore_cli.demo.state import DemoState
 from procore_cli.webpage import escaped, new_page
 
@@ -112,11 +113,11 @@ class SignInDesk:
         return_to = _find_return_address(call)
         if return_to is None:
             return _new_error(400, _NO_START)
-        email = call.form.get("email", "").strip()
+        email = _read_form(call).get("email", "").strip()
         if not is_email(email):
             return _new_login_answer(422, return_to, email, problem=_BAD_EMAIL)
         session_id = secrets.token_urlsafe(32)
-        self._user_ids[session_id] = self._state.save_user(email).id
+        self._user_ids[session_id] = self._state.save_user(DemoUser(0, email, "")).id
         cookie = f"{self._cookie_name}={session_id}; HttpOnly; SameSite=Lax; Path=/"
         return new_redirect(return_to, ("Set-Cookie", cookie))
 
@@ -125,7 +126,9 @@ class SignInDesk:
         try:
             redirect_uri = self._provider.read_redirect_uri(call.query)
             if hmac.compare_digest(call.authorization.encode(), DEMO_USER_PASS.encode()):
-                return _send_back(self._provider.allow(call.query, self._state.save_user(SAMPLE_EMAIL).id))
+                return _send_back(
+                    self._provider.allow(call.query, self._state.save_user(DemoUser(0, SAMPLE_EMAIL, "")).id)
+                )
         except AuthorizeRefusedError as error:
             return _refuse(error)
         user = self._find_user(call)
@@ -140,7 +143,7 @@ class SignInDesk:
         if user is None:
             return _new_error(403, _NOBODY)
         try:
-            match call.form.get("decision"):
+            match _read_form(call).get("decision"):
                 case "allow":
                     return _send_back(self._provider.allow(call.query, user.id))
                 case "deny":
@@ -156,13 +159,17 @@ class SignInDesk:
         return None if user_id is None else self._state.find_user(user_id)
 
 
+def _read_form(call: Call) -> dict[str, str]:
+    return dict(parse_qsl(call.body))
+
+
 def _new_login_answer(status: int, return_to: str, email: str = "", problem: str = "") -> Answer:
     return new_html(status, new_login_page(return_to, email, problem))
 
 
 def _find_return_address(call: Call) -> str | None:
     """Where to go after the login; None unless it is our own authorize page."""
-    address = parse_qs(call.query).get("return_to", [""])[0] or call.form.get("return_to", "")
+    address = parse_qs(call.query).get("return_to", [""])[0] or _read_form(call).get("return_to", "")
     return address if _OWN_AUTHORIZE_PAGE.fullmatch(address) else None
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,18 +14,8 @@ from typing import Any, Final, NamedTuple
 from procore_cli import log
 from procore_cli.config import private_files
 from procore_cli.config.environments import DEMO
-from procore_cli.demo.seed import (
-    SAMPLE,
-    SAMPLE_EMAIL,
-    SAMPLE_ID,
-    SAMPLE_NAME,
-    Company,
-    DemoUser,
-    Project,
-    Seed,
-    SeedUser,
-    email_key,
-)
+from procore_cli.demo.records import Company, DemoUser, Project, email_key
+from procore_cli.demo.seed import SAMPLE, SAMPLE_EMAIL, SAMPLE_ID, SAMPLE_NAME, Seed
 from procore_cli.errors import DatabaseError
 
 _VERSION: Final = 1
@@ -82,13 +72,21 @@ class DemoState:
     """
 
     def __init__(self, data_folder: Path, seed: Seed | None = None) -> None:
-        """`seed` replaces companies and projects. Raises DataFolderError where the file is not ours alone."""
+        """`seed` replaces what was there. Raises DataFolderError where the file is not ours alone."""
         self._data_folder = data_folder
         self._seed = seed
         self.path = data_folder / _FOLDER / _NAME
         self._prepare()
         if seed is not None:
-            self.sow(seed)
+            with self.change() as db:
+                _sow(db, seed)
+
+    def reset(self) -> None:
+        """Forget everything, tokens too, and begin anew with the seed."""
+        with self.change() as db:
+            for table in ("users", "grants", "tokens"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - the tables are our own
+            _furnish(db, self._seed)
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
@@ -147,24 +145,19 @@ class DemoState:
         with self.change() as db:
             return db.execute(query, values)
 
-    def sow(self, seed: Seed) -> None:
-        """Put the seed's companies and projects in place of all others, and add its users."""
-        with self.change() as db:
-            _sow(db, seed)
-
     def find_user(self, user_id: int) -> DemoUser | None:
         """The user with this id, if there is one."""
         row = self._find("SELECT id, email, name FROM users WHERE id = ?", user_id)
         return DemoUser(*row) if row else None
 
-    def save_user(self, email: str, name: str | None = None) -> DemoUser:
-        """The user with this e-mail, whatever its case; a new one gets the next free id."""
-        key = (email_key(email),)
+    def save_user(self, user: DemoUser) -> DemoUser:
+        """The user with this e-mail, whatever its case: added, or with what is said anew of it."""
+        key = (email_key(user.email),)
         query = "SELECT id, email, name FROM users WHERE email_key = ?"
         with self.change() as db:
             row = db.execute(query, key).fetchone()
-            if row is None or name is not None:
-                _save_user(db, SeedUser(None, email, name))
+            if row is None or user.id or user.name:
+                _save_user(db, user)
                 row = db.execute(query, key).fetchone()
         return DemoUser(*row)
 
@@ -226,17 +219,16 @@ class DemoState:
     def find_company(self, company_id: int) -> Company | None:
         """The company with this id, if there is one."""
         row = self._find(_COMPANIES + " WHERE id = ?", company_id)
-        return _new_company(row) if row else None
+        return Company(*row) if row else None
 
     def list_companies(self, limit: int, offset: int) -> tuple[int, list[Company]]:
         """How many there are, and one page of them by id."""
         total, rows = self._list(_COMPANIES, limit, offset)
-        return total, [_new_company(row) for row in rows]
+        return total, [Company(*row) for row in rows]
 
-    def save_company(self, name: str, *, app_installed: bool) -> int:
-        """Add a company; returns its id."""
-        added = self._do("INSERT INTO companies VALUES (NULL, ?, 1, ?)", name, app_installed)
-        return int(added.lastrowid or 0)
+    def save_company(self, company: Company) -> int:
+        """Add a company, in place of one with the same id; returns its id."""
+        return _insert(self._do, "companies", company)
 
     def install_app(self, company_id: int, *, installed: bool) -> bool:
         """Connect the app to a company, or disconnect it; False if there is no such company."""
@@ -246,17 +238,16 @@ class DemoState:
     def find_project(self, company_id: int, project_id: int) -> Project | None:
         """The company's project with this id, if there is one."""
         row = self._find(_PROJECTS + " AND id = ?", company_id, project_id)
-        return _new_project(row) if row else None
+        return Project(*row) if row else None
 
     def list_projects(self, company_id: int, limit: int, offset: int) -> tuple[int, list[Project]]:
         """How many the company has, and one page of them by id."""
         total, rows = self._list(_PROJECTS, limit, offset, company_id)
-        return total, [_new_project(row) for row in rows]
+        return total, [Project(*row) for row in rows]
 
     def save_project(self, project: Project) -> int:
-        """Add a project; returns its id."""
-        with self.change() as db:
-            return _save_project(db, project)
+        """Add a project, in place of one with the same id; returns its id."""
+        return _insert(self._do, "projects", project)
 
     def change_project(self, company_id: int, project_id: int, changes: Mapping[str, Any], now: int) -> bool:
         """Change some keys of a project; False if the company has none with this id."""
@@ -270,11 +261,6 @@ class DemoState:
             update = "UPDATE projects SET name = ?, fields = ?, updated_at = ? WHERE id = ?"
             db.execute(update, (name, json.dumps(fields), now, project_id))
             return True
-
-    def delete_project(self, company_id: int, project_id: int) -> bool:
-        """Delete a project; False if the company has none with this id."""
-        query = "DELETE FROM projects WHERE company_id = ? AND id = ?"
-        return self._do(query, company_id, project_id).rowcount == 1
 
 
 def forget(data_folder: Path) -> bool:
@@ -300,48 +286,42 @@ def _furnish(db: sqlite3.Connection, seed: Seed | None) -> None:
     """Make what tables are missing, with the sample user and the seed's (or the sample's) content."""
     for table in _TABLES:
         db.execute(table)
-    _save_user(db, SeedUser(SAMPLE_ID, SAMPLE_EMAIL, SAMPLE_NAME))
+    _save_user(db, DemoUser(SAMPLE_ID, SAMPLE_EMAIL, SAMPLE_NAME))
     _sow(db, seed or SAMPLE)
     db.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def _sow(db: sqlite3.Connection, seed: Seed) -> None:
+    """Put the seed's companies and projects in place of all others, and add its users."""
     db.execute("DELETE FROM companies")
     db.execute("DELETE FROM projects")
+
+    def do(query: str, *values: object) -> sqlite3.Cursor:
+        return db.execute(query, values)
+
     # Those with an id of their own first: the others get what is left.
-    for user in sorted(seed.users, key=lambda user: user.id is None):
+    for user in sorted(seed.users, key=lambda user: not user.id):
         _save_user(db, user)
-    for company in seed.companies:
-        row = (company.id, company.name, company.is_active, company.app_installed)
-        db.execute("INSERT INTO companies VALUES (?, ?, ?, ?)", row)
-    for project in sorted(seed.projects, key=lambda project: project.id is None):
-        _save_project(db, project)
+    for company in sorted(seed.companies, key=lambda company: not company.id):
+        _insert(do, "companies", company)
+    for project in sorted(seed.projects, key=lambda project: not project.id):
+        _insert(do, "projects", project)
 
 
-def _save_user(db: sqlite3.Connection, user: SeedUser) -> None:
+def _save_user(db: sqlite3.Connection, user: DemoUser) -> None:
     """Add a user, in place of one with the same id; one with the same e-mail keeps what is not named."""
     key = email_key(user.email)
     known = db.execute("SELECT id, name FROM users WHERE email_key = ?", (key,)).fetchone()
     known_id, known_name = known or (None, user.email.rpartition("@")[0])
-    id_ = known_id if user.id is None else user.id
+    id_ = user.id or known_id
     db.execute("DELETE FROM users WHERE id = ? OR email_key = ?", (id_, key))
     db.execute("INSERT INTO users VALUES (?, ?, ?, ?)", (id_, user.email, key, user.name or known_name))
 
 
-def _save_project(db: sqlite3.Connection, project: Project) -> int:
-    times = (project.created_at, project.updated_at)
-    values = (project.id, project.company_id, project.name, json.dumps(dict(project.fields)), *times)
-    return int(db.execute("INSERT INTO projects VALUES (?, ?, ?, ?, ?, ?)", values).lastrowid or 0)
-
-
-def _new_company(row: tuple[Any, ...]) -> Company:
-    id_, name, is_active, app_installed = row
-    return Company(id_, name, bool(is_active), bool(app_installed))
-
-
-def _new_project(row: tuple[Any, ...]) -> Project:
-    id_, company_id, name, fields, created_at, updated_at = row
-    return Project(id_, company_id, name, json.loads(fields), created_at, updated_at)
+def _insert(do: Callable[..., sqlite3.Cursor], table: str, record: Company | Project) -> int:
+    values = (record.id or None, *record[1:])
+    marks = ", ".join("?" * len(values))
+    return int(do(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", *values).lastrowid or 0)  # noqa: S608
 
 
 def _digest(secret: str) -> str:

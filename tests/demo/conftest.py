@@ -145,6 +145,12 @@ class Client:
         app = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET}
         return self.post("/oauth/token", grant_type="client_credentials", **app).json()
 
+    def control(self, method: str, target: str, value: Any = None, **headers: str) -> Reply:
+        """What tests in other languages do, below /demo/."""
+        body = None if value is None else json.dumps(value)
+        sent = {"Host": urlsplit(self.url).netloc, "Content-Type": "application/json"} | headers
+        return self.send(method, f"/demo/{target}", body, **sent)
+
     def me(self, access_token: str) -> Reply:
         return self.get("/rest/v1.0/me", Authorization=f"Bearer {access_token}")
 
@@ -189,14 +195,19 @@ class Program:
 
     client: Client
     token: str
-    company: int | None = 22222
+    company: int | str | None = 22222
+
+    @property
+    def headers(self) -> dict[str, str]:
+        company = {} if self.company is None else {"Procore-Company-Id": str(self.company)}
+        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} | company
 
     def send(self, method: str, target: str, value: Any = None, **headers: str) -> Reply:
-        sent = {"Authorization": f"Bearer {self.token}"}
-        if self.company is not None:
-            sent["Procore-Company-Id"] = str(self.company)
         body = None if value is None else json.dumps(value)
-        return self.client.send(method, target, body, **(sent | headers))
+        return self.client.send(method, target, body, **(self.headers | headers))
+
+    def add(self, **project: Any) -> Reply:
+        return self.send("POST", "/rest/v1.0/projects", {"company_id": self.company, "project": project})
 
     def get(self, target: str, **headers: str) -> Reply:
         return self.send("GET", target, **headers)

@@ -67,7 +67,7 @@ def test_token_info_describes_the_token(client, clock):
 def test_without_a_valid_bearer_token_everything_is_401(client):
     for header in ("", "Bearer", "Bearer wrong", "Basic {token}", "{token}"):
         for path in BEARER_PATHS:
-            token = client.new_tokens()["access_token"]
+            token = client.control("POST", "sign-in").json()["access_token"]
             reply = client.get(path, Authorization=header.format(token=token))
 
             assert reply.status == 401

@@ -12,7 +12,7 @@ import pytest
 
 from procore_cli.demo.server import DemoServer
 
-PROJECTS = "/rest/v1.0/projects"
+PROJECTS = "/rest/v1.0/projects?company_id=22222"
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def ask(connection, method, target, body=None, headers=None) -> tuple[int, bytes
 
 
 def test_one_connection_serves_many_requests(connection, program):
-    headers = {"Authorization": f"Bearer {program.token}", "Procore-Company-Id": "22222"}
+    headers = program.headers
     statuses = [
         ask(connection, "GET", PROJECTS, headers=headers)[0],
-        ask(connection, "POST", PROJECTS, '{"name": "N"}', headers)[0],
-        ask(connection, "DELETE", f"{PROJECTS}/501", headers=headers)[0],
+        ask(connection, "POST", PROJECTS, '{"project": {"name": "N"}}', headers)[0],
+        ask(connection, "DELETE", "/demo/responses", headers=headers)[0],
         ask(connection, "HEAD", PROJECTS, headers=headers)[0],
         ask(connection, "GET", "/nowhere")[0],
     ]
@@ -52,8 +52,8 @@ def test_options_gets_nothing_that_lets_another_site_in(client):
 
 
 def test_a_body_in_chunks_is_read(connection, program):
-    headers = {"Authorization": f"Bearer {program.token}", "Procore-Company-Id": "22222"}
-    pieces = iter([b'{"na', b'me": "In', b' pieces"}'])
+    headers = program.headers
+    pieces = iter([b'{"project": {"na', b'me": "In', b' pieces"}}'])
     status, body = ask(connection, "POST", PROJECTS, pieces, headers)
 
     assert (status, json.loads(body)["name"]) == (201, "In pieces")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli.demo.records import DemoUser
 from procore_cli.demo.server import DemoServer
 from procore_cli.demo.state import DemoState, Grant, IssuedToken
 from procore_cli.errors import DatabaseError, DataFolderError
@@ -87,8 +88,8 @@ def test_an_email_belongs_to_one_person_whatever_its_case_and_in_the_next_run_to
         ("\u00dcBER@example.com", "\u00fcber@example.com"),
         ("\u00e9@b.c", "e\u0301@b.c"),
     ):
-        user = state.save_user(one)
-        assert state.save_user(other) == user
+        user = state.save_user(DemoUser(0, one, ""))
+        assert state.save_user(DemoUser(0, other, "")) == user
         assert DemoState(data_folder).find_user(user.id) == user
     assert state.find_user(11111).name == "Joe Contractor"
     assert state.find_user(1) is None
@@ -97,7 +98,7 @@ def test_an_email_belongs_to_one_person_whatever_its_case_and_in_the_next_run_to
 def test_people_who_come_at_once_get_ids_of_their_own(data_folder):
     emails = [f"user{number}@example.com" for number in range(12)]
     with ThreadPoolExecutor(6) as pool:
-        users = list(pool.map(lambda email: DemoState(data_folder).save_user(email), emails))
+        users = list(pool.map(lambda email: DemoState(data_folder).save_user(DemoUser(0, email, "")), emails))
 
     assert sorted(user.id for user in users) == list(range(11112, 11124))
 
