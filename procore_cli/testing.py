@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from procore_cli.demo.calls import RecordedCall
+    from procore_cli.demo.control import RecordedCall
     from procore_cli.demo.records import DemoUser
     from procore_cli.demo.server import DemoServer
     from procore_cli.storage.opening import Storage

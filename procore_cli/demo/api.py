@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from procore_cli.config.environments import COMPANIES_PATH, ME_PATH
-from procore_cli.demo.exchange import Answer, Call, find_id, new_json, refused
+from procore_cli.demo.exchange import Answer, Call, find_id, is_v2, new_json, new_page, refused
 from procore_cli.demo.oauth import Provider
-from procore_cli.demo.paging import is_v2, new_list, new_page, read_page
 from procore_cli.demo.records import OWN_KEYS, BadValueError, Company, Project, is_text
 from procore_cli.demo.state import SERVICE_ACCOUNT, DemoState
 from procore_cli.models import utc
@@ -24,14 +24,13 @@ _MISSING: Final = "param is missing or the value is empty: "
 _SERVICE_ACCOUNTS: Final = 10**12
 
 
+@dataclass(frozen=True)
 class Api:
     """The routes for programs; each takes a call, and what its path names, and gives an answer."""
 
-    def __init__(self, provider: Provider, state: DemoState, clock: Callable[[], float]) -> None:
-        """`clock`: seconds since the epoch (UTC)."""
-        self._provider = provider
-        self._state = state
-        self._clock = clock
+    _provider: Provider
+    _state: DemoState
+    _clock: Callable[[], float]
 
     def list_routes(self) -> list[Route]:
         """Of the published API, what is here."""
@@ -60,17 +59,24 @@ class Api:
     def list_companies(self, call: Call) -> Answer:
         """GET /rest/v1.0/companies: a person's, connected or not, or the one that a service account is in."""
         if self._provider.read_token(call).user_id == SERVICE_ACCOUNT:
-            return new_list(call, [_show_company(self._enter(call))])
-        page = read_page(call)
-        total, found = self._state.list_companies(page.size, page.offset)
-        return new_page(call, page, total, [_show_company(company) for company in found])
+            return new_page(call, lambda _limit, offset: (1, [_show_company(self._enter(call))][offset:]))
+
+        def list_items(limit: int, offset: int) -> tuple[int, Sequence[object]]:
+            total, found = self._state.list(Company, limit, offset)
+            return total, [_show_company(company) for company in found]
+
+        return new_page(call, list_items)
 
     def list_projects(self, call: Call, company_id: int | None = None) -> Answer:
         """GET /rest/v1.0/projects and its like: those of a company, which path or query names."""
         named = call.parameters.get("company_id", "") if company_id is None else company_id
-        company, page = self._enter(call, named), read_page(call)
-        total, found = self._state.list_projects(company.id, page.size, page.offset)
-        return new_page(call, page, total, [_show_project(project, company, call) for project in found])
+        company = self._enter(call, named)
+
+        def list_items(limit: int, offset: int) -> tuple[int, Sequence[object]]:
+            total, found = self._state.list(Project, limit, offset, company.id)
+            return total, [_show_project(project, company, call) for project in found]
+
+        return new_page(call, list_items)
 
     def show_project(self, call: Call, project_id: int) -> Answer:
         """GET /rest/v1.0/projects/{id}."""
@@ -83,15 +89,21 @@ class Api:
         if "name" not in fields:
             raise refused(422, {"name": ["can't be blank"]})
         now, name = int(self._clock()), fields.pop("name")
-        project_id = self._state.save_project(
-            Project(0, company.id, name, json.dumps(fields), created_at=now, updated_at=now)
-        )
-        return new_json(201, self._show(call, company, project_id))
+        project = Project(0, company.id, name, json.dumps(fields), now, now)
+        return new_json(201, self._show(call, company, self._state.save(project)))
 
     def change_project(self, call: Call, project_id: int) -> Answer:
         """PATCH /rest/v1.0/projects/{id}, with the same body: the keys that are named change."""
         company, fields = self._read_project(call)
-        self._state.change_project(company.id, project_id, fields, int(self._clock()))
+        self._show(call, company, project_id)
+        now = int(self._clock())
+
+        def change(project: Project) -> Project:
+            others = json.loads(project.fields) | fields
+            name = others.pop("name", project.name)
+            return project._replace(name=name, fields=json.dumps(others), updated_at=now)
+
+        self._state.update(Project, project_id, change)
         return new_json(200, self._show(call, company, project_id))
 
     def _enter(self, call: Call, named: object = None) -> Company:
@@ -108,7 +120,7 @@ class Api:
             raise refused(
                 400, [f"company_id is not that of the Procore-Company-Id header, {call.company_id}."]
             )
-        company = self._state.find_company(call.company_id)
+        company = self._state.find(Company, call.company_id)
         if company is None:
             raise refused(404, _NOT_FOUND)
         if not company.app_installed:
@@ -130,8 +142,8 @@ class Api:
         return company, {key: value for key, value in project.items() if key not in OWN_KEYS}
 
     def _show(self, call: Call, company: Company, project_id: int) -> Mapping[str, Any]:
-        project = self._state.find_project(company.id, project_id)
-        if project is None:
+        project = self._state.find(Project, project_id)
+        if project is None or project.company_id != company.id:
             raise refused(404, _NOT_FOUND)
         return _show_project(project, company, call)
 

@@ -6,37 +6,41 @@ import base64
 import email
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from procore_cli.demo.records import BadValueError, parse
 
 JSON: Final = "application/json; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
+# How many items are on a page, usually and at most: REST v2, v1.1, all others.
+_SIZES: Final = {"/rest/v2.": (10, 100), "/rest/v1.1/": (100, 300), "": (100, 1000)}
 Header = tuple[str, str]
+Lister = Callable[[int, int], tuple[int, Sequence[object]]]
 _INT64_DIGITS: Final = 19
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Call:
-    """A request; `query`, `body` and the headers may hold secrets.
+    """A request, which may hold secrets; `origin`: the base URL that the client used.
 
-    `company` is the Procore-Company-Id header as it came, `origin` the base URL that the client used;
     `is_local`: whether it used a name of this machine.
     """
 
-    query: str = field(default="", repr=False)
-    body: str = field(default="", repr=False)
-    cookie: str = field(default="", repr=False)
-    authorization: str = field(default="", repr=False)
-    content_type: str = ""
-    method: str = "GET"
-    path: str = ""
-    company: str = ""
-    origin: str = ""
-    is_local: bool = False
+    method: str
+    path: str
+    query: str
+    headers: Message
+    body: str
+    origin: str
+    is_local: bool
+
+    def header(self, name: str) -> str:
+        """A header as it came; empty where there is none."""
+        return str(self.headers.get(name, "")).strip()
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -46,17 +50,17 @@ class Call:
     @property
     def kind(self) -> str:
         """The body's content type, without its parameters."""
-        return self.content_type.partition(";")[0].strip().lower()
+        return self.header("Content-Type").partition(";")[0].strip().lower()
 
     @property
     def company_id(self) -> int | None:
         """The number in the Procore-Company-Id header; None where there is none."""
-        return find_id(self.company)
+        return find_id(self.header("Procore-Company-Id"))
 
     @property
     def basic_credentials(self) -> dict[str, str]:
         """Id and secret by HTTP Basic (RFC 6749, section 2.3.1); empty ones where they cannot be read."""
-        scheme, _, encoded = self.authorization.partition(" ")
+        scheme, _, encoded = self.header("Authorization").partition(" ")
         if scheme.lower() != "basic":
             return {}
         try:
@@ -76,7 +80,7 @@ class Call:
             case "" | "application/x-www-form-urlencoded":
                 value = _nest(parse_qsl(self.body, keep_blank_values=True))
             case "multipart/form-data":
-                value = _nest(_list_parts(f"Content-Type: {self.content_type}\n\n{self.body}"))
+                value = _nest(_list_parts(f"Content-Type: {self.header('Content-Type')}\n\n{self.body}"))
             case _:
                 raise BadValueError("the body's content type is not known")
         if not isinstance(value, dict):
@@ -135,11 +139,6 @@ def refused(status: int, why: object, *headers: Header) -> RefusedCallError:
     return RefusedCallError(new_errors(status, why, *headers))
 
 
-def new_html(status: int, html: str) -> Answer:
-    """An answer for people."""
-    return Answer(status, HTML, html)
-
-
 def new_redirect(location: str, *headers: Header) -> Answer:
     """Send the browser on with a GET (RFC 9110, section 15.4.4)."""
     return Answer(303, HTML, "", (("Location", location), *headers))
@@ -155,3 +154,37 @@ def find_id(text: object) -> int | None:
 def compile_path(path: str) -> re.Pattern[str]:
     """A pattern of paths, in which {anything} stands for one segment."""
     return re.compile(re.sub(r"\\\{[^{}/]+\\\}", "([^/]+)", re.escape(path)))
+
+
+def is_v2(call: Call) -> bool:
+    """Whether ids are texts, and lists stand in `data`."""
+    return call.path.startswith("/rest/v2.")
+
+
+def new_page(call: Call, list_items: Lister, status: int = 200, *headers: Header) -> Answer:
+    """The page that `page` and `per_page` name, and where the others are.
+
+    `list_items` gets how many are wanted and how many to leave out. Raises RefusedCallError with a 400.
+    """
+    usual, most = next(sizes for start, sizes in _SIZES.items() if call.path.startswith(start))
+    number, size = _read_number(call, "page", 1), min(_read_number(call, "per_page", usual), most)
+    total, items = list_items(size, (number - 1) * size)
+    last = max(1, -(-total // size))
+    after = {"next": number + 1, "last": last} if number < last else {}
+    before = {"first": 1, "prev": min(number - 1, last)} if number > 1 else {}
+    links = ", ".join(f'<{_new_url(call, n, size)}>; rel="{rel}"' for rel, n in (after | before).items())
+    shown = [("Total", str(total)), ("Per-Page", str(size)), *([("Link", links)] if links else [])]
+    return new_json(status, {"data": items} if is_v2(call) else items, *shown, *headers)
+
+
+def _new_url(call: Call, number: int, size: int) -> str:
+    kept = [(k, v) for k, v in parse_qsl(call.query, keep_blank_values=True) if k not in ("page", "per_page")]
+    return f"{call.origin}{call.path}?{urlencode([*kept, ('page', number), ('per_page', size)])}"
+
+
+def _read_number(call: Call, name: str, default: int) -> int:
+    number = find_id(call.parameters.get(name, default))
+    # The offset has to fit into SQLite's 64 bits.
+    if not number or number > 10**12:
+        raise refused(400, [f"{name} must be a whole number from 1."])
+    return number

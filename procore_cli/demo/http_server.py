@@ -6,10 +6,11 @@ Refuses any address but 127.0.0.1.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,8 +29,7 @@ _CLOSING_TIMEOUT_S: Final = 2
 # Of a form, and of what the API and tests send.
 _FORM_MAX_BYTES: Final = 64 * 1024
 _API_MAX_BYTES: Final = 16 * 1024 * 1024
-_SIZE_LINE_MAX_BYTES: Final = 256
-_MOST_TRAILERS: Final = 32
+_LINE_MAX_BYTES: Final = 256
 _BODILESS: Final = (204, 304)
 
 
@@ -117,22 +117,12 @@ class DemoHandler(BaseHTTPRequestHandler):
 
     def _read_call(self) -> Call:
         path, _, query = self.path.partition("?")
-        headers = self.headers
-        host = headers.get("Host", "").lower()
+        host = self.headers.get("Host", "").lower()
         is_local = host in [f"{name}:{self.server.server_port}" for name in _OWN_NAMES]
-        return Call(
-            query=query,
-            body=_read_body(headers, self.rfile, path).decode("utf-8", "replace"),
-            cookie=headers.get("Cookie", ""),
-            authorization=headers.get("Authorization", ""),
-            content_type=headers.get("Content-Type", ""),
-            method=self.command,
-            path=path,
-            company=headers.get("Procore-Company-Id", "").strip(),
-            # By the name that the client used for us; any other name is not repeated.
-            origin=f"http://{host}" if is_local else self.server.url,
-            is_local=is_local,
-        )
+        # By the name that the client used for us; any other name is not repeated.
+        origin = f"http://{host}" if is_local else self.server.url
+        body = _read_body(self.headers, self.rfile, path).decode("utf-8", "replace")
+        return Call(self.command, path, query, self.headers, body, origin, is_local)
 
     def _send(self, answer: Answer) -> None:
         if answer.dropped:
@@ -141,8 +131,8 @@ class DemoHandler(BaseHTTPRequestHandler):
         data = answer.text.encode()
         self.send_response(answer.status)
         own = [("Content-Type", answer.content_type), *security_headers(_FORMS_LEAD_TO)]
-        given = {name.lower() for name, _ in answer.headers}
-        for name, value in (*(header for header in own if header[0].lower() not in given), *answer.headers):
+        # The last one of a name counts.
+        for name, value in {name.lower(): (name, value) for name, value in (*own, *answer.headers)}.values():
             self.send_header(name, value)
         if answer.status not in _BODILESS:
             self.send_header("Content-Length", str(len(data)))
@@ -158,43 +148,34 @@ def _read_body(headers: Message, stream: BufferedIOBase, path: str) -> bytes:
 
     Raises RefusedCallError; what is left of the body is not read then, so the connection has to end.
     """
-    max_bytes = _FORM_MAX_BYTES if path.startswith("/oauth/") else _API_MAX_BYTES
+    max_bytes = _API_MAX_BYTES if path.startswith(("/rest/", "/demo/")) else _FORM_MAX_BYTES
     lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
     if codings:
         # Both at once, or another coding, is how requests are smuggled.
         if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
             raise refused(400, "Transfer-Encoding cannot be used.")
-        return b"".join(_read_chunks(stream, max_bytes))
-    return stream.read(_read_length(lengths, max_bytes)) if lengths else b""
+        return _read_chunks(stream, max_bytes)
+    if len(lengths) > 1:
+        raise refused(400, "Content-Length stands twice.")
+    return stream.read(_read_size(lengths[0], 10, max_bytes)) if lengths else b""
 
 
-def _read_length(lengths: list[str], max_bytes: int) -> int:
-    text = lengths[0]
-    if len(lengths) > 1 or not (text.isascii() and text.isdigit()) or len(text) > len(str(max_bytes)):
-        raise refused(411, "Content-Length is missing or cannot be used.")
-    if int(text) > max_bytes:
-        raise refused(413, "The body is too long.")
-    return int(text)
-
-
-def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> Iterator[bytes]:
-    total = 0
-    while size := _read_chunk_size(stream):
-        total += size
-        if total > max_bytes:
-            raise refused(413, "The body is too long.")
-        yield stream.read(size)
-        if stream.readline(_SIZE_LINE_MAX_BYTES).strip():
+def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> bytes:
+    body = b""
+    while True:
+        line = stream.readline(_LINE_MAX_BYTES).partition(b";")[0]
+        size = _read_size(line.decode("latin-1").strip(), 16, max_bytes - len(body))
+        body += stream.read(size)
+        # Of a trailer, which says nothing here, none is taken.
+        if stream.readline(_LINE_MAX_BYTES).strip():
             raise refused(400, "A chunk does not end where it says.")
-    for _ in range(_MOST_TRAILERS):
-        # A trailer says nothing here.
-        if not stream.readline(_SIZE_LINE_MAX_BYTES).strip():
-            return
-    raise refused(400, "The trailer has no end.")
+        if size == 0:
+            return body
 
 
-def _read_chunk_size(stream: BufferedIOBase) -> int:
-    digits = stream.readline(_SIZE_LINE_MAX_BYTES).partition(b";")[0].strip()
-    if not 0 < len(digits) <= 8 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
-        raise refused(400, "A chunk has no size.")
-    return int(digits, 16)
+def _read_size(text: str, base: int, max_bytes: int) -> int:
+    if not re.fullmatch("[0-9a-fA-F]{1,12}" if base == 16 else "[0-9]{1,12}", text):
+        raise refused(400, "The body has no length that can be used.")
+    if int(text, base) > max_bytes:
+        raise refused(413, "The body is too long.")
+    return int(text, base)

@@ -108,12 +108,12 @@ class _Validator(RequestValidator):
     validate_scopes = confirm_redirect_uri
 
     def save_authorization_code(self, client_id: str, code: Any, request: Any, *_: Any, **__: Any) -> None:
-        grant = Grant(request.user, client_id, request.redirect_uri, request.code_challenge)
+        grant = Grant(request.user, request.redirect_uri, request.code_challenge)
         self._state.save_grant(str(code["code"]), grant, int(self._clock()) + _CODE_LIFETIME_S)
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *_: Any, **__: Any) -> bool:
         # It uses the code up, whether the rest of the request is good or not.
-        grant = self._state.claim_grant(code, client_id, int(self._clock()))
+        grant = self._state.claim_grant(code, int(self._clock()))
         # Compared here, not in confirm_redirect_uri: Doorkeeper calls a wrong one invalid_grant.
         if grant is None or grant.redirect_uri != request.redirect_uri:
             return False
@@ -138,13 +138,13 @@ class _Validator(RequestValidator):
         self, refresh_token: str, client: Any, request: Any, *_: Any, **__: Any
     ) -> bool:
         # As validate_code does: a refresh token is for one try.
-        request.user = self._state.claim_refresh(refresh_token, client.client_id)
+        request.user = self._state.claim_refresh(refresh_token)
         return request.user is not None
 
     def save_bearer_token(self, token: Mapping[str, Any], request: Any, *_: Any, **__: Any) -> None:
         created_at, expires_in = int(token["created_at"]), int(token["expires_in"])
         user_id = SERVICE_ACCOUNT if request.user is None else int(request.user)
-        issued = IssuedToken(user_id, DEMO_CLIENT_ID, created_at, created_at + expires_in)
+        issued = IssuedToken(user_id, created_at, created_at + expires_in)
         self._state.save_token(token["access_token"], token.get("refresh_token"), issued)
 
     def revoke_token(self, token: str, *_: Any, **__: Any) -> None:
@@ -226,7 +226,7 @@ class Provider:
         """Tokens for a user without the pages, as the token endpoint answers them; for tests."""
         created_at, lifetime_s = int(self._clock()), self.lifetime_s
         access_token, refresh_token = _new_access_token(None), _new_refresh_token(None)
-        issued = IssuedToken(user_id, DEMO_CLIENT_ID, created_at, created_at + lifetime_s)
+        issued = IssuedToken(user_id, created_at, created_at + lifetime_s)
         self._state.save_token(access_token, refresh_token, issued)
         lifetimes = {"expires_in": lifetime_s, "created_at": created_at}
         tokens = {"access_token": access_token, "refresh_token": refresh_token}
@@ -250,7 +250,7 @@ class Provider:
             "resource_owner_id": None if token.user_id == SERVICE_ACCOUNT else token.user_id,
             "scopes": [],
             "expires_in_seconds": token.expires_at - int(self._clock()),
-            "application": {"uid": token.client_id},
+            "application": {"uid": DEMO_CLIENT_ID},
             "created_at": token.created_at,
         }
         return new_json(200, values)
@@ -264,7 +264,7 @@ class Provider:
 
     def _find_token(self, call: Call) -> IssuedToken | None:
         """RFC 6750, section 2.1."""
-        scheme, _, token = call.authorization.partition(" ")
+        scheme, _, token = call.header("Authorization").partition(" ")
         is_bearer = scheme.lower() == "bearer"
         return self._state.find_token(token.strip(), int(self._clock())) if is_bearer else None
 

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Final
 
-from procore_cli.demo.exchange import JSON, Answer, Call, compile_path, new_errors
-from procore_cli.demo.paging import new_list
+from procore_cli.demo.exchange import JSON, Answer, Call, compile_path, new_errors, new_page
 from procore_cli.demo.records import BadValueError, Field, is_flag, is_whole, read_object
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -89,7 +88,9 @@ class Response:
         if status is None:
             return Answer(0, dropped=True)
         if self.fields["pages"]:
-            return new_list(call, value, status, *headers)
+            return new_page(
+                call, lambda limit, offset: (len(value), value[offset:][:limit]), status, *headers
+            )
         if value is None and status >= 400:
             return new_errors(status, [f"The pretend Procore was asked to answer {status}."], *headers)
         return Answer(status, JSON, "" if value is None else json.dumps(value), headers)

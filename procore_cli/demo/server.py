@@ -10,8 +10,7 @@ from pathlib import Path
 
 from procore_cli.config.environments import AUTHORIZE_PATH, DEMO, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
 from procore_cli.demo.api import Api
-from procore_cli.demo.calls import Calls
-from procore_cli.demo.control import CONTROL_PATH, Control
+from procore_cli.demo.control import CONTROL_PATH, Calls, Control
 from procore_cli.demo.exchange import (
     Answer,
     Call,
@@ -59,7 +58,7 @@ class DemoServer:
         self.calls = calls or Calls()
         self.responses = Responses((seed or SAMPLE).responses)
         self.provider = Provider(self.state, clock, lifetime_s)
-        self.control = Control(self.state, self.provider, self.responses, self.calls, clock)
+        self.control = Control(self.state, self.provider, self.responses, self.calls, clock, lifetime_s)
         self._clock = clock
         self._count = itertools.count()
         try:
@@ -113,17 +112,17 @@ class DemoServer:
         self._http.close_connections()
 
     def _answer(self, call: Call) -> Answer:
-        if call.path.startswith(CONTROL_PATH):
-            # Whoever looks there is not among the calls.
-            return self._route(call)
+        is_control = call.path.startswith(CONTROL_PATH)
         try:
-            answer = self.responses.find(call) or self._route(call)
+            answer = (None if is_control else self.responses.find(call)) or self._route(call)
         except RefusedCallError as refusal:
             answer = refusal.answer
-        names = {name.lower() for name, _ in answer.headers}
-        limits = [header for header in self._new_limits() if header[0].lower() not in names]
-        answer = replace(answer, headers=(*answer.headers, *limits))
-        self.calls.note(call, answer)
+        # What went wrong is the client's news: the command around us reports the 500.
+        except Exception:  # noqa: BLE001
+            answer = new_errors(500, "The pretend Procore failed.")
+        if not is_control:
+            answer = replace(answer, headers=(*self._new_limits(), *answer.headers))
+            self.calls.note(call, answer)
         return answer
 
     def _new_limits(self) -> list[Header]:
@@ -140,15 +139,5 @@ class DemoServer:
             # Procore takes a path with a slash at its end for the same.
             found = pattern.fullmatch(call.path.rstrip("/")) if wanted == method else None
             if found and all(find_id(text) for text in found.groups()):
-                return _answer_by(route, call, [int(text) for text in found.groups()])
+                return route(call, *map(int, found.groups()))
         return new_errors(404, "Not found.")
-
-
-def _answer_by(route: Callable[..., Answer], call: Call, ids: list[int]) -> Answer:
-    try:
-        return route(call, *ids)
-    except RefusedCallError as refusal:
-        return refusal.answer
-    # What went wrong is the client's news: the command around us reports the 500.
-    except Exception:  # noqa: BLE001
-        return new_errors(500, "The pretend Procore failed.")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from procore_cli import log
 from procore_cli.config import private_files
 from procore_cli.config.environments import DEMO
 from procore_cli.demo.records import Company, DemoUser, Project, email_key
-from procore_cli.demo.seed import SAMPLE, SAMPLE_EMAIL, SAMPLE_ID, SAMPLE_NAME, Seed
+from procore_cli.demo.seed import DEMO_CLIENT_ID, SAMPLE, SAMPLE_EMAIL, SAMPLE_ID, SAMPLE_NAME, Seed
 from procore_cli.errors import DatabaseError
 
 _VERSION: Final = 1
@@ -40,18 +39,17 @@ _TABLES: Final = (
 )
 # The user of a service account's tokens, which stand for an app alone.
 SERVICE_ACCOUNT: Final = 0
-_BUSY_TIMEOUT_S = 10
+_BUSY_TIMEOUT_S: Final = 10
 _FOLDER: Final = "demo"
 _NAME: Final = "procore.db"
-_COMPANIES = "SELECT id, name, is_active, app_installed FROM companies"
-_PROJECTS = "SELECT id, company_id, name, fields, created_at, updated_at FROM projects WHERE company_id = ?"
+_TABLE_OF: Final[dict[type, str]] = {Company: "companies", Project: "projects"}
+_Record = TypeVar("_Record", Company, Project)
 
 
 class Grant(NamedTuple):
     """What an authorization code stands for (RFC 6749, section 4.1.2; RFC 7636, section 4.4)."""
 
     user_id: int
-    client_id: str
     redirect_uri: str
     challenge: str | None
 
@@ -60,7 +58,6 @@ class IssuedToken(NamedTuple):
     """What an access token stands for; times in seconds since the epoch (UTC)."""
 
     user_id: int
-    client_id: str
     created_at: int
     expires_at: int
 
@@ -94,8 +91,17 @@ class DemoState:
         if not self.path.exists():
             # `demo reset` came while a server runs: it goes on with what it began with.
             self._prepare()
-        with self._connect() as db:
-            yield db
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)) as db:
+                # Nothing real is lost where the machine stops, and every sign-in and test is faster.
+                db.execute("PRAGMA synchronous = OFF")
+                yield db
+        except sqlite3.Error as error:
+            raise DatabaseError(
+                f"The pretend Procore (demo) cannot use its database {self.path}: {error}.",
+                "Nothing real lies in that file: procore-login demo reset makes a new one.",
+                environment=DEMO.name,
+            ) from error
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -112,38 +118,41 @@ class DemoState:
             if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
                 _furnish(db, self._seed)
 
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)) as db:
-                # Nothing real is lost where the machine stops, and every sign-in and test is faster.
-                db.execute("PRAGMA synchronous = OFF")
-                yield db
-        except sqlite3.Error as error:
-            raise DatabaseError(
-                f"The pretend Procore (demo) cannot use its database {self.path}: {error}.",
-                "Nothing real lies in that file: procore-login demo reset makes a new one.",
-                environment=DEMO.name,
-            ) from error
-
-    def _find(self, query: str, *values: object) -> tuple[Any, ...] | None:
+    def _find(self, query: str, *values: object) -> Any:
         with self.open() as db:
-            row: tuple[Any, ...] | None = db.execute(query, values).fetchone()
-            return row
+            return db.execute(query, values).fetchone()
 
-    def _list(
-        self, query: str, limit: int, offset: int, *values: object
-    ) -> tuple[int, list[tuple[Any, ...]]]:
-        """How many rows a query has, and one page of them by id."""
-        with self.open() as db:
-            count = f"SELECT count(*) FROM ({query})"  # noqa: S608 - the queries are our own
-            total = db.execute(count, values).fetchone()[0]
-            page = db.execute(f"{query} ORDER BY id LIMIT ? OFFSET ?", (*values, limit, offset))
-            return total, page.fetchall()
-
-    def _do(self, query: str, *values: object) -> sqlite3.Cursor:
+    def _do(self, query: str, *values: object) -> None:
         with self.change() as db:
-            return db.execute(query, values)
+            db.execute(query, values)
+
+    def find(self, kind: type[_Record], id_: int) -> _Record | None:
+        """The company or project with this id, if there is one."""
+        row = self._find(f"SELECT * FROM {_TABLE_OF[kind]} WHERE id = ?", id_)  # noqa: S608
+        return kind(*row) if row else None
+
+    def list(
+        self, kind: type[_Record], limit: int, offset: int, company_id: int | None = None
+    ) -> tuple[int, list[_Record]]:
+        """How many there are, of one company or in all, and one page of them by id."""
+        query = f"FROM {_TABLE_OF[kind]} WHERE ? {'IS NULL' if company_id is None else '= company_id'}"
+        page = f"SELECT * {query} ORDER BY id LIMIT ? OFFSET ?"
+        with self.open() as db:
+            total = db.execute(f"SELECT count(*) {query}", (company_id,)).fetchone()[0]
+            return total, [kind(*row) for row in db.execute(page, (company_id, limit, offset))]
+
+    def save(self, record: Company | Project) -> int:
+        """Add a company or a project, in place of one with the same id; returns its id."""
+        with self.change() as db:
+            return _save(db, record)
+
+    def update(self, kind: type[_Record], id_: int, change: Callable[[_Record], _Record]) -> bool:
+        """Change one in one transaction; False if there is none with this id."""
+        with self.change() as db:
+            row = db.execute(f"SELECT * FROM {_TABLE_OF[kind]} WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+            if row:
+                _save(db, change(kind(*row)))
+            return row is not None
 
     def find_user(self, user_id: int) -> DemoUser | None:
         """The user with this id, if there is one."""
@@ -152,56 +161,42 @@ class DemoState:
 
     def save_user(self, user: DemoUser) -> DemoUser:
         """The user with this e-mail, whatever its case: added, or with what is said anew of it."""
-        key = (email_key(user.email),)
-        query = "SELECT id, email, name FROM users WHERE email_key = ?"
         with self.change() as db:
-            row = db.execute(query, key).fetchone()
-            if row is None or user.id or user.name:
-                _save_user(db, user)
-                row = db.execute(query, key).fetchone()
-        return DemoUser(*row)
+            return _save_user(db, user)
 
     def save_grant(self, code: str, grant: Grant, expires_at: int) -> None:
         """Keep a new authorization code until `expires_at` (seconds since the epoch, UTC)."""
-        self._do("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, 0)", _digest(code), *grant, expires_at)
+        values = (_digest(code), grant.user_id, DEMO_CLIENT_ID, grant.redirect_uri, grant.challenge)
+        self._do("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, 0)", *values, expires_at)
 
-    def claim_grant(self, code: str, client_id: str, now: int) -> Grant | None:
+    def claim_grant(self, code: str, now: int) -> Grant | None:
         """Use up a code: of all who ask, one gets its grant."""
-        key = (_digest(code), client_id)
-        query = (
-            "SELECT user_id, client_id, redirect_uri, challenge FROM grants"
-            " WHERE code_digest = ? AND client_id = ? AND used = 0 AND expires_at > ?"
-        )
+        query = "SELECT user_id, redirect_uri, challenge FROM grants WHERE code_digest = ?"
         with self.change() as db:
-            row = db.execute(query, (*key, now)).fetchone()
-            db.execute("UPDATE grants SET used = 1 WHERE code_digest = ? AND client_id = ?", key)
+            row = db.execute(f"{query} AND used = 0 AND expires_at > ?", (_digest(code), now)).fetchone()
+            db.execute("UPDATE grants SET used = 1 WHERE code_digest = ?", (_digest(code),))
         return Grant(*row) if row else None
 
     def save_token(self, access_token: str, refresh_token: str | None, issued: IssuedToken) -> None:
         """Keep a new pair of tokens, or an access token alone."""
         # The column takes no NULL: a value that nobody knows stands for no refresh token.
         digests = (_digest(access_token), _digest(refresh_token or secrets.token_urlsafe(32)))
-        self._do("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, 0, 0)", *digests, *issued)
+        values = (issued.user_id, DEMO_CLIENT_ID, issued.created_at, issued.expires_at)
+        self._do("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, 0, 0)", *digests, *values)
 
-    def claim_refresh(self, refresh_token: str, client_id: str) -> int | None:
+    def claim_refresh(self, refresh_token: str) -> int | None:
         """Use up a refresh token: of all who ask, one gets the id of its user."""
-        key = (_digest(refresh_token), client_id)
-        query = (
-            "SELECT user_id FROM tokens"
-            " WHERE refresh_digest = ? AND client_id = ? AND refreshed = 0 AND revoked = 0"
-        )
+        key = (_digest(refresh_token),)
+        query = "SELECT user_id FROM tokens WHERE refresh_digest = ? AND refreshed = 0 AND revoked = 0"
         with self.change() as db:
             row = db.execute(query, key).fetchone()
-            db.execute("UPDATE tokens SET refreshed = 1 WHERE refresh_digest = ? AND client_id = ?", key)
+            db.execute("UPDATE tokens SET refreshed = 1 WHERE refresh_digest = ?", key)
         return int(row[0]) if row else None
 
     def find_token(self, access_token: str, now: int) -> IssuedToken | None:
         """What a valid access token stands for; None if it is unknown, expired or revoked."""
-        query = (
-            "SELECT user_id, client_id, created_at, expires_at FROM tokens"
-            " WHERE access_digest = ? AND revoked = 0 AND expires_at > ?"
-        )
-        row = self._find(query, _digest(access_token), now)
+        query = "SELECT user_id, created_at, expires_at FROM tokens WHERE access_digest = ?"
+        row = self._find(f"{query} AND revoked = 0 AND expires_at > ?", _digest(access_token), now)
         return IssuedToken(*row) if row else None
 
     def revoke(self, token: str) -> None:
@@ -215,52 +210,6 @@ class DemoState:
     def revoke_all(self) -> None:
         """Nothing that was issued so far is valid any more."""
         self._do("UPDATE tokens SET revoked = 1")
-
-    def find_company(self, company_id: int) -> Company | None:
-        """The company with this id, if there is one."""
-        row = self._find(_COMPANIES + " WHERE id = ?", company_id)
-        return Company(*row) if row else None
-
-    def list_companies(self, limit: int, offset: int) -> tuple[int, list[Company]]:
-        """How many there are, and one page of them by id."""
-        total, rows = self._list(_COMPANIES, limit, offset)
-        return total, [Company(*row) for row in rows]
-
-    def save_company(self, company: Company) -> int:
-        """Add a company, in place of one with the same id; returns its id."""
-        return _insert(self._do, "companies", company)
-
-    def install_app(self, company_id: int, *, installed: bool) -> bool:
-        """Connect the app to a company, or disconnect it; False if there is no such company."""
-        query = "UPDATE companies SET app_installed = ? WHERE id = ?"
-        return self._do(query, installed, company_id).rowcount == 1
-
-    def find_project(self, company_id: int, project_id: int) -> Project | None:
-        """The company's project with this id, if there is one."""
-        row = self._find(_PROJECTS + " AND id = ?", company_id, project_id)
-        return Project(*row) if row else None
-
-    def list_projects(self, company_id: int, limit: int, offset: int) -> tuple[int, list[Project]]:
-        """How many the company has, and one page of them by id."""
-        total, rows = self._list(_PROJECTS, limit, offset, company_id)
-        return total, [Project(*row) for row in rows]
-
-    def save_project(self, project: Project) -> int:
-        """Add a project, in place of one with the same id; returns its id."""
-        return _insert(self._do, "projects", project)
-
-    def change_project(self, company_id: int, project_id: int, changes: Mapping[str, Any], now: int) -> bool:
-        """Change some keys of a project; False if the company has none with this id."""
-        query = _PROJECTS + " AND id = ?"
-        with self.change() as db:
-            row = db.execute(query, (company_id, project_id)).fetchone()
-            if row is None:
-                return False
-            fields = {**json.loads(row[3]), **changes}
-            name = fields.pop("name", row[2])
-            update = "UPDATE projects SET name = ?, fields = ?, updated_at = ? WHERE id = ?"
-            db.execute(update, (name, json.dumps(fields), now, project_id))
-            return True
 
 
 def forget(data_folder: Path) -> bool:
@@ -295,33 +244,31 @@ def _sow(db: sqlite3.Connection, seed: Seed) -> None:
     """Put the seed's companies and projects in place of all others, and add its users."""
     db.execute("DELETE FROM companies")
     db.execute("DELETE FROM projects")
-
-    def do(query: str, *values: object) -> sqlite3.Cursor:
-        return db.execute(query, values)
-
     # Those with an id of their own first: the others get what is left.
     for user in sorted(seed.users, key=lambda user: not user.id):
         _save_user(db, user)
-    for company in sorted(seed.companies, key=lambda company: not company.id):
-        _insert(do, "companies", company)
-    for project in sorted(seed.projects, key=lambda project: not project.id):
-        _insert(do, "projects", project)
+    records: list[Company | Project] = [*seed.companies, *seed.projects]
+    for record in sorted(records, key=lambda record: not record.id):
+        _save(db, record)
 
 
-def _save_user(db: sqlite3.Connection, user: DemoUser) -> None:
-    """Add a user, in place of one with the same id; one with the same e-mail keeps what is not named."""
+def _save_user(db: sqlite3.Connection, user: DemoUser) -> DemoUser:
+    """In place of one with the same id; one with the same e-mail keeps what is not named."""
     key = email_key(user.email)
-    known = db.execute("SELECT id, name FROM users WHERE email_key = ?", (key,)).fetchone()
-    known_id, known_name = known or (None, user.email.rpartition("@")[0])
-    id_ = user.id or known_id
-    db.execute("DELETE FROM users WHERE id = ? OR email_key = ?", (id_, key))
-    db.execute("INSERT INTO users VALUES (?, ?, ?, ?)", (id_, user.email, key, user.name or known_name))
+    known = db.execute("SELECT id, email, name FROM users WHERE email_key = ?", (key,)).fetchone()
+    if known and not (user.id or user.name):
+        return DemoUser(*known)
+    id_, _, name = known or (None, "", user.email.rpartition("@")[0])
+    db.execute("DELETE FROM users WHERE id = ? OR email_key = ?", (user.id or id_, key))
+    values = (user.id or id_, user.email, key, user.name or name)
+    added = db.execute("INSERT INTO users VALUES (?, ?, ?, ?)", values)
+    return DemoUser(int(added.lastrowid or 0), user.email, user.name or name)
 
 
-def _insert(do: Callable[..., sqlite3.Cursor], table: str, record: Company | Project) -> int:
+def _save(db: sqlite3.Connection, record: Company | Project) -> int:
     values = (record.id or None, *record[1:])
-    marks = ", ".join("?" * len(values))
-    return int(do(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", *values).lastrowid or 0)  # noqa: S608
+    query = f"INSERT OR REPLACE INTO {_TABLE_OF[type(record)]} VALUES ({', '.join('?' * len(values))})"  # noqa: S608
+    return int(db.execute(query, values).lastrowid or 0)
 
 
 def _digest(secret: str) -> str:

@@ -18,9 +18,9 @@ def links(reply) -> dict[str, str]:
 @pytest.fixture
 def many(server, program):
     """205 projects in a company of their own."""
-    server.state.save_company(Company(7, "Many"))
+    server.state.save(Company(7, "Many"))
     for number in range(205):
-        server.state.save_project(Project(0, 7, f"P{number}"))
+        server.state.save(Project(0, 7, f"P{number}"))
     program.company = 7
     return program
 

@@ -183,7 +183,7 @@ def test_changes_outlive_the_server(program, data_folder, clock, server):
 
 def test_no_other_key_stands_in_for_one_of_the_projects_own(program, server):
     wrong = {"id": 5, "name": "Wrong", "company": 1, "created_at": "never", "active": False}
-    project_id = server.state.save_project(Project(0, 22222, "Right", json.dumps(wrong), 0, 0))
+    project_id = server.state.save(Project(0, 22222, "Right", json.dumps(wrong), 0, 0))
     shown = program.get(f"/rest/v1.0/projects/{project_id}{OF_22222}").json()
 
     assert (shown["id"], shown["name"], shown["company"]["id"]) == (project_id, "Right", 22222)

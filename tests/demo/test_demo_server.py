@@ -81,11 +81,12 @@ def test_the_forms_may_lead_to_whatever_redirect_uri_there_is(client):
 def test_a_body_must_have_a_length_within_limits(speak):
     for length, status in (
         ("65537", 413),
-        ("99999999999", 411),
-        ("-1", 411),
-        ("abc", 411),
-        ("٣", 411),
-        ("", 411),
+        ("99999999999", 413),
+        ("9" * 99, 400),
+        ("-1", 400),
+        ("abc", 400),
+        ("٣", 400),
+        ("", 400),
     ):
         answer = speak(f"POST /oauth/token HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
 

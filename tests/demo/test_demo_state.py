@@ -12,10 +12,8 @@ import pytest
 
 from procore_cli.demo.records import DemoUser
 from procore_cli.demo.server import DemoServer
-from procore_cli.demo.state import DemoState, Grant, IssuedToken
+from procore_cli.demo.state import DemoState
 from procore_cli.errors import DatabaseError, DataFolderError
-
-GRANT = Grant(11111, "app", "http://localhost/", None)
 
 
 @pytest.fixture
@@ -101,16 +99,6 @@ def test_people_who_come_at_once_get_ids_of_their_own(data_folder):
         users = list(pool.map(lambda email: DemoState(data_folder).save_user(DemoUser(0, email, "")), emails))
 
     assert sorted(user.id for user in users) == list(range(11112, 11124))
-
-
-def test_a_grant_and_a_refresh_token_belong_to_their_client(state):
-    state.save_grant("code", GRANT, expires_at=10)
-    state.save_token("access", "refresh", IssuedToken(11111, "app", 0, 10))
-
-    assert state.claim_grant("code", "another app", now=5) is None
-    assert state.claim_grant("code", "app", now=5) == GRANT
-    assert state.claim_refresh("refresh", "another app") is None
-    assert state.claim_refresh("refresh", "app") == 11111
 
 
 def test_a_reader_is_not_kept_waiting_by_a_writer(state):

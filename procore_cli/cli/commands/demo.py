@@ -24,7 +24,7 @@ from procore_cli.flows.sign_out import forget_sign_ins
 from procore_cli.interruption import SignalError, handling, raise_signal_error
 
 if TYPE_CHECKING:
-    from procore_cli.demo.calls import RecordedCall
+    from procore_cli.demo.control import RecordedCall
     from procore_cli.demo.server import DemoServer
 
 
@@ -81,7 +81,7 @@ def serve(
 
     Requests are listed on stderr.
     """
-    from procore_cli.demo.calls import Calls
+    from procore_cli.demo.control import Calls
     from procore_cli.demo.seed import load_seed
     from procore_cli.demo.server import DemoServer
 
