@@ -161,16 +161,6 @@ def test_the_list_of_requests_holds_no_secret_and_no_control_character(serve):
     assert tokens["access_token"] not in log
 
 
-def test_a_port_that_is_taken_is_7(machine):
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = str(holder.getsockname()[1])
-        result = machine.run_here("demo", "serve", "--port", port)
-
-    assert result.code == 7
-    assert port in result.err
-    assert result.out == ""
-
-
 def test_what_cannot_be_used_is_said_before_anything_runs(machine):
     for options, code, words in (
         (["--expires-in", "0"], 2, "from 1 to"),
@@ -183,7 +173,10 @@ def test_what_cannot_be_used_is_said_before_anything_runs(machine):
         assert result.code == code
         assert words in result.err
         assert "Hint: " in result.err
+    reset = machine.run_here("demo", "reset")
+    assert (reset.code, "nothing to forget" in reset.err) == (0, True)
     assert not machine.data.exists()
+    assert {"serve", "reset"} <= set(machine.run_here("demo").out.split())
 
 
 def test_reset_forgets_the_demo_and_a_new_sign_up_is_new(machine):
@@ -205,14 +198,6 @@ def test_reset_forgets_the_demo_and_a_new_sign_up_is_new(machine):
     assert again.json == first.json | {"expires_at": again.json["expires_at"]}
 
 
-def test_reset_with_nothing_there_says_so_and_makes_nothing(machine):
-    result = machine.run_here("demo", "reset")
-
-    assert result.code == 0
-    assert "nothing to forget" in result.err
-    assert not machine.data.exists()
-
-
 def test_reset_leaves_other_environments_alone_even_in_a_database_that_they_share(machine, provider):
     machine.variables["PROCORE_LOGIN_DB"] = str(machine.home / "test.db")
     machine.run_here("signup", "--env", "demo")
@@ -225,13 +210,18 @@ def test_reset_leaves_other_environments_alone_even_in_a_database_that_they_shar
     assert machine.run_here("whoami", "--json", "--env", "production").json["procore_id"] == 11111
 
 
-def test_reset_mends_a_demo_whose_files_are_broken(machine):
+def test_reset_mends_a_demo_whose_files_are_broken_and_touches_no_shared_one(machine):
     machine.run_here("signup", "--env", "demo")
     (machine.data / "demo" / "procore.db").write_bytes(b"not a database" * 100)
     (machine.data / "demo.db").write_bytes(b"not a database" * 100)
 
     assert machine.run_here("demo", "reset").code == 0
     assert machine.run_here("signup", "--env", "demo").code == 0
+    shared = machine.home / "test.db"
+    shared.write_bytes(b"not a database" * 100)
+    machine.variables["PROCORE_LOGIN_DB"] = str(shared)
+    assert machine.run_here("demo", "reset").code == 6
+    assert shared.read_bytes() == b"not a database" * 100
 
 
 def test_reset_says_what_a_keyring_keeps_and_a_later_one_deletes_it(machine):
@@ -295,27 +285,15 @@ def test_a_server_that_was_killed_leaves_the_next_one_its_port_and_its_state(ser
     assert (code, me["id"]) == (200, 11111)
 
 
-def test_reset_does_not_touch_a_shared_database_that_is_broken(machine):
-    shared = machine.home / "test.db"
-    shared.write_bytes(b"not a database" * 100)
-    machine.variables["PROCORE_LOGIN_DB"] = str(shared)
-
-    assert machine.run_here("demo", "reset").code == 6
-    assert shared.read_bytes() == b"not a database" * 100
-
-
-def test_where_the_usual_port_is_taken_another_one_is_used(machine, monkeypatch, capsys):
+def test_a_port_that_is_taken_is_7_and_in_place_of_the_usual_one_another_is_used(
+    machine, monkeypatch, capsys
+):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         taken = holder.getsockname()[1]
+        refused = machine.run_here("demo", "serve", "--port", str(taken))
         monkeypatch.setattr(serving, "USUAL_PORT", taken)
         with serving._start(partial(DemoServer, machine.data, time.time), None, Console()) as server:
             assert not server.url.endswith(f":{taken}")
 
     assert f"Port {taken} is taken" in capsys.readouterr().err
-
-
-def test_alone_it_shows_its_commands(machine):
-    result = machine.run_here("demo")
-
-    assert result.code == 0
-    assert {"serve", "reset"} <= set(result.out.split())
+    assert (refused.code, refused.out, str(taken) in refused.err) == (7, "", True)

@@ -18,11 +18,10 @@ from procore_cli.demo.oauth import Provider
 from procore_cli.demo.records import (
     APP_INSTALLED,
     EMAIL,
+    WHOLE,
     BadValueError,
     Company,
     DemoUser,
-    Field,
-    is_whole,
     read_company,
     read_object,
     read_project,
@@ -36,7 +35,7 @@ CONTROL_PATH: Final = "/demo/"
 Values = dict[str, Any]
 _INSTALLED: Final = {"app_installed": APP_INSTALLED}
 _SIGN_IN: Final = {"email": EMAIL._replace(default=SAMPLE_EMAIL)}
-_LIFETIME: Final = {"seconds": Field(is_whole, "a whole number from 1")}
+_LIFETIME: Final = {"seconds": WHOLE}
 _MAX_CALLS: Final = 10_000
 _MAX_PATH: Final = 2_000
 _HIDDEN: Final = "…"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -99,23 +100,15 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and not _HALF.search(value)
 
 
-def is_whole(value: object) -> bool:
-    """Whether it is a number as ids are: whole, from 1."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_ID
-
-
-def is_flag(value: object) -> bool:
-    """Whether it is true or false."""
-    return isinstance(value, bool)
-
-
-_ID: Final = Field(is_whole, "a whole number from 1", None)
-_NAME: Final = Field(is_text, "a text")
+WHOLE: Final = Field(lambda it: type(it) is int and 0 < it <= _MAX_ID, "a whole number from 1")
+FLAG: Final = Field(lambda it: type(it) is bool, "true or false")
 EMAIL: Final = Field(is_email, "an e-mail address")
-APP_INSTALLED: Final = Field(is_flag, "true or false", True)
-_USER: Final = {"id": _ID, "email": EMAIL, "name": Field(is_text, "a text", None)}
-_COMPANY: Final = {"id": _ID, "name": _NAME, "is_active": APP_INSTALLED, "app_installed": APP_INSTALLED}
-_PROJECT: Final = {"id": _ID, "company_id": Field(is_whole, "a whole number from 1"), "name": _NAME}
+APP_INSTALLED: Final = FLAG._replace(default=True)
+_TEXT: Final = Field(is_text, "a text")
+_ID: Final = WHOLE._replace(default=None)
+_USER: Final = {"id": _ID, "email": EMAIL, "name": _TEXT._replace(default=None)}
+_COMPANY: Final = {"id": _ID, "name": _TEXT, "is_active": APP_INSTALLED, "app_installed": APP_INSTALLED}
+_PROJECT: Final = {"id": _ID, "company_id": WHOLE, "name": _TEXT}
 # What a project has by itself: neither a test nor a request sets it among the other keys.
 OWN_KEYS: Final = frozenset({"id", "company", "company_id", "created_at", "updated_at"})
 
@@ -145,12 +138,10 @@ def email_key(email: str) -> str:
 
 
 def _new_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
             raise BadValueError(f'the key "{name}" stands twice in one object')
-        fields[name] = value
-    return fields
+    return dict(pairs)
 
 
 def _refuse_constant(text: str) -> None:

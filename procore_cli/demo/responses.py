@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from procore_cli.demo.exchange import JSON, Answer, Call, compile_path, new_errors, new_page
-from procore_cli.demo.records import BadValueError, Field, is_flag, is_whole, read_object
+from procore_cli.demo.records import FLAG, WHOLE, BadValueError, Field, read_object
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _MAX_DELAY_S: Final = 600
@@ -27,7 +27,7 @@ def _is_json(value: object) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool)
+    return type(value) in (str, int)
 
 
 def _are_headers(value: object) -> bool:
@@ -46,20 +46,22 @@ _FIELDS: Final = {
         "a path from the slash on, without query and space, and not below /demo/",
     ),
     "json": Field(_is_json, "a JSON value", None),
-    "status": Field(lambda it: it is None or (is_whole(it) and 200 <= it <= 599), "200 to 599, or null", 200),
+    "status": Field(
+        lambda it: it is None or (type(it) is int and 200 <= it <= 599), "200 to 599, or null", 200
+    ),
     "headers": Field(_are_headers, "an object of headers, without those that say where the body ends", None),
     "query": Field(
         lambda it: isinstance(it, dict) and all(map(_is_plain, it.values())),
         "an object of texts and numbers",
         None,
     ),
-    "times": Field(is_whole, "a whole number from 1, or null", None),
+    "times": WHOLE._replace(default=None),
     "delay_s": Field(
-        lambda it: isinstance(it, int | float) and not isinstance(it, bool) and 0 <= it <= _MAX_DELAY_S,
-        f"a number of seconds from 0 to {_MAX_DELAY_S}",
+        lambda it: type(it) in (int, float) and 0 <= it <= _MAX_DELAY_S,
+        f"seconds from 0 to {_MAX_DELAY_S}",
         0,
     ),
-    "pages": Field(is_flag, "true or false", False),
+    "pages": FLAG._replace(default=False),
 }
 
 
