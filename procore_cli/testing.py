@@ -85,6 +85,8 @@ class ProcoreDemo:
             "PROCORE_ENV": "demo",
             "PROCORE_LOGIN_URL": server.url,
             "PROCORE_API_URL": server.url,
+            "PROCORE_CLIENT_ID": seed.DEMO_CLIENT_ID,
+            "PROCORE_CLIENT_SECRET": seed.DEMO_CLIENT_SECRET,
             "PROCORE_LOGIN_HOME": str(home),
             "PROCORE_LOGIN_STORE": "file",
         }

@@ -103,10 +103,6 @@ class DemoHandler(BaseHTTPRequestHandler):
     # OPTIONS has no route: no page of another site may call the API.
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
 
-    def version_string(self) -> str:
-        """What stands in the Server header."""
-        return "pretend-procore"
-
     def log_message(self, *_: Any) -> None:
         """Nothing: a query may hold a code, and the terminal belongs to the command."""
 
@@ -129,8 +125,9 @@ class DemoHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         data = answer.text.encode()
-        self.send_response(answer.status)
-        own = [("Content-Type", answer.content_type), *security_headers(_FORMS_LEAD_TO)]
+        self.send_response_only(answer.status)
+        own = [("Server", "pretend-procore"), ("Date", self.date_time_string())]
+        own += [("Content-Type", answer.content_type), *security_headers(_FORMS_LEAD_TO)]
         # The last one of a name counts.
         for name, value in {name.lower(): (name, value) for name, value in (*own, *answer.headers)}.values():
             self.send_header(name, value)

@@ -43,12 +43,15 @@ def _new_login_page(return_to: str, status: int = 200, email: str = "", problem:
 
 def _new_consent_page(user: DemoUser, redirect_uri: str, query: str, login_address: str) -> Answer:
     """Ask whether the app may act for this user."""
+    leads_to = f"you go back to <strong>{escaped(urlsplit(redirect_uri).netloc)}</strong>"
+    if redirect_uri == OOB_REDIRECT_URI:
+        leads_to = "this site shows you a code to paste"
     body = f"""<h1>Let {DEMO_APP_NAME} use your account?</h1>
 <div class="who"><b aria-hidden="true">{escaped(user.name[:1].upper())}</b>
 <span>{escaped(user.name)}<small>{escaped(user.email)}</small></span></div>
 <p>{DEMO_APP_NAME} will be able to</p>
 <ul><li>see your name and e-mail address</li><li>see your companies, and act for you there</li></ul>
-<p class="soft">{_describe_return(redirect_uri)}</p>
+<p class="soft">Afterwards {leads_to}.</p>
 <form method="post" action="{escaped(f"{AUTHORIZE_PATH}?{query}")}">
 <button class="button" name="decision" value="allow">Allow</button>
 <button name="decision" value="deny">Deny</button>
@@ -71,12 +74,6 @@ def _new_error(status: int, why: str) -> Answer:
 <p>{escaped(why)}</p>
 <p class="soft">You can close this page. The program that sent you here still waits: end it there.</p>"""
     return _new_page(status, "Cannot go on", body)
-
-
-def _describe_return(redirect_uri: str) -> str:
-    if redirect_uri == OOB_REDIRECT_URI:
-        return "Afterwards this site shows you a code to paste."
-    return f"Afterwards you go back to <strong>{escaped(urlsplit(redirect_uri).netloc)}</strong>."
 
 
 def _new_page(status: int, title: str, body: str) -> Answer:

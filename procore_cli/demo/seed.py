@@ -35,7 +35,6 @@ SAMPLE_COMPANY_ID: Final = 22222
 # The company in which the app is not installed.
 UNCONNECTED_COMPANY_ID: Final = 44444
 
-_MAX_BYTES: Final = 256 * 1024 * 1024
 _HINT: Final = (
     'A small one: {"companies": [{"id": 1, "name": "A"}], "projects": [{"company_id": 1, "name": "B"}]}'
 )
@@ -82,11 +81,7 @@ def load_seed(path: Path) -> Seed:
 
 def _load_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
-            raise BadValueError("it is too large")
-        return data.decode("utf-8-sig")
+        return path.read_text("utf-8-sig")
     except OSError as error:
         raise BadValueError(error.strerror or type(error).__name__) from None
     except UnicodeDecodeError:
