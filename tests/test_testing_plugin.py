@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -280,16 +279,3 @@ def test_what_was_called_can_be_asserted(procore_demo: ProcoreDemo) -> None:
     assert (call.status, call.company, call.bearer) == (200, procore_demo.company_id, True)
     procore_demo.forget_calls()
     assert procore_demo.calls == []
-
-
-def test_threads_of_the_code_under_test_share_it(procore_demo: ProcoreDemo) -> None:
-    statuses: list[int] = []
-    threads = [
-        threading.Thread(target=lambda: statuses.append(ask(procore_demo).status_code)) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert statuses == [200] * 8

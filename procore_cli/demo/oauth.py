@@ -63,8 +63,23 @@ _EXPLANATIONS: Final[dict[type[OAuth2Error], str]] = {
 _JWT_HEADER: Final = base64.urlsafe_b64encode(b'{"typ":"JWT","alg":"ES512"}').decode().rstrip("=")
 
 
+def _always(value: Any) -> Callable[..., Any]:
+    return lambda *_, **__: value
+
+
 class _Validator(RequestValidator):
-    """One confidential client, no scopes; oauthlib hands its own request object to each method."""
+    """One confidential client; oauthlib hands its own request object to each method."""
+
+    # Procore has no scopes.
+    get_default_scopes = get_original_scopes = _always([])
+    validate_scopes = _always(True)
+    # It wants the redirect URI in every request; validate_code compares it, and uses the code up.
+    get_default_redirect_uri = _always("")
+    confirm_redirect_uri = _always(True)
+    invalidate_authorization_code = _always(None)
+    # It documents no PKCE; _check_challenge lets no other method in.
+    is_pkce_required = _always(False)
+    get_code_challenge_method = _always("S256")
 
     def __init__(self, state: DemoState, clock: Callable[[], float]) -> None:
         self._state = state
@@ -89,30 +104,15 @@ class _Validator(RequestValidator):
             return False
         return self.validate_client_id(client_id)
 
-    def get_default_redirect_uri(self, *_: Any, **__: Any) -> str:
-        # Procore wants it in every request.
-        return ""
-
     def validate_response_type(self, client_id: str, response_type: str, *_: Any, **__: Any) -> bool:
         return self.validate_client_id(client_id) and response_type == "code"
-
-    def get_default_scopes(self, *_: Any, **__: Any) -> list[str]:
-        return []
-
-    get_original_scopes = get_default_scopes
-
-    def confirm_redirect_uri(self, *_: Any, **__: Any) -> bool:
-        # validate_code has compared it; and Procore has no scopes.
-        return True
-
-    validate_scopes = confirm_redirect_uri
 
     def save_authorization_code(self, client_id: str, code: Any, request: Any, *_: Any, **__: Any) -> None:
         grant = Grant(request.user, request.redirect_uri, request.code_challenge)
         self._state.save_grant(str(code["code"]), grant, int(self._clock()) + _CODE_LIFETIME_S)
 
     def validate_code(self, client_id: str, code: str, client: Any, request: Any, *_: Any, **__: Any) -> bool:
-        # It uses the code up, whether the rest of the request is good or not.
+        # Claimed, whether the rest of the request is good or not.
         grant = self._state.claim_grant(code, int(self._clock()))
         # Compared here, not in confirm_redirect_uri: Doorkeeper calls a wrong one invalid_grant.
         if grant is None or grant.redirect_uri != request.redirect_uri:
@@ -122,17 +122,6 @@ class _Validator(RequestValidator):
 
     def get_code_challenge(self, _code: str, request: Any) -> Any:
         return request.code_challenge
-
-    def get_code_challenge_method(self, *_: Any) -> str:
-        # _check_challenge lets no other in.
-        return "S256"
-
-    def is_pkce_required(self, *_: Any) -> bool:
-        # Procore documents no PKCE, so it may be left out.
-        return False
-
-    def invalidate_authorization_code(self, *_: Any, **__: Any) -> None:
-        pass
 
     def validate_refresh_token(
         self, refresh_token: str, client: Any, request: Any, *_: Any, **__: Any

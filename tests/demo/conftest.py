@@ -114,36 +114,26 @@ class Client:
         consent = self.log_in(self.authorize_target(**changes), email)
         return self.decide(consent, "allow").returned()["code"]
 
+    def ask_oauth(self, endpoint: str, **fields: str | None) -> Reply:
+        """A form with the app's credentials; None leaves a field out."""
+        app = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET}
+        return self.post(f"/oauth/{endpoint}", **{k: v for k, v in (app | fields).items() if v is not None})
+
     def exchange(self, code: str, **changes: str | None) -> Reply:
-        fields = {
-            "grant_type": "authorization_code",
-            "client_id": DEMO_CLIENT_ID,
-            "client_secret": DEMO_CLIENT_SECRET,
-            "code": code,
-            "redirect_uri": REDIRECT_URI,
-            "code_verifier": VERIFIER,
-        }
-        return self.post("/oauth/token", **{k: v for k, v in (fields | changes).items() if v is not None})
+        fields = {"code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER} | changes
+        return self.ask_oauth("token", grant_type="authorization_code", **fields)
 
     def refresh(self, refresh_token: str, **changes: str) -> Reply:
-        fields = {
-            "grant_type": "refresh_token",
-            "client_id": DEMO_CLIENT_ID,
-            "client_secret": DEMO_CLIENT_SECRET,
-            "refresh_token": refresh_token,
-        }
-        return self.post("/oauth/token", **(fields | changes))
+        return self.ask_oauth("token", grant_type="refresh_token", refresh_token=refresh_token, **changes)
 
     def revoke(self, token: str, **changes: str) -> Reply:
-        fields = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET, "token": token}
-        return self.post("/oauth/revoke", **(fields | changes))
+        return self.ask_oauth("revoke", token=token, **changes)
 
     def new_tokens(self, email: str = "joecontractor@procore.com") -> dict[str, Any]:
         return self.exchange(self.new_code(email)).json()
 
     def new_service_token(self) -> dict[str, Any]:
-        app = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET}
-        return self.post("/oauth/token", grant_type="client_credentials", **app).json()
+        return self.ask_oauth("token", grant_type="client_credentials").json()
 
     def control(self, method: str, target: str, value: Any = None, **headers: str) -> Reply:
         """What tests in other languages do, below /demo/."""

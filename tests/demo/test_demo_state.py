@@ -25,12 +25,8 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_folder_and_the_file_are_private(state, data_folder):
-    assert state.path == data_folder / "demo" / "procore.db"
+def test_folder_and_file_are_private_and_made_so_where_they_are_not(state, data_folder, told):
     assert [mode_of(path) for path in (data_folder, state.path.parent, state.path)] == [0o700, 0o700, 0o600]
-
-
-def test_modes_that_are_too_open_are_tightened_and_told(state, data_folder, told):
     state.path.parent.chmod(0o755)
     state.path.chmod(0o644)
     for _ in range(2):
@@ -40,21 +36,18 @@ def test_modes_that_are_too_open_are_tightened_and_told(state, data_folder, told
     assert ["0755" in told()[0], "0644" in told()[1], len(told())] == [True, True, 2]
 
 
-def test_a_link_in_place_of_the_file_is_refused(data_folder, tmp_path):
+def test_a_link_for_the_file_and_a_file_for_the_folder_are_refused(data_folder, tmp_path, clock):
     (data_folder / "demo").mkdir(parents=True, mode=0o700)
     (data_folder / "demo" / "procore.db").symlink_to(tmp_path / "elsewhere")
-
     with pytest.raises(DataFolderError):
-        DemoState(data_folder)
+        DemoServer(data_folder, clock)
     assert not (tmp_path / "elsewhere").exists()
 
-
-def test_a_file_in_place_of_the_folder_is_refused(data_folder):
-    data_folder.mkdir(mode=0o700)
+    (data_folder / "demo" / "procore.db").unlink()
+    (data_folder / "demo").rmdir()
     (data_folder / "demo").write_text("")
-
     with pytest.raises(DataFolderError):
-        DemoState(data_folder)
+        DemoServer(data_folder, clock)
 
 
 def test_a_file_that_is_no_database_is_named(state, data_folder):
