@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from procore_cli.config.environments import COMPANIES_PATH, ME_PATH
@@ -59,24 +60,16 @@ class Api:
     def list_companies(self, call: Call) -> Answer:
         """GET /rest/v1.0/companies: a person's, connected or not, or the one that a service account is in."""
         if self._provider.read_token(call).user_id == SERVICE_ACCOUNT:
-            return new_page(call, lambda _limit, offset: (1, [_show_company(self._enter(call))][offset:]))
-
-        def list_items(limit: int, offset: int) -> tuple[int, Sequence[object]]:
-            total, found = self._state.list(Company, limit, offset)
-            return total, [_show_company(company) for company in found]
-
-        return new_page(call, list_items)
+            company = self._enter(call)
+            return new_page(call, lambda _, offset: (1, [company][offset:]), _show_company)
+        return new_page(call, partial(self._state.list, Company), _show_company)
 
     def list_projects(self, call: Call, company_id: int | None = None) -> Answer:
         """GET /rest/v1.0/projects and its like: those of a company, which path or query names."""
         named = call.parameters.get("company_id", "") if company_id is None else company_id
         company = self._enter(call, named)
-
-        def list_items(limit: int, offset: int) -> tuple[int, Sequence[object]]:
-            total, found = self._state.list(Project, limit, offset, company.id)
-            return total, [_show_project(project, company, call) for project in found]
-
-        return new_page(call, list_items)
+        list_items = partial(self._state.list, Project, company_id=company.id)
+        return new_page(call, list_items, lambda project: _show_project(project, company, call))
 
     def show_project(self, call: Call, project_id: int) -> Answer:
         """GET /rest/v1.0/projects/{id}."""

@@ -161,14 +161,17 @@ def is_v2(call: Call) -> bool:
     return call.path.startswith("/rest/v2.")
 
 
-def new_page(call: Call, list_items: Lister, status: int = 200, *headers: Header) -> Answer:
+def new_page(
+    call: Call, list_items: Lister, show: Callable[[Any], object], status: int = 200, *headers: Header
+) -> Answer:
     """The page that `page` and `per_page` name, and where the others are.
 
     `list_items` gets how many are wanted and how many to leave out. Raises RefusedCallError with a 400.
     """
     usual, most = next(sizes for start, sizes in _SIZES.items() if call.path.startswith(start))
     number, size = _read_number(call, "page", 1), min(_read_number(call, "per_page", usual), most)
-    total, items = list_items(size, (number - 1) * size)
+    total, found = list_items(size, (number - 1) * size)
+    items = [show(item) for item in found]
     last = max(1, -(-total // size))
     after = {"next": number + 1, "last": last} if number < last else {}
     before = {"first": 1, "prev": min(number - 1, last)} if number > 1 else {}

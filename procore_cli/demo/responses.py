@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 from procore_cli.demo.exchange import JSON, Answer, Call, compile_path, new_errors, new_page
@@ -26,14 +27,13 @@ def _is_json(value: object) -> bool:
         return False
 
 
-def _is_plain(value: object) -> bool:
-    return type(value) in (str, int)
+def _are_plain(values: object) -> bool:
+    return isinstance(values, dict) and all(type(value) in (str, int) for value in values.values())
 
 
-def _are_headers(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(name, str) and _HEADER.fullmatch(name) and _is_plain(it) and _VALUE.fullmatch(str(it))
-        for name, it in value.items()
+def _are_headers(value: Any) -> bool:
+    return _are_plain(value) and all(
+        _HEADER.fullmatch(str(name)) and _VALUE.fullmatch(str(it)) for name, it in value.items()
     )
 
 
@@ -50,11 +50,7 @@ _FIELDS: Final = {
         lambda it: it is None or (type(it) is int and 200 <= it <= 599), "200 to 599, or null", 200
     ),
     "headers": Field(_are_headers, "an object of headers, without those that say where the body ends", None),
-    "query": Field(
-        lambda it: isinstance(it, dict) and all(map(_is_plain, it.values())),
-        "an object of texts and numbers",
-        None,
-    ),
+    "query": Field(_are_plain, "an object of texts and numbers", None),
     "times": WHOLE._replace(default=None),
     "delay_s": Field(
         lambda it: type(it) in (int, float) and 0 <= it <= _MAX_DELAY_S,
@@ -90,12 +86,14 @@ class Response:
         if status is None:
             return Answer(0, dropped=True)
         if self.fields["pages"]:
-            return new_page(
-                call, lambda limit, offset: (len(value), value[offset:][:limit]), status, *headers
-            )
+            return new_page(call, partial(_cut, value), lambda item: item, status, *headers)
         if value is None and status >= 400:
             return new_errors(status, [f"The pretend Procore was asked to answer {status}."], *headers)
         return Answer(status, JSON, "" if value is None else json.dumps(value), headers)
+
+
+def _cut(items: list[Any], limit: int, offset: int) -> tuple[int, list[Any]]:
+    return len(items), items[offset:][:limit]
 
 
 def read_response(value: object, place: str = "") -> Response:

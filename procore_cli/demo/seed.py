@@ -74,18 +74,14 @@ def load_seed(path: Path) -> Seed:
     Raises BrokenSeedError, which names the place.
     """
     try:
-        return _read_seed(parse(_load_text(path)))
-    except BadValueError as error:
-        raise BrokenSeedError(f"The seed file {path} cannot be used: {error}.", _HINT) from None
-
-
-def _load_text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8-sig")
+        return _read_seed(parse(path.read_text("utf-8-sig")))
     except OSError as error:
-        raise BadValueError(error.strerror or type(error).__name__) from None
+        why = error.strerror or type(error).__name__
     except UnicodeDecodeError:
-        raise BadValueError("it is not UTF-8") from None
+        why = "it is not UTF-8"
+    except BadValueError as error:
+        why = str(error)
+    raise BrokenSeedError(f"The seed file {path} cannot be used: {why}.", _HINT)
 
 
 def _read_seed(value: object) -> Seed:
@@ -99,13 +95,10 @@ def _read_seed(value: object) -> Seed:
     known = {company.id for company in seed.companies}
     if "projects" not in given:
         seed = seed._replace(projects=[it for it in seed.projects if it.company_id in known])
-    for name, key, values in (
-        ("users", "id", [user.id for user in seed.users]),
-        ("users", "email", [email_key(user.email) for user in seed.users]),
-        ("companies", "id", [company.id for company in seed.companies]),
-        ("projects", "id", [project.id for project in seed.projects]),
-    ):
-        _refuse_doubles(name, key, values)
+    _refuse_doubles("users", "id", [user.id for user in seed.users])
+    _refuse_doubles("users", "email", [email_key(user.email) for user in seed.users])
+    _refuse_doubles("companies", "id", [company.id for company in seed.companies])
+    _refuse_doubles("projects", "id", [project.id for project in seed.projects])
     for index, project in enumerate(seed.projects):
         if project.company_id not in known:
             place = f"projects[{index}].company_id"
@@ -114,7 +107,7 @@ def _read_seed(value: object) -> Seed:
 
 
 def _refuse_doubles(name: str, key: str, values: Sequence[object]) -> None:
+    first: dict[object, int] = {}
     for index, value in enumerate(values):
-        first = values.index(value)
-        if value is not None and first < index:
-            raise BadValueError(f"{name}[{index}].{key} is the same as that of {name}[{first}]")
+        if value is not None and first.setdefault(value, index) < index:
+            raise BadValueError(f"{name}[{index}].{key} is the same as that of {name}[{first[value]}]")
