@@ -151,7 +151,7 @@ class Control:
         project = read_project(values, now=int(self._clock()))
         if self._state.find(Company, project.company_id) is None:
             raise BadValueError(f"company_id: there is no company {project.company_id}")
-        return {"id": self._state.save(project)}
+        return values | {"id": self._state.save(project)}
 
     def sign_in(self, values: Values) -> Values:
         """`email`: tokens without the pages, as the token endpoint answers them."""

@@ -10,14 +10,14 @@ import re
 import socket
 import socketserver
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedIOBase
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from procore_cli.demo.exchange import Answer, Call, RefusedCallError, new_errors, refused
+from procore_cli.threads import start
 from procore_cli.webpage import security_headers
 
 HOST: Final = "127.0.0.1"
@@ -26,6 +26,8 @@ _IDLE_TIMEOUT_S: Final = 60
 # Chromium applies it to the redirects after a form as well: to whatever redirect URI there is.
 _FORMS_LEAD_TO: Final = "'self' http: https:"
 _CLOSING_TIMEOUT_S: Final = 2
+# How long `close` may wait for the accepting thread to notice.
+_POLL_INTERVAL_S: Final = 0.02
 # Of a form, and of what the API and tests send.
 _FORM_MAX_BYTES: Final = 64 * 1024
 _API_MAX_BYTES: Final = 16 * 1024 * 1024
@@ -33,29 +35,58 @@ _LINE_MAX_BYTES: Final = 256
 _BODILESS: Final = (204, 304)
 
 
-class DemoHttpServer(ThreadingHTTPServer):
-    """One thread a connection; quiet."""
+class HttpServer(ThreadingHTTPServer):
+    """One thread a connection; quiet; a subclass gives the answers. It serves within a `with` block."""
 
     daemon_threads = True
     request_queue_size = 64
     # On Windows this would let another program share the port.
     allow_reuse_address = os.name != "nt"
 
-    def __init__(self, port: int, answer: Callable[[Call], Answer]) -> None:
-        self.answer = answer
+    def __init__(self, port: int) -> None:
         self._connections: set[Any] = set()
         self._changed = threading.Condition()
-        super().__init__((HOST, port), DemoHandler)
+        super().__init__((HOST, port), _Handler)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(_POLL_INTERVAL_S,), name="pretend-procore", daemon=True
+        )
+
+    def answer(self, call: Call) -> Answer:
+        """What a call gets."""
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        """The base URL of both its OAuth server and its API."""
+        return f"http://{HOST}:{self.server_port}"
+
+    def __enter__(self) -> Self:
+        """Listen. Raises NoThreadError."""
+        try:
+            start(self._thread)
+        except BaseException:
+            self.server_close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening, end what connections there are; doing it twice is no mistake."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
+        with self._changed:
+            for connection in self._connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._connections, _CLOSING_TIMEOUT_S)
 
     def server_bind(self) -> None:
         """Bind without the name lookup that HTTPServer makes here, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.socket.getsockname()[1]
-
-    @property
-    def url(self) -> str:
-        """The base URL."""
-        return f"http://{HOST}:{self.server_port}"
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Note the connection, so that closing can end it."""
@@ -70,22 +101,14 @@ class DemoHttpServer(ThreadingHTTPServer):
             self._connections.discard(request)
             self._changed.notify_all()
 
-    def close_connections(self) -> None:
-        """End the connections that clients keep open, and wait for their threads to notice."""
-        with self._changed:
-            for connection in self._connections:
-                with suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-            self._changed.wait_for(lambda: not self._connections, _CLOSING_TIMEOUT_S)
-
     def handle_error(self, *_: Any) -> None:
         """A client that went away is nobody's news."""
 
 
-class DemoHandler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """The requests of one connection, which stays open between them (RFC 9112, section 9.3)."""
 
-    server: DemoHttpServer
+    server: HttpServer
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_TIMEOUT_S
     # Head and body leave together: two packets would wait for each other.
@@ -104,10 +127,11 @@ class DemoHandler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """Nothing: a query may hold a code, and the terminal belongs to the command."""
+        # A query may hold a code, and the terminal belongs to the command.
+        pass
 
     def send_error(self, code: int, *_: Any, **__: Any) -> None:
-        """What the parser refuses, in our own shape and without its words."""
+        # What the parser refuses, in our own shape and without its words.
         self.close_connection = True
         self._send(new_errors(code, "The request cannot be read."))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,23 +19,20 @@ from procore_cli.demo.exchange import (
     find_id,
     new_errors,
 )
-from procore_cli.demo.http_server import HOST, DemoHttpServer
+from procore_cli.demo.http_server import HOST, HttpServer
 from procore_cli.demo.oauth import Provider
 from procore_cli.demo.pages import LOGIN_PATH, SignInDesk
 from procore_cli.demo.responses import Responses
 from procore_cli.demo.seed import SAMPLE, Seed
 from procore_cli.demo.state import DemoState
 from procore_cli.errors import PortTakenError
-from procore_cli.threads import start
 
 # The embedded Procore issues what Procore issues today.
 TOKEN_LIFETIME_S = 5400
 _HOURLY_LIMIT = 3600
-# How long `close` may wait for the accepting thread to notice.
-_POLL_INTERVAL_S = 0.02
 
 
-class DemoServer:
+class DemoServer(HttpServer):
     """A pretend Procore over `<data folder>/demo`; several may run over one folder at once.
 
     It answers within a `with` block. `clock` gives seconds since the epoch (UTC), `port` 0 is any free one.
@@ -62,14 +58,14 @@ class DemoServer:
         self._clock = clock
         self._count = itertools.count()
         try:
-            self._http = DemoHttpServer(port, self._answer)
+            super().__init__(port)
         except OSError as error:
             raise PortTakenError(
                 f"The pretend Procore (demo) cannot listen on {HOST}:{port}: {error.strerror}.",
                 "Stop the program that holds the port, or choose another port.",
                 environment=DEMO.name,
             ) from error
-        desk = SignInDesk(self.provider, self.state, self._http.server_port)
+        desk = SignInDesk(self.provider, self.state, self.server_port)
         routes: list[tuple[str, str, Callable[..., Answer]]] = [
             ("GET", LOGIN_PATH, desk.show_login),
             ("POST", LOGIN_PATH, desk.log_in),
@@ -82,36 +78,14 @@ class DemoServer:
             *self.control.list_routes(),
         ]
         self._routes = [(method, compile_path(path), route) for method, path, route in routes]
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, args=(_POLL_INTERVAL_S,), name="pretend-procore", daemon=True
-        )
-
-    @property
-    def url(self) -> str:
-        """The base URL of both its OAuth server and its API."""
-        return self._http.url
-
-    def __enter__(self) -> DemoServer:
-        """Listen. Raises NoThreadError."""
-        try:
-            start(self._thread)
-        except BaseException:
-            self._http.server_close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
-        """Stop listening, end what connections there are; doing it twice is no mistake."""
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
+        """Stop listening, and let go of whoever waits for a canned answer."""
         self.responses.end()
-        self._http.close_connections()
+        super().close()
 
-    def _answer(self, call: Call) -> Answer:
+    def answer(self, call: Call) -> Answer:
+        """What a call gets; those below /demo/ are not noted."""
         is_control = call.path.startswith(CONTROL_PATH)
         try:
             answer = (None if is_control else self.responses.find(call)) or self._route(call)

@@ -45,6 +45,7 @@ def test_companies_and_projects_are_added_and_replaced(client, program):
     ).json()
     program.company = company["id"]
 
+    assert project == {"id": project["id"], "company_id": company["id"], "name": "P", "stage": 1}
     assert company == {"id": 44445, "name": "New", "is_active": True, "app_installed": True}
     shown = program.get(f"/rest/v1.0/companies/{company['id']}/projects").json()
     assert [(item["id"], item["name"], item["stage"]) for item in shown] == [(project["id"], "P", 1)]
