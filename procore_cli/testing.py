@@ -112,8 +112,8 @@ class ProcoreDemo:
         *,
         json: Any = None,
         status: int | None = 200,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str | int] | None = None,
+        headers: dict[str, str | int] | None = None,
+        query: dict[str, str | int] | None = None,
         times: int | None = None,
         delay_s: float = 0,
         pages: bool = False,
@@ -126,9 +126,10 @@ class ProcoreDemo:
         pages. Answers for a number of calls are used up in their order, before one that is for all.
         Raises ValueError, which names the argument.
         """
-        lists = {"headers": headers and dict(headers), "query": query and dict(query), "pages": pages}
-        fields = {"method": method, "path": path, "json": json, "status": status, "times": times}
-        self._server.responses.add(fields | lists | {"delay_s": delay_s})
+        meant = {"method": method, "path": path, "query": query, "times": times, "delay_s": delay_s}
+        self._server.responses.add(
+            meant | {"json": json, "status": status, "headers": headers, "pages": pages}
+        )
 
     def forget_responses(self) -> None:
         """Answer everything as before `respond`."""
