@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from procore_cli.demo.exchange import RecordedCall
-    from procore_cli.demo.seed import DemoUser
+    from procore_cli.demo.control import RecordedCall
+    from procore_cli.demo.records import DemoUser
     from procore_cli.demo.server import DemoServer
     from procore_cli.storage.opening import Storage
 
@@ -63,25 +63,30 @@ class ProcoreDemo:
         user_id, email: the sample user, joecontractor@procore.com.
         company_id: a company in which the app is installed, with three projects.
         unconnected_company_id: one in which it is not: calls for it answer 403.
+        client_id, client_secret: the app's.
         environ: the variables that lead here; they are set while the test runs.
     """
 
     def __init__(self, server: DemoServer, home: Path) -> None:
-        from procore_cli.demo.seed import SAMPLE_COMPANY_ID, SAMPLE_EMAIL, SAMPLE_ID, UNCONNECTED_COMPANY_ID
+        from procore_cli.demo import seed
 
         self._server = server
         self._home = home
         self.url: str = server.url
         self.login_url: str = server.url
         self.api_url: str = server.url
-        self.user_id: int = SAMPLE_ID
-        self.email: str = SAMPLE_EMAIL
-        self.company_id: int = SAMPLE_COMPANY_ID
-        self.unconnected_company_id: int = UNCONNECTED_COMPANY_ID
+        self.user_id: int = seed.SAMPLE_ID
+        self.email: str = seed.SAMPLE_EMAIL
+        self.company_id: int = seed.SAMPLE_COMPANY_ID
+        self.unconnected_company_id: int = seed.UNCONNECTED_COMPANY_ID
+        self.client_id: str = seed.DEMO_CLIENT_ID
+        self.client_secret: str = seed.DEMO_CLIENT_SECRET
         self.environ: Mapping[str, str] = {
             "PROCORE_ENV": "demo",
             "PROCORE_LOGIN_URL": server.url,
             "PROCORE_API_URL": server.url,
+            "PROCORE_CLIENT_ID": seed.DEMO_CLIENT_ID,
+            "PROCORE_CLIENT_SECRET": seed.DEMO_CLIENT_SECRET,
             "PROCORE_LOGIN_HOME": str(home),
             "PROCORE_LOGIN_STORE": "file",
         }
@@ -100,16 +105,44 @@ class ProcoreDemo:
         """Empty `calls`."""
         self._server.calls.clear()
 
+    def respond(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        status: int | None = 200,
+        headers: dict[str, str | int] | None = None,
+        query: dict[str, str | int] | None = None,
+        times: int | None = None,
+        delay_s: float = 0,
+        pages: bool = False,
+    ) -> None:
+        """Answer a path as the test wants it, whatever the call carries.
+
+        In `path` {anything} stands for one segment; `query` names parameters that a call must have. `json`:
+        the body; `status` None ends the connection without an answer; `times`: for how many calls, None for
+        all that follow; `delay_s`: how long the answer takes; `pages`: the list in `json` comes in Procore's
+        pages. Answers for a number of calls are used up in their order, before one that is for all.
+        Raises ValueError, which names the argument.
+        """
+        meant = {"method": method, "path": path, "query": query, "times": times, "delay_s": delay_s}
+        self._server.responses.add(
+            meant | {"json": json, "status": status, "headers": headers, "pages": pages}
+        )
+
+    def forget_responses(self) -> None:
+        """Answer everything as before `respond`."""
+        self._server.responses.clear()
+
     def add_user(self, email: str, name: str | None = None) -> DemoUser:
         """Add somebody who can sign in; returns `id`, `email` and `name`.
 
         Raises ValueError for what is no e-mail address.
         """
-        from procore_cli.demo.seed import is_email
+        from procore_cli.demo.records import DemoUser
 
-        if not is_email(email):
-            raise ValueError(f"{email!r} is not an e-mail address")
-        return self._server.state.save_user(email, name)
+        return DemoUser(**self._server.control.add_user({"email": email, "name": name}))
 
     def sign_in(self, email: str | None = None) -> str:
         """Sign somebody in, by default the sample user; returns the access token.
@@ -143,93 +176,35 @@ class ProcoreDemo:
 
         Whoever holds one learns it by a 401, as where clocks differ.
         """
-        self._server.state.expire_tokens(int(time.time()))
+        self._server.control.expire_tokens({})
 
     def revoke_tokens(self) -> None:
         """End every access token and every refresh token that was issued so far."""
-        self._server.state.revoke_all()
+        self._server.control.revoke_tokens({})
 
     def set_token_lifetime(self, seconds: int) -> None:
         """How long access tokens live that are issued from now on; it begins as 5400.
 
         Raises ValueError for less than a second.
         """
-        self._server.conditions.lifetime_s = _read_positive(seconds, "the lifetime")
-
-    def fail(
-        self,
-        path: str,
-        status: int | None,
-        times: int | None = 1,
-        *,
-        method: str | None = None,
-        retry_after_s: int | None = 0,
-    ) -> None:
-        """Answer a path with an error in place of the real answer.
-
-        `path`: as `/rest/v1.0/projects`, or with `*` at its end all that begin so. `status`: 400 to 599, or
-        None to end the connection without an answer. `times`: how many calls, None for all that follow.
-        `method`: those of one method alone. `retry_after_s`: the header Retry-After of 429 and 503, None for
-        none. Faults are used up in the order in which they were set. Raises ValueError for other values,
-        and for a path with a query, which no call would meet.
-        """
-        from procore_cli.demo.responses import Fault, read_target
-
-        if status is not None and not 400 <= status <= 599:
-            raise ValueError(f"the status must be 400 to 599, or None, not {status}")
-        if times is not None:
-            _read_positive(times, "times")
-        fault = Fault(read_target(path, method), status, times, retry_after_s)
-        self._server.conditions.add_fault(fault)
-
-    def set_latency(self, seconds: float, path: str | None = None) -> None:
-        """Answer late: everywhere, or at one path (as in `fail`); 0 ends it. Raises ValueError below 0."""
-        from procore_cli.demo.responses import Latency, read_target
-
-        if not 0 <= seconds < float("inf"):
-            raise ValueError(f"the latency must be a number of seconds from 0, not {seconds}")
-        self._server.conditions.add_latency(Latency(seconds, None if path is None else read_target(path)))
-
-    def rate_limit(self, calls: int | None, window_s: int = 3600) -> None:
-        """Allow so many calls of the API in a window, which begins with the first; None: as many as come.
-
-        Beyond it the answer is 429 with Retry-After; every answer has Procore's X-Rate-Limit headers.
-        Each call of this begins a new window. Raises ValueError below 0 calls or a second.
-        """
-        from procore_cli.demo.responses import Limit
-
-        if calls is not None and calls < 0:
-            raise ValueError(f"the number of calls must be from 0, not {calls}")
-        _read_positive(window_s, "the window")
-        self._server.conditions.set_limits([] if calls is None else [Limit(calls, window_s)])
-
-    def recover(self) -> None:
-        """End all faults, delays and rate limits."""
-        self._server.conditions.recover()
+        self._server.control.set_lifetime({"seconds": seconds})
 
     def add_company(self, name: str, *, app_installed: bool = True) -> int:
-        """Add a company; returns its id."""
-        return self._server.state.save_company(name, app_installed=app_installed)
+        """Add a company; returns its id. Raises ValueError."""
+        added = self._server.control.add_company({"name": name, "app_installed": app_installed})
+        return int(added["id"])
 
     def install_app(self, company_id: int, *, installed: bool = True) -> None:
         """Install the app in a company, or remove it. Raises ValueError if there is no such company."""
-        if not self._server.state.install_app(company_id, installed=installed):
-            raise ValueError(f"there is no company {company_id}")
+        self._server.control.install_app({"app_installed": installed}, company_id)
 
     def add_project(self, company_id: int, name: str, **fields: Any) -> int:
         """Add a project, `fields` being its other keys as JSON values; returns its id.
 
         Raises ValueError if there is no such company, and for a key that a project has by itself.
         """
-        from procore_cli.demo.seed import OWN_KEYS, Project
-
-        given = sorted(OWN_KEYS.intersection(fields))
-        if given:
-            raise ValueError(f"{given[0]} is given by the pretend Procore itself")
-        if self._server.state.find_company(company_id) is None:
-            raise ValueError(f"there is no company {company_id}")
-        now = int(time.time())
-        return self._server.state.save_project(Project(None, company_id, name, fields, now, now))
+        values = fields | {"company_id": company_id, "name": name}
+        return int(self._server.control.add_project(values)["id"])
 
     def _open_storage(self) -> Storage:
         from procore_cli.storage.opening import Storage
@@ -242,9 +217,3 @@ def _new_proxy_exceptions() -> dict[str, str]:
     return {
         name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost"))) for name in _NO_PROXY
     }
-
-
-def _read_positive(number: int, what: str) -> int:
-    if number < 1:
-        raise ValueError(f"{what} must be from 1, not {number}")
-    return number

@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "procore_cli"
 # Who tells a warning; `report` is the data folder's word for it.
 WARNERS = frozenset({"warn", "warn_once", "_warn", "_warn_once", "report", "_report"})
 # Why something cannot be used, as a private exception carries it into an error's text.
-REASONS = frozenset({"_FaultError", "PasteError"})
+REASONS = frozenset({"_FaultError", "BadValueError", "PasteError"})
 TALKERS = frozenset({"say", "_say", "tell", "_tell", "show_wait", "prompt", "confirm"})
 HELP_KEYS = frozenset({"help", "short_help", "epilog"})
 _DEEPEST = 20

@@ -51,10 +51,10 @@ class Serving:
         return self.process.returncode, out + err
 
 
-def ask(url: str, data: bytes | None = None, **headers: str) -> tuple[int, Any]:
-    request = urllib.request.Request(
-        url, data, {name.replace("_", "-"): value for name, value in headers.items()}
-    )
+def ask(url: str, data: object = None, **headers: str) -> tuple[int, Any]:
+    """GET, or POST with JSON."""
+    body = None if data is None else json.dumps(data).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, json.load(response)
@@ -70,7 +70,7 @@ def serve(machine: Machine) -> Iterator[Callable[..., Any]]:
         process = machine.start("demo", "serve", "--port", "0", *options)
         try:
             assert process.stdout is not None
-            serving = Serving(process, "".join(process.stdout.readline() for _ in range(3)))
+            serving = Serving(process, "".join(process.stdout.readline() for _ in range(5)))
             machine.variables |= serving.variables
             yield serving
         finally:
@@ -82,18 +82,20 @@ def serve(machine: Machine) -> Iterator[Callable[..., Any]]:
 
 def test_it_prints_the_variables_for_a_shell_at_once_and_nothing_else_on_stdout(serve):
     with serve("--quiet") as serving:
-        ask(f"{serving.url}/demo/tokens", b"")
+        ask(f"{serving.url}/rest/v1.0/me")
         code, rest = serving.end()
         script = f"{serving.printed}echo $PROCORE_ENV $PROCORE_LOGIN_URL $PROCORE_API_URL"
+        script += " $PROCORE_CLIENT_ID $PROCORE_CLIENT_SECRET"
         shell = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
 
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", serving.url)
-    assert shell.stdout == f"demo {serving.url} {serving.url}\n"
+    urls = f"{serving.url} {serving.url}"
+    assert shell.stdout == f"demo {urls} pretend-client-id pretend-client-secret\n"
     assert code == 0
     assert "export" not in rest
     assert "Traceback" not in rest
     # --quiet lists no requests.
-    assert "POST /demo/tokens\n" not in rest.replace("curl -X POST", "")
+    assert "GET /rest" not in rest
 
 
 def test_the_variables_come_as_json_for_programs_and_ctrl_c_ends_it_with_130(machine):
@@ -131,24 +133,23 @@ def sign_in_by_pages(machine: Machine):
 
 def test_the_options_reach_the_server(serve, tmp_path):
     seed = tmp_path / "seed.json"
-    seed.write_text(json.dumps({"companies": [{"id": 7, "name": "Seven"}]}))
-    options = ["--seed", str(seed), "--expires-in", "30", "--rate-limit", "1/10s", "--latency", "0"]
-    with serve(*options, "--fail", "GET /rest/v1.0/me=503:1") as serving:
-        _, tokens = ask(f"{serving.url}/demo/tokens", b"")
+    response = {"method": "GET", "path": "/rest/v1.0/me", "status": 503, "times": 1}
+    seed.write_text(json.dumps({"companies": [{"id": 7, "name": "Seven"}], "responses": [response]}))
+    with serve("--seed", str(seed), "--expires-in", "30") as serving:
+        _, tokens = ask(f"{serving.url}/demo/sign-in", {})
         header = f"Bearer {tokens['access_token']}"
-        failed, _ = ask(f"{serving.url}/rest/v1.0/me", Authorization=header)
+        statuses = [ask(f"{serving.url}/rest/v1.0/me", Authorization=header)[0] for _ in range(2)]
         _, companies = ask(f"{serving.url}/rest/v1.0/companies", Authorization=header)
-        limited, _ = ask(f"{serving.url}/rest/v1.0/companies", Authorization=header)
         _, log = serving.end()
 
-    assert (tokens["expires_in"], failed, limited) == (30, 503, 429)
+    assert (tokens["expires_in"], statuses) == (30, [503, 200])
     assert [company["id"] for company in companies] == [7]
     assert re.search(r"^\d\d:\d\d:\d\d 503 GET /rest/v1\.0/me$", log, re.MULTILINE)
 
 
 def test_the_list_of_requests_holds_no_secret_and_no_control_character(serve):
     with serve() as serving:
-        _, tokens = ask(f"{serving.url}/demo/tokens", b"")
+        _, tokens = ask(f"{serving.url}/demo/sign-in", {})
         ask(f"{serving.url}/rest/v1.0/me?token={tokens['access_token']}")
         with socket.create_connection(("127.0.0.1", int(serving.url.rpartition(":")[2])), timeout=10) as raw:
             raw.sendall(b"GET /\x1b[2Jx HTTP/1.0\r\n\r\n")
@@ -160,21 +161,8 @@ def test_the_list_of_requests_holds_no_secret_and_no_control_character(serve):
     assert tokens["access_token"] not in log
 
 
-def test_a_port_that_is_taken_is_7(machine):
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = str(holder.getsockname()[1])
-        result = machine.run_here("demo", "serve", "--port", port)
-
-    assert result.code == 7
-    assert port in result.err
-    assert result.out == ""
-
-
 def test_what_cannot_be_used_is_said_before_anything_runs(machine):
     for options, code, words in (
-        (["--fail", "nonsense"], 2, '"nonsense" is not a fault'),
-        (["--latency", "nonsense"], 2, '"nonsense" is not a delay'),
-        (["--rate-limit", "nonsense"], 2, '"nonsense" is not a rate limit'),
         (["--expires-in", "0"], 2, "from 1 to"),
         (["--port", "65536"], 2, "65535"),
         (["--seed", "missing.json"], 3, "missing.json"),
@@ -185,7 +173,10 @@ def test_what_cannot_be_used_is_said_before_anything_runs(machine):
         assert result.code == code
         assert words in result.err
         assert "Hint: " in result.err
+    reset = machine.run_here("demo", "reset")
+    assert (reset.code, "nothing to forget" in reset.err) == (0, True)
     assert not machine.data.exists()
+    assert {"serve", "reset"} <= set(machine.run_here("demo").out.split())
 
 
 def test_reset_forgets_the_demo_and_a_new_sign_up_is_new(machine):
@@ -207,14 +198,6 @@ def test_reset_forgets_the_demo_and_a_new_sign_up_is_new(machine):
     assert again.json == first.json | {"expires_at": again.json["expires_at"]}
 
 
-def test_reset_with_nothing_there_says_so_and_makes_nothing(machine):
-    result = machine.run_here("demo", "reset")
-
-    assert result.code == 0
-    assert "nothing to forget" in result.err
-    assert not machine.data.exists()
-
-
 def test_reset_leaves_other_environments_alone_even_in_a_database_that_they_share(machine, provider):
     machine.variables["PROCORE_LOGIN_DB"] = str(machine.home / "test.db")
     machine.run_here("signup", "--env", "demo")
@@ -227,13 +210,18 @@ def test_reset_leaves_other_environments_alone_even_in_a_database_that_they_shar
     assert machine.run_here("whoami", "--json", "--env", "production").json["procore_id"] == 11111
 
 
-def test_reset_mends_a_demo_whose_files_are_broken(machine):
+def test_reset_mends_a_demo_whose_files_are_broken_and_touches_no_shared_one(machine):
     machine.run_here("signup", "--env", "demo")
     (machine.data / "demo" / "procore.db").write_bytes(b"not a database" * 100)
     (machine.data / "demo.db").write_bytes(b"not a database" * 100)
 
     assert machine.run_here("demo", "reset").code == 0
     assert machine.run_here("signup", "--env", "demo").code == 0
+    shared = machine.home / "test.db"
+    shared.write_bytes(b"not a database" * 100)
+    machine.variables["PROCORE_LOGIN_DB"] = str(shared)
+    assert machine.run_here("demo", "reset").code == 6
+    assert shared.read_bytes() == b"not a database" * 100
 
 
 def test_reset_says_what_a_keyring_keeps_and_a_later_one_deletes_it(machine):
@@ -285,7 +273,7 @@ def test_reset_keeps_a_database_that_another_version_made(machine):
 
 def test_a_server_that_was_killed_leaves_the_next_one_its_port_and_its_state(serve, machine):
     with serve() as killed:
-        _, tokens = ask(f"{killed.url}/demo/tokens", b"")
+        _, tokens = ask(f"{killed.url}/demo/sign-in", {})
         port = killed.url.rpartition(":")[2]
         with socket.create_connection(("127.0.0.1", int(port)), timeout=10):
             killed.process.kill()
@@ -297,27 +285,15 @@ def test_a_server_that_was_killed_leaves_the_next_one_its_port_and_its_state(ser
     assert (code, me["id"]) == (200, 11111)
 
 
-def test_reset_does_not_touch_a_shared_database_that_is_broken(machine):
-    shared = machine.home / "test.db"
-    shared.write_bytes(b"not a database" * 100)
-    machine.variables["PROCORE_LOGIN_DB"] = str(shared)
-
-    assert machine.run_here("demo", "reset").code == 6
-    assert shared.read_bytes() == b"not a database" * 100
-
-
-def test_where_the_usual_port_is_taken_another_one_is_used(machine, monkeypatch, capsys):
+def test_a_port_that_is_taken_is_7_and_in_place_of_the_usual_one_another_is_used(
+    machine, monkeypatch, capsys
+):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         taken = holder.getsockname()[1]
+        refused = machine.run_here("demo", "serve", "--port", str(taken))
         monkeypatch.setattr(serving, "USUAL_PORT", taken)
         with serving._start(partial(DemoServer, machine.data, time.time), None, Console()) as server:
             assert not server.url.endswith(f":{taken}")
 
     assert f"Port {taken} is taken" in capsys.readouterr().err
-
-
-def test_alone_it_shows_its_commands(machine):
-    result = machine.run_here("demo")
-
-    assert result.code == 0
-    assert {"serve", "reset"} <= set(result.out.split())
+    assert (refused.code, refused.out, str(taken) in refused.err) == (7, "", True)

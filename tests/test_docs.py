@@ -73,7 +73,7 @@ def test_every_picture_page_test_and_environment_that_the_docs_name_is_there() -
 
 
 # How many `demo serve` says to set.
-VARIABLES = 3
+VARIABLES = 5
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def follower(tmp_path: Path) -> Iterator[readme_commands.Follower]:
 
 
 EXAMPLES = doc_examples.list_examples()
-SHOWN = {"console", "json"}
+SHOWN = {"console", "dockerfile", "json"}
 
 
 @pytest.mark.examples
@@ -129,8 +129,11 @@ def test_every_example_works(reader: doc_examples.Reader, example: doc_examples.
 def test_what_demo_serve_prints_is_what_the_page_shows(reader: doc_examples.Reader) -> None:
     (shown,) = [e.text.splitlines()[1:] for e in EXAMPLES if e.language == "console"]
     printed = {name: reader.environ[name] for name in doc_examples.read_exports(shown)}
-    assert list(printed) == ["PROCORE_ENV", "PROCORE_LOGIN_URL", "PROCORE_API_URL"]
-    assert [doc_examples.DOCUMENTED_URL in line for line in shown] == [False, True, True]
+    names = ["ENV", "LOGIN_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET"]
+    assert list(printed) == [f"PROCORE_{name}" for name in names]
+    assert [line.replace(doc_examples.DOCUMENTED_URL, printed["PROCORE_API_URL"]) for line in shown] == [
+        f"export {name}={value}" for name, value in printed.items()
+    ]
 
 
 @pytest.mark.examples
@@ -141,8 +144,8 @@ def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
     with demo_serving(machine, "--json", "--seed", "seed.json") as printed:
         machine.variables |= json.loads(printed)
         assert machine.run("signup", "--browser", browser()).code == 0
-        projects = machine.run("api", "projects", "--company", "7")
-        refused = machine.run("api", "projects", "--company", "8")
+        projects = machine.run("api", "companies/7/projects", "--company", "7")
+        refused = machine.run("api", "companies/8/projects", "--company", "8")
     assert [project["name"] for project in json.loads(projects.out)] == ["Seeded project"]
     assert refused.code == 5
 

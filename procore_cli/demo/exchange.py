@@ -2,74 +2,117 @@
 
 from __future__ import annotations
 
+import base64
+import email
 import json
 import re
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from email.message import Message
-from io import BufferedIOBase
-from typing import Final
-from urllib.parse import parse_qsl, unquote
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
-JSON = "application/json; charset=utf-8"
-HTML = "text/html; charset=utf-8"
-_INT64_DIGITS = 19
-_FORM_MAX_BYTES = 64 * 1024
-_API_MAX_BYTES = 16 * 1024 * 1024
-_SIZE_LINE_MAX_BYTES = 256
-_MOST_TRAILERS = 32
-CALLS_PATH: Final = "/demo/calls"
-_MAX_CALLS: Final = 10_000
-_MAX_PATH: Final = 2_000
-_HIDDEN: Final = "…"
-# A part of a path, or a parameter's name, that is no secret and holds none behind a mark of an address.
-# The shortest one that is issued here, a code or a refresh token, has 43 characters.
-_PLAIN = re.compile(r"(?!.*:.*@)(?!.*[\w-]{40})[^;#?&=]*", re.DOTALL)
+from procore_cli.demo.records import BadValueError, parse
+
+JSON: Final = "application/json; charset=utf-8"
+HTML: Final = "text/html; charset=utf-8"
+# How many items are on a page, usually and at most: REST v2, v1.1, all others.
+_SIZES: Final = {"/rest/v2.": (10, 100), "/rest/v1.1/": (100, 300), "": (100, 1000)}
+Header = tuple[str, str]
+Lister = Callable[[int, int], tuple[int, Sequence[object]]]
+_INT64_DIGITS: Final = 19
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Call:
-    """A request; `query`, `body` and the headers may hold secrets.
+    """A request, which may hold secrets; `origin`: the base URL that the client used.
 
-    `company` is the Procore-Company-Id header as it came, `origin` the base URL that the client used.
+    `is_local`: whether it used a name of this machine.
     """
 
-    query: str = field(default="", repr=False)
-    body: str = field(default="", repr=False)
-    cookie: str = field(default="", repr=False)
-    authorization: str = field(default="", repr=False)
-    method: str = "GET"
-    path: str = ""
-    company: str = ""
-    origin: str = ""
+    method: str
+    path: str
+    query: str
+    headers: Message
+    body: str
+    origin: str
+    is_local: bool
+
+    def header(self, name: str) -> str:
+        """A header as it came; empty where there is none."""
+        return str(self.headers.get(name, "")).strip()
 
     @property
-    def form(self) -> dict[str, str]:
-        """The body's fields; the last of doubled ones, empty ones left out."""
-        return dict(parse_qsl(self.body))
+    def parameters(self) -> dict[str, str]:
+        """Those of the query; the last of doubled ones."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def kind(self) -> str:
+        """The body's content type, without its parameters."""
+        return self.header("Content-Type").partition(";")[0].strip().lower()
 
     @property
     def company_id(self) -> int | None:
         """The number in the Procore-Company-Id header; None where there is none."""
-        return find_id(self.company)
+        return find_id(self.header("Procore-Company-Id"))
+
+    @property
+    def basic_credentials(self) -> dict[str, str]:
+        """Id and secret by HTTP Basic (RFC 6749, section 2.3.1); empty ones where they cannot be read."""
+        scheme, _, encoded = self.header("Authorization").partition(" ")
+        if scheme.lower() != "basic":
+            return {}
+        try:
+            client_id, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except ValueError:
+            client_id = secret = ""
+        return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
+
+    def read(self) -> dict[str, Any]:
+        """The body's fields, be it JSON, url-encoded or multipart, where `a[b]` is `b` of `a`.
+
+        Raises BadValueError where one stands there twice, and for what is no object.
+        """
+        match self.kind:
+            case "application/json":
+                value = parse(self.body) if self.body else {}
+            case "" | "application/x-www-form-urlencoded":
+                value = _nest(parse_qsl(self.body, keep_blank_values=True))
+            case "multipart/form-data":
+                value = _nest(_list_parts(f"Content-Type: {self.header('Content-Type')}\n\n{self.body}"))
+            case _:
+                raise BadValueError("the body's content type is not known")
+        if not isinstance(value, dict):
+            raise BadValueError("the body is not an object")
+        return value
+
+
+def _list_parts(message: str) -> list[tuple[str, str]]:
+    parts = email.message_from_string(message).walk()
+    named = ((part.get_param("name", header="Content-Disposition"), part) for part in parts)
+    return [(str(name), str(part.get_payload())) for name, part in named if name is not None]
+
+
+def _nest(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        outer, _, inner = name.removesuffix("]").partition("[")
+        place = found.setdefault(outer, {}) if inner else found
+        if not isinstance(place, dict) or (inner or outer) in place:
+            raise BadValueError(f"{name} stands twice in the body")
+        place[inner or outer] = value
+    return found
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A response, without the headers that every answer has.
-
-    `chunks` make a body of `size` bytes while it is sent, in place of `text`; `dropped`: the connection ends
-    without a response.
-    """
+    """A response, without the headers that every answer has; `dropped`: the connection ends without one."""
 
     status: int
     content_type: str = JSON
     text: str = field(default="", repr=False)
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    size: int = 0
-    chunks: Iterator[bytes] | None = field(default=None, repr=False)
+    headers: tuple[Header, ...] = field(default=(), repr=False)
     dropped: bool = False
 
 
@@ -81,149 +124,70 @@ class RefusedCallError(Exception):
         self.answer = answer
 
 
-def new_json(status: int, value: object, *headers: tuple[str, str]) -> Answer:
+def new_json(status: int, value: object, *headers: Header) -> Answer:
     """An answer for programs."""
     return Answer(status, JSON, json.dumps(value), headers)
 
 
-def new_errors(status: int, why: object, *headers: tuple[str, str]) -> Answer:
+def new_errors(status: int, why: object, *headers: Header) -> Answer:
     """An error as Procore's API words it: `why` is a string, a list, or an object of lists."""
     return new_json(status, {"errors": why}, *headers)
 
 
-def refused(status: int, why: object) -> RefusedCallError:
+def refused(status: int, why: object, *headers: Header) -> RefusedCallError:
     """What a route raises to answer with `new_errors`."""
-    return RefusedCallError(new_errors(status, why))
+    return RefusedCallError(new_errors(status, why, *headers))
 
 
-def new_html(status: int, html: str) -> Answer:
-    """An answer for people."""
-    return Answer(status, HTML, html)
-
-
-def new_redirect(location: str, *headers: tuple[str, str]) -> Answer:
+def new_redirect(location: str, *headers: Header) -> Answer:
     """Send the browser on with a GET (RFC 9110, section 15.4.4)."""
     return Answer(303, HTML, "", (("Location", location), *headers))
 
 
-def find_id(text: str) -> int | None:
-    """The id that a path or a header spells; None for what cannot be one."""
-    is_number = text.isascii() and text.isdigit() and len(text) < _INT64_DIGITS
-    return int(text) if is_number else None
+def find_id(text: object) -> int | None:
+    """The id that a path, a header or a body spells; None for what cannot be one."""
+    spelled = "" if isinstance(text, bool) else str(text)
+    is_number = spelled.isascii() and spelled.isdigit() and len(spelled) < _INT64_DIGITS
+    return int(spelled) if is_number else None
 
 
-def read_body(headers: Message, stream: BufferedIOBase, path: str) -> bytes:
-    """The body of a request for `path`; empty where the headers announce none.
+def compile_path(path: str) -> re.Pattern[str]:
+    """A pattern of paths, in which {anything} stands for one segment."""
+    return re.compile(re.sub(r"\\\{[^{}/]+\\\}", "([^/]+)", re.escape(path)))
 
-    Raises RefusedCallError; what is left of the body is not read then, so the connection has to end.
+
+def is_v2(call: Call) -> bool:
+    """Whether ids are texts, and lists stand in `data`."""
+    return call.path.startswith("/rest/v2.")
+
+
+def new_page(
+    call: Call, list_items: Lister, show: Callable[[Any], object], status: int = 200, *headers: Header
+) -> Answer:
+    """The page that `page` and `per_page` name, and where the others are.
+
+    `list_items` gets how many are wanted and how many to leave out. Raises RefusedCallError with a 400.
     """
-    max_bytes = _API_MAX_BYTES if path.startswith("/rest/") else _FORM_MAX_BYTES
-    lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
-    if codings:
-        # Both at once, or another coding, is how requests are smuggled.
-        if lengths or [coding.strip().lower() for coding in codings] != ["chunked"]:
-            raise refused(400, "Transfer-Encoding cannot be used.")
-        return b"".join(_read_chunks(stream, max_bytes))
-    if not lengths:
-        return b""
-    return stream.read(_read_length(lengths, max_bytes))
+    usual, most = next(sizes for start, sizes in _SIZES.items() if call.path.startswith(start))
+    number, size = _read_number(call, "page", 1), min(_read_number(call, "per_page", usual), most)
+    total, found = list_items(size, (number - 1) * size)
+    items = [show(item) for item in found]
+    last = max(1, -(-total // size))
+    after = {"next": number + 1, "last": last} if number < last else {}
+    before = {"first": 1, "prev": min(number - 1, last)} if number > 1 else {}
+    links = ", ".join(f'<{_new_url(call, n, size)}>; rel="{rel}"' for rel, n in (after | before).items())
+    shown = [("Total", str(total)), ("Per-Page", str(size)), *([("Link", links)] if links else [])]
+    return new_json(status, {"data": items} if is_v2(call) else items, *shown, *headers)
 
 
-def _read_length(lengths: list[str], max_bytes: int) -> int:
-    text = lengths[0]
-    if len(lengths) > 1 or not (text.isascii() and text.isdigit()) or len(text) > len(str(max_bytes)):
-        raise refused(411, "Content-Length is missing or cannot be used.")
-    if int(text) > max_bytes:
-        raise refused(413, "The body is too long.")
-    return int(text)
+def _new_url(call: Call, number: int, size: int) -> str:
+    kept = [(k, v) for k, v in parse_qsl(call.query, keep_blank_values=True) if k not in ("page", "per_page")]
+    return f"{call.origin}{call.path}?{urlencode([*kept, ('page', number), ('per_page', size)])}"
 
 
-def _read_chunks(stream: BufferedIOBase, max_bytes: int) -> Iterator[bytes]:
-    total = 0
-    while size := _read_chunk_size(stream):
-        total += size
-        if total > max_bytes:
-            raise refused(413, "The body is too long.")
-        yield stream.read(size)
-        if stream.readline(_SIZE_LINE_MAX_BYTES).strip():
-            raise refused(400, "A chunk does not end where it says.")
-    for _ in range(_MOST_TRAILERS):
-        # A trailer says nothing here.
-        if not stream.readline(_SIZE_LINE_MAX_BYTES).strip():
-            return
-    raise refused(400, "The trailer has no end.")
-
-
-def _read_chunk_size(stream: BufferedIOBase) -> int:
-    digits = stream.readline(_SIZE_LINE_MAX_BYTES).partition(b";")[0].strip()
-    if not 0 < len(digits) <= 8 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
-        raise refused(400, "A chunk has no size.")
-    return int(digits, 16)
-
-
-@dataclass(frozen=True)
-class RecordedCall:
-    """One request and how it was answered; what may be a secret is shown as `…`.
-
-    `query`: the names of its parameters; `status` None: the connection was ended without an answer;
-    `company`: what the Procore-Company-Id header says; `bearer`: whether it carried a bearer token.
-    """
-
-    method: str
-    path: str
-    query: tuple[str, ...]
-    status: int | None
-    company: int | None
-    bearer: bool
-
-
-class Calls:
-    """The last 10,000 calls, oldest first; safe to use from several threads."""
-
-    def __init__(self, tell: Callable[[RecordedCall], None] = lambda _: None) -> None:
-        """`tell` hears of each call once it is answered."""
-        self._tell = tell
-        self._calls: deque[RecordedCall] = deque(maxlen=_MAX_CALLS)
-        self._total = 0
-        self._lock = threading.Lock()
-
-    def note(self, call: Call, answer: Answer) -> None:
-        """Keep a call."""
-        recorded = RecordedCall(
-            call.method,
-            "/".join(map(_shown, call.path.split("/")))[:_MAX_PATH],
-            tuple(dict.fromkeys(_shown(name) for name, _ in parse_qsl(call.query, keep_blank_values=True))),
-            None if answer.dropped else answer.status,
-            call.company_id,
-            call.authorization.lower().startswith("bearer "),
-        )
-        with self._lock:
-            self._calls.append(recorded)
-            self._total += 1
-        self._tell(recorded)
-
-    def list(self) -> list[RecordedCall]:
-        """The calls so far."""
-        with self._lock:
-            return [*self._calls]
-
-    def clear(self) -> None:
-        """Forget them."""
-        with self._lock:
-            self._calls.clear()
-            self._total = 0
-
-    def show(self, _call: Call) -> Answer:
-        """GET /demo/calls."""
-        with self._lock:
-            total, found = self._total, [*self._calls]
-        return new_json(200, {"total": total, "calls": [asdict(call) for call in found]})
-
-    def empty(self, _call: Call) -> Answer:
-        """DELETE /demo/calls."""
-        self.clear()
-        return Answer(204)
-
-
-def _shown(text: str) -> str:
-    return text if _PLAIN.fullmatch(unquote(text)) else _HIDDEN
+def _read_number(call: Call, name: str, default: int) -> int:
+    number = find_id(call.parameters.get(name, default))
+    # The offset has to fit into SQLite's 64 bits.
+    if not number or number > 10**12:
+        raise refused(400, [f"{name} must be a whole number from 1."])
+    return number

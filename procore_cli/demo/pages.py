@@ -6,12 +6,13 @@ import hmac
 import re
 import secrets
 from typing import Final
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from procore_cli.config.environments import AUTHORIZE_PATH, OOB_REDIRECT_URI
-from procore_cli.demo.exchange import Answer, Call, new_html, new_redirect
+from procore_cli.demo.exchange import HTML, Answer, Call, new_redirect
 from procore_cli.demo.oauth import AuthorizeRefusedError, Provider
-from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL, DemoUser, is_email
+from procore_cli.demo.records import DemoUser, is_email
+from procore_cli.demo.seed import DEMO_APP_NAME, SAMPLE_EMAIL
 from procore_cli.demo.state import DemoState
 from procore_cli.webpage import escaped, new_page
 
@@ -24,7 +25,7 @@ _NOBODY = "Nobody is logged in here any more. Start again with the program's sig
 _BAD_EMAIL = "Type an e-mail address, for example joecontractor@procore.com."
 
 
-def new_login_page(return_to: str, email: str, problem: str) -> str:
+def _new_login_page(return_to: str, status: int = 200, email: str = "", problem: str = "") -> Answer:
     """Ask who it is; the sample user is filled in where nothing was typed yet."""
     described = ' aria-invalid="true" aria-describedby="problem"' if problem else ""
     body = f"""<h1>Log in</h1>
@@ -37,31 +38,34 @@ def new_login_page(return_to: str, email: str, problem: str) -> str:
 {f'<p class="problem" id="problem" role="alert">{escaped(problem)}</p>' if problem else ""}
 <button class="button">Log in</button>
 </form>"""
-    return _new_page("Log in", body)
+    return _new_page(status, "Log in", body)
 
 
-def new_consent_page(user: DemoUser, redirect_uri: str, query: str, login_address: str) -> str:
+def _new_consent_page(user: DemoUser, redirect_uri: str, query: str, login_address: str) -> Answer:
     """Ask whether the app may act for this user."""
+    leads_to = f"you go back to <strong>{escaped(urlsplit(redirect_uri).netloc)}</strong>"
+    if redirect_uri == OOB_REDIRECT_URI:
+        leads_to = "this site shows you a code to paste"
     body = f"""<h1>Let {DEMO_APP_NAME} use your account?</h1>
 <div class="who"><b aria-hidden="true">{escaped(user.name[:1].upper())}</b>
 <span>{escaped(user.name)}<small>{escaped(user.email)}</small></span></div>
 <p>{DEMO_APP_NAME} will be able to</p>
 <ul><li>see your name and e-mail address</li><li>see your companies, and act for you there</li></ul>
-<p class="soft">{_describe_return(redirect_uri)}</p>
+<p class="soft">Afterwards {leads_to}.</p>
 <form method="post" action="{escaped(f"{AUTHORIZE_PATH}?{query}")}">
 <button class="button" name="decision" value="allow">Allow</button>
 <button name="decision" value="deny">Deny</button>
 </form>
 <footer><a href="{escaped(login_address)}">Use another account</a></footer>"""
-    return _new_page("Allow access", body)
+    return _new_page(200, "Allow access", body)
 
 
-def new_code_page(code: str) -> str:
+def _new_code_page(code: str) -> Answer:
     """Show a code for pasting, in place of a redirect."""
     body = f"""<h1>Copy this code</h1>
 <p>Paste it where the program asks for it. It works once, within ten minutes.</p>
 <output class="code">{escaped(code)}</output>"""
-    return _new_page("Your code", body)
+    return _new_page(200, "Your code", body)
 
 
 def _new_error(status: int, why: str) -> Answer:
@@ -69,22 +73,13 @@ def _new_error(status: int, why: str) -> Answer:
     body = f"""<h1>This sign-in cannot go on</h1>
 <p>{escaped(why)}</p>
 <p class="soft">You can close this page. The program that sent you here still waits: end it there.</p>"""
-    return new_html(status, _new_page("Cannot go on", body))
+    return _new_page(status, "Cannot go on", body)
 
 
-def _describe_return(redirect_uri: str) -> str:
-    if redirect_uri == OOB_REDIRECT_URI:
-        return "Afterwards this site shows you a code to paste."
-    return f"Afterwards you go back to <strong>{escaped(urlsplit(redirect_uri).netloc)}</strong>."
-
-
-def _new_page(title: str, body: str) -> str:
-    return new_page(
-        f"{title} &ndash; pretend Procore",
-        '<p class="banner"><strong>pretend Procore</strong> &ndash; nothing here is real</p>'
-        f"<main>\n{body}\n</main>",
-        "pretend",
-    )
+def _new_page(status: int, title: str, body: str) -> Answer:
+    banner = '<p class="banner"><strong>pretend Procore</strong> &ndash; nothing here is real</p>'
+    html = new_page(f"{title} &ndash; pretend Procore", f"{banner}<main>\n{body}\n</main>", "pretend")
+    return Answer(status, HTML, html)
 
 
 class SignInDesk:
@@ -105,18 +100,18 @@ class SignInDesk:
         return_to = _find_return_address(call)
         if return_to is None:
             return _new_error(400, _NO_START)
-        return _new_login_answer(200, return_to)
+        return _new_login_page(return_to)
 
     def log_in(self, call: Call) -> Answer:
         """POST /login: any e-mail will do; it starts a session of its own."""
         return_to = _find_return_address(call)
         if return_to is None:
             return _new_error(400, _NO_START)
-        email = call.form.get("email", "").strip()
+        email = _read_form(call).get("email", "").strip()
         if not is_email(email):
-            return _new_login_answer(422, return_to, email, problem=_BAD_EMAIL)
+            return _new_login_page(return_to, 422, email, _BAD_EMAIL)
         session_id = secrets.token_urlsafe(32)
-        self._user_ids[session_id] = self._state.save_user(email).id
+        self._user_ids[session_id] = self._state.save_user(DemoUser(0, email, "")).id
         cookie = f"{self._cookie_name}={session_id}; HttpOnly; SameSite=Lax; Path=/"
         return new_redirect(return_to, ("Set-Cookie", cookie))
 
@@ -124,15 +119,15 @@ class SignInDesk:
         """GET /oauth/authorize (RFC 6749, section 4.1.1)."""
         try:
             redirect_uri = self._provider.read_redirect_uri(call.query)
-            if hmac.compare_digest(call.authorization.encode(), DEMO_USER_PASS.encode()):
-                return _send_back(self._provider.allow(call.query, self._state.save_user(SAMPLE_EMAIL).id))
+            if hmac.compare_digest(call.header("Authorization").encode(), DEMO_USER_PASS.encode()):
+                sample = self._state.save_user(DemoUser(0, SAMPLE_EMAIL, ""))
+                return _send_back(self._provider.allow(call.query, sample.id))
         except AuthorizeRefusedError as error:
             return _refuse(error)
         user = self._find_user(call)
         if user is None:
             return new_redirect(_new_login_address(call))
-        html = new_consent_page(user, redirect_uri, call.query, _new_login_address(call))
-        return new_html(200, html)
+        return _new_consent_page(user, redirect_uri, call.query, _new_login_address(call))
 
     def decide(self, call: Call) -> Answer:
         """POST /oauth/authorize: Allow or Deny."""
@@ -140,7 +135,7 @@ class SignInDesk:
         if user is None:
             return _new_error(403, _NOBODY)
         try:
-            match call.form.get("decision"):
+            match _read_form(call).get("decision"):
                 case "allow":
                     return _send_back(self._provider.allow(call.query, user.id))
                 case "deny":
@@ -150,19 +145,19 @@ class SignInDesk:
         return _new_error(400, "The form carries neither Allow nor Deny.")
 
     def _find_user(self, call: Call) -> DemoUser | None:
-        pairs = (pair.strip().partition("=") for pair in call.cookie.split(";"))
+        pairs = (pair.strip().partition("=") for pair in call.header("Cookie").split(";"))
         ids = [self._user_ids.get(value) for name, _, value in pairs if name == self._cookie_name]
         user_id = next(filter(None, ids), None)
         return None if user_id is None else self._state.find_user(user_id)
 
 
-def _new_login_answer(status: int, return_to: str, email: str = "", problem: str = "") -> Answer:
-    return new_html(status, new_login_page(return_to, email, problem))
+def _read_form(call: Call) -> dict[str, str]:
+    return dict(parse_qsl(call.body))
 
 
 def _find_return_address(call: Call) -> str | None:
     """Where to go after the login; None unless it is our own authorize page."""
-    address = parse_qs(call.query).get("return_to", [""])[0] or call.form.get("return_to", "")
+    address = parse_qs(call.query).get("return_to", [""])[0] or _read_form(call).get("return_to", "")
     return address if _OWN_AUTHORIZE_PAGE.fullmatch(address) else None
 
 
@@ -171,9 +166,7 @@ def _new_login_address(call: Call) -> str:
 
 
 def _refuse(error: AuthorizeRefusedError) -> Answer:
-    if error.location is None:
-        return _new_error(400, error.why)
-    return _send_back(error.location)
+    return _new_error(400, error.why) if error.location is None else _send_back(error.location)
 
 
 def _send_back(location: str) -> Answer:
@@ -182,5 +175,5 @@ def _send_back(location: str) -> Answer:
         return new_redirect(location)
     shown = parse_qs(location.partition("?")[2])
     if "code" in shown:
-        return new_html(200, new_code_page(shown["code"][0]))
+        return _new_code_page(shown["code"][0])
     return _new_error(400, shown.get("error_description", shown["error"])[0])

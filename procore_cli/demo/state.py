@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from procore_cli import log
 from procore_cli.config import private_files
 from procore_cli.config.environments import DEMO
-from procore_cli.demo.seed import (
-    SAMPLE,
-    SAMPLE_EMAIL,
-    SAMPLE_ID,
-    SAMPLE_NAME,
-    Company,
-    DemoUser,
-    Project,
-    Seed,
-    SeedUser,
-    email_key,
-)
+from procore_cli.demo.records import Company, DemoUser, Project, email_key
+from procore_cli.demo.seed import DEMO_CLIENT_ID, SAMPLE, SAMPLE_EMAIL, SAMPLE_ID, SAMPLE_NAME, Seed
 from procore_cli.errors import DatabaseError
 
 _VERSION: Final = 1
@@ -47,20 +37,19 @@ _TABLES: Final = (
         created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS projects_of_company ON projects (company_id, id)",
 )
-
-
-_BUSY_TIMEOUT_S = 10
+# The user of a service account's tokens, which stand for an app alone.
+SERVICE_ACCOUNT: Final = 0
+_BUSY_TIMEOUT_S: Final = 10
 _FOLDER: Final = "demo"
 _NAME: Final = "procore.db"
-_COMPANIES = "SELECT id, name, is_active, app_installed FROM companies"
-_PROJECTS = "SELECT id, company_id, name, fields, created_at, updated_at FROM projects WHERE company_id = ?"
+_TABLE_OF: Final[dict[type, str]] = {Company: "companies", Project: "projects"}
+_Record = TypeVar("_Record", Company, Project)
 
 
 class Grant(NamedTuple):
     """What an authorization code stands for (RFC 6749, section 4.1.2; RFC 7636, section 4.4)."""
 
     user_id: int
-    client_id: str
     redirect_uri: str
     challenge: str | None
 
@@ -69,7 +58,6 @@ class IssuedToken(NamedTuple):
     """What an access token stands for; times in seconds since the epoch (UTC)."""
 
     user_id: int
-    client_id: str
     created_at: int
     expires_at: int
 
@@ -81,13 +69,21 @@ class DemoState:
     """
 
     def __init__(self, data_folder: Path, seed: Seed | None = None) -> None:
-        """`seed` replaces companies and projects. Raises DataFolderError where the file is not ours alone."""
+        """`seed` replaces what was there. Raises DataFolderError where the file is not ours alone."""
         self._data_folder = data_folder
         self._seed = seed
         self.path = data_folder / _FOLDER / _NAME
         self._prepare()
         if seed is not None:
-            self.sow(seed)
+            with self.change() as db:
+                _sow(db, seed)
+
+    def reset(self) -> None:
+        """Forget everything, tokens too, and begin anew with the seed."""
+        with self.change() as db:
+            for table in ("users", "grants", "tokens"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - the tables are our own
+            _furnish(db, self._seed)
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
@@ -95,8 +91,17 @@ class DemoState:
         if not self.path.exists():
             # `demo reset` came while a server runs: it goes on with what it began with.
             self._prepare()
-        with self._connect() as db:
-            yield db
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)) as db:
+                # Nothing real is lost where the machine stops, and every sign-in and test is faster.
+                db.execute("PRAGMA synchronous = OFF")
+                yield db
+        except sqlite3.Error as error:
+            raise DatabaseError(
+                f"The pretend Procore (demo) cannot use its database {self.path}: {error}.",
+                "Nothing real lies in that file: procore-login demo reset makes a new one.",
+                environment=DEMO.name,
+            ) from error
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:
@@ -113,100 +118,85 @@ class DemoState:
             if db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
                 _furnish(db, self._seed)
 
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)) as db:
-                # Nothing real is lost where the machine stops, and every sign-in and test is faster.
-                db.execute("PRAGMA synchronous = OFF")
-                yield db
-        except sqlite3.Error as error:
-            raise DatabaseError(
-                f"The pretend Procore (demo) cannot use its database {self.path}: {error}.",
-                "Nothing real lies in that file: procore-login demo reset makes a new one.",
-                environment=DEMO.name,
-            ) from error
-
-    def _find(self, query: str, *values: object) -> tuple[Any, ...] | None:
+    def _find(self, query: str, *values: object) -> Any:
         with self.open() as db:
-            row: tuple[Any, ...] | None = db.execute(query, values).fetchone()
-            return row
+            return db.execute(query, values).fetchone()
 
-    def _list(
-        self, query: str, limit: int, offset: int, *values: object
-    ) -> tuple[int, list[tuple[Any, ...]]]:
-        """How many rows a query has, and one page of them by id."""
+    def _do(self, query: str, *values: object) -> None:
+        with self.change() as db:
+            db.execute(query, values)
+
+    def find(self, kind: type[_Record], id_: int) -> _Record | None:
+        """The company or project with this id, if there is one."""
+        row = self._find(f"SELECT * FROM {_TABLE_OF[kind]} WHERE id = ?", id_)  # noqa: S608
+        return kind(*row) if row else None
+
+    def list(
+        self, kind: type[_Record], limit: int, offset: int, company_id: int | None = None
+    ) -> tuple[int, list[_Record]]:
+        """How many there are, of one company or in all, and one page of them by id."""
+        query = f"FROM {_TABLE_OF[kind]} WHERE ? {'IS NULL' if company_id is None else '= company_id'}"
+        page = f"SELECT * {query} ORDER BY id LIMIT ? OFFSET ?"
         with self.open() as db:
-            count = f"SELECT count(*) FROM ({query})"  # noqa: S608 - the queries are our own
-            total = db.execute(count, values).fetchone()[0]
-            page = db.execute(f"{query} ORDER BY id LIMIT ? OFFSET ?", (*values, limit, offset))
-            return total, page.fetchall()
+            total = db.execute(f"SELECT count(*) {query}", (company_id,)).fetchone()[0]
+            return total, [kind(*row) for row in db.execute(page, (company_id, limit, offset))]
 
-    def _do(self, query: str, *values: object) -> sqlite3.Cursor:
+    def save(self, record: Company | Project) -> int:
+        """Add a company or a project, in place of one with the same id; returns its id."""
         with self.change() as db:
-            return db.execute(query, values)
+            return _save(db, record)
 
-    def sow(self, seed: Seed) -> None:
-        """Put the seed's companies and projects in place of all others, and add its users."""
+    def update(self, kind: type[_Record], id_: int, change: Callable[[_Record], _Record]) -> bool:
+        """Change one in one transaction; False if there is none with this id."""
         with self.change() as db:
-            _sow(db, seed)
+            row = db.execute(f"SELECT * FROM {_TABLE_OF[kind]} WHERE id = ?", (id_,)).fetchone()  # noqa: S608
+            if row:
+                _save(db, change(kind(*row)))
+            return row is not None
 
     def find_user(self, user_id: int) -> DemoUser | None:
         """The user with this id, if there is one."""
         row = self._find("SELECT id, email, name FROM users WHERE id = ?", user_id)
         return DemoUser(*row) if row else None
 
-    def save_user(self, email: str, name: str | None = None) -> DemoUser:
-        """The user with this e-mail, whatever its case; a new one gets the next free id."""
-        key = (email_key(email),)
-        query = "SELECT id, email, name FROM users WHERE email_key = ?"
+    def save_user(self, user: DemoUser) -> DemoUser:
+        """The user with this e-mail, whatever its case: added, or with what is said anew of it."""
         with self.change() as db:
-            row = db.execute(query, key).fetchone()
-            if row is None or name is not None:
-                _save_user(db, SeedUser(None, email, name))
-                row = db.execute(query, key).fetchone()
-        return DemoUser(*row)
+            return _save_user(db, user)
 
     def save_grant(self, code: str, grant: Grant, expires_at: int) -> None:
         """Keep a new authorization code until `expires_at` (seconds since the epoch, UTC)."""
-        self._do("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, 0)", _digest(code), *grant, expires_at)
+        values = (_digest(code), grant.user_id, DEMO_CLIENT_ID, grant.redirect_uri, grant.challenge)
+        self._do("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, 0)", *values, expires_at)
 
-    def claim_grant(self, code: str, client_id: str, now: int) -> Grant | None:
+    def claim_grant(self, code: str, now: int) -> Grant | None:
         """Use up a code: of all who ask, one gets its grant."""
-        key = (_digest(code), client_id)
-        query = (
-            "SELECT user_id, client_id, redirect_uri, challenge FROM grants"
-            " WHERE code_digest = ? AND client_id = ? AND used = 0 AND expires_at > ?"
-        )
+        query = "SELECT user_id, redirect_uri, challenge FROM grants WHERE code_digest = ?"
         with self.change() as db:
-            row = db.execute(query, (*key, now)).fetchone()
-            db.execute("UPDATE grants SET used = 1 WHERE code_digest = ? AND client_id = ?", key)
+            row = db.execute(f"{query} AND used = 0 AND expires_at > ?", (_digest(code), now)).fetchone()
+            db.execute("UPDATE grants SET used = 1 WHERE code_digest = ?", (_digest(code),))
         return Grant(*row) if row else None
 
-    def save_token(self, access_token: str, refresh_token: str, issued: IssuedToken) -> None:
-        """Keep a new pair of tokens."""
-        digests = (_digest(access_token), _digest(refresh_token))
-        self._do("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, 0, 0)", *digests, *issued)
+    def save_token(self, access_token: str, refresh_token: str | None, issued: IssuedToken) -> None:
+        """Keep a new pair of tokens, or an access token alone."""
+        # The column takes no NULL: a value that nobody knows stands for no refresh token.
+        digests = (_digest(access_token), _digest(refresh_token or secrets.token_urlsafe(32)))
+        values = (issued.user_id, DEMO_CLIENT_ID, issued.created_at, issued.expires_at)
+        self._do("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, 0, 0)", *digests, *values)
 
-    def claim_refresh(self, refresh_token: str, client_id: str) -> int | None:
+    def claim_refresh(self, refresh_token: str) -> int | None:
         """Use up a refresh token: of all who ask, one gets the id of its user."""
-        key = (_digest(refresh_token), client_id)
-        query = (
-            "SELECT user_id FROM tokens"
-            " WHERE refresh_digest = ? AND client_id = ? AND refreshed = 0 AND revoked = 0"
-        )
+        key = (_digest(refresh_token),)
+        query = "SELECT user_id FROM tokens WHERE refresh_digest = ? AND refreshed = 0 AND revoked = 0"
         with self.change() as db:
             row = db.execute(query, key).fetchone()
-            db.execute("UPDATE tokens SET refreshed = 1 WHERE refresh_digest = ? AND client_id = ?", key)
+            db.execute("UPDATE tokens SET refreshed = 1 WHERE refresh_digest = ?", key)
         return int(row[0]) if row else None
 
     def find_token(self, access_token: str, now: int) -> IssuedToken | None:
         """What a valid access token stands for; None if it is unknown, expired or revoked."""
-        query = (
-            "SELECT user_id, client_id, created_at, expires_at FROM tokens"
-            " WHERE access_digest = ? AND revoked = 0 AND expires_at > ?"
-        )
-        row = self._find(query, _digest(access_token), now)
+        query = "SELECT user_id, created_at, expires_at FROM tokens WHERE access_digest = ?"
+        row = self._find(f"{query} AND revoked = 0 AND expires_at > ?", _digest(access_token), now)
         return IssuedToken(*row) if row else None
 
     def revoke(self, token: str) -> None:
@@ -220,59 +210,6 @@ class DemoState:
     def revoke_all(self) -> None:
         """Nothing that was issued so far is valid any more."""
         self._do("UPDATE tokens SET revoked = 1")
-
-    def find_company(self, company_id: int) -> Company | None:
-        """The company with this id, if there is one."""
-        row = self._find(_COMPANIES + " WHERE id = ?", company_id)
-        return _new_company(row) if row else None
-
-    def list_companies(self, limit: int, offset: int) -> tuple[int, list[Company]]:
-        """How many there are, and one page of them by id."""
-        total, rows = self._list(_COMPANIES, limit, offset)
-        return total, [_new_company(row) for row in rows]
-
-    def save_company(self, name: str, *, app_installed: bool) -> int:
-        """Add a company; returns its id."""
-        added = self._do("INSERT INTO companies VALUES (NULL, ?, 1, ?)", name, app_installed)
-        return int(added.lastrowid or 0)
-
-    def install_app(self, company_id: int, *, installed: bool) -> bool:
-        """Connect the app to a company, or disconnect it; False if there is no such company."""
-        query = "UPDATE companies SET app_installed = ? WHERE id = ?"
-        return self._do(query, installed, company_id).rowcount == 1
-
-    def find_project(self, company_id: int, project_id: int) -> Project | None:
-        """The company's project with this id, if there is one."""
-        row = self._find(_PROJECTS + " AND id = ?", company_id, project_id)
-        return _new_project(row) if row else None
-
-    def list_projects(self, company_id: int, limit: int, offset: int) -> tuple[int, list[Project]]:
-        """How many the company has, and one page of them by id."""
-        total, rows = self._list(_PROJECTS, limit, offset, company_id)
-        return total, [_new_project(row) for row in rows]
-
-    def save_project(self, project: Project) -> int:
-        """Add a project; returns its id."""
-        with self.change() as db:
-            return _save_project(db, project)
-
-    def change_project(self, company_id: int, project_id: int, changes: Mapping[str, Any], now: int) -> bool:
-        """Change some keys of a project; False if the company has none with this id."""
-        query = _PROJECTS + " AND id = ?"
-        with self.change() as db:
-            row = db.execute(query, (company_id, project_id)).fetchone()
-            if row is None:
-                return False
-            fields = {**json.loads(row[3]), **changes}
-            name = fields.pop("name", row[2])
-            update = "UPDATE projects SET name = ?, fields = ?, updated_at = ? WHERE id = ?"
-            db.execute(update, (name, json.dumps(fields), now, project_id))
-            return True
-
-    def delete_project(self, company_id: int, project_id: int) -> bool:
-        """Delete a project; False if the company has none with this id."""
-        query = "DELETE FROM projects WHERE company_id = ? AND id = ?"
-        return self._do(query, company_id, project_id).rowcount == 1
 
 
 def forget(data_folder: Path) -> bool:
@@ -298,48 +235,40 @@ def _furnish(db: sqlite3.Connection, seed: Seed | None) -> None:
     """Make what tables are missing, with the sample user and the seed's (or the sample's) content."""
     for table in _TABLES:
         db.execute(table)
-    _save_user(db, SeedUser(SAMPLE_ID, SAMPLE_EMAIL, SAMPLE_NAME))
+    _save_user(db, DemoUser(SAMPLE_ID, SAMPLE_EMAIL, SAMPLE_NAME))
     _sow(db, seed or SAMPLE)
     db.execute(f"PRAGMA user_version = {_VERSION}")
 
 
 def _sow(db: sqlite3.Connection, seed: Seed) -> None:
+    """Put the seed's companies and projects in place of all others, and add its users."""
     db.execute("DELETE FROM companies")
     db.execute("DELETE FROM projects")
     # Those with an id of their own first: the others get what is left.
-    for user in sorted(seed.users, key=lambda user: user.id is None):
+    for user in sorted(seed.users, key=lambda user: not user.id):
         _save_user(db, user)
-    for company in seed.companies:
-        row = (company.id, company.name, company.is_active, company.app_installed)
-        db.execute("INSERT INTO companies VALUES (?, ?, ?, ?)", row)
-    for project in sorted(seed.projects, key=lambda project: project.id is None):
-        _save_project(db, project)
+    records: list[Company | Project] = [*seed.companies, *seed.projects]
+    for record in sorted(records, key=lambda record: not record.id):
+        _save(db, record)
 
 
-def _save_user(db: sqlite3.Connection, user: SeedUser) -> None:
-    """Add a user, in place of one with the same id; one with the same e-mail keeps what is not named."""
+def _save_user(db: sqlite3.Connection, user: DemoUser) -> DemoUser:
+    """In place of one with the same id; one with the same e-mail keeps what is not named."""
     key = email_key(user.email)
-    known = db.execute("SELECT id, name FROM users WHERE email_key = ?", (key,)).fetchone()
-    known_id, known_name = known or (None, user.email.rpartition("@")[0])
-    id_ = known_id if user.id is None else user.id
-    db.execute("DELETE FROM users WHERE id = ? OR email_key = ?", (id_, key))
-    db.execute("INSERT INTO users VALUES (?, ?, ?, ?)", (id_, user.email, key, user.name or known_name))
+    known = db.execute("SELECT id, email, name FROM users WHERE email_key = ?", (key,)).fetchone()
+    if known and not (user.id or user.name):
+        return DemoUser(*known)
+    id_, _, name = known or (None, "", user.email.rpartition("@")[0])
+    db.execute("DELETE FROM users WHERE id = ? OR email_key = ?", (user.id or id_, key))
+    values = (user.id or id_, user.email, key, user.name or name)
+    added = db.execute("INSERT INTO users VALUES (?, ?, ?, ?)", values)
+    return DemoUser(int(added.lastrowid or 0), user.email, user.name or name)
 
 
-def _save_project(db: sqlite3.Connection, project: Project) -> int:
-    times = (project.created_at, project.updated_at)
-    values = (project.id, project.company_id, project.name, json.dumps(dict(project.fields)), *times)
-    return int(db.execute("INSERT INTO projects VALUES (?, ?, ?, ?, ?, ?)", values).lastrowid or 0)
-
-
-def _new_company(row: tuple[Any, ...]) -> Company:
-    id_, name, is_active, app_installed = row
-    return Company(id_, name, bool(is_active), bool(app_installed))
-
-
-def _new_project(row: tuple[Any, ...]) -> Project:
-    id_, company_id, name, fields, created_at, updated_at = row
-    return Project(id_, company_id, name, json.loads(fields), created_at, updated_at)
+def _save(db: sqlite3.Connection, record: Company | Project) -> int:
+    values = (record.id or None, *record[1:])
+    query = f"INSERT OR REPLACE INTO {_TABLE_OF[type(record)]} VALUES ({', '.join('?' * len(values))})"  # noqa: S608
+    return int(db.execute(query, values).lastrowid or 0)
 
 
 def _digest(secret: str) -> str:

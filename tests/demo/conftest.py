@@ -114,32 +114,32 @@ class Client:
         consent = self.log_in(self.authorize_target(**changes), email)
         return self.decide(consent, "allow").returned()["code"]
 
+    def ask_oauth(self, endpoint: str, **fields: str | None) -> Reply:
+        """A form with the app's credentials; None leaves a field out."""
+        app = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET}
+        return self.post(f"/oauth/{endpoint}", **{k: v for k, v in (app | fields).items() if v is not None})
+
     def exchange(self, code: str, **changes: str | None) -> Reply:
-        fields = {
-            "grant_type": "authorization_code",
-            "client_id": DEMO_CLIENT_ID,
-            "client_secret": DEMO_CLIENT_SECRET,
-            "code": code,
-            "redirect_uri": REDIRECT_URI,
-            "code_verifier": VERIFIER,
-        }
-        return self.post("/oauth/token", **{k: v for k, v in (fields | changes).items() if v is not None})
+        fields = {"code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER} | changes
+        return self.ask_oauth("token", grant_type="authorization_code", **fields)
 
     def refresh(self, refresh_token: str, **changes: str) -> Reply:
-        fields = {
-            "grant_type": "refresh_token",
-            "client_id": DEMO_CLIENT_ID,
-            "client_secret": DEMO_CLIENT_SECRET,
-            "refresh_token": refresh_token,
-        }
-        return self.post("/oauth/token", **(fields | changes))
+        return self.ask_oauth("token", grant_type="refresh_token", refresh_token=refresh_token, **changes)
 
     def revoke(self, token: str, **changes: str) -> Reply:
-        fields = {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET, "token": token}
-        return self.post("/oauth/revoke", **(fields | changes))
+        return self.ask_oauth("revoke", token=token, **changes)
 
     def new_tokens(self, email: str = "joecontractor@procore.com") -> dict[str, Any]:
         return self.exchange(self.new_code(email)).json()
+
+    def new_service_token(self) -> dict[str, Any]:
+        return self.ask_oauth("token", grant_type="client_credentials").json()
+
+    def control(self, method: str, target: str, value: Any = None, **headers: str) -> Reply:
+        """What tests in other languages do, below /demo/."""
+        body = None if value is None else json.dumps(value)
+        sent = {"Host": urlsplit(self.url).netloc, "Content-Type": "application/json"} | headers
+        return self.send(method, f"/demo/{target}", body, **sent)
 
     def me(self, access_token: str) -> Reply:
         return self.get("/rest/v1.0/me", Authorization=f"Bearer {access_token}")
@@ -185,14 +185,19 @@ class Program:
 
     client: Client
     token: str
-    company: int | None = 22222
+    company: int | str | None = 22222
+
+    @property
+    def headers(self) -> dict[str, str]:
+        company = {} if self.company is None else {"Procore-Company-Id": str(self.company)}
+        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} | company
 
     def send(self, method: str, target: str, value: Any = None, **headers: str) -> Reply:
-        sent = {"Authorization": f"Bearer {self.token}"}
-        if self.company is not None:
-            sent["Procore-Company-Id"] = str(self.company)
         body = None if value is None else json.dumps(value)
-        return self.client.send(method, target, body, **(sent | headers))
+        return self.client.send(method, target, body, **(self.headers | headers))
+
+    def add(self, **project: Any) -> Reply:
+        return self.send("POST", "/rest/v1.0/projects", {"company_id": self.company, "project": project})
 
     def get(self, target: str, **headers: str) -> Reply:
         return self.send("GET", target, **headers)

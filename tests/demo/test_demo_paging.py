@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from procore_cli.demo.seed import Company, Project, Seed
+from procore_cli.demo.records import Company, Project
 
-PROJECTS = "/rest/v1.0/projects"
+PROJECTS = "/rest/v1.0/companies/7/projects"
 
 
 def links(reply) -> dict[str, str]:
@@ -18,8 +18,9 @@ def links(reply) -> dict[str, str]:
 @pytest.fixture
 def many(server, program):
     """205 projects in a company of their own."""
-    projects = tuple(Project(None, 7, f"P{number}") for number in range(205))
-    server.state.sow(Seed((), (Company(7, "Many"),), projects))
+    server.state.save(Company(7, "Many"))
+    for number in range(205):
+        server.state.save(Project(0, 7, f"P{number}"))
     program.company = 7
     return program
 
@@ -52,7 +53,7 @@ def test_the_first_page_links_forward_the_last_one_back_and_a_middle_one_both_wa
 
 
 def test_a_single_page_has_no_link(program):
-    assert program.get(PROJECTS).headers["Link"] is None
+    assert program.get("/rest/v1.0/companies").headers["Link"] is None
 
 
 def test_a_page_beyond_the_end_is_empty_and_leads_back(many):
@@ -63,8 +64,15 @@ def test_a_page_beyond_the_end_is_empty_and_leads_back(many):
     assert "page=3&" in links(reply)["prev"]
 
 
-def test_more_than_1000_items_are_not_on_a_page(many):
-    assert many.get(f"{PROJECTS}?per_page=5000").headers["Per-Page"] == "1000"
+def test_each_version_has_its_own_sizes(many):
+    for target, usual, most in (
+        (f"{PROJECTS}?", "100", "1000"),
+        ("/rest/v1.1/projects?company_id=7&", "100", "300"),
+        (f"{PROJECTS.replace('1.0', '2.0')}?", "10", "100"),
+    ):
+        replies = many.get(target), many.get(f"{target}per_page=5000")
+
+        assert [reply.headers["Per-Page"] for reply in replies] == [usual, most]
 
 
 def test_the_other_parameters_stay_in_the_links(many):
@@ -75,7 +83,7 @@ def test_the_other_parameters_stay_in_the_links(many):
 
 def test_a_page_that_is_no_number_is_400(program):
     for query in ("page=0", "page=x", "page=-1", "per_page=0", "page=9999999999999"):
-        reply = program.get(f"{PROJECTS}?{query}")
+        reply = program.get(f"/rest/v1.0/companies?{query}")
 
         assert reply.status == 400
         assert query.partition("=")[0] in reply.json()["errors"][0]

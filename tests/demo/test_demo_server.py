@@ -1,9 +1,11 @@
-"""The server itself: on loopback, quiet, bounded, and gone afterwards."""
+"""The server itself: on loopback, quiet, bounded, and gone afterwards; and its connections."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
+import json
 import re
 import socket
 import sqlite3
@@ -14,20 +16,45 @@ from urllib.parse import urlsplit
 import pytest
 
 from procore_cli.demo.server import DemoServer
-from procore_cli.errors import DataFolderError, PortTakenError
+from procore_cli.errors import PortTakenError
+
+PROJECTS = "/rest/v1.0/projects?company_id=22222"
 
 
-def test_it_listens_on_loopback_alone(server):
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.url)
+@pytest.fixture
+def connection(server):
+    it = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+    yield it
+    it.close()
 
 
-def test_it_is_gone_after_the_command(data_folder, clock):
+def ask(connection, method, target, body=None, headers=None) -> tuple[int, bytes]:
+    connection.request(method, target, body, headers or {})
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_it_is_on_loopback_alone_and_gone_with_its_connections_after_the_command(data_folder, clock):
     threads = set(threading.enumerate())
     with DemoServer(data_folder, clock) as server:
-        address = urlsplit(server.url)
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.url)
+        address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
+        connection = socket.create_connection(address, timeout=10)
+        connection.sendall(b"GET /rest/v1.0/me HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 401"
+        # One that says nothing keeps nobody waiting.
+        with socket.create_connection(address, timeout=10), socket.create_connection(address) as other:
+            other.sendall(b"GET /rest/v1.0/me HTTP/1.0\r\n\r\n")
+            answer = other.makefile("rb").read()
+            assert (answer.split()[1], b"Connection: close" in answer) == (b"401", True)
 
+    with connection:
+        while connection.recv(4096):
+            pass
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((address.hostname, address.port), timeout=10)
+        socket.create_connection(address, timeout=10)
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(timeout=10)
     assert set(threading.enumerate()) <= threads
 
 
@@ -40,14 +67,6 @@ def test_a_port_can_be_asked_for_and_one_in_use_is_named(data_folder, clock, ser
 
     with DemoServer(data_folder, clock, port=port) as second:
         assert second.url == f"http://127.0.0.1:{port}"
-
-
-def test_a_folder_that_cannot_be_used_stops_the_start(data_folder, clock):
-    data_folder.mkdir(mode=0o700)
-    (data_folder / "demo").write_text("")
-
-    with pytest.raises(DataFolderError):
-        DemoServer(data_folder, clock)
 
 
 def test_every_answer_has_the_security_headers(client):
@@ -63,39 +82,78 @@ def test_every_answer_has_the_security_headers(client):
         assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_the_stylesheet_of_a_page_is_the_one_that_its_header_allows(client):
-    page = client.get("/login")
-    style = page.text.partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-
-    assert f"style-src 'sha256-{digest}'" in page.headers["Content-Security-Policy"]
-
-
-def test_the_forms_may_lead_to_whatever_redirect_uri_there_is(client):
+def test_a_page_may_use_its_own_style_and_lead_to_whatever_redirect_uri_there_is(client):
     for page in (client.get("/oauth/authorize"), client.log_in(client.authorize_target())):
         policy = page.headers["Content-Security-Policy"]
+        style = page.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
 
+        assert f"style-src 'sha256-{digest}'" in policy
         assert policy.partition("form-action ")[2] == "'self' http: https:"
 
 
-def test_a_body_must_have_a_length_within_limits(speak):
-    for length, status in (
-        ("65537", 413),
-        ("99999999999", 411),
-        ("-1", 411),
-        ("abc", 411),
-        ("٣", 411),
-        ("", 411),
+def test_one_connection_serves_many_requests(connection, program):
+    headers = program.headers
+    statuses = [
+        ask(connection, "GET", PROJECTS, headers=headers)[0],
+        ask(connection, "POST", PROJECTS, '{"project": {"name": "N"}}', headers)[0],
+        ask(connection, "DELETE", "/demo/responses", headers=headers)[0],
+        ask(connection, "HEAD", PROJECTS, headers=headers)[0],
+        ask(connection, "GET", "/nowhere")[0],
+    ]
+    sock = connection.sock
+
+    assert statuses == [200, 201, 204, 200, 404]
+    assert ask(connection, "GET", PROJECTS, headers=headers)[0] == 200
+    assert connection.sock is sock
+
+
+def test_a_body_in_chunks_is_read(connection, program):
+    headers = program.headers
+    pieces = iter([b'{"project": {"na', b'me": "In', b' pieces"}}'])
+    status, body = ask(connection, "POST", PROJECTS, pieces, headers)
+
+    assert (status, json.loads(body)["name"]) == (201, "In pieces")
+    assert ask(connection, "GET", PROJECTS, headers=headers)[0] == 200
+
+
+def test_where_a_body_ends_is_never_guessed(speak, server):
+    for head in (
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Content-Length: 4\r\nContent-Length: 40",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Content-Length: 4 4",
+        "Content-Length: 99999999",
     ):
-        answer = speak(f"POST /oauth/token HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
+        smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+        answer = speak(f"POST {PROJECTS} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n{smuggled}".encode())
 
-        assert f" {status} ".encode() in answer.splitlines()[0]
+        assert answer.count(b"HTTP/1.1 ") == 1
+        assert answer.split()[1].startswith(b"4")
+        assert b"Connection: close" in answer
+        assert [call.path for call in server.calls.list()] == []
 
 
-def test_a_body_of_the_greatest_length_is_read(client):
-    reply = client.send("POST", "/oauth/token", "a" * 65536)
+def test_a_body_must_say_its_length_within_limits(speak, client):
+    for head, body, status in (
+        ("Content-Length: 65537", b"", 413),
+        ("Content-Length: 99999999999", b"", 413),
+        (f"Content-Length: {'9' * 99}", b"", 400),
+        ("Content-Length: -1", b"", 400),
+        ("Content-Length: \u0663", b"", 400),
+        ("Content-Length:", b"", 400),
+        ("Transfer-Encoding: chunked", b"zz\r\n", 400),
+        ("Transfer-Encoding: chunked", b"\r\n", 400),
+        ("Transfer-Encoding: chunked", b"3\r\nabcd\r\n0\r\n\r\n", 400),
+        ("Transfer-Encoding: chunked", b"ffffffff\r\n", 413),
+        ("Transfer-Encoding: chunked", b"0\r\nx: y\r\n\r\n", 400),
+    ):
+        answer = speak(f"POST /oauth/token HTTP/1.1\r\n{head}\r\n\r\n".encode() + body)
 
-    assert (reply.status, reply.json()["error"]) == (400, "invalid_request")
+        assert int(answer.split()[1]) == status, (head, body)
+    longest = client.send("POST", "/oauth/token", "a" * 65536)
+    assert (longest.status, longest.json()["error"]) == (400, "invalid_request")
 
 
 def test_garbage_is_survived_in_silence(speak, client, capfd):
@@ -115,12 +173,6 @@ def test_garbage_is_survived_in_silence(speak, client, capfd):
         assert b"Python" not in answer
         assert client.get("/rest/v1.0/me").status == 401
         assert capfd.readouterr() == ("", "")
-
-
-def test_an_idle_connection_keeps_nobody_waiting(server, client):
-    address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=10):
-        assert client.get("/rest/v1.0/me").status == 401
 
 
 def test_a_failure_inside_is_a_500_that_says_nothing(client, data_folder, capfd):

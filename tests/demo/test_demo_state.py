@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from procore_cli.demo.records import DemoUser
 from procore_cli.demo.server import DemoServer
-from procore_cli.demo.state import DemoState, Grant, IssuedToken
+from procore_cli.demo.state import DemoState
 from procore_cli.errors import DatabaseError, DataFolderError
-
-GRANT = Grant(11111, "app", "http://localhost/", None)
 
 
 @pytest.fixture
@@ -26,12 +25,8 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_folder_and_the_file_are_private(state, data_folder):
-    assert state.path == data_folder / "demo" / "procore.db"
+def test_folder_and_file_are_private_and_made_so_where_they_are_not(state, data_folder, told):
     assert [mode_of(path) for path in (data_folder, state.path.parent, state.path)] == [0o700, 0o700, 0o600]
-
-
-def test_modes_that_are_too_open_are_tightened_and_told(state, data_folder, told):
     state.path.parent.chmod(0o755)
     state.path.chmod(0o644)
     for _ in range(2):
@@ -41,21 +36,18 @@ def test_modes_that_are_too_open_are_tightened_and_told(state, data_folder, told
     assert ["0755" in told()[0], "0644" in told()[1], len(told())] == [True, True, 2]
 
 
-def test_a_link_in_place_of_the_file_is_refused(data_folder, tmp_path):
+def test_a_link_for_the_file_and_a_file_for_the_folder_are_refused(data_folder, tmp_path, clock):
     (data_folder / "demo").mkdir(parents=True, mode=0o700)
     (data_folder / "demo" / "procore.db").symlink_to(tmp_path / "elsewhere")
-
     with pytest.raises(DataFolderError):
-        DemoState(data_folder)
+        DemoServer(data_folder, clock)
     assert not (tmp_path / "elsewhere").exists()
 
-
-def test_a_file_in_place_of_the_folder_is_refused(data_folder):
-    data_folder.mkdir(mode=0o700)
+    (data_folder / "demo" / "procore.db").unlink()
+    (data_folder / "demo").rmdir()
     (data_folder / "demo").write_text("")
-
     with pytest.raises(DataFolderError):
-        DemoState(data_folder)
+        DemoServer(data_folder, clock)
 
 
 def test_a_file_that_is_no_database_is_named(state, data_folder):
@@ -87,8 +79,8 @@ def test_an_email_belongs_to_one_person_whatever_its_case_and_in_the_next_run_to
         ("\u00dcBER@example.com", "\u00fcber@example.com"),
         ("\u00e9@b.c", "e\u0301@b.c"),
     ):
-        user = state.save_user(one)
-        assert state.save_user(other) == user
+        user = state.save_user(DemoUser(0, one, ""))
+        assert state.save_user(DemoUser(0, other, "")) == user
         assert DemoState(data_folder).find_user(user.id) == user
     assert state.find_user(11111).name == "Joe Contractor"
     assert state.find_user(1) is None
@@ -97,19 +89,9 @@ def test_an_email_belongs_to_one_person_whatever_its_case_and_in_the_next_run_to
 def test_people_who_come_at_once_get_ids_of_their_own(data_folder):
     emails = [f"user{number}@example.com" for number in range(12)]
     with ThreadPoolExecutor(6) as pool:
-        users = list(pool.map(lambda email: DemoState(data_folder).save_user(email), emails))
+        users = list(pool.map(lambda email: DemoState(data_folder).save_user(DemoUser(0, email, "")), emails))
 
     assert sorted(user.id for user in users) == list(range(11112, 11124))
-
-
-def test_a_grant_and_a_refresh_token_belong_to_their_client(state):
-    state.save_grant("code", GRANT, expires_at=10)
-    state.save_token("access", "refresh", IssuedToken(11111, "app", 0, 10))
-
-    assert state.claim_grant("code", "another app", now=5) is None
-    assert state.claim_grant("code", "app", now=5) == GRANT
-    assert state.claim_refresh("refresh", "another app") is None
-    assert state.claim_refresh("refresh", "app") == 11111
 
 
 def test_a_reader_is_not_kept_waiting_by_a_writer(state):

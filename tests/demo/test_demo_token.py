@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.demo.conftest import REDIRECT_URI, VERIFIER
 
 FIELDS = {"access_token", "token_type", "expires_in", "refresh_token", "created_at"}
 
@@ -27,17 +34,12 @@ def test_of_two_who_exchange_a_code_at_once_one_wins(client):
     assert sorted(reply.status for reply in replies) == [200, 400, 400, 400]
 
 
-def test_a_wrong_verifier_uses_the_code_up(client):
-    code = client.new_code()
+def test_a_wrong_verifier_uses_the_code_up_and_without_a_challenge_none_is_needed(client):
+    code, plain = client.new_code(), client.new_code(code_challenge=None, code_challenge_method=None)
 
     assert_refused(client.exchange(code, code_verifier="w" * 43), 400, "invalid_grant")
     assert_refused(client.exchange(code), 400, "invalid_grant")
-
-
-def test_a_code_without_a_challenge_needs_no_verifier(client):
-    code = client.new_code(code_challenge=None, code_challenge_method=None)
-
-    assert client.exchange(code, code_verifier=None).status == 200
+    assert client.exchange(plain, code_verifier=None).status == 200
 
 
 def test_a_code_lives_ten_minutes(client, new_client, clock):
@@ -61,7 +63,7 @@ def test_redirect_uri_and_verifier_are_those_of_the_code(client):
 
 def test_wrong_credentials_get_401_and_leave_the_code_alone(client):
     for wrong in (
-        {"client_secret": "wrong"},
+        {"client_secret": "sésame"},
         {"client_secret": None},
         {"client_id": "wrong"},
         {"client_id": None},
@@ -71,14 +73,8 @@ def test_wrong_credentials_get_401_and_leave_the_code_alone(client):
 
         assert_refused(reply, 401, "invalid_client")
         assert 'error="invalid_client"' in reply.headers["WWW-Authenticate"]
+        assert "same" not in reply.text
         assert client.exchange(code).status == 200
-
-
-def test_a_refused_secret_is_not_repeated(client):
-    reply = client.exchange(client.new_code(), client_secret="sésame")
-
-    assert reply.status == 401
-    assert "same" not in reply.text
 
 
 def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client):
@@ -86,7 +82,6 @@ def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client):
         ("", "invalid_request"),
         ("grant_type=", "invalid_request"),
         ("grant_type=password", "unsupported_grant_type"),
-        ("grant_type=client_credentials", "unsupported_grant_type"),
         ("grant_type=authorization_code", "invalid_request"),
         ("grant_type=refresh_token", "invalid_request"),
         ("grant_type=refresh_token&refresh_token=a&refresh_token=b", "invalid_request"),
@@ -96,11 +91,93 @@ def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client):
         assert_refused(client.send("POST", "/oauth/token", body), 400, error)
 
 
-def test_a_query_on_the_token_endpoint_is_not_read(client):
-    code = client.new_code()
+def multipart(fields):
+    parts = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    return parts + "--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
 
+
+FORMS = {
+    "url-encoded": lambda fields: (
+        urlencode(fields),
+        {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+    ),
+    "multipart": multipart,
+    "JSON": lambda fields: (json.dumps(fields), {"Content-Type": "application/json"}),
+}
+APP = {"client_id": "pretend-client-id", "client_secret": "pretend-client-secret"}
+BASIC = "Basic " + base64.b64encode(":".join(APP.values()).encode()).decode()
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_request_may_have_each_form_and_the_credentials_in_its_body_or_as_basic(client, form, slash):
+    for credentials, headers in ((APP, {}), ({}, {"Authorization": BASIC})):
+
+        def send(target, credentials=credentials, headers=headers, **fields):
+            body, kind = FORMS[form](fields | credentials)
+            return client.send("POST", f"/oauth/{target}{slash}", body, **kind, **headers)
+
+        back = {"redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+        first = send("token", grant_type="authorization_code", code=client.new_code(), **back)
+        tokens = send("token", grant_type="refresh_token", refresh_token=first.json()["refresh_token"]).json()
+        service = send("token", grant_type="client_credentials").json()
+
+        for token in (tokens["access_token"], service["access_token"]):
+            assert client.get("/oauth/token/info", Authorization=f"Bearer {token}").status == 200
+            assert (send("revoke", token=token).status, send("revoke", token=token).json()) == (200, {})
+            assert client.get("/oauth/token/info", Authorization=f"Bearer {token}").status == 401
+
+
+def test_a_form_that_cannot_be_read_is_a_request_without_fields(client):
+    grant = "grant_type=client_credentials&" + urlencode(APP)
+    for body, kind in (
+        (grant, "text/plain"),
+        (grant, "application/json"),
+        (grant, "multipart/form-data"),
+        (json.dumps([["grant_type", "client_credentials"]]), "application/json"),
+        ('{"grant_type": "client_credentials", "grant_type": "refresh_token"}', "application/json"),
+        ('{"grant_type": ["client_credentials"]}', "application/json"),
+        ("[" * 60_000, "application/json"),
+    ):
+        reply = client.send("POST", "/oauth/token", body, **{"Content-Type": kind})
+
+        assert_refused(reply, 400, "invalid_request")
+
+
+def test_basic_that_is_wrong_or_cannot_be_read_is_401_whatever_the_body_says(client):
+    wrong = base64.b64encode(b"pretend-client-id:wrong").decode()
+    for header in (f"Basic {wrong}", "Basic ?", "Basic", "basic /w=="):
+        body = "grant_type=client_credentials&" + urlencode(APP)
+        reply = client.send("POST", "/oauth/token", body, Authorization=header)
+
+        assert_refused(reply, 401, "invalid_client")
+
+
+def test_what_stands_in_the_query_is_refused(client):
+    grant = "grant_type=client_credentials&" + urlencode(APP)
+    for query, body in ((grant, ""), (urlencode(APP), "grant_type=client_credentials"), ("x=1", grant)):
+        for endpoint in ("token", "revoke"):
+            reply = client.send("POST", f"/oauth/{endpoint}?{query}", f"{body}&token=x")
+
+            assert_refused(reply, 400, "invalid_request")
+
+
+def test_a_service_account_gets_an_access_token_alone_and_may_hold_several(client, clock):
+    first, second = client.new_service_token(), client.new_service_token()
+
+    assert set(first) == FIELDS - {"refresh_token"}
+    assert (first["token_type"], first["expires_in"], first["created_at"]) == ("bearer", 5400, clock.now)
+    for token in (first, second):
+        header = f"Bearer {token['access_token']}"
+        info = client.get("/oauth/token/info", Authorization=header).json()
+        assert info["resource_owner_id"] is None
     assert_refused(
-        client.post(f"/oauth/token?grant_type=authorization_code&code={code}"), 400, "invalid_request"
+        client.post("/oauth/token", grant_type="client_credentials", **APP | {"client_secret": "wrong"}),
+        401,
+        "invalid_client",
     )
 
 
@@ -131,22 +208,13 @@ def test_of_two_who_refresh_with_one_token_one_wins(client):
     assert sorted(reply.status for reply in replies) == [200, 400, 400, 400]
 
 
-def test_a_wrong_secret_leaves_the_refresh_token_alone(client):
-    token = client.new_tokens()["refresh_token"]
+def test_a_refresh_takes_the_secret_and_a_refresh_token_and_knows_no_scope(client):
+    tokens = client.new_tokens()
 
-    assert_refused(client.refresh(token, client_secret="wrong"), 401, "invalid_client")
-    assert client.refresh(token).status == 200
-
-
-def test_a_scope_is_ignored_because_procore_has_none(client):
-    reply = client.refresh(client.new_tokens()["refresh_token"], scope="everything")
-
-    assert reply.status == 200
-    assert "scope" not in reply.json()
-
-
-def test_an_access_token_is_no_refresh_token(client):
-    assert_refused(client.refresh(client.new_tokens()["access_token"]), 400, "invalid_grant")
+    assert_refused(client.refresh(tokens["refresh_token"], client_secret="wrong"), 401, "invalid_client")
+    assert_refused(client.refresh(tokens["access_token"]), 400, "invalid_grant")
+    reply = client.refresh(tokens["refresh_token"], scope="everything")
+    assert (reply.status, "scope" in reply.json()) == (200, False)
 
 
 def test_revoking_either_token_ends_both_and_leaves_other_sign_ins_alone(client):
@@ -159,9 +227,6 @@ def test_revoking_either_token_ends_both_and_leaves_other_sign_ins_alone(client)
         assert client.me(tokens["access_token"]).status == 401
         assert_refused(client.refresh(tokens["refresh_token"]), 400, "invalid_grant")
     assert client.me(other["access_token"]).status == 200
-
-
-def test_revoking_an_unknown_token_is_no_error(client):
     assert client.revoke("never issued").status == 200
 
 

@@ -141,6 +141,7 @@ def test_nothing_but_this_machine_is_spoken_to():
         "http://localhost@procore.example/?code=sesame",
         "file:///etc/passwd?code=sesame",
         "http://localhost:99999/?code=sesame",
+        "http://localhost:1/?code=sesame",
     ):
         with pytest.raises(UnexpectedAnswerError) as caught:
             visit(url)
@@ -156,18 +157,7 @@ def test_a_redirect_that_leads_astray_ends_the_visit(site):
             visit(f"{site.url}/start")
         assert "sesame" not in caught.value.message
         assert site.asked == ["GET /start"]
-
-
-def test_redirects_without_end_are_not_followed(site):
     site.script = lambda _: (302, {"Location": "/again"}, "")
+    site.asked.clear()
     visit(f"{site.url}/start")
-
     assert len(site.asked) == 3
-
-
-def test_where_nobody_listens_the_visit_ends(server):
-    url = server.url
-    server.close()
-
-    with pytest.raises(UnexpectedAnswerError, match="gives no answer"):
-        visit(f"{url}/oauth/authorize?code=sesame")

@@ -28,6 +28,7 @@ _NEAR = {
     "callback": "tests/callback",
     "client": "tests/procore",
     "storage": "tests/store",
+    "demo": "tests/demo",
     "auth.py": "tests/python_api",
 }
 # What the plain suite lets through is looked for where hundreds of processes run at once, or are killed.

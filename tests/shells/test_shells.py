@@ -174,7 +174,7 @@ def test_words_go_on(shell):
         "whoami --env=sand": "whoami --env=sandbox",
         "token -e fe": "token -e federal",
         "demo ser": "demo serve",
-        "demo serve --lat": "demo serve --latency",
+        "demo serve --exp": "demo serve --expires-in",
         "completion z": "completion zsh",
         "configure --store f": "configure --store file",
         "token --env sandbox --account sec": "token --env sandbox --account second@example.com",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,8 +24,7 @@ from procore_cli.flows.sign_out import forget_sign_ins
 from procore_cli.interruption import SignalError, handling, raise_signal_error
 
 if TYPE_CHECKING:
-    from procore_cli.demo.exchange import RecordedCall
-    from procore_cli.demo.responses import Conditions
+    from procore_cli.demo.control import RecordedCall
     from procore_cli.demo.server import DemoServer
 
 
@@ -48,7 +47,7 @@ def demo_command(ctx: click.Context) -> None:
 
 @demo_command.command(
     short_help="Run the pretend Procore until Ctrl-C.",
-    epilog="Example: procore-login demo serve --rate-limit 20/10s --fail /rest/v1.0/projects=503:2",
+    epilog="Example: procore-login demo serve --seed companies.json",
 )
 @click.option(
     "--port",
@@ -60,48 +59,29 @@ def demo_command(ctx: click.Context) -> None:
     "--seed",
     metavar="FILE",
     shell_complete=options.complete_file,
-    help="JSON with users, companies and projects to begin with.",
+    help="JSON with users, companies, projects and responses to begin with.",
 )
 @click.option(
     "--expires-in",
     "lifetime_s",
     type=click.IntRange(1, 10**9),
+    default=5400,
+    show_default=True,
     metavar="SECONDS",
-    help="How long access tokens live. [default: 5400]",
-)
-@click.option(
-    "--rate-limit",
-    "limits",
-    multiple=True,
-    metavar="N[/TIME]",
-    help="Allow N calls of the API an hour, or for example 20/10s; may be repeated.",
-)
-@click.option(
-    "--fail",
-    "faults",
-    multiple=True,
-    metavar="PATH=STATUS[:COUNT]",
-    help="Answer a path with 400 to 599, or drop the connection (drop); may be repeated.",
-)
-@click.option(
-    "--latency",
-    "latencies",
-    multiple=True,
-    metavar="[PATH=]SECONDS",
-    help="Answer late, everywhere or at a path; may be repeated.",
+    help="How long access tokens live.",
 )
 @click.option("--quiet", is_flag=True, help="Do not list the requests.")
 @options.as_json
 @options.debug
 @click.pass_obj
 def serve(
-    console: Console, /, port: int | None, seed: str | None, quiet: bool, as_json: bool, **behaviour: Any
+    console: Console, /, port: int | None, seed: str | None, lifetime_s: int, quiet: bool, as_json: bool
 ) -> None:
     """Run the pretend Procore until Ctrl-C, and print the variables to set.
 
-    PATH may begin with a method and a space, and end with *. Requests are listed on stderr.
+    Requests are listed on stderr.
     """
-    from procore_cli.demo.exchange import Calls
+    from procore_cli.demo.control import Calls
     from procore_cli.demo.seed import load_seed
     from procore_cli.demo.server import DemoServer
 
@@ -110,7 +90,7 @@ def serve(
         load_settings(_overrides(), os.environ).folder,
         time.time,
         seed=load_seed(Path(seed)) if seed else None,
-        conditions=_read_conditions(**behaviour),
+        lifetime_s=lifetime_s,
         calls=Calls() if quiet else Calls(partial(_list_call, console)),
     )
     # SIGTERM ends it, and is no failure.
@@ -122,7 +102,8 @@ def serve(
         _print_variables(server.url, as_json=as_json)
         console.say(f"The pretend Procore (demo) runs at {server.url}. Ctrl-C ends it.")
         console.say("Set these variables in another terminal; then, for example: procore-login signup")
-        console.say(f"A token without a browser: curl -X POST {server.url}/demo/tokens")
+        how = "curl -X POST -H 'Content-Type: application/json'"
+        console.say(f"Tokens without a browser: {how} {server.url}/demo/sign-in")
         console.say(f"What was called: curl {server.url}/demo/calls")
         while True:
             time.sleep(3600)
@@ -155,20 +136,6 @@ def _overrides() -> Overrides:
     return Overrides("demo", heeds_account=False, heeds_token=False)
 
 
-def _read_conditions(
-    lifetime_s: int | None, limits: tuple[str, ...], faults: tuple[str, ...], latencies: tuple[str, ...]
-) -> Conditions:
-    from procore_cli.demo.responses import TOKEN_LIFETIME_S, Conditions, read_fault, read_latency, read_limit
-
-    return Conditions(
-        time.time,
-        lifetime_s=lifetime_s or TOKEN_LIFETIME_S,
-        faults=map(read_fault, faults),
-        latencies=map(read_latency, latencies),
-        limits=map(read_limit, limits),
-    )
-
-
 def _start(server_at: Callable[[int], DemoServer], port: int | None, console: Console) -> DemoServer:
     """At the port that was asked for, else at the usual one or any. Raises PortTakenError, StorageError."""
     if port is not None:
@@ -187,8 +154,11 @@ def _list_call(console: Console, call: RecordedCall) -> None:
 
 
 def _print_variables(url: str, *, as_json: bool) -> None:
-    """What another terminal has to set, on stdout, at once."""
+    """What another terminal has to set, on stdout, at once; id and secret are for other programs."""
+    from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+
     variables = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
+    variables |= {"PROCORE_CLIENT_ID": DEMO_CLIENT_ID, "PROCORE_CLIENT_SECRET": DEMO_CLIENT_SECRET}
     if as_json:
         output.print_json(variables)
     else:
