@@ -7,9 +7,14 @@ a name says otherwise. No dataclasses: every start would pay for them.
 from __future__ import annotations
 
 import time
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 StoreName = Literal["keyring", "file"]
+# A WHO: the service account of the app in force.
+SERVICE_ACCOUNT: Final = "service-account"
 
 
 class Environment(NamedTuple):
@@ -42,18 +47,73 @@ class User(NamedTuple):
         return self.email or str(self.procore_id)
 
 
+class Service(NamedTuple):
+    """What a service account is one of: an app in a company; `number` is 0 where it is not stored."""
+
+    number: int
+    client_id: str
+    company: int | None
+
+
+class Choice(NamedTuple):
+    """Which service account is meant where there are several: the app's in force, and a company's.
+
+    `is_exact`: the company was asked for, so that no other will do.
+    """
+
+    client_id: str | None = None
+    company: int | None = None
+    is_exact: bool = False
+
+
+ANY_SERVICE: Final = Choice()
+
+
 class Account(NamedTuple):
-    """What the database remembers of a signed-in (or signed-out) person, beside the row."""
+    """What the database remembers of a person or service account, signed in or out, beside the row."""
 
     user: User
     name: str | None = None
     failures: int = 0
     failure: str | None = None
     interrupted_at: int | None = None
+    service: Service | None = None
+
+    @property
+    def key(self) -> int:
+        """What database, locks and list of entries call it: its procore_id.
+
+        A service account has a number of its own, negative, since `/me` may say the same of two of them.
+        """
+        return -self.service.number if self.service else self.user.procore_id
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the database knows it; else it is a service account for this process alone."""
+        return self.service is None or self.service.number > 0
+
+    @property
+    def label(self) -> str:
+        """What to call it."""
+        if self.service is None:
+            return self.user.label
+        if not self.is_stored:
+            return "The service account"
+        return f"{self.user.label} (service account of company {self.service.company})"
+
+    def sign_in_command(self, environment: str) -> str:
+        """What to type in order to sign it in again."""
+        command = f"procore-login signin --env {environment}"
+        return command if self.service is None else f"{command} {new_service_options(self.service.company)}"
+
+
+def new_service_options(company: int | None) -> str:
+    """What signs a service account in, as options."""
+    return f"--service-account --company {company or 'ID'}"
 
 
 class Profile(NamedTuple):
-    """Who is signed in; the keys are the contract's JSON."""
+    """Who is signed in; the keys are the contract's JSON, the end of the token is an aware time (UTC)."""
 
     environment: str
     id: int | None
@@ -61,7 +121,8 @@ class Profile(NamedTuple):
     email: str | None
     name: str | None
     company: int | None
-    expires_at: int | None
+    expires_at: datetime | None
+    kind: Literal["user", "service"] = "user"
 
 
 class Binding(NamedTuple):
@@ -76,6 +137,16 @@ class Binding(NamedTuple):
 _LAST_SECOND: Final = 253_402_300_799
 
 
-def utc(seconds: int) -> str:
+def utc(seconds: float) -> str:
     """A time as the contract writes it, `2026-01-31T09:30:00Z`; the last one for what lies beyond."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(max(seconds, 0), _LAST_SECOND)))
+
+
+def new_end(seconds: int | None) -> datetime | None:
+    """The time of a token's end as programs take it; the last one for what lies beyond."""
+    if seconds is None:
+        return None
+    # Loaded where there is a profile: the database brings it anyway.
+    from datetime import UTC, datetime, timedelta
+
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(seconds, _LAST_SECOND))

@@ -26,6 +26,25 @@ def start(thread: threading.Thread) -> None:
         ) from None
 
 
+class once(Generic[T]):  # noqa: N801 - used as a decorator, as property is
+    """A property that is made when it is first asked for.
+
+    Unlike functools.cached_property on Python 3.11 it holds no lock, which a fork meanwhile would keep.
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, _owner: type | None = None) -> T:
+        value = self._make(instance)
+        instance.__dict__[self._name] = value
+        return value
+
+
 class Call(Generic[T]):
     """Something that another thread does, and what came of it."""
 

@@ -36,7 +36,7 @@ from procore_cli.config.variables import (
     without_what_exec_set,
 )
 from procore_cli.errors import ConfigurationError, errors_in
-from procore_cli.models import Binding, Environment, StoreName
+from procore_cli.models import SERVICE_ACCOUNT, Binding, Environment, StoreName
 
 _DEFAULT = "default"
 _EMBEDDED = "the embedded Procore"
@@ -144,6 +144,7 @@ class Overrides(NamedTuple):
 
     environment: str | None = None
     account: str | None = None
+    company: int | None = None
     heeds_account: bool = True
     heeds_token: bool = True
     source: str = "--env"
@@ -259,16 +260,24 @@ def _find_values(
         "client id": Value(None, _EMBEDDED) if base is DEMO else client_id,
         "client secret": Value(None, _EMBEDDED) if base is DEMO else client_secret,
         "redirect URI": find("redirect URI", Value(app.redirect_uri, in_file), default_redirect_uri),
-        "company": find("company", Value(app.company, in_file)),
+        "company": _first(
+            Value(overrides.company, "--company"), find("company", Value(app.company, in_file))
+        ),
         "store": store,
         "data folder": find("data folder"),
         "database": find("database", otherwise="data folder"),
         "login URL": login_url,
         "API URL": api_url,
-        "account": _first(Value(overrides.account, "--account"), account),
+        "account": _normal(_first(Value(overrides.account, "--account"), account)),
         "access token": _find_access_token(overrides, variables, store.value),
         "CA": find("CA"),
     }
+
+
+def _normal(account: Value) -> Value:
+    """`service-account` in either case, as e-mails are taken."""
+    is_service = str(account.value).strip().casefold() == SERVICE_ACCOUNT
+    return Value(SERVICE_ACCOUNT, account.source) if is_service else account
 
 
 def _find_urls(base: Environment, variables: Mapping[str, str]) -> tuple[Value, Value]:
@@ -289,9 +298,11 @@ def _find_access_token(overrides: Overrides, variables: Mapping[str, str], store
     token, kept = variables.get("PROCORE_ACCESS_TOKEN"), f"the {store} store"
     if not token:
         return Value(None, kept)
-    if overrides.account or not overrides.heeds_token or is_handed_over(variables):
-        is_outdone = overrides.account and overrides.heeds_token
-        reason = "--account wins over it" if is_outdone else "not used here"
+    # What exec hands over where nothing is stored is that very account's, and its secret is withheld.
+    is_own = overrides.account == SERVICE_ACCOUNT == variables.get("PROCORE_LOGIN_ACCOUNT")
+    is_outdone = overrides.account and not (is_own and "PROCORE_CLIENT_SECRET" not in variables)
+    if is_outdone or not overrides.heeds_token or is_handed_over(variables):
+        reason = "--account wins over it" if is_outdone and overrides.heeds_token else "not used here"
         return Value(None, f"{kept}; PROCORE_ACCESS_TOKEN is set, {reason}")
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise ConfigurationError(

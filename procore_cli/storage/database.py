@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path, PurePath
@@ -45,6 +46,24 @@ _MEANINGS = {
 }
 
 
+# Held while a connection is open, and by whoever forks: what another thread has locked in SQLite just then
+# would be locked in the child for ever.
+_connected = threading.RLock()
+
+
+def _begin_anew() -> None:
+    global _connected
+    _connected = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lambda: _connected.acquire(),
+        after_in_parent=lambda: _connected.release(),
+        after_in_child=_begin_anew,
+    )
+
+
 class Database:
     """An environment's SQLite file; usable from several threads, since each transaction connects anew."""
 
@@ -76,7 +95,7 @@ class Database:
         """A read of the file as it is: nothing is made, added or tightened. Raises DatabaseError."""
         if not self._is_file():
             raise DatabaseError(f"The database {self.path} is not a file.", _ELSEWHERE)
-        with self._translated(), closing(self._open(timeout_s)) as connection:
+        with self._translated(), self._opened(timeout_s) as connection:
             rows = Rows(connection, self.environment, self.home, self.path)
             # Not mode=ro: what SQLite lays beside a file in WAL mode would stay there.
             rows.run("PRAGMA query_only = ON")
@@ -85,7 +104,7 @@ class Database:
 
     def try_writing(self) -> None:
         """Make sure that a write would work now; it is rolled back. Raises DatabaseError."""
-        with self._translated(), closing(self._open(LOOK_TIMEOUT_S)) as connection:
+        with self._translated(), self._opened(LOOK_TIMEOUT_S) as connection:
             # To begin one works in a file, and a folder, that cannot be written.
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("CREATE TABLE procore_login_trial (number INTEGER)")
@@ -94,7 +113,7 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Rows]:
         self._ensure_file()
-        with self._translated(), closing(self._open(self._timeout_s)) as connection:
+        with self._translated(), self._opened(self._timeout_s) as connection:
             rows = Rows(connection, self.environment, self.home, self.path)
             # Closing a connection rolls back what was not committed.
             rows.run(begin)
@@ -104,8 +123,11 @@ class Database:
             yield rows
             rows.run("COMMIT")
 
-    def _open(self, timeout_s: float) -> sqlite3.Connection:
-        return _connect(f"{new_uri(self.path)}?mode=rw", timeout_s)
+    @contextmanager
+    def _opened(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
+        address = f"{new_uri(self.path)}?mode=rw"
+        with _connected, closing(_connect(address, timeout_s)) as connection:
+            yield connection
 
     def _is_file(self) -> bool:
         try:

@@ -64,21 +64,21 @@ def add(rows: Rows, entry: Entry) -> None:
     rows.run(f"INSERT INTO procore_login_entries ({columns}) VALUES ({marks})", entry)  # noqa: S608
 
 
-def find_live(rows: Rows, procore_id: int) -> Entry | None:
+def find_live(rows: Rows, key: int) -> Entry | None:
     """The account's live entry."""
-    live = list_in_state(rows, procore_id, "live")
+    live = list_in_state(rows, key, "live")
     return live[-1] if live else None
 
 
-def find_usable(rows: Rows, procore_id: int) -> Entry | None:
+def find_usable(rows: Rows, key: int) -> Entry | None:
     """As `find_live`, unless it lies in another data folder."""
-    live = find_live(rows, procore_id)
+    live = find_live(rows, key)
     return None if live is None or find_other_folder(live, rows.home) else live
 
 
-def list_in_state(rows: Rows, procore_id: int | None, state: EntryState) -> list[Entry]:
+def list_in_state(rows: Rows, key: int | None, state: EntryState) -> list[Entry]:
     """An account's entries in one state, the oldest first; proofs belong to the account None."""
-    return _list(rows, "procore_id IS ? AND state = ?", procore_id, state)
+    return _list(rows, "procore_id IS ? AND state = ?", key, state)
 
 
 def list_usable(rows: Rows) -> dict[int | None, Entry]:
@@ -101,9 +101,9 @@ def is_kept(rows: Rows, name: str) -> bool:
     return bool(rows.run("SELECT 1 FROM procore_login_entries WHERE name = ? AND parts IS NOT 0", (name,)))
 
 
-def list_pending_refreshes(rows: Rows, procore_id: int) -> list[Entry]:
+def list_pending_refreshes(rows: Rows, key: int) -> list[Entry]:
     """The refresh of the account that is under way, or those that were interrupted."""
-    pending = list_in_state(rows, procore_id, "pending")
+    pending = list_in_state(rows, key, "pending")
     return [entry for entry in pending if entry.kind == "refresh"]
 
 
@@ -159,15 +159,15 @@ def make_dead(rows: Rows, name: str, *, forget_after: int | None = None) -> None
     )
 
 
-def end_live(rows: Rows, procore_id: int | None) -> None:
+def end_live(rows: Rows, key: int | None) -> None:
     """Every live entry of the account is dead."""
-    for entry in list_in_state(rows, procore_id, "live"):
+    for entry in list_in_state(rows, key, "live"):
         make_dead(rows, entry.name)
 
 
-def end_refreshes(rows: Rows, procore_id: int, forget_after: int, *, but: Entry) -> None:
+def end_refreshes(rows: Rows, key: int, forget_after: int, *, but: Entry) -> None:
     """Every pending refresh of the account is dead, but the one that is about to count."""
-    for entry in list_pending_refreshes(rows, procore_id):
+    for entry in list_pending_refreshes(rows, key):
         if entry.name != but.name:
             make_dead(rows, entry.name, forget_after=forget_after)
 
@@ -215,7 +215,7 @@ class EntryStore:
         """Make sure that the store in force answers, before anything is listed. Raises StorageError."""
         files.load_text(self._stores(self._store), self.environment, "nothing")
 
-    def new_pending(self, kind: EntryKind, procore_id: int | None) -> Entry:
+    def new_pending(self, kind: EntryKind, key: int | None) -> Entry:
         """Step 1: a new name, committed as pending. Raises DatabaseError."""
         # What secrets.token_hex does, without the time that its import takes.
         name = os.urandom(16).hex()
@@ -223,7 +223,7 @@ class EntryStore:
             name,
             self._store,
             self.environment,
-            procore_id,
+            key,
             kind,
             "pending",
             self.now(),
@@ -292,13 +292,13 @@ class EntryStore:
                     self.delete_dead(entry.procore_id)
             raise
 
-    def delete_dead(self, procore_id: int | None) -> None:
+    def delete_dead(self, key: int | None) -> None:
         """Step 4: delete the account's dead entries; what cannot be deleted waits. Raises DatabaseError.
 
         To be called under the account's lock.
         """
         with self.database.reading() as rows:
-            dead = list_in_state(rows, procore_id, "dead")
+            dead = list_in_state(rows, key, "dead")
         for entry in dead:
             is_due = entry.parts != 0 or self._is_past(entry)
             if not is_due or entry.store in self._closed or self.is_in_another_folder(entry):

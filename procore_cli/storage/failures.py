@@ -12,6 +12,7 @@ from procore_cli.errors import (
     ProcoreLoginError,
     RefreshRefusedError,
     SignInNeededError,
+    TokenRefusedError,
 )
 from procore_cli.models import Account, utc
 from procore_cli.storage import entries
@@ -47,27 +48,38 @@ def find_refusal(account: Account, environment: str) -> SignInNeededError | None
 def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
     """The account has no live tokens in this data folder, nor in a keyring; says where it has some."""
     environment = rows.environment
-    who, number = account.user.label, account.user.procore_id
-    live = entries.list_in_state(rows, number, "live")
-    for entry in [*live, *entries.list_pending_refreshes(rows, number)]:
+    who, key = account.label, account.key
+    live = entries.list_in_state(rows, key, "live")
+    for entry in [*live, *entries.list_pending_refreshes(rows, key)]:
         place = entries.find_other_folder(entry, rows.home)
         if place is not None:
             return NotSignedInError(
                 f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
                 f"Set PROCORE_LOGIN_HOME={shlex.quote(place)} to use them, or sign in here:"
-                f" procore-login signin --env {environment}",
+                f" {account.sign_in_command(environment)}",
                 environment=environment,
             )
     return NotSignedInError(
-        f"{who} is not signed in to {environment}.", _hint(environment), environment=environment
+        f"{who} is not signed in to {environment}.", _hint(account, environment), environment=environment
     )
 
 
 def new_lost_error(account: Account, environment: str, store: str) -> NotSignedInError:
     """The list names tokens that the store does not have any more."""
     return NotSignedInError(
-        f"The tokens of {account.user.label} in {environment} are not in the {store} store any more.",
-        _hint(environment),
+        f"The tokens of {account.label} in {environment} are not in the {store} store any more.",
+        _hint(account, environment),
+        environment=environment,
+    )
+
+
+def new_twice_refused_error(account: Account, environment: str) -> TokenRefusedError:
+    """A service account's tokens do not last."""
+    return TokenRefusedError(
+        f"{account.label} in {environment}: Procore refused two new tokens within a minute. Another machine"
+        " may be asking with the same app (or this one, for another company), where each new token ends the"
+        " last.",
+        "Give each an app of its own, or try again in a minute.",
         environment=environment,
     )
 
@@ -75,25 +87,25 @@ def new_lost_error(account: Account, environment: str, store: str) -> NotSignedI
 def new_unrenewable_error(account: Account, environment: str) -> RefreshRefusedError:
     """Procore gave no refresh token."""
     return RefreshRefusedError(
-        f"The tokens of {account.user.label} in {environment} cannot be refreshed: "
+        f"The tokens of {account.label} in {environment} cannot be refreshed: "
         "Procore gave no refresh token with them.",
-        _hint(environment),
+        _hint(account, environment),
         environment=environment,
     )
 
 
 def new_refused_error(account: Account, environment: str) -> RefreshRefusedError:
     """Procore does not take the refresh token; says so if an interrupted refresh may have spent it."""
-    message = f"Procore no longer accepts the refresh token of {account.user.label} in {environment}."
+    message = f"Procore no longer accepts the refresh token of {account.label} in {environment}."
     if account.interrupted_at is not None:
         message += (
             f" A refresh at {utc(account.interrupted_at)} was interrupted; signing in again mends that."
         )
-    return RefreshRefusedError(message, _hint(environment), environment=environment)
+    return RefreshRefusedError(message, _hint(account, environment), environment=environment)
 
 
-def _hint(environment: str) -> str:
-    return f"Sign in again: procore-login signin --env {environment}"
+def _hint(account: Account, environment: str) -> str:
+    return f"Sign in again: {account.sign_in_command(environment)}"
 
 
 def _find_class(name: object) -> type[ProcoreLoginError]:

@@ -55,10 +55,10 @@ def inspect(database: Database) -> Inspection:
         return Inspection(has_tables, count, doubled)
 
 
-def find_refresh(database: Database, procore_id: int) -> int | None:
+def find_refresh(database: Database, key: int) -> int | None:
     """When (seconds, UTC) a refresh began whose end is not known: under way, or cut off."""
     with database.reading() as rows:
-        pending = entries.list_pending_refreshes(rows, procore_id)
+        pending = entries.list_pending_refreshes(rows, key)
     return pending[0].created_at if pending else None
 
 

@@ -51,14 +51,14 @@ class Locks:
         self._sleep = sleep
 
     @contextmanager
-    def hold(self, procore_id: int | None, leave_when: Callable[[], bool] | None = None) -> Iterator[bool]:
+    def hold(self, key: int | None, leave_when: Callable[[], bool] | None = None) -> Iterator[bool]:
         """Wait for an account's lock (None: of a sign-in that nobody is known of yet, or of the whole file).
 
         Yields True with the lock held, or False once `leave_when` says that it is not needed any more;
         that is asked at first, whenever the database's file has changed, and once a second.
         Raises BusyError after the time limit, DataFolderError.
         """
-        lock = self._new_lock(procore_id)
+        lock = self._new_lock(key)
         held = self._wait(lock, leave_when)
         try:
             yield held
@@ -67,9 +67,9 @@ class Locks:
                 lock.release()
 
     @contextmanager
-    def try_hold(self, procore_id: int | None) -> Iterator[bool]:
+    def try_hold(self, key: int | None) -> Iterator[bool]:
         """As `hold`, but yields False at once if somebody else has the lock."""
-        with self.hold(procore_id, leave_when=lambda: True) as held:
+        with self.hold(key, leave_when=lambda: True) as held:
             yield held
 
     def _wait(self, lock: BaseFileLock, leave_when: Callable[[], bool] | None) -> bool:
@@ -98,12 +98,12 @@ class Locks:
             ) from None
         return True
 
-    def _new_lock(self, procore_id: int | None) -> BaseFileLock:
+    def _new_lock(self, key: int | None) -> BaseFileLock:
         import hashlib
 
         import filelock
 
-        who = "new" if procore_id is None else str(procore_id)
+        who = "new" if key is None else str(key)
         digest = hashlib.sha256(f"{self._scope}\0{who}".encode("utf-8", "surrogateescape")).hexdigest()
         path = self._open_folder() / f"{digest[:32]}.lock"
         private_files.ensure_file(path)

@@ -11,13 +11,13 @@ from typing import NamedTuple
 from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet, is_renewal_due
 from procore_cli.models import Account
-from procore_cli.storage import accounts, entries, failures, files
+from procore_cli.storage import account_rows, entries, failures, files
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.rows import Rows
 from procore_cli.storage.tokens_text import read_tokens_text
 
 
-def recover(entry_store: EntryStore, procore_id: int | None, *, skip_unreadable: bool = False) -> bool:
+def recover(entry_store: EntryStore, key: int | None, *, skip_unreadable: bool = False) -> bool:
     """Recover or delete what is left of an account (None: proofs); to be called under its lock.
 
     False if a refresh was left as it is, because only another data folder can tell what came of it.
@@ -25,7 +25,7 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, skip_unreadable:
     that where all is replaced or ended. Raises StorageError.
     """
     with entry_store.database.reading() as rows:
-        pending = entries.list_in_state(rows, procore_id, "pending")
+        pending = entries.list_in_state(rows, key, "pending")
     # What lies in another data folder is that folder's to end: its run may be under way, with other locks.
     ours = [entry for entry in pending if not _is_for_another_folder(entry_store, entry)]
     is_mended = False
@@ -37,17 +37,17 @@ def recover(entry_store: EntryStore, procore_id: int | None, *, skip_unreadable:
             is_mended = True
         else:
             _make_dead(entry_store, entry, is_lost=not is_mended)
-    entry_store.delete_dead(procore_id)
+    entry_store.delete_dead(key)
     return all(entry in ours or entry.kind != "refresh" for entry in pending)
 
 
-def delete_leftovers(entry_store: EntryStore, procore_id: int) -> None:
+def delete_leftovers(entry_store: EntryStore, key: int) -> None:
     """Step 4 after a save: delete what is dead, here and at other accounts; to be called under the lock.
 
     The save has succeeded, so whatever cannot be tidied waits for another run.
     """
     with suppress(StorageError):
-        entry_store.delete_dead(procore_id)
+        entry_store.delete_dead(key)
         recover_free(entry_store)
 
 
@@ -55,11 +55,11 @@ def recover_free(entry_store: EntryStore) -> None:
     """Recover every account whose lock is free. Raises DatabaseError, DataFolderError."""
     with entry_store.database.reading() as rows:
         unfinished = entries.list_unfinished(rows, entry_store.now())
-    for procore_id in unfinished:
+    for key in unfinished:
         # Whoever uses that account next is told what is wrong with it.
-        with suppress(StorageError), entry_store.locks.try_hold(procore_id) as held:
+        with suppress(StorageError), entry_store.locks.try_hold(key) as held:
             if held:
-                recover(entry_store, procore_id)
+                recover(entry_store, key)
 
 
 def _find_refreshed(
@@ -99,7 +99,7 @@ def _make_live(entry_store: EntryStore, entry: Entry, tokens: TokenSet, parts: i
             entries.make_dead(rows, entry.name)
             return
         entries.make_live(rows, entry, parts, tokens.expires_at)
-        accounts.clear_failure(rows, entry.procore_id)
+        account_rows.clear_failure(rows, entry.procore_id)
 
 
 def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
@@ -109,9 +109,9 @@ def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
             # A run with locks elsewhere (another user's) has ended it meanwhile.
             return
         entries.make_dead(rows, entry.name, forget_after=entry_store.new_forget_after())
-        if is_lost and entry.kind == "refresh" and entry.procore_id is not None:
-            # The refresh token may be spent, and its successor did not get here.
-            accounts.save_interruption(rows, entry.procore_id, entry.created_at)
+        if is_lost and entry.kind == "refresh" and (entry.procore_id or 0) > 0:
+            # The refresh token may be spent, and its successor did not get here; a service account has none.
+            account_rows.save_interruption(rows, entry.procore_id or 0, entry.created_at)
 
 
 READ_ATTEMPTS = 3
@@ -148,12 +148,12 @@ class State(NamedTuple):
 
 def read_state(rows: Rows, account: Account) -> State:
     """The account's state, seen in one transaction."""
-    live = entries.find_live(rows, account.user.procore_id)
-    known = accounts.find_account(rows, account.user)
+    live = entries.find_live(rows, account.key)
+    known = account_rows.read_account(rows, account)
     if live is not None and entries.find_other_folder(live, rows.home):
         # So are its refreshes: nobody here has to wait for them.
         return State(None, known, is_refreshing=False)
-    pending = entries.list_pending_refreshes(rows, account.user.procore_id)
+    pending = entries.list_pending_refreshes(rows, account.key)
     return State(live, known, is_refreshing=bool(pending))
 
 
@@ -169,7 +169,7 @@ class Reading:
     def __init__(self, entry_store: EntryStore, account: Account) -> None:
         self._entry_store = entry_store
         self._account = account
-        self._id = account.user.procore_id
+        self._id = account.key
         self._first = look(self._entry_store, self._account)
 
     def run(self) -> Loaded | None:

@@ -23,7 +23,7 @@ from procore_cli.errors import (
 )
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account
-from procore_cli.storage import accounts, entries, failures
+from procore_cli.storage import account_rows, entries, failures
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.files import GivenUpError
 from procore_cli.storage.recovery import READ_ATTEMPTS, Loaded, delete_leftovers, look, read_state, recover
@@ -48,10 +48,11 @@ class Refresh:
     seen: Loaded
     discard: Discard
     shield: Shield
+    is_refused: bool = False
 
     @property
     def _id(self) -> int:
-        return self.account.user.procore_id
+        return self.account.key
 
     def run(self, may_ask: bool) -> Loaded:
         """Without `may_ask` only what another run brings is taken."""
@@ -73,7 +74,9 @@ class Refresh:
         outcome = self._find_outcome(is_final=True)
         if outcome is not None or not may_ask:
             return outcome or self.seen
-        if self.seen.tokens.refresh_token is None:
+        if self.account.service is not None:
+            self._check_refusals()
+        elif self.seen.tokens.refresh_token is None:
             raise failures.new_unrenewable_error(self.account, self.entry_store.environment)
         # Whoever sends holds the lock to the end, even if nobody waits for that any more.
         kept_lock = lock.pop_all()
@@ -100,6 +103,12 @@ class Refresh:
                 self.discard(renewed)
                 raise self._new_signed_out_error()
             return saved
+
+    def _check_refusals(self) -> None:
+        with self.entry_store.database.reading() as rows:
+            is_second = self.is_refused and account_rows.was_refused(rows, self._id, self.entry_store.now())
+        if is_second:
+            raise failures.new_twice_refused_error(self.account, self.entry_store.environment)
 
     def _has_outcome(self) -> bool:
         state = look(self.entry_store, self.account)
@@ -186,9 +195,10 @@ class Refresh:
             self._count(rows, error, is_interrupted=is_interrupted)
 
     def _count(self, rows: Rows, error: ProcoreLoginError, *, is_interrupted: bool) -> None:
-        accounts.add_failure(rows, self._id, failures.new_failure_text(error))
-        if is_interrupted:
-            accounts.save_interruption(rows, self._id, self.entry_store.now())
+        account_rows.add_failure(rows, self._id, failures.new_failure_text(error))
+        # A service account has no refresh token that could be spent.
+        if is_interrupted and self.account.service is None:
+            account_rows.save_interruption(rows, self._id, self.entry_store.now())
 
     def _write(self, pending: Entry, renewed: TokenSet) -> tuple[Entry, int]:
         text = new_tokens_text(renewed)
@@ -207,11 +217,16 @@ class Refresh:
     def _count_lost(self, error: StorageError) -> StorageError:
         # The entry stays pending: if it lands after all, the next run finds it whole.
         may_land = isinstance(error, GivenUpError)
+        again = (
+            "Try again."
+            if self.account.service
+            else f"{'If that fails, sign' if may_land else 'Then sign'} in again:"
+            f" {self.account.sign_in_command(self.entry_store.environment)}"
+        )
         fate = "may not be kept" if may_land else "are lost"
-        again = " If that fails, sign in again:" if may_land else " Then sign in again:"
         lost = error.reworded(
             f"{error.message} Procore had renewed the tokens by then, and the new ones {fate}.",
-            f"{error.hint}{again} procore-login signin --env {self.entry_store.environment}",
+            f"{error.hint} {again}",
         )
         with suppress(StorageError), self.entry_store.database.writing() as rows:
             self._count(rows, lost, is_interrupted=True)
@@ -228,6 +243,8 @@ class Refresh:
                 entries.make_dead(rows, written.name)
                 return None
             entries.make_live(rows, written, parts, renewed.expires_at)
-            accounts.clear_failure(rows, self._id)
+            account_rows.clear_failure(rows, self._id)
+            if self.is_refused and self.account.service is not None:
+                account_rows.save_refusal(rows, self._id, self.entry_store.now())
         live = written._replace(state="live", parts=parts, expires_at=renewed.expires_at)
         return Loaded(renewed, live, state.account.failures)

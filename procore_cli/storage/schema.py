@@ -10,7 +10,7 @@ from typing import Any
 from procore_cli.errors import DatabaseError
 from procore_cli.storage.rows import Rows
 
-VERSION = 3
+VERSION = 4
 
 _PREFIX = "procore_login_"
 _BY_ID, _BY_EMAIL = "procore_login_users_procore_id", "procore_login_users_email"
@@ -21,11 +21,14 @@ _TABLES = {
     _BY_EMAIL: f"CREATE INDEX {_BY_EMAIL} ON users (email COLLATE NOCASE)",
     "procore_login_session": """
         CREATE TABLE procore_login_session (
-            environment TEXT PRIMARY KEY, user_id INTEGER)""",
+            environment TEXT PRIMARY KEY, user_id INTEGER, service INTEGER)""",
+    # A service account's procore_id, here and in the entries, is a negative number of its own; what /me says
+    # of it is its service_id.
     "procore_login_accounts": """
         CREATE TABLE procore_login_accounts (
             environment TEXT NOT NULL, procore_id INTEGER NOT NULL, name TEXT,
             failures INTEGER NOT NULL DEFAULT 0, failure TEXT, interrupted_at INTEGER,
+            client_id TEXT, company INTEGER, service_id INTEGER, refused_at INTEGER,
             PRIMARY KEY (environment, procore_id))""",
     "procore_login_entries": """
         CREATE TABLE procore_login_entries (
@@ -51,6 +54,13 @@ _STEPS = {
     2: [("procore_login_entries", "ALTER TABLE procore_login_entries ADD COLUMN place TEXT")],
     # It named the folder of the locks; a version that locks elsewhere must not work beside this one.
     3: [("procore_login_home", "DROP TABLE procore_login_home")],
+    4: [
+        ("procore_login_session", "ALTER TABLE procore_login_session ADD COLUMN service INTEGER"),
+        *(
+            ("procore_login_accounts", f"ALTER TABLE procore_login_accounts ADD COLUMN {column}")
+            for column in ("client_id TEXT", "company INTEGER", "service_id INTEGER", "refused_at INTEGER")
+        ),
+    ],
 }
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from procore_cli import log
 from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet
-from procore_cli.models import Account, Me, StoreName, User
-from procore_cli.storage import accounts, entries, files, users
+from procore_cli.models import Account, Me, Service, StoreName, User
+from procore_cli.storage import account_rows, entries, files, users
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.recovery import (
     Loaded,
@@ -37,7 +37,7 @@ class SignInSaved(NamedTuple):
     `former` is the account's token set until now, `switched_from` the account that was current, if another.
     """
 
-    user: User
+    account: Account
     is_new: bool
     former: TokenSet | None
     switched_from: Account | None
@@ -87,21 +87,26 @@ class TokenStore:
                 entries.forget(rows, proof.name)
 
     @log.phase("saving")
-    def save_signin(self, fresh: TokenSet, me: Me) -> SignInSaved:
-        """Save a sign-in whole or not at all: tokens, row, name and session."""
-        with self._locks.hold(me.id):
+    def save_signin(self, fresh: TokenSet, me: Me, company: int | None = None) -> SignInSaved:
+        """Save a sign-in whole or not at all: tokens, row, name and session.
+
+        With a `company` it is that of the app's service account there.
+        """
+        service = None if company is None else self._number_service(fresh.binding.client_id, company)
+        account = Account(User(0, me.id, me.login), me.name, service=service)
+        with self._locks.hold(account.key):
             # 0. Bring to an end what an earlier run left; its tokens are about to be replaced.
-            recover(self._entry_store, me.id, skip_unreadable=True)
-            former = self._find_former(me.id)
+            recover(self._entry_store, account.key, skip_unreadable=True)
+            former = self._find_former(account.key)
             # 1. Commit the new entry as pending.
-            pending = self._entry_store.new_pending("signin", me.id)
+            pending = self._entry_store.new_pending("signin", account.key)
             # 2. Write it and read it back.
             with self._entry_store.ended_on_failure(pending):
                 count = self._entry_store.write(pending, new_tokens_text(fresh))
             # 3. In one transaction it counts, and the former one does no more.
-            saved = self._commit_signin(pending, count, fresh, me, former)
+            saved = self._commit_signin(pending, count, fresh, me, account, former)
             # 4. Delete what is dead.
-            delete_leftovers(self._entry_store, me.id)
+            delete_leftovers(self._entry_store, account.key)
             return saved
 
     @log.phase("tokens out of the store")
@@ -113,10 +118,10 @@ class TokenStore:
         """
         return Reading(self._entry_store, account).run()
 
-    def peek(self, procore_id: int) -> TokenSet | None:
+    def peek(self, key: int) -> TokenSet | None:
         """The account's tokens as they lie, None where there are none: recovers nothing, waits for nobody."""
         with self._database.reading() as rows:
-            live = entries.find_live(rows, procore_id)
+            live = entries.find_live(rows, key)
         return None if live is None else self._entry_store.read_tokens(live)
 
     @log.phase("refresh")
@@ -129,6 +134,7 @@ class TokenStore:
         shield: Shield,
         *,
         may_ask: bool = True,
+        is_refused: bool = False,
     ) -> Loaded:
         """Exchange the refresh token, if that is still needed once the account's lock is held.
 
@@ -139,10 +145,12 @@ class TokenStore:
         other ProcoreError (the token may be spent) is recorded as an interruption. Raises
         NotSignedInError after a sign-out; `discard` is called with tokens that came for an account
         which was signed out meanwhile. `shield` does what must not be cut off, from the sending on.
+        `is_refused`: Procore answered 401 to the access token, which of a service account's is borne once
+        a minute; then TokenRefusedError.
         """
         from procore_cli.storage.refresh import Refresh
 
-        return Refresh(self._entry_store, account, exchange, seen, discard, shield).run(may_ask)
+        return Refresh(self._entry_store, account, exchange, seen, discard, shield, is_refused).run(may_ask)
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -166,10 +174,9 @@ class TokenStore:
 
         Waits for the account's lock, unless whoever holds it cleans. Raises BusyError, StorageError.
         """
-        procore_id = account.user.procore_id
-        with self._locks.hold(procore_id, leave_when=lambda: self._is_deleted(left)) as held:
+        with self._locks.hold(account.key, leave_when=lambda: self._is_deleted(left)) as held:
             if held:
-                recover(self._entry_store, procore_id, skip_unreadable=True)
+                recover(self._entry_store, account.key, skip_unreadable=True)
         return self._is_deleted(left)
 
     def has_left(self) -> bool:
@@ -181,9 +188,13 @@ class TokenStore:
         """Recover and delete at every account whose lock is free."""
         recover_free(self._entry_store)
 
-    def _find_former(self, procore_id: int) -> TokenSet | None:
+    def _number_service(self, client_id: str, company: int) -> Service:
+        with self._database.writing() as rows:
+            return account_rows.number_service(rows, client_id, company)
+
+    def _find_former(self, key: int) -> TokenSet | None:
         with self._database.reading() as rows:
-            live = entries.find_live(rows, procore_id)
+            live = entries.find_live(rows, key)
         if live is not None and (place := entries.find_other_folder(live, self._entry_store.home)):
             log.warn(
                 f"The former tokens lie in the data folder {place}; they will not be revoked."
@@ -191,35 +202,38 @@ class TokenStore:
             )
             return None
         try:
-            return self.peek(procore_id)
+            return self.peek(key)
         except StorageError as error:
             # It may lie in a store that is not there any more; a sign-in must work all the same.
             log.warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")
             return None
 
     def _commit_signin(
-        self, pending: Entry, count: int, fresh: TokenSet, me: Me, former: TokenSet | None
+        self, pending: Entry, count: int, fresh: TokenSet, me: Me, account: Account, former: TokenSet | None
     ) -> SignInSaved:
         with self._database.writing() as rows:
             user, is_new = users.save_user(rows, me)
-            accounts.save_name(rows, me.id, me.name)
-            accounts.clear_failure(rows, me.id)
-            current = users.find_current(rows)
+            account = account._replace(user=user)
+            account_rows.save_name(rows, account.key, me.name)
+            account_rows.clear_failure(rows, account.key)
+            if account.service is not None:
+                account_rows.save_service_id(rows, account.key, me.id)
+            current = account_rows.find_current(rows)
             switched_from = None
-            if current is not None and current.procore_id != me.id:
-                switched_from = accounts.find_account(rows, current)
-            users.save_current(rows, user)
+            if current is not None and current.key != account.key:
+                switched_from = account_rows.read_account(rows, current)
+            account_rows.save_current(rows, account)
             # Another data folder's must not put its tokens in the place of these.
-            entries.end_refreshes(rows, me.id, self._entry_store.new_forget_after(), but=pending)
+            entries.end_refreshes(rows, account.key, self._entry_store.new_forget_after(), but=pending)
             entries.make_live(rows, pending, count, fresh.expires_at)
-        return SignInSaved(user, is_new, former, switched_from)
+        return SignInSaved(account, is_new, former, switched_from)
 
     def _recover_if_free(self, account: Account) -> None:
         # A refresh that was interrupted may have left newer tokens than the live ones.
         if look(self._entry_store, account).is_refreshing:
-            with self._locks.try_hold(account.user.procore_id) as held:
+            with self._locks.try_hold(account.key) as held:
                 if held:
-                    recover(self._entry_store, account.user.procore_id, skip_unreadable=True)
+                    recover(self._entry_store, account.key, skip_unreadable=True)
 
     def _commit_signout(self, account: Account, seen: State) -> bool:
         """Nothing of the account is live here any more; False if it is not what was `seen` that is live."""
@@ -227,14 +241,14 @@ class TokenStore:
             now = read_state(rows, account)
             if now.live_name != seen.live_name:
                 return False
-            if seen.live is None and entries.find_live(rows, account.user.procore_id):
+            if seen.live is None and entries.find_live(rows, account.key):
                 # It is another data folder's to end.
                 return True
-            entries.end_live(rows, account.user.procore_id)
-            accounts.clear_failure(rows, account.user.procore_id)
-            current = users.find_current(rows)
-            if current is not None and current.procore_id == account.user.procore_id:
-                users.save_current(rows, None)
+            entries.end_live(rows, account.key)
+            account_rows.clear_failure(rows, account.key)
+            current = account_rows.find_current(rows)
+            if current is not None and current.key == account.key:
+                account_rows.save_current(rows, None)
         return True
 
     def _is_deleted(self, left: SignedOut | None) -> bool:

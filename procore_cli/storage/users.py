@@ -1,4 +1,4 @@
-"""The tutorial's rows, and whose session it is.
+"""The tutorial's rows.
 
 Refuses to trust the table `users`, which other programs write too: the lowest id of a procore_id counts.
 """
@@ -13,7 +13,7 @@ from procore_cli.storage.rows import Rows
 # With one MIN() SQLite takes the other columns from the row that has it.
 _USERS = """
     SELECT MIN(id), procore_id, CASE typeof(email) WHEN 'text' THEN email END
-    FROM users WHERE typeof(procore_id) = 'integer' """
+    FROM users WHERE CASE typeof(procore_id) WHEN 'integer' THEN procore_id > 0 END """
 _MAX_ID = 2**63 - 1
 _LONGEST_ID = 20
 
@@ -63,25 +63,6 @@ def save_user(rows: Rows, me: Me) -> tuple[User, bool]:
     if user.email != email:
         rows.run("UPDATE users SET email = ? WHERE id = ?", (email, user.id))
     return User(user.id, me.id, email), False
-
-
-def find_current(rows: Rows) -> User | None:
-    """Whose session it is."""
-    found = rows.run(
-        "SELECT users.procore_id FROM procore_login_session JOIN users ON users.id = user_id"
-        " WHERE environment = ? AND typeof(users.procore_id) = 'integer'",
-        (rows.environment,),
-    )
-    return find_user(rows, found[0][0]) if found else None
-
-
-def save_current(rows: Rows, user: User | None) -> None:
-    """Make it a row's session, or nobody's."""
-    rows.run(
-        "INSERT INTO procore_login_session (environment, user_id) VALUES (?, ?)"
-        " ON CONFLICT (environment) DO UPDATE SET user_id = excluded.user_id",
-        (rows.environment, None if user is None else user.id),
-    )
 
 
 def storable(text: str) -> str:

@@ -56,7 +56,7 @@ def test_many_candidates_are_cut_short(world: World) -> None:
     with world.database.writing() as rows:
         for number in range(30):
             rows.run("INSERT INTO users (procore_id) VALUES (?)", (number,))
-    with pytest.raises(UnknownAccountError, match=r"no e-mail \(9\), \.\.\.\.$"):
+    with pytest.raises(UnknownAccountError, match=r"no e-mail \(10\), \.\.\.\.$"):
         world.accounts.find_account("nobody@example.com")
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError, DataFolderError
-from procore_cli.models import Me
-from procore_cli.storage import accounts, users
+from procore_cli.models import Account, Me
+from procore_cli.storage import account_rows, users
 from procore_cli.storage.database import new_uri
 from procore_cli.storage.opening import Storage
 from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
@@ -78,7 +78,7 @@ def test_a_missing_or_empty_file_elsewhere_becomes_a_database(tmp_path: Path) ->
     empty.touch()
     for path in (missing, empty):
         with new_database(path).reading() as rows:
-            assert users.find_current(rows) is None
+            assert account_rows.find_current(rows) is None
             assert users.list_users(rows) == []
     assert stat.S_IMODE(missing.stat().st_mode) == 0o600
 
@@ -157,9 +157,9 @@ def test_an_id_that_sqlite_cannot_hold_is_an_error_of_ours(world: World) -> None
 def test_half_a_surrogate_pair_can_be_stored(world: World) -> None:
     with world.database.writing() as rows:
         users.save_user(rows, Me(1, "a\ud800@example.com", None))
-        accounts.save_name(rows, 1, "\udfff")
+        account_rows.save_name(rows, 1, "\udfff")
         (user,) = users.list_users(rows)
-        assert accounts.find_account(rows, user).name == "?"
+        assert account_rows.read_account(rows, Account(user)).name == "?"
     assert user.email == "a?@example.com"
 
 
@@ -167,12 +167,12 @@ def test_a_read_only_file_can_be_read_and_not_written(public_folder: Path) -> No
     database = new_database(public_folder / "test.db")
     with database.writing() as rows:
         user, _ = users.save_user(rows, JOE)
-        users.save_current(rows, user)
+        account_rows.save_current(rows, Account(user))
     database.path.chmod(0o444)
     public_folder.chmod(0o555)
     with without_rights():
         with database.reading() as rows:
-            assert users.find_current(rows) == user
+            assert account_rows.find_current(rows) == Account(user)
         with pytest.raises(DatabaseError, match="cannot be written"), database.writing() as rows:
-            users.save_current(rows, None)
+            account_rows.save_current(rows, None)
     public_folder.chmod(0o755)

@@ -46,10 +46,21 @@ def old_db(tmp_path: Path) -> Path:
     return path
 
 
+# What version 4 added.
+WITHOUT_SERVICES = [
+    "ALTER TABLE procore_login_session DROP COLUMN service",
+    *(
+        f"ALTER TABLE procore_login_accounts DROP COLUMN {column}"
+        for column in ("client_id", "company", "service_id", "refused_at")
+    ),
+]
+
+
 def become_old(path: Path) -> None:
     """Turn a file of today into one of the first version, entries and all."""
     run_sql(
         path,
+        *WITHOUT_SERVICES,
         f"CREATE TABLE kept AS SELECT {OLD_COLUMNS} FROM procore_login_entries",
         "DROP TABLE procore_login_entries",
         next(statement for statement in SCHEMA_1 if "procore_login_entries" in statement),
@@ -119,6 +130,7 @@ def become_second(path: Path, locks: Path, started_at: float) -> None:
     """Turn a file of today into one of 0.1.0 and 0.1.1, with a refresh of that version's under way."""
     run_sql(
         path,
+        *WITHOUT_SERVICES,
         "CREATE TABLE procore_login_home (path TEXT NOT NULL)",
         f"INSERT INTO procore_login_home VALUES ('{locks}')",
         "INSERT INTO procore_login_entries (name, store, environment, procore_id, kind, state, created_at)"

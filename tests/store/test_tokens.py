@@ -79,7 +79,7 @@ def test_a_sign_in_can_be_loaded_by_the_next_run(either_world: World, size: int,
     account = either_world.find()
     loaded = either_world.load(account)
     assert (saved.is_new, saved.former, saved.switched_from) == (True, None, None)
-    assert (account.user, account.name) == (saved.user, "Joe Contractor")
+    assert (account.user, account.name) == (saved.account.user, "Joe Contractor")
     assert loaded.tokens == new_tokens(1, size)
     assert (loaded.entry.kind, loaded.entry.store) == ("signin", either_world.store_name)
     assert loaded.entry.expires_at == NOW + 5400
