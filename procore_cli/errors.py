@@ -97,6 +97,10 @@ class RefusedCredentialsError(ConfigurationError):
     """Procore does not know the client id, or the secret is not its own (`invalid_client`)."""
 
 
+class NoServiceAccountError(RefusedCredentialsError):
+    """The app is not one that may sign in by itself (`unauthorized_client`, `unsupported_grant_type`)."""
+
+
 class BindingError(ConfigurationError):
     """Tokens or a client secret belong to another app or host than the one in force."""
 

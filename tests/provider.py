@@ -42,6 +42,7 @@ class Request:
     query: dict[str, str]
     form: dict[str, str]
     bearer: str | None
+    company: str | None = None
 
 
 class Provider:
@@ -50,6 +51,9 @@ class Provider:
     def __init__(self) -> None:
         self.person: Any = JOE
         self.deny = False
+        # Who the app's service account is in each company; where there is none, the app is not installed.
+        self.services: dict[str, Any] = {}
+        self.ends_last_service_token = False
         self.lifetime_s: Any = 5400
         self.requests: list[Request] = []
         # The questions about the app, before the first sign-in with it: kept apart, and answered by `check`.
@@ -62,6 +66,7 @@ class Provider:
         self._codes: dict[str, dict[str, str]] = {}
         self._alive: set[str] = set()
         self._bearers: set[str] = set()
+        self._service_bearers: list[str] = []
         self._lock = threading.Lock()
 
     def count(self, path: str) -> int:
@@ -129,6 +134,8 @@ class Provider:
             return Answer(
                 401, {"error": "invalid_client", "error_description": "Client authentication failed."}
             )
+        if form.get("grant_type") == "client_credentials":
+            return self._grant_service()
         with self._lock:
             granted = self._take_code(form) if form.get("grant_type") == "authorization_code" else None
             # Strict rotation: whatever is sent is spent.
@@ -139,12 +146,24 @@ class Provider:
             return Answer(400, {"error": "invalid_grant", "error_description": "The grant is invalid."})
         return Answer(200, self.tokens())
 
+    def _grant_service(self) -> Answer:
+        if not self.services:
+            return Answer(401, {"error": "unauthorized_client", "error_description": "It may not do that."})
+        with self._lock:
+            if self.ends_last_service_token:
+                self._bearers.difference_update(self._service_bearers)
+            granted = self.tokens()
+            self._service_bearers.append(granted["access_token"])
+        del granted["refresh_token"]
+        return Answer(200, granted)
+
     def _take_code(self, form: dict[str, str]) -> bool:
         asked = self._codes.pop(form.get("code", ""), None)
         if asked is None or asked["redirect_uri"] != form.get("redirect_uri"):
             return False
-        self.issued.append(form["code_verifier"])
-        digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+        verifier = form.get("code_verifier", "")
+        self.issued.extend(filter(None, [verifier]))
+        digest = hashlib.sha256(verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == asked["code_challenge"]
 
     def _revoke(self, request: Request) -> Answer:
@@ -155,7 +174,13 @@ class Provider:
     def _me(self, request: Request) -> Answer:
         if request.bearer not in self._bearers:
             return Answer(401, {"error": "invalid_token"})
-        return Answer(200, self.person)
+        if request.bearer not in self._service_bearers:
+            return Answer(200, self.person)
+        if request.company is None:
+            return Answer(400, {"errors": "Missing Procore-Company-Id header!"})
+        if request.company not in self.services:
+            return Answer(403, {"errors": ["App is not connected to this company."]})
+        return Answer(200, self.services[request.company])
 
 
 P = TypeVar("P", bound=Provider)
@@ -183,7 +208,9 @@ def serving(provider: P, *, protocol: str = "HTTP/1.0") -> Iterator[P]:
         def _answer(self, form: dict[str, str]) -> None:
             target = urlsplit(self.path)
             bearer = self.headers.get("Authorization", "").removeprefix("Bearer ") or None
-            answer = provider.answer(Request(self.command, target.path, flat(target.query), form, bearer))
+            company = self.headers.get("Procore-Company-Id")
+            request = Request(self.command, target.path, flat(target.query), form, bearer, company)
+            answer = provider.answer(request)
             body = answer.body if isinstance(answer.body, (str, bytes)) else json.dumps(answer.body)
             data = body.encode() if isinstance(body, str) else body
             self.send_response(answer.status)

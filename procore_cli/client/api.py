@@ -9,7 +9,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 
 from procore_cli import log
 from procore_cli.client.paths import has_dots
-from procore_cli.client.responses import Answer, read_me
+from procore_cli.client.responses import Answer, read_me, read_service_me
 from procore_cli.config.environments import COMPANIES_PATH, COMPANY_HEADER, ME_PATH
 from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
 from procore_cli.errors import RedirectRefusedError, UnexpectedAnswerError
@@ -81,13 +81,26 @@ class Api:
         self._company = company
 
     @log.phase("question who it is")
-    def me(self, access_token: str) -> Me:
-        """Whose token it is. Raises TokenRefusedError for a 401, and what `Transport.request` raises."""
-        return read_me(self._ask(ME_PATH, access_token), self._environment)
+    def me(self, access_token: str, *, service_of: int | None = None) -> Me:
+        """Whose token it is; a service account's is asked about in its company.
 
-    def companies(self, access_token: str) -> list[Company]:
-        """The companies that the account sees. Raises UnexpectedAnswerError, and as `Transport.request`."""
-        answer = self._ask(f"{COMPANIES_PATH}?per_page={_MOST_COMPANIES}", access_token)
+        Raises TokenRefusedError for a 401, and what `Transport.request` raises.
+        """
+        if service_of is None:
+            return read_me(self._ask(ME_PATH, access_token), self._environment)
+        answer = self._get(ME_PATH, access_token, {COMPANY_HEADER: str(service_of)})
+        return read_service_me(answer, self._environment, service_of)
+
+    def companies(self, access_token: str, *, service_of: int | None = None) -> list[Company]:
+        """The companies that the account sees; a service account says so in its company alone.
+
+        Raises UnexpectedAnswerError, and as `Transport.request`.
+        """
+        path = f"{COMPANIES_PATH}?per_page={_MOST_COMPANIES}"
+        if service_of is None:
+            answer = self._ask(path, access_token)
+        else:
+            answer = self._get(path, access_token, {COMPANY_HEADER: str(service_of)})
         return read_companies(answer)
 
     def open(self, call: Call, access_token: str) -> Stream:

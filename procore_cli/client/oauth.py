@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import secrets
 import string
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from procore_cli import log
 from procore_cli.client.responses import find_error_code, raise_for_refusal, read_tokens
 from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_INFO_PATH, TOKEN_PATH
 from procore_cli.errors import (
+    AnswerLostError,
     GrantRefusedError,
     RedirectRefusedError,
     UnexpectedAnswerError,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _STATE_LENGTH = 32
 _STATE_ALPHABET = string.ascii_letters + string.digits
 _VERIFIER_LENGTH = 64
+_AT_ONCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,29 @@ class OAuth:
         )
         return self._tokens(form, credentials, tokens.binding)
 
+    @log.phase("token of the service account")
+    def client_credentials(self, credentials: AppCredentials, binding: Binding) -> TokenSet:
+        """A service account's tokens (RFC 6749, section 4.4); `binding` is what they are made for.
+
+        A refresh token among them is not one to use (section 4.4.3). A connection that breaks at once is
+        tried once more, since nothing is spent. Raises NoServiceAccountError, RefusedCredentialsError, and
+        as `Transport.request`.
+        """
+        from oauthlib.oauth2 import BackendApplicationClient
+
+        form = BackendApplicationClient(credentials.client_id).prepare_request_body(
+            include_client_id=True, client_secret=credentials.client_secret
+        )
+        began_s = time.monotonic()
+        try:
+            tokens = self._tokens(form, credentials, binding, is_service=True)
+        except AnswerLostError:
+            # A server that does not answer has had its time.
+            if time.monotonic() - began_s > _AT_ONCE_S:
+                raise
+            tokens = self._tokens(form, credentials, binding, is_service=True)
+        return replace(tokens, refresh_token=None)
+
     def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
         """Ask whether Procore knows the app, with a code that cannot exist. Raises as `Transport.request`."""
         code, verifier = f"procore-login-check-{new_state()}", new_pkce().verifier
@@ -182,11 +208,13 @@ class OAuth:
         answer = self._post(REVOKE_PATH, urlencode(form))
         raise_for_refusal(answer, self._environment, credentials)
 
-    def _tokens(self, form: str, credentials: AppCredentials, binding: Binding) -> TokenSet:
+    def _tokens(
+        self, form: str, credentials: AppCredentials, binding: Binding, *, is_service: bool = False
+    ) -> TokenSet:
         # The lifetime is counted from before the request: early is safe, late is not.
         now = self._clock()
         answer = self._post(TOKEN_PATH, form)
-        raise_for_refusal(answer, self._environment, credentials)
+        raise_for_refusal(answer, self._environment, credentials, is_service=is_service)
         return read_tokens(answer, binding, now)
 
     def _post(self, path: str, form: str) -> Answer:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from procore_cli.errors import (
     GrantRefusedError,
+    NoServiceAccountError,
     RefusedCredentialsError,
     TokenRefusedError,
     UnexpectedAnswerError,
@@ -34,6 +35,8 @@ _LARGEST_ID = 2**63 - 1
 _LONGEST_LIFETIME_S = 100 * 365 * 86_400
 _REASON_KEYS = ("error", "error_description", "message", "errors")
 _REASON_DEPTH = 3
+# What an app is told that may not use a grant (RFC 6749, section 5.2).
+_NO_SERVICE_ACCOUNT = frozenset(("unauthorized_client", "unsupported_grant_type"))
 
 
 @dataclass(frozen=True)
@@ -144,10 +147,28 @@ def read_me(answer: Answer, environment: Environment) -> Me:
     return Me(number, _encodable(login), name and _encodable(name[:_LONGEST_NAME]))
 
 
-def raise_for_refusal(answer: Answer, environment: Environment, credentials: AppCredentials) -> None:
+def read_service_me(answer: Answer, environment: Environment, company: int) -> Me:
+    """As `read_me`, for a service account: whose app may have to be installed. Raises as `read_me`."""
+    try:
+        return read_me(answer, environment)
+    except UnexpectedAnswerError as error:
+        if answer.status not in (403, 404) and not 200 <= answer.status < 300:
+            # A busy or failing server says nothing of the app.
+            raise
+        raise error.reworded(
+            "Client id and secret are good, but Procore does not say who the service account is:"
+            f" {error.message}",
+            f"Check that the app is installed in company {company}, and its permitted projects there.",
+        ) from None
+
+
+def raise_for_refusal(
+    answer: Answer, environment: Environment, credentials: AppCredentials, *, is_service: bool = False
+) -> None:
     """Raise what an OAuth endpoint's answer means if it is an error's (RFC 6749, section 5.2).
 
-    Raises RefusedCredentialsError, GrantRefusedError, UnexpectedAnswerError.
+    `is_service`: the app asked for itself. Raises RefusedCredentialsError, NoServiceAccountError,
+    GrantRefusedError, UnexpectedAnswerError.
     """
     if answer.status < 400:
         return
@@ -155,7 +176,13 @@ def raise_for_refusal(answer: Answer, environment: Environment, credentials: App
     error = find_error_code(answer.body) if answer.status < 500 else None
     if error == "invalid_client":
         raise new_refused_credentials(environment, credentials)
-    if error == "invalid_grant":
+    if is_service and error in _NO_SERVICE_ACCOUNT:
+        raise NoServiceAccountError(
+            f"This app has no service account ({error}).",
+            "Add the Data Connector component in the Developer Portal, and have the app installed in the"
+            " company.",
+        )
+    if error == "invalid_grant" and not is_service:
         raise GrantRefusedError(f"Procore refused what was sent ({answer.reason}).")
     raise _failed(answer)
 
