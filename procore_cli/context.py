@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from procore_cli.config.variables import find_set, without_what_exec_set
 from procore_cli.console import Console, load_drawing
 from procore_cli.errors import BadUrlError, ProcoreLoginError, errors_in
 from procore_cli.interruption import new_command_shield
+from procore_cli.threads import once
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Opener
@@ -48,7 +48,7 @@ class Context:
     shield: Shield
     _closing: ExitStack
 
-    @cached_property
+    @once
     def _storage(self) -> Storage:
         # Put together where it is needed: a token from elsewhere takes no data folder.
         return new_storage(self.settings, self.settings.environment.name, self.clock)
@@ -73,7 +73,7 @@ class Context:
         """The client secrets in the store in force."""
         return self._storage.client_secrets
 
-    @cached_property
+    @once
     def oauth(self) -> OAuth:
         """The environment's OAuth server."""
         from procore_cli.client.oauth import OAuth
@@ -81,7 +81,7 @@ class Context:
         environment = self._environment
         return OAuth(self._transport, environment, self.clock)
 
-    @cached_property
+    @once
     def api(self) -> Api:
         """The environment's API."""
         from procore_cli.client.api import Api
@@ -98,12 +98,12 @@ class Context:
             self._transport.prepare(self._environment.login_url)
             self._transport.prepare(self._environment.api_url)
 
-    @cached_property
+    @once
     def _environment(self) -> Environment:
         """Where things are sent; starts the embedded Procore if that is it and nobody has done so."""
         return put_online(self.settings, self.clock, self._closing).environment
 
-    @cached_property
+    @once
     def _transport(self) -> Transport:
         # Made where something is sent: `token` mostly reads alone.
         from procore_cli.client.transport import Transport
@@ -160,7 +160,7 @@ def open_context(
     console: Console,
     *,
     online: bool = True,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     shield: Shield | None = None,
 ) -> Iterator[Context]:
     """Load the settings and put the world together; starts the embedded Procore where it is needed.
@@ -170,6 +170,8 @@ def open_context(
     Raises ConfigurationError, UsageMistakeError, StorageError.
     """
     settings = load_command_settings(overrides, console)
+    # Looked up here: a test of a program's may have put another one there.
+    clock = clock or time.time
     with errors_in(settings.environment.name), ExitStack() as stack:
         if online:
             settings = put_online(settings, clock, stack)
@@ -233,7 +235,7 @@ def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     return Storage(settings.folder, settings.environment.name, store).client_secrets
 
 
-def new_storage(settings: Settings, environment: str, clock: Callable[[], float] = time.time) -> Storage:
+def new_storage(settings: Settings, environment: str, clock: Callable[[], float] | None = None) -> Storage:
     """What stays of an environment, which need not be the one in force."""
     from procore_cli.storage.opening import Storage
 

@@ -43,7 +43,8 @@ def test_everybody_is_listed_with_the_current_account_marked(machine: Machine, p
     assert (first["email"], first["current"], first["signed_in"]) == (JOE["login"], False, True)
     assert (second["email"], second["current"], second["signed_in"]) == (SECOND["login"], True, True)
     assert set(first) == {
-        "environment", "id", "procore_id", "email", "name", "company", "expires_at", "current", "signed_in",
+        "environment", "id", "procore_id", "email", "name", "company", "expires_at", "kind",
+        "current", "signed_in",
     }  # fmt: skip
     rows = [line.split("\t") for line in machine.run_here("accounts").out.splitlines()]
     assert rows == [

@@ -12,10 +12,12 @@ import pytest
 from procore_cli import console as talk
 from procore_cli.cli import output
 from procore_cli.errors import NotSignedInError, errors_in
-from procore_cli.models import Profile, utc
+from procore_cli.models import Profile, new_end, utc
 from tests.terminal import Screen
 
-PROFILE = Profile("demo", 1, 11111, "joecontractor@procore.com", "Joe Contractor", None, 1_769_851_800)
+PROFILE = Profile(
+    "demo", 1, 11111, "joecontractor@procore.com", "Joe Contractor", None, new_end(1_769_851_800)
+)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,9 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: 
     monkeypatch.setattr(sys, "stdout", screen := Screen())
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "60")
-    named = Profile("demo", 1, 11111, "joecontractor@procore.com", "[red]Joe[/red]\x1b]0;x\x07", None, 10_000)
+    named = Profile(
+        "demo", 1, 11111, "joecontractor@procore.com", "[red]Joe[/red]\x1b]0;x\x07", None, new_end(10_000)
+    )
     output.print_profile(named, as_json=False, now=4600)
     for text in ("[red]Joe[/red]\\x1b]0;x\\x07", "valid for 1 h 30 min (until", "╭"):
         assert text in screen.text

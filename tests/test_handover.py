@@ -9,13 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
-from unittest.mock import Mock
 
 import pytest
 
 from procore_cli.context import Context
 from procore_cli.flows import access
-from procore_cli.models import Account
+from procore_cli.models import Account, User
 from tests.children import TELL, hand_over, python
 from tests.cli import Machine, command
 from tests.moments import LIFETIME_S, pass_time
@@ -228,8 +227,8 @@ def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_on
     machine.variables |= HANDED_OVER | OF_DEMO | {"OTHER_URL": "kept"}
     machine.variables |= dict.fromkeys(("PROCORE_LOGIN_URL", "PROCORE_API_URL"), "http://localhost:1")
     with (
-        mock.patch.object(access, "find_account", return_value=Mock(user=Mock(procore_id=JOE["id"]))),
-        mock.patch.object(access, "token", return_value="own-token"),
+        mock.patch.object(access, "find_account", return_value=Account(User(1, JOE["id"], None))),
+        mock.patch.object(access, "find_token", return_value=access.Token("own-token", None)),
     ):
         given, _ = hand_over(machine, "--env", "sandbox")
 

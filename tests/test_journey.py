@@ -49,6 +49,7 @@ def test_a_newcomer_signs_up_and_stays_signed_in(machine: Machine) -> None:
         "name": "Joe Contractor",
         "company": None,
         "expires_at": signed_up.json["expires_at"],
+        "kind": "user",
     }
     assert signed_up.json == {**expected, "signed_up": True}
     assert (asked.code, asked.json) == (offline.code, offline.json) == (0, expected)

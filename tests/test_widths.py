@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from procore_cli.cli import api_output, main, output
 from procore_cli.console import Console
 from procore_cli.errors import NotSignedInError
-from procore_cli.models import Profile
+from procore_cli.models import Profile, new_end
 from tests.terminal import Screen
 
 WIDTHS = [40, 80, 200]
@@ -54,7 +54,7 @@ def draw(encoding: str, print_it: Callable[[], None]) -> list[str]:
 
 
 def draw_profile(encoding: str, name: str = NAMES["plain"]) -> list[str]:
-    profile = Profile("production", 1, 11111, "joecontractor@procore.com", name, 123, 1_769_851_800)
+    profile = Profile("production", 1, 11111, "joecontractor@procore.com", name, 123, new_end(1_769_851_800))
     return draw(encoding, lambda: output.print_profile(profile, as_json=False, now=0))
 
 

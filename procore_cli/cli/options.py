@@ -17,6 +17,7 @@ from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, look_at_settings
 from procore_cli.console import Console
 from procore_cli.errors import ProcoreLoginError
+from procore_cli.models import SERVICE_ACCOUNT
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -41,6 +42,8 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
     users = [listed.account for listed in known or ()]
     shared = Counter((account.user.email or "").casefold() for account in users)
     found = []
+    if any(account.service for account in users):
+        found.append((SERVICE_ACCOUNT, "the service account of the app in force"))
     for account in users:
         email, number = account.user.email or "", str(account.user.procore_id)
         is_plain = is_safe(email) and shared[email.casefold()] == 1
@@ -114,7 +117,7 @@ def environment(command: F) -> F:
 
 
 def account(
-    help_text: str = "Another account than the current one: its e-mail or Procore id.",
+    help_text: str = "Another account than the current one: e-mail, Procore id, or service-account.",
 ) -> Callable[[F], F]:
     """`--account WHO`: an e-mail or Procore id."""
     return click.option(
@@ -125,6 +128,16 @@ def account(
         shell_complete=complete_account,
         help=help_text,
     )
+
+
+def company(command: F) -> F:
+    """`--company ID`: which company calls are for."""
+    return click.option(
+        "--company",
+        type=click.IntRange(min=1),
+        metavar="ID",
+        help="The company that calls are for, or whose service account is meant.",
+    )(command)
 
 
 def as_json(command: F) -> F:

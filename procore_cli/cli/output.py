@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from procore_cli.console import new_rich_console, shown
 from procore_cli.errors import OutputError
 from procore_cli.models import Profile, utc
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _UNBOUNDED = 10_000
 _NARROWEST = 20
@@ -33,8 +36,8 @@ def print_profile(profile: Profile, *, as_json: bool, now: float, **extra: objec
 
 def profile_json(profile: Profile) -> dict[str, Any]:
     """The profile as the contract's JSON object."""
-    expires_at = None if profile.expires_at is None else utc(profile.expires_at)
-    return profile._asdict() | {"expires_at": expires_at}
+    end = profile.expires_at
+    return profile._asdict() | {"expires_at": None if end is None else utc(end.timestamp())}
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -142,14 +145,16 @@ def _profile_rows(profile: Profile, now: float) -> list[tuple[str, str]]:
         ("Procore id", str(profile.procore_id)),
         ("Row id", "-" if profile.id is None else str(profile.id)),
         ("Environment", profile.environment),
+        *([("Kind", "service account")] if profile.kind == "service" else []),
         *([("Company", str(profile.company))] if profile.company is not None else []),
         ("Token", _token_life(profile.expires_at, now)),
     ]
 
 
-def _token_life(expires_at: int | None, now: float) -> str:
-    if expires_at is None:
+def _token_life(end: datetime | None, now: float) -> str:
+    if end is None:
         return "valid until Procore refuses it"
+    expires_at = end.timestamp()
     if expires_at <= now:
         return f"expired at {utc(expires_at)}"
     return f"valid for {lifetime(expires_at - now)} (until {utc(expires_at)})"

@@ -95,7 +95,7 @@ def _describe(name: str, accounts: Sequence[Listed], now: float) -> Iterator[str
     ordered = sorted(accounts, key=lambda one: (not one.is_current, not one.is_signed_in))
     for listed in ordered[:MAX_ACCOUNTS]:
         current = " (current)" if listed.is_current else ""
-        yield f"{one_line(listed.account.user.label)}{current}: {_state(listed, now)}"
+        yield f"{one_line(listed.account.label)}{current}: {_state(listed, now)}"
     if len(ordered) > MAX_ACCOUNTS:
         yield f"and {len(ordered) - MAX_ACCOUNTS} more: procore-login accounts --env {name}"
 

@@ -6,7 +6,7 @@ Refuses to open a browser: where a person is needed, an error says so.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
 from procore_cli.errors import (
@@ -16,10 +16,11 @@ from procore_cli.errors import (
     TokenRefusedError,
     WrongPersonError,
 )
-from procore_cli.flows import revocation
+from procore_cli.flows import revocation, service_account
 from procore_cli.flows.credentials import check_tokens, find_app
 from procore_cli.grants import EXPIRY_MARGIN_S, seconds_left
-from procore_cli.models import Account, Profile
+from procore_cli.models import SERVICE_ACCOUNT, Account, Me, Profile, new_end
+from procore_cli.storage.failures import new_twice_refused_error
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -28,21 +29,40 @@ if TYPE_CHECKING:
 
 
 MAX_LABELS = 10
+_RENEW_ELSEWHERE = "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
 
 
 def find_account(context: Context) -> Account:
     """The account asked for, or the current one, signed in or not.
 
-    Raises NotSignedInError if nobody is current, UnknownAccountError.
+    Raises NotSignedInError if nobody is current, UnknownAccountError, and as `service_account.find`.
     """
-    account = context.accounts.find_account(context.settings.account)
+    if context.settings.account == SERVICE_ACCOUNT:
+        return service_account.find(context)
+    choice = service_account.new_choice(context.settings)
+    account = context.accounts.find_account(context.settings.account, choice)
     if account is None:
         raise _nobody_is_current(context)
+    if account.service and choice.is_exact and account.service.company != choice.company:
+        # The current one is another company's.
+        return context.accounts.find_service(choice) or account
+    return account
+
+
+def find_stored_account(context: Context) -> Account:
+    """As `find_account`, for what needs one that is stored. Raises NotSignedInError."""
+    if context.settings.account != SERVICE_ACCOUNT:
+        return find_account(context)
+    account = service_account.find_stored(context)
+    if account is None:
+        raise service_account.new_unstored_error(context)
     return account
 
 
 def load(context: Context, account: Account) -> Loaded:
     """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
+    if not account.is_stored:
+        return service_account.load(context, account)
     loaded = context.tokens.load(account)
     if loaded is None:
         raise context.accounts.new_not_signed_in_error(account)
@@ -65,11 +85,12 @@ def keep_valid(
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    is_due = loaded.tokens.access_token == refused or loaded.is_due(context.clock(), min_ttl_s)
+    is_refused = loaded.tokens.access_token == refused
+    is_due = is_refused or loaded.is_due(context.clock(), min_ttl_s)
     if not is_due and not loaded.may_be_revoked:
         return loaded
     try:
-        return renew(context, account, loaded)
+        return renew(context, account, loaded, is_refused=is_refused)
     except (ProcoreError, MissingCredentialsError) as error:
         if is_due:
             raise
@@ -81,21 +102,32 @@ def keep_valid(
         return loaded._replace(may_be_revoked=False)
 
 
-def renew(context: Context, account: Account, seen: Loaded, *, may_ask: bool = True) -> Loaded:
+def renew(
+    context: Context, account: Account, seen: Loaded, *, may_ask: bool = True, is_refused: bool = False
+) -> Loaded:
     """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time.
 
     Without `may_ask` Procore is left alone: if nobody else saved newer tokens, `seen` is returned.
+    A service account's is asked for whatever `may_ask` says; where the access token `is_refused`, once a
+    minute.
     Raises MissingCredentialsError, BindingError, and as `TokenStore.refresh`.
     """
+    if not account.is_stored:
+        return service_account.renew(context, account, seen, is_refused=is_refused)
     app = find_app(context.settings, context.client_secrets)
+    may_ask = may_ask or account.service is not None
 
     def exchange(tokens: TokenSet) -> TokenSet:
+        if account.service is not None:
+            return context.oauth.client_credentials(app, tokens.binding)
         return context.oauth.refresh(app, tokens)
 
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(context, app, tokens.refresh_token, tokens.access_token)
 
-    renewed = context.tokens.refresh(account, exchange, seen, discard, context.shield, may_ask=may_ask)
+    renewed = context.tokens.refresh(
+        account, exchange, seen, discard, context.shield, may_ask=may_ask, is_refused=is_refused
+    )
     # They may be another run's, of a sign-in to another app or host.
     check_tokens(context.settings, renewed.tokens.binding)
     return renewed
@@ -110,42 +142,58 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
     if first.is_due(context.clock(), 0):
         loaded = renew(context, account, first)
     try:
-        me = context.api.me(loaded.tokens.access_token)
+        me = _ask(context, account, loaded)
     except TokenRefusedError:
         # The clock, or Procore, saw it otherwise: one refresh a run and one repetition, never a loop.
-        renewed = renew(context, account, loaded, may_ask=loaded is first)
+        renewed = renew(context, account, loaded, may_ask=loaded is first, is_refused=True)
         if renewed.tokens == loaded.tokens:
             raise
         loaded = renewed
-        me = context.api.me(loaded.tokens.access_token)
+        me = _ask_again(context, account, loaded)
     if me.id != account.user.procore_id:
         raise WrongPersonError(
             f"Procore says that this account is {me.id}, not {account.user.procore_id}.",
-            f"Run {sign_in_command(context)}",
+            f"Run {account.sign_in_command(context.settings.environment.name)}",
         )
     return context.accounts.remember(account, me), loaded
 
 
+def _ask(context: Context, account: Account, loaded: Loaded) -> Me:
+    if account.service is None:
+        return context.api.me(loaded.tokens.access_token)
+    return service_account.ask_me(context, loaded.tokens.access_token, account.service.company)
+
+
+def _ask_again(context: Context, account: Account, loaded: Loaded) -> Me:
+    try:
+        return _ask(context, account, loaded)
+    except TokenRefusedError:
+        if account.service is None:
+            raise
+        raise new_twice_refused_error(account, context.settings.environment.name) from None
+
+
 def new_profile(context: Context, account: Account, expires_at: int | None) -> Profile:
     """The account as commands show it; `expires_at` in seconds (UTC)."""
-    user, settings = account.user, context.settings
+    user, settings, service = account.user, context.settings, account.service
     return Profile(
         settings.environment.name,
         user.id,
         user.procore_id,
         user.email,
         account.name,
-        settings.company,
-        expires_at,
+        service.company if service else settings.company,
+        new_end(expires_at),
+        "service" if service else "user",
     )
 
 
 def join_labels(accounts: list[Account]) -> str:
     """The accounts for people, cut short where there are many."""
-    users = [account.user for account in accounts]
-    counts = Counter(user.label for user in users)
+    counts = Counter(account.label for account in accounts)
     labels = [
-        user.label if counts[user.label] == 1 else f"{user.label} ({user.procore_id})" for user in users
+        each.label if counts[each.label] == 1 else f"{each.label} ({each.user.procore_id})"
+        for each in accounts
     ]
     return ", ".join(labels[:MAX_LABELS]) + (", ..." if len(labels) > MAX_LABELS else "")
 
@@ -188,49 +236,82 @@ def whoami(context: Context) -> Profile:
     """Ask Procore who is signed in, refreshing when needed. Raises NotSignedInError and any other of ours."""
     if context.settings.access_token:
         return _whoami_by_variable(context, context.settings.access_token)
-    account, loaded = ask_me(context, find_account(context))
+    account = find_account(context)
+    if not account.is_stored:
+        return _whoami_unstored(context, account)
+    account, loaded = ask_me(context, account)
     return new_profile(context, account, loaded.tokens.expires_at)
+
+
+def _whoami_unstored(context: Context, account: Account) -> Profile:
+    company = context.settings.company
+    if company is None:
+        raise service_account.new_no_company_error()
+    loaded = load(context, account)
+    me = _ask(context, account, loaded)
+    name = context.settings.environment.name
+    end = new_end(loaded.tokens.expires_at)
+    return Profile(name, None, me.id, me.login, me.name, company, end, "service")
 
 
 def whoami_offline(context: Context) -> Profile:
     """Who is signed in, by the database alone. Raises SignInNeededError."""
-    account = find_account(context)
+    account = find_stored_account(context)
     return new_profile(context, account, context.accounts.find_shown_end(account, context.clock()))
 
 
 def refresh(context: Context) -> Profile:
     """Exchange the refresh token now (RFC 6749, section 6). Raises any of our errors."""
-    account = find_account(context)
+    account = find_stored_account(context)
     loaded = renew(context, account, load(context, account))
     return new_profile(context, account, loaded.tokens.expires_at)
 
 
-def token(context: Context, min_ttl_s: int) -> str:
-    """An access token that is valid for `min_ttl_s` seconds, refreshed when needed. Raises any of our errors.
+class Token(NamedTuple):
+    """An access token, and when it ends (seconds, UTC) where that is known."""
+
+    text: str
+    expires_at: int | None
+
+
+def find_any_token(context: Context, min_ttl_s: int, refused: str | None = None) -> Token:
+    """An access token that is valid for `min_ttl_s` seconds, renewed when needed. Raises any of our errors.
 
     Where no token of Procore's lives that long, one with half of its life before it will do, with a warning.
+    To the one that is `refused` Procore has answered 401: it is renewed, unless another run has done so.
     """
-    if context.settings.access_token:
-        say_token_is_from_elsewhere()
-        return context.settings.access_token
-    account = find_account(context)
-    loaded = load_valid(context, account, min_ttl_s)
+    given = context.settings.access_token
+    if not given:
+        return find_token(context, find_account(context), min_ttl_s, refused)
+    say_token_is_from_elsewhere()
+    if given == refused:
+        raise TokenRefusedError("Procore did not accept the access token.", _RENEW_ELSEWHERE)
+    return Token(given, None)
+
+
+def find_token(context: Context, account: Account, min_ttl_s: int, refused: str | None = None) -> Token:
+    """As `find_any_token`, of an account that has been found."""
+    loaded = load_valid(context, account, min_ttl_s, refused=refused)
     left_s = seconds_left(loaded.tokens, context.clock())
     wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)
     if left_s is not None and left_s < wanted_s:
         context.console.warn(
             f"This token is valid for {max(0, left_s)} s, not for {wanted_s} s: no token lives longer."
         )
-    return loaded.tokens.access_token
+    return Token(loaded.tokens.access_token, loaded.tokens.expires_at)
 
 
 def _whoami_by_variable(context: Context, access_token: str) -> Profile:
     say_token_is_from_elsewhere()
+    is_service = context.settings.account == SERVICE_ACCOUNT
     try:
-        me = context.api.me(access_token)
+        if is_service:
+            me = service_account.ask_me(context, access_token, context.settings.company)
+        else:
+            me = context.api.me(access_token)
     except TokenRefusedError as error:
-        raise TokenRefusedError(
-            error.message, "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
-        ) from None
+        raise TokenRefusedError(error.message, _RENEW_ELSEWHERE) from None
     settings = context.settings
-    return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None)
+    # exec says so of the token that it handed over.
+    kind: Literal["user", "service"] = "service" if is_service else "user"
+    return Profile(settings.environment.name, None, me.id, me.login, me.name, settings.company, None, kind)

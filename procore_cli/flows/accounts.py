@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.context import new_storage
-from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError
-from procore_cli.flows import access
-from procore_cli.models import Account, Profile
+from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError, TokenRefusedError
+from procore_cli.flows import access, service_account
+from procore_cli.models import SERVICE_ACCOUNT, Account, Profile
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -34,6 +34,9 @@ class Line(NamedTuple):
     @property
     def needs_a_person(self) -> bool:
         """Whether somebody has to sign in again."""
+        if self.listed.account.service is not None and isinstance(self.problem, TokenRefusedError):
+            # A minute mends that, or an app of its own.
+            return False
         return isinstance(self.problem, SignInNeededError)
 
 
@@ -67,13 +70,13 @@ def list_lines(context: Context, *, check: bool, with_strangers: bool) -> list[L
     if check:
         for listed in _list(context, with_strangers=with_strangers):
             if listed.is_signed_in or listed.is_refused:
-                problems[listed.account.user.procore_id] = _check(context, listed.account)
+                problems[listed.account.key] = _check(context, listed.account)
     lines = []
     # Listed after the check: a refresh changes the time left, and a refusal ends it.
     for listed in _list(context, with_strangers=with_strangers):
         now = context.clock()
         profile = access.new_profile(context, listed.account, listed.find_shown_end(now))
-        lines.append(Line(listed, profile, now, problems.get(profile.procore_id)))
+        lines.append(Line(listed, profile, now, problems.get(listed.account.key)))
     return lines
 
 
@@ -82,14 +85,15 @@ def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginErro
 
     `environment` is the only one that was looked at, None for all.
     """
-    people = [line.profile for line in lines if line.needs_a_person]
-    if people:
-        first = people[0]
-        is_alone = sum(line.profile.email == first.email for line in lines) == 1
-        who = first.email if first.email and is_alone else first.procore_id
+    waiting = [line for line in lines if line.needs_a_person]
+    if waiting:
+        profile, account = waiting[0].profile, waiting[0].listed.account
+        is_alone = sum(line.profile.email == profile.email for line in lines) == 1
+        who = profile.email if profile.email and is_alone else profile.procore_id
+        asked_for = "" if account.service else f" --account {who}"
         return SignInNeededError(
-            f"Accounts that have to sign in again: {len(people)} of {len(lines)}.",
-            f"Run procore-login signin --env {first.environment} --account {who}",
+            f"Accounts that have to sign in again: {len(waiting)} of {len(lines)}.",
+            f"Run {account.sign_in_command(profile.environment)}{asked_for}",
         )
     if not any(line.listed.is_signed_in for line in lines):
         hint = f"Run procore-login signin --env {environment or 'NAME'}"
@@ -98,16 +102,22 @@ def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginErro
 
 
 def switch(context: Context, who: str) -> Profile:
-    """Make `who` (an e-mail or a Procore id) the current account.
+    """Make `who` (an e-mail, a Procore id, `service-account`) the current account.
 
     Raises UnknownAccountError, SignInNeededError if it is not signed in, DatabaseError.
     """
-    account, before = context.accounts.find_named(who), context.accounts.find_current()
+    before = context.accounts.find_current()
+    if who == SERVICE_ACCOUNT:
+        account = service_account.find_stored(context)
+        if account is None:
+            raise service_account.new_unstored_error(context)
+    else:
+        account = context.accounts.find_named(who, service_account.new_choice(context.settings))
     if not context.accounts.switch(account):
         raise context.accounts.new_not_signed_in_error(account)
-    was = f" (it was {before.user.label})" if before and before.user != account.user else ""
+    was = f" (it was {before.label})" if before and before.key != account.key else ""
     context.console.say(
-        f"The current account of {context.settings.environment.name} is {account.user.label}{was}."
+        f"The current account of {context.settings.environment.name} is {account.label}{was}."
     )
     return access.new_profile(context, account, context.accounts.find_shown_end(account, context.clock()))
 
@@ -121,6 +131,6 @@ def _check(context: Context, account: Account) -> ProcoreLoginError | None:
         access.ask_me(context, account)
     except ProcoreLoginError as error:
         name = context.settings.environment.name
-        context.console.warn(f"{name}, {account.user.label}: {error.message}")
+        context.console.warn(f"{name}, {account.label}: {error.message}")
         return error.happened_in(name)
     return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from procore_cli.client.api import COMPANY_REFUSALS, Company
-from procore_cli.client.paths import find_next
+from procore_cli.client.paging import Pager
 from procore_cli.client.request import Call
 from procore_cli.client.responses import WAIT_STATUSES, Stream, find_wait_s, read_reason
 from procore_cli.config.environments import COMPANY_HEADER
@@ -26,6 +26,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
 )
 from procore_cli.flows import access
+from procore_cli.storage.failures import new_twice_refused_error
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -75,7 +76,7 @@ def call(
     An error answer's body goes to `writer` too. Raises CompanyRefusedError, and any other of our errors.
     """
     caller = _Caller(context, writer, wanted.max_wait_s, sleep)
-    seen = {hash(wanted.call.url)}
+    pager = Pager(context.settings.environment, wanted.call.url)
     current: Call | None = wanted.call
     came, total = 0 if wanted.is_for_all else None, None
     while current is not None:
@@ -83,13 +84,15 @@ def call(
         with closing(caller.send(current)) as stream:
             # 2. An error's body, and what it means.
             if not stream.is_ok:
-                raise caller.new_error(current, stream)
+                raise caller.new_error(caller.with_company(current), stream)
             # 3. The answer's head and body. What is no list, or names no total, cannot be counted.
             total = stream.find_number("total")
             items = writer.show(stream, counts=came is not None and total is not None)
             came = None if came is None or items is None else came + items
             # 4. The next page.
-            current = _find_next(context, wanted, current, stream, seen)
+            link = stream.headers.get("link", "") if wanted.paginate else ""
+            following = pager.find_next(link, stream.url)
+            current = replace(current, url=following) if following else None
     # 5. Whether all came that the list says it has.
     if came is not None and total is not None and came < total:
         context.console.warn(
@@ -120,7 +123,8 @@ class _Caller:
         """
         is_renewed, left_s = False, self._max_wait_s
         while True:
-            stream = self._context.api.open(call, self._find_token())
+            token = self._find_token()
+            stream = self._context.api.open(self.with_company(call), token)
             # Another cloud's 401 is not about our token.
             if stream.status == 401 and self._context.api.is_own(stream.url) and not is_renewed:
                 is_renewed = True
@@ -147,6 +151,15 @@ class _Caller:
         self._held = account, valid
         return valid.tokens.access_token
 
+    def with_company(self, call: Call) -> Call:
+        """A service account calls for its own company, unless another is named."""
+        service = self._held[0].service if self._held else None
+        names = {name.lower() for name in call.headers}
+        if service is None or service.company is None or COMPANY_HEADER.lower() in names:
+            return call
+        company = find_company(call) or str(service.company)
+        return replace(call, headers={**call.headers, COMPANY_HEADER: company})
+
     def _find_wait_s(self, stream: Stream) -> int | None:
         """How long Procore asks to be left alone, allowed or not."""
         return find_wait_s(stream.status, stream.headers, self._context.clock())
@@ -170,7 +183,9 @@ class _Caller:
             return False
         account, refused = self._held
         try:
-            renewed = access.renew(self._context, account, refused, may_ask=not self._just_renewed)
+            renewed = access.renew(
+                self._context, account, refused, may_ask=not self._just_renewed, is_refused=True
+            )
             self._held, self._just_renewed = (account, renewed), True
             if renewed.tokens == refused.tokens:
                 return False
@@ -197,6 +212,8 @@ class _Caller:
                 f" ({reason}).",
                 "Such a link soon expires: run the command again.",
             )
+        if stream.status == 401 and self._held and self._held[0].service:
+            return new_twice_refused_error(self._held[0], self._context.settings.environment.name)
         if stream.status == 401:
             by_variable = self._context.settings.access_token is not None
             return TokenRefusedError(
@@ -240,7 +257,9 @@ class _Caller:
         companies: list[Company] = []
         # They are a help beside the error; where they cannot be had, the error is enough.
         with suppress(ProcoreLoginError):
-            companies = self._context.api.companies(self._find_token())
+            token = self._find_token()
+            service = self._held[0].service if self._held else None
+            companies = self._context.api.companies(token, service_of=service and service.company)
         if company is not None:
             return CompanyRefusedError(
                 f"Procore answered {status} ({reason}). The app is not installed in company {company}.",
@@ -276,27 +295,3 @@ def _is_about_company(status: int, reason: str, company: str | None) -> bool:
         return status == 403 and "not connected to this company" in reason.casefold()
     # Which of them Procore answers depends on the endpoint; each may also be about something else.
     return status in COMPANY_REFUSALS and "company" in reason.casefold()
-
-
-def _find_next(
-    context: Context, wanted: Wanted, current: Call, stream: Stream, seen: set[int]
-) -> Call | None:
-    if not wanted.paginate:
-        return None
-    environment = context.settings.environment
-    url = find_next(stream.headers.get("link", ""), stream.url, environment)
-    if url is None:
-        return None
-    if not context.api.is_own(stream.url):
-        raise RedirectRefusedError(
-            f"the link to the next page was not followed: it comes from {find_origin(stream.url)}.",
-            "Call the list at Procore itself.",
-        )
-    # A link may hold a cursor of kilobytes, and there may be ten thousand of them: a number each.
-    if hash(url) in seen:
-        raise UnexpectedAnswerError(
-            "the link to the next page leads back to one that was there before.",
-            "Everything up to there was printed.",
-        )
-    seen.add(hash(url))
-    return replace(current, url=url)

@@ -24,16 +24,29 @@ if TYPE_CHECKING:
 
 def find_app(settings: Settings, secrets: ClientSecrets) -> AppCredentials:
     """The app in force, with its secret. Raises MissingCredentialsError, BindingError, StorageError."""
+    given = find_given_app(settings)
+    if given is not None:
+        return given
+    if not settings.client_id:
+        raise new_missing(settings, "client id")
+    source, secret_source = settings.sources["client id"], settings.sources["client secret"]
+    return AppCredentials(settings.client_id, _find_secret(settings, secrets), source, secret_source)
+
+
+def find_given_app(settings: Settings) -> AppCredentials | None:
+    """The app in force, if its secret needs no store: the demo's own, or one from a variable.
+
+    Raises BindingError.
+    """
     source, secret_source = settings.sources["client id"], settings.sources["client secret"]
     if settings.is_demo:
         from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
         _check_demo(settings)
         return AppCredentials(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, source)
-    if not settings.client_id:
-        raise new_missing(settings, "client id")
-    secret = settings.client_secret or _find_secret(settings, secrets)
-    return AppCredentials(settings.client_id, secret, source, secret_source)
+    if settings.client_id and settings.client_secret:
+        return AppCredentials(settings.client_id, settings.client_secret, source, secret_source)
+    return None
 
 
 def check_tokens(settings: Settings, made_for: Binding) -> None:

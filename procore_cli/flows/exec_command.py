@@ -11,15 +11,21 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from procore_cli.config.variables import new_token_digest, without_what_exec_set
-from procore_cli.errors import CommandNotFoundError, CommandNotRunnableError, ProcoreLoginError
+from procore_cli.errors import (
+    CommandNotFoundError,
+    CommandNotRunnableError,
+    ProcoreLoginError,
+    StorageError,
+)
 from procore_cli.flows import access
+from procore_cli.flows.credentials import find_stored, is_kept_for
 from procore_cli.interruption import find_signals, handling
+from procore_cli.models import SERVICE_ACCOUNT, Account
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -56,12 +62,10 @@ def _undo_coercion(found: dict[str, str]) -> None:
         del found["LC_CTYPE"]
 
 
-def new_environ(
-    context: Context, environ: Mapping[str, str], min_ttl_s: int, company: int | None
-) -> dict[str, str]:
+def new_environ(context: Context, environ: Mapping[str, str], min_ttl_s: int) -> dict[str, str]:
     """The variables of a child that starts now: `environ` with a token valid for `min_ttl_s` seconds.
 
-    `company` goes before the one in force. Raises what `access.token` raises.
+    Raises as `access.find_any_token`.
     """
     settings = context.settings
     taken_out = ("PROCORE_CLIENT_SECRET", "PROCORE_LOGIN_EXEC")
@@ -71,25 +75,52 @@ def new_environ(
     given |= {"PROCORE_ENV": settings.environment.name, "PROCORE_API_URL": settings.environment.api_url}
     if settings.is_demo:
         given["PROCORE_LOGIN_URL"] = settings.environment.login_url
-    company = company or settings.company
-    if company is not None:
-        given["PROCORE_COMPANY_ID"] = str(company)
     return given | _new_token_variables(context, min_ttl_s)
 
 
 def _new_token_variables(context: Context, min_ttl_s: int) -> dict[str, str]:
+    company = context.settings.company
+    named = {} if company is None else {"PROCORE_COMPANY_ID": str(company)}
     if context.settings.access_token:
         # From elsewhere: whose it is nobody here knows, and the store has no fresher one.
-        return {"PROCORE_ACCESS_TOKEN": access.token(context, min_ttl_s)}
-    who = str(access.find_account(context).user.procore_id)
-    # Named, so that token and name are one account's even if another becomes the current one now.
-    named = replace(context, settings=replace(context.settings, account=who))
-    token = access.token(named, min_ttl_s)
-    return {
-        "PROCORE_ACCESS_TOKEN": token,
-        "PROCORE_LOGIN_ACCOUNT": who,
-        "PROCORE_LOGIN_EXEC": new_token_digest(token),
+        return named | {"PROCORE_ACCESS_TOKEN": access.find_any_token(context, min_ttl_s).text}
+    account = access.find_account(context)
+    _warn_of_the_end(context, account)
+    given = named | {"PROCORE_ACCESS_TOKEN": access.find_token(context, account, min_ttl_s).text}
+    service = account.service
+    if not account.is_stored:
+        # Nor has it one of a service account that is this process's alone.
+        return given | {"PROCORE_LOGIN_ACCOUNT": SERVICE_ACCOUNT}
+    if service is not None:
+        # Which of several it is.
+        given |= {"PROCORE_COMPANY_ID": str(service.company)}
+    return given | {
+        "PROCORE_LOGIN_ACCOUNT": SERVICE_ACCOUNT if service else str(account.user.procore_id),
+        "PROCORE_LOGIN_EXEC": new_token_digest(given["PROCORE_ACCESS_TOKEN"]),
     }
+
+
+def _warn_of_the_end(context: Context, account: Account) -> None:
+    """Tell if nothing in the command can renew its token: it gets no secret, and finds none."""
+    settings = context.settings
+    if settings.is_demo or not settings.is_from_variable("client secret"):
+        return
+    if not account.is_stored:
+        context.console.warn(
+            "The command does not get the client secret, so it cannot renew its token. If it may run longer"
+            " than that lives, run it without exec: ProcoreAuth and our commands ask for tokens of their own."
+        )
+        return
+    if settings.client_id:
+        with suppress(StorageError):
+            stored = find_stored(settings, context.client_secrets)
+            if stored is not None and is_kept_for(settings, stored, settings.client_id):
+                return
+    context.console.warn(
+        "The client secret is in PROCORE_CLIENT_SECRET alone, which the command does not get: it cannot renew"
+        " its token. Give it a token that lives long enough (--min-ttl SECONDS), or keep the secret:"
+        f" procore-login configure --env {settings.environment.name}"
+    )
 
 
 # A terminal sends these to the command as well.

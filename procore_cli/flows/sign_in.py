@@ -16,7 +16,7 @@ from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
 from procore_cli.grants import AppCredentials
 from procore_cli.interruption import holding_signals
-from procore_cli.models import Account, Me, Profile
+from procore_cli.models import Me, Profile
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
@@ -42,7 +42,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     _check_who(context)
     app = find_app(settings, context.client_secrets)
     context.tokens.prove()
-    _say_where_tokens_go(context)
+    say_where_tokens_go(context)
     is_new_app = _check_if_new(context, app)
     # 2. The link to Procore's login page, and the listener that waits for the browser to come back.
     state, pkce = oauth.new_state(), oauth.new_pkce()
@@ -66,15 +66,13 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
                     # 7. The user's row and the tokens, both or neither.
                     saved = context.tokens.save_signin(tokens, me)
             # 8. The browser goes on to /home, which shows the row.
-            receiver.succeed(Home(saved.user, me))
+            receiver.succeed(Home(saved.account.user, me))
             # 9. The tokens that this account had before are of no use to anybody.
             revocation.revoke_former(context, app, saved, tokens)
     if is_new_app:
-        _remember(context, app)
-    _say_who_was_current(context, saved)
-    return SignedIn(
-        access.new_profile(context, Account(saved.user, me.name), tokens.expires_at), signed_up=saved.is_new
-    )
+        remember_app(context, app)
+    say_who_was_current(context, saved)
+    return SignedIn(access.new_profile(context, saved.account, tokens.expires_at), signed_up=saved.is_new)
 
 
 def _check_if_new(context: Context, app: AppCredentials) -> bool:
@@ -87,7 +85,8 @@ def _check_if_new(context: Context, app: AppCredentials) -> bool:
     return True
 
 
-def _remember(context: Context, app: AppCredentials) -> None:
+def remember_app(context: Context, app: AppCredentials) -> None:
+    """The app need not be asked about at its next sign-in."""
     # The sign-in is done: what fails here only means that the app is asked about once more.
     with suppress(StorageError):
         context.accounts.remember_app(app.client_id, context.settings.login_origin)
@@ -118,7 +117,8 @@ def _check_person(context: Context, me: Me) -> None:
     )
 
 
-def _say_where_tokens_go(context: Context) -> None:
+def say_where_tokens_go(context: Context) -> None:
+    """Tell where that is not the keyring."""
     settings = context.settings
     if settings.store == "keyring":
         return
@@ -131,9 +131,10 @@ def _say_where_tokens_go(context: Context) -> None:
         )
 
 
-def _say_who_was_current(context: Context, saved: SignInSaved) -> None:
+def say_who_was_current(context: Context, saved: SignInSaved) -> None:
+    """Tell if the current account is another one now."""
     if saved.switched_from is not None:
         context.console.say(
-            f"The current account was {saved.switched_from.user.label}; it is"
-            f" {saved.user.email} now. --account names another one."
+            f"The current account was {saved.switched_from.label}; it is {saved.account.label} now."
+            " --account names another one."
         )

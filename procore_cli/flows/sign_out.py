@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from procore_cli.config import private_files
 from procore_cli.errors import DatabaseError, ProcoreLoginError, SignInNeededError, StorageError
-from procore_cli.flows import access, revocation
-from procore_cli.models import Account
+from procore_cli.flows import access, revocation, service_account
+from procore_cli.models import SERVICE_ACCOUNT, Account
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -24,8 +24,14 @@ def sign_out(context: Context) -> None:
     Whatever fails, the account counts as signed out here; the error says what else was done.
     Raises SignInNeededError if it was not signed in, and any other of our errors.
     """
+    settings = context.settings
+    if settings.account == SERVICE_ACCOUNT and service_account.find_stored(context) is None:
+        context.console.say(
+            f"No service account of this app is signed in to {settings.environment.name} here."
+        )
+        return
     try:
-        account = access.find_account(context)
+        account = access.find_stored_account(context)
         if account not in context.accounts.list_refused():
             context.accounts.find_expiry(account)
     except SignInNeededError:
@@ -90,9 +96,10 @@ def _report(
 ) -> None:
     """Say which of the two happened, and raise if it was not both."""
     name = context.settings.environment.name
-    who = f"{account.user.label} is signed out of {name}"
+    who = f"{account.label} is signed out of {name}"
     unrevoked = f" not revoked, and may still live at Procore. {failure.message}" if failure else ""
-    by_hand = f" {revocation.BY_HAND}" if failure else ""
+    mend = "It ends by itself." if account.service else revocation.BY_HAND
+    by_hand = f" {mend}" if failure else ""
     if undeleted is not None:
         revoked = unrevoked or " revoked at Procore."
         raise type(undeleted)(

@@ -76,7 +76,7 @@ def _cells(line: Line, check: bool) -> list[str]:
     return [
         profile.environment,
         "*" if line.listed.is_current else "",
-        profile.email or "-",
+        line.listed.account.label if profile.kind == "service" else profile.email or "-",
         str(profile.procore_id),
         profile.name or "-",
         _time_left(line),
@@ -86,7 +86,7 @@ def _cells(line: Line, check: bool) -> list[str]:
 
 def _time_left(line: Line) -> str:
     if line.listed.is_signed_in:
-        return output.time_left(line.profile.expires_at, line.seen_at)
+        return output.time_left(line.listed.find_shown_end(line.seen_at), line.seen_at)
     return "refused" if line.listed.is_refused else "signed out"
 
 
@@ -106,14 +106,19 @@ def _verdict(line: Line) -> str:
 )
 @click.argument("who", shell_complete=options.complete_account)
 @options.environment
+@options.company
 @options.as_json
 @options.debug
 @click.pass_obj
-def switch_command(console: Console, who: str, environment: str | None, as_json: bool) -> None:
-    """Make WHO, an e-mail or a Procore id, the current account of an environment.
+def switch_command(
+    console: Console, who: str, environment: str | None, company: int | None, as_json: bool
+) -> None:
+    """Make WHO, an e-mail, a Procore id or service-account, the current account of an environment.
 
     The other commands use the current account unless --account names another one.
     """
-    with open_context(Overrides(environment, heeds_account=False), console, online=False) as context:
+    with open_context(
+        Overrides(environment, company=company, heeds_account=False), console, online=False
+    ) as context:
         profile = accounts.switch(context, who)
         output.print_profile(profile, as_json=as_json, now=context.clock())

@@ -25,12 +25,7 @@ from procore_cli.flows import exec_command as child
 )
 @options.environment
 @options.account()
-@click.option(
-    "--company",
-    type=click.IntRange(min=1),
-    metavar="ID",
-    help="The company for PROCORE_COMPANY_ID, instead of the configured one.",
-)
+@options.company
 @click.option(
     "--min-ttl",
     "min_ttl_s",
@@ -64,8 +59,8 @@ def exec_command(
     PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
     """
     callers = child.read_callers_environ()
-    with open_context(Overrides(environment, account), console) as context:
-        environ = child.new_environ(context, callers, min_ttl_s, company)
+    with open_context(Overrides(environment, account, company), console) as context:
+        environ = child.new_environ(context, callers, min_ttl_s)
         # The embedded Procore lives in this process, and Windows cannot replace one.
         stays = context.settings.own_server or sys.platform == "win32"
         code = child.run(words, environ) if stays else None

@@ -16,14 +16,15 @@ from procore_cli.console import Console
 from procore_cli.context import open_context
 from procore_cli.errors import MissingCredentialsError, UsageMistakeError
 from procore_cli.flows import sign_out
+from procore_cli.models import SERVICE_ACCOUNT, new_service_options
 
 if TYPE_CHECKING:
-    from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.flows.sign_in import SignedIn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_TIMEOUT_S = 300
+_FOR_A_PERSON = ("no_browser", "browser", "paste")
 
 
 def flow_options(command: F) -> F:
@@ -53,13 +54,13 @@ def run(
     account: str | None,
     as_json: bool,
     browser_options: Mapping[str, Any],
+    company: int | None = None,
+    *,
+    is_service: bool = False,
 ) -> None:
     """Sign in and show the profile; `word` is the command's name."""
-    # The web server behind it takes its time to load, and signout needs none.
-    from procore_cli.callback.receiver import BrowserOptions
-
-    overrides = Overrides(environment, account, heeds_account=False, heeds_token=False)
-    wanted = BrowserOptions(**browser_options)
+    overrides = Overrides(environment, account, company, heeds_account=False, heeds_token=False)
+    wanted = None if is_service else browser_options
     try:
         signed_in = _sign_in(overrides, console, wanted)
     except MissingCredentialsError as error:
@@ -69,12 +70,20 @@ def run(
     output.print_profile(signed_in.profile, as_json=as_json, now=time.time(), signed_up=signed_in.signed_up)
 
 
-def _sign_in(overrides: Overrides, console: Console, browser_options: BrowserOptions) -> SignedIn:
-    # Nor does signout need the flow itself.
+def _sign_in(overrides: Overrides, console: Console, browser_options: Mapping[str, Any] | None) -> SignedIn:
+    """The person's sign-in, or without `browser_options` the service account's."""
+    # The web server and the flows take their time to load, and signout needs none.
+    if browser_options is None:
+        from procore_cli.flows.sign_in_service import sign_in_service
+
+        with open_context(overrides, console) as context:
+            return sign_in_service(context)
+    from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.flows.sign_in import sign_in
 
+    wanted = BrowserOptions(**browser_options)
     with open_context(overrides, console) as context:
-        return sign_in(context, browser_options)
+        return sign_in(context, wanted)
 
 
 def _configure(overrides: Overrides, console: Console, error: MissingCredentialsError) -> None:
@@ -91,7 +100,10 @@ def _configure(overrides: Overrides, console: Console, error: MissingCredentials
 
 
 def _outcome(word: str, signed_in: SignedIn) -> str:
-    who, where = signed_in.profile.email, signed_in.profile.environment
+    profile = signed_in.profile
+    who, where = profile.email, profile.environment
+    if profile.kind == "service":
+        return f"Signed in to {where} as the service account of company {profile.company}."
     if signed_in.signed_up:
         return f"Signed up as {who} in {where}" + (", who was not known here." if word == "signin" else ".")
     return f"Signed in as {who} in {where}" + (", who had signed up before." if word == "signup" else ".")
@@ -135,6 +147,13 @@ def signup_command(
 )
 @options.environment
 @options.account("Save only if this e-mail or Procore id signs in.")
+@click.option(
+    "--service-account",
+    "is_service",
+    is_flag=True,
+    help="Sign in the app itself, in the company of --company: no browser.",
+)
+@options.company
 @flow_options
 @options.as_json
 @options.debug
@@ -144,6 +163,8 @@ def signin_command(
     /,
     environment: str | None,
     account: str | None,
+    is_service: bool,
+    company: int | None,
     as_json: bool,
     **browser_options: Any,
 ) -> None:
@@ -151,7 +172,21 @@ def signin_command(
 
     Somebody who has never signed up here gets a row, as in signup.
     """
-    run(console, "signin", environment, account, as_json, browser_options)
+    given = {"--account": account} | {
+        f"--{name.replace('_', '-')}": browser_options[name] for name in _FOR_A_PERSON
+    }
+    contradicting = next((name for name, value in given.items() if value), None)
+    if is_service and contradicting:
+        raise UsageMistakeError(
+            f"--service-account and {contradicting} exclude each other: no person signs in.",
+            "See procore-login signin --help.",
+        )
+    if account == SERVICE_ACCOUNT:
+        raise UsageMistakeError(
+            "A service account signs in without a browser.",
+            f"Run procore-login signin {new_service_options(company)}",
+        )
+    run(console, "signin", environment, account, as_json, browser_options, company, is_service=is_service)
 
 
 @click.command(
@@ -162,10 +197,13 @@ def signin_command(
 )
 @options.environment
 @options.account()
+@options.company
 @click.option("--all", "everyone", is_flag=True, help="Sign out every account of the environment.")
 @options.debug
 @click.pass_obj
-def signout_command(console: Console, environment: str | None, account: str | None, everyone: bool) -> None:
+def signout_command(
+    console: Console, environment: str | None, account: str | None, company: int | None, everyone: bool
+) -> None:
     """Revoke the tokens at Procore, and delete them here.
 
     The user's row stays, so that signing in again finds it.
@@ -174,7 +212,7 @@ def signout_command(console: Console, environment: str | None, account: str | No
         raise UsageMistakeError(
             "--all and --account exclude each other.", "See procore-login signout --help."
         )
-    overrides = Overrides(environment, account, heeds_account=not everyone, heeds_token=False)
+    overrides = Overrides(environment, account, company, heeds_account=not everyone, heeds_token=False)
     with open_context(overrides, console) as context:
         if everyone:
             sign_out.sign_out_all(context)

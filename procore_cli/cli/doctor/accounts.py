@@ -26,7 +26,8 @@ def mask(email: str | None) -> str:
 
 def label(account: Account) -> str:
     """The account for people."""
-    return f"{account.user.procore_id} ({mask(account.user.email)})"
+    company = f", service account of company {account.service.company}" if account.service else ""
+    return f"{account.user.procore_id} ({mask(account.user.email)}{company})"
 
 
 def check_accounts(context: DoctorContext) -> Iterator[Check]:
@@ -45,7 +46,8 @@ def check_accounts(context: DoctorContext) -> Iterator[Check]:
 
 def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
     """How an account is, and what to type if that is not well."""
-    again = f"Sign in again: procore-login signin --env {context.name}"
+    account = listed.account
+    again = f"Sign in again: {account.sign_in_command(context.name)}"
     if listed.is_refused:
         return "Procore refused its refresh token.", again
     if not listed.is_signed_in:
@@ -54,7 +56,7 @@ def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
         mend = "Mend that first, then run doctor again."
         return "signed in; its tokens were not looked at, since keyring is not in order.", mend
     try:
-        tokens = context.storage.tokens.peek(listed.account.user.procore_id)
+        tokens = context.storage.tokens.peek(account.key)
         if tokens is None:
             return "its tokens are not in the store any more.", again
         check_tokens(context.settings, tokens.binding)
@@ -62,16 +64,16 @@ def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
         return error.message, error.hint
     except StorageError as error:
         return f"its tokens cannot be read: {error.message}", error.hint
-    now = time.time()
+    now, is_renewable = time.time(), bool(tokens.refresh_token or account.service)
     if is_renewal_due(tokens, listed.issued_at, now, 0):
-        if tokens.refresh_token:
+        if is_renewable:
             return "its access token has expired; the next command refreshes it", None
         return "its access token has expired, and Procore gave no refresh token.", again
     left = time_left(tokens.expires_at, now)
     end = "Procore gave no refresh token, so signing in again is needed at its end"
     return (
         f"access token valid {left if tokens.expires_at is None else f'for {left}'};"
-        f" {'refreshed when needed' if tokens.refresh_token else end}"
+        f" {'refreshed when needed' if is_renewable else end}"
     ), None
 
 
@@ -91,11 +93,14 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
 def _list_interrupted(context: DoctorContext) -> Iterator[str]:
     for listed in AccountStore(context.database).list_known():
         account = listed.account
+        if account.service is not None:
+            # It loses nothing by that.
+            continue
         at = account.interrupted_at if listed.is_signed_in else None
-        begun_at = find_refresh(context.database, account.user.procore_id)
+        begun_at = find_refresh(context.database, account.key)
         if begun_at is not None:
             # Whoever holds the lock is still at work on it.
-            with context.storage.locks.try_hold(account.user.procore_id) as is_free:
+            with context.storage.locks.try_hold(account.key) as is_free:
                 at = begun_at if is_free else None
         if at is not None:
             yield f"a refresh of {label(account)} at {utc(at)} was interrupted"

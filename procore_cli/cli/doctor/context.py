@@ -18,6 +18,8 @@ from procore_cli.config.variables import find_set
 from procore_cli.console import Console
 from procore_cli.context import new_storage, trace_settings
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, StorageError
+from procore_cli.models import SERVICE_ACCOUNT
+from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import ReadOnlyDatabase
 from procore_cli.storage.opening import Storage
 
@@ -93,6 +95,18 @@ class DoctorContext:
     def name(self) -> str:
         """The environment's name."""
         return self.settings.environment.name
+
+    @cached_property
+    def keeps_nothing(self) -> bool:
+        """Whether commands use a service account that lasts as long as their process (CI)."""
+        is_asked_for = os.environ.get("PROCORE_LOGIN_ACCOUNT", "").strip().casefold() == SERVICE_ACCOUNT
+        is_given = self.settings.is_from_variable("client id") and self.settings.client_secret is not None
+        if not (is_asked_for and is_given):
+            return False
+        try:
+            return not any(each.is_signed_in for each in AccountStore(self.database).list_known())
+        except StorageError:
+            return False
 
     @cached_property
     def storage(self) -> Storage:

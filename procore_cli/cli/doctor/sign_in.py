@@ -23,6 +23,7 @@ from procore_cli.errors import BusyError, KeyringError, PortTakenError
 from procore_cli.storage import keyring
 
 _PROGRAM = "procore-login"
+_KEEPS_NOTHING = "not needed: the service account of PROCORE_LOGIN_ACCOUNT lasts as long as its process"
 
 
 def check_port(context: DoctorContext) -> Iterator[Check]:
@@ -94,6 +95,9 @@ def _describe() -> str:
 def check_keyring(context: DoctorContext) -> Iterator[Check]:
     """The backend in use, and its lock. Raises KeyringError."""
     settings = context.settings
+    if context.keeps_nothing:
+        yield fine(_KEEPS_NOTHING)
+        return
     if settings.store == "file":
         where = f"below the data folder ({settings.sources['store']})"
         yield fine(f"not used: tokens are kept in files that only you can read, {where}")
@@ -109,6 +113,9 @@ def check_proof(context: DoctorContext) -> Iterator[Check]:
 
     Raises StorageError.
     """
+    if context.keeps_nothing:
+        yield fine(_KEEPS_NOTHING)
+        return
     try:
         context.storage.tokens.prove()
     except BusyError as error:
