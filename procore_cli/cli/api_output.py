@@ -65,6 +65,14 @@ class Output:
         """Pass JSON values on, each on a line of its own."""
         self.write("".join(f"{on_one_line(value)}\n" for value in values).encode())
 
+    def write_items(self, values: list[str], *, is_first: bool) -> None:
+        """Pass on JSON values of a list that goes on."""
+        self.write((("" if is_first else ",") + ",".join(values)).encode())
+
+    def end_array(self, *, is_empty: bool) -> None:
+        """Pass on the end of that list."""
+        self.write(b"]")
+
 
 class PipeOutput(Output):
     """Standard output that is no terminal."""
@@ -124,6 +132,16 @@ class TerminalOutput(Output):
     def write_lines(self, values: list[str]) -> None:
         """Show JSON values, each on a line of its own."""
         self._put("".join(draw_json(value, indents=False, colours=self._colours) for value in values))
+
+    def write_items(self, values: list[str], *, is_first: bool) -> None:
+        """Show JSON values of a list, indented."""
+        drawn = (draw_json(value, indents=True, colours=self._colours).rstrip("\n") for value in values)
+        lines = ",\n".join(drawn).replace("\n", "\n  ")
+        self._put(f"{'' if is_first else ','}\n  {lines}")
+
+    def end_array(self, *, is_empty: bool) -> None:
+        """Show the end of that list."""
+        self._put("]\n" if is_empty else "\n]\n")
 
     def _put(self, text: str) -> None:
         # On Windows a console may have to be told what colours are.

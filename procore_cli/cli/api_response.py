@@ -114,7 +114,10 @@ class ResponseWriter:
         self._include = include
         self._paginate = paginate
         self._pages = 0
-        self._is_array_open = False
+        # Pages of a list become one list, unless their heads stand between them.
+        is_between = include and file is None
+        self._merges = form is Form.WHOLE and paginate and not is_between
+        self._is_array_open = self._has_items = self._has_other = False
 
     def show(self, stream: Stream, *, counts: bool = False) -> int | None:
         """One answer's head, if that is wanted, and body; how many items it has, if that is asked and a list.
@@ -125,12 +128,13 @@ class ResponseWriter:
         page = bytearray()
         with ExitStack() as drawing:
             chunks = self._watch(stream, drawing)
-            if counts or self._form in (Form.SLURP, Form.JSONL):
+            if counts or self._merges or self._form in (Form.SLURP, Form.JSONL):
                 chunks = _kept(chunks, page)
             # To its end: the connection serves the next page too.
-            taker = self._output if self._form is Form.WHOLE else Output()
-            taker.write_body(chunks, stream.headers.get("content-type", ""))
-        return self._take_apart(bytes(page))
+            taker = self._output if self._form is Form.WHOLE and not self._merges else Output()
+            content_type = stream.headers.get("content-type", "")
+            taker.write_body(chunks, content_type)
+        return self._take_apart(bytes(page), content_type)
 
     def show_problem(self, stream: Stream) -> bytes:
         """An error's body on standard output as it came; returns its beginning."""
@@ -187,10 +191,12 @@ class ResponseWriter:
                     advance(done)
                 yield chunk
 
-    def _take_apart(self, page: bytes) -> int | None:
+    def _take_apart(self, page: bytes, content_type: str) -> int | None:
         try:
             items, is_list = read_items(page)
         except ValueError:
+            if self._merges:
+                self._pass_on(page, content_type)
             if self._form in (Form.WHOLE, Form.SILENT):
                 # What is not JSON has nothing to count.
                 return None
@@ -200,21 +206,43 @@ class ResponseWriter:
         if self._form is Form.JSONL:
             self._output.write_lines(items)
         elif self._form is Form.SLURP and page.strip():
-            self._begin_page()
-            self._output.write(page)
+            self._add([page.decode("utf-8-sig").strip()])
+        elif self._merges and is_list:
+            self._add(items)
+        elif self._merges and page.strip():
+            self._pass_on(page, content_type)
         return len(items) if is_list else None
+
+    def _add(self, values: list[str]) -> None:
+        if self._has_other:
+            raise _new_mixed_error()
+        if not self._is_array_open:
+            self._output.write(b"[")
+            self._is_array_open = True
+        if values:
+            self._output.write_items(values, is_first=not self._has_items)
+            self._has_items = True
+
+    def _pass_on(self, page: bytes, content_type: str) -> None:
+        """What is no list goes out as it came, as long as there was none before."""
+        if self._is_array_open:
+            raise _new_mixed_error()
+        self._has_other = True
+        self._output.write_body(iter([page]), content_type)
 
     def end_array(self, *, even_empty: bool = False) -> None:
         """Close the array of pages, if there is one, or has to be."""
         if self._form is Form.SLURP and even_empty and not self._is_array_open:
-            self._begin_page()
+            self._add([])
         if self._is_array_open:
             self._is_array_open = False
-            self._output.write(b"]\n" if isinstance(self._output, TerminalOutput) else b"]")
+            self._output.end_array(is_empty=not self._has_items)
 
-    def _begin_page(self) -> None:
-        self._output.write(b"," if self._is_array_open else b"[")
-        self._is_array_open = True
+
+def _new_mixed_error() -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(
+        "One page is a list and another is not.", "Call it with --slurp, and see what comes."
+    )
 
 
 def _kept(chunks: Iterator[bytes], page: bytearray) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """Fields, `key=value` as people type them, to a JSON object or a query; refuses what would be lost.
 
-`key[sub]=v` nests, `key[]=v` adds to a list, `key[][sub]=v` to a list of objects.
+`key[sub]=v` nests, `key[]=v` adds to a list, `key[][sub]=v` to one of objects; `key[]` is an empty list.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _DEEPEST = 50
 
 @dataclass(frozen=True)
 class Field:
-    """One field: its key as typed, and its value as JSON has it."""
+    """One field: its key as typed, and its value as JSON has it; or a list that `is_empty`, `tags[]`."""
 
     key: str
     value: str | int | float | bool | None
+    is_empty: bool = False
 
 
 ReadFile = Callable[[str], str]
@@ -43,6 +44,8 @@ def read_field(text: str, *, typed: bool, read_file: ReadFile) -> Field:
     """
     key, equals, value = text.partition("=")
     match = _KEY.fullmatch(key)
+    if not equals and match and match[2].endswith("[]"):
+        return Field(key, None, is_empty=True)
     if not equals or match is None:
         raise _mistake(f'The field "{text if not equals else key}" is not KEY=VALUE.')
     if len(_SUBKEY.findall(match[2])) > _DEEPEST:
@@ -62,7 +65,8 @@ def new_object(fields: Iterable[Field]) -> bytes:
 
 def add_query(url: str, fields: Iterable[Field]) -> str:
     """The URL with the fields in its query, after what stands there."""
-    added = "&".join(f"{quote(field.key, safe='')}={quote(_text(field.value), safe='')}" for field in fields)
+    given = [field for field in fields if not field.is_empty]
+    added = "&".join(f"{quote(field.key, safe='')}={quote(_text(field.value), safe='')}" for field in given)
     if not added:
         return url
     return f"{url}{'&' if '?' in url else '?'}{added}"
@@ -118,7 +122,8 @@ def _put(whole: dict[str, Any], keys: list[str], field: Field) -> None:
 
 def _put_in_list(place: list[Any], below: str | None, field: Field, *, is_below_last: bool) -> Any:
     if below is None:
-        place.append(field.value)
+        if not field.is_empty:
+            place.append(field.value)
         return None
     # key[][sub]: the last object, until it has that very entry.
     if not place or not isinstance(place[-1], dict) or (is_below_last and below in place[-1]):

@@ -57,7 +57,7 @@ def find_next(link: str, url: str, environment: Environment) -> str | None:
         why = str(fault) if isinstance(fault, _FaultError) else "it is not a URL"
         raise RedirectRefusedError(
             f"the link to the next page was not followed: {why}.",
-            "What came before it was printed; the list goes on at Procore.",
+            "All pages before it came; the list goes on at Procore.",
         ) from None
 
 

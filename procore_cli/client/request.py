@@ -63,7 +63,7 @@ def new_body(data: bytes) -> Body:
     return Body(len(data), lambda: [data])
 
 
-def _open_file(path: Path, length: int) -> Iterator[bytes]:
+def open_file(path: Path, length: int) -> Iterator[bytes]:
     """A file's first `length` bytes. Raises UsageMistakeError if it has shrunk or cannot be read."""
     left = length
     try:
@@ -87,7 +87,7 @@ def read_body(name: str, stdin: BinaryIO | None) -> Body:
         if stat.S_ISREG(status.st_mode):
             # Whether it can be read is found out before anything is sent.
             with path.open("rb"):
-                return Body(status.st_size, partial(_open_file, path, status.st_size))
+                return Body(status.st_size, partial(open_file, path, status.st_size))
         if stat.S_ISDIR(status.st_mode):
             raise unreadable(name, "it is a folder")
         return _read_stream(path.open("rb"), is_ours=True)
@@ -104,7 +104,10 @@ def read_text(name: str, stdin: BinaryIO | None) -> str:
     except OSError as error:
         raise unreadable(name, error.strerror) from None
     except UnicodeDecodeError:
-        raise unreadable(name, "it is not UTF-8 text") from None
+        raise UsageMistakeError(
+            f"{'Standard input' if name == '-' else name} cannot be read: it is not UTF-8 text.",
+            "A file is sent as it is by --form 'KEY=@FILE'.",
+        ) from None
     except ValueError:
         raise unreadable(name, "it is not a path") from None
 

@@ -104,6 +104,9 @@ def is_plain_netloc(netloc: str) -> bool:
 
 def is_at(url: str, origin: str) -> bool:
     """Whether any URL, checked or not, is a plain http(s) one at `origin`, itself a checked URL."""
+    if url.startswith(origin) and url[len(origin) : len(origin) + 1] in ("/", "?"):
+        # Most are, and each call of a program asks.
+        return True
     try:
         parts = urlsplit(url)
         is_plain = parts.scheme in _DEFAULT_PORTS and is_plain_netloc(parts.netloc)

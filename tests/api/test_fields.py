@@ -52,11 +52,22 @@ NESTED = [
     ("a[][x][x]=1 a[][x][y]=2", {"a": [{"x": {"x": 1, "y": 2}}]}),
     ("a[][x][x]=1 a[][x]=2", {"a": [{"x": {"x": 1}}, {"x": 2}]}),
     ("a.c-d=1", {"a.c-d": 1}),
+    ("a[] b[c][] d[] d[]=1", {"a": [], "b": {"c": []}, "d": [1]}),
     ("a[0]=1", {"a": {"0": 1}}),
 ]
 LOST = [
     *("novalue", "=1", "[a]=1", "a[=1", "a]=1", "a[b]c=1", "a[[b]]=1", "a" + "[b]" * 60 + "=1", "a=\udcff"),
-    *("a=1 a=2", "a=1 a[b]=2", "a=1 a[]=2", "a[b]=1 a=2", "a[]=1 a[b]=2", "a[b]=1 a[]=2", "a[]=1 a=2"),
+    *(
+        "a=1 a=2",
+        "a=1 a[b]=2",
+        "a=1 a[]=2",
+        "a[b]=1 a=2",
+        "a[]=1 a[b]=2",
+        "a[b]=1 a[]=2",
+        "a[]=1 a=2",
+        "a[]=1 a[",
+        "[]",
+    ),
     *("a=1e999", "a=12345678901234567.89"),
 ]
 
@@ -125,5 +136,5 @@ def test_a_named_pipe_is_a_stream_too(tmp_path, size):
 
 def test_a_field_from_a_file_is_utf_8_text(tmp_path):
     (tmp_path / "f").write_bytes(b"\xff")
-    with pytest.raises(UsageMistakeError, match="not utf-8 text"):
+    with pytest.raises(UsageMistakeError, match="not UTF-8 text"):
         read_text(str(tmp_path / "f"), NO_INPUT)

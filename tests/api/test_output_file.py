@@ -51,9 +51,16 @@ def test_the_head_stays_on_standard_output_and_pages_go_to_the_file(call, api, f
     assert out.startswith(b"HTTP/1.1 200 OK\n")
     assert (folder / "f").read_bytes() == DATA
     api.pages([1], [2])
-    for form, expected in (((), b"[1][2]"), (("--jsonl",), b"1\n2\n"), (("--slurp",), b"[[1],[2]]")):
+    for form, expected in (((), b"[1,2]"), (("--jsonl",), b"1\n2\n"), (("--slurp",), b"[[1],[2]]")):
         call("projects", "--paginate", *form, "--output", str(folder / "f"))
         assert (folder / "f").read_bytes() == expected
+
+
+def test_heads_on_standard_output_leave_the_list_in_the_file_whole(call, api, folder):
+    api.pages([1], [2])
+    called = call("projects", "--paginate", "--include", "--output", str(folder / "f"))
+    assert called.out.count(b"HTTP/1.1 200") == 2
+    assert (folder / "f").read_bytes() == b"[1,2]"
 
 
 def test_a_failure_leaves_the_former_file_and_nothing_else(call, api, folder):

@@ -68,10 +68,30 @@ def test_a_text_keeps_its_spaces_whatever_is_escaped_in_it(text):
     assert on_one_line(value) == json.dumps({"a b": [text, 1, text]}, separators=(",", ":"))
 
 
-def test_every_page_is_printed_as_it_came(call, api):
-    api.pages(b"[1, 2]\n", b"[3 ]", b"[]")
+def test_the_pages_of_a_list_are_one_list_of_items_as_they_came(call, api):
+    api.pages(b"[1, 2.50]\n", {"data": [{"a": 3}]}, b"[]")
     called = call("projects", "--paginate", "--company", "7")
-    assert called.out == b"[1, 2]\n[3 ][]"
+    assert called.out == b'[1,2.50,{"a": 3}]'
+    api.pages([], b"", [])
+    assert call("projects", "--paginate").out == b"[]"
+    assert json.loads(call("projects", "--paginate", terminal="out").out) == []
+    api.pages([{"a": [1]}], [2])
+    plain = call("projects", "--paginate", terminal="out", variables={"NO_COLOR": "1"})
+    assert plain.out.splitlines() == (b'[|  {|    "a": [|      1|    ]|  },|  2|]'.split(b"|"))
+
+
+def test_a_page_that_is_no_list_among_lists_ends_it_with_a_whole_array(call, api):
+    other = b'{"x": 2}'
+    for bodies, out in (([[1], other], b"[1]"), ([[1], b"<html>"], b"[1]"), ([other, [1]], other)):
+        api.pages(*bodies)
+        called = call("projects", "--paginate", code=5)
+        assert called.out.startswith(out)
+        assert "One page is a list and another is not" in called.err
+
+
+def test_every_page_has_the_company(call, api):
+    api.pages([1], [2], [3])
+    call("projects", "--paginate", "--company", "7")
     assert [seen.headers["procore-company-id"] for seen in api.requests] == ["7", "7", "7"]
 
 
@@ -108,6 +128,7 @@ def test_an_error_on_a_later_page_leaves_the_array_whole(call, api):
     whole = api.plays["/rest/v1.0/projects"]
     api.plays["/rest/v1.0/projects"] = lambda seen: Reply(500, b"{}") if "=2" in seen.target else whole(seen)
     assert call("projects", "--paginate", "--slurp", code=5).out == b"[[1]]{}"
+    assert call("projects", "--paginate", code=5).out == b"[1]{}"
 
 
 def test_a_link_is_read_as_it_may_be_written(call, api):
@@ -118,7 +139,7 @@ def test_a_link_is_read_as_it_may_be_written(call, api):
         (["<x?page=9>; rel=last", "<x?page=2>; rel=next"], "x?page=2"),
     ):
         api.in_turn(Reply(200, b"[1]", links=tuple(links)), Reply(200, b"[2]"))
-        assert call("projects", "--paginate").out == b"[1][2]"
+        assert call("projects", "--paginate").out == b"[1,2]"
         assert api.last.target == f"/rest/v1.0/{target}"
 
 
@@ -173,7 +194,6 @@ def test_what_can_be_counted_is_counted(call, api):
         ([[1, 2, 3], [4, 5, 6], [7, 8, 9]], []),
         # What is no list cannot be counted.
         ([{"projects": [1]}, {"projects": []}, {"data": {}}], []),
-        ([[1], {"error": 1}, [2]], []),
     ):
         api.pages(*bodies)
         assert call("projects", "--paginate").said == said

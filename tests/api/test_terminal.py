@@ -103,7 +103,7 @@ def test_progress_is_drawn_on_a_terminal_alone(call, api):
     )
     assert "page 2 of 2" in drawn.err
     assert drawn.err.endswith("\r")
-    assert drawn.out == b"[1, 2][3, 4]"
+    assert drawn.out == b"[1,2,3,4]"
     assert "page" not in silent.err
     assert "page" not in shown.err
 

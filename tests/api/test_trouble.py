@@ -101,7 +101,7 @@ def test_a_run_of_many_calls_tries_once_to_clear_an_interruption_up(call, api):
     assert call.machine.run_here("refresh").code == 5
     asked = call.provider.count("/oauth/token")
     called = call("projects", "--paginate")
-    assert called.out == b"[1][2][3]"
+    assert called.out == b"[1,2,3]"
     assert called.err.count("Procore may have ended it") == 1
     assert call.provider.count("/oauth/token") == asked + 1
 
@@ -139,7 +139,7 @@ def test_a_long_list_outlives_its_token(call, api):
         return Reply(200, f"[{page}]", {"Link": f"<x?page={page + 1}>; rel=next"} if page < 4 else {})
 
     api.play = play
-    assert call("x", "--paginate").out == b"[1][2][3][4]"
+    assert call("x", "--paginate").out == b"[1,2,3,4]"
 
 
 def test_a_token_from_elsewhere_is_used_and_never_refreshed(call, api):

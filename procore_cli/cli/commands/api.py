@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any, BinaryIO
@@ -97,7 +98,12 @@ class ApiCommand(ExplainedCommand):
     help="Another than GET, or POST with a body.",
 )
 @click.option(
-    "-f", "--raw-field", "raw_fields", multiple=True, metavar="KEY=VALUE", help="A field that is text."
+    "-f",
+    "--raw-field",
+    "raw_fields",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field that is text; tags[]=a adds to a list, owner[id]=7 goes into an object.",
 )
 @click.option(
     "-F",
@@ -108,6 +114,13 @@ class ApiCommand(ExplainedCommand):
     help="A field that may be a number, true, false, null, or @FILE (@- is standard input).",
 )
 @click.option(
+    "--form",
+    "parts",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A field of a multipart form, or a file: 'KEY=@FILE;type=application/pdf'.",
+)
+@click.option(
     "--input",
     "input_name",
     metavar="FILE",
@@ -115,7 +128,6 @@ class ApiCommand(ExplainedCommand):
     help="The body: a file, or - for standard input.",
 )
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Another header.")
-@click.option("--company", type=click.IntRange(min=1), metavar="ID", help="The company that the call is for.")
 @click.option("--paginate", is_flag=True, help="Go on to the next page until there is none.")
 @click.option("--slurp", is_flag=True, help="With --paginate: one JSON array of all pages.")
 @click.option("--jsonl", is_flag=True, help="One item a line, of a list or of the list in `data`.")
@@ -139,9 +151,12 @@ class ApiCommand(ExplainedCommand):
 )
 @options.environment
 @options.account()
+@options.company
 @options.debug
 @click.pass_obj
-def api_command(console: Console, /, environment: str | None, account: str | None, **given: Any) -> None:
+def api_command(
+    console: Console, /, environment: str | None, account: str | None, company: int | None, **given: Any
+) -> None:
     """Call Procore's API and print what it answers.
 
     PATH is a path of the API, such as /rest/v1.0/companies; one without /rest gets /rest/v1.0/ in front.
@@ -150,7 +165,7 @@ def api_command(console: Console, /, environment: str | None, account: str | Non
     _check(given)
     form = next((form for form in (Form.SLURP, Form.JSONL, Form.SILENT) if given[form.value]), Form.WHOLE)
     file = None if given["output"] == "-" else given["output"]
-    with open_context(Overrides(environment, account), console) as context:
+    with open_context(Overrides(environment, account, company), console) as context:
         call = _read_call(context.settings, given)
         wanted = api_call.Wanted(call, given["paginate"], given["max_wait_s"])
         try:
@@ -173,6 +188,7 @@ def _check(given: dict[str, Any]) -> None:
         "--silent and --output contradict each other": given["silent"] and given["output"],
         "--silent and --jsonl contradict each other": given["silent"] and given["jsonl"],
         "--silent and --slurp contradict each other": given["silent"] and given["slurp"],
+        "--form and --input contradict each other": given["parts"] and given["input_name"] is not None,
         "Only one of --input and -F can read standard input": sum(reads_stdin) > 1,
     }
     for what, is_so in contradictions.items():
@@ -185,14 +201,32 @@ def _read_call(settings: Settings, given: dict[str, Any]) -> Call:
     url = read_url(given["path"], settings.environment)
     fields = _read_fields(given, stdin)
     body = None if given["input_name"] is None else read_body(given["input_name"], stdin)
+    content_type = "application/json"
+    if given["parts"]:
+        body, content_type = _read_form(given["parts"], fields)
+        fields = []
     method = given["method"] or ("POST" if fields or body is not None else "GET")
+    if given["parts"] and method in ("GET", "HEAD"):
+        raise UsageMistakeError(f"--form sends a body, which {method} has none of.", "Use -X POST.")
     if given["paginate"] and method != "GET":
         raise UsageMistakeError("--paginate follows the pages of a GET alone.", "Use -X GET.")
     if fields and (body is not None or method in ("GET", "HEAD")):
         url = add_query(url, fields)
     elif fields:
         body = new_body(new_object(fields))
-    return Call(method, url, _read_headers(given, settings, body), body)
+    ours = {} if body is None else {"Content-Type": content_type}
+    return Call(method, url, _read_headers(given, settings, ours), body)
+
+
+def _read_form(texts: tuple[str, ...], fields: list[Field]) -> tuple[Body, str]:
+    """The form and its Content-Type; the fields are texts beside its own. Raises UsageMistakeError."""
+    from procore_cli.client.multipart import Part, new_form, read_part
+
+    beside = []
+    for each in fields:
+        text = each.value if isinstance(each.value, str) else json.dumps(each.value)
+        beside.append(Part(each.key, text))
+    return new_form([*beside, *map(read_part, texts)])
 
 
 def _read_fields(given: dict[str, Any], stdin: BinaryIO | None) -> list[Field]:
@@ -204,11 +238,11 @@ def _read_fields(given: dict[str, Any], stdin: BinaryIO | None) -> list[Field]:
     return [read_field(next(texts[name]), typed=_FIELDS[name], read_file=read_file) for name in order]
 
 
-def _read_headers(given: dict[str, Any], settings: Settings, body: Body | None) -> dict[str, str]:
-    company = given["company"] or settings.company
-    ours = {"Content-Type": "application/json"} if body is not None else {}
-    if company is not None:
-        ours[COMPANY_HEADER] = str(company)
+def _read_headers(given: dict[str, Any], settings: Settings, ours: dict[str, str]) -> dict[str, str]:
+    if settings.company is not None:
+        ours[COMPANY_HEADER] = str(settings.company)
     theirs = dict(map(read_header, given["headers"]))
     replaced = {name.lower() for name in theirs}
+    if given["parts"] and "content-type" in replaced:
+        raise UsageMistakeError("--form has a Content-Type of its own.", "Leave that header out.")
     return {name: value for name, value in ours.items() if name.lower() not in replaced} | theirs
