@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import contention, scale, start_up, throughput
+from benchmarks import contention, library, scale, start_up, throughput
 from benchmarks.stand import ROOT, Stand, check_packages, describe_machine, find_python, opening_stand
 from benchmarks.table import Table
 
@@ -53,6 +53,7 @@ def measure(stand: Stand, *, quick: bool) -> Iterator[Table]:
     yield measure_sign_in(stand, "file", 2 if quick else 10)
     yield contention.measure(stand, 10 if quick else 100, 1 if quick else 3)
     yield from throughput.measure(stand, 20 if quick else 1_000, 10 if quick else 1_000, 1 if quick else 3)
+    yield library.measure(stand, 1_000 if quick else 20_000, 20 if quick else 500)
     yield from scale.measure(stand, 2 if quick else 10)
 
 

@@ -175,7 +175,7 @@ def opening_stand(python: str) -> Iterator[Stand]:
         place = Path(folder)
         environ = new_environ(place, procore.url)
         with keeping_secrets(environ):
-            yield Stand(place, new_venv(place / "venv", python, str(ROOT)), procore, environ)
+            yield Stand(place, new_venv(place / "venv", python, str(ROOT), "httpx"), procore, environ)
 
 
 @contextmanager

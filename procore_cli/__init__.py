@@ -6,7 +6,6 @@ For Python programs: `ProcoreAuth` for requests and httpx, `get_token`, `current
 # Type checkers take this name for true; importing typing would cost more than all of this module.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from procore_cli.auth import ProcoreAuth, current_user, get_token
     from procore_cli.errors import (
         ConfigurationError,
         ProcoreError,
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
         StorageError,
         UsageMistakeError,
     )
+    from procore_cli.library.auth import ProcoreAuth, current_user, get_token
+    from procore_cli.library.pages import pages
     from procore_cli.models import Profile
 
 __version__ = "0.1.1"
@@ -31,9 +32,16 @@ __all__ = [
     "__version__",
     "current_user",
     "get_token",
+    "pages",
 ]
 
-_PLACES = {"ProcoreAuth": "auth", "get_token": "auth", "current_user": "auth", "Profile": "models"}
+_PLACES = {
+    "ProcoreAuth": "library.auth",
+    "get_token": "library.auth",
+    "current_user": "library.auth",
+    "pages": "library.pages",
+    "Profile": "models",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -33,6 +33,7 @@ def procore_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pr
     command `procore-login` in the code under test work at once.
     """
     from procore_cli.demo.server import DemoServer
+    from procore_cli.library.auth import forget_everything
 
     home = tmp_path / "procore-login"
     with DemoServer(home, time.time) as server:
@@ -41,7 +42,10 @@ def procore_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pr
             monkeypatch.delenv(name)
         for name, value in {**demo.environ, **_new_proxy_exceptions()}.items():
             monkeypatch.setenv(name, value)
+        # A ProcoreAuth of a module lives longer than a test, and knows the former test's Procore.
+        forget_everything()
         yield demo
+    forget_everything()
 
 
 class Plugin:

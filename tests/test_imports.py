@@ -29,15 +29,15 @@ MAY_IMPORT = {
     "client": FLOOR,
     "storage": FLOOR,
     "demo": FLOOR | {"webpage"},
-    "testing": FLOOR | {"demo", "storage"},
+    "testing": FLOOR | {"demo", "library", "storage"},
     "flows": FLOOR | {"callback", "client", "demo", "interruption", "console", "storage", "context"},
     "context": FLOOR | {"callback", "interruption", "client", "storage", "demo", "console"},
     "log": {"console", "errors"},
-    "auth": FLOOR | {"context", "flows", "log", "console", "storage"},
+    "library": FLOOR | {"client", "context", "flows", "storage"},
     "cli": FLOOR
     | {"__init__", "__main__", "callback", "client", "context", "demo", "flows", "interruption", "storage"},
     "__main__": {"cli"},
-    "__init__": {"auth", "errors", "models"},
+    "__init__": {"library", "errors", "models"},
 }
 HEAVY = {
     "click": {"cli"},

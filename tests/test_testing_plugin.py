@@ -77,6 +77,25 @@ def test_other_peoples_tests_have_a_procore_each_and_nothing_is_left_of_it(tmp_p
     assert "4 passed" in said, said
 
 
+def ask_by_module(demo: ProcoreDemo) -> Any:
+    return requests.get(
+        MODULE_AUTH.api_url + PROJECTS.format(company_id=demo.company_id), auth=MODULE_AUTH, timeout=10
+    )
+
+
+# As programs have it: made once, when the module is imported.
+MODULE_AUTH = ProcoreAuth(company=22222)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_an_auth_that_lives_at_module_level_works_in_every_test(
+    procore_demo: ProcoreDemo, number: int
+) -> None:
+    assert MODULE_AUTH.api_url == procore_demo.api_url
+    assert ask_by_module(procore_demo).status_code == 200
+    assert [call.path for call in procore_demo.calls] == [PROJECTS.format(company_id=22222)]
+
+
 def test_the_plugin_costs_nothing_where_it_is_not_used() -> None:
     program = (
         "import sys, pytest; before = set(sys.modules); import procore_cli.testing;"

@@ -80,7 +80,7 @@ INNER = (
     "flows/api_call.py",
     "flows/app_setup.py",
     "flows/credentials.py",
-    "auth.py",
+    "library/token_cache.py",
 )
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import typing
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -78,8 +79,8 @@ def test_the_error_classes_say_what_went_wrong_as_the_exit_codes_do():
 
 
 def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
-    who = {"env": str | None, "account": str | None}
-    assert typing.get_type_hints(get_token) == {**who, "min_ttl": int, "return": str}
+    who = {"env": str | None, "account": str | None, "company": int | str | None}
+    assert typing.get_type_hints(get_token) == {**who, "min_ttl": int, "refused": str | None, "return": str}
     assert typing.get_type_hints(current_user) == {**who, "return": Profile}
     for public in (get_token, current_user, ProcoreAuth):
         kinds = [parameter.kind for parameter in inspect.signature(public).parameters.values()]
@@ -96,7 +97,7 @@ def test_get_token_gives_the_token_and_renews_it_when_asked_for_more(machine, pr
 
 def test_a_time_or_a_company_that_is_none_is_refused():
     wrong_times: list[Any] = ["x", -1, 1.5, None, True]
-    wrong_companies: list[Any] = [0, -1, True, "123", 1.5]
+    wrong_companies: list[Any] = [0, -1, True, "x", "", 1.5]
     for min_ttl in wrong_times:
         for ask in (get_token, ProcoreAuth):
             with pytest.raises(UsageMistakeError, match="min_ttl"):
@@ -116,7 +117,8 @@ def test_current_user_is_whoever_procore_says(machine, api):
     user = current_user()
     assert isinstance(user, Profile)
     assert (user.environment, user.procore_id, user.email, user.name) == ("production", *JOE.values())
-    assert user.expires_at is not None
+    assert user.expires_at.tzinfo is UTC
+    assert user.expires_at > datetime.now(UTC)
 
 
 def test_another_account_can_be_named(shared):

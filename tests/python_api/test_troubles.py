@@ -202,3 +202,44 @@ def test_a_forked_child_calls_whatever_its_parents_threads_hold(machine, provide
     )
     assert ran.stdout.split() == ["200", "200", "0"], ran.stderr
     assert refreshes(provider) == 0
+
+
+# What SQLite has locked for another thread at a fork, it would have locked in the child for ever.
+FORKS = """
+import os, signal, threading, time
+from procore_cli import get_token
+
+def hammer():
+    token = get_token()
+    while not stop:
+        token = get_token(refused=token)
+
+# Once, so that no module is half loaded when a process is forked.
+get_token(refused=get_token())
+stop, children = [], []
+threading.Thread(target=hammer).start()
+for number in range(40):
+    time.sleep(0.002)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        get_token()
+        os._exit(0)
+    children.append(child)
+stop.append(True)
+print({os.waitpid(child, 0)[1] for child in children})
+"""
+
+
+def test_children_that_are_forked_while_a_thread_renews_get_their_token(machine, provider):
+    machine.variables["PROCORE_LOGIN_STORE"] = "file"
+    save_tokens(provider, machine, JOE, api_url=machine.variables["PROCORE_API_URL"], store="file")
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKS],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=machine.environ() | {"PYTHONWARNINGS": "ignore"},
+        check=False,
+    )
+    assert ran.stdout.strip() == "{0}", ran.stderr

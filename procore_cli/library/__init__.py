@@ -1,0 +1,1 @@
+"""What Python programs call; nothing of the command line is in here."""
