@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.cli import ROOT, Machine, browser, command
 
 PAGE = ROOT / "docs" / "integrating.md"
+# What stands in for the reader's own program.
+REPORT = "from procore_cli import current_user; print(current_user().email)"
 DOCUMENTED_URL = "http://127.0.0.1:4568"
 
 
@@ -58,7 +60,9 @@ class Reader:
             "sh": self._run_shell,
             "python": self._run_python,
             "crontab": self._run_crontab,
-            "yaml": self._run_workflow,
+            "yaml": self._run_ci,
+            "javascript": self._run_node,
+            "ruby": self._run_ruby,
         }
         return runs[example.language](example.text.replace(DOCUMENTED_URL, self.environ["PROCORE_API_URL"]))
 
@@ -80,17 +84,30 @@ class Reader:
         environ = {k: v for k, v in self.environ.items() if k in kept or k.startswith("PROCORE_")}
         return self._start(["/bin/sh", "-c", text.split(maxsplit=5)[5]], environ)
 
-    def _run_workflow(self, text: str) -> subprocess.CompletedProcess[str]:
-        token = self._start(["procore-login", "token"], self.environ).stdout.strip()
-        steps = [step for step in re.findall(r"- run: (.*)", text) if not step.startswith("pipx ")]
-        assert "PROCORE_ACCESS_TOKEN: ${{ secrets.PROCORE_ACCESS_TOKEN }}" in text
-        environ = {
-            **{k: v for k, v in self.environ.items() if k != "PROCORE_LOGIN_HOME"},
-            "HOME": str(self.machine.home / "work"),
-            "PROCORE_ACCESS_TOKEN": token,
-            "PROCORE_COMPANY_ID": re.findall(r'PROCORE_COMPANY_ID: "(\d+)"', text)[0],
+    def _run_ci(self, text: str) -> subprocess.CompletedProcess[str]:
+        """Run the commands of a job that has id and secret, with nothing but what the block sets."""
+        (self.machine.home / "work" / "report.py").write_text(REPORT, encoding="utf-8")
+        steps = re.findall(r"^ +- (?:run: )?((?:procore-login|python|pip|pipx) .*)$", text, re.MULTILINE)
+        steps += [" ".join(words.split(", ")) for words in re.findall(r"command: \[(.*)\]", text)]
+        given = re.findall(r"(PROCORE_(?:LOGIN_ACCOUNT|COMPANY_ID))(?:: |, value: )\"?([\w-]+)", text)
+        assert len(given) == 2, text
+        kept = {
+            "PROCORE_CLIENT_ID",
+            "PROCORE_CLIENT_SECRET",
+            "PROCORE_ENV",
+            "PROCORE_LOGIN_URL",
+            "PROCORE_API_URL",
         }
-        return self._start(["bash", "-eu", "-c", "\n".join(steps)], environ)
+        environ = {k: v for k, v in self.environ.items() if k in kept or not k.startswith("PROCORE_")}
+        environ |= {"HOME": str(self.machine.home / "work")} | dict(given)
+        runs = [step for step in steps if not step.startswith("pip")]
+        return self._start(["bash", "-euc", "\n".join(runs)], environ)
+
+    def _run_node(self, text: str) -> subprocess.CompletedProcess[str]:
+        return self._start(["node", "-e", text], self.environ)
+
+    def _run_ruby(self, text: str) -> subprocess.CompletedProcess[str]:
+        return self._start(["ruby", "-e", text], self.environ)
 
     def _start(self, words: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -106,7 +123,7 @@ class Reader:
 
 def new_path(folder: Path) -> str:
     """A PATH on which the program is found by its name, and curl even where the machine has none."""
-    programs = {"procore-login": command()}
+    programs = {"procore-login": command(), "python": [sys.executable]}
     if shutil.which("curl") is None:
         programs["curl"] = [sys.executable, str(Path(__file__).with_name("plain_curl.py"))]
     folder.mkdir()
