@@ -280,6 +280,22 @@ def test_a_refused_token_is_replaced_once_and_the_second_time_another_machine_ma
     assert asked(provider) == 2
 
 
+def test_two_machines_that_share_an_app_are_told_of_each_other(
+    signed_in: Machine, provider: Provider, tmp_path: Path
+) -> None:
+    provider.ends_last_service_token = True
+    other = Machine(tmp_path / "other", dict(signed_in.variables))
+    assert sign_in_service(other).code == 0
+
+    # Each call ends the other's token.
+    codes = [machine.run_here("whoami").code for machine in (signed_in, other)]
+    refused = signed_in.run_here("whoami")
+
+    assert codes == [0, 0]
+    assert_ended(refused, 4)
+    assert "Another machine may be asking" in refused.err
+
+
 def test_a_failure_of_the_server_is_no_other_machine(signed_in: Machine, provider: Provider) -> None:
     provider.expire()
     provider.script["/oauth/token"] = lambda _: Answer(503, "")
