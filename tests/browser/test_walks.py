@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,7 +15,7 @@ ROW = '[1, 11111, "joecontractor@procore.com"]'
 ALLOWED, SIGN_UP = "Signed in", "Sign Up with Procore"
 
 
-def log_in(chromium, email: str | None = None, decision: str = "Allow") -> None:
+def log_in(chromium, email: str | None = None) -> None:
     """Through the demo's login and consent pages."""
     chromium.wait_for_title("Log in")
     if email is not None:
@@ -26,8 +25,8 @@ def log_in(chromium, email: str | None = None, decision: str = "Allow") -> None:
     if email is not None:
         assert email in chromium.text
         assert chromium.elements("img") == 0
-    chromium.press(decision)
-    chromium.wait_for_title(ALLOWED if decision == "Allow" else "The sign-in did not work")
+    chromium.press("Allow")
+    chromium.wait_for_title(ALLOWED)
 
 
 def assert_signed_in(chromium, sign_in, production: Provider | None = None) -> None:
@@ -48,27 +47,6 @@ def test_a_newcomer_signs_up_from_the_button_to_the_row(chromium, demo, start):
         assert words in chromium.text
     profile = sign_up.profile()
     assert [profile[key] for key in ("procore_id", "email", "name")] == list(JOE.values())
-
-
-def test_whoever_was_here_before_signs_in_from_the_other_page(chromium, demo, start):
-    demo.run("signup")
-    sign_in = start("signin")
-    chromium.open(f"{sign_in.origin}/")
-    chromium.press("Sign in instead")
-    chromium.press("Sign In with Procore")
-    log_in(chromium)
-    assert ROW in chromium.text
-    assert sign_in.profile()["signed_up"] is False
-
-
-def test_a_refusal_is_shown_in_the_browser_and_ends_the_command(chromium, demo, start):
-    sign_up = start("signup")
-    chromium.open(sign_up.link)
-    log_in(chromium, decision="Deny")
-    assert "denied" in chromium.text
-    assert sign_up.wait() == 4
-    assert "denied" in sign_up.err
-    assert sign_up.out == ""
 
 
 @pytest.mark.parametrize(
@@ -96,20 +74,6 @@ def test_an_email_with_markup_is_text_on_every_page(chromium, demo, start):
     assert email in chromium.text
     assert chromium.elements("img") == 0
     assert sign_up.profile()["email"] == email
-
-
-def test_the_command_ends_as_soon_as_the_browser_has_its_page(chromium, demo, start):
-    waited_s = []
-    for email in ("first@example.com", "second@example.com"):
-        chromium.forget()
-        sign_up = start("signup")
-        chromium.open(sign_up.link)
-        log_in(chromium, email)
-        loaded_at = time.monotonic()
-        assert sign_up.process.wait(5) == 0
-        waited_s.append(time.monotonic() - loaded_at)
-    # Whatever else the machine does can only add to it.
-    assert min(waited_s) < 0.3
 
 
 class Redirects:
@@ -171,7 +135,7 @@ def test_a_refusal_in_the_hash_is_carried_over_too(chromium, production, start):
     chromium.open(sign_up.link)
     chromium.wait_for_title("The sign-in did not work")
     assert "denied" in chromium.text
-    assert sign_up.wait() == 4
+    assert (sign_up.wait(), sign_up.out, "denied" in sign_up.err) == (4, "", True)
 
 
 def test_reload_and_back_after_the_end_exchange_nothing(chromium, production, start, allowed_on_console):
@@ -202,20 +166,6 @@ def test_who_starts_again_while_procore_is_slow_is_signed_in_once(chromium, prod
     chromium.wait_until(lambda: production.count("/oauth/authorize") == 2)
     assert not sign_up.has_ended
     slow_exchange.set()
-    assert_signed_in(chromium, sign_up, production)
-
-
-def test_two_tabs_on_one_sign_in_both_end_well(chromium, production, start, slow_exchange):
-    sign_up = start()
-    first = chromium.open_tab(sign_up.link)
-    chromium.wait_until(lambda: production.count("/oauth/token") == 1)
-    second = chromium.open_tab(sign_up.link)
-    chromium.wait_until(lambda: production.count("/oauth/authorize") == 2)
-    slow_exchange.set()
-    chromium.switch(first)
-    chromium.wait_for_title(ALLOWED)
-    assert ROW in chromium.text
-    chromium.switch(second)
     assert_signed_in(chromium, sign_up, production)
 
 

@@ -16,7 +16,7 @@ from procore_cli import log
 from procore_cli.callback import paste
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.paste import CUT_LENGTH, LONGEST_PASTE, Paster, can_paste
-from procore_cli.config.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
 from tests.cli import ROOT
@@ -124,12 +124,6 @@ def test_an_address_of_another_sign_in_is_not_the_end():
         assert "0ther" not in told
         person.types(GOOD + "\n")
         assert [person.gives(), person.gives()] == [[("code", "c0de"), ("state", "0ther")], PAIRS]
-
-
-def test_a_bare_code_is_enough_for_the_oob_uri():
-    with pasting(OOB_REDIRECT_URI) as person:
-        person.types("c0de\n")
-        assert person.gives() == [("code", "c0de")]
 
 
 @pytest.mark.parametrize("first", ["", "\n"])

@@ -21,14 +21,6 @@ def pending() -> PendingCallback:
     return PendingCallback("ours")
 
 
-def test_what_was_offered_is_kept_as_it_was(pending):
-    pairs = list(PAIRS)
-    assert pending.wait(0) is None
-    assert pending.offer(pairs)
-    pairs.clear()
-    assert pending.wait(0) == PAIRS
-
-
 def test_waiting_wakes_up_as_soon_as_the_callback_arrives(pending):
     began = time.monotonic()
     assert pending.wait(0.02) is None

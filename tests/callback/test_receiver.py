@@ -20,7 +20,7 @@ from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Guid
 from procore_cli.config.environments import OOB_REDIRECT_URI
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
-from procore_cli.errors import SignInNeededError, SignInTimedOutError, UnreachableError
+from procore_cli.errors import SignInTimedOutError, UnreachableError
 from tests.cli import free_port
 
 LINK = "https://login.example.com/oauth/authorize?state=x"
@@ -96,39 +96,13 @@ def test_where_nothing_opens_the_person_is_asked_to(receive, talk, opener):
     assert talk.lines == ["Open this link in a browser:", LINK]
 
 
-def test_a_short_wait_ends_without_a_word_about_the_redirect_uri(receive, talk):
-    with receive(timeout_s=20) as receiver, pytest.raises(SignInTimedOutError) as caught:
-        receiver.wait()
-    assert talk.lines == []
-    assert "sandbox within 20 s" in caught.value.message
-    assert "--timeout" in caught.value.hint
-
-
 @pytest.mark.parametrize(("timeout_s", "words"), [(29, 0), (33, 1)])
 def test_half_a_minute_of_silence_is_30_seconds(receive, talk, timeout_s, words):
-    with receive(timeout_s=timeout_s, step_s=1) as receiver, pytest.raises(SignInTimedOutError):
+    with receive(timeout_s=timeout_s, step_s=1) as receiver, pytest.raises(SignInTimedOutError) as caught:
         receiver.wait()
     assert len(talk.lines) == words
-
-
-def test_what_arrives_is_handed_over(receive):
-    pending = PendingCallback("s")
-    with receive(pending=pending, step_s=1) as receiver:
-        pending.offer(PAIRS)
-        assert receiver.wait() == PAIRS
-
-
-def test_over_ssh_the_hint_comes_before_the_link(receive, talk):
-    with receive(place=Place.SSH) as receiver:
-        receiver.invite()
-    assert "ssh -L" in talk.lines[0]
-    assert talk.lines[-1] == LINK
-
-
-@pytest.mark.parametrize("way", [{"paste": True}, {"redirect_uri": "https://app.example.com/back"}])
-def test_without_a_listener_and_a_terminal_nobody_can_sign_in(receive, way):
-    with pytest.raises(SignInNeededError, match="terminal"), receive(**way):
-        pass
+    assert f"sandbox within {timeout_s} s" in caught.value.message
+    assert "--timeout" in caught.value.hint
 
 
 class Host(Nobody):
