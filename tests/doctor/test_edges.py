@@ -166,11 +166,3 @@ def test_a_database_that_can_only_be_read_is_named_and_still_read(
     assert report["account 11111"].status == "ok"
     assert report["keyring proof"].detail == "not checked: database writing is not in order."
     assert path.read_bytes() == before
-
-
-def test_a_home_folder_of_nobody_is_no_bug(machine: Machine) -> None:
-    for variable in ("PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB"):
-        with mock.patch.dict(machine.variables, {variable: "~nosuchuser/x"}):
-            result = machine.run_here("whoami", "--offline")
-        words = f"{variable} cannot be used: ~nosuchuser/x names a home folder"
-        assert (result.code, words in result.err) == (6, True)

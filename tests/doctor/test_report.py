@@ -216,7 +216,6 @@ def test_what_some_database_lists_is_no_stray(filed: Machine, tmp_path: Path) ->
     ("how", "environment"),
     [
         ("deleted", "production"),
-        ("replaced", "production"),
         ("restored", "production"),
         ("deleted", "monthly"),
     ],
@@ -229,8 +228,6 @@ def test_token_files_that_no_database_lists_are_named_and_left_alone(
         run_sql(path, "DELETE FROM procore_login_entries")
     else:
         path.unlink()
-    if how == "replaced":
-        run_sql(filed.write(DATABASE), USERS)
     before = {each: each.read_bytes() for each in filed.data.rglob("*") if each.is_file()}
     alive = people.count_alive()
     report = run_doctor(filed, "--env", environment, "--offline")
