@@ -6,9 +6,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import suppress
 from unittest import mock
 
 from tests.cli import Machine, Result, command
@@ -27,11 +25,6 @@ os.execv(sys.argv[1], sys.argv[1:])
 class ReplacedError(BaseException):
     """What stands in for a process that has become another one."""
 
-    def __init__(self, environ: dict[str, str], said: str) -> None:
-        super().__init__("replaced")
-        self.environ = environ
-        self.said = said
-
 
 def python(code: str, *arguments: str) -> tuple[str, ...]:
     """A Python program of the standard library alone, and its arguments."""
@@ -40,25 +33,16 @@ def python(code: str, *arguments: str) -> tuple[str, ...]:
 
 def hand_over(machine: Machine, *options: str) -> tuple[dict[str, str], Result]:
     """What `exec` would hand to a command, found out without starting one; and what it said."""
+    seen: list[tuple[dict[str, str], Result]] = []
 
-    def become(_file: str, _words: list[str], environ: dict[str, str]) -> Any:
+    def become(_file: str, _words: list[str], environ: dict[str, str]) -> None:
         assert isinstance(sys.stderr, io.StringIO)
-        raise ReplacedError(environ, sys.stderr.getvalue())
+        seen.append((environ, Result(0, "", sys.stderr.getvalue())))
+        raise ReplacedError
 
-    seen: list[ReplacedError] = []
-    with mock.patch.object(os, "execvpe", become), _catching(seen):
-        result = machine.run_here("exec", *options, "--", "any-command")
-    if seen:
-        return seen[0].environ, Result(0, "", seen[0].said)
-    return {}, result
-
-
-@contextmanager
-def _catching(seen: list[ReplacedError]) -> Iterator[None]:
-    try:
-        yield
-    except ReplacedError as replaced:
-        seen.append(replaced)
+    with mock.patch.object(os, "execvpe", become), suppress(ReplacedError):
+        seen.append(({}, machine.run_here("exec", *options, "--", "any-command")))
+    return seen[0]
 
 
 def start_at_terminal(machine: Machine, terminal: int, *arguments: str) -> subprocess.Popen[bytes]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ PAGE = ROOT / "docs" / "integrating.md"
 # What stands in for the reader's own program.
 REPORT = "from procore_cli import current_user; print(current_user().email)"
 DOCUMENTED_URL = "http://127.0.0.1:4568"
+INTERPRETERS = {"sh": ["bash", "-eu", "-c"], "javascript": ["node", "-e"], "ruby": ["ruby", "-e"]}
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,14 @@ class Reader:
     def run(self, example: Example) -> subprocess.CompletedProcess[str]:
         """Run a block in a folder of its own."""
         runs = {
-            "sh": self._run_shell,
             "python": self._run_python,
             "crontab": self._run_crontab,
             "yaml": self._run_ci,
-            "javascript": self._run_node,
-            "ruby": self._run_ruby,
         }
-        return runs[example.language](example.text.replace(DOCUMENTED_URL, self.environ["PROCORE_API_URL"]))
-
-    def _run_shell(self, text: str) -> subprocess.CompletedProcess[str]:
-        return self._start(["bash", "-eu", "-c", text], self.environ)
+        text = example.text.replace(DOCUMENTED_URL, self.environ["PROCORE_API_URL"])
+        if example.language in INTERPRETERS:
+            return self._start([*INTERPRETERS[example.language], text], self.environ)
+        return runs[example.language](text)
 
     def _run_python(self, text: str) -> subprocess.CompletedProcess[str]:
         path = self.machine.home / "work" / "test_theirs.py"
@@ -103,12 +100,6 @@ class Reader:
         runs = [step for step in steps if not step.startswith("pip")]
         return self._start(["bash", "-euc", "\n".join(runs)], environ)
 
-    def _run_node(self, text: str) -> subprocess.CompletedProcess[str]:
-        return self._start(["node", "-e", text], self.environ)
-
-    def _run_ruby(self, text: str) -> subprocess.CompletedProcess[str]:
-        return self._start(["ruby", "-e", text], self.environ)
-
     def _start(self, words: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             words,
@@ -122,10 +113,8 @@ class Reader:
 
 
 def new_path(folder: Path) -> str:
-    """A PATH on which the program is found by its name, and curl even where the machine has none."""
+    """A PATH on which the program is found by its name."""
     programs = {"procore-login": command(), "python": [sys.executable]}
-    if shutil.which("curl") is None:
-        programs["curl"] = [sys.executable, str(Path(__file__).with_name("plain_curl.py"))]
     folder.mkdir()
     for name, words in programs.items():
         script = folder / name

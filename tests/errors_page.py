@@ -1,9 +1,8 @@
-"""docs/errors.md as data, and what it lacks; run it to see that: python -m tests.errors_page."""
+"""docs/errors.md as data, and what it lacks."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -79,7 +78,3 @@ def _without(spoken: str, fragments: list[str]) -> str:
     for fragment in fragments:
         spoken = spoken.replace(fragment, " ")
     return _PLACEHOLDER.sub(" ", spoken)
-
-
-if __name__ == "__main__":
-    sys.stdout.write("\n".join(["Missing:", *list_missing(), "Invented:", *list_invented(), ""]))

@@ -18,10 +18,14 @@ from keyring.errors import KeyringLocked, NoKeyringError, PasswordDeleteError, P
 RELEASE = threading.Event()
 
 
-class FaultyKeyring(KeyringBackend):
-    """Does what TEST_KEYRING_FAULT says before it does what was asked; its heirs find, put and remove."""
+class MemoryKeyring(KeyringBackend):
+    """Does what TEST_KEYRING_FAULT says before it does what was asked.
+
+    It keeps its entries in the process; `ENTRIES` is shared by all instances, and a test clears it.
+    """
 
     priority = 1
+    ENTRIES: dict[tuple[str, str], str] = {}  # noqa: RUF012 - shared on purpose
 
     def get_password(self, service: str, username: str) -> str | None:
         _fail()
@@ -42,21 +46,6 @@ class FaultyKeyring(KeyringBackend):
         self.remove(service, username)
 
     def find(self, service: str, username: str) -> str | None:
-        raise NotImplementedError
-
-    def put(self, service: str, username: str, password: str) -> None:
-        raise NotImplementedError
-
-    def remove(self, service: str, username: str) -> None:
-        raise NotImplementedError
-
-
-class MemoryKeyring(FaultyKeyring):
-    """Keeps its entries in the process; `ENTRIES` is shared by all instances, and a test clears it."""
-
-    ENTRIES: dict[tuple[str, str], str] = {}  # noqa: RUF012 - shared on purpose
-
-    def find(self, service: str, username: str) -> str | None:
         return self.ENTRIES.get((service, username))
 
     def put(self, service: str, username: str, password: str) -> None:
@@ -66,7 +55,7 @@ class MemoryKeyring(FaultyKeyring):
         del self.ENTRIES[service, username]
 
 
-class FolderKeyring(FaultyKeyring):
+class FolderKeyring(MemoryKeyring):
     """Keeps each entry as a file below TEST_KEYRING_FOLDER: its service, user name and text, in lines."""
 
     def find(self, service: str, username: str) -> str | None:
