@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report, stand, timing
-from benchmarks.table import Table
 
 ROOT = Path(__file__).parent.parent
 HYPERFINE = """#!{python}
@@ -24,20 +23,6 @@ json.dump({{"results": [{{"times": [time], "exit_codes": [0]}} for time in times
 def test_a_benchmark_explains_itself(program: list[str]) -> None:
     words = [sys.executable, *program, "--help"]
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.startswith("usage:")
-
-
-def test_a_table_is_in_line() -> None:
-    table = Table("Times", ("command", "ms"), [("a", "1.0"), ("longer one", "20.0")], ["A note."])
-    assert table.draw().splitlines() == [
-        "### Times",
-        "",
-        "| command    |   ms |",
-        "| ---------- | ---: |",
-        "| a          |  1.0 |",
-        "| longer one | 20.0 |",
-        "",
-        "A note.",
-    ]
 
 
 def test_what_was_measured_is_read_and_takes_its_place_on_the_page(

@@ -64,12 +64,9 @@ LINES: dict[str, list[str]] = {
     "sign": ["signup", "signin", "signout"],
     "--v": ["--version"],
     "demo ": ["reset", "serve"],
-    "demo nonsense ": ["reset", "serve"],
     "nonsense ": [],
-    "whoami ": [],
     "whoami --off": ["--offline"],
     "whoami --env ": ENVS,
-    "api x -e ": ENVS,
     "signin --json --env ": ENVS,
     "configure --env=": ENVS,
     "token --account ": [JOES, THIRDS],
@@ -78,11 +75,9 @@ LINES: dict[str, list[str]] = {
     "switch --env sandbox ": [SECONDS],
     "exec --env sandbox --account s": [SECONDS],
     "signin --env federal --account ": [],
-    "signin --env nonsense --account ": [],
     "completion ": ["bash", "zsh", "fish"],
     "configure --store ": ["keyring", "file"],
     "api c": ["companies"],
-    "api -X PA": ["PATCH"],
     "api -X p": ["POST", "PUT", "PATCH"],
 }
 FILES = {"api me --output x": "x", "api me --input ": "", "demo serve --seed ": "", "exec -- ": ""}
@@ -105,15 +100,8 @@ def test_a_person_is_described_where_the_shell_can_show_it(machine: Machine) -> 
 
 
 def test_people_whose_e_mail_a_shell_could_read_go_by_their_id(machine: Machine) -> None:
-    hostile = [
-        "$(rm -rf x)@x.com",
-        "a b@x.com",
-        "a:b@x.com",
-        "a\nb@x.com",
-        "a''b@x.com",
-        "-e@x.com",
-        "~@x.com",
-    ]
+    names = ("$(rm -rf x)", "a b", "a:b", "a\nb", "a''b", "-e", "~")
+    hostile = [f"{name}@x.com" for name in names]
     for number, email in enumerate(hostile, 7001):
         machine.sql(f"INSERT INTO users (procore_id, email) VALUES ({number}, '{email}')", "sandbox")
         machine.sql(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pwd
-import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -100,23 +98,12 @@ def test_a_folder_that_is_there_needs_no_writable_disk(
         private_files.open_folder(data_folder / "other")
 
 
-def bind(path: Path) -> None:
-    # A socket's whole path may be too long for the system.
-    with socket.socket(socket.AF_UNIX) as unix, contextlib.chdir(path.parent):
-        unix.bind(path.name)
-
-
 Use = Callable[[Path], object]
 # What lies in the place of a file or folder of ours, who uses it, and what is said.
 REFUSED: dict[str, tuple[Use, Use, str]] = {
     "a file as a folder": (Path.touch, private_files.open_folder, "not a folder"),
     "a folder below a file": (Path.touch, lambda path: private_files.open_folder(path / "x"), "Not a dir"),
     "a file that is there already": (Path.touch, private_files.new_file, "File exists"),
-    "a new file in place of a link": (
-        lambda path: path.symlink_to("../elsewhere/missing"),
-        private_files.new_file,
-        "File exists",
-    ),
     "a link to a file": (
         lambda path: path.symlink_to("../elsewhere/file"),
         private_files.check_file,
@@ -137,7 +124,6 @@ REFUSED: dict[str, tuple[Use, Use, str]] = {
         private_files.find_bytes,
         "regular",
     ),
-    "a socket": (bind, private_files.check_file, "regular"),
     "nothing to be checked": (lambda _: None, private_files.check_file, "No such file"),
     "no folder to save in": (
         lambda _: None,

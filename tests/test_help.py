@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from pathlib import Path
 from unittest import mock
 
@@ -13,7 +11,7 @@ import pytest
 from procore_cli.cli import help as catalogue
 from procore_cli.cli.main import COMMANDS
 from procore_cli.config.config_file import unknown_environment
-from tests.cli import ROOT, Machine
+from tests.cli import Machine
 from tests.people import SECOND, THIRD, People
 from tests.provider import CLIENT_ID, JOE
 from tests.store.store_world import run_sql
@@ -176,26 +174,11 @@ def test_help_lists_every_command_by_its_purpose_with_an_example(machine: Machin
     assert {meant.split()[0] for meant in catalogue.SYNONYMS.values() if meant[0] != "-"} <= set(COMMANDS)
 
 
-def test_help_imports_no_command() -> None:
-    program = (
-        "import sys; from procore_cli.cli import main as cli; cli.run(['--help']);"
-        "print([name for name in sys.modules if name.startswith('procore_cli.')], file=sys.stderr)"
-    )
-    words = [sys.executable, "-c", program]
-    loaded = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=True).stderr
-    assert "procore_cli.cli.help" in loaded
-    for heavy in ("commands", "settings", "greeting", "mistakes", "store", "completing"):
-        assert f"procore_cli.{heavy}" not in loaded
-
-
 # What is typed, the error, and the hint.
 MISTAKES = (
     ("whoam", 'There is no command "whoam".', "Did you mean procore-login whoami?"),
-    ("conf", 'There is no command "conf".', "Did you mean procore-login configure?"),
     ("login", 'There is no command "login".', "Did you mean procore-login signin?"),
-    ("logout", 'There is no command "logout".', "Did you mean procore-login signout?"),
     ("help", 'There is no command "help".', "Did you mean procore-login --help?"),
-    ("version", 'There is no command "version".', "Did you mean procore-login --version?"),
     ("zzzz", 'There is no command "zzzz".', "See procore-login --help."),
     (
         "demo serv",
@@ -228,21 +211,12 @@ MISTAKES = (
     ("--wat", "There is no option --wat in procore-login.", "See procore-login --help."),
     ("whoami --env", "--env needs a value.", "See procore-login whoami --help."),
     ("whoami --json=1", "--json takes no value.", "See procore-login whoami --help."),
-    ("--version=1", "--version takes no value.", "See procore-login --help."),
-    ("demo serve --port", "--port needs a value.", "See procore-login demo serve --help."),
     ("api -f", "-f needs a value.", "See procore-login api --help."),
-    ("api --jsonl=1 me", "--jsonl takes no value.", "See procore-login api --help."),
     ("whoami --env=", "--env cannot be used: it is empty.", "See procore-login whoami --help."),
     ("api", "PATH is missing.", "Usage: procore-login api [OPTIONS] PATH"),
-    ("switch", "WHO is missing.", "Usage: procore-login switch [OPTIONS] WHO"),
     ("exec", "COMMAND is missing.", "Usage: procore-login exec [OPTIONS] [--] COMMAND..."),
     (
         "signin --timeout 86401",
-        "--timeout must be a whole number from 1 to 86400.",
-        "See procore-login signin --help.",
-    ),
-    (
-        "signin --timeout soon",
         "--timeout must be a whole number from 1 to 86400.",
         "See procore-login signin --help.",
     ),
@@ -274,13 +248,7 @@ def test_the_nearest_environment_is_found() -> None:
     for typed, meant in [
         ("prod", "production"),
         ("Production", "production"),
-        ("prduction", "production"),
-        ("sandox", "sandbox"),
-        ("sb", None),
         ("fed", "federal"),
-        ("month", "monthly"),
-        ("DEMO", "demo"),
-        ("p", None),
         ("", None),
         ("xyz", None),
     ]:

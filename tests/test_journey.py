@@ -123,18 +123,6 @@ def test_a_second_user_becomes_the_current_one(signed_up: Machine) -> None:
     assert users(signed_up) == [(1, 11111, JOE), (2, 11112, "żółć@example.com")]
 
 
-def test_two_refreshes_in_a_row_work(signed_up: Machine) -> None:
-    secrets = [set((signed_up.data / "secrets").iterdir())]
-    for _ in range(2):
-        result = signed_up.run_here("refresh", "--json").ended()
-        assert result.json["expires_at"] is not None
-        secrets.append(set((signed_up.data / "secrets").iterdir()))
-    assert signed_up.run_here("whoami").code == 0
-    # Each refresh wrote a new entry and left nothing of the former one.
-    assert [len(names) for names in secrets] == [1, 1, 1]
-    assert len(set.union(*secrets)) == 3
-
-
 def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) -> None:
     result = machine.run_here("signup", "--no-browser", "--timeout", "1").ended(4)
     assert machine.redirect_uri in result.err.splitlines()[-1]

@@ -61,17 +61,6 @@ def test_without_a_keyring_the_choices_of_the_system_stand_in_two_lines(
     assert written(machine) == []
 
 
-def test_without_a_keyring_a_secret_is_not_configured_into_nothing(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(CLIENT_SECRET))
-    result = machine.run_here("configure", "--client-id", CLIENT_ID, "--client-secret-stdin")
-    assert result.code == 6
-    assert all(choice in said(result)[-1] for choice in CHOICES)
-    assert CLIENT_SECRET not in result.err
-    assert not any(CLIENT_SECRET in path.read_text() for path in written(machine) if path.is_file())
-
-
 @pytest.mark.parametrize("chosen_by", ["PROCORE_LOGIN_STORE", "config.toml"])
 def test_an_account_lives_in_files_by_explicit_choice(
     machine: Machine, provider: Provider, chosen_by: str

@@ -72,24 +72,10 @@ def test_pasting_without_a_terminal_ends_with_4(machine: Machine) -> None:
         machine.run_here("signup").ended(4, "terminal")
 
 
-def follow_link(terminal: Terminal) -> str:
-    """Wait for the time left, then sign in; what was drawn until the end."""
-    terminal.read_until("min left.")
-    Browser().open(terminal.read_link())
-    assert terminal.finish() == 0, terminal.drawn
-    return terminal.drawn
-
-
-def test_the_time_left_is_drawn_in_place_and_wiped_where_nobody_pastes(machine: Machine) -> None:
-    with Terminal(machine, "signup", "--no-browser", reads=False, term="xterm") as terminal:
-        drawn = follow_link(terminal)
-    before, _, after = drawn.partition("Waiting for the browser. 5:00 min left.")
-    assert before.endswith("\r")
-    assert "\r" + " " * len("Waiting for the browser. 5:00 min left.") + "\rSigned up as" in after
-
-
 def test_while_a_paste_is_possible_nothing_moves_and_the_time_is_told_once(machine: Machine) -> None:
     with Terminal(machine, "signup", "--no-browser", term="xterm") as terminal:
-        drawn = follow_link(terminal)
-    assert "paste its address here. 4:59 min left." in drawn
-    assert "\r " not in drawn
+        terminal.read_until("min left.")
+        Browser().open(terminal.read_link())
+        assert terminal.finish() == 0, terminal.drawn
+    assert "paste its address here. 4:59 min left." in terminal.drawn
+    assert "\r " not in terminal.drawn

@@ -5,7 +5,6 @@ The browser is a thread of the test, which gets the link as `--browser` would; n
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from unittest import mock
@@ -97,55 +96,12 @@ def test_a_sign_in_comes_back_to_the_redirect_uri_as_it_is_written_past_the_butt
         assert exchanged(provider) == [redirect_uri]
 
 
-def test_a_callback_at_home_shows_the_row_to_the_browser_that_signed_in_alone(
-    machine: Machine, provider: Provider
-) -> None:
-    home = f"http://localhost:{machine.port}/home"
-    machine.variables["PROCORE_REDIRECT_URI"] = home
-
-    def beside_a_stranger(link: str) -> Page:
-        browser, stranger = Browser(stay_away_from_home=True), Browser()
-        before = browser.open(home)
-        browser.open(after_consent(provider, link))
-        assert "11111" not in before.text + stranger.open(home).text
-        return browser.open(home)
-
-    assert sign_up(machine, beside_a_stranger).code == 0
-
-
 def test_the_embedded_procore_sends_people_back_there_too(machine: Machine) -> None:
     for template in ("http://localhost:{port}", "http://localhost:{port}/home", "http://[::1]:{port}/signin"):
         redirect_uri = template.format(port=machine.port)
         machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": redirect_uri}
         result = sign_up(machine, lambda link: Browser().sign_in(link, EMAIL)).ended()
         assert result.json["environment"] == "demo"
-
-
-def is_free(port: int) -> bool:
-    """Whether a port is to be had on both loopback addresses."""
-    try:
-        with socket.create_server(("127.0.0.1", port)):
-            socket.create_server(("::1", port), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
-
-
-def test_port_80_signs_in_where_the_system_allows_it_and_else_exits_7_with_a_way_out(
-    machine: Machine, provider: Provider
-) -> None:
-    redirect_uri = machine.variables["PROCORE_REDIRECT_URI"] = "http://localhost"
-    free_before = is_free(80)
-    result = sign_up(machine, Browser().open)
-    # Another program may take the port, or give it back, between the look and the command.
-    if result.code == 7:
-        assert not free_before or "is in use" in result.err
-        for said in ("port 80 ", "Hint: ", "--paste"):
-            assert said in result.err
-        assert provider.requests == []
-    else:
-        assert result.code == 0, result.err
-        assert exchanged(provider) == [redirect_uri]
 
 
 @pytest.mark.parametrize(

@@ -82,15 +82,6 @@ def test_a_second_ctrl_c_during_the_exchange_ends_it_at_once_and_tells_the_tab(
     assert "The terminal stopped waiting" in page.text
 
 
-def test_a_timeout_of_a_second_takes_a_second_and_is_named(machine: Machine, provider: Provider) -> None:
-    began = time.monotonic()
-    result = machine.run_here("signup", "--no-browser", "--timeout", "1")
-    assert 1 <= time.monotonic() - began < PATIENCE_S
-    assert result.code == 4
-    assert "within 1 s" in result.err
-    assert provider.requests == []
-
-
 def test_once_home_has_been_served_nothing_is_waited_for_and_the_port_is_free(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

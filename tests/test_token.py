@@ -101,13 +101,6 @@ def test_processes_at_once_get_one_token_for_one_refresh(machine: Machine, provi
     assert provider.count("/oauth/token") == 3
 
 
-def test_a_token_from_elsewhere_is_handed_on(machine: Machine) -> None:
-    machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
-    result = machine.run_here("token")
-    assert_token(result, "from-elsewhere")
-    assert "PROCORE_ACCESS_TOKEN" in result.err
-
-
 def test_nobody_signed_in_exits_4_and_opens_nothing(tmp_path: Path, provider: Provider) -> None:
     stranger = Machine(tmp_path / "another")
     stranger.point_at(provider)
