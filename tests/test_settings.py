@@ -16,7 +16,7 @@ from procore_cli.errors import ConfigurationError, ProcoreLoginError, UnknownEnv
 from procore_cli.log import heard_by
 from procore_cli.models import Binding
 
-EMPTY = "PROCORE_ENV PROCORE_LOGIN_URL PROCORE_CLIENT_ID"
+EMPTY = "PROCORE_ENV PROCORE_LOGIN_URL PROCORE_LOGIN_DB PROCORE_CLIENT_ID"
 
 
 class World:
