@@ -1,7 +1,5 @@
 """A Procore API on loopback that plays a script, and records every request."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import threading

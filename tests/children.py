@@ -1,7 +1,5 @@
 """Commands that `exec` starts in tests: small Python programs that say what they find."""
 
-from __future__ import annotations
-
 import io
 import os
 import subprocess

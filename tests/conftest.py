@@ -1,7 +1,5 @@
 """No test touches a real home, keyring, desktop or environment variable of ours."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

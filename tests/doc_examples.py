@@ -3,8 +3,6 @@
 Refuses to know what they do: it finds the blocks and runs each by its language.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """docs/errors.md as data, and what it lacks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache

@@ -1,7 +1,5 @@
 """What is said below a command, for a test that looks at it: line by line, in order."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Commands that say which modules they loaded, and which processes they started; a process of their own."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from typing import Any

@@ -4,8 +4,6 @@ They refuse nothing: a subprocess names `FolderKeyring` in PYTHON_KEYRING_BACKEN
 for its place and perhaps TEST_KEYRING_FAULT: missing, locked, fail-at-write, forget-write, tear-write, hang.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import threading

@@ -1,7 +1,5 @@
 """The clock of every command that runs in the test's own process, set by the test; sleeps never."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 

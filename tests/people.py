@@ -1,7 +1,5 @@
 """A Procore at which several people have accounts; whoever is `person` at the consent owns what follows."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from procore_cli.models import StoreName

@@ -3,8 +3,6 @@
 It keeps no state on a disk, shares no line with `procore_cli.demo`, and records every request.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -3,8 +3,6 @@
 `demo serve` plays Procore, under another name: it is production to the program.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Refuses to hold a test up: the browser is a thread, no process is started.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

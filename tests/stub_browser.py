@@ -5,8 +5,6 @@
 It knows forms, cookies and redirects, and nothing of OAuth.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.cookiejar
 import re

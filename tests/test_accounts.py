@@ -1,9 +1,6 @@
 """`procore-login accounts` and `switch`: who is signed in, who is current, and who has to sign in again."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -38,7 +35,7 @@ def listed(machine: Machine, *options: str) -> list[Any]:
     return accounts
 
 
-def test_everybody_is_listed_with_the_current_account_marked(machine: Machine, people: People) -> None:
+def test_everybody_is_listed_with_the_current_account_marked(machine, people):
     first, second = listed(machine)
     assert (first["email"], first["current"], first["signed_in"]) == (JOE["login"], False, True)
     assert (second["email"], second["current"], second["signed_in"]) == (SECOND["login"], True, True)
@@ -63,16 +60,14 @@ PANELS = ["─ production ─", "─ production * ─", "joecontractor@procore.c
 
 
 @pytest.mark.parametrize(("columns", "term", "drawn"), [(100, "dumb", [HEAD, ROW]), (50, "xterm", PANELS)])
-def test_on_a_terminal_the_table_is_drawn_as_wide_as_it_can_be(
-    machine: Machine, columns: int, term: str, drawn: list[str]
-) -> None:
+def test_on_a_terminal_the_table_is_drawn_as_wide_as_it_can_be(machine, columns, term, drawn):
     machine.variables |= {"COLUMNS": str(columns), "NO_COLOR": "1"}
     with Terminal(machine, "accounts", term=term) as terminal:
         assert terminal.finish() == 0
     assert [text for text in drawn if text not in terminal.drawn] == []
 
 
-def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> None:
+def test_every_environment_is_listed_unless_one_is_named(machine):
     demo = Machine(machine.home)
     nobody = demo.run_here("accounts", "--env", "demo").ended(0, "Nobody is signed in")
     assert nobody.out == ""
@@ -86,8 +81,8 @@ def test_every_environment_is_listed_unless_one_is_named(machine: Machine) -> No
 
 
 def test_one_database_for_two_environments_lists_each_account_where_it_is_known_and_other_rows_once(
-    machine: Machine, people: People, tmp_path: Path
-) -> None:
+    machine, people, tmp_path
+):
     path = tmp_path / "test.db"
     run_sql(
         path,
@@ -108,9 +103,7 @@ def test_one_database_for_two_environments_lists_each_account_where_it_is_known_
     ]
 
 
-def test_an_expired_token_is_no_problem_and_a_signed_out_account_stays_on_the_list(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_token_is_no_problem_and_a_signed_out_account_stays_on_the_list(machine, monkeypatch):
     with monkeypatch.context() as later:
         pass_time(later, 9000)
         assert machine.run_here("accounts").out.count("\texpired\n") == 2
@@ -122,8 +115,8 @@ def test_an_expired_token_is_no_problem_and_a_signed_out_account_stays_on_the_li
 
 
 def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone_and_refreshes_them(
-    machine: Machine, people: People
-) -> None:
+    machine, people
+):
     machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
     result = machine.run_here("accounts", "--check").ended()
     assert [line.split("\t")[6] for line in result.out.splitlines()] == ["ok", "ok"]
@@ -135,7 +128,7 @@ def test_a_check_asks_procore_about_everybody_with_the_stored_tokens_alone_and_r
     assert people.count("/oauth/token") == 2
 
 
-def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, people: People) -> None:
+def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine, people):
     people.expire()
     people.refuse_person(JOE)
     result = machine.run_here("accounts", "--check", "--json")
@@ -152,7 +145,7 @@ def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine: Machine, 
     assert again.out.splitlines()[0].endswith("\trefused\tsign in again")
 
 
-def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine: Machine, people: People) -> None:
+def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine, people):
     people.script["/rest/v1.0/me"] = lambda _: Answer(503, "")
     result = machine.run_here("accounts", "--check", "--json").ended(5, prints=True)
     assert [line["check"] for line in result.json["accounts"]] == ["failed", "failed"]
@@ -160,9 +153,7 @@ def test_a_check_ends_with_5_if_procore_fails_and_with_4_of_nobody(machine: Mach
     result = machine.run_here("accounts", "--check").ended(4, "Nobody is signed in.", prints=True)
 
 
-def test_switch_makes_another_account_current_which_is_else_used_once_when_it_is_named(
-    machine: Machine,
-) -> None:
+def test_switch_makes_another_account_current_which_is_else_used_once_when_it_is_named(machine):
     def whose(*options: str) -> int:
         return int(machine.run_here("whoami", "--json", *options).json["procore_id"])
 
@@ -177,8 +168,8 @@ def test_switch_makes_another_account_current_which_is_else_used_once_when_it_is
 
 
 def test_a_stranger_or_an_ambiguous_email_is_refused_with_the_candidates_before_anything_happens(
-    machine: Machine, people: People
-) -> None:
+    machine, people
+):
     for who in ["stranger@example.com", "1", ""]:
         said = "joecontractor@procore.com (11111), second@example.com (22222)"
         machine.run_here("switch", who).ended(2, said)
@@ -190,7 +181,7 @@ def test_a_stranger_or_an_ambiguous_email_is_refused_with_the_candidates_before_
     machine.run_here("signout").ended()
 
 
-def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_current(machine: Machine) -> None:
+def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_current(machine):
     machine.run_here("signout", "--account", "11111")
     machine.run_here("switch", "11111").ended(4, "signin")
     assert machine.run_here("whoami", "--json").json["procore_id"] == 22222
@@ -200,13 +191,13 @@ def test_switching_to_a_signed_out_account_exits_4_and_mends_that_nobody_is_curr
     assert machine.run_here("whoami").code == 0
 
 
-def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine: Machine) -> None:
+def test_an_environment_that_cannot_be_read_does_not_hide_the_others(machine):
     machine.write("sandbox.db", "not a database, however long it is looked at")
     result = machine.run_here("accounts", "--check", "--json").ended(6, "sandbox: The database", prints=True)
     assert [line["check"] for line in result.json["accounts"]] == ["ok", "ok"]
 
 
-def test_values_of_odd_types_in_the_database_harm_nobody(machine: Machine, people: People) -> None:
+def test_values_of_odd_types_in_the_database_harm_nobody(machine, people):
     people.sign_in(machine, {"id": 5, "login": "odd@example.com", "name": "[bold]\x1b[31mOdd\tOne\n"})
     result = machine.run_here("accounts")
     assert "[bold]\\x1b[31mOdd\\tOne\\n" in result.out
@@ -218,9 +209,7 @@ def test_values_of_odd_types_in_the_database_harm_nobody(machine: Machine, peopl
         assert machine.run_here(*command).code == 0
 
 
-def test_many_rows_cost_no_more_statements_than_a_few(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_rows_cost_no_more_statements_than_a_few(machine, monkeypatch):
     ran: list[str] = []
     real = Rows.run
 

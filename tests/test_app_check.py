@@ -1,13 +1,10 @@
 """The credentials are looked at before a link is printed or a browser opens."""
 
-from __future__ import annotations
-
 import pytest
 
 from procore_cli.client.oauth import Verdict, read_probe
 from procore_cli.client.responses import Answer as ServerAnswer
 from procore_cli.client.responses import find_date
-from tests.cli import Machine
 from tests.people import SECOND, People
 from tests.provider import CHECK, CLIENT_ID, CLIENT_SECRET, Answer
 from tests.signed_in import assert_ended, sign_in
@@ -21,7 +18,7 @@ def provider(people: People) -> People:
     return people
 
 
-def test_the_first_sign_in_of_an_app_asks_about_it(machine: Machine, people: People) -> None:
+def test_the_first_sign_in_of_an_app_asks_about_it(machine, people):
     assert_ended(sign_in(machine))
     (check,) = people.checks
     assert check.form.pop("code_verifier")
@@ -40,9 +37,7 @@ def test_the_first_sign_in_of_an_app_asks_about_it(machine: Machine, people: Peo
     assert [check.form["client_id"] for check in people.checks] == [CLIENT_ID, "another-app"]
 
 
-def test_wrong_credentials_a_redirect_or_nobody_there_end_it_before_the_link(
-    machine: Machine, people: People
-) -> None:
+def test_wrong_credentials_a_redirect_or_nobody_there_end_it_before_the_link(machine, people):
     moved = Answer(302, "", {"Location": f"{people.url}/elsewhere"})
     right = ("invalid_client", "PROCORE_CLIENT_ID", "Is production the right environment?")
     cases: list[tuple[dict[str, str], Answer | None, int, tuple[str, ...]]] = [
@@ -69,14 +64,12 @@ def test_wrong_credentials_a_redirect_or_nobody_there_end_it_before_the_link(
         (Answer(200, {"access_token": "hush-access-of-nobody"}), "200, no reason given"),
     ],
 )
-def test_any_other_answer_passes_with_a_warning(
-    machine: Machine, people: People, answer: Answer, words: str
-) -> None:
+def test_any_other_answer_passes_with_a_warning(machine, people, answer, words):
     people.check = lambda _: answer
     sign_in(machine).ended(0, "Warning: production: whether client id and client secret are right", words)
 
 
-def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) -> None:
+def test_the_demos_own_app_is_not_asked_about(machine, people):
     people.check = lambda _: Answer(401, INVALID_CLIENT)
     machine.variables["PROCORE_ENV"] = "demo"
     machine.run("signup", "--env", "demo", "--paste", stdin="").ended(4, "Run the command in a terminal")
@@ -84,7 +77,7 @@ def test_the_demos_own_app_is_not_asked_about(machine: Machine, people: People) 
     assert people.checks == []
 
 
-def test_of_the_answer_the_verdict_words_without_what_was_sent_and_the_time_are_read() -> None:
+def test_of_the_answer_the_verdict_words_without_what_was_sent_and_the_time_are_read():
     body = b'{"error": "no hush-code, hush-secret"}'
     assert read_probe(ServerAnswer(400, {}, body, ["hush-code", "hush-secret"])).words == "400, no …, …"
     assert read_probe(ServerAnswer(400, {}, b'{"error": "invalid_grant"}')).verdict is Verdict.ACCEPTED

@@ -1,7 +1,5 @@
 """The benchmarks start, draw and write; refuses to time anything."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path
@@ -20,14 +18,12 @@ json.dump({{"results": [{{"times": [time], "exit_codes": [0]}} for time in times
 
 
 @pytest.mark.parametrize("program", [["-m", "benchmarks.report"], ["benchmarks/api_memory.py"]])
-def test_a_benchmark_explains_itself(program: list[str]) -> None:
+def test_a_benchmark_explains_itself(program):
     words = [sys.executable, *program, "--help"]
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.startswith("usage:")
 
 
-def test_what_was_measured_is_read_and_takes_its_place_on_the_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_measured_is_read_and_takes_its_place_on_the_page(tmp_path, monkeypatch):
     printed = "milliseconds, without Procore  least  median   most\nuntil the prompt  31.4  40.1  40.1\n"
     assert report._STAGE.findall(printed) == [("until the prompt", "31.4", "40.1", "40.1")]
     text = report.PAGE.read_text(encoding="utf-8")
@@ -41,7 +37,7 @@ def test_what_was_measured_is_read_and_takes_its_place_on_the_page(
     assert page.read_text(encoding="utf-8") == expected
 
 
-def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path: Path) -> None:
+def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path):
     hyperfine = tmp_path / "hyperfine"
     hyperfine.write_text(HYPERFINE.format(python=sys.executable), encoding="utf-8")
     hyperfine.chmod(0o700)
@@ -54,7 +50,7 @@ def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path: Path) -> 
         timing.time_once([["12"]], environ, codes=[1])
 
 
-def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_missing_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit, match=r"apt-get install .*gnome-keyring.*hyperfine"):
         stand.check_packages()

@@ -1,7 +1,5 @@
 """What a shell is told when it asks how a word may go on; the real shells are in tests/shells."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os
@@ -83,7 +81,7 @@ LINES: dict[str, list[str]] = {
 FILES = {"api me --output x": "x", "api me --input ": "", "demo serve --seed ": "", "exec -- ": ""}
 
 
-def test_whatever_can_go_on_does(machine: Machine) -> None:
+def test_whatever_can_go_on_does(machine):
     assert sorted(complete(machine, "")) == sorted(f"plain,{name}" for name in COMMANDS)
     for line, found in LINES.items():
         assert complete(machine, line) == [f"plain,{word}" for word in found], line
@@ -94,12 +92,12 @@ def test_whatever_can_go_on_does(machine: Machine) -> None:
     assert complete(machine, "token --account ") == [f"plain,{SECONDS}"]
 
 
-def test_a_person_is_described_where_the_shell_can_show_it(machine: Machine) -> None:
+def test_a_person_is_described_where_the_shell_can_show_it(machine):
     assert ask(machine, "token -a j", "zsh").out == "plain\njoecontractor@procore.com\nJoe Contractor\n"
     assert ask(machine, "token -a j", "fish").out == "plain,joecontractor@procore.com\tJoe Contractor\n"
 
 
-def test_people_whose_e_mail_a_shell_could_read_go_by_their_id(machine: Machine) -> None:
+def test_people_whose_e_mail_a_shell_could_read_go_by_their_id(machine):
     names = ("$(rm -rf x)", "a b", "a:b", "a\nb", "a''b", "-e", "~")
     hostile = [f"{name}@x.com" for name in names]
     for number, email in enumerate(hostile, 7001):
@@ -115,18 +113,18 @@ def test_people_whose_e_mail_a_shell_could_read_go_by_their_id(machine: Machine)
         assert not set("$()'~`;\\\"") & set(said)
 
 
-def test_people_who_share_an_e_mail_go_by_their_id(machine: Machine) -> None:
+def test_people_who_share_an_e_mail_go_by_their_id(machine):
     People().sign_in(machine, {**JOE, "id": 44444})
     assert complete(machine, "switch ") == ["plain,11111", "plain,third@example.com", "plain,44444"]
 
 
 @pytest.mark.parametrize("broken", ["config.toml", "production.db"])
-def test_what_is_broken_says_nothing(machine: Machine, broken: str) -> None:
+def test_what_is_broken_says_nothing(machine, broken):
     machine.write(broken, "= broken")
     assert complete(machine, "token --account ") == []
 
 
-def test_completing_changes_nothing_and_asks_nobody(machine: Machine) -> None:
+def test_completing_changes_nothing_and_asks_nobody(machine):
     machine.write("config.toml", mode=0o644)
     machine.variables["TEST_KEYRING_FAULT"] = "missing"
 
@@ -144,19 +142,19 @@ def test_completing_changes_nothing_and_asks_nobody(machine: Machine) -> None:
     assert look() == before
 
 
-def test_a_question_that_makes_no_sense_has_no_answer(machine: Machine) -> None:
+def test_a_question_that_makes_no_sense_has_no_answer(machine):
     for instruction in ["bash_complete", "tcsh_complete", "bash", "nonsense", "_"]:
         machine.variables[VARIABLE] = instruction
         result = machine.run_here("whoami")
         assert (result.code, result.out.strip(), result.err) == (0, "", "")
 
 
-def test_it_answers_as_a_module_too(machine: Machine) -> None:
+def test_it_answers_as_a_module_too(machine):
     machine.variables |= {VARIABLE: "bash_complete", "COMP_WORDS": "procore-login who", "COMP_CWORD": "1"}
     assert machine.run().out == "plain,whoami\n"
 
 
-def test_the_script_is_printed_with_how_to_install_it_and_nothing_is_made(tmp_path: Path) -> None:
+def test_the_script_is_printed_with_how_to_install_it_and_nothing_is_made(tmp_path):
     machine = Machine(tmp_path / "empty")
     said = machine.run_here("completion", "--help").out
     for shell, file in (("bash", "~/.bashrc"), ("zsh", "~/.zshrc"), ("fish", "~/.config/fish/config.fish")):

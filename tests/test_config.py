@@ -1,8 +1,5 @@
 """`config.toml`: what is read, what is refused, and what is kept when it is written."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,7 +41,7 @@ def edits(name: str, **values: str | int | None) -> Edits:
     return {(*of_app, key) if key in APP_KEYS else (key,): value for key, value in values.items()}
 
 
-def test_every_setting_is_read_and_unknown_keys_are_named(data_folder: Path) -> None:
+def test_every_setting_is_read_and_unknown_keys_are_named(data_folder):
     assert load_config(data_folder) == Config()
     write(
         data_folder,
@@ -85,9 +82,7 @@ def test_every_setting_is_read_and_unknown_keys_are_named(data_folder: Path) -> 
         ('store = "postgresql://joe:hush@db.example/x?password=hush"', 'store is "db.example/x"'),
     ],
 )
-def test_a_broken_file_is_named_with_the_place_and_left_untouched(
-    data_folder: Path, text: str, place: str
-) -> None:
+def test_a_broken_file_is_named_with_the_place_and_left_untouched(data_folder, text, place):
     raw = text.encode(errors="surrogateescape")
     path = write(data_folder, "")
     path.write_bytes(raw)
@@ -101,7 +96,7 @@ def test_a_broken_file_is_named_with_the_place_and_left_untouched(
     assert path.read_bytes() == raw
 
 
-def test_an_unknown_default_environment_exits_2_and_suggests_the_nearest(data_folder: Path) -> None:
+def test_an_unknown_default_environment_exits_2_and_suggests_the_nearest(data_folder):
     write(data_folder, 'environment = "sandbx"')
     with pytest.raises(UnknownEnvironmentError) as caught:
         load_config(data_folder)
@@ -109,7 +104,7 @@ def test_an_unknown_default_environment_exits_2_and_suggests_the_nearest(data_fo
     assert "Did you mean sandbox?" in caught.value.hint
 
 
-def test_saving_keeps_comments_order_and_unknown_keys(data_folder: Path) -> None:
+def test_saving_keeps_comments_order_and_unknown_keys(data_folder):
     write(
         data_folder,
         '# mine\ncolour = "blue"\n\n[environments.sandbox]\n# the app\nclient_id = "old"\nshade = 1\n',
@@ -124,9 +119,7 @@ def test_saving_keeps_comments_order_and_unknown_keys(data_folder: Path) -> None
     assert config.app("federal") == AppConfig(redirect_uri="http://localhost:9/")
 
 
-def test_a_mode_that_is_too_open_is_tightened_and_reported_and_a_link_is_refused(
-    data_folder: Path, tmp_path: Path
-) -> None:
+def test_a_mode_that_is_too_open_is_tightened_and_reported_and_a_link_is_refused(data_folder, tmp_path):
     path = write(data_folder, "", mode=0o644)
     with hearing() as said:
         load_config(data_folder)
@@ -165,7 +158,7 @@ GONE = dict.fromkeys(["client_id", "company", "redirect_uri", "store", "environm
 
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
-def test_whatever_the_file_looks_like_a_change_changes_nothing_else(data_folder: Path, text: str) -> None:
+def test_whatever_the_file_looks_like_a_change_changes_nothing_else(data_folder, text):
     path = write(data_folder, "")
     path.write_bytes(text.encode())
     before = load_config(data_folder)
@@ -188,7 +181,7 @@ def test_whatever_the_file_looks_like_a_change_changes_nothing_else(data_folder:
         assert (comment in text) is (comment in path.read_text())
 
 
-def test_a_new_file_is_private_and_line_ends_and_the_byte_order_mark_are_kept(data_folder: Path) -> None:
+def test_a_new_file_is_private_and_line_ends_and_the_byte_order_mark_are_kept(data_folder):
     path = data_folder / "config.toml"
     save_values(data_folder, edits("sandbox", company=7))
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (
@@ -200,7 +193,7 @@ def test_a_new_file_is_private_and_line_ends_and_the_byte_order_mark_are_kept(da
     assert path.read_bytes() == b"\xef\xbb\xbf# hi\r\na = 1\r\n\r\n[environments.sandbox]\r\ncompany = 7\r\n"
 
 
-def test_an_empty_table_goes_unless_somebody_wrote_into_it(data_folder: Path) -> None:
+def test_an_empty_table_goes_unless_somebody_wrote_into_it(data_folder):
     mine = "[environments.sandbox]\n# mine\ncompany = 1\n\n[environments.federal]\ncompany = 2\nshade = 3\n"
     path = write(data_folder, mine + "\n[environments.monthly] # so\ncompany = 3\n")
     save_values(data_folder, edits("production", company=7))
@@ -213,7 +206,7 @@ def test_an_empty_table_goes_unless_somebody_wrote_into_it(data_folder: Path) ->
     )
 
 
-def test_what_changes_nothing_writes_nothing(data_folder: Path) -> None:
+def test_what_changes_nothing_writes_nothing(data_folder):
     path = write(data_folder, '[environments.sandbox]\nclient_id = "x"\n')
     before = path.stat()
     save_values(data_folder, edits("sandbox", client_id="x"))
@@ -233,9 +226,7 @@ def test_what_changes_nothing_writes_nothing(data_folder: Path) -> None:
         ("x = nan\n", None),
     ],
 )
-def test_a_file_that_cannot_be_changed_safely_is_left_to_an_editor(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, spoil: Callable[[object], str] | None
-) -> None:
+def test_a_file_that_cannot_be_changed_safely_is_left_to_an_editor(data_folder, monkeypatch, text, spoil):
     path = write(data_folder, text)
     if spoil:
         monkeypatch.setattr("tomlkit.dumps", spoil)

@@ -1,7 +1,5 @@
 """`configure` with options: where the values go, what is refused, shown and removed."""
 
-from __future__ import annotations
-
 import io
 import os
 import shlex
@@ -24,7 +22,7 @@ from procore_cli.storage.files import ClientSecrets
 from procore_cli.storage.locks import hold_config
 from tests.cli import Machine, Result, browser
 from tests.people import People
-from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer, Provider
+from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer
 from tests.terminal import Terminal
 
 Configure = Callable[..., Result]
@@ -69,7 +67,7 @@ def shown(machine: Machine, *options: str) -> Any:
 # What is given and saved
 
 
-def test_a_script_configures_and_signs_up(machine: Machine, provider: Provider) -> None:
+def test_a_script_configures_and_signs_up(machine, provider):
     configured = machine.run(
         "configure", "--client-id", CLIENT_ID, "--client-secret-stdin", stdin=CLIENT_SECRET + "\n"
     )
@@ -81,9 +79,7 @@ def test_a_script_configures_and_signs_up(machine: Machine, provider: Provider) 
     assert machine.run_here("signup", "--json", "--browser", browser()).code == 0
 
 
-def test_without_a_terminal_nobody_is_asked_and_a_closed_stdin_is_no_bug(
-    configured: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_terminal_nobody_is_asked_and_a_closed_stdin_is_no_bug(configured, configure, monkeypatch):
     configure().ended(2, "--client-secret-stdin")
     configure("--remove").ended(2, "Hint: Pass --yes")
     assert CLIENT_ID in config(configured)
@@ -92,7 +88,7 @@ def test_without_a_terminal_nobody_is_asked_and_a_closed_stdin_is_no_bug(
         configured.run_here("configure", *arguments).ended(2, "Standard input is closed.")
 
 
-def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_the_background_nobody_is_asked(machine, monkeypatch):
     terminal, program = os.openpty()
     with (
         os.fdopen(terminal, "rb"),
@@ -106,9 +102,7 @@ def test_in_the_background_nobody_is_asked(machine: Machine, monkeypatch: pytest
             assert can_ask() is can
 
 
-def test_one_value_is_changed_and_the_others_stay_without_the_network(
-    machine: Machine, configure: Configure, provider: Provider
-) -> None:
+def test_one_value_is_changed_and_the_others_stay_without_the_network(machine, configure, provider):
     machine.variables["PROCORE_REDIRECT_URI"] = ""
     # One that cannot be used can be corrected.
     machine.write("config.toml", '[environments.production]\nredirect_uri = "nonsense"\n')
@@ -137,9 +131,7 @@ NONSENSE = (
 )
 
 
-def test_what_makes_no_sense_is_refused_and_nothing_is_written(
-    machine: Machine, configure: Configure
-) -> None:
+def test_what_makes_no_sense_is_refused_and_nothing_is_written(machine, configure):
     for line, stdin, code in (
         ("--redirect-uri http://example.com/", "", 3),
         ("--client-secret-stdin", "", 2),
@@ -151,7 +143,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_written(
         assert not (machine.data / "config.toml").exists(), line
 
 
-def test_variables_that_win_are_named(machine: Machine, configure: Configure) -> None:
+def test_variables_that_win_are_named(machine, configure):
     machine.variables |= {
         "PROCORE_CLIENT_ID": "of-the-variable",
         "PROCORE_CLIENT_SECRET": "hush-variable",
@@ -174,9 +166,7 @@ def test_variables_that_win_are_named(machine: Machine, configure: Configure) ->
     assert "in force" not in configure("--company", "8").err
 
 
-def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(
-    machine: Machine, configure: Configure
-) -> None:
+def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(machine, configure):
     assert "give it again" not in configure("--store", "file").err
     assert configure(*KEPT, "--store", "keyring").code == 0
     assert "stays in the store keyring; give it again" in configure("--store", "file").err
@@ -191,7 +181,7 @@ def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(
 # What Procore says of it
 
 
-def test_credentials_that_procore_refuses_are_not_saved(machine: Machine, configure: Configure) -> None:
+def test_credentials_that_procore_refuses_are_not_saved(machine, configure):
     result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", stdin="wrong secret").ended(
         3, "invalid_client", "Is production the right environment?", "Nothing was saved", "--no-check"
     )
@@ -214,9 +204,7 @@ def test_credentials_that_procore_refuses_are_not_saved(machine: Machine, config
         (False, "Client id and client secret were not checked"),
     ],
 )
-def test_what_cannot_be_checked_is_warned_of_and_saved(
-    machine: Machine, configure: Configure, provider: Provider, is_there: bool, words: str
-) -> None:
+def test_what_cannot_be_checked_is_warned_of_and_saved(machine, configure, provider, is_there, words):
     provider.check = lambda _: Answer(503, {"error": "invalid_client"})
     if not is_there:
         machine.variables["PROCORE_LOGIN_URL"] = f"http://127.0.0.1:{machine.port}"
@@ -225,8 +213,8 @@ def test_what_cannot_be_checked_is_warned_of_and_saved(
 
 
 def test_an_id_alone_is_checked_with_the_secret_of_a_variable_or_saved_where_the_store_is_silent(
-    machine: Machine, configure: Configure, provider: Provider
-) -> None:
+    machine, configure, provider
+):
     machine.variables["TEST_KEYRING_FAULT"] = "locked"
     configure("--client-id", "first", "--store", "file").ended(
         0, "Warning: production: whether a client secret is kept could not be found out"
@@ -240,9 +228,7 @@ def test_an_id_alone_is_checked_with_the_secret_of_a_variable_or_saved_where_the
     assert "another" not in config(machine)
 
 
-def test_a_secret_that_belongs_to_another_id_is_said_and_not_sent(
-    configured: Machine, configure: Configure, provider: Provider
-) -> None:
+def test_a_secret_that_belongs_to_another_id_is_said_and_not_sent(configured, configure, provider):
     named = configure("--client-id", "another")
     configured.run_here("signup", "--browser", browser()).ended(3, "another", CLIENT_ID)
     assert named.code == 0
@@ -251,7 +237,7 @@ def test_a_secret_that_belongs_to_another_id_is_said_and_not_sent(
     assert provider.requests == provider.checks == []
 
 
-def test_the_demos_app_is_its_own(configure: Configure) -> None:
+def test_the_demos_app_is_its_own(configure):
     result = configure("--env", "demo", "--company", "5").ended()
     assert "knows" not in result.err
     # Before anybody is asked.
@@ -273,8 +259,8 @@ FAILURES: dict[str, tuple[str, str, BaseException | None, int, str]] = {
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("failure", FAILURES)
 def test_what_goes_wrong_leaves_config_and_secret_as_they_were(
-    machine: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch, failure: str, is_first: bool
-) -> None:
+    machine, configure, monkeypatch, failure, is_first
+):
     fault, text, error, code, said = FAILURES[failure]
     if not is_first:
         assert configure(*KEPT).code == 0
@@ -300,13 +286,8 @@ def test_what_goes_wrong_leaves_config_and_secret_as_they_were(
     ],
 )
 def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
-    configured: Machine,
-    configure: Configure,
-    monkeypatch: pytest.MonkeyPatch,
-    failing: list[BaseException],
-    code: int,
-    said: str,
-) -> None:
+    configured, configure, monkeypatch, failing, code, said
+):
     before, save, waiting = configured.kept(), ClientSecrets.save, list(failing)
 
     def keep_then_fail(secrets: ClientSecrets, *what: str) -> None:
@@ -326,7 +307,7 @@ def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
 # Several at once
 
 
-def test_runs_at_once_lose_no_change_of_each_other(machine: Machine) -> None:
+def test_runs_at_once_lose_no_change_of_each_other(machine):
     environments = ("production", "sandbox", "monthly", "federal")
     for number in range(3):
         with ThreadPoolExecutor(4) as pool:
@@ -342,7 +323,7 @@ def keep_company(folder: Path, company: int, environment: str) -> None:
     app_setup.save(settings, app_setup.AppSetup(company=company))
 
 
-def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> None:
+def test_a_run_that_never_ends_holds_others_up_for_a_time(machine):
     machine.data.mkdir(mode=0o700)
     with (
         hold_config(machine.data),
@@ -353,9 +334,7 @@ def test_a_run_that_never_ends_holds_others_up_for_a_time(machine: Machine) -> N
 
 
 @pytest.mark.parametrize("environment", ["production", "monthly"])
-def test_a_secret_is_kept_with_its_id_alone_whatever_another_run_has_set(
-    machine: Machine, configure: Configure, environment: str
-) -> None:
+def test_a_secret_is_kept_with_its_id_alone_whatever_another_run_has_set(machine, configure, environment):
     """The monthly sandbox's may be production's."""
     with mock.patch.dict(os.environ, machine.environ(), clear=True):
         for app, asked in (
@@ -379,7 +358,7 @@ def test_a_secret_is_kept_with_its_id_alone_whatever_another_run_has_set(
 # --show
 
 
-def test_show_says_what_is_set_where_and_no_secret(configured: Machine) -> None:
+def test_show_says_what_is_set_where_and_no_secret(configured):
     configured.variables["PROCORE_COMPANY_ID"] = "8"
     result = configured.run_here("configure", "--show", "--json")
     values = {
@@ -395,9 +374,7 @@ def test_show_says_what_is_set_where_and_no_secret(configured: Machine) -> None:
     assert CLIENT_SECRET not in result.out + result.err
 
 
-def test_in_a_pipe_each_line_is_a_name_a_value_and_a_source_which_a_terminal_draws(
-    configured: Machine,
-) -> None:
+def test_in_a_pipe_each_line_is_a_name_a_value_and_a_source_which_a_terminal_draws(configured):
     own = configured.run_here("configure", "--show").out.splitlines()
     other = configured.run_here("configure", "--show", "--env", "sandbox").out.splitlines()
     with Terminal(configured, "configure", "--show") as terminal:
@@ -409,7 +386,7 @@ def test_in_a_pipe_each_line_is_a_name_a_value_and_a_source_which_a_terminal_dra
     assert "set (keyring)" in terminal.drawn
 
 
-def test_a_secret_that_is_lent_or_of_another_app_is_shown_as_such(configured: Machine) -> None:
+def test_a_secret_that_is_lent_or_of_another_app_is_shown_as_such(configured):
     monthly = shown(configured, "--env", "monthly")["sources"]
     configured.variables["PROCORE_CLIENT_ID"] = "another"
     other = shown(configured)["sources"]
@@ -419,7 +396,7 @@ def test_a_secret_that_is_lent_or_of_another_app_is_shown_as_such(configured: Ma
     assert other["client_secret"] == f"keyring, for the client id {CLIENT_ID}"
 
 
-def test_a_locked_keyring_hides_the_secret_alone(configured: Machine) -> None:
+def test_a_locked_keyring_hides_the_secret_alone(configured):
     configured.variables["TEST_KEYRING_FAULT"] = "locked"
     result = configured.run_here("configure", "--show").ended(6, prints=True)
     assert f"client id\t{CLIENT_ID}\tconfig.toml" in result.out
@@ -434,9 +411,7 @@ def test_a_locked_keyring_hides_the_secret_alone(configured: Machine) -> None:
 # --remove
 
 
-def test_remove_takes_the_app_away_and_keeps_what_is_the_users(
-    configured: Machine, configure: Configure
-) -> None:
+def test_remove_takes_the_app_away_and_keeps_what_is_the_users(configured, configure):
     text = f'# mine\ncolour = 1\n\n{config(configured)}\n[environments.sandbox]\nclient_id = "x"\n'
     configured.write("config.toml", text)
     # Who is signed in does not matter.
@@ -449,7 +424,7 @@ def test_remove_takes_the_app_away_and_keeps_what_is_the_users(
     assert "has no credentials" in configure("--remove", "--yes").err
 
 
-def test_remove_looks_into_both_stores(configured: Machine, configure: Configure) -> None:
+def test_remove_looks_into_both_stores(configured, configure):
     assert configure(*KEPT, "--store", "file").code == 0
     secrets = configured.data / "secrets"
     assert len([*secrets.iterdir(), *configured.keyring.iterdir()]) == 2
@@ -464,8 +439,8 @@ def test_remove_looks_into_both_stores(configured: Machine, configure: Configure
 
 @pytest.mark.parametrize(("fault", "code"), [("locked", 6), ("", 3)], ids=["the store", "config.toml"])
 def test_remove_changes_nothing_where_its_own_store_or_file_refuses(
-    configured: Machine, configure: Configure, monkeypatch: pytest.MonkeyPatch, fault: str, code: int
-) -> None:
+    configured, configure, monkeypatch, fault, code
+):
     before = (config(configured), configured.kept())
     configured.variables["TEST_KEYRING_FAULT"] = fault
     if not fault:
@@ -475,7 +450,7 @@ def test_remove_changes_nothing_where_its_own_store_or_file_refuses(
     assert (config(configured), configured.kept()) == before
 
 
-def test_remove_on_an_empty_machine_makes_nothing(tmp_path: Path) -> None:
+def test_remove_on_an_empty_machine_makes_nothing(tmp_path):
     machine = Machine(tmp_path / "empty", {"PROCORE_REDIRECT_URI": ""})
     result = machine.run_here("configure", "--remove", "--yes", "--env", "sandbox").ended()
     assert result.err == "sandbox has no credentials here.\n"
@@ -483,7 +458,7 @@ def test_remove_on_an_empty_machine_makes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("answer", "is_there"), [("y", False), ("", True)])
-def test_on_a_terminal_remove_asks(configured: Machine, answer: str, is_there: bool) -> None:
+def test_on_a_terminal_remove_asks(configured, answer, is_there):
     with Terminal(configured, "configure", "--remove") as terminal:
         terminal.read_until("Remove the credentials of production? [y/N]")
         terminal.type(answer)
@@ -491,9 +466,7 @@ def test_on_a_terminal_remove_asks(configured: Machine, answer: str, is_there: b
     assert (CLIENT_ID in config(configured)) is bool(configured.kept()) is is_there
 
 
-def test_remove_names_who_is_still_signed_in_and_variables_that_count(
-    configured: Machine, configure: Configure
-) -> None:
+def test_remove_names_who_is_still_signed_in_and_variables_that_count(configured, configure):
     People().sign_in(configured, JOE)
     configured.variables |= {"PROCORE_CLIENT_ID": CLIENT_ID, "PROCORE_REDIRECT_URI": ""}
     result = configure("--remove", "--yes")

@@ -1,7 +1,5 @@
 """The interview of `configure`: what is asked, what Enter keeps, what Ctrl-C and a failure leave."""
 
-from __future__ import annotations
-
 import stat
 import subprocess
 import sys
@@ -18,7 +16,7 @@ from procore_cli.errors import DataFolderError
 from procore_cli.flows import app_setup
 from procore_cli.storage.files import ClientSecrets
 from tests.cli import Machine, Result, browser
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.provider import CLIENT_ID, CLIENT_SECRET
 from tests.terminal import Terminal
 
 # The space behind a hidden prompt is drawn once the echo is off, and typing makes sense.
@@ -110,7 +108,7 @@ def said(result: Result) -> str:
 # At a terminal
 
 
-def test_a_person_is_asked_and_the_secret_is_not_echoed(machine: Machine, provider: Provider) -> None:
+def test_a_person_is_asked_and_the_secret_is_not_echoed(machine, provider):
     answers = [("Environment [", ""), *APP, *REST]
     code, drawn = talk_at_terminal(machine, "configure", answers=answers)
     assert (code, CLIENT_SECRET in drawn) == (0, False), drawn
@@ -121,7 +119,7 @@ def test_a_person_is_asked_and_the_secret_is_not_echoed(machine: Machine, provid
     assert shown(machine, "production") == ("set", "keyring")
 
 
-def test_signing_up_without_credentials_offers_the_interview_and_goes_on(machine: Machine) -> None:
+def test_signing_up_without_credentials_offers_the_interview_and_goes_on(machine):
     answers = [("Configure it now?", "y"), *APP, *REST]
     code, drawn = talk_at_terminal(machine, "signup", "--browser", browser(), answers=answers)
     assert code == 0, drawn
@@ -130,7 +128,7 @@ def test_signing_up_without_credentials_offers_the_interview_and_goes_on(machine
 
 
 @pytest.mark.parametrize(("number", "key"), [(1, CTRL_D), (2, CTRL_C)])
-def test_ctrl_c_at_a_prompt_of_a_terminal_ends_it(machine: Machine, number: int, key: str) -> None:
+def test_ctrl_c_at_a_prompt_of_a_terminal_ends_it(machine, number, key):
     prompts = [("Environment [", ""), *WRONG]
     before = everything(machine)
     answers = [*prompts[:number], (prompts[number][0], key)]
@@ -139,7 +137,7 @@ def test_ctrl_c_at_a_prompt_of_a_terminal_ends_it(machine: Machine, number: int,
     assert everything(machine) == before
 
 
-def test_an_answer_goes_to_no_pipe(machine: Machine) -> None:
+def test_an_answer_goes_to_no_pipe(machine):
     """Prompts are talk: stdout stays empty for data."""
     with Terminal(machine, "configure", "--no-check", stdout=subprocess.PIPE) as terminal:
         for prompt, answer in [("Environment [", ""), *APP, *REST]:
@@ -152,7 +150,7 @@ def test_an_answer_goes_to_no_pipe(machine: Machine) -> None:
 # What is asked, and what becomes of the answers
 
 
-def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine: Machine, talk: Talk) -> None:
+def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine, talk):
     machine.run_here("configure", "--client-id", "former", "--company", "7")
     before = everything(machine)
     prompts = [("Environment [", ""), *WRONG, *REST]
@@ -161,7 +159,7 @@ def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine: Machine, talk: Talk) -
         assert everything(machine) == before
 
 
-def test_asked_again_enter_alone_keeps_everything(machine: Machine, talk: Talk) -> None:
+def test_asked_again_enter_alone_keeps_everything(machine, talk):
     answers = [*APP, ("Redirect URI [", ""), ("Company id", "77"), ("Store [", "file")]
     assert talk("configure", "--env", "sandbox", answers=answers).code == 0
     before = everything(machine)
@@ -170,7 +168,7 @@ def test_asked_again_enter_alone_keeps_everything(machine: Machine, talk: Talk) 
     assert everything(machine) == before
 
 
-def test_answers_that_make_no_sense_are_asked_again(machine: Machine, talk: Talk) -> None:
+def test_answers_that_make_no_sense_are_asked_again(machine, talk):
     answers = [
         ("Environment [", "sandbx"),
         ("Environment [", "demo"),
@@ -204,8 +202,8 @@ def test_answers_that_make_no_sense_are_asked_again(machine: Machine, talk: Talk
 
 
 def test_a_secret_belongs_to_the_id_that_was_asked_about_stays_with_it_and_moves_with_the_store(
-    machine: Machine, provider: Provider, talk: Talk
-) -> None:
+    machine, provider, talk
+):
     own, machine.variables = machine.variables, machine.variables | {"PROCORE_CLIENT_ID": "of-a-variable"}
     assert talk("configure", "--env", "sandbox", answers=[*APP, *REST]).code == 0
     assert provider.checks[0].form["client_id"] == CLIENT_ID
@@ -235,8 +233,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused_credentials_are_asked_for_again_or_saved_only_if_the_person_insists(
-    machine: Machine, provider: Provider, talk: Talk, what: str
-) -> None:
+    machine, provider, talk, what
+):
     answers, code, checks = REFUSED[what]
     result = talk("configure", "--env", "monthly", answers=[*WRONG, *REST, *answers]).ended(code)
     assert len(provider.checks) == checks
@@ -245,14 +243,14 @@ def test_refused_credentials_are_asked_for_again_or_saved_only_if_the_person_ins
     assert (shown(machine, "monthly")[0] == "set") is (code == 0)
 
 
-def test_a_file_that_was_open_to_others_is_tightened_and_told(machine: Machine, talk: Talk) -> None:
+def test_a_file_that_was_open_to_others_is_tightened_and_told(machine, talk):
     file = machine.write("config.toml", mode=0o644)
     result = talk("configure", answers=[("Environment [", ""), ("Client id [", CTRL_C)])
     assert f"{file} was open to other users (mode 0644)" in result.err
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_what_cannot_work_is_found_out_before_the_first_question(machine: Machine, talk: Talk) -> None:
+def test_what_cannot_work_is_found_out_before_the_first_question(machine, talk):
     missing = {"REQUESTS_CA_BUNDLE": str(machine.home / "missing.pem")}
     proxy = {"HTTPS_PROXY": "socks5://127.0.0.1:9", "PROCORE_LOGIN_URL": ""}
     keyring = {"PROCORE_LOGIN_STORE": "keyring", "TEST_KEYRING_FAULT": "missing"}
@@ -293,9 +291,7 @@ STORES: dict[str, tuple[dict[str, str], list[tuple[str, str]], str]] = {
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_where_the_keyring_does_not_work_files_are_offered_and_taken(
-    machine: Machine, talk: Talk, name: str
-) -> None:
+def test_where_the_keyring_does_not_work_files_are_offered_and_taken(machine, talk, name):
     variables, answers, words = STORES[name]
     machine.variables |= variables
     result = talk("configure", "--env", "sandbox", answers=[*APP, *WHERE, *answers]).ended()
@@ -306,8 +302,8 @@ def test_where_the_keyring_does_not_work_files_are_offered_and_taken(
 
 
 def test_a_failure_to_save_goes_back_to_the_store_alone_or_ends_it_where_that_cannot_mend_it(
-    machine: Machine, talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    machine, talk, monkeypatch
+):
     # It fails between the question and the saving, which nothing can foresee.
     monkeypatch.setattr(ClientSecrets, "prove", lambda _: None)
     machine.variables["TEST_KEYRING_FAULT"] = "fail-at-write"
@@ -333,6 +329,6 @@ def test_a_failure_to_save_goes_back_to_the_store_alone_or_ends_it_where_that_ca
         ("urn:ietf:wg:oauth:2.0:oob", ["show a code"]),
     ],
 )
-def test_what_a_person_should_know_of_a_redirect_uri_is_said(uri: str, words: list[str]) -> None:
+def test_what_a_person_should_know_of_a_redirect_uri_is_said(uri, words):
     advice = interview.advise(read_redirect_uri(uri, "your answer"))
     assert [word in line for line, word in zip(advice, words, strict=True)] == [True] * len(words)

@@ -1,11 +1,7 @@
 """What is drawn, and that nothing from outside can draw."""
 
-from __future__ import annotations
-
 import io
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -37,13 +33,11 @@ PROFILE = Profile(
         (output.lifetime, 0, "expired"),
     ],
 )
-def test_control_characters_are_escaped_times_are_utc_and_a_lifetime_is_told_in_words(
-    show: Callable[[Any], str], value: Any, text: str
-) -> None:
+def test_control_characters_are_escaped_times_are_utc_and_a_lifetime_is_told_in_words(show, value, text):
     assert show(value) == text
 
 
-def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_gets_tab_separated_lines(capsys):
     named = Profile("demo", None, 5, None, "A\tB\nC \x1b[2J" + "x" * 300, 7, None)
     output.print_profile(named, as_json=False, now=0)
     lines = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
@@ -54,7 +48,7 @@ def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> 
     assert "Token\texpired at 2026-01-31T09:30:00Z" in capsys.readouterr().out
 
 
-def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch):
     monkeypatch.setattr(sys, "stdout", screen := Screen())
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "60")
@@ -66,7 +60,7 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch: 
         assert text in screen.text
 
 
-def test_a_link_is_neither_wrapped_nor_decorated() -> None:
+def test_a_link_is_neither_wrapped_nor_decorated():
     stream = Screen()
     url = "https://login.example.com/oauth/authorize?" + "x" * 500
     talk.Console(stream).link(url)
@@ -76,7 +70,7 @@ def test_a_link_is_neither_wrapped_nor_decorated() -> None:
 NOBODY = NotSignedInError("Nobody is in sandbox.", environment="sandbox")
 
 
-def test_an_error_is_what_happened_with_its_environment_once_and_a_hint() -> None:
+def test_an_error_is_what_happened_with_its_environment_once_and_a_hint():
     for environment, error, said in (
         ("", NotSignedInError("In sand\x1bbox.", "Run x"), "In sand\\x1bbox.\nHint: Run x"),
         ("", NotSignedInError("denied\nHint: type this"), "denied\\nHint: type this"),
@@ -96,7 +90,7 @@ def test_an_error_is_what_happened_with_its_environment_once_and_a_hint() -> Non
     assert str(caught.value.reworded("It is locked.")) == "sandbox: It is locked."
 
 
-def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
+def test_talk_that_cannot_be_written_is_lost_and_nothing_else():
     class Full(io.StringIO):
         def write(self, _: str) -> int:
             raise OSError(28, "No space left on device")
@@ -104,7 +98,7 @@ def test_talk_that_cannot_be_written_is_lost_and_nothing_else() -> None:
     talk.Console(Full()).warn("careful")
 
 
-def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_are_coloured_on_a_terminal_alone(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     coloured, plain, dumb = Screen(), Screen(), Screen()
     talk.Console(coloured).warn("[bold]careful[/bold]")
@@ -118,9 +112,7 @@ def test_labels_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch
     assert plain.text == dumb.text == "Warning: careful\n"
 
 
-def test_what_goes_on_fits_into_the_width_and_is_wiped_before_the_next_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_goes_on_fits_into_the_width_and_is_wiped_before_the_next_line(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     screen, narrow = Screen(), Screen()
     console = talk.Console(screen)
@@ -135,7 +127,7 @@ def test_what_goes_on_fits_into_the_width_and_is_wiped_before_the_next_line(
     assert narrow.text == "\r\ra line that"
 
 
-def test_where_nothing_can_be_drawn_over_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_can_be_drawn_over_nothing_is(monkeypatch):
     pipe, dumb = io.StringIO(), Screen()
     for stream, term in ((pipe, "xterm"), (dumb, "dumb")):
         monkeypatch.setenv("TERM", term)

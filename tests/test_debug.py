@@ -1,7 +1,5 @@
 """`--debug`: what is in force and who says so, what was exchanged, how long it took; and never a secret."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import re
@@ -14,7 +12,7 @@ from procore_cli.cli.main import COMMANDS
 from procore_cli.config.settings import Settings
 from procore_cli.console import Console
 from tests.cli import Machine, Result
-from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer, Provider
+from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer
 from tests.signed_in import save_tokens, sign_in
 
 # Whatever must not be seen begins with it, the provider's tokens and the client secret too.
@@ -42,7 +40,7 @@ def phases_of(result: Result) -> list[str]:
     return re.findall(r"^debug: phase: (.+) took \d+ ms$", result.err, re.MULTILINE)
 
 
-def test_every_setting_is_told_with_where_it_came_from(machine: Machine, provider: Provider) -> None:
+def test_every_setting_is_told_with_where_it_came_from(machine, provider):
     machine.variables |= {"PROCORE_COMPANY_ID": "5", "REQUESTS_CA_BUNDLE": "/no/such.pem"}
 
     said = settings_of(machine.run_here("whoami", "--offline", "--debug", "--account", "1"))
@@ -66,7 +64,7 @@ def test_every_setting_is_told_with_where_it_came_from(machine: Machine, provide
     }
 
 
-def test_what_config_and_defaults_say_is_told_as_such(machine: Machine) -> None:
+def test_what_config_and_defaults_say_is_told_as_such(machine):
     for name in ("LOGIN_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET"):
         del machine.variables[f"PROCORE_{name}"]
     machine.variables |= {
@@ -98,9 +96,7 @@ def test_what_config_and_defaults_say_is_told_as_such(machine: Machine) -> None:
     assert HUSH not in result.err
 
 
-def test_what_the_demo_another_token_or_exec_puts_in_force_is_told_and_a_bad_proxy_without_its_value(
-    machine: Machine,
-) -> None:
+def test_what_the_demo_another_token_or_exec_puts_in_force_is_told_and_a_bad_proxy_without_its_value(machine):
     def traced(*options: str, **variables: str) -> Result:
         with mock.patch.dict(machine.variables, variables):
             return machine.run_here("whoami", "--debug", *options)
@@ -122,7 +118,7 @@ def test_what_the_demo_another_token_or_exec_puts_in_force_is_told_and_a_bad_pro
     assert HUSH not in used.err + unused.err + exec_of_another + proxy
 
 
-def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) -> None:
+def test_a_sign_in_is_told_step_by_step(machine, provider):
     result = sign_in(machine, "--debug").ended(
         0,
         f"debug: POST {provider.url}/oauth/token 200 ",
@@ -144,7 +140,7 @@ def test_a_sign_in_is_told_step_by_step(machine: Machine, provider: Provider) ->
     assert re.search(r"debug: ended with exit code 0 after \d+ ms\n$", result.err)
 
 
-def test_a_refresh_is_told_step_by_step_and_a_phase_that_fails_too(signed_in: Machine) -> None:
+def test_a_refresh_is_told_step_by_step_and_a_phase_that_fails_too(signed_in):
     assert phases_of(signed_in.run_here("refresh", "--debug")) == [
         "settings",
         "account in the database",
@@ -156,16 +152,14 @@ def test_a_refresh_is_told_step_by_step_and_a_phase_that_fails_too(signed_in: Ma
     assert "proof of the store" in phases_of(result)
 
 
-def test_without_the_option_nothing_of_it_is_said_or_measured(
-    signed_in: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_option_nothing_of_it_is_said_or_measured(signed_in, monkeypatch):
     monkeypatch.setattr(Settings, "describe", None)
     monkeypatch.setattr(log, "time", None)
     result = signed_in.run_here("whoami").ended()
     assert "debug" not in result.err
 
 
-def test_a_trace_cannot_forge_a_line() -> None:
+def test_a_trace_cannot_forge_a_line():
     stream = io.StringIO()
     console = Console(stream)
     console.debug = True
@@ -192,7 +186,7 @@ EVERY_COMMAND = {
 
 
 @pytest.mark.parametrize("fault", ["none", "Procore", "keyring", "config"])
-def test_no_secret_is_in_what_any_command_says(machine: Machine, provider: Provider, fault: str) -> None:
+def test_no_secret_is_in_what_any_command_says(machine, provider, fault):
     save_tokens(provider, machine, JOE)
     # Under its fixed name, so that the keyring has one too.
     assert machine.run_here("configure", "--client-id", CLIENT_ID).code == 0

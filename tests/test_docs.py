@@ -1,7 +1,5 @@
 """README, Makefile and the program agree."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
@@ -24,16 +22,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def test_the_readmes_first_block_is_two_commands_which_the_makefile_shares() -> None:
+def test_the_readmes_first_block_is_two_commands_which_the_makefile_shares():
     block = re.findall(r"```console\n(.*?)```", README, re.DOTALL)[0]
     demo, test = (line.replace("python3", "$(PYTHON)", 1) for line in block.splitlines())
     assert f"demo:\n\t{demo}\n" in MAKEFILE
     assert f"test:\n\t{test}\n" in MAKEFILE
 
 
-def test_every_command_explains_itself_and_knows_the_options_that_its_row_of_the_table_names(
-    tmp_path: Path,
-) -> None:
+def test_every_command_explains_itself_and_knows_the_options_that_its_row_of_the_table_names(tmp_path):
     machine = Machine(tmp_path / "machine")
     assert machine.run_here("--version").out == f"procore-login {__version__}\n"
     rows = re.findall(r"^\| `procore-login (\w+)[^|]*\|(.*)\|$", README, re.MULTILINE)
@@ -49,7 +45,7 @@ def test_every_command_explains_itself_and_knows_the_options_that_its_row_of_the
     assert not machine.data.exists()
 
 
-def test_every_page_of_the_listener_is_explained() -> None:
+def test_every_page_of_the_listener_is_explained():
     explained = (ROOT / "docs/sign-in.md").read_text(encoding="utf-8")
     failure = Failure("The sign-in did not work", "", "")
     buttons = [pages.button_page(path, "https://example.com", "demo", None) for path in pages.BUTTONS]
@@ -60,7 +56,7 @@ def test_every_page_of_the_listener_is_explained() -> None:
         assert f"| {heading} |" in explained
 
 
-def test_every_picture_page_test_and_environment_that_the_docs_name_is_there() -> None:
+def test_every_picture_page_test_and_environment_that_the_docs_name_is_there():
     for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
@@ -119,14 +115,14 @@ SHOWN = {"console", "dockerfile", "json"}
 @pytest.mark.parametrize(
     "example", [e for e in EXAMPLES if e.language not in SHOWN], ids=doc_examples.name_of
 )
-def test_every_example_works(reader: doc_examples.Reader, example: doc_examples.Example) -> None:
+def test_every_example_works(reader, example):
     done = reader.run(example)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout or "--output" in example.text
 
 
 @pytest.mark.examples
-def test_what_demo_serve_prints_is_what_the_page_shows(reader: doc_examples.Reader) -> None:
+def test_what_demo_serve_prints_is_what_the_page_shows(reader):
     (shown,) = [e.text.splitlines()[1:] for e in EXAMPLES if e.language == "console"]
     printed = {name: reader.environ[name] for name in doc_examples.read_exports(shown)}
     names = ["ENV", "LOGIN_URL", "API_URL", "CLIENT_ID", "CLIENT_SECRET"]
@@ -137,7 +133,7 @@ def test_what_demo_serve_prints_is_what_the_page_shows(reader: doc_examples.Read
 
 
 @pytest.mark.examples
-def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
+def test_the_seed_of_the_page_can_be_used(tmp_path):
     (seed,) = [e.text for e in EXAMPLES if e.language == "json"]
     machine = Machine(tmp_path / "machine")
     (machine.home / "seed.json").write_text(seed, encoding="utf-8")
@@ -150,14 +146,14 @@ def test_the_seed_of_the_page_can_be_used(tmp_path: Path) -> None:
     assert refused.code == 5
 
 
-def test_the_readme_has_commands_of_every_kind() -> None:
+def test_the_readme_has_commands_of_every_kind():
     commands = readme_commands.list_commands()
     assert {"procore-login", "procore-login signup", *readme_commands.TALKING} <= set(commands)
     assert any(text.startswith("curl ") for text in commands)
 
 
 @pytest.mark.examples
-def test_every_command_of_the_readme_works(follower: readme_commands.Follower) -> None:
+def test_every_command_of_the_readme_works(follower):
     follower.sign_in_elsewhere()
     for text in readme_commands.list_in_order():
         done = follower.run(text)

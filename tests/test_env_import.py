@@ -1,7 +1,5 @@
 """`configure --import`: what is taken out of a `.env`, what is to be deleted, and what is refused."""
 
-from __future__ import annotations
-
 import io
 import os
 
@@ -10,7 +8,7 @@ from dotenv import dotenv_values
 
 from procore_cli.cli.commands.importing import read_dotenv
 from tests.cli import Machine, Result
-from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
+from tests.provider import CLIENT_ID, CLIENT_SECRET
 
 REDIRECT = "http://localhost:4321/callback"
 PLAIN = f"CLIENT_ID={CLIENT_ID}\nCLIENT_SECRET={CLIENT_SECRET}\nREDIRECT_URI={REDIRECT}\n"
@@ -45,7 +43,7 @@ def say(result: Result, machine: Machine) -> str:
     return result.err.replace(str(machine.home / ".env"), ".env")
 
 
-def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, provider: Provider) -> None:
+def test_id_secret_and_redirect_uri_are_taken_and_checked(machine, provider):
     result = bring_in(machine, PLAIN).ended(0, "Procore knows this app.")
     assert "Delete CLIENT_SECRET from .env: it holds the client secret." in say(result, machine)
     assert (machine.data / "config.toml").read_text() == (
@@ -55,7 +53,7 @@ def test_id_secret_and_redirect_uri_are_taken_and_checked(machine: Machine, prov
     assert provider.checks[0].form["redirect_uri"] == REDIRECT
 
 
-def test_our_own_names_win(machine: Machine) -> None:
+def test_our_own_names_win(machine):
     text = f"""# Procore
 CLIENT_ID=tutorial
 CLIENT_SECRET=tutorials
@@ -99,7 +97,7 @@ TO_DELETE = {
 }
 
 
-def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(machine: Machine) -> None:
+def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(machine):
     for text, to_delete in TO_DELETE.items():
         result = bring_in(machine, text, "--no-check", mode=0o644).ended()
         said = say(result, machine)
@@ -111,9 +109,7 @@ def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(mach
     assert "can read" not in bring_in(machine, PLAIN, "--no-check").err
 
 
-def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_another_ids(
-    machine: Machine, provider: Provider
-) -> None:
+def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_another_ids(machine, provider):
     assert bring_in(machine, PLAIN, "--no-check").code == 0
     result = bring_in(machine, "CLIENT_ID=another\n").ended()
     assert provider.checks == []
@@ -124,9 +120,7 @@ def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_a
     assert bring_in(machine, "CLIENT_ID=another\n").code == 3
 
 
-def test_a_secret_alone_belongs_to_the_id_that_is_set_and_an_option_goes_before_the_file(
-    machine: Machine,
-) -> None:
+def test_a_secret_alone_belongs_to_the_id_that_is_set_and_an_option_goes_before_the_file(machine):
     text = f"CLIENT_SECRET={CLIENT_SECRET}\nPROCORE_COMPANY_ID=7\n"
     bring_in(machine, text).ended(3)
     machine.run_here("configure", "--client-id", CLIENT_ID).ended()
@@ -135,7 +129,7 @@ def test_a_secret_alone_belongs_to_the_id_that_is_set_and_an_option_goes_before_
     assert "company = 8" in (machine.data / "config.toml").read_text()
 
 
-def test_standard_input_and_a_pipe_of_the_shells_are_read_and_nothing_is_to_delete(machine: Machine) -> None:
+def test_standard_input_and_a_pipe_of_the_shells_are_read_and_nothing_is_to_delete(machine):
     reader, writer = os.pipe()
     os.write(writer, PLAIN.encode())
     os.close(writer)
@@ -147,7 +141,7 @@ def test_standard_input_and_a_pipe_of_the_shells_are_read_and_nothing_is_to_dele
     assert CLIENT_SECRET in kept(machine)
 
 
-def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine) -> None:
+def test_a_file_that_cannot_be_used_changes_nothing(machine):
     for text, words in [
         (PLAIN.replace(CLIENT_SECRET, "wrong").encode(), "The client id comes from .env."),
         (b"", "neither a client id nor a client secret"),
@@ -184,14 +178,12 @@ def test_a_file_that_cannot_be_used_changes_nothing(machine: Machine) -> None:
         assert (kept(machine), (machine.data / "config.toml").exists()) == ("", False)
 
 
-def test_what_is_no_file_is_named(machine: Machine) -> None:
+def test_what_is_no_file_is_named(machine):
     for name, words in [("missing", "no such file"), (".", "is a directory"), ("a\0b", "no file's name")]:
         machine.run_here("configure", "--import", str(machine.home / name)).ended(3, words)
 
 
-def test_lines_that_cannot_be_read_are_named_without_noise(
-    machine: Machine, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_lines_that_cannot_be_read_are_named_without_noise(machine, caplog):
     bring_in(machine, PLAIN + "\n\n'broken\n").ended(0, "there are lines that could not be read")
     assert caplog.records == []
 
@@ -213,7 +205,7 @@ FILES = [
 ]
 
 
-def test_a_file_is_read_as_python_dotenv_reads_it_but_stays_as_small_as_it_is_and_shows_no_secret() -> None:
+def test_a_file_is_read_as_python_dotenv_reads_it_but_stays_as_small_as_it_is_and_shows_no_secret():
     for text in FILES:
         ours = read_dotenv("", text).in_force
         theirs = dotenv_values(stream=io.StringIO(text, newline=""), interpolate=False)
@@ -241,9 +233,7 @@ def test_a_file_is_read_as_python_dotenv_reads_it_but_stays_as_small_as_it_is_an
         ("APP_URL=http://localhost:3000", ""),
     ],
 )
-def test_a_file_that_speaks_of_another_environment_is_refused(
-    machine: Machine, setting: str, environment: str
-) -> None:
+def test_a_file_that_speaks_of_another_environment_is_refused(machine, setting, environment):
     text = f"{PLAIN}{setting}\n"
     if environment:
         result = bring_in(machine, text).ended(

@@ -1,7 +1,5 @@
 """Two environments, in two databases or in one: no token and no secret crosses over."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,9 +27,7 @@ def shared(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "machine", {"PROCORE_LOGIN_DB": str(tmp_path / "test.db")})
 
 
-def test_one_database_for_two_environments_mixes_no_tokens(
-    shared: Machine, provider: Provider, second: Provider
-) -> None:
+def test_one_database_for_two_environments_mixes_no_tokens(shared, provider, second):
     shared.point_at(provider)
     save_tokens(provider, shared, provider.person)
     # Nobody is signed in to the other one, though a row is there.
@@ -62,9 +58,7 @@ def test_one_database_for_two_environments_mixes_no_tokens(
 
 
 @pytest.mark.parametrize("database", ["its own", "one for all"])
-def test_monthly_never_uses_productions_tokens(
-    shared: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, database: str
-) -> None:
+def test_monthly_never_uses_productions_tokens(shared, provider, monkeypatch, database):
     if database == "its own":
         del shared.variables["PROCORE_LOGIN_DB"]
     shared.point_at(provider)
@@ -94,9 +88,7 @@ LOGIN, API = "https://login.procore.com", "https://api.procore.com"
     ],
     ids=["login", "api"],
 )
-def test_the_pretend_tokens_never_go_to_a_real_host(
-    demo: Machine, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], host: str
-) -> None:
+def test_the_pretend_tokens_never_go_to_a_real_host(demo, monkeypatch, variables, host):
     demo.variables |= variables
     ways_out = watch_ways_out(monkeypatch)
     for command in ("token", "whoami", "refresh", "signin", "signout"):
@@ -108,9 +100,7 @@ def test_the_pretend_tokens_never_go_to_a_real_host(
     assert list((demo.data / "secrets").iterdir()) == []
 
 
-def test_the_pretend_tokens_are_at_home_at_any_port_where_real_ones_never_go(
-    demo: Machine, signed_in: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pretend_tokens_are_at_home_at_any_port_where_real_ones_never_go(demo, signed_in, monkeypatch):
     with DemoServer(demo.data, lambda: 1_800_000_000.0) as server:
         demo.variables["PROCORE_LOGIN_URL"] = server.url
         assert demo.run_here("token").code == 0

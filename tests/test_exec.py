@@ -1,7 +1,5 @@
 """`procore-login exec`: how the command starts and ends."""
 
-from __future__ import annotations
-
 import os
 import pty
 import signal
@@ -20,7 +18,7 @@ from tests.signed_in import assert_ended
 pytestmark = pytest.mark.usefixtures("signed_in")
 
 
-def test_where_nobody_is_signed_in_or_no_command_is_given_none_runs(machine: Machine, tmp_path: Path) -> None:
+def test_where_nobody_is_signed_in_or_no_command_is_given_none_runs(machine, tmp_path):
     given, result = hand_over(Machine(tmp_path / "another"))
     assert_ended(result, 4)
     assert (given, result.out, "signin" in result.err) == ({}, "", True)
@@ -28,7 +26,7 @@ def test_where_nobody_is_signed_in_or_no_command_is_given_none_runs(machine: Mac
         assert_ended(machine.run_here("exec", *words), 2)
 
 
-def test_this_process_becomes_the_command_and_what_is_typed_goes_to_it(machine: Machine) -> None:
+def test_this_process_becomes_the_command_and_what_is_typed_goes_to_it(machine):
     words = [*command(), "exec", "--", *python("import os, sys; print(os.getpid(), sys.stdin.read())")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     process = subprocess.Popen(words, env=machine.environ(), text=True, **pipes)
@@ -43,20 +41,18 @@ def test_this_process_becomes_the_command_and_what_is_typed_goes_to_it(machine: 
         ("kill -PIPE $$; echo survived", -signal.SIGPIPE),
     ],
 )
-def test_the_exit_code_or_death_of_the_command_is_seen_as_it_was(
-    machine: Machine, script: str, code: int
-) -> None:
+def test_the_exit_code_or_death_of_the_command_is_seen_as_it_was(machine, script, code):
     result = machine.run("exec", "--", "sh", "-c", script).ended(code)
     assert result.out == ""
 
 
-def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(machine: Machine) -> None:
+def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(machine):
     machine.run("exec", "--", *command(), "refresh").ended(
         3, "exec hands none on", "procore-login configure --env production"
     )
 
 
-def test_what_cannot_be_run_is_126_and_what_is_not_there_127(machine: Machine, tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_126_and_what_is_not_there_127(machine, tmp_path):
     files = {"no-right": "#!/bin/sh", "no-interpreter": "#!/no/such/thing", "no-program": "\0echo hello"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -69,7 +65,7 @@ def test_what_cannot_be_run_is_126_and_what_is_not_there_127(machine: Machine, t
         assert signal.getsignal(signal.SIGPIPE) is signal.SIG_IGN
 
 
-def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine, tmp_path: Path) -> None:
+def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     for folder, text in ((first, 'echo "$0" "$PROCORE_ENV" "$@"; exit 7\n'), (second, "#!/bin/sh\nexit 1\n")):
         folder.mkdir()
@@ -80,7 +76,7 @@ def test_a_script_that_names_no_interpreter_runs_as_in_a_shell(machine: Machine,
     assert result.out == f"{first}/wrapper production a b *\n"
 
 
-def test_nothing_is_written(machine: Machine, tmp_path: Path) -> None:
+def test_nothing_is_written(machine, tmp_path):
     def look() -> dict[Path, bytes | None]:
         return {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
 
@@ -95,7 +91,7 @@ def test_nothing_is_written(machine: Machine, tmp_path: Path) -> None:
     assert look() == before
 
 
-def test_at_a_terminal_the_command_has_the_terminal(machine: Machine) -> None:
+def test_at_a_terminal_the_command_has_the_terminal(machine):
     # With Python's own handler a signal can be lost that comes just before the read.
     code = (
         "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
@@ -127,7 +123,7 @@ def run(*words: str) -> int:
     return exec_command.run(words, dict(os.environ))
 
 
-def test_a_signal_to_this_process_is_passed_on_and_the_handlers_come_back() -> None:
+def test_a_signal_to_this_process_is_passed_on_and_the_handlers_come_back():
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGINT, signal.SIGTERM)}
     assert run("sh", "-c", USR1_ENDS_IT) == 9
     # Nothing could be started.
@@ -137,14 +133,14 @@ def test_a_signal_to_this_process_is_passed_on_and_the_handlers_come_back() -> N
     assert {number: signal.getsignal(number) for number in before} == before
 
 
-def test_a_key_is_passed_on_where_there_is_no_terminal_that_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_passed_on_where_there_is_no_terminal_that_does_it(monkeypatch):
     monkeypatch.setattr(os, "tcgetpgrp", mock.Mock(side_effect=OSError))
     assert run("sh", "-c", USR1_ENDS_IT.replace("USR1", "INT")) == 9
 
 
 def test_beside_this_process_too_a_script_that_names_no_interpreter_runs_as_in_a_shell(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+    tmp_path, monkeypatch, capfd
+):
     monkeypatch.chdir(tmp_path)
     for name, text in (("-x", 'echo "$@"; exit 7'), ("empty", ""), ("no-program", "\x7fELF\0\n")):
         Path(name).write_text(text)
@@ -157,7 +153,7 @@ def test_beside_this_process_too_a_script_that_names_no_interpreter_runs_as_in_a
         run("./no-program")
 
 
-def test_the_end_is_the_commands_exit_code_and_128_more_of_a_signal_that_ends_nobody_here() -> None:
+def test_the_end_is_the_commands_exit_code_and_128_more_of_a_signal_that_ends_nobody_here():
     for code, ours in {0: 0, 7: 7, 255: 255, -signal.SIGWINCH: 128 + signal.SIGWINCH}.items():
         with pytest.raises(SystemExit) as ended:
             exec_command.end_like(code)

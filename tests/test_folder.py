@@ -1,7 +1,5 @@
 """The data folder: ours alone, and whole after every crash."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import stat
@@ -22,7 +20,6 @@ from procore_cli.errors import DataFolderError
 from procore_cli.storage.files import SecretFiles, new_file_name
 from tests.cli import Machine
 from tests.hearing import hearing
-from tests.provider import Provider
 
 
 def mode_of(path: Path) -> int:
@@ -54,8 +51,8 @@ def look(root: Path) -> dict[Path, tuple[int, bytes | None]]:
 
 @pytest.mark.usefixtures("no_umask")
 def test_what_is_made_is_ours_alone_whatever_the_umask_and_a_subfolder_brings_its_parent_along(
-    tmp_path: Path, said: list[str]
-) -> None:
+    tmp_path, said
+):
     locks = private_files.open_subfolder(tmp_path / "a" / "data", "locks")
     private_files.new_file(locks / "new")
     private_files.ensure_file(locks / "ensured")
@@ -65,7 +62,7 @@ def test_what_is_made_is_ours_alone_whatever_the_umask_and_a_subfolder_brings_it
     assert said == []
 
 
-def test_what_is_too_open_is_tightened_and_reported_once(data_folder: Path, said: list[str]) -> None:
+def test_what_is_too_open_is_tightened_and_reported_once(data_folder, said):
     path = data_folder / "file"
     private_files.new_file(path)
     for use, what, wrong, right in (
@@ -82,9 +79,7 @@ def test_what_is_too_open_is_tightened_and_reported_once(data_folder: Path, said
         said.clear()
 
 
-def test_a_folder_that_is_there_needs_no_writable_disk(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_is_there_needs_no_writable_disk(data_folder, monkeypatch):
     private_files.ensure_file(data_folder / "file")
 
     def refuse(*_: object, **__: object) -> None:
@@ -134,9 +129,7 @@ REFUSED: dict[str, tuple[Use, Use, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_not_ours_to_use_is_refused_by_its_path_and_left_as_it_is(
-    data_folder: Path, tmp_path: Path, case: str
-) -> None:
+def test_what_is_not_ours_to_use_is_refused_by_its_path_and_left_as_it_is(data_folder, tmp_path, case):
     prepare, use, words = REFUSED[case]
     path = data_folder / "thing"
     (tmp_path / "elsewhere").mkdir(mode=0o755)
@@ -161,8 +154,8 @@ def test_what_is_not_ours_to_use_is_refused_by_its_path_and_left_as_it_is(
 )
 @pytest.mark.parametrize("name", ["", "config.toml", "locks"])
 def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, us: int, way_out: str
-) -> None:
+    data_folder, monkeypatch, name, us, way_out
+):
     (data_folder / "locks").mkdir(mode=0o700)
     private_files.new_file(data_folder / "config.toml")
     names = {1000: "joe", 1: "us", 0: "root"}
@@ -189,9 +182,7 @@ def test_the_error_names_the_owner_and_the_line_that_takes_the_whole_folder_over
         assert caught.value.hint.endswith("or let PROCORE_LOGIN_HOME name another data folder.")
 
 
-def test_what_a_folder_hides_may_exist_and_is_said_to_be_whose_the_folder_is(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_folder_hides_may_exist_and_is_said_to_be_whose_the_folder_is(data_folder, monkeypatch):
     assert [private_files.may_exist(path) for path in (data_folder, data_folder / "x")] == [True, False]
     refuse, owner = mock.Mock(side_effect=PermissionError(13, "Permission denied")), os.geteuid()
     monkeypatch.setattr(Path, "lstat", refuse)
@@ -205,8 +196,8 @@ def test_what_a_folder_hides_may_exist_and_is_said_to_be_whose_the_folder_is(
 
 
 def test_saving_replaces_the_whole_content_or_a_link_and_a_crash_keeps_what_was_there(
-    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    data_folder, tmp_path, monkeypatch
+):
     path, theirs, real = data_folder / "file", tmp_path / "elsewhere", os.fsync
     assert private_files.find_bytes(path) is None
     theirs.write_text("theirs")
@@ -232,9 +223,7 @@ def test_saving_replaces_the_whole_content_or_a_link_and_a_crash_keeps_what_was_
     assert list(data_folder.iterdir()) == []
 
 
-def test_without_modes_and_owners_nothing_is_tightened(
-    data_folder: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_modes_and_owners_nothing_is_tightened(data_folder, said, monkeypatch):
     monkeypatch.setattr(private_files, "_HAS_MODES", False)
     monkeypatch.delattr(os, "geteuid")
     private_files.save_bytes(data_folder / "file", b"data")
@@ -244,7 +233,7 @@ def test_without_modes_and_owners_nothing_is_tightened(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs itself is asked")
-def test_the_usual_folder_is_the_one_that_platformdirs_names() -> None:
+def test_the_usual_folder_is_the_one_that_platformdirs_names():
     for home, data in (
         ("/home/somebody", None),
         ("/home/somebody", "/elsewhere/data"),
@@ -276,9 +265,7 @@ def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Homeless:
     return Homeless(tmp_path / "machine")
 
 
-def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
-    homeless: Homeless, tmp_path: Path
-) -> None:
+def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(homeless, tmp_path):
     for words in (
         *("signup --env demo", "whoami", "whoami --offline", "token --env demo", "accounts", "signout"),
         *("switch joe", "configure --show", "configure --client-id x --no-check", "configure --remove --yes"),
@@ -293,7 +280,7 @@ def test_without_a_home_folder_the_way_out_is_named_and_nothing_is_made(
         assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "machine"]
 
 
-def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless: Homeless) -> None:
+def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless):
     result = homeless.run_here("doctor", "--offline", "--json")
     demo = homeless.run_here("doctor", "--json", "--env", "demo").ended(6, prints=True)
     assert result.code == 6
@@ -306,7 +293,7 @@ def test_without_a_home_folder_doctor_tells_of_it_and_goes_on(homeless: Homeless
         assert words not in result.out + demo.out
 
 
-def test_a_token_from_elsewhere_needs_no_home_folder(homeless: Homeless, provider: Provider) -> None:
+def test_a_token_from_elsewhere_needs_no_home_folder(homeless, provider):
     homeless.point_at(provider)
     token = homeless.variables["PROCORE_ACCESS_TOKEN"] = provider.tokens()["access_token"]
     commands = (("token", "--debug"), ("whoami", "--json"), ("api", "/rest/v1.0/me"), ())
@@ -320,9 +307,7 @@ def test_a_token_from_elsewhere_needs_no_home_folder(homeless: Homeless, provide
         assert ProcoreAuth()(request).headers["Authorization"] == f"Bearer {token}"
 
 
-def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(tmp_path, monkeypatch):
     machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_DB": str(tmp_path / "hidden/deep/x.db")})
 
     def hide(look: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
@@ -374,7 +359,7 @@ KEEPS_NO_MODES = "keeps no modes: other users may be able to read the settings"
 
 
 @pytest.mark.usefixtures("modeless")
-def test_a_mode_that_did_not_stick_is_said_to_be_what_it_is(tmp_path: Path, said: list[str]) -> None:
+def test_a_mode_that_did_not_stick_is_said_to_be_what_it_is(tmp_path, said):
     path = private_files.open_folder(tmp_path / "data")
     private_files.open_subfolder(path, "locks")
     private_files.ensure_file(path / "file")
@@ -387,9 +372,7 @@ def test_a_mode_that_did_not_stick_is_said_to_be_what_it_is(tmp_path: Path, said
 
 
 @pytest.mark.usefixtures("modeless")
-def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(
-    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(tmp_path, said, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("something was written"))
     home = tmp_path / "data"
     (home / "secrets").mkdir(parents=True)
@@ -414,8 +397,8 @@ def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(
 
 @pytest.mark.usefixtures("modeless")
 def test_where_modes_do_not_stick_a_command_with_a_keyring_warns_once_and_with_files_sends_nothing(
-    tmp_path: Path, provider: Provider
-) -> None:
+    tmp_path, provider
+):
     machine = Machine(tmp_path / "machine")
     commands = ("configure --client-id x --no-check", "whoami --offline", "configure --show", "accounts")
     results = [machine.run_here(*words.split()) for words in commands]
@@ -430,7 +413,7 @@ def test_where_modes_do_not_stick_a_command_with_a_keyring_warns_once_and_with_f
 
 @pytest.mark.usefixtures("modeless")
 @pytest.mark.parametrize(("store", "status"), [("file", "failed"), ("keyring", "warning")])
-def test_doctor_says_where_modes_do_not_stick(tmp_path: Path, store: str, status: str) -> None:
+def test_doctor_says_where_modes_do_not_stick(tmp_path, store, status):
     machine = Machine(tmp_path / "machine", {"PROCORE_LOGIN_STORE": store})
     machine.run_here("configure", "--client-id", "x", "--no-check")
     before = sorted(machine.data.rglob("*"))

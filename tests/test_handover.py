@@ -1,13 +1,10 @@
 """`procore-login exec`: what the command finds in its environment, and what our commands make of it there."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -18,8 +15,8 @@ from procore_cli.models import Account, User
 from tests.children import TELL, hand_over, python
 from tests.cli import Machine, command
 from tests.moments import LIFETIME_S, pass_time
-from tests.people import SECOND, THIRD, People
-from tests.provider import JOE, Provider
+from tests.people import SECOND, THIRD
+from tests.provider import JOE
 from tests.signed_in import assert_ended, last_token, refreshes, sign_in
 
 pytestmark = pytest.mark.usefixtures("signed_in")
@@ -29,9 +26,7 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def test_the_command_finds_the_token_and_what_belongs_to_it_but_no_client_secret(
-    machine: Machine, provider: Provider
-) -> None:
+def test_the_command_finds_the_token_and_what_belongs_to_it_but_no_client_secret(machine, provider):
     # No shell reads the words, and no option of ours is among them.
     words = ["$HOME", "*", "a b", "; echo", "--", "-e", "--env", ""]
     result = machine.run("exec", *python(TELL), *words)
@@ -54,7 +49,7 @@ def test_the_command_finds_the_token_and_what_belongs_to_it_but_no_client_secret
 NEW = (b"PROCORE_ACCESS_TOKEN", b"PROCORE_ENV", b"PROCORE_LOGIN_ACCOUNT", b"PROCORE_LOGIN_EXEC")
 
 
-def test_all_other_variables_are_the_callers_byte_for_byte(machine: Machine) -> None:
+def test_all_other_variables_are_the_callers_byte_for_byte(machine):
     given = {os.fsencode(name): os.fsencode(value) for name, value in machine.environ().items()}
     # In the C locale Python sets a variable of its own.
     for name in (b"LANG", b"LC_ALL", b"LC_CTYPE"):
@@ -71,9 +66,7 @@ def test_all_other_variables_are_the_callers_byte_for_byte(machine: Machine) -> 
         assert None not in new.values()
 
 
-def test_what_this_program_sets_for_itself_is_not_handed_on(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_this_program_sets_for_itself_is_not_handed_on(machine, monkeypatch):
     find_account = access.find_account
 
     def find_and_set(asked: Context) -> Account:
@@ -86,7 +79,7 @@ def test_what_this_program_sets_for_itself_is_not_handed_on(
     assert "DBUS_SESSION_BUS_ADDRESS" not in machine.environ().keys() | given.keys()
 
 
-def test_without_other_urls_the_commands_of_the_child_have_nothing_to_say_of_urls(tmp_path: Path) -> None:
+def test_without_other_urls_the_commands_of_the_child_have_nothing_to_say_of_urls(tmp_path):
     machine = Machine(tmp_path / "machine", {"PROCORE_ACCESS_TOKEN": "from-elsewhere"})
     given, _ = hand_over(machine, "--env", "sandbox")
     machine.variables |= given
@@ -97,7 +90,7 @@ def test_without_other_urls_the_commands_of_the_child_have_nothing_to_say_of_url
     assert "PROCORE_API_URL" not in result.err
 
 
-def test_the_company_is_the_one_in_force_unless_another_is_named(machine: Machine) -> None:
+def test_the_company_is_the_one_in_force_unless_another_is_named(machine):
     for variable, options, company in (
         ("", [], ""),
         ("", ["--company", "7"], "7"),
@@ -113,8 +106,8 @@ def test_the_company_is_the_one_in_force_unless_another_is_named(machine: Machin
 
 @pytest.mark.parametrize(("left_s", "refreshed"), [(950, 0), (850, 1)])
 def test_the_token_is_valid_for_a_quarter_of_an_hour_unless_another_time_is_asked_for(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, left_s: int, refreshed: int
-) -> None:
+    machine, provider, monkeypatch, left_s, refreshed
+):
     pass_time(monkeypatch, LIFETIME_S - left_s)
     short, _ = hand_over(machine, "--min-ttl", "60")
     usual, _ = hand_over(machine)
@@ -124,8 +117,8 @@ def test_the_token_is_valid_for_a_quarter_of_an_hour_unless_another_time_is_aske
 
 
 def test_our_commands_in_the_child_use_the_store_so_that_they_outlive_the_frozen_token(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    machine, provider, monkeypatch
+):
     given, _ = hand_over(machine)
     machine.variables |= given
     pass_time(monkeypatch, LIFETIME_S)
@@ -139,8 +132,8 @@ def test_our_commands_in_the_child_use_the_store_so_that_they_outlive_the_frozen
 
 
 def test_the_child_refreshes_with_a_secret_in_the_keyring_alone_and_says_what_is_missing(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    machine, provider, monkeypatch
+):
     secret, given = machine.variables["PROCORE_CLIENT_SECRET"], hand_over(machine)[0]
     usual, machine.variables = machine.variables, given
     with monkeypatch.context() as later:
@@ -157,9 +150,7 @@ def test_the_child_refreshes_with_a_secret_in_the_keyring_alone_and_says_what_is
     assert refreshes(provider) == 1
 
 
-def test_the_child_acts_for_the_account_it_was_started_for_whoever_is_current_later(
-    machine: Machine, people: People
-) -> None:
+def test_the_child_acts_for_the_account_it_was_started_for_whoever_is_current_later(machine, people):
     machine.point_at(people)
     for person in (SECOND, THIRD, JOE):
         people.sign_in(machine, person)
@@ -170,9 +161,7 @@ def test_the_child_acts_for_the_account_it_was_started_for_whoever_is_current_la
     assert hand_over(machine)[0]["PROCORE_LOGIN_ACCOUNT"] == str(SECOND["id"])
 
 
-def test_a_token_from_elsewhere_is_handed_on_as_what_it_is_unless_an_account_is_named(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_token_from_elsewhere_is_handed_on_as_what_it_is_unless_an_account_is_named(machine, provider):
     machine.variables |= {"PROCORE_ACCESS_TOKEN": "from-elsewhere", "PROCORE_LOGIN_EXEC": digest("another")}
     given, result = hand_over(machine)
     assert given["PROCORE_ACCESS_TOKEN"] == "from-elsewhere"
@@ -187,7 +176,7 @@ HANDED_OVER = {"PROCORE_ACCESS_TOKEN": "handed-over", "PROCORE_LOGIN_EXEC": dige
 OF_DEMO = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_ACCOUNT": "99999", "PROCORE_COMPANY_ID": "7"}
 
 
-def test_another_environment_in_the_child_has_its_own_urls(tmp_path: Path) -> None:
+def test_another_environment_in_the_child_has_its_own_urls(tmp_path):
     machine = Machine(tmp_path / "machine")
     sandbox, demo = "https://sandbox.procore.com", "http://localhost:1"
     for started_for, urls, command_env, said in (
@@ -201,9 +190,7 @@ def test_another_environment_in_the_child_has_its_own_urls(tmp_path: Path) -> No
         assert ("_URL)" in err, f"{said} (PROCORE_API_URL)" in err) == (bool(said), bool(said)), err
 
 
-def test_another_environment_in_the_child_has_its_own_account_and_company(
-    machine: Machine, provider: Provider
-) -> None:
+def test_another_environment_in_the_child_has_its_own_account_and_company(machine, provider):
     assert sign_in(machine, env="sandbox").code == 0
     own = last_token(provider)
     machine.run_here("configure", "-e", "sandbox", "--company", "5", "--redirect-uri", machine.redirect_uri)
@@ -220,9 +207,7 @@ def test_another_environment_in_the_child_has_its_own_account_and_company(
     assert "no account 99999" in machine.run_here("token", "--env", "monthly").err
 
 
-def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_one_on(
-    tmp_path: Path, provider: Provider
-) -> None:
+def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_one_on(tmp_path, provider):
     machine = Machine(tmp_path / "machine", {"PROCORE_REDIRECT_URI": ""})
     machine.variables |= HANDED_OVER | OF_DEMO | {"OTHER_URL": "kept"}
     machine.variables |= dict.fromkeys(("PROCORE_LOGIN_URL", "PROCORE_API_URL"), "http://localhost:1")

@@ -1,7 +1,5 @@
 """The program alone, `--help`, and what a mistyped command line is told."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 from unittest import mock
@@ -36,7 +34,7 @@ def files_of(machine: Machine) -> dict[Path, tuple[bytes, int]]:
 # The program alone
 
 
-def test_alone_it_tells_a_newcomer_what_to_type(machine: Machine) -> None:
+def test_alone_it_tells_a_newcomer_what_to_type(machine):
     result = machine.run_here().ended()
     assert result.err == ""
     assert "Nobody is signed in." in result.out
@@ -45,9 +43,7 @@ def test_alone_it_tells_a_newcomer_what_to_type(machine: Machine) -> None:
     assert not machine.data.exists()
 
 
-def test_alone_it_names_everybody_in_every_environment_and_many_briefly(
-    machine: Machine, people: People
-) -> None:
+def test_alone_it_names_everybody_in_every_environment_and_many_briefly(machine, people):
     people.sign_in(machine, JOE)
     people.sign_in(machine, SECOND)
     people.sign_in(machine, THIRD, environment="sandbox")
@@ -75,9 +71,7 @@ def test_alone_it_names_everybody_in_every_environment_and_many_briefly(
     assert "and 2 more: procore-login accounts --env federal" in said
 
 
-def test_alone_it_asks_neither_keyring_nor_network_and_changes_no_database_of_the_tutorials(
-    machine: Machine, people: People
-) -> None:
+def test_alone_it_asks_neither_keyring_nor_network_and_changes_no_database_of_the_tutorials(machine, people):
     people.sign_in(machine, JOE)
     machine.variables["TEST_KEYRING_FAULT"] = "missing"
     ways = ("socket.socket", "procore_cli.storage.keyring.Keyring", "procore_cli.storage.locks.Locks")
@@ -99,7 +93,7 @@ def test_alone_it_asks_neither_keyring_nor_network_and_changes_no_database_of_th
     assert test_db.read_bytes() == before
 
 
-def test_alone_it_sends_a_person_to_the_next_step(machine: Machine, people: People) -> None:
+def test_alone_it_sends_a_person_to_the_next_step(machine, people):
     machine.variables |= {"PROCORE_CLIENT_ID": CLIENT_ID, "PROCORE_ENV": "sandbox"}
     configured = machine.run_here().out
     machine.variables = {"PROCORE_ACCESS_TOKEN": "hush-token"}
@@ -121,7 +115,7 @@ def test_alone_it_sends_a_person_to_the_next_step(machine: Machine, people: Peop
     assert "procore-login switch WHO --env production " in nobody_current
 
 
-def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machine, people: People) -> None:
+def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine, people):
     people.sign_in(machine, JOE)
     machine.sql("UPDATE procore_login_entries SET state = 'dead'")
     machine.sql(
@@ -142,9 +136,7 @@ def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine: Machin
         ("PROCORE_ENV", 2, 'There is no environment "prod"'),
     ],
 )
-def test_alone_it_greets_and_says_what_is_broken(
-    machine: Machine, people: People, file: str, code: int, words: str
-) -> None:
+def test_alone_it_greets_and_says_what_is_broken(machine, people, file, code, words):
     people.sign_in(machine, JOE)
     if file == "PROCORE_ENV":
         machine.variables["PROCORE_ENV"] = "prod"
@@ -164,7 +156,7 @@ def test_alone_it_greets_and_says_what_is_broken(
 # --help
 
 
-def test_help_lists_every_command_by_its_purpose_with_an_example(machine: Machine) -> None:
+def test_help_lists_every_command_by_its_purpose_with_an_example(machine):
     said = machine.run_here("--help").out
     for title, section in catalogue.SECTIONS.items():
         assert f"\n{title}:\n" in said
@@ -237,14 +229,14 @@ MISTAKES = (
 )
 
 
-def test_a_mistake_is_told_with_the_nearest_that_exists(machine: Machine) -> None:
+def test_a_mistake_is_told_with_the_nearest_that_exists(machine):
     for typed, error, hint in MISTAKES:
         result = machine.run_here(*typed.split(" "))
         assert (result.code, result.out, result.err) == (2, "", f"Error: {error}\nHint: {hint}\n"), typed
         assert not machine.data.exists()
 
 
-def test_the_nearest_environment_is_found() -> None:
+def test_the_nearest_environment_is_found():
     for typed, meant in [
         ("prod", "production"),
         ("Production", "production"),

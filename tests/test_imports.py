@@ -1,7 +1,5 @@
 """The arrows of docs/architecture.md: imports point down, and heavy packages stay in their rooms."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import os
@@ -86,12 +84,12 @@ def heavy_packages_of(path: Path) -> set[str]:
     }
 
 
-def test_imports_point_down() -> None:
+def test_imports_point_down():
     wrong = {place_of(path): rooms_of(path) - MAY_IMPORT[place_of(path).split("/")[0]] for path in MODULES}
     assert {place: rooms for place, rooms in wrong.items() if rooms} == {}
 
 
-def test_nothing_is_imported_in_a_circle() -> None:
+def test_nothing_is_imported_in_a_circle():
     # The package's own face hands names on, and is imported for its version.
     graph = {
         f"procore_cli.{place_of(path).replace('/', '.')}": imports_of(path)
@@ -105,7 +103,7 @@ def test_nothing_is_imported_in_a_circle() -> None:
     assert sorted(graph) == []
 
 
-def test_heavy_packages_stay_in_their_rooms() -> None:
+def test_heavy_packages_stay_in_their_rooms():
     strayed = {
         (place_of(path), heavy)
         for path in MODULES
@@ -115,12 +113,12 @@ def test_heavy_packages_stay_in_their_rooms() -> None:
     assert strayed == set()
 
 
-def test_no_file_is_longer_than_the_houses_measure() -> None:
+def test_no_file_is_longer_than_the_houses_measure():
     lines = {place_of(path): path.read_text(encoding="utf-8").count("\n") for path in MODULES}
     assert {place: count for place, count in lines.items() if count > 350} == {}
 
 
-def test_importing_loads_nothing_heavy() -> None:
+def test_importing_loads_nothing_heavy():
     program = "import sys, procore_cli; print(' '.join(sys.modules))"
     # Measuring coverage would load modules of its own.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

@@ -1,7 +1,5 @@
 """Whole commands against the embedded Procore, as a person lives through them."""
 
-from __future__ import annotations
-
 import shutil
 import signal
 import socket
@@ -36,7 +34,7 @@ def users(machine: Machine) -> list[tuple[int, int, str]]:
     return machine.sql("SELECT id, procore_id, email FROM users ORDER BY id", "demo")
 
 
-def test_a_newcomer_signs_up_and_stays_signed_in(machine: Machine) -> None:
+def test_a_newcomer_signs_up_and_stays_signed_in(machine):
     signed_up = machine.run("signup", "--json")
     asked = machine.run_here("whoami", "--json")
     offline = machine.run_here("whoami", "--offline", "--json")
@@ -65,7 +63,7 @@ def test_a_newcomer_signs_up_and_stays_signed_in(machine: Machine) -> None:
     assert {(path.is_dir(), path.stat().st_mode & 0o777) for path in paths} == {(True, 0o700), (False, 0o600)}
 
 
-def test_a_demo_user_who_cannot_come_back_ends_the_command_at_once(machine: Machine) -> None:
+def test_a_demo_user_who_cannot_come_back_ends_the_command_at_once(machine):
     machine.variables["PROCORE_REDIRECT_URI"] = "https://example.com/callback"
     with Terminal(machine, "signup", "--timeout", "3600") as terminal:
         assert terminal.finish() == 5, terminal.drawn
@@ -73,9 +71,7 @@ def test_a_demo_user_who_cannot_come_back_ends_the_command_at_once(machine: Mach
     assert "add --no-browser and open the link yourself" in terminal.drawn
 
 
-def test_signing_up_twice_signs_in_and_signing_in_unknown_creates_the_row_and_they_say_so(
-    machine: Machine,
-) -> None:
+def test_signing_up_twice_signs_in_and_signing_in_unknown_creates_the_row_and_they_say_so(machine):
     # The demo user comes back to a redirect URI without a path, too.
     machine.variables["PROCORE_REDIRECT_URI"] = f"http://localhost:{machine.port}"
     first, again = machine.run_here("signin", "--json"), machine.run_here("signup", "--json")
@@ -86,7 +82,7 @@ def test_signing_up_twice_signs_in_and_signing_in_unknown_creates_the_row_and_th
     assert users(machine) == [(1, 11111, JOE)]
 
 
-def test_the_browser_walks_through_login_and_consent_to_home(machine: Machine) -> None:
+def test_the_browser_walks_through_login_and_consent_to_home(machine):
     with machine.start("signup", "--no-browser", "--json") as process:
         link = read_link(process)
         home = Browser().sign_in(link, JOE)
@@ -112,7 +108,7 @@ def read_link(process: subprocess.Popen[str]) -> str:
     return next(line for line in process.stderr if "/oauth/authorize?" in line).strip()
 
 
-def test_a_second_user_becomes_the_current_one(signed_up: Machine) -> None:
+def test_a_second_user_becomes_the_current_one(signed_up):
     second = signed_up.run_here("signup", "--json", "--browser", browser("--email", "żółć@example.com"))
     first_again = signed_up.run_here("whoami", "--account", "11111", "--json")
     current = signed_up.run_here("whoami", "--json")
@@ -123,7 +119,7 @@ def test_a_second_user_becomes_the_current_one(signed_up: Machine) -> None:
     assert users(signed_up) == [(1, 11111, JOE), (2, 11112, "żółć@example.com")]
 
 
-def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) -> None:
+def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine):
     result = machine.run_here("signup", "--no-browser", "--timeout", "1").ended(4)
     assert machine.redirect_uri in result.err.splitlines()[-1]
     assert users(machine) == []
@@ -131,16 +127,14 @@ def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine: Machine) 
         machine.run_here(*command).ended(4, "procore-login signin --env demo")
 
 
-def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(machine, monkeypatch):
     assert receiver.HOME_TIMEOUT_S == 2
     monkeypatch.setattr(receiver, "HOME_TIMEOUT_S", 0.2)
     result = machine.run_here("signup", "--json", "--browser", browser("--stay-away-from-home")).ended()
     assert result.json["procore_id"] == 11111
 
 
-def test_a_port_that_is_taken_on_either_family_exits_7(machine: Machine) -> None:
+def test_a_port_that_is_taken_on_either_family_exits_7(machine):
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.create_server((address, machine.port), family=family):
             result = machine.run_here("signup")
@@ -149,7 +143,7 @@ def test_a_port_that_is_taken_on_either_family_exits_7(machine: Machine) -> None
         assert "process" in result.err
 
 
-def test_ctrl_c_while_waiting_exits_130_and_frees_the_port(machine: Machine) -> None:
+def test_ctrl_c_while_waiting_exits_130_and_frees_the_port(machine):
     with machine.start("signup", "--no-browser") as process:
         read_link(process)
         process.send_signal(signal.SIGINT)
@@ -160,7 +154,7 @@ def test_ctrl_c_while_waiting_exits_130_and_frees_the_port(machine: Machine) -> 
     assert machine.run_here("signup").code == 0
 
 
-def test_signing_in_as_somebody_else_than_asked_keeps_nothing(signed_up: Machine) -> None:
+def test_signing_in_as_somebody_else_than_asked_keeps_nothing(signed_up):
     somebody = browser("--email", "second@example.com")
     wrong = signed_up.run_here("signin", "--account", JOE, "--browser", somebody)
     right = signed_up.run_here("signin", "--account", "JOECONTRACTOR@procore.com")
@@ -169,8 +163,8 @@ def test_signing_in_as_somebody_else_than_asked_keeps_nothing(signed_up: Machine
 
 
 def test_a_demo_that_runs_elsewhere_is_used_and_none_is_started_and_the_keyring_where_it_is_asked_for(
-    machine: Machine, tmp_path: Path
-) -> None:
+    machine, tmp_path
+):
     machine.variables["PROCORE_LOGIN_STORE"] = "keyring"
     with DemoServer(tmp_path / "elsewhere", lambda: 1_800_000_000.0) as server:
         machine.variables["PROCORE_LOGIN_URL"] = server.url

@@ -3,8 +3,6 @@
 Commands are run whole, in processes that load nothing else, against a provider where they need one.
 """
 
-from __future__ import annotations
-
 import os
 import pty
 import signal
@@ -85,9 +83,7 @@ def machine(tmp_path: Path, provider: People) -> Machine:
 
 
 @pytest.mark.parametrize(("commands", "may_load", "starts"), MAY_LOAD)
-def test_a_command_loads_what_it_needs_and_starts_no_process(
-    machine: Machine, commands: list[list[str]], may_load: set[str], starts: set[str]
-) -> None:
+def test_a_command_loads_what_it_needs_and_starts_no_process(machine, commands, may_load, starts):
     with start(machine, *commands) as running:
         _, err = running.communicate(timeout=PATIENCE_S)
     assert running.returncode == 0, err
@@ -96,7 +92,7 @@ def test_a_command_loads_what_it_needs_and_starts_no_process(
     assert started == starts
 
 
-def test_a_pretend_procore_is_not_started_for_a_valid_token_and_looks_for_no_keyring(tmp_path: Path) -> None:
+def test_a_pretend_procore_is_not_started_for_a_valid_token_and_looks_for_no_keyring(tmp_path):
     machine = Machine(tmp_path / "machine")
     machine.run_here("signup", "--env", "demo").ended()
     with start(machine, ["token", "--env", "demo"]) as running:
@@ -113,9 +109,7 @@ def test_a_pretend_procore_is_not_started_for_a_valid_token_and_looks_for_no_key
     assert started == set()
 
 
-def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(
-    machine: Machine, provider: People
-) -> None:
+def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(machine, provider):
     # Nobody asks Procore about an app that is known, so nothing was sent before the callback.
     storage = Storage(machine.data, "production", "file")
     storage.accounts.remember_app(CLIENT_ID, provider.url)
@@ -129,9 +123,7 @@ def test_a_sign_in_loads_everything_while_the_person_is_at_the_browser(
     assert (machine.home / "report").read_text("utf-8") == ""
 
 
-def test_a_first_sign_in_makes_one_connection_for_the_check_and_one_for_code_and_person(
-    tmp_path: Path,
-) -> None:
+def test_a_first_sign_in_makes_one_connection_for_the_check_and_one_for_code_and_person(tmp_path):
     machine = Machine(tmp_path / "machine")
     with serving(Provider(), protocol="HTTP/1.1") as provider:
         machine.point_at(provider)

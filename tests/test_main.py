@@ -1,15 +1,12 @@
 """How the program ends, before and after there is a command line to speak of."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.cli import Machine, command
+from tests.cli import command
 
 pytestmark = pytest.mark.usefixtures("signed_in")
 
@@ -29,7 +26,7 @@ __main__.main()
 """
 
 
-def test_ctrl_c_inside_an_exec_is_an_exit_code_and_no_death_by_signal(tmp_path: Path) -> None:
+def test_ctrl_c_inside_an_exec_is_an_exit_code_and_no_death_by_signal(tmp_path):
     (tmp_path / "stopped.py").write_text(STOPPED_WHILE_A_DATACLASS_IS_MADE, "utf-8")
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     program = [sys.executable, "-m", "stopped"]
@@ -58,9 +55,7 @@ FULL = ">/dev/full 2>/dev/full"
         ("whoami --offline --json", "| true", 0, ""),
     ],
 )
-def test_an_exit_code_holds_whatever_becomes_of_the_streams(
-    machine: Machine, arguments: str, streams: str, code: int, said: str
-) -> None:
+def test_an_exit_code_holds_whatever_becomes_of_the_streams(machine, arguments, streams, code, said):
     """Run in a shell, the streams redirected; a reader that goes has gone by then."""
     program = " ".join(command())
     head, bar, reader = streams.partition("|")

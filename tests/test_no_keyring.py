@@ -1,7 +1,5 @@
 """A machine without a keyring: the choices, files by explicit choice, and a token from elsewhere."""
 
-from __future__ import annotations
-
 import io
 import os
 import stat
@@ -47,8 +45,8 @@ def written(machine: Machine) -> list[Path]:
 
 @pytest.mark.parametrize("platform", FIRST_CHOICES)
 def test_without_a_keyring_the_choices_of_the_system_stand_in_two_lines(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch, platform: str
-) -> None:
+    machine, provider, monkeypatch, platform
+):
     monkeypatch.setattr(sys, "platform", platform)
     result = machine.run_here(*SIGN_UP)
     assert (result.code, result.out) == (6, "")
@@ -62,9 +60,7 @@ def test_without_a_keyring_the_choices_of_the_system_stand_in_two_lines(
 
 
 @pytest.mark.parametrize("chosen_by", ["PROCORE_LOGIN_STORE", "config.toml"])
-def test_an_account_lives_in_files_by_explicit_choice(
-    machine: Machine, provider: Provider, chosen_by: str
-) -> None:
+def test_an_account_lives_in_files_by_explicit_choice(machine, provider, chosen_by):
     if chosen_by == "config.toml":
         assert machine.run_here("configure", "--store", "file").code == 0
     else:
@@ -97,9 +93,7 @@ class Cron(Machine):
         return {name: value for name, value in super().environ().items() if name in known}
 
 
-def test_a_cron_job_reads_what_is_kept_in_files(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cron_job_reads_what_is_kept_in_files(machine, provider, monkeypatch):
     provider.lifetime_s = 4
     cron = Cron(machine.home, machine.variables, machine.port)
     configure = ("configure", "--store", "file", "--client-id", CLIENT_ID, "--client-secret-stdin")
@@ -125,9 +119,7 @@ def ci(machine: Machine, provider: Provider) -> Machine:
     return machine
 
 
-def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is_until_it_is_refused(
-    ci: Machine, provider: Provider
-) -> None:
+def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is_until_it_is_refused(ci, provider):
     result = ci.run_here("whoami", "--json")
     assert result.code == 0, result.err
     assert result.json["procore_id"] == 11111
@@ -146,9 +138,7 @@ def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is_until_it_is_refused(
     assert provider.count("/oauth/token") == 0
 
 
-def test_a_token_from_elsewhere_is_handed_on_without_network_disk_keyring_and_database(
-    ci: Machine, provider: Provider
-) -> None:
+def test_a_token_from_elsewhere_is_handed_on_without_network_disk_keyring_and_database(ci, provider):
     script = (
         "import sys; from procore_cli.cli.main import run; code = run(['token']); "
         "print(code, sorted({'keyring', 'sqlite3', 'requests', 'filelock'} & sys.modules.keys()))"

@@ -1,7 +1,5 @@
 """What a package brings along beside the program agrees with the program."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path
@@ -34,7 +32,7 @@ def plain(page: str) -> str:
     return text
 
 
-def test_what_the_wheel_installs_is_there_and_nothing_else_lies_under_share() -> None:
+def test_what_the_wheel_installs_is_there_and_nothing_else_lies_under_share():
     installed = tomllib.loads(PYPROJECT)["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert all((ROOT / name).exists() for name in installed)
     assert {f"procore_cli/cli/completion.{shell}" for shell in ("bash", "fish", "zsh")} <= set(installed)
@@ -44,12 +42,12 @@ def test_what_the_wheel_installs_is_there_and_nothing_else_lies_under_share() ->
 SECTIONS = "NAME SYNOPSIS DESCRIPTION OPTIONS COMMANDS ENVIRONMENT FILES EXIT STATUS EXAMPLES SEE ALSO BUGS"
 
 
-def test_the_man_page_is_up_to_date_and_has_the_usual_sections(page: str) -> None:
+def test_the_man_page_is_up_to_date_and_has_the_usual_sections(page):
     assert generate.MAN_PAGE.read_bytes().decode() == page, "run: python -m tools.generate"
     assert " ".join(re.findall(r'^\.SH "(.*)"$', page, re.MULTILINE)) == SECTIONS
 
 
-def test_the_man_page_has_each_command_with_its_options_and_an_example(page: str) -> None:
+def test_the_man_page_has_each_command_with_its_options_and_an_example(page):
     examples = plain(page).partition('.SH "EXAMPLES"')[2]
     for name in COMMANDS:
         command = group.get_command(click.Context(group), name)
@@ -62,7 +60,7 @@ def test_the_man_page_has_each_command_with_its_options_and_an_example(page: str
         assert re.search(rf"^procore-login {name}\b", examples, re.MULTILINE), name
 
 
-def test_the_man_page_lists_every_variable_that_the_program_reads_and_every_exit_code() -> None:
+def test_the_man_page_lists_every_variable_that_the_program_reads_and_every_exit_code():
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "procore_cli").rglob("*.py"))
     listed = {name for names, _ in man_text.ENVIRONMENT for name in names.split(", ")}
     read = set(re.findall(r"""["'](PROCORE_[A-Z_]+[A-Z])["']""", source)) | variables._OUR_NAMES
@@ -72,7 +70,7 @@ def test_the_man_page_lists_every_variable_that_the_program_reads_and_every_exit
     assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 130})
 
 
-def test_what_roff_would_change_is_escaped_and_a_long_example_continued_as_a_shell_does() -> None:
+def test_what_roff_would_change_is_escaped_and_a_long_example_continued_as_a_shell_does():
     for text, escaped in {
         "--env": r"\-\-env",
         "it's": r"it\(aqs",
@@ -90,7 +88,7 @@ def test_what_roff_would_change_is_escaped_and_a_long_example_continued_as_a_she
     assert " ".join(line.removesuffix("\\e").strip() for line in lines).endswith(options)
 
 
-def test_the_version_stands_in_one_place_and_is_the_first_release_of_the_changelog() -> None:
+def test_the_version_stands_in_one_place_and_is_the_first_release_of_the_changelog():
     first = re.findall(r"^## (\S+)(?: - (\d{4}-\d{2}-\d{2}))?$", CHANGELOG, re.MULTILINE)
     dated = [version for version, date in first if date]
     assert dated[0] == __version__

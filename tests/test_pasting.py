@@ -1,11 +1,9 @@
 """Signing in where the browser is elsewhere: the address is pasted; what is shown while a sign-in waits."""
 
-from __future__ import annotations
-
 import socket
 from unittest import mock
 
-from tests.cli import Machine, free_port
+from tests.cli import free_port
 from tests.provider import Provider, Request, flat
 from tests.stub_browser import Browser
 from tests.terminal import Terminal
@@ -18,7 +16,7 @@ def address_after_consent(provider: Provider, terminal: Terminal) -> str:
     return answer.headers["Location"]
 
 
-def test_a_pasted_address_signs_in_without_a_listener(machine: Machine, provider: Provider) -> None:
+def test_a_pasted_address_signs_in_without_a_listener(machine, provider):
     with Terminal(machine, "signup", "--paste") as terminal:
         address = address_after_consent(provider, terminal)
         terminal.read_until("paste the address")
@@ -29,8 +27,8 @@ def test_a_pasted_address_signs_in_without_a_listener(machine: Machine, provider
 
 
 def test_what_is_no_end_of_this_sign_in_is_told_apart_and_the_right_paste_is_taken_while_the_listener_waits(
-    machine: Machine, provider: Provider
-) -> None:
+    machine, provider
+):
     with Terminal(machine, "signup", "--no-browser") as terminal:
         address = address_after_consent(provider, terminal)
         for pasted, said in {
@@ -47,9 +45,7 @@ def test_what_is_no_end_of_this_sign_in_is_told_apart_and_the_right_paste_is_tak
     assert provider.count("/oauth/token") == 1
 
 
-def test_over_ssh_or_where_the_port_is_taken_pasting_is_left_and_said_before_the_link(
-    machine: Machine, provider: Provider
-) -> None:
+def test_over_ssh_or_where_the_port_is_taken_pasting_is_left_and_said_before_the_link(machine, provider):
     tunnel = f"ssh -L {machine.port}:localhost:{machine.port}"
     for port, variables, said in (
         (free_port(), {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, ("over SSH", tunnel)),
@@ -66,13 +62,13 @@ def test_over_ssh_or_where_the_port_is_taken_pasting_is_left_and_said_before_the
         assert [words for words in said if words not in terminal.drawn[:link]] == []
 
 
-def test_pasting_without_a_terminal_ends_with_4(machine: Machine) -> None:
+def test_pasting_without_a_terminal_ends_with_4(machine):
     for redirect_uri in ("urn:ietf:wg:oauth:2.0:oob", "https://app.example.com/callback"):
         machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
         machine.run_here("signup").ended(4, "terminal")
 
 
-def test_while_a_paste_is_possible_nothing_moves_and_the_time_is_told_once(machine: Machine) -> None:
+def test_while_a_paste_is_possible_nothing_moves_and_the_time_is_told_once(machine):
     with Terminal(machine, "signup", "--no-browser", term="xterm") as terminal:
         terminal.read_until("min left.")
         Browser().open(terminal.read_link())

@@ -3,8 +3,6 @@
 The browser is a thread of the test, which gets the link as `--browser` would; no page is taken on trust.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from unittest import mock
@@ -76,9 +74,7 @@ def shows_row(page: Page) -> bool:
     return urlsplit(page.url).path == "/home" and ROW in page.text.replace("&quot;", '"')
 
 
-def test_a_sign_in_comes_back_to_the_redirect_uri_as_it_is_written_past_the_button_pages(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_sign_in_comes_back_to_the_redirect_uri_as_it_is_written_past_the_button_pages(machine, provider):
     def by_the_buttons(link: str) -> Page:
         browser = Browser()
         for path, label in BUTTONS.items():
@@ -96,7 +92,7 @@ def test_a_sign_in_comes_back_to_the_redirect_uri_as_it_is_written_past_the_butt
         assert exchanged(provider) == [redirect_uri]
 
 
-def test_the_embedded_procore_sends_people_back_there_too(machine: Machine) -> None:
+def test_the_embedded_procore_sends_people_back_there_too(machine):
     for template in ("http://localhost:{port}", "http://localhost:{port}/home", "http://[::1]:{port}/signin"):
         redirect_uri = template.format(port=machine.port)
         machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": redirect_uri}
@@ -112,8 +108,8 @@ def test_the_embedded_procore_sends_people_back_there_too(machine: Machine) -> N
     ],
 )
 def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
-    machine: Machine, provider: Provider, redirect_uri: str, shown_by_browsers: str
-) -> None:
+    machine, provider, redirect_uri, shown_by_browsers
+):
     machine.variables["PROCORE_REDIRECT_URI"] = redirect_uri
     with Terminal(machine, "signup") as terminal:
         said = after_consent(provider, terminal.read_link()).removeprefix(f"{redirect_uri}?")
@@ -123,7 +119,7 @@ def test_a_hosted_redirect_uri_is_pasted_as_browsers_show_it(
     assert exchanged(provider) == [redirect_uri]
 
 
-def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machine: Machine) -> None:
+def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machine):
     machine.variables = {"PROCORE_ENV": "demo", "PROCORE_REDIRECT_URI": "urn:ietf:wg:oauth:2.0:oob"}
     with Terminal(machine, "signup", "--no-browser") as terminal:
         page = Browser().sign_in(terminal.read_link(), EMAIL)
@@ -133,9 +129,7 @@ def test_a_code_that_the_embedded_procore_shows_is_enough_for_the_oob_uri(machin
     assert code == 0, terminal.drawn
 
 
-def test_a_redirect_uri_that_cannot_be_used_exits_3_names_its_source_and_shows_a_good_one(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_redirect_uri_that_cannot_be_used_exits_3_names_its_source_and_shows_a_good_one(machine, provider):
     assert_refused(machine.run_here("configure", "--redirect-uri", REFUSED[0]), "--redirect-uri")
     assert not (machine.data / "config.toml").exists()
     for redirect_uri in REFUSED:

@@ -1,7 +1,5 @@
 """A 401 from `/me` on a token that should be alive: one refresh and one repetition, in a crowd too."""
 
-from __future__ import annotations
-
 import io
 import os
 import threading
@@ -34,8 +32,8 @@ REFUSED = Answer(401, {"error": "invalid_token", "error_description": "It was re
 
 
 def test_a_refused_token_is_refreshed_and_shown_once_more_and_if_refused_again_the_reason_is_told(
-    machine: Machine, provider: Provider
-) -> None:
+    machine, provider
+):
     refused = last_token(provider)
     provider.expire()
     machine.run_here("whoami").ended()
@@ -48,9 +46,7 @@ def test_a_refused_token_is_refreshed_and_shown_once_more_and_if_refused_again_t
 
 
 @pytest.mark.parametrize("lifetime_s", [0, -5, 3])
-def test_an_expired_token_whose_successors_are_refused_does_not_loop(
-    machine: Machine, provider: Provider, lifetime_s: int
-) -> None:
+def test_an_expired_token_whose_successors_are_refused_does_not_loop(machine, provider, lifetime_s):
     provider.lifetime_s = lifetime_s
     assert_ended(machine.run_here("refresh"))
     provider.script["/rest/v1.0/me"] = lambda _: REFUSED
@@ -59,9 +55,7 @@ def test_an_expired_token_whose_successors_are_refused_does_not_loop(
     assert len(bearers(provider)) == 1
 
 
-def test_a_new_token_that_a_sign_in_replaced_meanwhile_costs_nothing_more(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_new_token_that_a_sign_in_replaced_meanwhile_costs_nothing_more(machine, provider):
     provider.lifetime_s = 0
     assert_ended(machine.run_here("refresh"))
     provider.lifetime_s = 5400
@@ -77,9 +71,7 @@ def test_a_new_token_that_a_sign_in_replaced_meanwhile_costs_nothing_more(
     assert refreshes(provider) - 1 == 1
 
 
-def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_refused_token_without_a_refresh_token_says_so_and_stays(machine, provider):
     provider.script["/oauth/token"] = saying(provider, refresh_token=...)
     assert sign_in(machine).code == 0
     provider.expire()
@@ -89,9 +81,7 @@ def test_a_refused_token_without_a_refresh_token_says_so_and_stays(
     assert machine.run_here("token").out == f"{last_token(provider)}\n"
 
 
-def test_only_a_401_costs_a_refresh_and_where_that_is_refused_the_token_is_not_shown_again(
-    machine: Machine, provider: Provider
-) -> None:
+def test_only_a_401_costs_a_refresh_and_where_that_is_refused_the_token_is_not_shown_again(machine, provider):
     for status in (403, 404, 500):
         provider.script["/rest/v1.0/me"] = lambda _, status=status: Answer(status, {"errors": "no"})
         machine.run_here("whoami").ended(5)
@@ -104,7 +94,7 @@ def test_only_a_401_costs_a_refresh_and_where_that_is_refused_the_token_is_not_s
     assert (refreshes(provider), len(bearers(provider))) == (1, 4)
 
 
-def test_a_crowd_that_is_refused_at_once_refreshes_once(machine: Machine, provider: Provider) -> None:
+def test_a_crowd_that_is_refused_at_once_refreshes_once(machine, provider):
     refused = last_token(provider)
     all_refused = threading.Barrier(CROWD)
     provider.expire()
@@ -128,9 +118,7 @@ def ask_who() -> Profile:
         return access.whoami(world)
 
 
-def test_tokens_of_another_host_that_came_meanwhile_are_sent_nowhere(
-    machine: Machine, provider: Provider
-) -> None:
+def test_tokens_of_another_host_that_came_meanwhile_are_sent_nowhere(machine, provider):
     with serving(Provider()) as second:
         other = Machine(machine.home, dict(machine.variables), machine.port)
         other.point_at(second)

@@ -1,7 +1,5 @@
 """A database that is gone, a folder from a backup or moved, another store: each costs one sign-in or none."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,9 +56,7 @@ def count_sign_ins(machine: Machine, provider: StrictProvider, first: str) -> in
 
 
 @pytest.mark.parametrize(("store", "first"), [("file", "whoami"), ("file", "token"), ("keyring", "whoami")])
-def test_a_deleted_database_or_a_backup_from_before_a_refresh_costs_one_sign_in(
-    machine: Machine, provider: StrictProvider, first: str
-) -> None:
+def test_a_deleted_database_or_a_backup_from_before_a_refresh_costs_one_sign_in(machine, provider, first):
     (machine.data / "production.db").unlink()
     assert count_sign_ins(machine, provider, first) == 1
     for refreshes in (1, 2):
@@ -75,9 +71,7 @@ def test_a_deleted_database_or_a_backup_from_before_a_refresh_costs_one_sign_in(
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_data_folder_that_moved_costs_no_sign_in_and_can_be_signed_out(
-    machine: Machine, provider: StrictProvider
-) -> None:
+def test_a_data_folder_that_moved_costs_no_sign_in_and_can_be_signed_out(machine, provider):
     moved = machine.data.rename(machine.home / "moved")
     machine.variables["PROCORE_LOGIN_HOME"] = str(moved)
     assert count_sign_ins(machine, provider, "whoami") == 0
@@ -87,9 +81,7 @@ def test_a_data_folder_that_moved_costs_no_sign_in_and_can_be_signed_out(
 
 
 @pytest.mark.parametrize(("store", "other"), [STORES, STORES[::-1]])
-def test_another_store_takes_what_is_new_and_costs_no_sign_in(
-    machine: Machine, provider: StrictProvider, store: str, other: str
-) -> None:
+def test_another_store_takes_what_is_new_and_costs_no_sign_in(machine, provider, store, other):
     machine.variables["PROCORE_LOGIN_STORE"] = other
     assert count_sign_ins(machine, provider, "token") == 0
     kept = {"file": list(machine.data.glob("secrets/*")), "keyring": list(machine.keyring.iterdir())}

@@ -1,21 +1,17 @@
 """No secret anywhere but in the keyring: every command is run with --debug, and everything is searched."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import sys
 from pathlib import Path
-
-import pytest
 
 from procore_cli.client.oauth import new_pkce
 from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.grants import AppCredentials, TokenSet
 from procore_cli.models import Binding
 from procore_cli.storage.files import StoredSecret
-from tests.cli import Machine, Result, browser
-from tests.provider import CLIENT_SECRET, Answer, Provider, Request
+from tests.cli import Result, browser
+from tests.provider import CLIENT_SECRET, Answer, Request
 
 BROWSER = ("--browser", browser())
 
@@ -30,9 +26,7 @@ def arguments_of_all_processes() -> str:
     return "\n".join(found)
 
 
-def test_no_secret_is_anywhere_but_in_the_keyring(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_secret_is_anywhere_but_in_the_keyring(machine, provider, monkeypatch):
     processes: list[str] = []
 
     def look(_: Request) -> None:
@@ -70,9 +64,7 @@ def test_no_secret_is_anywhere_but_in_the_keyring(
         assert all(hushed not in arguments for arguments in processes)
 
 
-def test_the_keyring_is_where_they_are_and_where_it_fails_nothing_prints_them(
-    machine: Machine, provider: Provider
-) -> None:
+def test_the_keyring_is_where_they_are_and_where_it_fails_nothing_prints_them(machine, provider):
     machine.run_here("signup", *BROWSER).ended()
     kept = "".join(machine.kept())
     assert [token in kept for token in provider.issued[-2:]] == [True, True]
@@ -80,7 +72,7 @@ def test_the_keyring_is_where_they_are_and_where_it_fails_nothing_prints_them(
     machine.run_here("signup", "--debug", *BROWSER).ended(6, "debug:")
 
 
-def test_secrets_show_in_no_repr() -> None:
+def test_secrets_show_in_no_repr():
     pkce = new_pkce()
     settings = load_settings(Overrides(), {"PROCORE_CLIENT_SECRET": "hush", "PROCORE_ACCESS_TOKEN": "hush"})
     for holder, hushed in (

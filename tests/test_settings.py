@@ -1,7 +1,5 @@
 """Which setting wins, and what is said about it."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from pathlib import Path
@@ -47,9 +45,7 @@ def world(tmp_path: Path) -> World:
     return World(folder)
 
 
-def test_without_anything_it_is_production_and_the_tutorials_redirect_uri(
-    world: World, own_world: Path
-) -> None:
+def test_without_anything_it_is_production_and_the_tutorials_redirect_uri(world, own_world):
     # A variable that is empty is not set.
     for variables in ({}, dict.fromkeys((*EMPTY.split(), "PROCORE_LOGIN_NONSENSE"), "")):
         settings = world.load(**variables)
@@ -63,9 +59,7 @@ def test_without_anything_it_is_production_and_the_tutorials_redirect_uri(
     assert (folder.name, own_world in folder.parents) == ("procore-login", True)
 
 
-def test_option_beats_variable_beats_config_and_an_unknown_environment_exits_2_wherever_it_is_named(
-    world: World,
-) -> None:
+def test_option_beats_variable_beats_config_and_an_unknown_environment_exits_2_wherever_it_is_named(world):
     world.configure('environment = "federal"')
     assert world.load().environment.name == "federal"
     assert world.load(PROCORE_ENV="monthly").environment.name == "monthly"
@@ -76,7 +70,7 @@ def test_option_beats_variable_beats_config_and_an_unknown_environment_exits_2_w
         assert caught.value.exit_code == 2
 
 
-def test_variables_win_over_config_for_the_app_and_monthly_takes_productions_id(world: World) -> None:
+def test_variables_win_over_config_for_the_app_and_monthly_takes_productions_id(world):
     world.configure(
         '[environments.production]\nclient_id = "filed"\nredirect_uri = "http://localhost:9/"\ncompany = 1'
     )
@@ -92,7 +86,7 @@ def test_variables_win_over_config_for_the_app_and_monthly_takes_productions_id(
     assert world.load(Overrides("sandbox")).client_id is None
 
 
-def test_each_base_url_that_differs_gets_a_line(world: World) -> None:
+def test_each_base_url_that_differs_gets_a_line(world):
     world.load(PROCORE_LOGIN_URL="https://login.procore.com:443/")
     assert world.warnings == []
     settings = world.load(
@@ -105,7 +99,7 @@ def test_each_base_url_that_differs_gets_a_line(world: World) -> None:
     assert "http://127.0.0.1:8080" in api
 
 
-def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(world: World) -> None:
+def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(world):
     for name in ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET"):
         for value in ("hush ", " hush", "hush\n", "hu\x1bsh", "hush\udcff", "hush\u00a0", " ", "hush" * 2000):
             with pytest.raises(ConfigurationError, match=name) as caught:
@@ -134,16 +128,14 @@ NO_STORE = r'PROCORE_LOGIN_STORE .*"cache\.example/0"'
         ("PROCORE_LOGIN_STORE", "redis://joe:hu@sh@cache.example/0#hush", NO_STORE),
     ],
 )
-def test_a_url_is_no_database_and_no_store_and_its_password_not_repeated(
-    world: World, name: str, value: str, words: str
-) -> None:
+def test_a_url_is_no_database_and_no_store_and_its_password_not_repeated(world, name, value, words):
     with pytest.raises(ConfigurationError, match=words) as caught:
         world.load(**{name: value})
     assert caught.value.exit_code == 3
     assert "hu" not in caught.value.message + caught.value.hint
 
 
-def test_a_path_is_a_database_and_a_secret_may_hold_a_space_inside(world: World) -> None:
+def test_a_path_is_a_database_and_a_secret_may_hold_a_space_inside(world):
     for value in ("test.db", "C:/test.db", "./a://b", "/a/file:b", "files.db"):
         assert world.load(PROCORE_LOGIN_DB=value).database == Path(value).absolute()
     assert world.load(PROCORE_CLIENT_SECRET="a b").client_secret == "a b"
@@ -174,7 +166,7 @@ MISTAKES: tuple[tuple[str, dict[str, str], str, str], ...] = (
 )
 
 
-def test_an_error_says_which_setting_is_wrong_and_who_set_it(world: World) -> None:
+def test_an_error_says_which_setting_is_wrong_and_who_set_it(world):
     wrong = []
     for config, variables, setting, source in MISTAKES:
         world.configure(config)
@@ -189,9 +181,7 @@ def test_an_error_says_which_setting_is_wrong_and_who_set_it(world: World) -> No
     assert not wrong, wrong
 
 
-def test_the_demo_ignores_the_app_of_other_environments_and_starts_a_server_unless_a_url_is_named(
-    world: World,
-) -> None:
+def test_the_demo_ignores_the_app_of_other_environments_and_starts_a_server_unless_a_url_is_named(world):
     app = {"PROCORE_CLIENT_ID": "x", "PROCORE_CLIENT_SECRET": "y"}
     settings = world.load(Overrides("demo"), **app, PROCORE_API_URL="https://api.example.com")
     assert (settings.own_server, settings.client_id, settings.client_secret) == (True, None, None)
@@ -206,7 +196,7 @@ def test_the_demo_ignores_the_app_of_other_environments_and_starts_a_server_unle
     assert world.warnings == []
 
 
-def test_the_demo_keeps_its_tokens_in_files_unless_asked_and_what_is_unknown_is_named(world: World) -> None:
+def test_the_demo_keeps_its_tokens_in_files_unless_asked_and_what_is_unknown_is_named(world):
     world.configure('store = "keyring"')
     assert world.load(Overrides("demo")).store == "file"
     assert world.load(Overrides("demo"), PROCORE_LOGIN_STORE="keyring").store == "keyring"
@@ -219,7 +209,7 @@ def test_the_demo_keeps_its_tokens_in_files_unless_asked_and_what_is_unknown_is_
         assert sum(name in line for line in world.warnings) == 1
 
 
-def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
+def test_signing_in_ignores_account_and_token_and_says_so(world):
     settings = world.load(
         Overrides(heeds_account=False, heeds_token=False), PROCORE_LOGIN_ACCOUNT="x", PROCORE_ACCESS_TOKEN="t"
     )
@@ -228,7 +218,7 @@ def test_signing_in_ignores_account_and_token_and_says_so(world: World) -> None:
     assert "PROCORE_ACCESS_TOKEN" in world.warnings[0]
 
 
-def test_the_account_option_and_the_store_win_over_a_token_but_a_variable_does_not(world: World) -> None:
+def test_the_account_option_and_the_store_win_over_a_token_but_a_variable_does_not(world):
     variables = {"PROCORE_ACCESS_TOKEN": "t", "PROCORE_LOGIN_ACCOUNT": "variable"}
     by_option = world.load(Overrides(account="option"), **variables)
     by_variable = world.load(**variables)

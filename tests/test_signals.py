@@ -1,7 +1,5 @@
 """Signals while a code or a refresh token is on its way: the answer is kept, then the process ends."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
@@ -124,9 +122,7 @@ def assert_kept(machine: Machine, slow: Slow) -> None:
 @pytest.mark.parametrize(
     "arguments", [["refresh"], ["signin", "--browser", browser("--just-open")]], ids=["refresh", "signin"]
 )
-def test_a_signal_waits_until_the_new_tokens_are_kept(
-    machine: Machine, slow: Slow, number: signal.Signals, code: int, arguments: list[str]
-) -> None:
+def test_a_signal_waits_until_the_new_tokens_are_kept(machine, slow, number, code, arguments):
     former = last_token(slow)
     with sending(machine, slow, *arguments) as process:
         process.send_signal(number)
@@ -140,9 +136,7 @@ def test_a_signal_waits_until_the_new_tokens_are_kept(
     assert_kept(machine, slow)
 
 
-def test_what_was_ignored_at_the_start_stays_ignored(
-    machine: Machine, slow: Slow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_ignored_at_the_start_stays_ignored(machine, slow, monkeypatch):
     begin = [sys.executable, "-c", BEGIN, "SIGINT,SIGTERM,SIGHUP", *command()]
     monkeypatch.setattr(terminal_module, "command", lambda: begin)
     slow.is_slow = True
@@ -161,9 +155,7 @@ def test_what_was_ignored_at_the_start_stays_ignored(
     assert_kept(machine, slow)
 
 
-def test_what_went_wrong_meanwhile_is_told_before_the_signal_ends_the_process(
-    machine: Machine, slow: Slow
-) -> None:
+def test_what_went_wrong_meanwhile_is_told_before_the_signal_ends_the_process(machine, slow):
     slow.failure = Answer(500, {"error": "server_error"})
     with sending(machine, slow, "refresh") as process:
         process.send_signal(signal.SIGTERM)
@@ -172,9 +164,7 @@ def test_what_went_wrong_meanwhile_is_told_before_the_signal_ends_the_process(
     assert "Error: production: Procore answered 500" in err
 
 
-def test_on_a_terminal_the_first_ctrl_c_is_answered_and_the_second_ends_it(
-    machine: Machine, slow: Slow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_on_a_terminal_the_first_ctrl_c_is_answered_and_the_second_ends_it(machine, slow, monkeypatch):
     monkeypatch.setattr(terminal_module, "command", lambda: BEGUN)
     slow.is_slow = True
     with Terminal(machine, "refresh") as terminal:
@@ -207,9 +197,7 @@ assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signa
 """
 
 
-def test_in_a_python_program_ctrl_c_goes_through_at_once_and_costs_nothing(
-    machine: Machine, slow: Slow
-) -> None:
+def test_in_a_python_program_ctrl_c_goes_through_at_once_and_costs_nothing(machine, slow):
     slow.lifetime_s = 3
     assert machine.run_here("refresh").code == 0
     slow.lifetime_s = 5400

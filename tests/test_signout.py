@@ -1,12 +1,9 @@
 """`procore-login signout`: what is revoked at Procore, what is deleted here, and what is said of it."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,9 +30,7 @@ def states(machine: Machine) -> list[tuple[Any, ...]]:
     return machine.sql("SELECT procore_id, state FROM procore_login_entries")
 
 
-def test_both_tokens_are_revoked_and_everything_but_the_row_is_deleted(
-    machine: Machine, people: People
-) -> None:
+def test_both_tokens_are_revoked_and_everything_but_the_row_is_deleted(machine, people):
     issued = people.issued[-2:]
     machine.variables["PROCORE_ACCESS_TOKEN"] = "from-elsewhere"
     result = machine.run_here("signout").ended(
@@ -54,9 +49,7 @@ def test_both_tokens_are_revoked_and_everything_but_the_row_is_deleted(
     assert (result.json["id"], result.json["signed_up"]) == (1, False)
 
 
-def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(
-    machine: Machine, people: People
-) -> None:
+def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(machine, people):
     people.sign_in(machine, SECOND)
     result = machine.run_here("signout")
     assert "Still signed in: joecontractor@procore.com." in result.err
@@ -75,7 +68,7 @@ def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(
     assert len(people.requests) == before
 
 
-def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine: Machine, people: People) -> None:
+def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine, people):
     people.sign_in(machine, SECOND)
     machine.run_here("signout", "--account", "11111").ended()
     assert (people.count_alive(JOE), people.count_alive(SECOND)) == (0, 2)
@@ -86,9 +79,7 @@ def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine: Mach
         )
 
 
-def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(
-    machine: Machine, people: People
-) -> None:
+def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(machine, people):
     fourth = {**THIRD, "id": 44444}
     for person in (SECOND, THIRD, fourth):
         people.sign_in(machine, person)
@@ -105,7 +96,7 @@ def test_everybody_is_signed_out_by_all_whatever_account_a_variable_names(
     assert machine.run_here("signout", "--all").code == 0
 
 
-def test_without_procore_the_tokens_are_deleted_here(tmp_path: Path) -> None:
+def test_without_procore_the_tokens_are_deleted_here(tmp_path):
     machine = Machine(tmp_path / "machine")
     with serving(People()) as people:
         assert isinstance(people, People)
@@ -118,7 +109,7 @@ def test_without_procore_the_tokens_are_deleted_here(tmp_path: Path) -> None:
     assert machine.run_here("whoami").code == 4
 
 
-def test_a_revocation_that_fails_is_told(machine: Machine, people: People) -> None:
+def test_a_revocation_that_fails_is_told(machine, people):
     for answer, secret, code in (
         (Answer(503, "<h1>Down</h1>"), CLIENT_SECRET, 5),
         (Answer(302, "", {"Location": "https://example.com/"}), CLIENT_SECRET, 5),
@@ -135,7 +126,7 @@ def test_a_revocation_that_fails_is_told(machine: Machine, people: People) -> No
         assert "hush" not in result.err
 
 
-def test_all_goes_on_after_a_failure_and_ends_with_its_code(machine: Machine, people: People) -> None:
+def test_all_goes_on_after_a_failure_and_ends_with_its_code(machine, people):
     people.sign_in(machine, SECOND)
     joes = people.issued[:2]
     people.script["/oauth/revoke"] = lambda sent: Answer(503) if sent.form["token"] in joes else None
@@ -147,9 +138,7 @@ def test_all_goes_on_after_a_failure_and_ends_with_its_code(machine: Machine, pe
     assert (people.count_alive(SECOND), machine.kept()) == (0, [])
 
 
-def test_tokens_of_another_app_or_host_are_deleted_and_nothing_is_sent(
-    machine: Machine, people: People
-) -> None:
+def test_tokens_of_another_app_or_host_are_deleted_and_nothing_is_sent(machine, people):
     with serving(People()) as stranger:
         for name in ("PROCORE_LOGIN_URL", "PROCORE_API_URL", "PROCORE_CLIENT_ID"):
             people.sign_in(machine, JOE)
@@ -160,7 +149,7 @@ def test_tokens_of_another_app_or_host_are_deleted_and_nothing_is_sent(
     assert stranger.requests == people.requests == []
 
 
-def test_a_locked_keyring_ends_the_account_and_is_cleaned_later(machine: Machine, people: People) -> None:
+def test_a_locked_keyring_ends_the_account_and_is_cleaned_later(machine, people):
     machine.variables["TEST_KEYRING_FAULT"] = "locked"
     result = machine.run_here("signout")
     machine.variables["TEST_KEYRING_FAULT"] = ""
@@ -173,14 +162,14 @@ def test_a_locked_keyring_ends_the_account_and_is_cleaned_later(machine: Machine
     assert len(states(machine)) == 1
 
 
-def test_tokens_that_were_gone_already_are_told_of(machine: Machine) -> None:
+def test_tokens_that_were_gone_already_are_told_of(machine):
     for path in machine.keyring.iterdir():
         path.unlink()
     machine.run_here("signout").ended(0, "gone already")
     assert machine.run_here("signout").code == 4
 
 
-def test_a_sign_out_during_a_refresh_stands_and_revokes_what_comes(machine: Machine, people: People) -> None:
+def test_a_sign_out_during_a_refresh_stands_and_revokes_what_comes(machine, people):
     def sign_out_meanwhile(_: Request) -> None:
         people.script.clear()
         # The refresh holds the account's lock until it has its answer, so only the commit comes first.
@@ -208,7 +197,7 @@ def wait_until_signed_out(machine: Machine) -> None:
         threading.Event().wait(0.02)
 
 
-def test_a_lock_that_is_not_to_be_had_is_told_with_what_was_done(machine: Machine, people: People) -> None:
+def test_a_lock_that_is_not_to_be_had_is_told_with_what_was_done(machine, people):
     shutil.rmtree(machine.data / "locks")
     machine.write("locks", "not a folder")
     machine.run_here("signout").ended(
@@ -217,9 +206,7 @@ def test_a_lock_that_is_not_to_be_had_is_told_with_what_was_done(machine: Machin
     assert people.count_alive(JOE) == 0
 
 
-def test_a_refused_token_is_never_sent_again_and_the_account_is_signed_out_without_a_request(
-    machine: Machine, people: People
-) -> None:
+def test_a_refused_token_is_never_sent_again_and_the_account_is_signed_out_without_a_request(machine, people):
     people.refuse_person(JOE)
     for command in (["refresh"], ["refresh"], ["token"], ["whoami", "--offline"]):
         machine.run_here(*command).ended(4, "no longer accepts the refresh token")
@@ -231,9 +218,7 @@ def test_a_refused_token_is_never_sent_again_and_the_account_is_signed_out_witho
     assert machine.run_here("signout").code == 4
 
 
-def test_what_another_store_could_not_delete_is_not_this_sign_outs_failure(
-    machine: Machine, people: People
-) -> None:
+def test_what_another_store_could_not_delete_is_not_this_sign_outs_failure(machine, people):
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
     machine.variables["TEST_KEYRING_FAULT"] = "missing"
     people.sign_in(machine, JOE, store="file")
@@ -242,7 +227,7 @@ def test_what_another_store_could_not_delete_is_not_this_sign_outs_failure(
     )
 
 
-def test_an_empty_option_does_not_mean_the_usual_account(machine: Machine, people: People) -> None:
+def test_an_empty_option_does_not_mean_the_usual_account(machine, people):
     for option in ("--account", "--env"):
         assert machine.run_here("signout", option, "").code == 2
     assert people.count_alive(JOE) == 2

@@ -1,7 +1,5 @@
 """No thread to be had (RLIMIT_NPROC, a pids limit): said in words, nothing sent, nothing pending."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Iterator
@@ -47,7 +45,7 @@ def run_without_threads(machine: Machine, *arguments: str, granted: int = 0) -> 
         return machine.run_here(*arguments)
 
 
-def test_no_thread_is_an_error_in_words_and_costs_nothing(machine: Machine, provider: Provider) -> None:
+def test_no_thread_is_an_error_in_words_and_costs_nothing(machine, provider):
     keyring = machine.variables["PROCORE_LOGIN_STORE"] == "keyring"
     for arguments, granted in (
         (("refresh",), 0),
@@ -65,9 +63,7 @@ def test_no_thread_is_an_error_in_words_and_costs_nothing(machine: Machine, prov
     assert (run_without_threads(machine, "token").code == 0) is not keyring
 
 
-def test_what_was_sent_for_is_kept_even_if_no_further_thread_is_to_be_had(
-    machine: Machine, provider: Provider
-) -> None:
+def test_what_was_sent_for_is_kept_even_if_no_further_thread_is_to_be_had(machine, provider):
     # One watches the time of the request; the one that read the keyring also writes to it.
     granted = 1 + int(machine.variables["PROCORE_LOGIN_STORE"] == "keyring")
     run_without_threads(machine, "refresh", granted=granted).ended()
@@ -75,9 +71,7 @@ def test_what_was_sent_for_is_kept_even_if_no_further_thread_is_to_be_had(
     assert refreshes(provider) == 1
 
 
-def test_in_a_python_program_a_thread_that_is_refused_leaves_the_account_free(
-    machine: Machine, provider: Provider
-) -> None:
+def test_in_a_python_program_a_thread_that_is_refused_leaves_the_account_free(machine, provider):
     provider.lifetime_s = 3
     assert machine.run_here("refresh").code == 0
     provider.lifetime_s = 5400

@@ -1,7 +1,5 @@
 """How long a sign-in takes to end; never how long one takes to start."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
@@ -11,12 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-import pytest
-
 from procore_cli.callback import receiver
 from tests import terminal as terminal_module
 from tests.cli import Machine, browser, command
-from tests.provider import Provider
 from tests.stub_browser import Browser
 from tests.terminal import Terminal
 
@@ -44,9 +39,7 @@ def stall(arrived: threading.Event, go_on: threading.Event) -> None:
     assert go_on.wait(PATIENCE_S)
 
 
-def test_ctrl_c_typed_while_a_paste_is_possible_ends_the_wait_at_once(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_typed_while_a_paste_is_possible_ends_the_wait_at_once(machine, monkeypatch):
     led = [sys.executable, "-c", TAKE_TERMINAL + BECOME_COMMAND, *command()]
     monkeypatch.setattr(terminal_module, "command", lambda: led)
     with Terminal(machine, "signup", "--paste") as terminal:
@@ -60,9 +53,7 @@ def test_ctrl_c_typed_while_a_paste_is_possible_ends_the_wait_at_once(
     assert "Stopped." in terminal.drawn
 
 
-def test_a_second_ctrl_c_during_the_exchange_ends_it_at_once_and_tells_the_tab(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_second_ctrl_c_during_the_exchange_ends_it_at_once_and_tells_the_tab(machine, provider):
     arrived, go_on = threading.Event(), threading.Event()
     provider.script["/oauth/token"] = lambda _: stall(arrived, go_on)
     with waiting(machine) as (process, link), ThreadPoolExecutor(1) as pool:
@@ -82,9 +73,7 @@ def test_a_second_ctrl_c_during_the_exchange_ends_it_at_once_and_tells_the_tab(
     assert "The terminal stopped waiting" in page.text
 
 
-def test_once_home_has_been_served_nothing_is_waited_for_and_the_port_is_free(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_once_home_has_been_served_nothing_is_waited_for_and_the_port_is_free(machine, monkeypatch):
     monkeypatch.setattr(receiver, "HOME_TIMEOUT_S", PATIENCE_S)
     began = time.monotonic()
     codes = [machine.run_here("signup", "--browser", browser("--just-open")).code for _ in range(2)]

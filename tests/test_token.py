@@ -1,7 +1,5 @@
 """`procore-login token`: what a script gets, and when it costs a refresh."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,9 +35,7 @@ def assert_token(result: Result, token: str) -> None:
     assert result.out == f"{token}\n"
 
 
-def test_a_valid_token_or_one_without_an_end_is_printed_and_nothing_else(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_valid_token_or_one_without_an_end_is_printed_and_nothing_else(machine, provider):
     result = machine.run_here("token")
     assert_token(result, access_tokens(provider)[-1])
     assert (said(result), provider.count("/oauth/token")) == ([], 1)
@@ -63,14 +59,7 @@ def test_a_valid_token_or_one_without_an_end_is_printed_and_nothing_else(
         (0, ["--debug"], 2),
     ],
 )
-def test_a_token_that_ends_too_soon_is_refreshed(
-    machine: Machine,
-    provider: Provider,
-    monkeypatch: pytest.MonkeyPatch,
-    left_s: int,
-    options: list[str],
-    exchanges: int,
-) -> None:
+def test_a_token_that_ends_too_soon_is_refreshed(machine, provider, monkeypatch, left_s, options, exchanges):
     pass_time(monkeypatch, LIFETIME_S - left_s)
     result = machine.run_here("token", *options)
     assert_token(result, access_tokens(provider)[exchanges - 1])
@@ -81,8 +70,8 @@ def test_a_token_that_ends_too_soon_is_refreshed(
 
 
 def test_more_life_than_any_token_has_costs_a_refresh_from_half_of_its_life_on(
-    machine: Machine, provider: Provider, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    machine, provider, monkeypatch
+):
     for share, exchanges in ((0.4, 1), (0.6, 2)):
         pass_time(monkeypatch, LIFETIME_S * share)
         result = machine.run_here("token", "--min-ttl", "999999")
@@ -91,7 +80,7 @@ def test_more_life_than_any_token_has_costs_a_refresh_from_half_of_its_life_on(
         assert "not for 999999 s" in result.err
 
 
-def test_processes_at_once_get_one_token_for_one_refresh(machine: Machine, provider: Provider) -> None:
+def test_processes_at_once_get_one_token_for_one_refresh(machine, provider):
     provider.lifetime_s = 3
     machine.run_here("refresh")
     provider.lifetime_s = LIFETIME_S
@@ -101,23 +90,21 @@ def test_processes_at_once_get_one_token_for_one_refresh(machine: Machine, provi
     assert provider.count("/oauth/token") == 3
 
 
-def test_nobody_signed_in_exits_4_and_opens_nothing(tmp_path: Path, provider: Provider) -> None:
+def test_nobody_signed_in_exits_4_and_opens_nothing(tmp_path, provider):
     stranger = Machine(tmp_path / "another")
     stranger.point_at(provider)
     stranger.run_here("token").ended(4, "signin")
     assert provider.requests == []
 
 
-def test_the_demos_token_says_where_it_works(tmp_path: Path) -> None:
+def test_the_demos_token_says_where_it_works(tmp_path):
     demo = Machine(tmp_path / "demo")
     demo.run_here("signup", "--env", "demo", "--browser", browser())
     result = demo.run_here("token", "--env", "demo").ended(0, "demo serve")
     assert result.out.count("\n") == 1
 
 
-def test_after_an_interrupted_refresh_the_tokens_in_hand_are_tried_before_they_are_printed(
-    machine: Machine, provider: Provider
-) -> None:
+def test_after_an_interrupted_refresh_the_tokens_in_hand_are_tried_before_they_are_printed(machine, provider):
     def spend_and_fail(request: Request) -> Answer:
         provider.refuse(request.form["refresh_token"])
         return Answer(503, "")
@@ -131,8 +118,8 @@ def test_after_an_interrupted_refresh_the_tokens_in_hand_are_tried_before_they_a
 
 
 def test_a_token_that_lives_is_used_with_a_warning_where_an_interruption_cannot_be_cleared_up(
-    machine: Machine, provider: Provider, tmp_path: Path
-) -> None:
+    machine, provider, tmp_path
+):
     provider.script["/oauth/token"] = lambda _: Answer(503, "")
     assert machine.run_here("refresh").code == 5
     called = machine.run_here("api", "/rest/v1.0/me", "--output", str(tmp_path / "body")).ended()

@@ -1,15 +1,10 @@
 """What goes wrong at Procore, on the network and on this machine, and what a person sees of it."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil
-from pathlib import Path
 from typing import Any
 from unittest import mock
-
-import pytest
 
 from tests.cli import Machine, Result, browser
 from tests.provider import JOE, Answer, Provider, Request, serving
@@ -32,7 +27,7 @@ def assert_explained(result: Result, code: int, *said: str) -> None:
     assert [words for words in said if words not in result.err] == []
 
 
-def test_signing_up_at_a_provider_that_is_not_ours(machine: Machine, provider: Provider) -> None:
+def test_signing_up_at_a_provider_that_is_not_ours(machine, provider):
     result = machine.run_here(*SIGN_UP).ended()
     assert result.json["procore_id"] == 11111
     form = next(request.form for request in provider.requests if request.path == "/oauth/token")
@@ -48,9 +43,7 @@ NONSENSE = (
 )
 
 
-def test_an_answer_that_makes_no_sense_exits_5_and_stores_nothing(
-    machine: Machine, provider: Provider
-) -> None:
+def test_an_answer_that_makes_no_sense_exits_5_and_stores_nothing(machine, provider):
     answers = [(path, answer) for path in ("/oauth/token", "/rest/v1.0/me") for answer in NONSENSE]
     for sent, (path, answer) in enumerate(answers, 1):
         provider.script = {path: lambda _, answer=answer: answer}
@@ -59,7 +52,7 @@ def test_an_answer_that_makes_no_sense_exits_5_and_stores_nothing(
         assert provider.count("/oauth/token") == sent
 
 
-def test_a_token_answer_that_says_little_will_do(machine: Machine, provider: Provider) -> None:
+def test_a_token_answer_that_says_little_will_do(machine, provider):
     for changes in (
         {"expires_in": ...},
         {"expires_in": 10**30},
@@ -77,13 +70,13 @@ def test_a_token_answer_that_says_little_will_do(machine: Machine, provider: Pro
     assert provider.count("/oauth/token") == asked_for
 
 
-def test_a_denial_exits_4_says_denied_and_stores_nothing(machine: Machine, provider: Provider) -> None:
+def test_a_denial_exits_4_says_denied_and_stores_nothing(machine, provider):
     provider.deny = True
     assert_explained(machine.run_here(*SIGN_UP), 4, "denied")
     assert (provider.count("/oauth/token"), rows(machine)) == (0, [])
 
 
-def test_a_variable_that_makes_it_impossible_is_named(machine: Machine) -> None:
+def test_a_variable_that_makes_it_impossible_is_named(machine):
     for name, value, code, said in (
         ("PROCORE_CLIENT_ID", "", 3, "procore-login configure --env production"),
         ("PROCORE_CLIENT_SECRET", "", 3, "procore-login configure --env production"),
@@ -95,7 +88,7 @@ def test_a_variable_that_makes_it_impossible_is_named(machine: Machine) -> None:
     assert_explained(machine.run_here("signup", "--browser", "no-such-program-here"), 2, "--browser")
 
 
-def test_an_unreachable_procore_exits_5_and_costs_no_account(tmp_path: Path) -> None:
+def test_an_unreachable_procore_exits_5_and_costs_no_account(tmp_path):
     machine = Machine(tmp_path / "machine")
     with serving(Provider()) as gone:
         machine.point_at(gone)
@@ -111,9 +104,7 @@ def test_an_unreachable_procore_exits_5_and_costs_no_account(tmp_path: Path) -> 
     assert machine.sql("SELECT kind, state FROM procore_login_entries") == [("signin", "live")]
 
 
-def test_a_new_sign_in_revokes_the_former_tokens_and_failing_to_is_a_warning(
-    machine: Machine, provider: Provider
-) -> None:
+def test_a_new_sign_in_revokes_the_former_tokens_and_failing_to_is_a_warning(machine, provider):
     machine.run_here(*SIGN_UP)
     former = provider.issued[-2:]
     machine.run_here(*SIGN_UP)
@@ -125,7 +116,7 @@ def test_a_new_sign_in_revokes_the_former_tokens_and_failing_to_is_a_warning(
     machine.run_here(*SIGN_UP).ended(0, "Warning: ")
 
 
-def test_a_keyring_that_fails_is_found_before_the_browser_opens(machine: Machine, provider: Provider) -> None:
+def test_a_keyring_that_fails_is_found_before_the_browser_opens(machine, provider):
     for fault in ("missing", "locked", "fail-at-write", "forget-write", "tear-write"):
         machine.variables["TEST_KEYRING_FAULT"] = fault
         result = machine.run_here(*SIGN_UP)
@@ -133,7 +124,7 @@ def test_a_keyring_that_fails_is_found_before_the_browser_opens(machine: Machine
         assert (provider.requests, rows(machine)) == ([], [])
 
 
-def test_a_keyring_that_fails_after_the_browser_stores_no_row(machine: Machine, provider: Provider) -> None:
+def test_a_keyring_that_fails_after_the_browser_stores_no_row(machine, provider):
     def break_keyring(_: Request) -> None:
         os.environ["TEST_KEYRING_FAULT"] = "fail-at-write"
 
@@ -142,9 +133,7 @@ def test_a_keyring_that_fails_after_the_browser_stores_no_row(machine: Machine, 
     assert rows(machine) == machine.sql("SELECT * FROM procore_login_entries") == []
 
 
-def test_a_database_or_data_folder_that_is_none_or_somebody_elses_exits_6_untouched(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_or_data_folder_that_is_none_or_somebody_elses_exits_6_untouched(machine, monkeypatch):
     path = machine.write("production.db", "this is no database, and it is long enough to look at" * 40)
     before, uid = path.read_bytes(), os.geteuid()
     for arguments in (SIGN_UP, ("whoami",), ("whoami", "--offline")):
@@ -159,7 +148,7 @@ def test_a_database_or_data_folder_that_is_none_or_somebody_elses_exits_6_untouc
     assert_explained(machine.run_here(*SIGN_UP), 6)
 
 
-def test_open_modes_are_tightened_and_reported(machine: Machine) -> None:
+def test_open_modes_are_tightened_and_reported(machine):
     machine.run_here(*SIGN_UP)
     machine.data.chmod(0o755)
     (machine.data / "production.db").chmod(0o644)
@@ -167,18 +156,18 @@ def test_open_modes_are_tightened_and_reported(machine: Machine) -> None:
     assert (machine.data / "production.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_signing_up_ignores_a_token_from_elsewhere_and_says_so(machine: Machine) -> None:
+def test_signing_up_ignores_a_token_from_elsewhere_and_says_so(machine):
     machine.variables["PROCORE_ACCESS_TOKEN"] = "hush-elsewhere"
     machine.run_here(*SIGN_UP).ended(0, "PROCORE_ACCESS_TOKEN")
 
 
-def test_a_person_that_is_not_the_accounts_ends_with_4(machine: Machine, provider: Provider) -> None:
+def test_a_person_that_is_not_the_accounts_ends_with_4(machine, provider):
     machine.run_here(*SIGN_UP)
     provider.person = {**JOE, "id": 22222}
     assert_explained(machine.run_here("whoami"), 4)
 
 
-def test_a_bug_of_ours_exits_1_without_a_traceback(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_ours_exits_1_without_a_traceback(machine, monkeypatch):
     said = "what a foreign exception says may hold anything"
     monkeypatch.setattr(secrets, "choice", mock.Mock(side_effect=ZeroDivisionError(said)))
     plain, debugged = machine.run_here(*SIGN_UP), machine.run_here(*SIGN_UP, "--debug")

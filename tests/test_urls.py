@@ -1,16 +1,12 @@
 """Base URLs and redirect URIs."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
 
 from procore_cli.config.urls import find_origin, read_base_url, read_redirect_uri
 from procore_cli.errors import BadUrlError
 
 
-def test_a_redirect_uri_says_where_to_listen_or_that_it_is_for_pasting() -> None:
+def test_a_redirect_uri_says_where_to_listen_or_that_it_is_for_pasting():
     for text, host, port, path, on_loopback in (
         ("http://localhost:4567/callback", "localhost", 4567, "/callback", True),
         ("http://localhost", "localhost", 80, "/", True),
@@ -69,7 +65,7 @@ SHOWN = {
 }
 
 
-def test_what_cannot_be_a_redirect_uri_is_refused_by_name_and_no_secret_in_it_is_shown() -> None:
+def test_what_cannot_be_a_redirect_uri_is_refused_by_name_and_no_secret_in_it_is_shown():
     for text in (*NO_REDIRECT_URIS, *SHOWN):
         with pytest.raises(BadUrlError) as caught:
             read_redirect_uri(text, "PROCORE_REDIRECT_URI")
@@ -93,13 +89,11 @@ def test_what_cannot_be_a_redirect_uri_is_refused_by_name_and_no_secret_in_it_is
         (find_origin, "http://[::1]:80/x", "http://[::1]"),
     ],
 )
-def test_a_base_url_and_an_origin_are_scheme_host_and_port(
-    read: Callable[[str], str], url: str, read_as: str
-) -> None:
+def test_a_base_url_and_an_origin_are_scheme_host_and_port(read, url, read_as):
     assert read(url) == read_as
 
 
-def test_what_cannot_be_a_base_url_is_refused() -> None:
+def test_what_cannot_be_a_base_url_is_refused():
     for text in (
         "http://example.com",
         "https://example.com/path",

@@ -1,7 +1,5 @@
 """Runs that wait for each other while the clock jumps; nothing here measures a wait by the time of day."""
 
-from __future__ import annotations
-
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,9 +19,7 @@ from tests.store.store_world import World, new_answer
 
 @pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S])
 @pytest.mark.parametrize("is_lost", [False, True], ids=["an answer", "a failure"])
-def test_a_clock_that_jumps_while_others_wait_changes_nothing_for_them(
-    tmp_path: Path, jump_s: int, is_lost: bool
-) -> None:
+def test_a_clock_that_jumps_while_others_wait_changes_nothing_for_them(tmp_path, jump_s, is_lost):
     waits = threading.Event()
     kept = World(tmp_path / "data", now=NOW, sleep=lambda seconds: waits.set() or time.sleep(seconds))
     joe = kept.sign_in()
@@ -49,7 +45,7 @@ def test_a_clock_that_jumps_while_others_wait_changes_nothing_for_them(
     assert first == second == ("The answer was lost." if is_lost else new_answer(2).access_token)
 
 
-def test_only_the_clock_of_a_command_knows_the_time_of_day() -> None:
+def test_only_the_clock_of_a_command_knows_the_time_of_day():
     # Whatever waits counts by time.monotonic, which nobody can set.
     package = Path(context.__file__).parent
     waiting = [path for wing in ("storage", "client", "callback") for path in (package / wing).rglob("*.py")]

@@ -1,7 +1,5 @@
 """The stylesheet and the headers that the listener and the pretend Procore share."""
 
-from __future__ import annotations
-
 import re
 
 from procore_cli.webpage import escaped, security_headers, stylesheet
@@ -31,7 +29,7 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_text_has_the_contrast_of_wcag_aa() -> None:
+def test_text_has_the_contrast_of_wcag_aa():
     looks = {":root": [*TEXT, *ON_BUTTONS, *SYMBOLS], r"\.pretend": [*TEXT, *ON_BUTTONS, ("bad", "card")]}
     for scheme in (0, 1):
         for look, pairs in looks.items():
@@ -40,7 +38,7 @@ def test_text_has_the_contrast_of_wcag_aa() -> None:
                 assert contrast(colours[ink], colours[ground]) >= 4.5, (scheme, look, ink, ground)
 
 
-def test_a_policy_begins_with_nothing_and_names_a_script_only_where_there_is_one() -> None:
+def test_a_policy_begins_with_nothing_and_names_a_script_only_where_there_is_one():
     plain, scripted = (
         dict(headers)["Content-Security-Policy"]
         for headers in (security_headers("'self'"), security_headers(script="go()"))

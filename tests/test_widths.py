@@ -1,7 +1,5 @@
 """What is drawn at 40, 80 and 200 columns, with and without Unicode, and whatever a person's name is."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -58,7 +56,7 @@ def draw_profile(encoding: str, name: str = NAMES["plain"]) -> list[str]:
     return draw(encoding, lambda: output.print_profile(profile, as_json=False, now=0))
 
 
-def test_a_profile_fits_and_its_frame_is_straight(surfaces: Iterator[tuple[int, str]]) -> None:
+def test_a_profile_fits_and_its_frame_is_straight(surfaces):
     for width, encoding in surfaces:
         for name in NAMES.values():
             lines = draw_profile(encoding, name)
@@ -68,7 +66,7 @@ def test_a_profile_fits_and_its_frame_is_straight(surfaces: Iterator[tuple[int, 
             assert sum("joecontractor@procore.c" in line for line in lines) == 1, name
 
 
-def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch):
     for columns in (38, 40, 41, 42, 80):
         monkeypatch.setenv("COLUMNS", str(columns))
         lines = draw_profile("utf-8")
@@ -76,7 +74,7 @@ def test_no_frame_breaks_a_word_that_fits_without_it(monkeypatch: pytest.MonkeyP
         assert max(map(cell_len, lines)) <= columns
 
 
-def test_columns_fit_or_become_a_panel_a_row(surfaces: Iterator[tuple[int, str]]) -> None:
+def test_columns_fit_or_become_a_panel_a_row(surfaces):
     names = ["Environment", "", "Name", "E-mail", "Procore id", "Token"]
     for width, encoding in surfaces:
         for name in NAMES.values():
@@ -87,8 +85,8 @@ def test_columns_fit_or_become_a_panel_a_row(surfaces: Iterator[tuple[int, str]]
 
 
 def test_without_unicode_a_frame_is_ascii_and_an_old_windows_console_gets_one_that_its_fonts_have(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    monkeypatch,
+):
     for encoding in LEGACY:
         lines = draw_profile(encoding)
         assert "\n".join(lines).isascii()
@@ -97,9 +95,7 @@ def test_without_unicode_a_frame_is_ascii_and_an_old_windows_console_gets_one_th
     assert draw_profile("utf-8")[0].startswith("\u250c\u2500 Procore production ")
 
 
-def test_errors_warnings_and_waits_are_one_line_each_whatever_the_encoding(
-    surfaces: Iterator[tuple[int, str]],
-) -> None:
+def test_errors_warnings_and_waits_are_one_line_each_whatever_the_encoding(surfaces):
     for width, encoding in surfaces:
         terminal = Screen(encoding)
         console = Console(terminal)
@@ -114,7 +110,7 @@ def test_errors_warnings_and_waits_are_one_line_each_whatever_the_encoding(
         assert len(waiting.lines[-1]) < width
 
 
-def test_json_keeps_its_tokens_whatever_the_encoding(surfaces: Iterator[tuple[int, str]]) -> None:
+def test_json_keeps_its_tokens_whatever_the_encoding(surfaces):
     for _, encoding in surfaces:
         for name in NAMES.values():
             body = json.dumps({"name": name, "id": 11111}, ensure_ascii=False)
@@ -127,13 +123,13 @@ def test_json_keeps_its_tokens_whatever_the_encoding(surfaces: Iterator[tuple[in
             assert lines[1].endswith(f"{shown},"), name
 
 
-def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark() -> None:
+def test_json_is_coloured_so_that_it_can_be_read_on_light_and_dark():
     text = '{"a": [1, -2.5, true, false, null, "b", {}, []]}'
     drawn = api_output.draw_json(text, indents=True, colours=True)
     assert set(re.findall(r"\x1b\[(\d+)m", drawn)) == READABLE
 
 
-def test_help_fits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_fits(monkeypatch, capsys):
     for columns in (52, 60, 80, 200):
         monkeypatch.setenv("COLUMNS", str(columns))
         for name in ("", *main.COMMANDS):

@@ -1,7 +1,5 @@
 """The words for people, as far as a program can judge them: sentence case, one term for each thing."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator
@@ -112,7 +110,7 @@ def without_a_hint() -> Iterator[str]:
 HINTS_ELSEWHERE = {"client/responses.py", "cli/doctor/network.py", "cli/commands/importing.py"}
 
 
-def test_what_people_read_is_whole_sentences_in_ascii_with_one_name_for_each_thing() -> None:
+def test_what_people_read_is_whole_sentences_in_ascii_with_one_name_for_each_thing():
     foreign = [f"{text.place}: {it}" for text in read_texts() for it in text.fragments if not it.isascii()]
     wrong = [*foreign, *misnamed(), *without_a_capital(), *without_an_end(), *without_a_hint()]
     assert not wrong, "\n".join(wrong)

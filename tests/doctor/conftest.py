@@ -1,7 +1,5 @@
 """A machine on which signing in can work, and servers that are not Procore."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.cli import Machine

@@ -1,7 +1,5 @@
 """What `doctor` said, by the names of its checks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from tests.cli import Machine

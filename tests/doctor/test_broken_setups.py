@@ -1,7 +1,5 @@
 """Set-ups that are broken in one way each: `doctor` names it, says what to type, and ends with its code."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pwd
@@ -448,7 +446,7 @@ SETUPS = {
 
 
 @pytest.mark.parametrize("name", SETUPS)
-def test_a_broken_set_up_is_named_with_what_to_do(stand: Stand, name: str) -> None:
+def test_a_broken_set_up_is_named_with_what_to_do(stand, name):
     stand.patch.setattr("procore_cli.storage.database.LOOK_TIMEOUT_S", 0.05)
     broken, machine, own = SETUPS[name], stand.machine, stand.own()
     says, failed = broken.says, [broken.says.check, *broken.also] if broken.says.code else []
@@ -474,16 +472,14 @@ def test_a_broken_set_up_is_named_with_what_to_do(stand: Stand, name: str) -> No
     assert {path: path.lstat().st_mode for path in modes} == modes
 
 
-def test_where_nothing_is_broken_signing_in_can_work(machine: Machine) -> None:
+def test_where_nothing_is_broken_signing_in_can_work(machine):
     report = run_doctor(machine)
     assert (report.code, report.named("warning")) == (0, [])
     assert "knows client id client-of-the-tests" in report["credentials"].detail
 
 
 @pytest.mark.parametrize("name", ["", "secrets", "config.toml"])
-def test_what_belongs_to_another_user_is_named_with_its_owner(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_what_belongs_to_another_user_is_named_with_its_owner(machine, monkeypatch, name):
     (machine.data / "secrets").mkdir(mode=0o700)
     (machine.data / "config.toml").touch(mode=0o600)
     owner, real = pwd.getpwuid(os.geteuid()), os.scandir
@@ -518,9 +514,7 @@ def test_what_belongs_to_another_user_is_named_with_its_owner(
     ],
     ids=["redirect", "page", "511"],
 )
-def test_a_network_that_asks_for_a_login_page_is_named(
-    machine: Machine, serve: Callable[..., Any], answer: bytes
-) -> None:
+def test_a_network_that_asks_for_a_login_page_is_named(machine, serve, answer):
     portal = serve(servers.answering(answer))
     machine.variables |= {"PROCORE_LOGIN_URL": portal.url, "PROCORE_API_URL": portal.url}
     report = run_doctor(machine)
@@ -530,9 +524,7 @@ def test_a_network_that_asks_for_a_login_page_is_named(
     assert not any(b"client_secret" in request for request in portal.requests)
 
 
-def test_debug_does_not_claim_a_variable_that_was_left_out_and_a_trial_leaves_nothing_behind(
-    machine: Machine,
-) -> None:
+def test_debug_does_not_claim_a_variable_that_was_left_out_and_a_trial_leaves_nothing_behind(machine):
     machine.variables["PROCORE_API_URL"] = "http://bad.example/x"
     machine.write("production.db")
     said = machine.run_here("doctor", "--offline", "--debug").err
@@ -541,7 +533,7 @@ def test_debug_does_not_claim_a_variable_that_was_left_out_and_a_trial_leaves_no
     assert ("procore_login_trial",) not in machine.sql("SELECT name FROM sqlite_master")
 
 
-def test_what_a_variable_holds_that_cannot_be_used_is_shown_nowhere(machine: Machine) -> None:
+def test_what_a_variable_holds_that_cannot_be_used_is_shown_nowhere(machine):
     for name in ("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET", "PROCORE_LOGIN_DB", "PROCORE_LOGIN_STORE"):
         for value in UNREADABLE[name]:
             with mock.patch.dict(machine.variables, {name: value}):

@@ -1,12 +1,9 @@
 """What is rare, and must not be taken for something else."""
 
-from __future__ import annotations
-
 import socket
 import sqlite3
 import ssl
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -44,16 +41,14 @@ def home(machine: Machine, people: People) -> Machine:
         ({"PROCORE_LOGIN_URL": "https://nosuch.invalid"}, "login host"),
     ],
 )
-def test_what_fails_before_does_not_hide_that_there_is_no_client_id(
-    machine: Machine, variables: dict[str, str], failed: str
-) -> None:
+def test_what_fails_before_does_not_hide_that_there_is_no_client_id(machine, variables, failed):
     machine.variables |= variables | {"PROCORE_CLIENT_ID": ""}
     report = run_doctor(machine)
     assert report.named("failed") == [failed, "credentials"]
     assert "There is no client id for production" in report["credentials"].detail
 
 
-def test_tls_that_is_trusted_is_no_trouble(machine: Machine, tls: str, tmp_path: Path) -> None:
+def test_tls_that_is_trusted_is_no_trouble(machine, tls, tmp_path):
     machine.variables |= {"PROCORE_API_URL": tls, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
     report = run_doctor(machine)
     assert report.code == 0
@@ -62,8 +57,8 @@ def test_tls_that_is_trusted_is_no_trouble(machine: Machine, tls: str, tmp_path:
 
 
 def test_ca_certificates_that_are_nowhere_are_warned_of_and_in_the_hosts_error(
-    machine: Machine, tls: str, tmp_path: Path, monkeypatch: Any
-) -> None:
+    machine, tls, tmp_path, monkeypatch
+):
     http, machine.variables["PROCORE_API_URL"] = machine.variables["PROCORE_API_URL"], tls
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         with mock.patch.dict(machine.variables, {variable: str(tmp_path / "none")}):
@@ -87,7 +82,7 @@ def test_ca_certificates_that_are_nowhere_are_warned_of_and_in_the_hosts_error(
     assert run_doctor(machine)["CA"].status == "ok"
 
 
-def test_a_server_without_a_date_leaves_the_clock_open(machine: Machine, serve: Callable[..., Any]) -> None:
+def test_a_server_without_a_date_leaves_the_clock_open(machine, serve):
     dateless = serve(servers.answering(servers.json_http({"error": "invalid_grant"}, "401 No")))
     machine.variables |= {"PROCORE_LOGIN_URL": dateless.url, "PROCORE_API_URL": dateless.url}
     report = run_doctor(machine)
@@ -95,9 +90,7 @@ def test_a_server_without_a_date_leaves_the_clock_open(machine: Machine, serve: 
 
 
 @pytest.mark.parametrize("order", [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])
-def test_a_family_of_addresses_that_does_not_answer_is_named(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any], order: tuple[str, str]
-) -> None:
+def test_a_family_of_addresses_that_does_not_answer_is_named(machine, monkeypatch, serve, order):
     server = serve(servers.answering(servers.json_http({"errors": "no token"}, "401 No")))
     port = int(server.host.partition(":")[2])
     machine.variables["PROCORE_API_URL"] = server.url
@@ -112,15 +105,13 @@ def test_a_family_of_addresses_that_does_not_answer_is_named(
     assert "switch IPv6 off on this machine" in report["API host"].fix
 
 
-def test_a_family_that_refuses_at_once_is_no_trouble(
-    monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any]
-) -> None:
+def test_a_family_that_refuses_at_once_is_no_trouble(monkeypatch, serve):
     port = int(serve(servers.silent_from_the_start).host.partition(":")[2])
     monkeypatch.setattr(socket, "getaddrinfo", servers.resolving("::1", "127.0.0.1", name="localhost"))
     assert find_silent_family(find_addresses("localhost", port)) == ""
 
 
-def test_tokens_without_a_refresh_token_say_what_follows(machine: Machine, people: People) -> None:
+def test_tokens_without_a_refresh_token_say_what_follows(machine, people):
     machine.point_at(people)
     answer = people.tokens
     people.tokens = lambda: answer() | {"refresh_token": None}  # type: ignore[method-assign]
@@ -135,7 +126,7 @@ def test_tokens_without_a_refresh_token_say_what_follows(machine: Machine, peopl
         assert (line.status, line.fix, detail in line.detail) == (status, fix, True)
 
 
-def test_tokens_behind_a_keyring_that_fails_are_not_checked(home: Machine) -> None:
+def test_tokens_behind_a_keyring_that_fails_are_not_checked(home):
     home.variables["TEST_KEYRING_FAULT"] = "locked"
     report = run_doctor(home)
     assert report.code == 6
@@ -143,7 +134,7 @@ def test_tokens_behind_a_keyring_that_fails_are_not_checked(home: Machine) -> No
     assert report["account 11111"].detail.startswith(account)
 
 
-def test_a_demo_that_cannot_be_started_is_named(tmp_path: Path) -> None:
+def test_a_demo_that_cannot_be_started_is_named(tmp_path):
     machine = Machine(tmp_path / "machine")
     machine.write("demo")
     report = run_doctor(machine, "--env", "demo")
@@ -151,9 +142,7 @@ def test_a_demo_that_cannot_be_started_is_named(tmp_path: Path) -> None:
     assert report["credentials"].detail == "not checked: pretend Procore is not in order."
 
 
-def test_a_database_that_can_only_be_read_is_named_and_still_read(
-    home: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_can_only_be_read_is_named_and_still_read(home, monkeypatch):
     path, connect = home.data / "production.db", sqlite3.connect
     before = path.read_bytes()
     # root may write every file, whatever its mode: so SQLite itself is asked for no more than reading.

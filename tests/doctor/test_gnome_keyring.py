@@ -1,13 +1,10 @@
 """`doctor` against a real gnome-keyring: unlocked, and locked with nobody to ask."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.provider import Provider
 from tests.store.gnome_stand import Desktop, new_machine, opening_desktop
 
 pytestmark = pytest.mark.gnome_keyring
@@ -22,8 +19,8 @@ def desktop(tmp_path: Path) -> Iterator[Desktop]:
 
 
 def test_an_unlocked_keyring_is_named_and_left_empty_and_a_locked_one_that_cannot_ask_is_named(
-    tmp_path: Path, desktop: Desktop, provider: Provider
-) -> None:
+    tmp_path, desktop, provider
+):
     machine = new_machine(tmp_path, desktop, provider)
 
     def look() -> tuple[int, dict[str, str], dict[str, str]]:

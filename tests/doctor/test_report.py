@@ -1,13 +1,10 @@
 """What `doctor` prints, what it leaves as it was, and how it ends."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +45,7 @@ def look(machine: Machine) -> dict[str, Any]:
     return found
 
 
-def test_it_changes_nothing(home: Machine, people: People) -> None:
+def test_it_changes_nothing(home, people):
     run_doctor(home)
     (home.data / DATABASE).chmod(0o644)
     before, issued = look(home), list(people.issued)
@@ -59,7 +56,7 @@ def test_it_changes_nothing(home: Machine, people: People) -> None:
     assert not any(request.bearer for request in people.requests)
 
 
-def test_on_a_new_machine_folder_and_database_are_made_for_the_proof(machine: Machine) -> None:
+def test_on_a_new_machine_folder_and_database_are_made_for_the_proof(machine):
     machine.data.rmdir()
     report = run_doctor(machine)
     assert (report.code, machine.kept()) == (0, [])
@@ -67,7 +64,7 @@ def test_on_a_new_machine_folder_and_database_are_made_for_the_proof(machine: Ma
     assert "is not there yet" in report["data folder"].detail
 
 
-def test_nothing_secret_is_in_the_report(home: Machine, people: People) -> None:
+def test_nothing_secret_is_in_the_report(home, people):
     home.variables |= {
         "PROCORE_ACCESS_TOKEN": "hush-token-from-elsewhere",
         "PROCORE_CLIENT_SECRET": "hush-wrong",
@@ -149,12 +146,7 @@ KEPT: list[tuple[Callable[[Machine, People], Any], dict[str, tuple[str, str, str
 
 
 @pytest.mark.parametrize(("prepare", "told"), KEPT)
-def test_what_is_kept_is_told(
-    home: Machine,
-    people: People,
-    prepare: Callable[[Machine, People], Any],
-    told: dict[str, tuple[str, str, str]],
-) -> None:
+def test_what_is_kept_is_told(home, people, prepare, told):
     prepare(home, people)
     report = run_doctor(home, "--offline")
     assert report.code == 0
@@ -164,9 +156,7 @@ def test_what_is_kept_is_told(
         assert fix in report[name].fix
 
 
-def test_a_refresh_that_was_interrupted_is_told_and_left_unless_it_is_under_way(
-    home: Machine, people: People
-) -> None:
+def test_a_refresh_that_was_interrupted_is_told_and_left_unless_it_is_under_way(home, people):
     add_entry(home, "refresh", "pending", 11111)
     with Storage(home.data, "production", "keyring").locks.hold(11111):
         assert run_doctor(home)["interrupted refresh"].detail == "none"
@@ -178,7 +168,7 @@ def test_a_refresh_that_was_interrupted_is_told_and_left_unless_it_is_under_way(
     assert run_doctor(home)["interrupted refresh"] == line
 
 
-def test_where_the_proof_fails_the_database_stays_as_it_is(machine: Machine, tmp_path: Path) -> None:
+def test_where_the_proof_fails_the_database_stays_as_it_is(machine, tmp_path):
     database = tmp_path / "test.db"
     run_sql(database, USERS)
     before = database.read_bytes()
@@ -204,7 +194,7 @@ def files_of(machine: Machine, environment: str) -> list[str]:
     return sorted(str(path) for path in (machine.data / "secrets").glob(f"{environment}-*"))
 
 
-def test_what_some_database_lists_is_no_stray(filed: Machine, tmp_path: Path) -> None:
+def test_what_some_database_lists_is_no_stray(filed, tmp_path):
     assert run_doctor(filed)["leftovers"].detail == "none"
     (filed.data / DATABASE).rename(tmp_path / "named.db")
     filed.variables["PROCORE_LOGIN_DB"] = str(tmp_path / "named.db")
@@ -220,9 +210,7 @@ def test_what_some_database_lists_is_no_stray(filed: Machine, tmp_path: Path) ->
         ("deleted", "monthly"),
     ],
 )
-def test_token_files_that_no_database_lists_are_named_and_left_alone(
-    filed: Machine, people: People, how: str, environment: str
-) -> None:
+def test_token_files_that_no_database_lists_are_named_and_left_alone(filed, people, how, environment):
     path = filed.data / DATABASE
     if how == "restored":
         run_sql(path, "DELETE FROM procore_login_entries")
@@ -244,9 +232,7 @@ def test_token_files_that_no_database_lists_are_named_and_left_alone(
     assert people.count_alive() == alive
 
 
-def test_many_strays_are_counted_and_three_named_unless_an_unreadable_database_may_list_them(
-    filed: Machine,
-) -> None:
+def test_many_strays_are_counted_and_three_named_unless_an_unreadable_database_may_list_them(filed):
     filed.write("sandbox.db", b"no database")
     (filed.data / DATABASE).unlink()
     detail = run_doctor(filed)["leftovers"].detail
@@ -267,9 +253,7 @@ def add_entry(machine: Machine, kind: str, state: str, procore_id: int) -> None:
     )
 
 
-def test_offline_connects_to_nothing_and_promises_no_more_than_it_saw(
-    home: Machine, people: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_connects_to_nothing_and_promises_no_more_than_it_saw(home, people, monkeypatch):
     for name in ("create_connection", "getaddrinfo"):
         monkeypatch.delattr(f"socket.{name}")
     report = run_doctor(home, "--offline")
@@ -282,8 +266,8 @@ def test_offline_connects_to_nothing_and_promises_no_more_than_it_saw(
 
 
 def test_an_unknown_environment_ends_with_2_and_the_demo_works_and_says_that_its_tokens_are_in_files(
-    tmp_path: Path,
-) -> None:
+    tmp_path,
+):
     machine = Machine(tmp_path / "machine")
     machine.run_here("doctor", "--env", "prod").ended(2)
     report = run_doctor(machine, "--env", "demo")
@@ -291,9 +275,7 @@ def test_an_unknown_environment_ends_with_2_and_the_demo_works_and_says_that_its
     assert "kept in files" in report["keyring"].detail
 
 
-def test_in_a_pipe_a_check_is_a_line_of_four_cells_and_failures_are_summed_up_on_stderr(
-    machine: Machine,
-) -> None:
+def test_in_a_pipe_a_check_is_a_line_of_four_cells_and_failures_are_summed_up_on_stderr(machine):
     machine.data.chmod(0o755)
     result = machine.run_here("doctor")
     cells = [line.split("\t") for line in result.out.splitlines()]
@@ -308,9 +290,7 @@ def test_in_a_pipe_a_check_is_a_line_of_four_cells_and_failures_are_summed_up_on
     assert "Error:" not in result.err
 
 
-def test_a_check_that_fails_unexpectedly_hides_no_other(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_that_fails_unexpectedly_hides_no_other(machine, monkeypatch):
     secret = "hush" + "-inside"
 
     def break_down(_: DoctorContext) -> Iterator[Check]:
@@ -329,7 +309,7 @@ def test_a_check_that_fails_unexpectedly_hides_no_other(
     assert "hush" not in report.err
 
 
-def test_ctrl_c_ends_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_it(machine, monkeypatch):
     def interrupt(_: DoctorContext) -> Iterator[Check]:
         raise KeyboardInterrupt
 
@@ -351,7 +331,7 @@ def draw(monkeypatch: pytest.MonkeyPatch, encoding: str, columns: int, **variabl
     return screen.text
 
 
-def test_on_a_terminal_checks_are_marked_and_fixes_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_checks_are_marked_and_fixes_stand_below(monkeypatch):
     lines = draw(monkeypatch, "utf-8", 200, NO_COLOR="1").splitlines()
     plain = draw(monkeypatch, "ascii", 200, NO_COLOR="1").splitlines()
     assert lines[0] == "\u2713 version: this and that"

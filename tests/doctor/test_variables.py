@@ -1,12 +1,9 @@
 """Which variables are in force, and what they win over."""
 
-from __future__ import annotations
-
 import hashlib
 
 import pytest
 
-from tests.cli import Machine
 from tests.doctor.report import run_doctor
 
 CONFIG = """
@@ -19,7 +16,7 @@ company = 5
 """
 
 
-def test_a_variable_says_what_it_wins_over(machine: Machine) -> None:
+def test_a_variable_says_what_it_wins_over(machine):
     machine.write("config.toml", CONFIG)
     machine.variables |= {
         "PROCORE_ENV": "production",
@@ -44,9 +41,7 @@ def test_a_variable_says_what_it_wins_over(machine: Machine) -> None:
     assert "sets the environment, the store, the client id" in report["config"].detail
 
 
-def test_a_secret_is_not_shown_where_it_was_pasted_as_the_id_and_one_of_a_letter_spoils_no_line(
-    machine: Machine,
-) -> None:
+def test_a_secret_is_not_shown_where_it_was_pasted_as_the_id_and_one_of_a_letter_spoils_no_line(machine):
     machine.variables |= dict.fromkeys(("PROCORE_CLIENT_ID", "PROCORE_CLIENT_SECRET"), "a-pasted-secret")
     for offline in (["--offline"], []):
         report = run_doctor(machine, *offline)
@@ -99,9 +94,7 @@ CASES: list[tuple[dict[str, str], str, dict[str, tuple[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("variables", "environment", "said"), CASES)
-def test_a_variable_is_said_to_be_in_force_ignored_or_unknown(
-    machine: Machine, variables: dict[str, str], environment: str, said: dict[str, tuple[str, str]]
-) -> None:
+def test_a_variable_is_said_to_be_in_force_ignored_or_unknown(machine, variables, environment, said):
     if environment == "demo":
         machine.variables = {}
     machine.variables |= variables

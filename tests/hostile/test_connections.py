@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.callback.listener_stand import read_reply
-from tests.hostile.waiting import SignIn, read_what_comes
+from tests.hostile.waiting import read_what_comes
 from tests.provider import Answer, Request
 
 pytestmark = pytest.mark.crowd
@@ -31,7 +31,7 @@ def test_two_hundred_slow_senders_do_not_keep_the_person_out(sign_in):
         sign_in.let_the_person_sign_in()
 
 
-def test_a_callback_sent_twice_gets_one_outcome_from_one_exchange(waiting: SignIn):
+def test_a_callback_sent_twice_gets_one_outcome_from_one_exchange(waiting):
     exchanging, both_sent = threading.Event(), threading.Event()
 
     def exchange_later(request: Request) -> Answer | None:
