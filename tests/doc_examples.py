@@ -54,11 +54,7 @@ class Reader:
 
     def run(self, example: Example) -> subprocess.CompletedProcess[str]:
         """Run a block in a folder of its own."""
-        runs = {
-            "python": self._run_python,
-            "crontab": self._run_crontab,
-            "yaml": self._run_ci,
-        }
+        runs = {"python": self._run_python, "crontab": self._run_crontab, "yaml": self._run_ci}
         text = example.text.replace(DOCUMENTED_URL, self.environ["PROCORE_API_URL"])
         if example.language in INTERPRETERS:
             return self._start([*INTERPRETERS[example.language], text], self.environ)

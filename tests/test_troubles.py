@@ -53,11 +53,7 @@ def test_an_answer_that_makes_no_sense_exits_5_and_stores_nothing(machine, provi
 
 
 def test_a_token_answer_that_says_little_will_do(machine, provider):
-    for changes in (
-        {"expires_in": ...},
-        {"expires_in": 10**30},
-        {"refresh_token": ...},
-    ):
+    for changes in ({"expires_in": ...}, {"expires_in": 10**30}, {"refresh_token": ...}):
         provider.script["/oauth/token"] = saying(provider, **changes)
         signed_up = machine.run_here(*SIGN_UP)
         machine.run_here("whoami", "--json").ended()

@@ -203,12 +203,7 @@ def test_what_some_database_lists_is_no_stray(filed, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("how", "environment"),
-    [
-        ("deleted", "production"),
-        ("restored", "production"),
-        ("deleted", "monthly"),
-    ],
+    ("how", "environment"), [("deleted", "production"), ("restored", "production"), ("deleted", "monthly")]
 )
 def test_token_files_that_no_database_lists_are_named_and_left_alone(filed, people, how, environment):
     path = filed.data / DATABASE
