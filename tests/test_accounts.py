@@ -224,7 +224,6 @@ def test_many_rows_cost_no_more_statements_than_a_few(machine, monkeypatch):
     machine.sql(f"INSERT INTO users (procore_id, email) VALUES {', '.join(rows)}")
     ran.clear()
     lines = listed(machine)
-
     # Those whom no environment knows are listed with the one in force.
     assert len(lines) == 2_002
     assert len(ran) == for_two

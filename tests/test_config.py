@@ -162,14 +162,12 @@ def test_whatever_the_file_looks_like_a_change_changes_nothing_else(data_folder,
     path = write(data_folder, "")
     path.write_bytes(text.encode())
     before = load_config(data_folder)
-
     save_values(data_folder, NEW)
     changed, set_to = path.read_bytes(), load_config(data_folder)
     save_values(data_folder, NEW)
     assert path.read_bytes() == changed
     save_values(data_folder, edits("production", **GONE))
     removed = load_config(data_folder)
-
     assert (set_to.environment, set_to.store) == ("sandbox", "keyring")
     assert set_to.app("production") == AppConfig("new", None, 7)
     assert removed.app("production") == AppConfig()

@@ -152,10 +152,8 @@ def test_variables_that_win_are_named(machine, configure):
         "PROCORE_LOGIN_STORE": "keyring",
         "PROCORE_ENV": "sandbox",
     }
-
     given = "--redirect-uri http://localhost:9/y --company 9 --store file --default --env production"
     result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", *given.split()).ended()
-
     (said,) = [line for line in result.err.splitlines() if "is not in force" in line]
     for name in set(machine.variables) - {"PROCORE_LOGIN_URL", "PROCORE_API_URL"}:
         assert name in said

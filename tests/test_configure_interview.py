@@ -181,9 +181,7 @@ def test_answers_that_make_no_sense_are_asked_again(machine, talk):
         ("Store [", "cloud"),
         ("Store [", "keyring"),
     ]
-
     result = talk("configure", answers=answers).ended()
-
     for text in (
         "Did you mean sandbox?",
         "The environments are production, sandbox, monthly, federal.",

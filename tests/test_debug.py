@@ -42,9 +42,7 @@ def phases_of(result: Result) -> list[str]:
 
 def test_every_setting_is_told_with_where_it_came_from(machine, provider):
     machine.variables |= {"PROCORE_COMPANY_ID": "5", "REQUESTS_CA_BUNDLE": "/no/such.pem"}
-
     said = settings_of(machine.run_here("whoami", "--offline", "--debug", "--account", "1"))
-
     assert said == {
         "environment": "production (from default)",
         "client id": f"{CLIENT_ID} (from PROCORE_CLIENT_ID)",
@@ -125,7 +123,6 @@ def test_a_sign_in_is_told_step_by_step(machine, provider):
         f"debug: GET {provider.url}/rest/v1.0/me 200 ",
         f"debug: procore-login {__version__}, Python 3.",
     )
-
     assert phases_of(result) == [
         "settings",
         "proof of the store",
@@ -209,7 +206,6 @@ def test_no_secret_is_in_what_any_command_says(machine, provider, fault):
         assert result.code != 1, result.err
         # `token` prints one: that is what it is for.
         said += result.err + ("" if name == "token" else result.out)
-
     assert set(EVERY_COMMAND) == set(COMMANDS)
     assert CLIENT_SECRET.startswith(HUSH)
     assert HUSH not in said

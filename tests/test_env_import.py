@@ -64,11 +64,9 @@ PROCORE_CLIENT_SECRET="{CLIENT_SECRET}
 PROCORE_COMPANY_ID=7
 CLIENT_SECRET=
 """
-
     result = bring_in(machine, text).ended(
         0, "sets PROCORE_CLIENT_ID and CLIENT_ID to different values; the former counts"
     )
-
     assert SECRETS.format("CLIENT_SECRET, PROCORE_CLIENT_SECRET") in say(result, machine)
     assert "company = 7" in (machine.data / "config.toml").read_text()
     assert CLIENT_SECRET in kept(machine)

@@ -36,14 +36,12 @@ def test_one_database_for_two_environments_mixes_no_tokens(shared, provider, sec
         shared.run_here(command, "--env", "sandbox", "--account", "11111").ended(4)
     shared.point_at(second)
     save_tokens(second, shared, second.person, "sandbox")
-
     for environment, procore in (("production", provider), ("sandbox", second)) * 2:
         shared.point_at(procore)
         shared.run_here("refresh", "--env", environment).ended()
         assert shared.run_here("token", "--env", environment).out == f"{last_token(procore)}\n"
         asked = shared.run_here("whoami", "--env", environment, "--json")
         assert asked.json["procore_id"] == procore.person["id"]
-
     assert (refreshes(provider), refreshes(second)) == (2, 2)
     strangers = set(provider.issued) & {str(request.bearer) for request in second.requests}
     assert strangers == set()

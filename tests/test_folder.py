@@ -320,10 +320,8 @@ def test_a_named_database_in_a_folder_that_may_not_be_looked_into_is_no_bug(tmp_
 
     monkeypatch.setattr(os, "stat", hide(os.stat))
     monkeypatch.setattr(os, "lstat", hide(os.lstat))
-
     for words in (("whoami", "--offline"), ("accounts",), ("signout", "--all"), ("doctor", "--offline"), ()):
         result = machine.run_here(*words).ended(6, prints=True)
-
         said = f"The database {tmp_path}/hidden/deep/x.db cannot be opened."
         assert said in result.out + result.err
         # Alone the program says of a file for all environments once what it is.
@@ -379,7 +377,6 @@ def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(tmp_p
     secret = home / "secrets" / new_file_name("procore-login/demo/client-secret", "client-secret")
     secret.write_text("hush")
     secrets = SecretFiles(home)
-
     for use in (
         lambda: secrets.save("procore-login/demo/client-secret", "client-secret", "hush2"),
         lambda: secrets.load("procore-login/demo/client-secret", "client-secret"),
@@ -389,7 +386,6 @@ def test_no_secret_is_kept_where_modes_do_not_stick_but_one_can_be_deleted(tmp_p
             use()
         assert "PROCORE_LOGIN_HOME" in caught.value.hint
         assert "/etc/wsl.conf" in caught.value.hint
-
     assert [path.read_text() for path in (home / "secrets").iterdir()] == ["hush"]
     secrets.delete("procore-login/demo/client-secret", "client-secret")
     assert list((home / "secrets").iterdir()) == []

@@ -30,7 +30,6 @@ def test_the_command_finds_the_token_and_what_belongs_to_it_but_no_client_secret
     # No shell reads the words, and no option of ours is among them.
     words = ["$HOME", "*", "a b", "; echo", "--", "-e", "--env", ""]
     result = machine.run("exec", *python(TELL), *words)
-
     found, token = result.json["env"], last_token(provider)
     assert_ended(result)
     ours = {name: value for name, value in found.items() if name.startswith("PROCORE_")}
@@ -198,11 +197,9 @@ def test_another_environment_in_the_child_has_its_own_account_and_company(machin
     urls = {name: machine.variables.pop(name) for name in ("PROCORE_LOGIN_URL", "PROCORE_API_URL")}
     shown = machine.run_here("configure", "--show", "--json", "--env", "sandbox")
     assert shown.json["company"] == 5
-
     # A sandbox at other URLs is no demo's.
     machine.variables |= urls | {"PROCORE_ENV": "monthly"}
     result = machine.run_here("token", "--env", "sandbox").ended()
-
     assert result.out == f"{own}\n"
     assert "no account 99999" in machine.run_here("token", "--env", "monthly").err
 
@@ -216,7 +213,6 @@ def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_on
         mock.patch.object(access, "find_token", return_value=access.Token("own-token", None)),
     ):
         given, _ = hand_over(machine, "--env", "sandbox")
-
     assert given["PROCORE_API_URL"] == "https://sandbox.procore.com"
     assert given["PROCORE_ACCESS_TOKEN"] == "own-token"
     assert given["PROCORE_LOGIN_ACCOUNT"] == str(JOE["id"])

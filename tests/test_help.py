@@ -60,7 +60,6 @@ def test_alone_it_names_everybody_in_every_environment_and_many_briefly(machine,
         assert said in result.out
     assert ("demo" in result.out, result.err) == (False, "")
     assert files_of(machine) == before
-
     for number in range(12):
         people.sign_in(
             machine, {"id": 40_000 + number, "login": f"p{number}@example.com", "name": None}, "federal"
@@ -104,7 +103,6 @@ def test_alone_it_sends_a_person_to_the_next_step(machine, people):
     people.sign_in(machine, JOE)
     machine.sql("UPDATE procore_login_session SET user_id = NULL")
     nobody_current = machine.run_here().out
-
     assert "procore-login signup --env sandbox " in configured
     assert "configure" not in configured
     assert "PROCORE_ACCESS_TOKEN is set" in from_elsewhere
@@ -245,5 +243,4 @@ def test_the_nearest_environment_is_found():
         ("xyz", None),
     ]:
         hint = unknown_environment(typed, "--env").hint
-
         assert hint.partition("The environments")[0] == (f"Did you mean {meant}? " if meant else "")

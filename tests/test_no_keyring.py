@@ -68,7 +68,6 @@ def test_an_account_lives_in_files_by_explicit_choice(machine, provider, chosen_
     signed_up = machine.run_here(*SIGN_UP)
     asked, token, refreshed = (machine.run_here(name) for name in ("whoami", "token", "refresh"))
     again = machine.run_here("signin", "--browser", browser("--just-open"))
-
     codes = [run.code for run in (signed_up, asked, token, refreshed, again)]
     assert codes == [0] * 5, signed_up.err + asked.err + refreshed.err
     assert token.out.strip() in provider.issued

@@ -35,7 +35,6 @@ def test_no_secret_is_anywhere_but_in_the_keyring(machine, provider, monkeypatch
     provider.script = {"/oauth/token": look, "/rest/v1.0/me": look}
     secret = machine.variables.pop("PROCORE_CLIENT_SECRET")
     refuse = {"/oauth/token": lambda _: Answer(400, {"error": "invalid_grant"})}
-
     monkeypatch.setattr(sys, "stdin", io.StringIO(secret))
     results: list[Result] = [
         machine.run_here("configure", "--debug", "--client-secret-stdin"),
@@ -51,7 +50,6 @@ def test_no_secret_is_anywhere_but_in_the_keyring(machine, provider, monkeypatch
     provider.script = refuse
     results.append(machine.run_here("signin", "--debug", *BROWSER))
     results.append(machine.run_here("refresh", "--debug"))
-
     assert [result.code for result in results] == [0, 0, 0, 0, 0, 0, 0, 4, 5, 4]
     said = "".join(result.out + result.err for result in results)
     assert "debug: POST" in said

@@ -147,7 +147,6 @@ def test_what_was_ignored_at_the_start_stays_ignored(machine, slow, monkeypatch)
         slow.go_on.set()
         code = terminal.finish()
     slow.is_slow = False
-
     assert code == 0
     assert '"environment": "production"' in terminal.drawn
     # Not even heeded for as long as the tokens are on their way.
@@ -179,7 +178,6 @@ def test_on_a_terminal_the_first_ctrl_c_is_answered_and_the_second_ends_it(machi
     # The server of the test tells here of the connection that broke.
     assert (next_one.code, next_one.out) == (4, "")
     assert "was interrupted; signing in again mends that" in next_one.err
-
     assert code == 130
     assert sign_in(machine).code == 0
 
@@ -217,7 +215,6 @@ def test_in_a_python_program_ctrl_c_goes_through_at_once_and_costs_nothing(machi
     assert slow.count("/oauth/token") == asked
     _, err = process.communicate(timeout=PATIENCE_S)
     slow.is_slow = False
-
     assert said == "interrupted\n"
     assert process.returncode == 0, err
     assert_kept(machine, slow)

@@ -178,9 +178,7 @@ def test_a_sign_out_during_a_refresh_stands_and_revokes_what_comes(machine, peop
 
     running: list[subprocess.Popen[str]] = []
     people.script["/oauth/token"] = sign_out_meanwhile
-
     result = machine.run_here("refresh")
-
     (signout,) = running
     out, _ = signout.communicate(timeout=30)
     assert result.code == 4

@@ -40,7 +40,6 @@ def test_a_clock_that_jumps_while_others_wait_changes_nothing_for_them(tmp_path,
     with ThreadPoolExecutor(1) as pool:
         first = outcome(kept, joe, exchange, seen)
         second = waiters[0].result(20)
-
     assert asked == ["refresh-1"]
     assert first == second == ("The answer was lost." if is_lost else new_answer(2).access_token)
 

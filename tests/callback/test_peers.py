@@ -216,7 +216,6 @@ def test_one_reading_serves_many_and_nobody_who_came_after_it_had_begun(tmp_path
         assert has_begun.wait(20)
         others = [pool.submit(tables.read) for _ in range(39)]
         threading.Timer(0.05, may_end.set).start()
-
     assert first.result() == "reading 0"
     assert "reading 0" not in {other.result() for other in others}
     assert len(readings) < 40

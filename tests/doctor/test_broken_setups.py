@@ -453,10 +453,8 @@ def test_a_broken_set_up_is_named_with_what_to_do(stand, name):
     machine.variables |= {key: value.format(**own) for key, value in broken.variables.items()}
     held = broken.prepare(stand)
     modes = {path: path.lstat().st_mode for path in machine.data.rglob("*")}
-
     with contextlib.closing(held) if held else contextlib.nullcontext():
         report = run_doctor(machine)
-
     line = report[says.check]
     assert (report.code, report.named("failed"), line.status) == (says.code, failed, says.status)
     for words in says.detail:
@@ -493,9 +491,7 @@ def test_what_belongs_to_another_user_is_named_with_its_owner(machine, monkeypat
     monkeypatch.setattr(files, "is_foreign", lambda status: os.path.samestat(status, theirs))
     monkeypatch.setattr(os, "geteuid", lambda: 471_147)
     theirs = (machine.data / name).stat()
-
     report = run_doctor(machine)
-
     assert report.code == 6
     assert report["data folder"].detail == (
         f"{machine.data / name} cannot be used: it belongs to another user"

@@ -77,7 +77,6 @@ def test_nothing_secret_is_in_the_report(home, people):
         "PROCORE_REDIRECT_URI": "https://hush-user:hush@example.com/",
         "BROWSER": "no-such --x=hush",
     }
-
     shown = {JOE["login"]: "j***@procore.com", "a@b": "a***@b", "nobody": "n***", None: "no e-mail"}
     assert {email: mask(email) for email in shown} == shown
     for arguments in (["doctor"], ["doctor", "--json", "--debug"], ["doctor", "--offline"]):

@@ -56,7 +56,6 @@ def test_a_callback_sent_twice_gets_one_outcome_from_one_exchange(waiting):
     cookies = ("theme=dark", foreign, "\xe9=\xff", f"{foreign}; {own}")
     homes = [waiting.ask("/home", f"Cookie: {cookie}", f"Cookie: {foreign}") for cookie in cookies]
     code, _, err = waiting.end()
-
     assert [each.status for each in (reply, again, late, *homes)] == [303, 303, 303, 403, 403, 403, 200]
     assert ["joecontractor@procore.com" in home.text for home in homes] == [False, False, False, True]
     assert again.headers == late.headers == reply.headers

@@ -150,7 +150,6 @@ def test_two_thousand_odd_requests_change_nothing(sign_in):
         sign_in.assert_waits()
 
     attack()
-
     assert len(statuses) > EXAMPLES * 0.9
     assert {0, 200, 400, 403, 404, 405, 414, 431} <= set(statuses)
     assert peak_kib(sign_in.process.pid) - before_kib < MAY_GROW_KIB

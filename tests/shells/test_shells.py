@@ -203,7 +203,6 @@ def test_nothing_from_outside_is_run(shell, machine):
                 ("production", number, email),
             )
     connection.close()
-
     for number in range(50_001, 50_001 + len(HOSTILE)):
         typed = f"procore-login token --account {str(number)[:4]}"
         # Twice lists what there is; the name beside it is hostile, too.
@@ -213,7 +212,6 @@ def test_nothing_from_outside_is_run(shell, machine):
         assert whole.rstrip() == f"procore-login token --account {number}"
     for beginning in ("'", "\\$(", "q", "-"):
         shell.complete(f"procore-login token --account {beginning}")
-
     assert not list(machine.home.rglob("PWNED"))
 
 
