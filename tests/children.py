@@ -13,7 +13,7 @@ TELL = (
     "import json, os, sys; print(json.dumps({'env': dict(os.environ), 'argv': sys.argv, 'pid': os.getpid()}))"
 )
 # A session leader takes the terminal on its standard input for its own, as a login does.
-_TAKE_TERMINAL = """
+TAKE_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
@@ -47,7 +47,7 @@ def start_at_terminal(machine: Machine, terminal: int, *arguments: str) -> subpr
     """Start a command whose controlling terminal is this one."""
     program = [*command(), *arguments]
     return subprocess.Popen(
-        [sys.executable, "-c", _TAKE_TERMINAL, *program],
+        [sys.executable, "-c", TAKE_TERMINAL, *program],
         env=machine.environ(),
         cwd=machine.home,
         stdin=terminal,

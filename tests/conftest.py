@@ -16,12 +16,7 @@ from tests.provider import JOE, Provider, serving
 from tests.signed_in import save_tokens
 
 FOREIGN = (
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "BROWSER",
-    "SSH_CONNECTION",
-    "NO_COLOR",
-    "SUDO_UID",
+    *("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "SSH_CONNECTION", "NO_COLOR", "SUDO_UID"),
     "REQUESTS_CA_BUNDLE",
 )
 
@@ -110,6 +105,12 @@ def machine(tmp_path: Path, provider: Provider) -> Machine:
     machine = Machine(tmp_path / "machine")
     machine.point_at(provider)
     return machine
+
+
+@pytest.fixture
+def no_app(machine: Machine) -> None:
+    """No app is configured on the machine; asked for as `signed_in` is."""
+    del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
 
 
 @pytest.fixture

@@ -26,15 +26,9 @@ from tests.provider import CLIENT_ID, CLIENT_SECRET, JOE, Answer
 from tests.terminal import Terminal
 
 Configure = Callable[..., Result]
+pytestmark = pytest.mark.usefixtures("no_app")
 KEPT = ("--client-id", CLIENT_ID, "--client-secret-stdin", "--no-check")
 ANOTHER = ("--client-id", "another", "--client-secret-stdin", "--no-check")
-
-
-@pytest.fixture
-def machine(machine: Machine) -> Machine:
-    """No app is configured here."""
-    del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
-    return machine
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The interview of `configure`: what is asked, what Enter keeps, what Ctrl-C and a failure leave."""
 
-import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from tests.cli import Machine, Result, browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.usefixtures("no_app")
 # The space behind a hidden prompt is drawn once the echo is off, and typing makes sense.
 SECRET = "Client secret (hidden): "
 APP = [("Client id", CLIENT_ID), (SECRET, CLIENT_SECRET)]
@@ -30,13 +30,6 @@ FILED = [*WHERE, ("Store [", "file")]
 CTRL_C, CTRL_D = "\x03", "\x04"
 
 Talk = Callable[..., Result]
-
-
-@pytest.fixture
-def machine(machine: Machine) -> Machine:
-    """No app is configured here."""
-    del machine.variables["PROCORE_CLIENT_ID"], machine.variables["PROCORE_CLIENT_SECRET"]
-    return machine
 
 
 @pytest.fixture
@@ -239,13 +232,6 @@ def test_refused_credentials_are_asked_for_again_or_saved_only_if_the_person_ins
     assert "Is monthly the right environment?" in said(result)
     assert (machine.data / "config.toml").exists() is (code == 0)
     assert (shown(machine, "monthly")[0] == "set") is (code == 0)
-
-
-def test_a_file_that_was_open_to_others_is_tightened_and_told(machine, talk):
-    file = machine.write("config.toml", mode=0o644)
-    result = talk("configure", answers=[("Environment [", ""), ("Client id [", CTRL_C)])
-    assert f"{file} was open to other users (mode 0644)" in result.err
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_what_cannot_work_is_found_out_before_the_first_question(machine, talk):

@@ -107,17 +107,6 @@ def test_every_line_with_a_secret_or_a_token_is_named_and_no_token_is_taken(mach
     assert "can read" not in bring_in(machine, PLAIN, "--no-check").err
 
 
-def test_an_id_alone_is_checked_with_the_secret_of_a_variable_and_does_not_get_another_ids(machine, provider):
-    assert bring_in(machine, PLAIN, "--no-check").code == 0
-    result = bring_in(machine, "CLIENT_ID=another\n").ended()
-    assert provider.checks == []
-    words = f"Warning: production: the client secret that is kept belongs to the client id {CLIENT_ID}."
-    assert words in result.err
-    machine.variables["PROCORE_CLIENT_SECRET"] = CLIENT_SECRET
-    assert "Procore knows this app." in bring_in(machine, f"CLIENT_ID={CLIENT_ID}\n").err
-    assert bring_in(machine, "CLIENT_ID=another\n").code == 3
-
-
 def test_a_secret_alone_belongs_to_the_id_that_is_set_and_an_option_goes_before_the_file(machine):
     text = f"CLIENT_SECRET={CLIENT_SECRET}\nPROCORE_COMPANY_ID=7\n"
     bring_in(machine, text).ended(3)

@@ -3,7 +3,6 @@
 import shutil
 import signal
 import socket
-import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +11,7 @@ import pytest
 from procore_cli.callback import receiver
 from procore_cli.demo.server import DemoServer
 from tests.cli import Machine, browser
+from tests.hostile.waiting import read_link
 from tests.stub_browser import Browser
 from tests.terminal import Terminal
 
@@ -100,12 +100,6 @@ def test_the_browser_walks_through_login_and_consent_to_home(machine):
     assert query["code_challenge_method"] == ["S256"]
     (state,) = query["state"]
     assert (state.isalnum(), len(state) >= 22) == (True, True)
-
-
-def read_link(process: subprocess.Popen[str]) -> str:
-    """The authorize link that a command prints."""
-    assert process.stderr is not None
-    return next(line for line in process.stderr if "/oauth/authorize?" in line).strip()
 
 
 def test_a_second_user_becomes_the_current_one(signed_up):

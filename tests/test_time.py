@@ -5,42 +5,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from procore_cli.callback import receiver
 from tests import terminal as terminal_module
-from tests.cli import Machine, browser, command
+from tests.children import TAKE_TERMINAL
+from tests.cli import PATIENCE_S, browser, command
+from tests.hostile.waiting import start_sign_in
 from tests.stub_browser import Browser
 from tests.terminal import Terminal
 
-PATIENCE_S = 60
 # Of a wait of five minutes; not less, for all that else the machine does.
 AT_ONCE_S = 5
-# A terminal turns Ctrl-C into a signal for those alone whose controlling terminal it is.
-TAKE_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-BECOME_COMMAND = "os.execv(sys.argv[1], sys.argv[1:])"
-
-
-@contextmanager
-def waiting(machine: Machine) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A `signup` that has shown its link and waits."""
-    with machine.start("signup", "--json", "--no-browser") as process:
-        assert process.stderr is not None
-        yield process, next(line.strip() for line in process.stderr if "/oauth/authorize?" in line)
-        if process.poll() is None:
-            process.kill()
-
-
-def stall(arrived: threading.Event, go_on: threading.Event) -> None:
-    """A Procore that takes its time, and then behaves."""
-    arrived.set()
-    assert go_on.wait(PATIENCE_S)
 
 
 def test_ctrl_c_typed_while_a_paste_is_possible_ends_the_wait_at_once(machine, monkeypatch):
-    led = [sys.executable, "-c", TAKE_TERMINAL + BECOME_COMMAND, *command()]
+    led = [sys.executable, "-c", TAKE_TERMINAL, *command()]
     monkeypatch.setattr(terminal_module, "command", lambda: led)
     with Terminal(machine, "signup", "--paste") as terminal:
         terminal.read_until("paste the address")
@@ -55,9 +36,10 @@ def test_ctrl_c_typed_while_a_paste_is_possible_ends_the_wait_at_once(machine, m
 
 def test_a_second_ctrl_c_during_the_exchange_ends_it_at_once_and_tells_the_tab(machine, provider):
     arrived, go_on = threading.Event(), threading.Event()
-    provider.script["/oauth/token"] = lambda _: stall(arrived, go_on)
-    with waiting(machine) as (process, link), ThreadPoolExecutor(1) as pool:
-        tab = pool.submit(Browser().open, link)
+    provider.script["/oauth/token"] = lambda _: arrived.set() or (go_on.wait(PATIENCE_S) and None)
+    sign_in = start_sign_in(machine, provider)
+    with sign_in.process as process, ThreadPoolExecutor(1) as pool:
+        tab = pool.submit(Browser().open, sign_in.link)
         assert arrived.wait(PATIENCE_S)
         began = time.monotonic()
         # Until it ends: of two that come at once it may see one.
