@@ -69,22 +69,18 @@ class Says:
         self.status = "failed" if code else status
 
 
-class Setup:
-    """How a set-up is broken, and what is said of it."""
+def setup(
+    says: Says,
+    *,
+    prepare: Callable[[Stand], Any] = lambda _: None,
+    others: dict[str, str] = {},  # noqa: B006 - never changed
+    **variables: str,
+) -> tuple[Says, Callable[[Stand], Any], dict[str, str], dict[str, str]]:
+    """How a set-up is broken, and what is said of it.
 
-    def __init__(
-        self,
-        says: Says,
-        *,
-        # What it returns is closed in the end.
-        prepare: Callable[[Stand], Any] = lambda _: None,
-        # What other checks say of it, and what fails with it.
-        others: dict[str, str] = {},  # noqa: B006 - never changed
-        also: tuple[str, ...] = (),
-        **variables: str,
-    ) -> None:
-        self.says, self.prepare, self.others, self.also = says, prepare, others, also
-        self.variables = variables
+    What `prepare` returns is closed in the end; `others`: what other checks say.
+    """
+    return says, prepare, others, variables
 
 
 def unchecked(cause: str, *checks: str) -> dict[str, str]:
@@ -203,7 +199,7 @@ UNREADABLE = {
 }
 SETUPS = {
     # The app
-    "a wrong secret": Setup(
+    "a wrong secret": setup(
         Says(
             3,
             "credentials",
@@ -214,7 +210,7 @@ SETUPS = {
         ),
         PROCORE_CLIENT_SECRET="hush-another-secret",
     ),
-    "no client id": Setup(
+    "no client id": setup(
         Says(
             3,
             "credentials",
@@ -223,7 +219,7 @@ SETUPS = {
         ),
         PROCORE_CLIENT_ID="",
     ),
-    "a kept secret that is damaged": Setup(
+    "a kept secret that is damaged": setup(
         Says(
             3,
             "credentials",
@@ -234,14 +230,14 @@ SETUPS = {
         PROCORE_CLIENT_SECRET="",
         PROCORE_CLIENT_ID="",
     ),
-    "a secret that was kept for another id": Setup(
+    "a secret that was kept for another id": setup(
         Says(3, "credentials", "made for the client id another-id"),
         prepare=keep_anothers_secret,
         PROCORE_CLIENT_SECRET="",
     ),
-    "an unclear answer about the app": Setup(Says(0, "credentials", "slow_down"), prepare=doubt_the_app),
+    "an unclear answer about the app": setup(Says(0, "credentials", "slow_down"), prepare=doubt_the_app),
     # The way back
-    "a port that another sign-in holds": Setup(
+    "a port that another sign-in holds": setup(
         Says(
             7,
             "port",
@@ -250,27 +246,27 @@ SETUPS = {
         ),
         prepare=hold_port_by_sign_in,
     ),
-    "a port that another program holds": Setup(
+    "a port that another program holds": setup(
         Says(7, "port", "port {port} of 127.0.0.1: the port is in use", "(process {pid})", fix="--paste"),
         prepare=hold_port,
     ),
     **{
-        f"a redirect URI that means pasting, {uri}": Setup(
+        f"a redirect URI that means pasting, {uri}": setup(
             Says(0, "port", "pasting", status="ok"), PROCORE_REDIRECT_URI=uri
         )
         for uri in ("urn:ietf:wg:oauth:2.0:oob", "https://example.com/back?x=hush")
     },
-    "a browser that is not installed": Setup(
+    "a browser that is not installed": setup(
         Says(0, "browser", "(no-such-browser)", fix="unset BROWSER"), BROWSER="no-such-browser --secret hush"
     ),
-    "a machine over SSH": Setup(
+    "a machine over SSH": setup(
         Says(0, "browser", "over SSH", fix="ssh -L {port}:localhost:{port}"),
         SSH_CONNECTION="1 2 3 4",
         BROWSER="",
     ),
     # The keyring
     **{
-        f"a keyring that is {fault}": Setup(
+        f"a keyring that is {fault}": setup(
             Says(6, "keyring proof", words, fix="--store file"), TEST_KEYRING_FAULT=fault
         )
         for fault, words in (
@@ -279,20 +275,20 @@ SETUPS = {
             ("forget-write", "not keep"),
         )
     },
-    "no keyring at all": Setup(
+    "no keyring at all": setup(
         Says(6, "keyring", fix="configure --store file"),
         others=unchecked("keyring", "keyring proof"),
         PYTHON_KEYRING_BACKEND="",
         DBUS_SESSION_BUS_ADDRESS="unix:path=/nonexistent",
     ),
-    "a keyring that cannot say whether there is a secret": Setup(
+    "a keyring that cannot say whether there is a secret": setup(
         Says(6, "keyring proof"),
         others=unchecked("keyring", "credentials"),
         TEST_KEYRING_FAULT="missing",
         PROCORE_CLIENT_SECRET="",
     ),
     # The data folder
-    "what is open to others": Setup(
+    "what is open to others": setup(
         Says(
             0,
             "data folder",
@@ -301,14 +297,14 @@ SETUPS = {
         ),
         prepare=open_to_others,
     ),
-    "many files that are open to others": Setup(
+    "many files that are open to others": setup(
         Says(0, "data folder", "and 6 more", fix="chmod -R go= {data}"), prepare=open_nine_files
     ),
-    "files of somebody else's": Setup(
+    "files of somebody else's": setup(
         Says(0, "foreign files", "odd", fix="If nobody needs them: rm '/"), prepare=put_foreign_files
     ),
     **{
-        f"a link in the place of {name}": Setup(
+        f"a link in the place of {name}": setup(
             Says(
                 6,
                 "data folder",
@@ -319,37 +315,32 @@ SETUPS = {
         )
         for name in ("production.db", "secrets", "locks")
     },
-    "a link in the place of config.toml": Setup(
-        Says(6, "data folder", "config.toml cannot be used: it is a symbolic link"),
-        prepare=link("config.toml"),
-        also=("config",),
-    ),
-    "a CA file that is not there": Setup(
+    "a CA file that is not there": setup(
         Says(3, "CA", "{home}/none.pem: no such file", fix="REQUESTS_CA_BUNDLE"),
         REQUESTS_CA_BUNDLE="{home}/none.pem",
     ),
-    "a file in the place of the data folder": Setup(
+    "a file in the place of the data folder": setup(
         Says(6, "data folder", "it is not a folder"),
         prepare=put_file_in_place,
         others=unchecked("data folder", "credentials"),
         PROCORE_CLIENT_ID="",
     ),
-    "a full disk": Setup(
+    "a full disk": setup(
         Says(6, "data folder", "its disk is full (0 bytes left)"), prepare=measure_disk(Usage(100, 100, 0))
     ),
-    "a folder that cannot be written": Setup(
+    "a folder that cannot be written": setup(
         Says(6, "data folder", fix="chmod u+rwx {data}"), prepare=close_folder
     ),
-    "a folder that cannot be made": Setup(
+    "a folder that cannot be made": setup(
         Says(6, "data folder", "{home} cannot be written"), prepare=close_home
     ),
     # config.toml
-    "a value that ends too early": Setup(
+    "a value that ends too early": setup(
         Says(3, "config", "config.toml, "),
         prepare=write("config.toml", 'environment = "sandbox"\nstore = '),
         others=unchecked("config", "keyring", "credentials"),
     ),
-    "a wrong value": Setup(
+    "a wrong value": setup(
         Says(3, "config", "plain http is only possible for localhost"),
         prepare=write(
             "config.toml",
@@ -358,34 +349,34 @@ SETUPS = {
         PROCORE_CLIENT_ID="",
         PROCORE_REDIRECT_URI="",
     ),
-    "unknown keys": Setup(Says(0, "config", "colour"), prepare=write("config.toml", 'colour = "red"\n')),
+    "unknown keys": setup(Says(0, "config", "colour"), prepare=write("config.toml", 'colour = "red"\n')),
     # Variables
     **{
-        f"{name}={value}": Setup(Says(3, f"variable {name}", name), **{name: value})
+        f"{name}={value}": setup(Says(3, f"variable {name}", name), **{name: value})
         for name, values in UNREADABLE.items()
         for value in values
     },
-    "a store that does not exist": Setup(
+    "a store that does not exist": setup(
         Says(3, "variable PROCORE_LOGIN_STORE"),
         others=unchecked("PROCORE_LOGIN_STORE", "keyring"),
         PROCORE_LOGIN_STORE="files",
     ),
     # The database
-    "a corrupt database": Setup(
+    "a corrupt database": setup(
         Says(6, "database", "{data}/production.db is damaged", fix="Move it away"), prepare=corrupt
     ),
-    "what is no database": Setup(
+    "what is no database": setup(
         Says(6, "database", "is not an SQLite database"),
         prepare=write("production.db", b"nothing of the kind" * 100),
     ),
-    "a newer schema": Setup(
+    "a newer schema": setup(
         Says(6, "database", "newer procore-login (schema 99)", fix="Update procore-login"), prepare=make_newer
     ),
-    "a database that another program holds": Setup(
+    "a database that another program holds": setup(
         Says(6, "database writing", "is in use by another program"), prepare=hold_database
     ),
     **{
-        f"a database that is {name}": Setup(
+        f"a database that is {name}": setup(
             Says(
                 6,
                 "database",
@@ -396,27 +387,27 @@ SETUPS = {
         )
         for name, kind in ((os.devnull, "not a file"), ("/", "a folder"))
     },
-    "a database where there is no folder": Setup(
+    "a database where there is no folder": setup(
         Says(6, "database", "there is no folder {home}/none"), PROCORE_LOGIN_DB="{home}/none/test.db"
     ),
-    "the tutorial's database with doubled rows": Setup(
+    "the tutorial's database with doubled rows": setup(
         Says(0, "database", "{home}/test.db (from PROCORE_LOGIN_DB)", "1 Procore id twice", status="ok"),
         prepare=double_rows,
         PROCORE_LOGIN_DB="{home}/test.db",
     ),
     # The network
-    "a proxy that is not there": Setup(
+    "a proxy that is not there": setup(
         Says(5, "login host", "the proxy 127.0.0.1:{free} cannot be used: connection refused"),
         others={"proxy": "login host: through 127.0.0.1:{free}, API host: directly"},
         PROCORE_LOGIN_URL="",
         HTTPS_PROXY="127.0.0.1:{free}",
         NO_PROXY="x.invalid",
     ),
-    "a proxy that is no URL": Setup(
+    "a proxy that is no URL": setup(
         Says(3, "proxy", fix="HTTPS_PROXY"), PROCORE_LOGIN_URL="", HTTPS_PROXY="socks9://hush@x"
     ),
     **{
-        f"a port of the {check} where nobody listens": Setup(
+        f"a port of the {check} where nobody listens": setup(
             Says(
                 5, check, "connection refused", fix=f"{variable} names this host: correct it, or unset it. "
             ),
@@ -424,19 +415,19 @@ SETUPS = {
         )
         for check, variable in (("login host", "PROCORE_LOGIN_URL"), ("API host", "PROCORE_API_URL"))
     },
-    "a login URL that is none": Setup(
+    "a login URL that is none": setup(
         Says(3, "variable PROCORE_LOGIN_URL"),
         others=unchecked("PROCORE_LOGIN_URL", "credentials", "login host"),
         PROCORE_LOGIN_URL="nonsense",
     ),
-    "a server that has trouble": Setup(
+    "a server that has trouble": setup(
         Says(5, "login host", "503 (maintenance)", fix="status page"),
         prepare=answer("/oauth/token", 503, {"error": "maintenance"}),
     ),
-    "an API that refuses otherwise": Setup(
+    "an API that refuses otherwise": setup(
         Says(0, "API host", "429 (too many)"), prepare=answer("/rest/v1.0/me", 429, {"errors": "too many"})
     ),
-    "a clock that is wrong": Setup(
+    "a clock that is wrong": setup(
         Says(0, "clock", "ahead of Procore's", fix="timedatectl"),
         prepare=lambda stand: stand.play(
             "PROCORE_LOGIN_URL", answer=servers.http("400 No", GRANT, "Date: Fri, 01 Jan 2021 00:00:00 GMT")
@@ -448,10 +439,10 @@ SETUPS = {
 @pytest.mark.parametrize("name", SETUPS)
 def test_a_broken_set_up_is_named_with_what_to_do(stand, name):
     stand.patch.setattr("procore_cli.storage.database.LOOK_TIMEOUT_S", 0.05)
-    broken, machine, own = SETUPS[name], stand.machine, stand.own()
-    says, failed = broken.says, [broken.says.check, *broken.also] if broken.says.code else []
-    machine.variables |= {key: value.format(**own) for key, value in broken.variables.items()}
-    held = broken.prepare(stand)
+    says, prepare, others, variables = SETUPS[name]
+    machine, own, failed = stand.machine, stand.own(), [says.check] if says.code else []
+    machine.variables |= {key: value.format(**own) for key, value in variables.items()}
+    held = prepare(stand)
     modes = {path: path.lstat().st_mode for path in machine.data.rglob("*")}
     with contextlib.closing(held) if held else contextlib.nullcontext():
         report = run_doctor(machine)
@@ -460,7 +451,7 @@ def test_a_broken_set_up_is_named_with_what_to_do(stand, name):
     for words in says.detail:
         assert words.format(**own) in line.detail
     assert says.fix.format(**own) in line.fix
-    for check, words in broken.others.items():
+    for check, words in others.items():
         assert report[check].detail == words.format(**own)
     assert "hush" not in str(report)
     # No secret is sent where it is not known to be right, or where to.
