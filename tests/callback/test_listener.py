@@ -220,13 +220,19 @@ def test_a_head_request_gets_headers_alone_and_consumes_nothing(stand):
     assert stand.pending.wait(0) is None
 
 
-def test_the_port_is_free_as_soon_as_the_listener_is_closed(new_stand):
+def test_the_port_is_free_and_no_thread_is_left_as_soon_as_the_listener_is_closed(new_stand):
+    others = set(threading.enumerate())
     first = new_stand()
     with first.connect() as idle:
         first.come_back()
+        threads = {thread for thread in threading.enumerate() if thread.daemon} - others
+        assert threads
         first.listener.close()
         assert new_stand(port=first.port).ask("/").status == 200
         assert idle.recv(1) == b""
+        for thread in threads:
+            thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_a_tab_that_waits_at_the_end_is_told_what_happened(new_stand):
@@ -264,16 +270,3 @@ def test_an_answer_that_never_ends_does_not_keep_the_port(new_stand, monkeypatch
         assert stuck.recv(1) == b""
     socket.create_server(("127.0.0.1", stand.port)).close()
     may_end.set()
-
-
-def test_no_thread_is_left_behind(new_stand):
-    others = set(threading.enumerate())
-    stand = new_stand()
-    with stand.connect():
-        stand.ask("/")
-        before = {thread for thread in threading.enumerate() if thread.daemon} - others
-        assert before
-        stand.listener.close()
-        for thread in before:
-            thread.join(5)
-    assert not any(thread.is_alive() for thread in before)
