@@ -13,7 +13,6 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 
 import click
@@ -90,9 +89,6 @@ class Terminal:
         while not self.drawn.endswith(" "):
             assert self._read(), self.drawn
         # Python misses a signal that comes just before it blocks in a read.
-        deadline = time.monotonic() + PATIENCE_S
-        while not self._is_asleep() and time.monotonic() < deadline:
-            os.sched_yield()
         for _ in range(5):
             self._process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
@@ -110,14 +106,6 @@ class Terminal:
         assert self._process.stdout is not None
         with self._process.stdout as pipe:
             return pipe.read()
-
-    def _is_asleep(self) -> bool:
-        try:
-            status = Path(f"/proc/{self._process.pid}/stat").read_text()
-        except OSError:
-            # Only Linux says so.
-            return True
-        return status.rpartition(")")[2].split()[0] == "S"
 
     def _read(self) -> bool:
         ready, _, _ = select.select([self._fd], [], [], PATIENCE_S)

@@ -58,9 +58,6 @@ def shown(machine: Machine, *options: str) -> Any:
     return machine.run_here("configure", "--show", "--json", *options).json
 
 
-# What is given and saved
-
-
 def test_a_script_configures_and_signs_up(machine, provider):
     configured = machine.run(
         "configure", "--client-id", CLIENT_ID, "--client-secret-stdin", stdin=CLIENT_SECRET + "\n"
@@ -170,9 +167,6 @@ def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(ma
     assert shown(machine)["sources"]["client_secret"] == "file"
 
 
-# What Procore says of it
-
-
 def test_credentials_that_procore_refuses_are_not_saved(machine, configure):
     result = configure("--client-id", CLIENT_ID, "--client-secret-stdin", stdin="wrong secret").ended(
         3, "invalid_client", "Is production the right environment?", "Nothing was saved", "--no-check"
@@ -236,9 +230,6 @@ def test_the_demos_app_is_its_own(configure):
     assert "Error: The demo has its own app." in configure("--remove", "--env", "demo").err
 
 
-# What fails half-way
-
-
 FAILURES: dict[str, tuple[str, str, BaseException | None, int, str]] = {
     "a keyring that refuses": ("fail-at-write", "", None, 6, ""),
     "a keyring that garbles": ("forget-write", "", None, 6, "did not keep the client secret"),
@@ -296,9 +287,6 @@ def test_what_goes_wrong_within_the_keeping_puts_the_former_secret_back(
     assert (warning in result.err) is (len(failing) == 2)
 
 
-# Several at once
-
-
 def test_runs_at_once_lose_no_change_of_each_other(machine):
     environments = ("production", "sandbox", "monthly", "federal")
     for number in range(3):
@@ -345,9 +333,6 @@ def test_a_secret_is_kept_with_its_id_alone_whatever_another_run_has_set(machine
     assert 'client_id = "first"' in config(machine)
     (secret,) = machine.kept()
     assert "first" in secret
-
-
-# --show
 
 
 def test_show_says_what_is_set_where_and_no_secret(configured):
@@ -398,9 +383,6 @@ def test_a_locked_keyring_hides_the_secret_alone(configured):
     own = shown(configured)
     assert shown(configured, "--env", "demo")["client_secret"] == own["client_secret"] == "set"
     assert own["sources"]["client_secret"] == "PROCORE_CLIENT_SECRET"
-
-
-# --remove
 
 
 def test_remove_takes_the_app_away_and_keeps_what_is_the_users(configured, configure):

@@ -98,9 +98,6 @@ def said(result: Result) -> str:
     return " ".join(result.err.split())
 
 
-# At a terminal
-
-
 def test_a_person_is_asked_and_the_secret_is_not_echoed(machine, provider):
     answers = [("Environment [", ""), *APP, *REST]
     code, drawn = talk_at_terminal(machine, "configure", answers=answers)
@@ -138,9 +135,6 @@ def test_an_answer_goes_to_no_pipe(machine):
             terminal.drawn = ""
             terminal.type(answer)
         assert (terminal.finish(), terminal.read_pipe()) == (0, b"")
-
-
-# What is asked, and what becomes of the answers
 
 
 def test_ctrl_c_at_a_prompt_leaves_all_as_it_was(machine, talk):
@@ -256,9 +250,6 @@ def test_what_cannot_work_is_found_out_before_the_first_question(machine, talk):
         answers = [("Configure it now?", offer)] if offer else []
         result = talk(*command.split(), answers=answers).ended(code, said)
         assert "31m" not in result.err
-
-
-# The store
 
 
 ENTER = [("Store [file]", "")]

@@ -113,9 +113,6 @@ def read_until(terminal: int, sign: bytes) -> bytes:
     return read
 
 
-# How the command runs beside this process, where it cannot become it
-
-
 USR1_ENDS_IT = "trap 'exit 9' USR1; kill -USR1 $PPID; while :; do sleep 0.05; done"
 
 

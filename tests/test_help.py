@@ -31,9 +31,6 @@ def files_of(machine: Machine) -> dict[Path, tuple[bytes, int]]:
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
-# The program alone
-
-
 def test_alone_it_tells_a_newcomer_what_to_type(machine):
     result = machine.run_here().ended()
     assert result.err == ""
@@ -149,9 +146,6 @@ def test_alone_it_greets_and_says_what_is_broken(machine, people, file, code, wo
     assert (file == "a link") is ("is a symbolic link" in result.err)
     assert code != 6 or "joecontractor@procore.com (current)" in result.out
     assert files_of(machine) == before
-
-
-# --help
 
 
 def test_help_lists_every_command_by_its_purpose_with_an_example(machine):
