@@ -43,6 +43,12 @@ class Result:
         assert self.out.count("\n") == 1, self.out + self.err
         return json.loads(self.out)
 
+    @property
+    def said(self) -> list[str]:
+        """What stands on stderr beside the names of other hosts than usual."""
+        hosts = ("(PROCORE_LOGIN_URL)", "(PROCORE_API_URL)")
+        return [line for line in self.err.splitlines() if not any(name in line for name in hosts)]
+
     def ended(self, code: int = 0, *said: str, prints: bool = False) -> Result:
         """Ended with this code and said all of this on stderr, where no traceback and no secret is.
 

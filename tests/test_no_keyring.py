@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from procore_cli.storage import keyring
-from tests.cli import Machine, Result, browser
+from tests.cli import Machine, browser
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider
 
 SIGN_UP = ("signup", "--json", "--browser", browser("--just-open"))
@@ -33,12 +33,6 @@ def machine(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch)
     return machine
 
 
-def said(result: Result) -> list[str]:
-    """What stands on stderr beside the names of the provider's hosts."""
-    hosts = ("(PROCORE_LOGIN_URL)", "(PROCORE_API_URL)")
-    return [line for line in result.err.splitlines() if not any(name in line for name in hosts)]
-
-
 def written(machine: Machine) -> list[Path]:
     return list(machine.home.rglob("*"))
 
@@ -50,7 +44,7 @@ def test_without_a_keyring_the_choices_of_the_system_stand_in_two_lines(
     monkeypatch.setattr(sys, "platform", platform)
     result = machine.run_here(*SIGN_UP)
     assert (result.code, result.out) == (6, "")
-    error, hint = said(result)
+    error, hint = result.said
     assert error == "Error: production: There is no keyring here that can be used."
     assert hint.startswith("Hint: ")
     for choice in (FIRST_CHOICES[platform], *CHOICES):
@@ -72,11 +66,11 @@ def test_an_account_lives_in_files_by_explicit_choice(machine, provider, chosen_
     assert codes == [0] * 5, signed_up.err + asked.err + refreshed.err
     assert token.out.strip() in provider.issued
     for run in (signed_up, again):
-        (warning,) = [line for line in said(run) if line.startswith("Warning: ")]
+        (warning,) = [line for line in run.said if line.startswith("Warning: ")]
         assert f"files below {machine.data}" in warning
         assert chosen_by in warning
     for run in (asked, token, refreshed):
-        assert said(run) == []
+        assert run.said == []
     secrets = list((machine.data / "secrets").iterdir())
     assert secrets
     if os.name == "posix":
@@ -123,7 +117,7 @@ def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is_until_it_is_refused(c
     assert result.code == 0, result.err
     assert result.json["procore_id"] == 11111
     assert (result.json["id"], result.json["expires_at"]) == (None, None)
-    assert said(result) == ["Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed."]
+    assert result.said == ["Using the token from PROCORE_ACCESS_TOKEN; nothing is stored or refreshed."]
     # It needs no data folder.
     (ci.home / "locked").mkdir(mode=0o500)
     for folder in ("missing/data", "locked/data"):
@@ -133,7 +127,7 @@ def test_a_token_from_elsewhere_is_enough_to_ask_who_it_is_until_it_is_refused(c
     provider.expire()
     refused = ci.run_here("whoami")
     assert refused.code == 4
-    assert "Renew the token in PROCORE_ACCESS_TOKEN" in said(refused)[-1]
+    assert "Renew the token in PROCORE_ACCESS_TOKEN" in refused.said[-1]
     assert provider.count("/oauth/token") == 0
 
 

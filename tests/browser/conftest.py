@@ -30,10 +30,6 @@ class SignIn:
         """The listener's, as the default redirect URI spells it."""
         return f"http://localhost:{self.machine.port}"
 
-    @property
-    def has_ended(self) -> bool:
-        return self.process.poll() is not None
-
     def wait(self) -> int:
         """Wait for the end; returns the exit code."""
         self.out, rest = self.process.communicate(timeout=EXIT_TIMEOUT_S)
