@@ -102,6 +102,7 @@ def test_for_the_oob_uri_a_bare_code_or_an_address_is_taken_and_nothing_else():
         assert read_pasted(text, OOB) == [("code", text.strip(" '"))]
     for page in ("https://login.procore.com/oauth/authorize/native", OOB_REDIRECT_URI):
         assert read_pasted(f"{page}?code=c0de&state=s7ate", OOB) == PAIRS
+        assert read_pasted(f"{page}?code=c0de", OOB) == [("code", "c0de")]
     for text in ("", "two words", "c\u00f6de", "https://login.procore.com/", "http://[x"):
         with pytest.raises(PasteError):
             read_pasted(text, OOB)
