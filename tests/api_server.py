@@ -45,7 +45,6 @@ class Seen:
 
     @property
     def token(self) -> str | None:
-        """The bearer."""
         return self.headers.get("authorization", "").removeprefix("Bearer ") or None
 
     @property
@@ -89,7 +88,6 @@ class ApiServer:
         self.play = lambda _: left.pop(0) if len(left) > 1 else left[0]
 
     def redirect(self, path: str, target: str) -> None:
-        """Answer a path with a redirect."""
         self.plays[path] = lambda _: Reply(302, b"", {"Location": target})
 
     def pages(self, *bodies: Any, path: str = "/rest/v1.0/projects") -> None:

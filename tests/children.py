@@ -44,7 +44,6 @@ def hand_over(machine: Machine, *options: str) -> tuple[dict[str, str], Result]:
 
 
 def start_at_terminal(machine: Machine, terminal: int, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a command whose controlling terminal is this one."""
     program = [*command(), *arguments]
     return subprocess.Popen(
         [sys.executable, "-c", TAKE_TERMINAL, *program],

@@ -31,8 +31,6 @@ STUB_BROWSER = Path(__file__).parent / "stub_browser.py"
 
 @dataclass
 class Result:
-    """How a command ended."""
-
     code: int
     out: str
     err: str
@@ -76,7 +74,6 @@ class Machine:
 
     @property
     def data(self) -> Path:
-        """The data folder."""
         return self.home / "data"
 
     @property
@@ -102,7 +99,6 @@ class Machine:
             return connection.execute(statement).fetchall()
 
     def kept(self) -> list[str]:
-        """What the keyring holds."""
         return sorted(path.read_text() for path in self.keyring.iterdir())
 
     def point_at(self, provider: Provider) -> None:
@@ -130,7 +126,6 @@ class Machine:
         }
 
     def run(self, *arguments: str, stdin: str = "", timeout_s: float = 60) -> Result:
-        """Run a command to its end."""
         done = subprocess.run(
             [*command(), *arguments],
             env=self.environ(),
@@ -177,7 +172,6 @@ def command() -> list[str]:
 
 
 def browser(*options: str) -> str:
-    """A `--browser` command: the stub browser."""
     return shlex.join([sys.executable, str(STUB_BROWSER), *options])
 
 

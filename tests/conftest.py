@@ -72,7 +72,6 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture
 def people() -> Iterator[People]:
-    """A running Procore with several people."""
     with serving(People()) as running:
         yield running
 

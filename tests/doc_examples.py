@@ -22,8 +22,6 @@ INTERPRETERS = {"sh": ["bash", "-eu", "-c"], "javascript": ["node", "-e"], "ruby
 
 @dataclass(frozen=True)
 class Example:
-    """A block of the page."""
-
     language: str
     text: str
     line: int
@@ -53,7 +51,6 @@ class Reader:
         self.environ = self.machine.environ() | {"PATH": new_path(self.machine.home / "bin")}
 
     def run(self, example: Example) -> subprocess.CompletedProcess[str]:
-        """Run a block in a folder of its own."""
         runs = {"python": self._run_python, "crontab": self._run_crontab, "yaml": self._run_ci}
         text = example.text.replace(DOCUMENTED_URL, self.environ["PROCORE_API_URL"])
         if example.language in INTERPRETERS:
@@ -118,10 +115,8 @@ def new_path(folder: Path) -> str:
 
 
 def read_exports(lines: list[str]) -> dict[str, str]:
-    """What `demo serve` says to set."""
     return dict(line.removeprefix("export ").split("=", 1) for line in lines)
 
 
 def name_of(example: Example) -> str:
-    """How a test's name shows it."""
     return f"{Path(PAGE).name}:{example.line}"

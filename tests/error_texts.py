@@ -69,7 +69,6 @@ class Scope:
                 yield from self.own_calls(child)
 
     def returned(self) -> list[Piece]:
-        """What a function gives back."""
         returns = (each for each in ast.walk(self.node) if isinstance(each, ast.Return))
         return [Piece(each.value, self) for each in returns if each.value is not None]
 
@@ -87,8 +86,6 @@ class Scope:
 
 
 class Module:
-    """One file of the package."""
-
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tree = ast.parse(path.read_text("utf-8"))
@@ -102,7 +99,6 @@ class Module:
                 self.calls.setdefault(_last_name(call.func), []).append((call, scope))
 
     def texts(self) -> Iterator[Text]:
-        """What is told from here."""
         for call, scope in (each for calls in self.calls.values() for each in calls):
             for maker, kind, argument in _arguments(call):
                 fragments = tuple(dict.fromkeys(_fragments(Piece(argument, scope), 0)))
@@ -113,7 +109,6 @@ class Module:
 
 @cache
 def read_modules() -> tuple[Module, ...]:
-    """Each module of the package, parsed once."""
     return tuple(Module(path) for path in sorted(SOURCE.rglob("*.py")))
 
 

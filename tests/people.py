@@ -30,7 +30,6 @@ class People(Provider):
         self._alive -= {token for token, owner in self._owners.items() if owner == person}
 
     def count_alive(self, person: Any = JOE) -> int:
-        """How many of the person's tokens still work."""
         return sum(self._owners.get(token) == person for token in self._alive | self._bearers)
 
     def _token(self, request: Request) -> Answer:

@@ -33,8 +33,6 @@ class Answer:
 
 @dataclass
 class Request:
-    """What arrived."""
-
     method: str
     path: str
     query: dict[str, str]

@@ -80,7 +80,6 @@ class Follower:
 
 
 def configure(machine: Machine) -> None:
-    """Answer the questions of `procore-login configure`."""
     with Terminal(machine, "configure") as terminal:
         for question, answer in {
             "Environment [": "",

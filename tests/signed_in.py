@@ -57,12 +57,10 @@ def saying(provider: Provider, **changes: Any) -> Callable[[Request], Answer]:
 
 
 def last_token(provider: Provider) -> str:
-    """The access token that was issued last."""
     return next(token for token in reversed(provider.issued) if token.startswith("hush-access-"))
 
 
 def refreshes(provider: Provider) -> int:
-    """How often a refresh token was sent."""
     return sum(request.form.get("grant_type") == "refresh_token" for request in provider.requests)
 
 

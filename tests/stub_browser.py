@@ -55,8 +55,6 @@ def value(tag: str) -> str:
 
 
 class Browser:
-    """One person's browser, with its cookies."""
-
     def __init__(self, stay_away_from_home: bool = False) -> None:
         # Loopback is never reached through a proxy.
         handlers = [

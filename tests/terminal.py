@@ -73,11 +73,9 @@ class Terminal:
         return next(word for word in drawn.split() if "/oauth/authorize?" in word)
 
     def type(self, line: str) -> None:
-        """Type a line and press Enter."""
         os.write(self._fd, f"{line}\n".encode())
 
     def press(self, key: str) -> None:
-        """Press a key without Enter."""
         os.write(self._fd, key.encode())
 
     def send(self, number: int) -> None:
@@ -96,7 +94,6 @@ class Terminal:
                 return
 
     def finish(self) -> int:
-        """Read to the end; returns the exit code."""
         while self._read():
             pass
         return self._process.wait(PATIENCE_S)
@@ -134,5 +131,4 @@ class Screen(io.TextIOWrapper):
 
     @property
     def lines(self) -> list[str]:
-        """Without colours."""
         return click.unstyle(self.text).splitlines()

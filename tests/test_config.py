@@ -36,7 +36,6 @@ def save_values(folder: Path, edits: Edits) -> None:
 
 
 def edits(name: str, **values: str | int | None) -> Edits:
-    """Values of an environment's app, and of the whole file."""
     of_app = ("environments", name)
     return {(*of_app, key) if key in APP_KEYS else (key,): value for key, value in values.items()}
 

@@ -86,7 +86,6 @@ def demo_serving(machine: Machine, *options: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[doc_examples.Reader]:
-    """Somebody who follows docs/integrating.md."""
     machine = Machine(tmp_path_factory.mktemp("reader") / "machine")
     with demo_serving(machine, "--quiet") as printed:
         found = doc_examples.Reader(machine)

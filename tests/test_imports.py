@@ -72,13 +72,11 @@ def imports_of(path: Path) -> frozenset[str]:
 
 
 def rooms_of(path: Path) -> set[str]:
-    """The rooms of ours that a file imports from."""
     rooms = {name.split(".")[1] for name in imports_of(path) if name.startswith("procore_cli.")}
     return rooms - {"__version__", place_of(path).split("/")[0]}
 
 
 def heavy_packages_of(path: Path) -> set[str]:
-    """The heavy packages that a file imports."""
     return {
         heavy for heavy in HEAVY for name in imports_of(path) if name == heavy or name.startswith(f"{heavy}.")
     }

@@ -60,7 +60,6 @@ def sign_up(machine: Machine, walk: Callable[[str], Page]) -> Result:
 
 
 def exchanged(provider: Provider) -> list[str]:
-    """The redirect URI of each exchange."""
     return [request.form["redirect_uri"] for request in provider.requests if request.path == "/oauth/token"]
 
 

@@ -44,7 +44,6 @@ def surfaces(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
 
 
 def draw(encoding: str, print_it: Callable[[], None]) -> list[str]:
-    """The lines on a terminal of that encoding."""
     terminal = Screen(encoding)
     with redirect_stdout(terminal):
         print_it()

@@ -42,7 +42,6 @@ class Chromium:
         self._driver = webdriver.Chrome(_new_options(folder), _new_service(folder))
 
     def close(self) -> None:
-        """End the browser and its driver."""
         self._driver.quit()
 
     def forget(self) -> None:
@@ -107,7 +106,6 @@ class Chromium:
         return self._driver.title
 
     def elements(self, selector: str) -> int:
-        """How many elements a CSS selector finds."""
         return len(self._driver.find_elements(By.CSS_SELECTOR, selector))
 
     def press(self, label: str) -> None:
@@ -116,7 +114,6 @@ class Chromium:
         self.wait_until(lambda: self._driver.find_elements(By.XPATH, query))[0].click()
 
     def type(self, selector: str, text: str) -> None:
-        """Replace what stands in a field."""
         field = self.wait_until(lambda: self._driver.find_elements(By.CSS_SELECTOR, selector))[0]
         field.clear()
         field.send_keys(text)

@@ -88,7 +88,6 @@ def start(machine: Machine) -> Iterator[Callable[[str], SignIn]]:
 
 @pytest.fixture
 def demo(machine: Machine) -> Machine:
-    """The machine, signing in at the embedded Procore."""
     machine.variables["PROCORE_ENV"] = "demo"
     return machine
 

@@ -45,7 +45,6 @@ def warned() -> Iterator[io.StringIO]:
 
 @pytest.fixture
 def stand(new_stand: NewStand) -> Stand:
-    """A listener that waits for the sign-in with the state `ours`."""
     return new_stand()
 
 

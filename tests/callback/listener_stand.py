@@ -80,8 +80,6 @@ class Client:
 
 @dataclass
 class Stand(Client):
-    """A running listener, and its client."""
-
     port: int
     pending: PendingCallback
     listener: Listener

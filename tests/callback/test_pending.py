@@ -17,7 +17,6 @@ NO = Failure("Denied", "Procore said no.", "Ask for access.")
 
 @pytest.fixture
 def pending() -> PendingCallback:
-    """A sign-in that waits for the state `ours`."""
     return PendingCallback("ours")
 
 

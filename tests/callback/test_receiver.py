@@ -28,8 +28,6 @@ PAIRS: Pairs = [("code", "c"), ("state", "s")]
 
 
 class Talk(Console):
-    """Remembers what was said."""
-
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []

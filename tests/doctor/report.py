@@ -7,8 +7,6 @@ from tests.cli import Machine
 
 @dataclass(frozen=True)
 class Line:
-    """One check."""
-
     name: str
     status: str
     detail: str
@@ -28,7 +26,6 @@ class Report:
         return self.lines[name]
 
     def named(self, status: str) -> list[str]:
-        """The checks that ended so."""
         return [line.name for line in self.lines.values() if line.status == status]
 
 

@@ -39,7 +39,6 @@ class Stand:
     serve: Callable[..., Any]
 
     def play(self, *variables: str, answer: bytes) -> Any:
-        """Let another server answer in the place of Procore."""
         server = self.serve(servers.answering(answer))
         self.machine.variables |= dict.fromkeys(variables, server.url)
 

@@ -89,7 +89,6 @@ ATTACKS = (
 
 
 def fill_in(attack: bytes, state: str, port: int) -> bytes:
-    """The attack on a sign-in that waits."""
     fitted = attack.replace(b"@state@", state.encode()).replace(b"@half@", state[:16].encode())
     return fitted.replace(b"@port@", str(port).encode())
 
