@@ -19,25 +19,17 @@ from tests.terminal import Terminal
 EMAIL = "joecontractor@procore.com"
 ROW = '[1, 11111, "joecontractor@procore.com"]'
 ANSWERED_HERE = [
-    "http://localhost:{port}",
-    "http://localhost:{port}/",
-    "http://localhost:{port}/oauth/done",
-    "http://localhost:{port}/signin",
-    "http://localhost:{port}/home",
-    "http://localhost:{port}/callback/",
-    "http://127.0.0.1:{port}/callback",
-    "http://[::1]:{port}/callback",
-    "HTTP://LOCALHOST:{port}/callback",
+    *("http://localhost:{port}", "http://localhost:{port}/", "http://localhost:{port}/oauth/done"),
+    *("http://localhost:{port}/signin", "http://localhost:{port}/home"),
+    *("http://localhost:{port}/callback/", "http://127.0.0.1:{port}/callback"),
+    *("http://[::1]:{port}/callback", "HTTP://LOCALHOST:{port}/callback"),
 ]
 BUTTONS = {"/": "Sign Up with Procore", "/signin": "Sign In with Procore"}
 # Each form is in test_urls.py; what would write to a terminal is here.
 REFUSED = [
-    "localhost:4567/callback",
-    "http://joe:hush-password@localhost:4567/callback",
-    "http://app.example.com/callback",
-    "http://localhost:4567/call\x1b[2Jback",
-    "http://localhost:4567/call\u202eback",
-    "http://localhost:4567/call back",
+    *("localhost:4567/callback", "http://joe:hush-password@localhost:4567/callback"),
+    *("http://app.example.com/callback", "http://localhost:4567/call\x1b[2Jback"),
+    *("http://localhost:4567/call\u202eback", "http://localhost:4567/call back"),
 ]
 
 

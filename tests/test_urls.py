@@ -31,28 +31,14 @@ def read_login_url(text: str) -> str:
 
 
 NO_REDIRECT_URIS = (
-    "http://example.com/callback",
-    "ftp://localhost/callback",
-    "localhost:4567/callback",
-    "http://localhost:4567/callback?x=1",
-    "http://localhost:4567/callback#x",
-    "http://localhost:0/callback",
-    "http://localhost:+80/callback",
-    "http://localhost:port/callback",
-    "http://localhost\\callback",
-    "http://localhost:4567/c\nallback",
-    "http://lócalhost:4567/",
-    "http://localhost:4567/a/../callback",
-    "http://localhost:4567/%2E%2e",
-    "http://localhost.evil.example:4567/callback",
-    "http://127.0.0.2:4567/callback",
-    "http://[::1",
-    "http://[::1]evil.example/",
-    "http:///callback",
-    "https://app.example.com/callback?code=hunter2",
-    "https://app.example.com/callback?state=",
-    "javascript:alert(1)",
-    "",
+    *("http://example.com/callback", "ftp://localhost/callback", "localhost:4567/callback"),
+    *("http://localhost:4567/callback?x=1", "http://localhost:4567/callback#x"),
+    *("http://localhost:0/callback", "http://localhost:+80/callback", "http://localhost:port/callback"),
+    *("http://localhost\\callback", "http://localhost:4567/c\nallback", "http://lócalhost:4567/"),
+    *("http://localhost:4567/a/../callback", "http://localhost:4567/%2E%2e"),
+    *("http://localhost.evil.example:4567/callback", "http://127.0.0.2:4567/callback", "http://[::1"),
+    *("http://[::1]evil.example/", "http:///callback", "https://app.example.com/callback?code=hunter2"),
+    *("https://app.example.com/callback?state=", "javascript:alert(1)", ""),
 )
 
 
@@ -95,12 +81,8 @@ def test_a_base_url_and_an_origin_are_scheme_host_and_port(read, url, read_as):
 
 def test_what_cannot_be_a_base_url_is_refused():
     for text in (
-        "http://example.com",
-        "https://example.com/path",
-        "https://example.com?x",
-        "example.com",
-        "https://",
-        "http://[::1]evil.example",
+        *("http://example.com", "https://example.com/path", "https://example.com?x", "example.com"),
+        *("https://", "http://[::1]evil.example"),
     ):
         with pytest.raises(BadUrlError, match="PROCORE_LOGIN_URL") as caught:
             read_login_url(text)

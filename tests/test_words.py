@@ -69,16 +69,9 @@ def misnamed() -> Iterator[str]:
 
 # Each of these stands in the middle of another text, in a line of doctor's, or behind the environment's name.
 INNER = (
-    "cli/doctor/",
-    "cli/commands/doctor.py",
-    "flows/sign_out.py",
-    "cli/commands/interview.py",
-    "client/",
-    "callback/authorization_response.py",
-    "flows/api_call.py",
-    "flows/app_setup.py",
-    "flows/credentials.py",
-    "library/token_cache.py",
+    *("cli/doctor/", "cli/commands/doctor.py", "flows/sign_out.py", "cli/commands/interview.py", "client/"),
+    *("callback/authorization_response.py", "flows/api_call.py", "flows/app_setup.py"),
+    *("flows/credentials.py", "library/token_cache.py"),
 )
 
 

@@ -5,18 +5,7 @@ from collections.abc import Iterator
 KIB = 1024
 HUGE = "x" * 100 * KIB
 METHODS = [
-    "POST",
-    "PUT",
-    "PATCH",
-    "DELETE",
-    "OPTIONS",
-    "TRACE",
-    "CONNECT",
-    "get",
-    "Get",
-    "GETS",
-    "EVIL",
-    "PRI",
+    *("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "Get", "GETS", "EVIL", "PRI"),
 ]
 # `@` stands for the request line's target, which is our callback.
 LINES = [

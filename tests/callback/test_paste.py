@@ -44,12 +44,9 @@ def test_parameters_are_decoded_and_keep_their_order_and_their_doubles():
 
 
 ELSEWHERE = [
-    "https://localhost:4567/callback?code=c0de",
-    "http://127.0.0.1:4567/callback?code=c0de",
-    "http://localhost/callback?code=c0de",
-    "http://localhost:4568/callback?code=c0de",
-    "http://localhost:4567/Callback?code=c0de",
-    "http://localhost:4567?code=c0de",
+    *("https://localhost:4567/callback?code=c0de", "http://127.0.0.1:4567/callback?code=c0de"),
+    *("http://localhost/callback?code=c0de", "http://localhost:4568/callback?code=c0de"),
+    *("http://localhost:4567/Callback?code=c0de", "http://localhost:4567?code=c0de"),
     "http://evil@localhost:4567/callback?code=c0de",
     "https://login.procore.com/oauth/authorize?redirect_uri=http://localhost:4567/callback&code=c0de",
     "?code=c0de&state=s7ate",

@@ -142,10 +142,7 @@ HOSTILE = (
     "; touch PWNED #@example.com",
     "a\ntouch PWNED\n@example.com",
     "q'uo\"te@example.com",
-    "sp ace@example.com",
-    "co:lon@example.com",
-    "*@example.com",
-    "-e@example.com",
+    *("sp ace@example.com", "co:lon@example.com", "*@example.com", "-e@example.com"),
     "\x1b]0;PWNED\x07@example.com",
 )
 
