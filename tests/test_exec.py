@@ -46,12 +46,6 @@ def test_the_exit_code_or_death_of_the_command_is_seen_as_it_was(machine, script
     assert result.out == ""
 
 
-def test_without_a_kept_secret_our_own_refresh_inside_says_where_to_keep_it(machine):
-    machine.run("exec", "--", *command(), "refresh").ended(
-        3, "exec hands none on", "procore-login configure --env production"
-    )
-
-
 def test_what_cannot_be_run_is_126_and_what_is_not_there_127(machine, tmp_path):
     files = {"no-right": "#!/bin/sh", "no-interpreter": "#!/no/such/thing", "no-program": "\0echo hello"}
     for name, text in files.items():

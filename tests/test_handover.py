@@ -78,17 +78,6 @@ def test_what_this_program_sets_for_itself_is_not_handed_on(machine, monkeypatch
     assert "DBUS_SESSION_BUS_ADDRESS" not in machine.environ().keys() | given.keys()
 
 
-def test_without_other_urls_the_commands_of_the_child_have_nothing_to_say_of_urls(tmp_path):
-    machine = Machine(tmp_path / "machine", {"PROCORE_ACCESS_TOKEN": "from-elsewhere"})
-    given, _ = hand_over(machine, "--env", "sandbox")
-    machine.variables |= given
-    result = machine.run_here("configure", "--show", "--json")
-    assert given["PROCORE_API_URL"] == "https://sandbox.procore.com"
-    assert "PROCORE_LOGIN_URL" not in given
-    assert result.json["environment"] == "sandbox"
-    assert "PROCORE_API_URL" not in result.err
-
-
 def test_the_company_is_the_one_in_force_unless_another_is_named(machine):
     for variable, options, company in (
         ("", [], ""),
@@ -138,8 +127,7 @@ def test_the_child_refreshes_with_a_secret_in_the_keyring_alone_and_says_what_is
     with monkeypatch.context() as later:
         pass_time(later, LIFETIME_S)
         result = machine.run_here("token")
-    assert_ended(result, 3)
-    assert "no client secret" in result.err
+    result.ended(3, "no client secret", "exec hands none on", "procore-login configure --env production")
     machine.variables = usual
     monkeypatch.setattr(sys, "stdin", io.StringIO(secret))
     assert machine.run_here("configure", "--client-secret-stdin").code == 0
