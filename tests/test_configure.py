@@ -231,6 +231,7 @@ def test_the_demos_app_is_its_own(configure):
 
 
 FAILURES: dict[str, tuple[str, str, BaseException | None, int, str]] = {
+    "no keyring": ("missing", "", None, 6, "configure --store file"),
     "a keyring that refuses": ("fail-at-write", "", None, 6, ""),
     "a keyring that garbles": ("forget-write", "", None, 6, "did not keep the client secret"),
     "a config that is broken": ("", "a = 1\na.b = 2\n", None, 3, ""),
