@@ -1,6 +1,6 @@
-"""A browser that a reader can follow: opens the link, logs in, allows or denies, and goes where it is sent.
+"""A browser that a reader can follow: opens the link, logs in, allows, and goes where it is sent.
 
-    python stub_browser.py [--email E] [--deny] [--stay-away-from-home] LINK
+    python stub_browser.py [--email E] [--stay-away-from-home] LINK
 
 It knows forms, cookies and redirects, and nothing of OAuth.
 """
@@ -75,17 +75,16 @@ class Browser:
             with error:
                 return Page(error)
 
-    def sign_in(self, link: str, email: str, allow: bool = True) -> Page:
-        """Walk through Procore's pages: log in, then allow or deny."""
+    def sign_in(self, link: str, email: str) -> Page:
+        """Walk through Procore's pages: log in, then allow."""
         login = self.open(link)
         consent = self.open(login.action(), login.fields() | {"email": email})
-        return self.open(consent.action(), consent.fields() | {"decision": "allow" if allow else "deny"})
+        return self.open(consent.action(), consent.fields() | {"decision": "allow"})
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--email", default="joecontractor@procore.com")
-    parser.add_argument("--deny", action="store_true")
     parser.add_argument("--stay-away-from-home", action="store_true")
     parser.add_argument("--just-open", action="store_true")
     parser.add_argument("link")
@@ -94,7 +93,7 @@ def main(arguments: list[str]) -> None:
     if asked.just_open:
         browser.open(asked.link)
     else:
-        browser.sign_in(asked.link, asked.email, allow=not asked.deny)
+        browser.sign_in(asked.link, asked.email)
 
 
 if __name__ == "__main__":
