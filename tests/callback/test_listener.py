@@ -139,6 +139,12 @@ def test_somebody_who_is_not_admitted_is_refused_whatever_is_sent(stand, warned,
     assert line.startswith("Warning: Another user of this machine tried")
 
 
+def test_one_who_has_gone_before_it_was_known_whose_he_is_is_not_admitted(stand, warned, monkeypatch):
+    monkeypatch.setattr(sockets, "judge", lambda *_: sockets.Peer(sockets.Standing.GONE))
+    assert stand.ask(CALLBACK).status == 403
+    assert (stand.pending.wait(0), warned.getvalue()) == (None, "")
+
+
 def test_a_bug_while_answering_is_a_500_and_not_a_traceback(stand, monkeypatch, silence):
     def fail(pairs: object) -> bool:
         raise ZeroDivisionError("c0de")
