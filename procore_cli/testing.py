@@ -72,6 +72,7 @@ class ProcoreDemo:
     """
 
     def __init__(self, server: DemoServer, home: Path) -> None:
+        from procore_cli.config import environments
         from procore_cli.demo import seed
 
         self._server = server
@@ -83,14 +84,14 @@ class ProcoreDemo:
         self.email: str = seed.SAMPLE_EMAIL
         self.company_id: int = seed.SAMPLE_COMPANY_ID
         self.unconnected_company_id: int = seed.UNCONNECTED_COMPANY_ID
-        self.client_id: str = seed.DEMO_CLIENT_ID
-        self.client_secret: str = seed.DEMO_CLIENT_SECRET
+        self.client_id: str = environments.DEMO_CLIENT_ID
+        self.client_secret: str = environments.DEMO_CLIENT_SECRET
         self.environ: Mapping[str, str] = {
             "PROCORE_ENV": "demo",
             "PROCORE_LOGIN_URL": server.url,
             "PROCORE_API_URL": server.url,
-            "PROCORE_CLIENT_ID": seed.DEMO_CLIENT_ID,
-            "PROCORE_CLIENT_SECRET": seed.DEMO_CLIENT_SECRET,
+            "PROCORE_CLIENT_ID": environments.DEMO_CLIENT_ID,
+            "PROCORE_CLIENT_SECRET": environments.DEMO_CLIENT_SECRET,
             "PROCORE_LOGIN_HOME": str(home),
             "PROCORE_LOGIN_STORE": "file",
         }
@@ -155,7 +156,7 @@ class ProcoreDemo:
         A person who is not known yet is added. The tokens are kept in the test's data folder, as
         `procore-login signin` keeps them. Raises ValueError for what is no e-mail address.
         """
-        from procore_cli.demo.seed import DEMO_CLIENT_ID
+        from procore_cli.config.environments import DEMO_CLIENT_ID
         from procore_cli.grants import TokenSet
         from procore_cli.models import Binding, Me
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+from procore_cli.config.environments import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from tests import doc_examples
 from tests.cli import ROOT, Machine
 from tests.stub_browser import Browser

@@ -32,6 +32,9 @@ FEDERAL: Final = Environment(
 )
 # The embedded Procore gets its real URLs when it starts.
 DEMO: Final = Environment("demo", "", "", "a pretend Procore on this machine, for trying things out")
+# Its app.
+DEMO_CLIENT_ID: Final = "pretend-client-id"
+DEMO_CLIENT_SECRET: Final = "pretend-client-secret"
 
 ENVIRONMENTS: Final = {e.name: e for e in (PRODUCTION, SANDBOX, MONTHLY, FEDERAL, DEMO)}
 DEFAULT_ENVIRONMENT: Final = PRODUCTION.name

@@ -27,11 +27,16 @@ from oauthlib.oauth2.rfc6749.errors import (
     OAuth2Error,
 )
 
-from procore_cli.config.environments import AUTHORIZE_PATH, REVOKE_PATH, TOKEN_PATH
+from procore_cli.config.environments import (
+    AUTHORIZE_PATH,
+    DEMO_CLIENT_ID,
+    DEMO_CLIENT_SECRET,
+    REVOKE_PATH,
+    TOKEN_PATH,
+)
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.demo.exchange import Answer, Call, new_json, refused
 from procore_cli.demo.records import BadValueError
-from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.demo.state import SERVICE_ACCOUNT, DemoState, Grant, IssuedToken
 from procore_cli.errors import BadUrlError
 

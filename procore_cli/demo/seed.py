@@ -23,8 +23,6 @@ from procore_cli.demo.responses import Response, read_response
 from procore_cli.errors import BrokenSeedError
 
 # Public on purpose: they open nothing but the pretend Procore on this machine.
-DEMO_CLIENT_ID: Final = "pretend-client-id"
-DEMO_CLIENT_SECRET: Final = "pretend-client-secret"
 DEMO_APP_NAME: Final = "procore-login"
 
 SAMPLE_ID: Final = 11111

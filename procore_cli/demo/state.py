@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from procore_cli import log
 from procore_cli.config import private_files
-from procore_cli.config.environments import DEMO
+from procore_cli.config.environments import DEMO, DEMO_CLIENT_ID
 from procore_cli.demo.records import Company, DemoUser, Project, email_key
-from procore_cli.demo.seed import DEMO_CLIENT_ID, SAMPLE, SAMPLE_EMAIL, SAMPLE_ID, SAMPLE_NAME, Seed
+from procore_cli.demo.seed import SAMPLE, SAMPLE_EMAIL, SAMPLE_ID, SAMPLE_NAME, Seed
 from procore_cli.errors import DatabaseError
 
 _VERSION: Final = 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli import log
-from procore_cli.config.environments import MONTHLY, PRODUCTION
+from procore_cli.config.environments import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, MONTHLY, PRODUCTION
 from procore_cli.config.settings import Settings
 from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.config.variables import VARIABLES
@@ -40,8 +40,6 @@ def find_given_app(settings: Settings) -> AppCredentials | None:
     """
     source, secret_source = settings.sources["client id"], settings.sources["client secret"]
     if settings.is_demo:
-        from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
-
         _check_demo(settings)
         return AppCredentials(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, source)
     if settings.client_id and settings.client_secret:

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from procore_cli import log
+from procore_cli.config.environments import DEMO_CLIENT_ID
 from procore_cli.errors import NotSignedInError, UsageMistakeError
 from procore_cli.flows.credentials import find_given_app, new_missing
 from procore_cli.grants import AppCredentials
@@ -80,11 +81,7 @@ def find_stored(context: Context) -> Account | None:
 
 def new_choice(settings: Settings) -> Choice:
     """Which of several service accounts is meant: --company says so, else what is configured decides."""
-    client_id = settings.client_id
-    if settings.is_demo:
-        from procore_cli.demo.seed import DEMO_CLIENT_ID
-
-        client_id = DEMO_CLIENT_ID
+    client_id = DEMO_CLIENT_ID if settings.is_demo else settings.client_id
     return Choice(client_id, settings.company, is_exact=settings.sources["company"] == "--company")
 
 

@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from procore_cli import log
+from procore_cli.config.environments import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.console import Console
-from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.demo.server import DemoServer
 
 REDIRECT_URI = "http://localhost:4567/callback"

@@ -155,7 +155,7 @@ def _list_call(console: Console, call: RecordedCall) -> None:
 
 def _print_variables(url: str, *, as_json: bool) -> None:
     """What another terminal has to set, on stdout, at once; id and secret are for other programs."""
-    from procore_cli.demo.seed import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
+    from procore_cli.config.environments import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 
     variables = {"PROCORE_ENV": "demo", "PROCORE_LOGIN_URL": url, "PROCORE_API_URL": url}
     variables |= {"PROCORE_CLIENT_ID": DEMO_CLIENT_ID, "PROCORE_CLIENT_SECRET": DEMO_CLIENT_SECRET}
