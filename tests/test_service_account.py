@@ -228,6 +228,9 @@ def test_a_refresh_token_that_comes_with_it_is_never_used(machine: Machine, prov
     assert [r.form["grant_type"] for r in provider.requests if r.path == "/oauth/token"] == (
         ["client_credentials"] * 2
     )
+    # Nor kept: then it would be revoked with the other one.
+    assert_ended(machine.run_here("signout"))
+    assert [r.form["token"] for r in provider.requests if r.path == "/oauth/revoke"] == [last_token(provider)]
 
 
 def test_a_connection_that_breaks_is_tried_once_more_and_is_no_interruption(
