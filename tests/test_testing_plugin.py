@@ -22,12 +22,13 @@ PROJECTS = "/rest/v1.0/companies/{company_id}/projects"
 procore_demo = testing.procore_demo
 
 
-def ask(demo: ProcoreDemo, target: str = PROJECTS, token: str | None = None, method: str = "GET") -> Any:
+def ask(demo: ProcoreDemo, target: str = PROJECTS, token: str | None = None) -> Any:
     headers = {"Authorization": f"Bearer {token or demo.token}", "Procore-Company-Id": str(demo.company_id)}
-    url = demo.url + target.format(company_id=demo.company_id)
-    return requests.request(method, url, headers=headers, timeout=10)
+    return requests.get(demo.url + target.format(company_id=demo.company_id), headers=headers, timeout=60)
 
 
+BY_NAME = "pytest_plugins = ['procore_cli.testing']"
+ENTRY, MODULE = ("-p", "procore-login"), ("-p", "procore_cli.testing")
 THEIRS = """
 import os, threading, urllib.request
 
@@ -70,30 +71,23 @@ def run_pytest(folder: Path, options: tuple[str, ...], environ: dict[str, str]) 
 
 def test_other_peoples_tests_have_a_procore_each_and_nothing_is_left_of_it(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(THEIRS, encoding="utf-8")
-    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-
-    said = run_pytest(tmp_path, ("-p", "procore_cli.testing"), alone)
+    said = run_pytest(tmp_path, MODULE, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
 
     assert "4 passed" in said, said
-
-
-def ask_by_module(demo: ProcoreDemo) -> Any:
-    return requests.get(
-        MODULE_AUTH.api_url + PROJECTS.format(company_id=demo.company_id), auth=MODULE_AUTH, timeout=10
-    )
 
 
 # As programs have it: made once, when the module is imported.
 MODULE_AUTH = ProcoreAuth(company=22222)
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_an_auth_that_lives_at_module_level_works_in_every_test(
     procore_demo: ProcoreDemo, number: int
 ) -> None:
+    path = PROJECTS.format(company_id=22222)
     assert MODULE_AUTH.api_url == procore_demo.api_url
-    assert ask_by_module(procore_demo).status_code == 200
-    assert [call.path for call in procore_demo.calls] == [PROJECTS.format(company_id=22222)]
+    assert requests.get(MODULE_AUTH.api_url + path, auth=MODULE_AUTH, timeout=60).status_code == 200
+    assert [call.path for call in procore_demo.calls] == [path]
 
 
 def test_the_plugin_costs_nothing_where_it_is_not_used() -> None:
@@ -102,19 +96,10 @@ def test_the_plugin_costs_nothing_where_it_is_not_used() -> None:
         "print(*sorted(set(sys.modules) - before))"
     )
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environ | {"PYTHONPATH": str(ROOT)},
-    )
+    environ["PYTHONPATH"] = str(ROOT)
+    found = subprocess.check_output([sys.executable, "-c", program], text=True, env=environ)
 
-    assert set(done.stdout.split()) <= {"procore_cli", "procore_cli.testing"}
-
-
-BY_NAME = "pytest_plugins = ['procore_cli.testing']"
-ENTRY, MODULE = ("-p", "procore-login"), ("-p", "procore_cli.testing")
+    assert set(found.split()) <= {"procore_cli", "procore_cli.testing"}
 
 
 @pytest.mark.parametrize(
@@ -150,57 +135,42 @@ def test_the_plugin_can_be_left_out_and_works_under_each_of_its_names_and_under_
     assert found in said, said
 
 
-def test_the_variables_are_set_and_no_other_of_ours_is(
+def test_the_variables_are_set_no_other_of_ours_is_and_no_proxy_gets_between(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setenv("PROCORE_ACCESS_TOKEN", "someone-elses")
-    monkeypatch.setenv("PROCORE_COMPANY_ID", "1")
-    demo = request.getfixturevalue("procore_demo")
-
-    assert {n: v for n, v in os.environ.items() if n.startswith("PROCORE_")} == demo.environ
-    assert demo.environ["PROCORE_ENV"] == "demo"
-
-
-def test_a_proxy_of_the_machines_does_not_get_between(
-    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+    for name in ("PROCORE_ACCESS_TOKEN", "PROCORE_COMPANY_ID"):
+        monkeypatch.setenv(name, "1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "example.com")
     demo = request.getfixturevalue("procore_demo")
 
-    assert ask(demo).status_code == 200
+    assert {n: v for n, v in os.environ.items() if n.startswith("PROCORE_")} == demo.environ
+    assert (demo.environ["PROCORE_ENV"], demo.environ["PROCORE_LOGIN_URL"]) == ("demo", demo.login_url)
+    app = (demo.client_id, demo.client_secret)
+    assert (demo.environ["PROCORE_CLIENT_ID"], demo.environ["PROCORE_CLIENT_SECRET"]) == app
     assert os.environ["NO_PROXY"].startswith("example.com,")
+    assert ask(demo).status_code == 200
 
 
-def test_procore_auth_and_the_commands_work_at_once(procore_demo: ProcoreDemo, tmp_path: Path) -> None:
-    url = f"{procore_demo.url}/rest/v1.0/projects?company_id={procore_demo.company_id}"
-    reply = requests.get(url, auth=ProcoreAuth(company=procore_demo.company_id), timeout=10)
-
-    assert reply.json()[0]["name"] == "Pretend Library"
+def test_the_commands_work_at_once(procore_demo: ProcoreDemo, tmp_path: Path) -> None:
     assert get_token() == procore_demo.token
     machine = Machine(tmp_path / "machine", dict(procore_demo.environ))
     assert machine.run_here("whoami", "--json").json["procore_id"] == procore_demo.user_id
     assert machine.run_here("token").out.strip() == procore_demo.token
 
 
-def test_an_expired_token_is_refreshed_by_the_code_under_test(procore_demo: ProcoreDemo) -> None:
+def test_tokens_expire_and_are_refreshed_and_once_revoked_need_a_person(procore_demo: ProcoreDemo) -> None:
+    me = procore_demo.url + "/rest/v1.0/me"
     procore_demo.expire_tokens()
-    refused = ask(procore_demo)
-    reply = requests.get(
-        procore_demo.url + "/rest/v1.0/me", auth=ProcoreAuth(company=procore_demo.company_id), timeout=10
-    )
-
-    assert refused.status_code == 401
-    assert reply.json()["id"] == procore_demo.user_id
+    assert ask(procore_demo).status_code == 401
+    assert requests.get(me, auth=ProcoreAuth(), timeout=60).json()["id"] == procore_demo.user_id
     assert get_token() != procore_demo.token
     assert [call.path for call in procore_demo.calls].count("/oauth/token") == 1
-
-
-def test_revoked_tokens_need_a_person(procore_demo: ProcoreDemo) -> None:
+    procore_demo.forget_calls()
+    assert procore_demo.calls == []
     procore_demo.revoke_tokens()
-
     with pytest.raises(SignInNeededError):
-        requests.get(procore_demo.url + "/rest/v1.0/me", auth=ProcoreAuth(), timeout=10)
+        requests.get(me, auth=ProcoreAuth(), timeout=60)
 
 
 def test_after_a_sign_out_nobody_is_signed_in(procore_demo: ProcoreDemo) -> None:
@@ -211,26 +181,18 @@ def test_after_a_sign_out_nobody_is_signed_in(procore_demo: ProcoreDemo) -> None
         get_token()
 
 
-def test_users_can_be_added_and_signed_in(procore_demo: ProcoreDemo) -> None:
+def test_users_can_be_added_and_signed_in_for_as_long_as_is_said(procore_demo: ProcoreDemo) -> None:
     second = procore_demo.add_user("second@example.com", "Second Person")
+    procore_demo.set_token_lifetime(1800)
     token = procore_demo.sign_in("second@example.com")
 
-    assert ask(procore_demo, "/rest/v1.0/me", token).json() == {
-        "id": second.id,
-        "login": "second@example.com",
-        "name": "Second Person",
-    }
+    me = ask(procore_demo, "/rest/v1.0/me", token).json()
+    assert me == {"id": second.id, "login": "second@example.com", "name": "Second Person"}
+    assert 1700 < ask(procore_demo, "/oauth/token/info", token).json()["expires_in_seconds"] <= 1800
     assert get_token() == token
     assert get_token(account=procore_demo.email) == procore_demo.token
     with pytest.raises(ValueError, match="not an e-mail"):
         procore_demo.add_user("nobody")
-
-
-def test_tokens_can_live_shortly(procore_demo: ProcoreDemo) -> None:
-    procore_demo.set_token_lifetime(30)
-    first = procore_demo.sign_in()
-
-    assert ask(procore_demo, "/oauth/token/info", first).json()["expires_in_seconds"] in (29, 30)
     with pytest.raises(ValueError, match="seconds is not"):
         procore_demo.set_token_lifetime(0)
 
@@ -256,20 +218,13 @@ def test_answers_can_be_canned_for_whatever_an_integrator_needs(procore_demo: Pr
 
 
 def test_a_late_answer_runs_into_the_callers_time_limit(procore_demo: ProcoreDemo) -> None:
-    procore_demo.respond("get", "/rest/v1.0/me", delay_s=60, times=1)
+    procore_demo.respond("get", "/rest/v1.0/me", delay_s=600)
 
     with pytest.raises(requests.ReadTimeout):
-        requests.get(procore_demo.url + "/rest/v1.0/me", timeout=0.05)
+        # A connection is given its time, however busy the machine is.
+        requests.get(procore_demo.url + "/rest/v1.0/me", timeout=(60, 0.3))
+    procore_demo.forget_responses()
     assert ask(procore_demo, "/rest/v1.0/me").status_code == 200
-
-
-def test_a_service_account_needs_no_person(procore_demo: ProcoreDemo) -> None:
-    app = {"client_id": procore_demo.client_id, "client_secret": procore_demo.client_secret}
-    grant = app | {"grant_type": "client_credentials"}
-    token = requests.post(f"{procore_demo.login_url}/oauth/token", json=grant, timeout=10).json()
-
-    me = ask(procore_demo, "/rest/v1.0/me", token["access_token"]).json()
-    assert me["name"] == "Service account of Pretend Construction"
 
 
 def test_companies_and_projects_can_be_added(procore_demo: ProcoreDemo) -> None:
@@ -280,21 +235,9 @@ def test_companies_and_projects_can_be_added(procore_demo: ProcoreDemo) -> None:
     assert [(item["id"], item["name"], item["project_number"]) for item in shown] == [(project, "P", "7")]
     procore_demo.install_app(procore_demo.company_id, installed=False)
     assert ask(procore_demo).json() == {"errors": ["App is not connected to this company."]}
-    for change in (procore_demo.add_project, procore_demo.install_app):
-        with pytest.raises(ValueError, match="there is no company 9"):
-            change(9, "P") if change == procore_demo.add_project else change(9)
-    with pytest.raises(ValueError, match="created_at is given by the pretend Procore"):
-        procore_demo.add_project(22222, "P", created_at=5)
+    with pytest.raises(ValueError, match="there is no company 9"):
+        procore_demo.add_project(9, "P")
+    with pytest.raises(ValueError, match="there is no company 9"):
+        procore_demo.install_app(9)
     procore_demo.company_id = procore_demo.unconnected_company_id
     assert ask(procore_demo).status_code == 403
-
-
-def test_what_was_called_can_be_asserted(procore_demo: ProcoreDemo) -> None:
-    ask(procore_demo, "/rest/v1.0/projects?company_id=22222&page=2")
-    call = procore_demo.calls[-1]
-
-    assert (call.method, call.path) == ("GET", "/rest/v1.0/projects")
-    assert call.query == ("company_id", "page")
-    assert (call.status, call.company, call.bearer) == (200, procore_demo.company_id, True)
-    procore_demo.forget_calls()
-    assert procore_demo.calls == []
