@@ -145,6 +145,15 @@ class Client:
         return self.get("/rest/v1.0/me", Authorization=f"Bearer {access_token}")
 
 
+def new_multipart(fields: dict[str, Any]) -> str:
+    """A body with the boundary x."""
+    parts = (
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    return "".join(parts) + "--x--\r\n"
+
+
 @pytest.fixture
 def told() -> Iterator[Callable[[], list[str]]]:
     """What the person has been told, line by line."""
@@ -172,11 +181,6 @@ def server(data_folder: Path, clock: Clock) -> Iterator[DemoServer]:
 @pytest.fixture
 def client(server: DemoServer) -> Client:
     return Client(server.url)
-
-
-@pytest.fixture
-def new_client(server: DemoServer) -> Callable[[], Client]:
-    return lambda: Client(server.url)
 
 
 @dataclass

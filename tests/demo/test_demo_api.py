@@ -7,13 +7,13 @@ import pytest
 BEARER_PATHS = ["/rest/v1.0/me", "/rest/v1.0/companies", "/oauth/token/info"]
 
 
-def test_me_is_the_person_and_new_people_get_the_next_free_ids(client, new_client):
+def test_me_is_the_person_and_new_people_get_the_next_free_ids(client):
     for email, id_, name in (
         ("joecontractor@procore.com", 11111, "Joe Contractor"),
         ("second@example.com", 11112, "second"),
         ("bücher@straße.example", 11113, "bücher"),
     ):
-        me = client.me(new_client().new_tokens(email)["access_token"])
+        me = client.me(client.new_tokens(email)["access_token"])
 
         assert (me.status, me.json()) == (200, {"id": id_, "login": email, "name": name})
 

@@ -26,8 +26,7 @@ def test_allow_goes_back_with_a_code_and_the_state(client):
 
     assert reply.status == 303
     assert reply.headers["Location"].startswith("http://localhost:4567/callback?code=")
-    assert set(reply.returned()) == {"code", "state"}
-    assert reply.returned()["state"] == "abc123"
+    assert reply.returned() == {"code": reply.returned()["code"], "state": "abc123"}
     without = client.decide(client.get(client.authorize_target(state=None)), "allow")
     assert set(without.returned()) == {"code"}
     assert client.decide(client.get(client.authorize_target()), "perhaps").status == 400
@@ -38,15 +37,12 @@ def test_deny_goes_back_with_the_reason_and_the_state(client):
     client.log_in(client.authorize_target(), " joecontractor@procore.com ")
     returned = client.decide(client.get(client.authorize_target()), "deny").returned()
 
-    assert returned["error"] == "access_denied"
-    assert "denied" in returned["error_description"]
-    assert returned["state"] == "abc123"
-    assert "code" not in returned
+    assert "denied" in returned.pop("error_description")
+    assert returned == {"error": "access_denied", "state": "abc123"}
 
 
 def test_another_account_can_be_used(client):
-    consent = client.log_in(client.authorize_target())
-    assert "Use another account" in consent.text
+    assert "Use another account" in client.log_in(client.authorize_target()).text
     login = client.get("/login?" + urlencode({"return_to": client.authorize_target()}))
     client.post("/login", email="second@example.com", return_to=login.hidden("return_to"))
     consent = client.get(client.authorize_target())
@@ -86,21 +82,19 @@ def test_a_wrong_client_or_redirect_uri_shows_a_page_and_never_redirects(client)
             target = client.authorize_target(**changes).replace("a%26redirect_uri%3D", "a&redirect_uri=")
             replies = [client.get(target)] + [client.post(target, decision="allow")] * logged_in
             for reply in replies:
-                assert reply.status == 400
+                assert (reply.status, reply.headers["Location"]) == (400, None)
                 assert "This sign-in cannot go on" in reply.text
-                assert "Location" not in reply.headers
 
 
 def test_any_loopback_and_any_https_address_will_do(client):
-    for uri in (
+    addresses = (
         "http://localhost/",
         "http://127.0.0.1:8080/x",
         "http://[::1]:9/cb",
-        "https://app.example/procore/callback",
-    ):
-        code = client.new_code(redirect_uri=uri)
-
-        assert client.exchange(code, redirect_uri=uri).status == 200
+        "https://app.example/x/cb",
+    )
+    for uri in addresses:
+        assert client.exchange(client.new_code(redirect_uri=uri), redirect_uri=uri).status == 200, uri
 
 
 def test_other_mistakes_go_back_to_the_program(client):
@@ -111,44 +105,37 @@ def test_other_mistakes_go_back_to_the_program(client):
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge": "é" * 43}, "invalid_request"),
-        ({"code_challenge": "short"}, "invalid_request"),
     ):
         reply = client.get(client.authorize_target(**changes))
 
         assert reply.status == 303
         assert reply.headers["Location"].startswith("http://localhost:4567/callback?")
-        assert reply.returned()["error"] == error
-        assert reply.returned()["state"] == "abc123"
+        assert (reply.returned()["error"], reply.returned()["state"]) == (error, "abc123")
 
 
-def test_with_the_pasting_urn_a_page_shows_the_code(client):
+def test_with_the_pasting_urn_code_denial_and_mistake_are_pages(client):
     consent = client.log_in(client.authorize_target(redirect_uri=OOB))
     assert "code to paste" in consent.text
     page = client.decide(consent, "allow")
     code = page.text.partition('class="code">')[2].partition("<")[0]
-
-    assert page.status == 200
-    assert client.exchange(code, redirect_uri=OOB).status == 200
-
-
-def test_with_the_pasting_urn_a_no_and_a_mistake_are_pages(client):
-    denied = client.decide(client.log_in(client.authorize_target(redirect_uri=OOB)), "deny")
+    denied = client.decide(consent, "deny")
     mistaken = client.get(client.authorize_target(redirect_uri=OOB, response_type="codes"))
 
-    assert (denied.status, mistaken.status) == (400, 400)
+    assert (page.status, denied.status, mistaken.status) == (200, 400, 400)
+    assert client.exchange(code, redirect_uri=OOB).status == 200
     assert "denied" in denied.text
     assert "unauthorized_client" in mistaken.text
 
 
-def test_whoever_is_not_logged_in_grants_nothing(client, new_client):
+def test_whoever_is_not_logged_in_grants_nothing(client):
     for cookie in ("", "other=1", "NAME=", "NAME=wrong"):
         consent = client.log_in(client.authorize_target())
-        (name,) = client.cookies
+        ((name, _),) = client.cookies.items()
+        client.cookies.clear()
         headers = {"Cookie": cookie.replace("NAME", name)}
-        reply = new_client().send("POST", consent.action(), "decision=allow", **headers)
+        reply = client.send("POST", consent.action(), "decision=allow", **headers)
 
-        assert reply.status == 403
-        assert "Location" not in reply.headers
+        assert (reply.status, reply.headers["Location"]) == (403, None)
 
 
 def test_the_login_page_leads_to_our_own_authorize_page_alone(client):
@@ -165,26 +152,15 @@ def test_the_login_page_leads_to_our_own_authorize_page_alone(client):
         assert client.get("/login?" + urlencode({"return_to": address})).status == 400
         reply = client.post("/login", email="x@example.com", return_to=address)
 
-        assert reply.status == 400
-        assert "Location" not in reply.headers
+        assert (reply.status, reply.headers["Location"]) == (400, None)
 
 
 def test_what_is_no_email_is_asked_again(client):
-    for email in (
-        "",
-        "joe",
-        "joe@",
-        "@procore.com",
-        "a@b@c",
-        "a b@c",
-        "a@b\nc",
-        "a@\x1b[1mb",
-        "a@" + "b" * 253,
-    ):
+    odd = ("", "joe", "joe@", "@procore.com", "a@b@c", "a b@c", "a@b\nc", "a@\x1b[1mb", "a@" + "b" * 253)
+    for email in odd:
         reply = client.post("/login", email=email, return_to=client.authorize_target())
 
-        assert reply.status == 422
-        assert 'role="alert"' in reply.text
+        assert (reply.status, 'role="alert"' in reply.text) == (422, True), email
 
 
 def test_what_comes_from_outside_is_escaped_in_every_page(client):
@@ -201,8 +177,7 @@ def test_what_comes_from_outside_is_escaped_in_every_page(client):
 
 def test_every_page_says_that_it_is_pretend(client):
     target = client.authorize_target(redirect_uri=OOB)
-    login = client.get(client.get(target).headers["Location"])
-    consent = client.log_in(target)
+    login, consent = client.get(client.get(target).headers["Location"]), client.log_in(target)
     pages = [login, consent, client.decide(consent, "allow"), client.get("/oauth/authorize")]
 
     assert all('class="banner"><strong>pretend Procore</strong>' in page.text for page in pages)
