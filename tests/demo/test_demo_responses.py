@@ -22,24 +22,16 @@ def respond(server):
 
 
 def test_an_answer_is_what_was_asked_for_whatever_the_call_carries(client, respond):
-    respond(json=[{"id": 1}], status=206, headers={"X-Request-Id": 7, "date": "soon"})
+    own = {"X-Request-Id": 7, "date": "soon", "content-type": "text/html", "x-rate-limit-remaining": 0}
+    respond(json=[{"id": 1}], status=206, headers=own)
     reply = client.get("/rest/v1.0/projects/501/rfis/")
 
     assert (reply.status, reply.json()) == (206, [{"id": 1}])
-    assert reply.headers["X-Request-Id"] == "7"
-    assert reply.headers.get_all("Date") == ["soon"]
+    assert [reply.headers.get_all(name) for name in own] == [["7"], ["soon"], ["text/html"], ["0"]]
     assert reply.headers["X-Rate-Limit-Limit"] == "3600"
     assert client.get("/rest/v1.0/projects/501/x/rfis").status == 404
     assert client.send("POST", "/rest/v1.0/projects/501/rfis").status == 404
     assert client.send("HEAD", "/rest/v1.0/projects/501/rfis").status == 206
-
-
-def test_a_header_of_its_own_stands_alone(client, respond):
-    respond(status=503, json="down", headers={"content-type": "text/html", "x-rate-limit-remaining": 0})
-    headers = client.get("/rest/v1.0/projects/1/rfis").headers
-
-    assert headers.get_all("Content-Type") == ["text/html"]
-    assert headers.get_all("X-Rate-Limit-Remaining") == ["0"]
 
 
 def test_an_error_without_a_body_gets_one_and_a_success_does_not(client, respond):
@@ -55,9 +47,12 @@ def test_counted_answers_are_used_up_in_their_order_and_before_one_that_stays(cl
     respond(json="stays")
     respond(status=503, times=2)
     respond(status=429, times=1, headers={"Retry-After": "0"})
+    respond("POST", "/oauth/token", status=503, times=1)
 
     replies = [client.get("/rest/v1.0/projects/1/rfis").status for _ in range(5)]
     assert replies == [503, 503, 429, 200, 200]
+    # What is asked there meanwhile is not done.
+    assert [client.exchange(code).status for code in [client.new_code()] * 3] == [503, 200, 400]
 
 
 def test_the_last_one_counts_unless_another_says_more_of_the_call(client, respond):
@@ -87,13 +82,6 @@ def test_no_answer_at_all_is_one_too(client, respond, server):
     assert client.get("/rest/v1.0/projects/1/rfis").status == 404
 
 
-def test_an_oauth_path_can_fail_and_leaves_the_refresh_token_unused(client, respond):
-    tokens = client.new_tokens()
-    respond("POST", "/oauth/token", status=503, times=2)
-
-    assert [client.refresh(tokens["refresh_token"]).status for _ in range(3)] == [503, 503, 200]
-
-
 def test_a_list_comes_in_procores_pages(client, respond):
     respond(json=[*range(25)], pages=True, headers={"X-Extra": "1"})
     respond(path="/rest/v2.0/things", json=[*range(25)], pages=True)
@@ -119,16 +107,13 @@ def test_what_cannot_be_used_is_refused_by_the_name_of_its_field():
     good = {"method": "GET", "path": "/rest/x"}
     for change, words in (
         ({"method": "FETCH"}, "method is not one of GET"),
-        ({"method": None}, "method is not"),
         ({"path": "rest"}, "path is not a path"),
         ({"path": "/x?page=2"}, "path is not"),
-        ({"path": "/x y"}, "path is not"),
         ({"path": "/demo/calls"}, "path is not"),
         ({"json": {1, 2}}, "json is not"),
         ({"json": float("nan")}, "json is not"),
         ({"status": 199}, "status is not 200 to 599, or null"),
         ({"status": "503"}, "status is not"),
-        ({"status": True}, "status is not"),
         ({"headers": ["X"]}, "headers is not"),
         ({"headers": {"X Y": "1"}}, "headers is not"),
         ({"headers": {"X": "1\r\nY: 2"}}, "headers is not"),
@@ -136,7 +121,6 @@ def test_what_cannot_be_used_is_refused_by_the_name_of_its_field():
         ({"query": {"a": [1]}}, "query is not"),
         ({"query": "a=1"}, "query is not"),
         ({"times": 0}, "times is not a whole number from 1"),
-        ({"times": True}, "times is not"),
         ({"delay_s": -1}, "delay_s is not"),
         ({"delay_s": 601}, "delay_s is not"),
         ({"delay_s": float("nan")}, "delay_s is not"),

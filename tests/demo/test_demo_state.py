@@ -61,10 +61,9 @@ def test_a_file_that_is_no_database_is_named(state, data_folder):
 def test_no_code_and_no_token_lies_in_the_file(client, data_folder):
     code = client.new_code()
     tokens = client.exchange(code).json()
-    tokens_later = client.refresh(tokens["refresh_token"]).json()
-    secrets = [
-        code,
-        *(answer[key] for answer in (tokens, tokens_later) for key in ("access_token", "refresh_token")),
+    later = client.refresh(tokens["refresh_token"]).json()
+    secrets = [code] + [
+        answer[f"{kind}_token"] for answer in (tokens, later) for kind in ("access", "refresh")
     ]
 
     found = b"".join(path.read_bytes() for path in (data_folder / "demo").iterdir())
