@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from procore_cli.models import utc
 from tests.cli import Machine
 from tests.moments import LIFETIME_S, NOW, YEAR_S, Clock, set_clock
 from tests.provider import Answer, Provider, Request
-from tests.signed_in import assert_ended, last_token, refreshes, saying, sign_in
+from tests.signed_in import assert_ended, last_token, refreshes, sign_in
 from tests.store.store_world import run_sql
 
 COMMANDS = [("whoami",), ("token",)]
@@ -92,24 +91,6 @@ def test_an_end_that_cannot_be_is_shown_as_over(machine: Machine, clock: Clock) 
     assert "token has expired" in machine.run_here("doctor", "--offline").out
 
 
-@pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S])
-def test_a_clock_that_jumps_while_procore_is_asked_costs_one_more_refresh_at_most(
-    machine: Machine, provider: Provider, clock: Clock, jump_s: int
-) -> None:
-    def jump(_: Request) -> None:
-        clock.now += jump_s
-        del provider.script["/oauth/token"]
-
-    for command in COMMANDS:
-        before = refreshes(provider)
-        clock.now += LIFETIME_S
-        provider.script["/oauth/token"] = jump
-        for spent in (1, 2, 2):
-            assert_ended(machine.run_here(*command))
-            assert refreshes(provider) - before <= spent
-        assert provider.script == {}
-
-
 @pytest.mark.parametrize("step_s", [YEAR_S, -YEAR_S, 0.5])
 def test_a_clock_that_jumps_at_every_look_never_makes_a_command_loop(
     machine: Machine, provider: Provider, clock: Clock, step_s: float
@@ -163,30 +144,6 @@ def test_a_name_that_a_clock_far_ahead_keeps_listed_does_no_harm(
 
 
 # What Procore says
-
-# A few of each kind; tests/procore/test_answers.py has them all.
-ANSWERS: list[tuple[dict[str, Any], int | None]] = [
-    ({"created_at": NOW + YEAR_S}, NOW + LIFETIME_S),
-    ({"created_at": "yesterday"}, NOW + LIFETIME_S),
-    ({"expires_in": 0}, NOW),
-    ({"expires_in": -(10**30)}, NOW),
-    ({"expires_in": 900.5}, NOW + 900),
-    ({"expires_in": 1e300}, NOW + 100 * YEAR_S),
-    ({"expires_in": ...}, None),
-]
-
-
-def test_every_number_is_a_lifetime_and_none_lasts_until_procore_says_no(
-    machine: Machine, provider: Provider
-) -> None:
-    for said, ends_at in ANSWERS:
-        provider.script["/oauth/token"] = saying(provider, **said)
-        result = machine.run_here("refresh", "--json")
-        assert (said, result.code) == (said, 0), result.err
-        assert (said, result.json["expires_at"]) == (said, ends_at and utc(ends_at))
-        assert machine.run_here("whoami", "--offline").code == 0
-    assert refreshes(provider) == len(ANSWERS)
-
 
 # The last one has more digits than Python reads.
 NO_LIFETIMES = ['"soon"', "true", "9" * 5000]

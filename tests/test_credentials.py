@@ -105,7 +105,11 @@ def test_a_refusal_names_the_environment_in_force_once(tmp_path: Path) -> None:
 
 def test_tokens_of_the_app_and_hosts_in_force_pass(tmp_path: Path) -> None:
     for url in ("", *SAME):
-        check_tokens(settings(tmp_path, "production", PROCORE_CLIENT_ID="id", PROCORE_LOGIN_URL=url), BOUND)
+        urls = {
+            "PROCORE_LOGIN_URL": url,
+            "PROCORE_API_URL": url.replace("login", "api").replace("LOGIN", "Api"),
+        }
+        check_tokens(settings(tmp_path, "production", PROCORE_CLIENT_ID="id", **urls), BOUND)
     # Where no app is in force, none is another.
     check_tokens(settings(tmp_path, "production"), BOUND)
 

@@ -113,10 +113,6 @@ class Crowd:
     def run_same(self, machine: Machine, runs: int, *arguments: str) -> list[Ended]:
         return self.run([Job(machine, arguments)] * runs)
 
-    def run_each(self, words: Iterable[tuple[Machine, str]]) -> list[Ended]:
-        """One command without options for each word, at once."""
-        return self.run(Job(machine, (word,)) for machine, word in words)
-
 
 def _serve(path: Path, spec: dict[str, object]) -> Any:
     path.write_text(json.dumps(spec), "utf-8")

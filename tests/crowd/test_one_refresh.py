@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli import Machine
-from tests.crowd.crowd import Crowd, Ended, Job, SlowProvider, assert_sent_once, outcomes, sign_up
+from tests.crowd.crowd import LIFETIME_S, Crowd, Ended, Job, SlowProvider, outcomes, sign_up
 from tests.provider import serving
 
 pytestmark = pytest.mark.crowd
 
 RUNS = 100
-OVER_FILES = pytest.mark.parametrize("machine", ["file"], indirect=True)
-OVER_A_KEYRING = pytest.mark.parametrize("machine", ["keyring"], indirect=True)
-# As processes of their own, with all that an interpreter has to load.
-WHOLE_RUNS = 20
 READ_TIMEOUT_S = 1.5
 
 
@@ -89,7 +87,7 @@ def test_commands_that_begin_during_a_refresh_do_not_wait_for_the_lock(
     assert_nobody_waited_in_turn(ended)
 
 
-@OVER_FILES
+@pytest.mark.parametrize("machine", ["file"], indirect=True)
 @pytest.mark.parametrize("refuses", [False, True])
 def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
     machine: Machine, provider: SlowProvider, held_up: Crowd, refuses: bool
@@ -111,25 +109,19 @@ def test_after_an_unanswered_request_one_run_tries_with_what_is_there(
         assert len(provider.sent()) == 2
 
 
-@OVER_FILES
-def test_commands_started_one_by_one_from_a_shell_share_one_refresh(
-    machine: Machine, provider: SlowProvider
+@pytest.mark.parametrize("words", [("token",), ("exec", "--", "true")])
+def test_a_hundred_commands_of_a_service_account_make_one_request(
+    tmp_path: Path, provider: SlowProvider, held_up: Crowd, words: tuple[str, ...]
 ) -> None:
-    provider.delay_s = 2.0
-    running = [machine.start("token") for _ in range(WHOLE_RUNS)]
-    said = [process.communicate(timeout=100)[0] for process in running]
-    assert said == [f"{provider.access_tokens()[1]}\n"] * WHOLE_RUNS
-    assert {process.returncode for process in running} == {0}
-    assert len(provider.sent()) == 1
+    machine = Machine(tmp_path / "machine")
+    machine.point_at(provider)
+    provider.services["22222"] = {"id": 777, "login": "dmsa-777@example.com", "name": None}
+    provider.lifetime_s = 3
+    assert machine.run_here("signin", "--service-account", "--company", "22222").code == 0
+    provider.lifetime_s = LIFETIME_S
 
+    ended = held_up.run_same(machine, RUNS, *words)
 
-@OVER_A_KEYRING
-def test_commands_that_ask_procore_and_commands_that_refresh_agree(
-    machine: Machine, provider: SlowProvider, crowd: Crowd
-) -> None:
-    provider.delay_s = 1.0
-    words = ("whoami", "refresh", "token")
-    ended = crowd.run_each([(machine, word) for word in words * 12])
-    assert {end.code for end in ended} == {0}
-    assert_sent_once(provider)
-    assert machine.run_here("token").out.strip() == provider.access_tokens()[-1]
+    expected = provider.access_tokens()[1] if words == ("token",) else ""
+    assert outcomes(ended) == {(0, expected): RUNS}
+    assert len(provider.access_tokens()) == 2

@@ -10,6 +10,7 @@ import pytest
 from procore_cli import log
 from tests import memory_keyring
 from tests.hearing import Listener
+from tests.store.databases import new_tutorial_file
 from tests.store.store_world import SAID, TickingStore, World, finish_left_calls
 
 
@@ -50,6 +51,11 @@ def either_world(request: pytest.FixtureRequest, world: World, keyring_entries: 
     """A machine with each of the two stores in turn."""
     world.store_name = request.param
     return world
+
+
+@pytest.fixture
+def test_db(tmp_path: Path) -> Path:
+    return new_tutorial_file(tmp_path)
 
 
 @pytest.fixture

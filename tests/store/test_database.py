@@ -16,13 +16,8 @@ from procore_cli.models import Account, Me
 from procore_cli.storage import account_rows, users
 from procore_cli.storage.database import new_uri
 from procore_cli.storage.opening import Storage
-from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error, without_rights
+from tests.store.databases import TUTORIAL, new_database, read_error, without_rights
 from tests.store.store_world import JOE, NOW, World, new_tokens, run_sql
-
-
-@pytest.fixture
-def test_db(tmp_path: Path) -> Path:
-    return new_tutorial_file(tmp_path)
 
 
 @pytest.fixture

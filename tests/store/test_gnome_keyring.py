@@ -20,7 +20,7 @@ from tests import loaded
 from tests.provider import Provider
 from tests.signed_in import last_token
 from tests.store.gnome_stand import SIGN_UP, Desktop, new_machine, opening_desktop
-from tests.store.store_world import JOE, World, new_tokens
+from tests.store.store_world import World
 
 # The contract of every store, here over reads that do without keyring.
 from tests.store.test_secret_stores import (  # noqa: F401
@@ -74,6 +74,7 @@ def test_what_keyring_wrote_is_read_and_the_other_way_round(store: SecretStore) 
     TheirKeyring().set_password(SERVICE, "token-set", "théir text")
     assert store.load(SERVICE, "token-set") == "théir text"
     ours = Keyring()
+    assert ours.find_backend_name() == "keyring.backends.SecretService.Keyring"
     ours.save(SERVICE, "token-set", "text")
     assert TheirKeyring().get_password(SERVICE, "token-set") == "text"
     with mock.patch.object(TheirKeyring, "get_password", side_effect=AssertionError):
@@ -112,19 +113,6 @@ def test_in_a_locked_collection_nothing_is_read_and_nothing_missed(desktop: Desk
         Keyring().load(SERVICE, "token-set")
     # keyring leaves its connection open where unlocking fails: that is for the test that did it.
     gc.collect()
-
-
-def test_a_token_set_in_parts_is_proved_saved_and_signed_out(either_world: World) -> None:
-    assert Keyring().find_backend_name() == "keyring.backends.SecretService.Keyring"
-    vault = either_world.new_vault()
-    vault.prove()
-    vault.save_signin(new_tokens(1, 6000), JOE)
-    account = either_world.find()
-    assert either_world.load(account).tokens == new_tokens(1, 6000)
-    vault.sign_out(account)
-    vault.clean(account)
-    assert either_world.list_entries() == []
-    assert either_world.said == []
 
 
 def test_a_daemon_that_does_not_answer_is_given_up(said: list[str], desktop: Desktop) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from unittest import mock
 
 import pytest
 
-from procore_cli.storage import keyring
 from tests.cli import browser
 from tests.provider import Provider, Request
 from tests.store.gnome_stand import (
@@ -147,16 +144,6 @@ def test_a_keyring_that_comes_back_before_the_writing_loses_nothing(
     assert desktop.list_services() == list_listed(machine)
 
 
-def test_a_keyring_that_goes_while_the_browser_is_open_leaves_nothing_half_written(
-    machine: DesktopMachine, desktop: Desktop, provider: Provider
-) -> None:
-    provider.script["/rest/v1.0/me"] = lambda _: desktop.end_keyring()
-    assert_refused(machine.run(*SIGN_UP), "The keyring cannot be reached", *CHOICES)
-    desktop.start_keyring()
-    assert desktop.list_services() == []
-    assert machine.run("whoami").code == 4
-
-
 @pytest.mark.parametrize("is_refresh", [False, True], ids=["token", "refresh, while Procore answers"])
 def test_a_bus_that_is_busy_for_seconds_is_waited_for_and_costs_no_account(
     machine: DesktopMachine, desktop: Desktop, provider: Provider, is_refresh: bool
@@ -205,45 +192,3 @@ def test_a_bus_without_a_keyring_and_one_that_has_gone_are_no_keyring(
     sent = len(provider.requests)
     assert_refused(machine.run("token"), "There is no keyring here", *CHOICES)
     assert len(provider.requests) == sent
-
-
-@pytest.fixture
-def bus_place(tmp_path: Path) -> Iterator[Path]:
-    """In `/run/user` where that is ours to make (as root in a container), else in a folder like it."""
-    real = keyring.use_own_bus.__defaults__
-    assert real == (Path("/run/user"),)
-    own = real[0] / str(os.getuid())
-    if os.getuid() != 0 or own.exists():
-        own = tmp_path / "run" / str(os.getuid())
-    own.mkdir(mode=0o700, parents=True)
-    with mock.patch.object(keyring.use_own_bus, "__defaults__", (own.parent,)):
-        yield own / "bus"
-    (own / "bus").unlink(missing_ok=True)
-    own.rmdir()
-
-
-@pytest.mark.parametrize("kind", ["a socket", "a link", "a file"])
-def test_without_a_variable_the_users_own_bus_is_found(
-    tmp_path: Path, bus_place: Path, provider: Provider, kind: str
-) -> None:
-    with opening_desktop(
-        tmp_path / "desktop", socket_path=bus_place if kind == "a socket" else None
-    ) as desktop:
-        desktop.start_keyring()
-        if kind == "a link":
-            bus_place.symlink_to(desktop.address.removeprefix("unix:path="))
-        elif kind == "a file":
-            bus_place.write_text("")
-        machine = new_machine(tmp_path, desktop, provider)
-        del machine.variables["DBUS_SESSION_BUS_ADDRESS"]
-
-        signed_up = machine.run_here(*SIGN_UP)
-
-        if kind != "a socket":
-            assert_refused(signed_up, "There is no keyring here", *CHOICES)
-            assert (desktop.list_services(), provider.requests) == ([], [])
-            return
-        assert signed_up.code == 0, signed_up.err
-        assert desktop.list_services() == list_listed(machine) != []
-        if Path("/run/user") in bus_place.parents:
-            assert machine.run("token").code == 0

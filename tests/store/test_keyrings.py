@@ -209,6 +209,7 @@ def own_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("somebody else's", ""),
         ("nothing there", ""),
         ("no socket", ""),
+        ("a link", ""),
         ("another system", ""),
     ],
 )
@@ -221,12 +222,16 @@ def test_without_an_address_the_users_own_bus_is_used(
     elif place == "somebody else's":
         bus.parent.rename(own_bus / "4711")
         monkeypatch.setattr(os, "getuid", lambda: 4711)
+    elif place == "a link":
+        bus.rename(own_bus / "elsewhere")
+        bus.symlink_to(own_bus / "elsewhere")
     elif place in ("nothing there", "no socket"):
         bus.unlink()
         if place == "no socket":
             bus.write_text("")
     elif place == "another system":
         monkeypatch.setattr(sys, "platform", "darwin")
+    assert keyrings.use_own_bus.__defaults__ == (Path("/run/user"),)
     keyrings.use_own_bus(own_bus)
     assert os.environ[keyrings.BUS_VARIABLE] == used.format(bus=bus)
 

@@ -12,7 +12,7 @@ import pytest
 
 from procore_cli.errors import DatabaseError
 from procore_cli.storage import schema, users
-from tests.store.databases import TUTORIAL, new_database, new_tutorial_file, read_error
+from tests.store.databases import TUTORIAL, new_database, read_error
 from tests.store.store_world import JOE, SECOND, World, run_sql
 
 # As the first version made them.
@@ -31,11 +31,6 @@ SCHEMA_1 = f"""
     CREATE TABLE procore_login_meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
     INSERT INTO procore_login_meta VALUES ('schema_version', 1)""".split(";")
 OLD_COLUMNS = "name, store, environment, procore_id, kind, state, created_at, expires_at, parts, forget_after"
-
-
-@pytest.fixture
-def test_db(tmp_path: Path) -> Path:
-    return new_tutorial_file(tmp_path)
 
 
 @pytest.fixture
