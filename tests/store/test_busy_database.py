@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.storage import users
 from procore_cli.storage.database import Database
 from tests.store.databases import Home, new_database
-from tests.store.store_world import JOE, never, new_tokens, run_sql
+from tests.store.store_world import never, new_tokens, run_sql
 
 TIMEOUT_S = Database.__init__.__kwdefaults__["timeout_s"]
 # Changes every row in a small cache, so that changed pages reach the file before the end.
@@ -158,31 +157,11 @@ def test_a_full_disk_is_called_one(home: Home) -> None:
     assert "room" in (failure.value.hint or "")
 
 
-def test_many_writers_and_readers_at_once_lose_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(Database.__init__.__kwdefaults__, "timeout_s", 10)
-    path, failed, is_over = home.database.path, [], threading.Event()
-
-    def write(first: int) -> None:
-        for number in range(first, first + 8):
-            with Database(path.parent / "home", "production", path).writing() as rows:
-                rows.run("INSERT INTO users (procore_id) VALUES (?)", (number,))
-
-    def read() -> None:
-        try:
-            while not is_over.is_set():
-                with Database(path.parent / "home", "production", path).reading() as rows:
-                    assert users.find_user(rows, JOE.id) is not None
-        except (StorageError, AssertionError) as error:
-            failed.append(error)
-
-    readers = [threading.Thread(target=read) for _ in range(3)]
-    writers = [threading.Thread(target=write, args=(first,)) for first in range(100000, 100400, 100)]
-    for thread in readers + writers:
-        thread.start()
-    for thread in writers:
-        thread.join()
-    is_over.set()
-    for thread in readers:
-        thread.join()
-    assert failed == []
-    assert run_sql(path, "SELECT count(*), count(DISTINCT id) FROM users") == [(33, 33)]
+def test_whoever_writes_holds_the_file_from_the_beginning(home: Home) -> None:
+    # One that only begins to read, and then writes, fails where another one does the same.
+    with (
+        other_program(home, "PRAGMA busy_timeout = 0") as other,
+        home.database.writing(),
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
