@@ -22,20 +22,11 @@ from procore_cli import log
 from procore_cli.config.environments import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET
 from procore_cli.console import Console
 from procore_cli.demo.server import DemoServer
+from tests.moments import Clock
 
 REDIRECT_URI = "http://localhost:4567/callback"
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000
-
-    def __call__(self) -> float:
-        return float(self.now)
 
 
 @dataclass(frozen=True)
@@ -164,6 +155,7 @@ def told() -> Iterator[Callable[[], list[str]]]:
 
 @pytest.fixture
 def clock() -> Clock:
+    """Stands still until a test moves it."""
     return Clock()
 
 

@@ -9,17 +9,8 @@ import pytest
 from procore_cli.demo.seed import load_seed
 from procore_cli.demo.server import DemoServer
 
-RESPONSE = {
-    "method": "GET",
-    "path": "/rest/v1.0/projects/{id}/rfis",
-    "json": [{"id": 1}],
-    "status": 200,
-    "headers": {"X-A": "1"},
-    "query": {"page": 1},
-    "times": 2,
-    "delay_s": 0,
-    "pages": False,
-}
+RESPONSE = {"method": "GET", "path": "/rest/v1.0/projects/{id}/rfis", "json": [{"id": 1}], "status": 200}
+RESPONSE |= {"headers": {"X-A": "1"}, "query": {"page": 1}, "times": 2, "delay_s": 0, "pages": False}
 
 
 def test_people_sign_in_without_pages(client):
@@ -93,11 +84,8 @@ def test_what_cannot_be_used_is_a_400_that_names_the_field(client):
     for target, value, words in (
         ("responses", RESPONSE | {"status": 99}, "status is not 200 to 599, or null."),
         ("users", {"email": "nobody"}, "email is not an e-mail address."),
-        ("users", {"email": "a@b.c", "login": "x"}, "login is not known: it may have id, email, name."),
         ("companies", {}, "name is missing."),
-        ("companies", {"name": "A", "app_installed": 1}, "app_installed is not true or false."),
         ("projects", {"company_id": 9, "name": "P"}, "company_id: there is no company 9."),
-        ("projects", {"company_id": 22222, "name": "P", "company": {}}, "company is given by the pretend"),
         ("sign-in", {"email": None}, "email is not an e-mail address."),
         ("lifetime", {"seconds": 0}, "seconds is not a whole number from 1."),
         ("expire", {"now": 1}, "now is not known: it may have no key."),
@@ -112,16 +100,11 @@ def test_what_cannot_be_used_is_a_400_that_names_the_field(client):
     assert client.control("GET", "users").status == 404
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Content-Type": "text/plain"}, 415),
-        ({"Content-Type": ""}, 415),
-        ({"Host": "rebound.example"}, 403),
-        ({"Host": "localhost"}, 403),
-        ({"Host": ""}, 403),
-    ],
-)
+TEXT, NO_KIND = ({"Content-Type": kind} for kind in ("text/plain", ""))
+HOSTS = [{"Host": host} for host in ("rebound.example", "localhost", "")]
+
+
+@pytest.mark.parametrize(("headers", "status"), [(TEXT, 415), (NO_KIND, 415), *((it, 403) for it in HOSTS)])
 def test_a_page_of_another_site_gets_nothing_done(client, server, headers, status):
     for method, target in (("POST", "reset"), ("POST", "sign-in"), ("PATCH", "companies/22222")):
         reply = client.control(method, target, {}, **headers, Origin="https://evil.example")

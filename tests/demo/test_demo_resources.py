@@ -58,12 +58,16 @@ def test_the_list_of_companies_needs_no_header_and_shows_those_without_the_app(p
     assert companies[0] == {"id": 22222, "name": "Pretend Construction", "is_active": True}
 
 
-def test_without_a_company_the_answer_is_a_400_that_names_the_header(program):
-    for program.company in (None, "", "x", "-1", "2" * 30):
-        for method, target in NEEDS_COMPANY:
+def test_a_call_needs_a_token_a_company_and_the_app_in_it(program, client):
+    for method, target in NEEDS_COMPANY:
+        nobodys = client.send(method, target)
+        assert (nobodys.status, nobodys.headers["WWW-Authenticate"][:7]) == (401, "Bearer ")
+        for program.company in (None, "", "x", "-1", "2" * 30):
             reply = program.send(method, target, OWN_BODY)
-
             assert (reply.status, reply.json()) == (400, {"errors": ["Missing Procore-Company-Id header!"]})
+        program.company = 44444
+        reply = program.send(method, target.replace("22222", "44444"), {"project": {"name": "N"}})
+        assert (reply.status, reply.json()) == (403, {"errors": ["App is not connected to this company."]})
 
 
 def test_the_company_has_to_be_named_besides_and_to_be_that_of_the_header(program):
@@ -76,23 +80,6 @@ def test_the_company_has_to_be_named_besides_and_to_be_that_of_the_header(progra
         assert other.json()["errors"] == ["company_id is not that of the Procore-Company-Id header, 22222."]
     assert program.send("POST", PROJECTS, OWN_BODY | {"company_id": 33333}).status == 400
     assert program.get("/rest/v1.0/companies/33333/projects").status == 400
-
-
-def test_where_the_app_is_not_installed_the_answer_is_procores_403(program):
-    program.company = 44444
-    for method, target in NEEDS_COMPANY:
-        body = {"project": {"name": "N"}}
-        reply = program.send(method, target.replace("22222", "44444"), body)
-
-        assert (reply.status, reply.json()) == (403, {"errors": ["App is not connected to this company."]})
-
-
-def test_without_a_token_the_answer_is_401_whatever_else_is_wrong(client):
-    for method, target in NEEDS_COMPANY:
-        reply = client.send(method, target)
-
-        assert reply.status == 401
-        assert reply.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
 def test_what_the_company_or_the_published_api_does_not_have_is_404(program):
@@ -191,8 +178,15 @@ def test_every_answer_says_where_the_rate_limit_stands(program, clock, client):
     ] == [[3600, left, clock.now + 3600] for left in range(3599, 3594, -1)]
 
 
-def test_a_service_account_is_another_one_in_each_company(program, client):
+def test_a_service_account_is_another_one_in_each_company_that_has_the_app(program, client):
     program.token = client.new_service_token()["access_token"]
+    for target in ("/rest/v1.0/me", "/rest/v1.0/companies"):
+        for program.company, status, why in (
+            (None, 400, "Missing Procore-Company-Id header!"),
+            (44444, 403, "App is not connected to this company."),
+        ):
+            reply = program.get(target)
+            assert (reply.status, reply.json()) == (status, {"errors": [why]})
     accounts = []
     for program.company in (22222, 33333):
         accounts.append(program.get("/rest/v1.0/me").json())
@@ -205,16 +199,3 @@ def test_a_service_account_is_another_one_in_each_company(program, client):
         "name": "Service account of Pretend Construction",
     }
     assert all(accounts[0][key] != accounts[1][key] for key in ("id", "login", "name"))
-
-
-def test_a_service_account_has_to_name_a_company_that_has_the_app(program, client):
-    program.token = client.new_service_token()["access_token"]
-    wrong = (
-        (None, 400, "Missing Procore-Company-Id header!"),
-        (44444, 403, "App is not connected to this company."),
-    )
-    for target in ("/rest/v1.0/me", "/rest/v1.0/companies"):
-        for program.company, status, why in wrong:
-            reply = program.get(target)
-
-            assert (reply.status, reply.json()) == (status, {"errors": [why]})
