@@ -105,6 +105,7 @@ def test_other_mistakes_go_back_to_the_program(client):
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge": "é" * 43}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
     ):
         reply = client.get(client.authorize_target(**changes))
 
