@@ -12,7 +12,6 @@ from tests.cli import Machine
 from tests.moments import LIFETIME_S, NOW, YEAR_S, Clock, set_clock
 from tests.provider import Answer, Provider, Request
 from tests.signed_in import assert_ended, last_token, refreshes, sign_in
-from tests.store.store_world import run_sql
 
 COMMANDS = [("whoami",), ("token",)]
 
@@ -124,33 +123,12 @@ def test_a_clock_outside_of_every_calendar_spoils_nothing(
         assert "was interrupted" in refused.err
 
 
-@pytest.mark.parametrize("jump_s", [0, YEAR_S, -YEAR_S])
-def test_a_name_that_a_clock_far_ahead_keeps_listed_does_no_harm(
-    machine: Machine, provider: Provider, clock: Clock, jump_s: int
-) -> None:
-    database = machine.data / "production.db"
-    run_sql(
-        database,
-        "INSERT INTO procore_login_entries"
-        " (name, store, environment, procore_id, kind, state, created_at, parts, forget_after)"
-        f" VALUES ('given-up', 'keyring', 'production', 11111, 'refresh', 'dead', {NOW}, 0, {NOW + YEAR_S})",
-    )
-    clock.now += jump_s
-    for command in ("token", "whoami", "refresh", "token"):
-        assert_ended(machine.run_here(command))
-    states = run_sql(database, "SELECT state FROM procore_login_entries ORDER BY state")
-    assert states == ([("live",)] if jump_s > 0 else [("dead",), ("live",)])
-    assert len(list(machine.keyring.iterdir())) == 1
-
-
 # What Procore says
-
-# The last one has more digits than Python reads.
-NO_LIFETIMES = ['"soon"', "true", "9" * 5000]
 
 
 def test_what_is_no_lifetime_is_named_and_asked_for_once(machine: Machine, provider: Provider) -> None:
-    for number, written in enumerate(NO_LIFETIMES, 1):
+    # More digits than Python reads.
+    for number, written in enumerate(("true", "9" * 5000), 1):
         text = '{"access_token": "hush-a", "refresh_token": "hush-r", "expires_in": ' + written + "}"
         provider.script["/oauth/token"] = lambda _, said=text: Answer(200, said)
         result = machine.run_here("refresh")
@@ -164,13 +142,14 @@ def test_what_is_no_lifetime_is_named_and_asked_for_once(machine: Machine, provi
         assert refreshes(provider) == 2 * number
 
 
-def test_tokens_that_end_at_once_cost_a_refresh_a_call_and_are_told_of(
+def test_tokens_that_end_at_once_are_kept_cost_a_refresh_a_call_and_are_told_of(
     machine: Machine, provider: Provider
 ) -> None:
     spent = 0
     for provider.lifetime_s in (0, -5, 3):
-        machine.run_here("refresh")
-        spent += 1
+        signed_in = sign_in(machine)
+        ends_at = utc(NOW + max(0, provider.lifetime_s))
+        assert (signed_in.code, signed_in.json["expires_at"]) == (0, ends_at)
         for _ in range(2):
             spent += 1
             result = machine.run_here("token")
@@ -181,15 +160,6 @@ def test_tokens_that_end_at_once_cost_a_refresh_a_call_and_are_told_of(
             spent += 1
             assert_ended(machine.run_here("whoami"))
             assert refreshes(provider) == spent
-
-
-def test_a_sign_in_that_is_over_at_once_is_kept_all_the_same(machine: Machine, provider: Provider) -> None:
-    for spent, provider.lifetime_s in ((1, 0), (2, -5)):
-        signed_in = sign_in(machine)
-        provider.lifetime_s = LIFETIME_S
-        assert (signed_in.code, signed_in.json["expires_at"]) == (0, utc(NOW))
-        assert [machine.run_here(command).code for command in ("token", "whoami", "token")] == [0, 0, 0]
-        assert refreshes(provider) == spent
 
 
 def test_a_token_without_an_end_is_used_for_years_until_a_401_and_then_refreshed_once(

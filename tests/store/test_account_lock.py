@@ -14,18 +14,16 @@ import pytest
 
 from procore_cli.errors import BusyError, DataFolderError
 from procore_cli.storage.locks import LOCK_TIMEOUT_S, LOOK_S, POLL_S, Locks
+from tests import moments
 from tests.store.store_world import World
 
 
-class Clock:
+class Clock(moments.Clock):
     """A clock that sleeping moves on."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        super().__init__(0.0)
         self.sleeps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
 
     def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
