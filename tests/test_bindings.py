@@ -37,18 +37,10 @@ def configure(machine: Machine, client_id: str) -> None:
     (machine.data / "config.toml").chmod(0o600)
 
 
+PLACES = ("{elsewhere}", "https://{own}", "http://localhost:{port}")
 # A setting, its value, and what is in force then; one that is set to nothing is not set, and the file counts.
 OTHERS = [
-    *[
-        (url, other, other)
-        for url in URLS
-        for other in (
-            "{elsewhere}",
-            "https://{own}",
-            "http://localhost:{port}",
-            "https://procore.example.com",
-        )
-    ],
+    *((url, other, other) for url in URLS for other in PLACES),
     ("PROCORE_LOGIN_URL", "", "https://login.procore.com"),
     ("PROCORE_API_URL", "", "https://api.procore.com"),
     ("PROCORE_CLIENT_ID", "another-app", "another-app"),

@@ -19,31 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import requests
 
-from procore_cli import __main__, console, context
-from procore_cli.cli import main as cli
-from procore_cli.cli.commands import tokens
-from procore_cli.client import oauth, transport
-from procore_cli.config import settings
-from procore_cli.flows import sign_in
-from procore_cli.storage import files, keyring, opening
+from procore_cli import __main__
+from procore_cli.client import transport
+from tests.kills.zygote import load_everything
 
-# Loaded before the fork, so that a hundred imports do not spread the starts over many seconds.
-LOADED = (
-    cli,
-    context,
-    filelock,
-    files,
-    sign_in,
-    keyring,
-    oauth,
-    opening,
-    console,
-    requests,
-    settings,
-    tokens,
-)
 FORK = multiprocessing.get_context("fork")
 # A child that hangs ends by itself, whoever is left to see it.
 LONGEST_S = 120
@@ -53,6 +33,8 @@ NOT_IN_TIME = 99
 
 
 def main() -> None:
+    # Before the fork, so that a hundred imports do not spread the starts over many seconds.
+    load_everything()
     spec = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     if spec["read_timeout_s"] is not None:
         limits = transport.Transport.__init__.__defaults__ or ()
