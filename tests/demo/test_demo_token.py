@@ -79,25 +79,12 @@ def test_wrong_credentials_get_401_and_leave_the_code_alone(client):
         assert client.exchange(code).status == 200
 
 
-def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client):
-    for body, error in (
-        ("", "invalid_request"),
-        ("grant_type=", "invalid_request"),
-        ("grant_type=password", "unsupported_grant_type"),
-        ("grant_type=authorization_code", "invalid_request"),
-        ("grant_type=refresh_token", "invalid_request"),
-        ("grant_type=refresh_token&refresh_token=a&refresh_token=b", "invalid_request"),
-        ("{}", "invalid_request"),
-        ("%zz=%FF&grant_type=%E2%82", "unsupported_grant_type"),
-    ):
-        assert_refused(client.send("POST", "/oauth/token", body), 400, error)
-
-
 FORMS = {
     "application/x-www-form-urlencoded; charset=utf-8": urlencode,
     "multipart/form-data; boundary=x": new_multipart,
     "application/json": json.dumps,
 }
+JSON = {"Content-Type": "application/json"}
 APP = {"client_id": "pretend-client-id", "client_secret": "pretend-client-secret"}
 BASIC = "Basic " + base64.b64encode(":".join(APP.values()).encode()).decode()
 
@@ -121,29 +108,31 @@ def test_a_request_may_have_each_form_and_the_credentials_in_its_body_or_as_basi
             assert client.get("/oauth/token/info", Authorization=f"Bearer {token}").status == 401
 
 
-def test_a_form_that_cannot_be_read_is_a_request_without_fields(client):
+def test_a_request_that_makes_no_sense_gets_a_body_of_doorkeepers_shape(client):
     grant = "grant_type=client_credentials&" + urlencode(APP)
-    for body, kind in (
-        (grant, "text/plain"),
-        (grant, "application/json"),
-        (grant, "multipart/form-data"),
-        (json.dumps([["grant_type", "client_credentials"]]), "application/json"),
-        ('{"grant_type": "client_credentials", "grant_type": "refresh_token"}', "application/json"),
-        ('{"grant_type": ["client_credentials"]}', "application/json"),
-        ("[" * 60_000, "application/json"),
+    wrong = "Basic " + base64.b64encode(b"pretend-client-id:wrong").decode()
+    for body, headers, error in (
+        ("", {}, "invalid_request"),
+        ("grant_type=", {}, "invalid_request"),
+        ("grant_type=password", {}, "unsupported_grant_type"),
+        ("grant_type=authorization_code", {}, "invalid_request"),
+        ("grant_type=refresh_token", {}, "invalid_request"),
+        ("grant_type=refresh_token&refresh_token=a&refresh_token=b", {}, "invalid_request"),
+        ("%zz=%FF&grant_type=%E2%82", {}, "unsupported_grant_type"),
+        # A form that cannot be read has no fields.
+        (grant, {"Content-Type": "text/plain"}, "invalid_request"),
+        (grant, JSON, "invalid_request"),
+        (grant, {"Content-Type": "multipart/form-data"}, "invalid_request"),
+        (json.dumps([["grant_type", "client_credentials"]]), JSON, "invalid_request"),
+        ('{"grant_type": "client_credentials", "grant_type": "refresh_token"}', JSON, "invalid_request"),
+        ('{"grant_type": ["client_credentials"]}', JSON, "invalid_request"),
+        ("[" * 60_000, JSON, "invalid_request"),
+        # Basic counts, whatever the body says.
+        *((grant, {"Authorization": each}, "invalid_client") for each in (wrong, "Basic ?", "basic /w==")),
     ):
-        reply = client.send("POST", "/oauth/token", body, **{"Content-Type": kind})
+        reply = client.send("POST", "/oauth/token", body, **headers)
 
-        assert_refused(reply, 400, "invalid_request")
-
-
-def test_basic_that_is_wrong_or_cannot_be_read_is_401_whatever_the_body_says(client):
-    wrong = base64.b64encode(b"pretend-client-id:wrong").decode()
-    for header in (f"Basic {wrong}", "Basic ?", "Basic", "basic /w=="):
-        body = "grant_type=client_credentials&" + urlencode(APP)
-        reply = client.send("POST", "/oauth/token", body, Authorization=header)
-
-        assert_refused(reply, 401, "invalid_client")
+        assert_refused(reply, 401 if error == "invalid_client" else 400, error)
 
 
 def test_what_stands_in_the_query_is_refused(client):
