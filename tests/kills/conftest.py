@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,18 +32,10 @@ def strict() -> Iterator[StrictProvider]:
 
 
 @pytest.fixture
-def quick_path(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where there is one: SIGKILL does not care, and nothing waits for a disk."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as name:
-        yield Path(name)
-
-
-@pytest.fixture
-def new_scene(quick_path: Path, strict: StrictProvider, forks: Forks) -> NewScene:
+def new_scene(tmp_path: Path, strict: StrictProvider, forks: Forks) -> NewScene:
     """Makes the test's scene, with nobody signed in; the arguments are `Scene`'s."""
 
     def new(kind: str, **options: Any) -> Scene:
-        return Scene(Machine(quick_path / "machine"), strict, forks, kind, **options)
+        return Scene(Machine(tmp_path / "machine"), strict, forks, kind, **options)
 
     return new
