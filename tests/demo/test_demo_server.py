@@ -21,19 +21,6 @@ from procore_cli.errors import PortTakenError
 PROJECTS = "/rest/v1.0/projects?company_id=22222"
 
 
-@pytest.fixture
-def connection(server):
-    it = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
-    yield it
-    it.close()
-
-
-def ask(connection, method, target, body=None, headers=None) -> tuple[int, bytes]:
-    connection.request(method, target, body, headers or {})
-    response = connection.getresponse()
-    return response.status, response.read()
-
-
 def test_it_is_on_loopback_alone_and_gone_with_its_connections_after_the_command(data_folder, clock):
     threads = set(threading.enumerate())
     with DemoServer(data_folder, clock) as server:
@@ -92,23 +79,26 @@ def test_a_page_may_use_its_own_style_and_lead_to_whatever_redirect_uri_there_is
         assert policy.partition("form-action ")[2] == "'self' http: https:"
 
 
-def test_one_connection_serves_many_requests_in_chunks_too(connection, program):
-    headers = program.headers
-    pieces = iter([b'{"project": {"na', b'me": "In', b' pieces"}}'])
-    in_chunks = ask(connection, "POST", PROJECTS, pieces, headers)
-    assert (in_chunks[0], json.loads(in_chunks[1])["name"]) == (201, "In pieces")
-    statuses = [
-        ask(connection, "GET", PROJECTS, headers=headers)[0],
-        ask(connection, "POST", PROJECTS, '{"project": {"name": "N"}}', headers)[0],
-        ask(connection, "DELETE", "/demo/responses", headers=headers)[0],
-        ask(connection, "HEAD", PROJECTS, headers=headers)[0],
-        ask(connection, "GET", "/nowhere")[0],
-    ]
-    sock = connection.sock
+def test_one_connection_serves_many_requests_in_chunks_too(program, server):
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
 
-    assert statuses == [200, 201, 204, 200, 404]
-    assert ask(connection, "GET", PROJECTS, headers=headers)[0] == 200
-    assert connection.sock is sock
+    def ask(method, target, body=None, headers=program.headers):
+        connection.request(method, target, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+
+    with closing(connection):
+        pieces = iter([b'{"project": {"na', b'me": "In', b' pieces"}}'])
+        status, made = ask("POST", PROJECTS, pieces)
+        sock = connection.sock
+        assert (status, json.loads(made)["name"]) == (201, "In pieces")
+        assert ask("GET", PROJECTS)[0] == 200
+        assert ask("POST", PROJECTS, '{"project": {"name": "N"}}')[0] == 201
+        assert ask("DELETE", "/demo/responses")[0] == 204
+        assert ask("HEAD", PROJECTS) == (200, b"")
+        assert ask("GET", "/nowhere", headers={})[0] == 404
+        assert ask("GET", PROJECTS)[0] == 200
+        assert connection.sock is sock
 
 
 def test_where_a_body_ends_is_never_guessed(speak, server):
