@@ -98,16 +98,23 @@ def test_an_account_in_a_locked_keyring_works_again_when_it_is_unlocked(
     assert [machine.run(name).code for name in names] == [0, 0, 0]
 
 
-def test_a_keyring_that_went_before_the_refresh_costs_nothing(
+def test_a_keyring_that_went_before_the_refresh_or_comes_back_before_the_writing_costs_nothing(
     machine: DesktopMachine, desktop: Desktop, provider: Provider
 ) -> None:
+    def restart(_: Request) -> None:
+        desktop.end_keyring()
+        desktop.start_keyring()
+
     machine.run(*SIGN_UP)
     desktop.end_keyring()
     assert_refused(machine.run("refresh"), *CHOICES)
     assert provider.count("/oauth/token") == 1
     desktop.start_keyring()
-    assert machine.run("refresh").code == 0
-    assert machine.run("whoami").code == 0
+    provider.script["/oauth/token"] = restart
+    refreshed = machine.run("refresh")
+    assert refreshed.code == 0, refreshed.err
+    assert [machine.run(command).code for command in ("token", "whoami")] == [0, 0]
+    assert desktop.list_services() == list_listed(machine)
 
 
 def test_a_keyring_that_goes_between_sending_and_writing_is_owned_up_to(
@@ -124,23 +131,6 @@ def test_a_keyring_that_goes_between_sending_and_writing_is_owned_up_to(
         assert (refused.code, "was interrupted" in refused.err) == (4, True), refused.err
     assert machine.run(*SIGN_UP).code == 0
     assert machine.run("whoami").code == 0
-    assert desktop.list_services() == list_listed(machine)
-
-
-def test_a_keyring_that_comes_back_before_the_writing_loses_nothing(
-    machine: DesktopMachine, desktop: Desktop, provider: Provider
-) -> None:
-    machine.run(*SIGN_UP)
-
-    def restart(_: Request) -> None:
-        desktop.end_keyring()
-        desktop.start_keyring()
-
-    provider.script["/oauth/token"] = restart
-    refreshed = machine.run("refresh")
-
-    assert refreshed.code == 0, refreshed.err
-    assert machine.run("token").code == 0
     assert desktop.list_services() == list_listed(machine)
 
 
