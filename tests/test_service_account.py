@@ -246,6 +246,8 @@ def test_a_connection_that_breaks_is_tried_once_more_and_is_no_interruption(
     assert asked(provider) == 5
     del provider.script["/oauth/token"]
     # What it has is as good as before.
+    assert signed_in.run_here("token").out == f"{last_token(provider)}\n"
+    assert asked(provider) == 5
     again = signed_in.run_here("whoami")
     assert_ended(again)
     assert "interrupted" not in again.err
