@@ -462,7 +462,9 @@ def test_a_person_who_is_signed_in_does_not_matter_and_a_service_account_does(
     assert "for this process alone" not in token.err
     # Another app's is none of this one's.
     in_ci.variables["PROCORE_CLIENT_ID"] = "another"
-    assert_ended(in_ci.run_here("token"), 3)
+    another = in_ci.run_here("token")
+    assert_ended(another, 3)
+    assert "invalid_client" in another.err
 
 
 def test_without_the_apps_secret_here_a_sign_in_is_what_is_missing(machine: Machine) -> None:
