@@ -23,7 +23,11 @@ from tests.store.gnome_stand import (
     opening_desktop,
 )
 
-pytestmark = pytest.mark.gnome_keyring
+pytestmark = [
+    pytest.mark.gnome_keyring,
+    # Where a call of keyring's fails, its connection stays open.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
