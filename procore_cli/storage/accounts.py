@@ -80,15 +80,19 @@ class AccountStore:
                 people = [user for user in everybody if users.is_named(user, who)]
                 if not people:
                     raise self._new_unknown_error(who, everybody)
-            meant: list[Account] = []
+            persons: list[Account] = []
+            services: list[Account] = []
             for user in people:
-                services = account_rows.list_services(rows, "service_id = ?", user.procore_id)
-                is_person = not services or account_rows.is_known(rows, user.procore_id)
-                meant += [Account(user)] if is_person else services
-            found = self._choose(who, meant, choice)
-            if found is None:
+                found = account_rows.list_services(rows, "service_id = ?", user.procore_id)
+                is_person = not found or account_rows.is_known(rows, user.procore_id)
+                persons += [Account(user)] if is_person else []
+                services += [] if is_person else found
+            if len(persons) > 1:
+                raise self._new_ambiguous_error(who, persons, "Name one by its Procore id.")
+            account = persons[0] if persons else self._choose(who, services, choice)
+            if account is None:
                 raise self._new_unknown_error(who, people, f" of company {choice.company}")
-            return account_rows.read_account(rows, found)
+            return account_rows.read_account(rows, account)
 
     def find_service(self, choice: Choice) -> Account | None:
         """The service account that is signed in here; None where the app has none.
@@ -111,25 +115,18 @@ class AccountStore:
                 )
             return account_rows.read_account(rows, account)
 
-    def _choose(self, who: str, meant: list[Account], choice: Choice) -> Account | None:
-        """The one of them that is meant; None where another company was asked for."""
-        services = [each for each in meant if each.service is not None]
+    def _choose(self, who: str, services: list[Account], choice: Choice) -> Account | None:
+        """The service account that is meant; None where another company was asked for."""
         of_app = [each for each in services if each.service and each.service.client_id == choice.client_id]
-        fitting = [
-            each for each in of_app or services if each.service and each.service.company == choice.company
-        ]
-        if services and not fitting and choice.is_exact and len(services) == len(meant):
+        of_app = of_app or services
+        fitting = [each for each in of_app if each.service and each.service.company == choice.company]
+        if choice.is_exact and not fitting:
             return None
-        for candidates in (fitting, meant, of_app if len(services) == len(meant) else []):
+        for candidates in (fitting, of_app):
             if len(candidates) == 1:
                 return candidates[0]
-        raise AmbiguousAccountError(
-            f"{who} is more than one account in {self.environment}: {_list_names(meant)}.",
-            "Name the company of the one that is meant: --company ID"
-            if services
-            else "Name one by its Procore id.",
-            environment=self.environment,
-        )
+        hint = "Name the company of the one that is meant: --company ID"
+        raise self._new_ambiguous_error(who, of_app, hint)
 
     def list_known(self) -> list[Listed]:
         """Those whom the environment remembers, signed in or not, by id; other rows cost nothing."""
@@ -237,6 +234,13 @@ class AccountStore:
                 )
             )
         return listed
+
+    def _new_ambiguous_error(self, who: str, meant: list[Account], hint: str) -> AmbiguousAccountError:
+        return AmbiguousAccountError(
+            f"{who} is more than one account in {self.environment}: {_list_names(meant)}.",
+            hint,
+            environment=self.environment,
+        )
 
     def _new_unknown_error(self, who: str, people: list[User], of: str = "") -> UnknownAccountError:
         known = f"Known here: {_list_names(map(Account, people))}." if people else "No account is known here."
