@@ -44,12 +44,13 @@ def read_field(text: str, *, typed: bool, read_file: ReadFile) -> Field:
     """
     key, equals, value = text.partition("=")
     match = _KEY.fullmatch(key)
-    if not equals and match and match[2].endswith("[]"):
-        return Field(key, None, is_empty=True)
-    if not equals or match is None:
+    is_empty = not equals and match is not None and match[2].endswith("[]")
+    if match is None or not (equals or is_empty):
         raise _mistake(f'The field "{text if not equals else key}" is not KEY=VALUE.')
     if len(_SUBKEY.findall(match[2])) > _DEEPEST:
         raise _mistake("A field is nested too deep.")
+    if is_empty:
+        return Field(key, None, is_empty=True)
     _check_text(value)
     return Field(key, _typed(key, value, read_file) if typed else value)
 

@@ -16,10 +16,8 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # A media type (RFC 9110, section 8.3.1), perhaps with parameters.
 _TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:;[\t -~]*)?")
 _FILE_TYPE = "application/octet-stream"
-_EXAMPLE = "Write --form 'attachment=@plan.pdf'."
-
-
 _OPTION = re.compile(r";(type|filename)=")
+_EXAMPLE = "Write --form 'attachment=@plan.pdf'."
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def test_files_and_texts_are_sent_as_the_parts_of_a_form(call, api, tmp_path):
     plan.write_bytes(b"%PDF\r\n\0" * 100_000)
     notes.write_bytes(b"\xff\r\n--x")
     call(
-        *("submittals", "-f", "submittal[number]=007", "-F", "private=true"),
+        *("submittals", "-f", "submittal[number]=007", "-F", "private=true", "-f", "tags[]"),
         *("--form", f"submittal[attachments][]=@{plan};type=application/x-plan", "--form", f"notes=@{notes}"),
         *("--form", "title=Tür = auf"),
     )

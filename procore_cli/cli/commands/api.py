@@ -223,7 +223,8 @@ def _read_form(texts: tuple[str, ...], fields: list[Field]) -> tuple[Body, str]:
     from procore_cli.client.multipart import Part, new_form, read_part
 
     beside = []
-    for each in fields:
+    # A form has no way to say that a list is empty.
+    for each in (field for field in fields if not field.is_empty):
         text = each.value if isinstance(each.value, str) else json.dumps(each.value)
         beside.append(Part(each.key, text))
     return new_form([*beside, *map(read_part, texts)])
