@@ -5,13 +5,10 @@ Refuses the network where it is not what is measured: the calls end in a transpo
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
-
 from benchmarks.stand import Stand
 from benchmarks.table import Table
+from benchmarks.throughput import serving_pages
 
-HERE = Path(__file__)
 # In a process of its own, signed in, with `PAGES_URL` the server of benchmarks/api_memory.py.
 PROGRAM = """
 import asyncio, gc, os, resource, sys, time
@@ -119,19 +116,9 @@ with requests.Session() as session:
 
 def measure(stand: Stand, calls: int, pages: int) -> Table:
     """The table of the Python API; needs httpx in the stand's environment."""
-    with subprocess.Popen(  # noqa: S603 - our own program
-        [str(stand.python), str(HERE.with_name("api_memory.py")), "--serve"],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        if server.stdout is None:
-            raise SystemExit("The server has no output")
-        url = server.stdout.readline().strip()
-        try:
-            there = stand.having(PAGES_URL=url)
-            printed = there.call(str(stand.python), "-c", PROGRAM, str(calls), str(pages))
-        finally:
-            server.terminate()
+    with serving_pages(stand) as url:
+        there = stand.having(PAGES_URL=url)
+        printed = there.call(str(stand.python), "-c", PROGRAM, str(calls), str(pages))
     found = {name: float(value) for name, value in map(str.split, printed.splitlines())}
     return Table(
         f"The Python API, {calls} calls",

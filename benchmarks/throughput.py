@@ -6,7 +6,8 @@ Refuses a server in the same process: it would take turns with what reads from i
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.api_memory import PAGE
@@ -40,8 +41,9 @@ with requests.get(sys.argv[1], stream=True, timeout=60) as answer, open(sys.argv
 PAGES = "{url}/rest/v1.0/pages?page=[1-{pages}]&pages={pages}"
 
 
-def measure(stand: Stand, pages: int, megabytes: int, rounds: int) -> list[Table]:
-    """Time pages and one large file, and look at the memory of `api` over each."""
+@contextmanager
+def serving_pages(stand: Stand) -> Iterator[str]:
+    """The server of benchmarks/api_memory.py in a process of its own; gives its address."""
     with subprocess.Popen(  # noqa: S603 - our own program
         [str(stand.python), str(Path(__file__).with_name("api_memory.py")), "--serve"],
         stdout=subprocess.PIPE,
@@ -49,16 +51,21 @@ def measure(stand: Stand, pages: int, megabytes: int, rounds: int) -> list[Table
     ) as server:
         if server.stdout is None:
             raise SystemExit("The server has no output")
-        url = server.stdout.readline().strip()
         try:
-            there = stand.having(PROCORE_API_URL=url, PROCORE_LOGIN_URL=url, PROCORE_ACCESS_TOKEN="benchmark")
-            return [
-                measure_pages(there, url, pages, rounds),
-                measure_file(there, url, megabytes, rounds),
-                measure_memory(there, megabytes),
-            ]
+            yield server.stdout.readline().strip()
         finally:
             server.terminate()
+
+
+def measure(stand: Stand, pages: int, megabytes: int, rounds: int) -> list[Table]:
+    """Time pages and one large file, and look at the memory of `api` over each."""
+    with serving_pages(stand) as url:
+        there = stand.having(PROCORE_API_URL=url, PROCORE_LOGIN_URL=url, PROCORE_ACCESS_TOKEN="benchmark")
+        return [
+            measure_pages(there, url, pages, rounds),
+            measure_file(there, url, megabytes, rounds),
+            measure_memory(there, megabytes),
+        ]
 
 
 def measure_pages(stand: Stand, url: str, pages: int, rounds: int) -> Table:

@@ -6,6 +6,7 @@ import threading
 
 import httpx
 import pytest
+import trio
 
 from procore_cli import ProcoreAuth, SignInNeededError
 from tests.api_server import Reply
@@ -152,7 +153,6 @@ def test_a_hundred_tasks_at_an_expired_token_share_one_refresh_and_the_loop_goes
 
 
 def test_it_serves_loops_that_are_not_asyncios(machine, provider, api):
-    trio = pytest.importorskip("trio")
     api.plays[PATH] = refuse(last_token(provider))
 
     async def ask():

@@ -163,6 +163,17 @@ def test_a_thread_that_is_stopped_stops_no_other(machine, provider, api, monkeyp
         assert other.result(20) == f"Bearer {last_token(provider)}"
 
 
+def run(code, machine):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=machine.environ() | {"PYTHONWARNINGS": "ignore"},
+        check=False,
+    )
+
+
 # The parent's thread never gets its token, for which it holds a lock; the other one is held here.
 PROGRAM = """
 import os, signal, threading, requests
@@ -192,14 +203,7 @@ print(os.waitpid(child, 0)[1])
 
 
 def test_a_forked_child_calls_whatever_its_parents_threads_hold(machine, provider):
-    ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=machine.environ() | {"PYTHONWARNINGS": "ignore"},
-        check=False,
-    )
+    ran = run(PROGRAM, machine)
     assert ran.stdout.split() == ["200", "200", "0"], ran.stderr
     assert refreshes(provider) == 0
 
@@ -234,12 +238,5 @@ print({os.waitpid(child, 0)[1] for child in children})
 def test_children_that_are_forked_while_a_thread_renews_get_their_token(machine, provider):
     machine.variables["PROCORE_LOGIN_STORE"] = "file"
     save_tokens(provider, machine, JOE, api_url=machine.variables["PROCORE_API_URL"], store="file")
-    ran = subprocess.run(
-        [sys.executable, "-c", FORKS],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=machine.environ() | {"PYTHONWARNINGS": "ignore"},
-        check=False,
-    )
+    ran = run(FORKS, machine)
     assert ran.stdout.strip() == "{0}", ran.stderr
