@@ -1,12 +1,15 @@
 """What a person hears, on stderr, and how text from outside may be shown.
 
-Text from outside is shown with control characters escaped and is never read as markup.
+Text from outside is shown with control characters escaped and is never read as markup. What is to be typed
+stands between backticks in our own texts.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _USUAL_COLUMNS = 80
 _UNBOUNDED_COLUMNS = 100_000
+# Longer lines are hard to read.
+_WIDEST_TALK = 100
+_TYPED = re.compile(r"`([^`\n]+)`")
+_WHOLE = re.compile(r"\w[\w-]* |https?://")
 
 
 def shown(text: str) -> str:
@@ -31,13 +38,65 @@ def one_line(text: str) -> str:
     return shown(text).replace("\n", "\\n")
 
 
-class Console:
-    """Talks to the person on stderr; `debug` also lets traces through, `environment` is named in errors."""
+def lay_out(text: str, width: int, *, first: str = "", indent: str = "  ") -> list[str]:
+    """A text of ours as lines for a terminal: broken between words, each command whole on a line of its own.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    `first` goes before the first line, `indent` before the others, so that no text from outside looks like a
+    line of ours.
+    """
+    import textwrap
+
+    lines: list[str] = []
+    for piece, is_command in _list_pieces(text):
+        if is_command:
+            lines.append(f"{indent}  {piece}")
+            continue
+        lines += textwrap.wrap(
+            piece,
+            max(width, len(indent) + 1),
+            initial_indent=indent if lines else first,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return lines or [first]
+
+
+def _list_pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """A text's pieces, and of each whether it is a command or a URL to follow.
+
+    What is to be typed, but begins no line (`--env NAME`, `VARIABLE`), is a part of the sentence.
+    """
+    sentence, is_after_command = "", False
+    for number, piece in enumerate(_TYPED.split(text)):
+        if number % 2 and _WHOLE.match(piece):
+            yield sentence.rstrip(), False
+            yield piece, True
+            sentence, is_after_command = "", True
+            continue
+        # What ends the sentence after a command would stand on a line alone.
+        sentence += piece.lstrip(".,;: ") if is_after_command else piece
+        is_after_command = False
+    yield sentence.rstrip(), False
+
+
+def without_marks(text: str) -> str:
+    """A text as one line has it: what is to be typed without its backticks."""
+    return _TYPED.sub(r"\1", text)
+
+
+class Console:
+    """Talks to the person on stderr; `debug` also lets traces through, `environment` is named in errors.
+
+    `find_default` names the environment that is in force without an option: commands need not name it.
+    """
+
+    def __init__(self, stream: TextIO | None = None, find_default: Callable[[], str] = str) -> None:
         self.stream = stream if stream is not None else sys.stderr
         self.debug = False
         self.environment = ""
+        self._find_default = find_default
+        self._default: str | None = None
         self._shown_wait = ""
         self._warned: dict[str, object] = {}
 
@@ -49,7 +108,16 @@ class Console:
 
     def say(self, text: str) -> None:
         """A line of progress."""
-        self._write(one_line(text))
+        self._write_label("", "", text)
+
+    def shorten(self, text: str) -> str:
+        """A text whose commands do not name the environment that is in force without that."""
+        if " --env " not in text:
+            return text
+        if self._default is None:
+            self._default = self._find_default()
+        usual = f" --env {self._default}"
+        return _TYPED.sub(lambda typed: typed[0].replace(usual, ""), text) if self._default else text
 
     def warn(self, text: str) -> None:
         """A line that a person should act on."""
@@ -88,15 +156,23 @@ class Console:
             self._write_label("Hint:", "bold", error.hint)
 
     def _write_label(self, label: str, style: str, text: str) -> None:
-        if not is_colourful(self.stream):
-            self._write(f"{label} {one_line(text)}")
+        text = self.shorten(text)
+        if not self.is_on_terminal:
+            plain = one_line(without_marks(text))
+            self._write(f"{label} {plain}" if label else plain)
+            return
+        width = find_columns(widest=_WIDEST_TALK, stream=self.stream) - 1
+        lines = "\n".join(lay_out(f"{label} {one_line(text)}" if label else one_line(text), width))
+        if not (label and is_colourful(self.stream)):
+            self._write(lines)
             return
         self.show_wait("")
         from rich.text import Text
 
-        line = Text.assemble((label, style), " ", one_line(text))
         with suppress(OSError):
-            new_rich_console(self.stream).print(line, soft_wrap=True, highlight=False)
+            new_rich_console(self.stream).print(
+                Text.assemble((label, style), lines.removeprefix(label)), soft_wrap=True, highlight=False
+            )
 
     def _write(self, line: str) -> None:
         self.show_wait("")
@@ -130,12 +206,17 @@ def load_drawing() -> None:
         import rich.text  # noqa: F401
 
 
-def find_columns(narrowest: int = 1, widest: int = _UNBOUNDED_COLUMNS) -> int:
-    """How wide the terminal is, within what can be read; 80 where nobody knows."""
+def find_columns(narrowest: int = 1, widest: int = _UNBOUNDED_COLUMNS, stream: TextIO | None = None) -> int:
+    """How wide the terminal of stdout, or of `stream`, is, within what can be read; 80 where nobody knows."""
     from shutil import get_terminal_size
 
-    # A terminal that does not know its width says 0, which Python before 3.11 passes on.
-    return max(narrowest, min(get_terminal_size().columns or _USUAL_COLUMNS, widest))
+    columns = 0
+    if stream is not None and not os.environ.get("COLUMNS"):
+        with suppress(OSError, ValueError, AttributeError):
+            columns = os.get_terminal_size(stream.fileno()).columns
+    # A terminal that does not know its width says 0.
+    columns = columns or get_terminal_size((_USUAL_COLUMNS, 0)).columns
+    return max(narrowest, min(columns or _USUAL_COLUMNS, widest))
 
 
 def new_rich_console(stream: TextIO) -> RichConsole:

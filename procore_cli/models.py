@@ -17,6 +17,12 @@ StoreName = Literal["keyring", "file"]
 SERVICE_ACCOUNT: Final = "service-account"
 
 
+def command(words: str, environment: str) -> str:
+    """What to type, as texts for people have it: between backticks, with the environment's name."""
+    name, _, rest = words.partition(" ")
+    return f"`procore-login {name} --env {environment}{rest and f' {rest}'}`"
+
+
 class Environment(NamedTuple):
     """One of Procore's environments: where its OAuth server and its API are."""
 
@@ -103,8 +109,8 @@ class Account(NamedTuple):
 
     def sign_in_command(self, environment: str) -> str:
         """What to type in order to sign it in again."""
-        command = f"procore-login signin --env {environment}"
-        return command if self.service is None else f"{command} {new_service_options(self.service.company)}"
+        options = "" if self.service is None else f" {new_service_options(self.service.company)}"
+        return command(f"signin{options}", environment)
 
 
 def new_service_options(company: int | None) -> str:

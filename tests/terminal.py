@@ -59,10 +59,15 @@ class Terminal:
         self._process.wait()
         os.close(self._fd)
 
+    @property
+    def said(self) -> str:
+        """What was drawn, in one line: a text of several lines can be looked for."""
+        return " ".join(self.drawn.split())
+
     def read_until(self, sign: str) -> str:
         """Read until the command has drawn a text; returns all that was drawn so far."""
         deadline = time.monotonic() + PATIENCE_S
-        while sign not in self.drawn:
+        while sign not in self.drawn and sign not in self.said:
             assert self._read(), self.drawn
             assert time.monotonic() < deadline, self.drawn
         return self.drawn

@@ -139,7 +139,7 @@ def test_a_check_ends_with_4_if_somebody_has_to_sign_in_again(machine, people):
     assert "no longer accepts" in joe["problem"]
     assert (second["check"], second["problem"]) == ("ok", None)
     assert "production, joecontractor@procore.com: Procore no longer accepts" in result.err
-    assert "procore-login signin --env production --account joecontractor@procore.com" in result.err
+    assert "procore-login signin --account joecontractor@procore.com" in result.err
     # The refused token is never sent again, and the account is still reported.
     assert people.count("/oauth/token") == 2
     assert again.out.splitlines()[0].endswith("\trefused\tsign in again")

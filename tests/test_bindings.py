@@ -113,7 +113,7 @@ def test_without_any_app_in_force_the_token_serves_and_is_not_renewed(
     assert_ended(machine.run_here("whoami"))
     refused = machine.run_here("refresh")
     assert_ended(refused, 3)
-    assert "configure --env production" in refused.err
+    assert "procore-login configure" in refused.err
     assert refreshes(provider) == 0
 
 

@@ -104,7 +104,7 @@ def test_a_person_is_asked_and_the_secret_is_not_echoed(machine, provider):
     assert (code, CLIENT_SECRET in drawn) == (0, False), drawn
     for text in ("Developer Portal", machine.redirect_uri, "monthly sandbox", "Procore knows this app."):
         assert text in drawn
-    assert "procore-login signup --env production" in drawn
+    assert "procore-login signup" in drawn
     assert len(provider.checks) == 1
     assert shown(machine, "production") == ("set", "keyring")
 
@@ -235,7 +235,7 @@ def test_what_cannot_work_is_found_out_before_the_first_question(machine, talk):
     odd_id = '[environments.monthly]\nclient_id = "a\\u001b[31mb"\n'
     own = dict(machine.variables)
     for command, offer, variables, code, said in (
-        ("signup", "n", {}, 3, "procore-login configure --env production"),
+        ("signup", "n", {}, 3, "procore-login configure"),
         ("signup", "y", missing, 3, "missing.pem"),
         ("configure", "", missing, 3, "missing.pem"),
         ("configure --env sandbox", "", missing, 3, "missing.pem"),

@@ -127,7 +127,7 @@ def test_the_child_refreshes_with_a_secret_in_the_keyring_alone_and_says_what_is
     with monkeypatch.context() as later:
         pass_time(later, LIFETIME_S)
         result = machine.run_here("token")
-    result.ended(3, "no client secret", "exec hands none on", "procore-login configure --env production")
+    result.ended(3, "no client secret", "exec hands none on", "procore-login configure")
     machine.variables = usual
     monkeypatch.setattr(sys, "stdin", io.StringIO(secret))
     assert machine.run_here("configure", "--client-secret-stdin").code == 0

@@ -68,7 +68,7 @@ def test_a_demo_user_who_cannot_come_back_ends_the_command_at_once(machine):
     with Terminal(machine, "signup", "--timeout", "3600") as terminal:
         assert terminal.finish() == 5, terminal.drawn
     assert "The demo user cannot sign in" in terminal.drawn
-    assert "add --no-browser and open the link yourself" in terminal.drawn
+    assert "add --no-browser and open the link yourself" in terminal.said
 
 
 def test_signing_up_twice_signs_in_and_signing_in_unknown_creates_the_row_and_they_say_so(machine):
@@ -118,7 +118,7 @@ def test_nobody_comes_back_exits_4_and_names_the_redirect_uri(machine):
     assert machine.redirect_uri in result.err.splitlines()[-1]
     assert users(machine) == []
     for command in (["whoami"], ["whoami", "--offline"], ["refresh"]):
-        machine.run_here(*command).ended(4, "procore-login signin --env demo")
+        machine.run_here(*command).ended(4, "procore-login signin")
 
 
 def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(machine, monkeypatch):

@@ -40,7 +40,7 @@ def test_a_refused_token_is_refreshed_and_shown_once_more_and_if_refused_again_t
     assert (bearers(provider), refreshes(provider)) == ([refused, last_token(provider)], 1)
     provider.script["/rest/v1.0/me"] = lambda _: REFUSED
     machine.run_here("whoami").ended(
-        4, "production: Procore did not accept the access token", "It was revoked", "signin --env production"
+        4, "production: Procore did not accept the access token", "It was revoked", "procore-login signin"
     )
     assert (refreshes(provider), len(bearers(provider))) == (2, 4)
 

@@ -399,7 +399,7 @@ def test_in_ci_one_request_is_made_and_nothing_is_touched(in_ci: Machine, provid
     for words in (("refresh",), ("whoami", "--offline")):
         needed = in_ci.run(*words)
         assert_ended(needed, 4)
-        assert "signin --env production --service-account --company ID" in needed.err
+        assert "signin --service-account --company ID" in needed.err
     assert_ended(in_ci.run("signout"))
     assert asked(provider) == 3
     checks = {each["name"]: each for each in in_ci.run("doctor", "--json").json["checks"]}
@@ -475,7 +475,7 @@ def test_without_the_apps_secret_here_a_sign_in_is_what_is_missing(machine: Mach
     result = machine.run_here("token", *AS_SERVICE)
 
     assert_ended(result, 4)
-    assert "procore-login signin --env production --service-account --company ID" in result.err
+    assert "procore-login signin --service-account --company ID" in result.err
 
 
 class TestInAProgram:

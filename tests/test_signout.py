@@ -64,7 +64,7 @@ def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(machine, 
     assert machine.run_here("signout", "--account", "11111").code == 0
     before += 2
     for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"], ["signout"]):
-        machine.run_here(*command).ended(4, "procore-login signin --env production", "procore-login switch")
+        machine.run_here(*command).ended(4, "procore-login signin", "procore-login switch")
     assert len(people.requests) == before
 
 

@@ -73,8 +73,8 @@ def test_a_denial_exits_4_says_denied_and_stores_nothing(machine, provider):
 
 def test_a_variable_that_makes_it_impossible_is_named(machine):
     for name, value, code, said in (
-        ("PROCORE_CLIENT_ID", "", 3, "procore-login configure --env production"),
-        ("PROCORE_CLIENT_SECRET", "", 3, "procore-login configure --env production"),
+        ("PROCORE_CLIENT_ID", "", 3, "procore-login configure"),
+        ("PROCORE_CLIENT_SECRET", "", 3, "procore-login configure"),
         ("REQUESTS_CA_BUNDLE", str(machine.home / "no-such.pem"), 3, "no such file"),
     ):
         other = Machine(machine.home, {**machine.variables, name: value}, machine.port)

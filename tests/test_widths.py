@@ -94,18 +94,24 @@ def test_without_unicode_a_frame_is_ascii_and_an_old_windows_console_gets_one_th
     assert draw_profile("utf-8")[0].startswith("\u250c\u2500 Procore production ")
 
 
-def test_errors_warnings_and_waits_are_one_line_each_whatever_the_encoding(surfaces):
+def test_errors_and_warnings_wrap_at_words_so_that_only_ours_begin_a_line_and_waits_are_one(surfaces):
     for width, encoding in surfaces:
         terminal = Screen(encoding)
         console = Console(terminal)
         for name in NAMES.values():
             console.warn(f"{name} is signed out.")
             console.fail(
-                NotSignedInError(f"{name} is not signed in to demo.", "Run procore-login signin --env demo")
+                NotSignedInError(
+                    f"{name} is not signed in to demo.", "Run `procore-login signin --env demo`."
+                )
             )
         waiting = Screen(encoding)
         Console(waiting).show_wait("Waiting for the browser. 4 min 59 s left. " * 9)
-        assert [line.split(":")[0] for line in terminal.lines] == ["Warning", "Error", "Hint"] * len(NAMES)
+        begun = [line.split(":")[0] for line in terminal.lines if not line.startswith("  ")]
+        assert begun == ["Warning", "Error", "Hint"] * len(NAMES)
+        assert terminal.lines.count("    procore-login signin --env demo") == len(NAMES)
+        if encoding == "utf-8":
+            assert not [line for line in terminal.lines if len(line) >= width and " " in line.strip()]
         assert len(waiting.lines[-1]) < width
 
 

@@ -29,6 +29,7 @@ from procore_cli.errors import (
     SignInNeededError,
     SignInTimedOutError,
 )
+from procore_cli.models import command
 from procore_cli.threads import start
 
 # What a container needs so that the browser of its host finds the listener.
@@ -293,7 +294,7 @@ class CallbackReceiver:
                 environment=self._environment,
             )
         if self._trouble is not None:
-            doctor = f"See what stands in the way: procore-login doctor --env {self._environment}"
+            doctor = f"See what stands in the way: {command('doctor', self._environment)}"
             return SignInTimedOutError(f"{message}: {self._trouble}", doctor, environment=self._environment)
         return SignInTimedOutError(
             f"{message}.",

@@ -104,11 +104,19 @@ def run(arguments: Sequence[str]) -> int:
         answer(group)
         return 0
     started = time.monotonic()
-    console = Console()
+    console = Console(find_default=_find_default)
     with heard_by(console):
         code = _run(arguments, console)
     console.trace(f"ended with exit code {code} after {(time.monotonic() - started) * 1000:.0f} ms")
     return code
+
+
+def _find_default() -> str:
+    """The environment that is in force without an option."""
+    # Only what a person reads asks for it.
+    from procore_cli.config.settings import find_default_environment
+
+    return find_default_environment(os.environ)
 
 
 def _run(arguments: Sequence[str], console: Console) -> int:

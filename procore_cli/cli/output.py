@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from procore_cli.console import new_rich_console, shown
+from procore_cli.console import lay_out, new_rich_console, shown, without_marks
 from procore_cli.errors import OutputError
 from procore_cli.models import Profile, utc
 
@@ -60,7 +60,7 @@ def print_table(rows: list[tuple[str, str]], title: str) -> None:
         _draw(rows, title)
         return
     for label, value in rows:
-        print_line(f"{label}\t{shown(value).translate(_IN_A_CELL)}")
+        print_line(f"{label}\t{_in_a_cell(value)}")
 
 
 def print_columns(names: list[str], rows: list[list[str]]) -> None:
@@ -69,7 +69,11 @@ def print_columns(names: list[str], rows: list[list[str]]) -> None:
         _draw_columns(names, rows)
         return
     for row in rows:
-        print_line("\t".join(shown(cell).translate(_IN_A_CELL) for cell in row))
+        print_line("\t".join(map(_in_a_cell, row)))
+
+
+def _in_a_cell(text: str) -> str:
+    return shown(text).translate(_IN_A_CELL)
 
 
 def print_check(status: str, name: str, detail: str, fix: str) -> None:
@@ -78,28 +82,17 @@ def print_check(status: str, name: str, detail: str, fix: str) -> None:
     `status` is ok, warning or failed. Words are never broken, so that what is to be typed can be copied.
     """
     if sys.stdout is None or not sys.stdout.isatty():
-        print_columns([], [[status, name, detail, fix]])
+        print_columns([], [[status, name, without_marks(detail), without_marks(fix)]])
         return
-    from textwrap import wrap
-
     from rich.text import Text
 
     console = new_rich_console(sys.stdout)
     mark, style = _MARKS[status]
     mark = mark if _can_show(mark) else _PLAIN_MARKS[status]
-    indent = " " * (len(mark) + 1)
-    lines: list[str] = []
-    for text in (f"{name}: {detail}", *([f"Fix: {fix}"] if fix else [])):
-        hanging = indent if not lines else f"{indent}  "
-        cell = shown(text).translate(_IN_A_CELL)
-        lines += wrap(
-            cell,
-            max(console.width - 1, _NARROWEST),
-            initial_indent=indent,
-            subsequent_indent=hanging,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+    indent, width = " " * (len(mark) + 1), max(console.width - 1, _NARROWEST)
+    lines = lay_out(_in_a_cell(f"{name}: {detail}"), width, first=indent, indent=f"{indent}  ")
+    if fix:
+        lines += lay_out(_in_a_cell(f"Fix: {fix}"), width, first=indent, indent=f"{indent}  ")
     first = Text.assemble((mark, style), lines[0][len(mark) :])
     for line in (first, *map(Text, lines[1:])):
         console.print(line, soft_wrap=True)

@@ -12,7 +12,7 @@ import click
 
 from procore_cli import log
 from procore_cli.config.config_file import is_client_id, is_client_secret, is_company
-from procore_cli.console import find_columns, one_line
+from procore_cli.console import find_columns, lay_out, one_line
 from procore_cli.errors import ProcoreLoginError, UsageMistakeError
 
 
@@ -68,15 +68,7 @@ def can_ask() -> bool:
 
 def explain(text: str, *, first: str = "", indent: str = "") -> None:
     """A paragraph in the terminal's width; `first` goes before its first line, `indent` before the others."""
-    lines = textwrap.wrap(
-        text,
-        _find_columns() - 1,
-        initial_indent=first,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for line in lines:
+    for line in lay_out(text, _find_columns() - 1, first=first, indent=indent):
         log.say(line)
 
 

@@ -166,7 +166,7 @@ def read_companies(answer: Answer) -> list[Company]:
     if not isinstance(content, list):
         raise UnexpectedAnswerError(
             f"Procore does not list the companies ({answer.status}: {answer.reason}).",
-            "Try procore-login api companies",
+            "Try `procore-login api companies`",
         )
     lines = [line for line in content if isinstance(line, dict) and type(line.get("id")) is int]
     return [Company(line["id"], str(line.get("name") or "")) for line in lines if line["id"] > 0]

@@ -21,7 +21,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
 )
 from procore_cli.grants import AppCredentials, TokenSet
-from procore_cli.models import Binding, Environment, Me
+from procore_cli.models import Binding, Environment, Me, command
 
 if TYPE_CHECKING:
     from requests import Response
@@ -132,7 +132,7 @@ def read_me(answer: Answer, environment: Environment) -> Me:
     if answer.status == 401:
         raise TokenRefusedError(
             f"Procore did not accept the access token (401: {answer.reason}).",
-            f"Sign in again: procore-login signin --env {environment.name}",
+            f"Sign in again: {command('signin', environment.name)}",
         )
     content = _read_content(answer)
     number = content.get("id")
@@ -193,7 +193,7 @@ def new_refused_credentials(environment: Environment, app: AppCredentials) -> Re
     return RefusedCredentialsError(
         f"Procore refused the client id or the client secret (invalid_client). "
         f"The client id comes from {app.source}{secret}. Is {environment.name} the right environment?",
-        f"See what is set: procore-login configure --env {environment.name} --show",
+        f"See what is set: {command('configure --show', environment.name)}",
     )
 
 

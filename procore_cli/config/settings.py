@@ -35,7 +35,7 @@ from procore_cli.config.variables import (
     list_unknown,
     without_what_exec_set,
 )
-from procore_cli.errors import ConfigurationError, errors_in
+from procore_cli.errors import ConfigurationError, ProcoreLoginError, errors_in
 from procore_cli.models import SERVICE_ACCOUNT, Binding, Environment, StoreName
 
 _DEFAULT = "default"
@@ -186,10 +186,7 @@ def read_settings(
     Raises as `load_settings`.
     """
     environment = _first(
-        Value(overrides.environment, overrides.source),
-        Value(variables.get("PROCORE_ENV"), "PROCORE_ENV"),
-        Value(config.environment, CONFIG_NAME),
-        Value(DEFAULT_ENVIRONMENT, _DEFAULT),
+        Value(overrides.environment, overrides.source), _find_default_environment(variables, config)
     )
     if environment.value not in ENVIRONMENTS:
         raise unknown_environment(*environment)
@@ -214,6 +211,25 @@ def read_settings(
             in_exec="PROCORE_LOGIN_EXEC" in heeded,
             sources={name: value.source for name, value in found.items()},
         )
+
+
+def find_default_environment(environ: Mapping[str, str]) -> str:
+    """The environment that is in force where no option names one; "" where that cannot be found out."""
+    try:
+        with looking_only():
+            variables = find_set(environ)
+            name: str = _find_default_environment(variables, load_config(find_folder(variables))).value
+    except ProcoreLoginError:
+        return ""
+    return name
+
+
+def _find_default_environment(variables: Mapping[str, str], config: Config) -> Value:
+    return _first(
+        Value(variables.get("PROCORE_ENV"), "PROCORE_ENV"),
+        Value(config.environment, CONFIG_NAME),
+        Value(DEFAULT_ENVIRONMENT, _DEFAULT),
+    )
 
 
 def warn_of_urls(settings: Settings) -> None:

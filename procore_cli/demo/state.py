@@ -99,7 +99,7 @@ class DemoState:
         except sqlite3.Error as error:
             raise DatabaseError(
                 f"The pretend Procore (demo) cannot use its database {self.path}: {error}.",
-                "Nothing real lies in that file: procore-login demo reset makes a new one.",
+                "Nothing real lies in that file: `procore-login demo reset` makes a new one.",
                 environment=DEMO.name,
             ) from error
 

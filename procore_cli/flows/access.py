@@ -19,7 +19,7 @@ from procore_cli.errors import (
 from procore_cli.flows import revocation, service_account
 from procore_cli.flows.credentials import check_tokens, find_app
 from procore_cli.grants import EXPIRY_MARGIN_S, seconds_left
-from procore_cli.models import SERVICE_ACCOUNT, Account, Me, Profile, new_end
+from procore_cli.models import SERVICE_ACCOUNT, Account, Me, Profile, command, new_end
 from procore_cli.storage.failures import new_twice_refused_error
 
 if TYPE_CHECKING:
@@ -205,12 +205,12 @@ def say_token_is_from_elsewhere() -> None:
 
 def sign_in_command(context: Context) -> str:
     """What to type in order to sign in to the environment in force."""
-    return f"procore-login signin --env {context.settings.environment.name}"
+    return command("signin", context.settings.environment.name)
 
 
 def switch_command(context: Context) -> str:
     """What to type in order to make another account the current one."""
-    return f"procore-login switch WHO --env {context.settings.environment.name}"
+    return command("switch WHO", context.settings.environment.name)
 
 
 def _nobody_is_current(context: Context) -> NotSignedInError:

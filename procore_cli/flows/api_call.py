@@ -26,6 +26,7 @@ from procore_cli.errors import (
     UnexpectedAnswerError,
 )
 from procore_cli.flows import access
+from procore_cli.models import command
 from procore_cli.storage.failures import new_twice_refused_error
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ class _Caller:
         name = self._context.settings.environment.name
         return CompanyRefusedError(
             f"Procore answered {status} ({reason}). The call names no company.",
-            f"Pass --company ID, or keep one: procore-login configure --env {name} --company ID",
+            f"Pass --company ID, or keep one: {command('configure --company ID', name)}",
             companies,
         )
 

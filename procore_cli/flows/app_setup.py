@@ -36,7 +36,7 @@ from procore_cli.errors import (
 )
 from procore_cli.flows.credentials import check_app, find_stored, is_kept_for, new_missing
 from procore_cli.grants import AppCredentials
-from procore_cli.models import StoreName
+from procore_cli.models import StoreName, command
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
@@ -80,7 +80,7 @@ def with_kept_secret(settings: Settings, setup: AppSetup) -> AppSetup:
     if kept is not None and not is_kept_for(settings, kept, setup.client_id):
         log.warn(
             f"{name}: the client secret that is kept belongs to the client id {kept.client_id}. Give the new"
-            f" one: procore-login configure --env {name} --client-secret-stdin"
+            f" one: {command('configure --client-secret-stdin', name)}"
         )
         return setup
     return replace(setup, kept=kept)
@@ -182,7 +182,7 @@ def _check_nobody_was_faster(settings: Settings, setup: AppSetup, config: Config
     if config.find_client_id(name)[0] != settings.client_id:
         raise ConfigurationError(
             "the client id in config.toml was changed meanwhile. Nothing was saved.",
-            f"See what is set, then try again: procore-login configure --env {name} --show",
+            f"See what is set, then try again: {command('configure --show', name)}",
         )
 
 
@@ -261,7 +261,7 @@ def _list_overrides(
     if secret is None and is_configured and store != settings.store:
         yield (
             f"{name}: a client secret that was kept before stays in the store {settings.store};"
-            f" give it again: procore-login configure --env {name} --client-secret-stdin"
+            f" give it again: {command('configure --client-secret-stdin', name)}"
         )
     if secret is not None and given.get("PROCORE_LOGIN_URL"):
         where = find_origin(settings.environment.login_url)

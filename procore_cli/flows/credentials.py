@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from procore_cli import log
-from procore_cli.config.environments import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, MONTHLY, PRODUCTION
+from procore_cli.config.environments import (
+    DEMO,
+    DEMO_CLIENT_ID,
+    DEMO_CLIENT_SECRET,
+    MONTHLY,
+    PRODUCTION,
+)
 from procore_cli.config.settings import Settings
 from procore_cli.config.urls import LOOPBACK_HOSTS, find_origin
 from procore_cli.config.variables import VARIABLES
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.grants import AppCredentials
-from procore_cli.models import Binding, Environment
+from procore_cli.models import Binding, Environment, command
 
 if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth, Probe
@@ -103,7 +109,7 @@ def _check_demo(settings: Settings) -> None:
             raise BindingError(
                 f"made for http://localhost, but {find_origin(url)} is in force (see {variable})."
                 " Nothing was sent.",
-                f"Unset {variable}, or name the environment that it belongs to: --env {PRODUCTION.name}",
+                f"Unset {variable}, or name the environment that it belongs to: `--env {PRODUCTION.name}`",
                 setting=setting,
                 source=variable,
             )
@@ -115,7 +121,7 @@ def _check(
     """Refuse another value than the one that something of `owner`'s was made for. Raises BindingError."""
     if in_force in (None, made_for):
         return
-    source, variable = settings.sources[setting], VARIABLES[setting]
+    source, variable, name = settings.sources[setting], VARIABLES[setting], settings.environment.name
     if source == variable:
         seen, mend = f"see {variable}", f"Correct {variable}"
     elif setting == "client id":
@@ -125,8 +131,8 @@ def _check(
         seen, mend = f"{variable} is not set", f"Set {variable} to {made_for} again"
     raise BindingError(
         f"{what} made for the {setting} {made_for}, but {in_force} is in force ({seen}). Nothing was sent.",
-        f"{mend}; or, if the new {setting} is right, run procore-login configure for it, then procore-login"
-        " signin.",
+        f"{mend}; or, if the new {setting} is right, {command('configure', name)} for it, then"
+        f" {command('signin', name)}",
         environment=_own(settings, owner),
         setting=setting,
         source=source,
@@ -146,7 +152,7 @@ def _missing_secret(settings: Settings, secrets: ClientSecrets) -> MissingCreden
         return new_missing(settings, "client secret")
     return MissingCredentialsError(
         f"The client secret of {damaged} that the {settings.store} store keeps is damaged.",
-        f"Give it again: procore-login configure --env {damaged} --client-secret-stdin",
+        f"Give it again: {command('configure --client-secret-stdin', damaged)}",
         environment=_own(settings, damaged),
     )
 
@@ -157,13 +163,13 @@ def new_missing(settings: Settings, what: str) -> MissingCredentialsError:
     if settings.in_exec and what == "client secret":
         return MissingCredentialsError(
             f"There is no {what} for {name}: exec hands none on to the commands that it runs.",
-            f"Keep it where they find it: procore-login configure --env {name}",
+            f"Keep it where they find it: {command('configure', name)}",
             environment=name,
         )
     return MissingCredentialsError(
         f"There is no {what} for {name}.",
-        f"Run procore-login configure --env {name}, or set {VARIABLES[what]}."
-        " To try without an account: procore-login signup --env demo",
+        f"Run {command('configure', name)}, or set {VARIABLES[what]}."
+        f" To try without an account: {command('signup', DEMO.name)}",
         environment=name,
     )
 

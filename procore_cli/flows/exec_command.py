@@ -25,7 +25,7 @@ from procore_cli.errors import (
 from procore_cli.flows import access
 from procore_cli.flows.credentials import find_stored, is_kept_for
 from procore_cli.interruption import find_signals, handling
-from procore_cli.models import SERVICE_ACCOUNT, Account
+from procore_cli.models import SERVICE_ACCOUNT, Account, command
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -119,7 +119,7 @@ def _warn_of_the_end(context: Context, account: Account) -> None:
     context.console.warn(
         "The client secret is in PROCORE_CLIENT_SECRET alone, which the command does not get: it cannot renew"
         " its token. Give it a token that lives long enough (--min-ttl SECONDS), or keep the secret:"
-        f" procore-login configure --env {settings.environment.name}"
+        f" {command('configure', settings.environment.name)}"
     )
 
 

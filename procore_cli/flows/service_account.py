@@ -14,7 +14,7 @@ from procore_cli.config.environments import DEMO_CLIENT_ID
 from procore_cli.errors import NotSignedInError, UsageMistakeError
 from procore_cli.flows.credentials import find_given_app, new_missing
 from procore_cli.grants import AppCredentials
-from procore_cli.models import Account, Choice, Me, Service, User, new_service_options
+from procore_cli.models import Account, Choice, Me, Service, User, command, new_service_options
 from procore_cli.storage.account_rows import REFUSED_TWICE_S
 from procore_cli.storage.failures import new_twice_refused_error
 
@@ -90,7 +90,7 @@ def new_unstored_error(context: Context) -> NotSignedInError:
     name, options = context.settings.environment.name, new_service_options(context.settings.company)
     return NotSignedInError(
         f"No service account of this app is signed in to {name} here.",
-        f"Run procore-login signin --env {name} {options}",
+        f"Run {command(f'signin {options}', name)}",
         environment=name,
     )
 

@@ -44,8 +44,8 @@ class TokenCache:
         if self.settings.own_server:
             raise ConfigurationError(
                 "there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
-                "Run procore-login demo serve and set the variables that it prints, or run your program by"
-                " procore-login exec --env demo -- ...",
+                "Run `procore-login demo serve` and set the variables that it prints, or run your program by"
+                " `procore-login exec --env demo -- ...`",
             ).happened_in(self.settings.environment.name)
         self.lock = threading.Lock()
         self._min_ttl_s = min_ttl_s

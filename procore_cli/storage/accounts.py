@@ -13,7 +13,16 @@ from procore_cli.errors import (
     UnknownAccountError,
 )
 from procore_cli.grants import find_shown_end
-from procore_cli.models import ANY_SERVICE, SERVICE_ACCOUNT, Account, Choice, Me, User, new_service_options
+from procore_cli.models import (
+    ANY_SERVICE,
+    SERVICE_ACCOUNT,
+    Account,
+    Choice,
+    Me,
+    User,
+    command,
+    new_service_options,
+)
 from procore_cli.storage import account_rows, entries, failures, users
 from procore_cli.storage.database import Database, ReadOnlyDatabase
 from procore_cli.storage.entries import Entry
@@ -110,7 +119,7 @@ class AccountStore:
                 where, options = self.environment, new_service_options(choice.company)
                 raise NotSignedInError(
                     f"No service account of company {choice.company} is signed in to {where} here.",
-                    f"Run procore-login signin --env {where} {options}",
+                    f"Run {command(f'signin {options}', where)}",
                     environment=where,
                 )
             return account_rows.read_account(rows, account)
@@ -247,7 +256,7 @@ class AccountStore:
         choice = "Name one of these, or sign in" if people else "Sign in"
         return UnknownAccountError(
             f"There is no account {who}{of} in {self.environment}. {known}",
-            f"{choice}: procore-login signin --env {self.environment}",
+            f"{choice}: {command('signin', self.environment)}",
             environment=self.environment,
         )
 

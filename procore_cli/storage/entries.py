@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from procore_cli import log
 from procore_cli.errors import DatabaseError, StorageError
 from procore_cli.grants import TokenSet
-from procore_cli.models import StoreName
+from procore_cli.models import StoreName, command
 from procore_cli.storage import files
 from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores
@@ -133,8 +133,7 @@ def check_listed(rows: Rows, entry: Entry) -> None:
     if not rows.run("SELECT 1 FROM procore_login_entries WHERE name = ?", (entry.name,)):
         raise DatabaseError(
             "The database was emptied or replaced while new tokens were being saved; they are not in force.",
-            "Put back the database from before; or sign in again:"
-            f" procore-login signin --env {entry.environment}",
+            f"Put back the database from before; or sign in again: {command('signin', entry.environment)}",
         )
 
 

@@ -33,7 +33,8 @@ class Called:
     @property
     def said(self) -> list[str]:
         """What stands on stderr beside the names of the servers."""
-        hosts = ("(PROCORE_LOGIN_URL)", "(PROCORE_API_URL)")
+        # On a terminal of 80 columns such a line goes on in the next one.
+        hosts = ("signing in at", "calling the API at", "(PROCORE_", "https://login.", "https://api.")
         return [line for line in self.err.splitlines() if not any(name in line for name in hosts)]
 
 

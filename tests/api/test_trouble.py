@@ -111,7 +111,7 @@ def test_a_401_after_the_refresh_ends_with_4(call, api):
     called = call("x", code=4)
     assert b"Invalid or expired" in called.out
     assert (len(api.requests), call.provider.count("/oauth/token")) == (2, 1)
-    assert "signin --env production" in called.err
+    assert "procore-login signin" in called.err
 
 
 def test_a_refresh_that_is_refused_shows_the_body_and_ends_with_4(call, api):

@@ -130,7 +130,7 @@ KEPT: list[tuple[Callable[[Machine, People], Any], dict[str, tuple[str, str, str
         },
     ),
     (use_another_api, {"account 11111": ("warning", "made for the API URL", "")}),
-    (forget_entries, {"account 11111": ("warning", "", "procore-login signin --env production")}),
+    (forget_entries, {"account 11111": ("warning", "", "procore-login signin")}),
     (record_interruption, {"interrupted refresh": ("warning", f"{JOES} at 2026-01-31T09:30:00Z", "")}),
     (leave_rest, {"leftovers": ("warning", "1 entry of former tokens, not deleted yet, 1 draft", "")}),
     (
@@ -163,7 +163,7 @@ def test_a_refresh_that_was_interrupted_is_told_and_left_unless_it_is_under_way(
     line = report["interrupted refresh"]
     assert (report.code, line.status, refreshes(people)) == (0, "warning", 0)
     assert f"a refresh of {JOES} at 2026-01-31T09:30:00Z" in line.detail
-    assert "procore-login refresh --env production" in line.fix
+    assert "procore-login refresh" in line.fix
     assert run_doctor(home)["interrupted refresh"] == line
 
 

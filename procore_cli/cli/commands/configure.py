@@ -22,6 +22,7 @@ from procore_cli.context import load_command_settings
 from procore_cli.errors import BadUrlError, StorageError, UsageMistakeError
 from procore_cli.flows import app_setup
 from procore_cli.flows.app_setup import AppSetup
+from procore_cli.models import command
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
@@ -112,13 +113,13 @@ def _refuse_contradictions(given: dict[str, Any]) -> None:
         if clash:
             first, second = (_OPTIONS.get(word, word.replace("_", "-")) for word in (name, clash))
             raise UsageMistakeError(
-                f"--{first} and --{second} exclude each other.", "See procore-login configure --help."
+                f"--{first} and --{second} exclude each other.", "See `procore-login configure --help`"
             )
     for name, needed in _NEEDS.items():
         if given[name] and not given[needed]:
             option = _OPTIONS.get(name, name)
             raise UsageMistakeError(
-                f"--{option} means something with --{needed} alone.", "See procore-login configure --help."
+                f"--{option} means something with --{needed} alone.", "See `procore-login configure --help`"
             )
 
 
@@ -185,7 +186,7 @@ def _ask(environment: str | None, console: Console, *, may_check: bool) -> None:
         environment = ask_environment(name)
     settings = _load(environment, console, corrects_redirect_uri=True)
     interview(settings, may_check=may_check)
-    log.say(f"Now sign up: procore-login signup --env {settings.environment.name}")
+    log.say(f"Now sign up: {command('signup', settings.environment.name)}")
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:
@@ -265,7 +266,7 @@ def _remove(settings: Settings, *, is_agreed: bool) -> None:
     if people:
         log.warn(
             f"Still signed in to {name}: {', '.join(people)}. Without the client secret their tokens can be"
-            f" neither refreshed nor revoked; to sign out first: procore-login signout --all --env {name}"
+            f" neither refreshed nor revoked; to sign out first: {command('signout --all', name)}"
         )
     if not is_agreed and not confirm(f"Remove the credentials of {name}?", default=False):
         log.say("Nothing was removed.")

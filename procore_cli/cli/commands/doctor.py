@@ -14,7 +14,7 @@ from procore_cli.cli.doctor import accounts, files, network, settings, sign_in
 from procore_cli.cli.doctor.context import Check, DoctorContext, failed, open_doctor_context, unchecked
 from procore_cli.cli.help import ExplainedCommand
 from procore_cli.config.settings import Overrides
-from procore_cli.console import Console
+from procore_cli.console import Console, without_marks
 from procore_cli.errors import ProcoreLoginError
 
 
@@ -137,12 +137,16 @@ def doctor_command(console: Console, environment: str | None, offline: bool, as_
     overrides, found = Overrides(environment, heeds_account=False), list[Check]()
     with open_doctor_context(overrides, console, offline=offline) as context:
         for check in examine(context, console):
+            check = check._replace(detail=console.shorten(check.detail), fix=console.shorten(check.fix))
             found.append(check)
             if not as_json:
                 output.print_check(check.status, check.name, check.detail, check.fix)
     errors = {check.name: check.error for check in found if check.error is not None}
     if as_json:
-        lines = [{"name": c.name, "status": c.status, "detail": c.detail, "fix": c.fix} for c in found]
+        lines = [
+            {"name": name, "status": status, "detail": without_marks(detail), "fix": without_marks(fix)}
+            for status, detail, fix, name, _ in found
+        ]
         output.print_json({"ok": not errors, "checks": lines})
     elif errors:
         console.say(f"Signing in to {context.name} cannot work yet: see {', '.join(errors)}.")

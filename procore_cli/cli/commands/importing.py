@@ -21,6 +21,7 @@ from procore_cli.config.private_files import TOO_OPEN
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import BrokenDotenvError, UsageMistakeError
 from procore_cli.flows.app_setup import AppSetup
+from procore_cli.models import command
 
 if TYPE_CHECKING:
     from procore_cli.models import Environment
@@ -99,7 +100,7 @@ def load_dotenv(path: str) -> Dotenv:
         raw = _load_stdin() if path == _STDIN else _load_file(path)
     except (OSError, ValueError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "this is no file's name"
-        raise _broken(source, why, "Name the .env file: procore-login configure --import .env") from None
+        raise _broken(source, why, "Name the .env file: `procore-login configure --import .env`") from None
     if len(raw) > _LARGEST:
         raise _broken(source, "it is larger than 1 MiB", "Name a .env file.")
     try:
@@ -135,7 +136,7 @@ def _load_file(path: str) -> bytes:
 def _load_stdin() -> bytes:
     if sys.stdin is None:
         raise UsageMistakeError(
-            "Standard input is closed.", "Name the .env file: procore-login configure --import .env"
+            "Standard input is closed.", "Name the .env file: `procore-login configure --import .env`"
         )
     return sys.stdin.buffer.read(_LARGEST + 1)
 
@@ -196,7 +197,7 @@ def _refuse_other_environment(file: Dotenv, path: str, environment: Environment)
             raise BrokenDotenvError(
                 f"{file.source}: {name} is at {host}, which is {other}, not {environment.name}."
                 " Nothing was saved.",
-                f"Import it there: procore-login configure --env {other} --import {shlex.quote(path)}",
+                f"Import it there: {command(f'configure --import {shlex.quote(path)}', other)}",
                 environment=environment.name,
             )
 

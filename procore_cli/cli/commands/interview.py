@@ -31,6 +31,7 @@ from procore_cli.errors import (
 from procore_cli.flows import app_setup
 from procore_cli.flows.app_setup import AppSetup
 from procore_cli.flows.credentials import is_kept_for
+from procore_cli.models import command
 
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
@@ -214,7 +215,7 @@ def _read_environment(text: str) -> str:
 
 def _no_need_in_demo() -> UsageMistakeError:
     return UsageMistakeError(
-        "The demo needs no configuration.", "Run procore-login signup --env demo", environment=DEMO.name
+        "The demo needs no configuration.", f"Run {command('signup', DEMO.name)}", environment=DEMO.name
     )
 
 

@@ -179,12 +179,12 @@ def signin_command(
     if is_service and contradicting:
         raise UsageMistakeError(
             f"--service-account and {contradicting} exclude each other: no person signs in.",
-            "See procore-login signin --help.",
+            "See `procore-login signin --help`",
         )
     if account == SERVICE_ACCOUNT:
         raise UsageMistakeError(
             "A service account signs in without a browser.",
-            f"Run procore-login signin {new_service_options(company)}",
+            f"Run `procore-login signin {new_service_options(company)}`",
         )
     run(console, "signin", environment, account, as_json, browser_options, company, is_service=is_service)
 
@@ -210,7 +210,7 @@ def signout_command(
     """
     if everyone and account is not None:
         raise UsageMistakeError(
-            "--all and --account exclude each other.", "See procore-login signout --help."
+            "--all and --account exclude each other.", "See `procore-login signout --help`"
         )
     overrides = Overrides(environment, account, company, heeds_account=not everyone, heeds_token=False)
     with open_context(overrides, console) as context:

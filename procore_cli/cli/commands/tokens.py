@@ -117,7 +117,7 @@ def token_command(
     with open_context(Overrides(environment, account, company), console, online=False) as context:
         token = access.find_any_token(context, min_ttl_s, refused)
         if context.settings.is_demo:
-            console.say("This token is the pretend Procore's: it works with `demo serve` alone.")
+            console.say("This token is the pretend Procore's: it works with demo serve alone.")
         if not as_json:
             output.print_line(token.text)
             return

@@ -11,7 +11,7 @@ from procore_cli.cli.output import time_left
 from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
 from procore_cli.grants import is_renewal_due
-from procore_cli.models import Account, utc
+from procore_cli.models import Account, command, utc
 from procore_cli.storage.accounts import AccountStore, Listed
 from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
 
@@ -34,7 +34,7 @@ def check_accounts(context: DoctorContext) -> Iterator[Check]:
     """A line an account; nobody being signed in is no fault."""
     listed = AccountStore(context.database).list_known()
     if not listed:
-        begin = f"to begin: procore-login signup --env {context.name}"
+        begin = f"to begin: {command('signup', context.name)}"
         yield fine(f"nobody is signed in to {context.name}; {begin}")
     for each in listed:
         who = label(each.account) + (", the current one" if each.is_current else "")
@@ -85,8 +85,7 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
         return
     yield warning(
         f"{', '.join(found)}. It may have ended the tokens; the next command tries once with what is left.",
-        f"procore-login refresh --env {context.name}; if that fails:"
-        f" procore-login signin --env {context.name}",
+        f"{command('refresh', context.name)}; if that fails: {command('signin', context.name)}",
     )
 
 

@@ -25,6 +25,7 @@ from procore_cli.config.environments import ME_PATH, TOKEN_PATH
 from procore_cli.context import put_online
 from procore_cli.errors import UnexpectedAnswerError, UnreachableError
 from procore_cli.flows.credentials import find_app
+from procore_cli.models import command
 
 # OpenSSL's own, which count where the system's CA store is OpenSSL's.
 _OF_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -206,7 +207,7 @@ def check_app(context: DoctorContext) -> Iterator[Check]:
         yield warning(
             f"{known} and its client secret are there; whether they are right could not be found out:"
             f" {context.name} answered {probe.words}.",
-            f"Try it: procore-login signin --env {context.name}",
+            f"Try it: {command('signin', context.name)}",
         )
         return
     yield fine(f"{context.name} knows {known} with its client secret")
