@@ -13,7 +13,6 @@ from importlib import import_module
 from pathlib import Path
 
 from procore_cli.errors import ProcoreLoginError
-from tools.errors_table import list_errors
 
 SOURCE = Path(__file__).parents[1] / "procore_cli"
 # Who tells a warning; `report` is the data folder's word for it.
@@ -118,6 +117,13 @@ def error_classes() -> dict[str, type[ProcoreLoginError]]:
     for module in read_modules():
         import_module(".".join(("procore_cli", *module.path.relative_to(SOURCE).with_suffix("").parts)))
     return {kind.__name__: kind for kind in list_errors(ProcoreLoginError)}
+
+
+def list_errors(root: type[ProcoreLoginError]) -> Iterator[type[ProcoreLoginError]]:
+    """A class, and each that is made from it."""
+    yield root
+    for kind in root.__subclasses__():
+        yield from list_errors(kind)
 
 
 @cache

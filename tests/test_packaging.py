@@ -11,8 +11,8 @@ from procore_cli import __version__
 from procore_cli.cli.main import COMMANDS, group
 from procore_cli.config import variables
 from procore_cli.errors import ProcoreLoginError
+from tests.error_texts import list_errors
 from tools import generate, man_page, man_text
-from tools.errors_table import list_errors
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
