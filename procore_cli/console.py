@@ -75,7 +75,7 @@ def _list_pieces(text: str) -> Iterator[tuple[str, bool]]:
             sentence, is_after_command = "", True
             continue
         # What ends the sentence after a command would stand on a line alone.
-        sentence += piece.lstrip(".,;: ") if is_after_command else piece
+        sentence += piece.lstrip(".,;:? ") if is_after_command else piece
         is_after_command = False
     yield sentence.rstrip(), False
 

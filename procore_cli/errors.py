@@ -135,6 +135,14 @@ class NotSignedInError(SignInNeededError):
     """Nobody is signed in, or not the account that was asked for."""
 
 
+class NobodySignedInError(NotSignedInError):
+    """Nobody is signed in to the environment."""
+
+
+class OtherFolderError(NotSignedInError):
+    """The account's tokens lie in the files of another data folder."""
+
+
 class ConsentDeniedError(SignInNeededError):
     """The person, or Procore, said no at the consent page."""
 

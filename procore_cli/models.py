@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 StoreName = Literal["keyring", "file"]
+_PLAIN: Final = frozenset("._+-@")
 # A WHO: the service account of the app in force.
 SERVICE_ACCOUNT: Final = "service-account"
 
@@ -107,10 +108,19 @@ class Account(NamedTuple):
             return "The service account"
         return f"{self.user.label} (service account of company {self.service.company})"
 
-    def sign_in_command(self, environment: str) -> str:
-        """What to type in order to sign it in again."""
-        options = "" if self.service is None else f" {new_service_options(self.service.company)}"
-        return command(f"signin{options}", environment)
+    @property
+    def who(self) -> str:
+        """What `--account` calls a person: the e-mail, unless a shell could read something into it."""
+        email = self.user.email or ""
+        is_plain = email[:1].isalnum() and all(c.isalnum() or c in _PLAIN for c in email)
+        return email if is_plain else str(self.user.procore_id)
+
+    def sign_in_command(self, environment: str, *, by_id: bool = False) -> str:
+        """What to type in order to sign it in again; `by_id` where somebody else has the same e-mail."""
+        if self.service is None:
+            who = self.user.procore_id if by_id else self.who
+            return command(f"signin --account {who}", environment)
+        return command(f"signin {new_service_options(self.service.company)}", environment)
 
 
 def new_service_options(company: int | None) -> str:

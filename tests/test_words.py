@@ -28,7 +28,7 @@ BANNED = {
 }
 # A sentence may begin with what is typed or written like this.
 _LOWER = ("config.toml", "demo:", "min_ttl", "production,", "production:", "procore-login", "sudo ")
-_TYPED = re.compile(r"(procore-login|--\w|https?:|sudo |rm |chmod |sh -c|\?$|:$|[)\]}]$)")
+_TYPED = re.compile(r"(procore-login|--\w|https?:|sudo |rm |chmod |sh -c|\?$|:$|[)\]}`]$)")
 
 
 def texts(*kinds: str) -> list[Text]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import click
@@ -196,14 +198,15 @@ class ExplainedGroup(click.Group):
 
 _PROGRAM = "procore-login"
 # They stand on each command, never on the program.
-_ON_COMMANDS = frozenset({"-e", "--env", "-a", "--account", "--json", "--debug"})
+_VALUED_ON_COMMANDS = frozenset({"-e", "--env", "-a", "--account"})
+_ON_COMMANDS = _VALUED_ON_COMMANDS | {"--json", "--debug"}
 
 
-def read_mistake(error: click.ClickException) -> UsageMistakeError:
-    """click's error as ours, with the hint what to type."""
+def read_mistake(error: click.ClickException, arguments: Sequence[str] = ()) -> UsageMistakeError:
+    """click's error as ours, with the hint what to type; `arguments` is the whole command line."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     path = context.command_path if context else _PROGRAM
-    see = f"See {path} --help."
+    see = f"See `{path} --help`"
     if isinstance(error, click.BadOptionUsage):
         takes_one = context is not None and error.option_name in _list_valued(context)
         return UsageMistakeError(f"{error.option_name} {'needs a' if takes_one else 'takes no'} value.", see)
@@ -212,10 +215,10 @@ def read_mistake(error: click.ClickException) -> UsageMistakeError:
     if isinstance(error, click.NoSuchCommand):
         return _no_such_command(error, context)
     if isinstance(error, click.NoSuchOption):
-        return _no_such_option(error, context)
+        return _no_such_option(error, context, arguments)
     if isinstance(error, click.MissingParameter) and error.param is not None:
         usage = " ".join(context.get_usage().split()).removeprefix("Usage: ")
-        return UsageMistakeError(f"{_name(error.param)} is missing.", f"Usage: {usage}")
+        return UsageMistakeError(f"{_name(error.param)} is missing.", f"Usage: `{usage}`")
     if isinstance(error, click.BadParameter) and error.param is not None:
         return UsageMistakeError(f"{_name(error.param)} {_what_is_wrong(error, error.param.type)}", see)
     return UsageMistakeError(error.format_message(), see)
@@ -225,18 +228,36 @@ def _no_such_command(error: click.NoSuchCommand, context: click.Context) -> Usag
     word, path = error.command_name, context.command_path
     where, synonym = (f" in {path}", None) if context.parent else ("", SYNONYMS.get(word.casefold()))
     meant = synonym or next(iter(error.possibilities or []), None)
-    hint = f"Did you mean {path} {meant}?" if meant else f"See {path} --help."
+    hint = f"Did you mean `{path} {meant}`?" if meant else f"See `{path} --help`"
     return UsageMistakeError(f'There is no command "{word}"{where}.', hint)
 
 
-def _no_such_option(error: click.NoSuchOption, context: click.Context) -> UsageMistakeError:
+def _no_such_option(
+    error: click.NoSuchOption, context: click.Context, arguments: Sequence[str]
+) -> UsageMistakeError:
     name, path = error.option_name, context.command_path
     if context.parent is None and name in _ON_COMMANDS:
         return UsageMistakeError(
-            f"{name} stands after the command, not before it.", f"For example: {_PROGRAM} whoami {name} ..."
+            f"{name} stands after the command, not before it.", f"Type `{_in_order(arguments)}`."
         )
     guess = f"Did you mean {error.possibilities[0]}? " if error.possibilities else ""
-    return UsageMistakeError(f"There is no option {name} in {path}.", f"{guess}See {path} --help.")
+    return UsageMistakeError(f"There is no option {name} in {path}.", f"{guess}See `{path} --help`")
+
+
+def _in_order(arguments: Sequence[str]) -> str:
+    """The command line with the command's name first, without options from behind it: they may be secret."""
+    names = {name for section in SECTIONS.values() for name in section}
+    before = ["", *arguments]
+    place = next(
+        (n for n, word in enumerate(arguments) if word in names and before[n] not in _VALUED_ON_COMMANDS),
+        None,
+    )
+    if place is None:
+        return f"{_PROGRAM} whoami {' '.join(map(shlex.quote, arguments))}"
+    rest = list(takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :]))
+    words = [arguments[place], *arguments[:place], *rest]
+    more = " ..." if len(words) < len(arguments) else ""
+    return f"{_PROGRAM} {' '.join(map(shlex.quote, words))}{more}"
 
 
 def _new_superfluous(word: str, context: click.Context) -> UsageMistakeError:
@@ -248,8 +269,8 @@ def _new_superfluous(word: str, context: click.Context) -> UsageMistakeError:
         guess = f"Did you mean --account {word}? "
     else:
         # It may be a secret that was typed in the wrong place.
-        return UsageMistakeError(f"{path} takes no argument here.", f"See {path} --help.")
-    return UsageMistakeError(f'{path} does not take "{word}".', f"{guess}See {path} --help.")
+        return UsageMistakeError(f"{path} takes no argument here.", f"See `{path} --help`")
+    return UsageMistakeError(f'{path} does not take "{word}".', f"{guess}See `{path} --help`")
 
 
 def _list_valued(context: click.Context) -> list[str]:

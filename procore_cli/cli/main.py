@@ -20,7 +20,7 @@ import click
 from procore_cli import __version__
 from procore_cli.cli.help import SECTIONS, ExplainedGroup, read_mistake, write_commands
 from procore_cli.console import Console
-from procore_cli.errors import OutputError, ProcoreLoginError
+from procore_cli.errors import NobodySignedInError, OutputError, ProcoreLoginError
 from procore_cli.log import heard_by
 
 if TYPE_CHECKING:
@@ -136,16 +136,16 @@ def _run(arguments: Sequence[str], console: Console) -> int:
     except BrokenPipeError:
         _silence_stdout()
     except Exception as error:  # noqa: BLE001 - this is the boundary: nothing is left to catch it
-        return _end(console, _read_error(error))
+        return _end(console, _read_error(error, arguments))
     return 0
 
 
-def _read_error(error: Exception) -> ProcoreLoginError:
+def _read_error(error: Exception, arguments: Sequence[str]) -> ProcoreLoginError:
     """The error as one of ours."""
     if isinstance(error, ProcoreLoginError):
         return error
     if isinstance(error, click.ClickException):
-        return read_mistake(error)
+        return read_mistake(error, arguments)
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         _silence_stdout()
         what = f"Standard output cannot be written: {error.strerror}."
@@ -169,6 +169,11 @@ def _escape_what_cannot_be_shown() -> None:
 def _end(console: Console, error: ProcoreLoginError) -> int:
     if console.debug:
         _trace_back(console, error)
+    if isinstance(error, NobodySignedInError):
+        # Only where it is asked for: it looks at each environment's database.
+        from procore_cli.cli.next_step import find_hint
+
+        error.hint = find_hint(error.happened_in(console.environment))
     if not error.is_told:
         console.fail(error)
     return error.exit_code

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from procore_cli import __version__
 from procore_cli.cli import output
 from procore_cli.cli.help import Formatter
+from procore_cli.cli.next_step import list_everywhere, list_signed_in_elsewhere
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.storage.accounts import Listed, list_known_in
+from procore_cli.storage.accounts import Listed
 
 MAX_ACCOUNTS = 10
 _WIDEST_COLUMNS = 100
@@ -39,7 +40,7 @@ def greet(console: Console) -> None:
     )
     try:
         settings = load_settings(Overrides(heeds_account=False), os.environ)
-        known, troubles = _look(settings)
+        known, troubles = list_everywhere(settings)
     except ProcoreLoginError as error:
         # With a broken config.toml, or without a data folder, no command would work but this one.
         steps, troubles = [("doctor", "see what is wrong")], [error]
@@ -65,29 +66,6 @@ def greet(console: Console) -> None:
         raise troubles[0]
 
 
-def _look(settings: Settings) -> tuple[dict[str, list[Listed]], list[ProcoreLoginError]]:
-    """Whom each environment with a database knows, and why other databases cannot be read."""
-    known: dict[str, list[Listed]] = {}
-    troubles: list[ProcoreLoginError] = []
-    if settings.home is None and settings.access_token:
-        # It needs no data folder.
-        return known, troubles
-    for name in ENVIRONMENTS:
-        try:
-            listed = list_known_in(settings.find_database(name), name, settings.folder)
-        except ProcoreLoginError as error:
-            troubles.append(error.happened_in(name))
-            if settings.named_database is not None:
-                # It is the same for all of them.
-                break
-            continue
-        if listed is None:
-            continue
-        if listed or settings.named_database is None or name == settings.environment.name:
-            known[name] = listed
-    return known, troubles
-
-
 def _describe(name: str, accounts: Sequence[Listed], now: float) -> Iterator[str]:
     if not accounts:
         yield "nobody is signed in"
@@ -111,7 +89,7 @@ def _state(listed: Listed, now: float) -> str:
     return f"signed in, the token is valid for {output.lifetime(expires_at - now)}"
 
 
-def _find_steps(settings: Settings, known: Mapping[str, Sequence[Listed]]) -> list[Step]:
+def _find_steps(settings: Settings, known: dict[str, list[Listed]]) -> list[Step]:
     """What to type next, in the environment in force or, if nobody is there, in another one."""
     name = settings.environment.name
     here = known.get(name, ())
@@ -119,7 +97,7 @@ def _find_steps(settings: Settings, known: Mapping[str, Sequence[Listed]]) -> li
         return _steps_of_signed_in("")
     if here:
         return _steps_of_known(name, here)
-    elsewhere = [other for other, accounts in known.items() if any(one.is_signed_in for one in accounts)]
+    elsewhere = list_signed_in_elsewhere(known, name)
     others = _steps_of_signed_in(f" --env {elsewhere[0]}")[:2] if elsewhere else []
     if settings.client_id or settings.is_demo:
         return [(f"signup --env {name}", f"sign in to {name}"), *others]

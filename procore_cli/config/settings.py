@@ -5,6 +5,7 @@ What wins: an option, then a variable, then `config.toml`, then the default. A v
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,8 +32,8 @@ from procore_cli.config.variables import (
     VARIABLES,
     check_variables,
     find_set,
+    find_unknown,
     is_handed_over,
-    list_unknown,
     without_what_exec_set,
 )
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, errors_in
@@ -156,9 +157,11 @@ def load_settings(overrides: Overrides, environ: Mapping[str, str]) -> Settings:
     Raises UnknownEnvironmentError (2), ConfigurationError (3), DataFolderError (6).
     """
     variables = find_set(environ)
-    for name in list_unknown(variables):
-        log.warn(f"The variable {name} is not one that this program knows; it is ignored.")
+    for name, meant in find_unknown(variables).items():
+        guess = f" Did you mean {meant}?" if meant else ""
+        log.warn(f"The variable {name} is not one that this program knows; it is ignored.{guess}")
     home = find_folder(variables)
+    warn_of_sudo(home, variables)
     config = load_config(home)
     for key in config.unknown:
         log.warn(f"{CONFIG_NAME}: {key} is not a setting of this program; it is kept and ignored.")
@@ -230,6 +233,17 @@ def _find_default_environment(variables: Mapping[str, str], config: Config) -> V
         Value(config.environment, CONFIG_NAME),
         Value(DEFAULT_ENVIRONMENT, _DEFAULT),
     )
+
+
+def warn_of_sudo(home: Path | None, variables: Mapping[str, str]) -> None:
+    """Say whose data folder is in force where root works for somebody else, who has one as well."""
+    somebody = variables.get("SUDO_USER", "root")
+    if somebody != "root" and "PROCORE_LOGIN_HOME" not in variables and _is_root():
+        log.warn(f"This runs as root, by sudo: the data folder is {home}, whatever {somebody}'s is.")
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def warn_of_urls(settings: Settings) -> None:

@@ -26,6 +26,15 @@ VARIABLES = {
     "access token": "PROCORE_ACCESS_TOKEN",
     "CA": "REQUESTS_CA_BUNDLE",
 }
+# What people set in place of ours; what else begins with PROCORE_ may be another program's.
+_MISTAKEN = {
+    "PROCORE_TOKEN": "PROCORE_ACCESS_TOKEN",
+    "PROCORE_ENVIRONMENT": "PROCORE_ENV",
+    "PROCORE_COMPANY": "PROCORE_COMPANY_ID",
+    "PROCORE_SECRET": "PROCORE_CLIENT_SECRET",
+    "PROCORE_ACCOUNT": "PROCORE_LOGIN_ACCOUNT",
+    "PROCORE_REDIRECT_URL": "PROCORE_REDIRECT_URI",
+}
 _OUR_NAMES = {*VARIABLES.values(), "PROCORE_LOGIN_EXEC"}
 # They say something of the environment of `exec` alone.
 _OF_ONE_ENVIRONMENT = frozenset({"PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID"})
@@ -37,9 +46,18 @@ def find_set(environ: Mapping[str, str]) -> Mapping[str, str]:
     return {name: value for name, value in environ.items() if value}
 
 
-def list_unknown(variables: Mapping[str, str]) -> list[str]:
-    """The variables that look like ours and are not."""
-    return [name for name in sorted(variables) if name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES]
+def find_unknown(variables: Mapping[str, str]) -> dict[str, str | None]:
+    """The variables that look like ours and are not, each with the one that is probably meant."""
+    found: dict[str, str | None] = {}
+    for name in sorted(variables):
+        if name in _MISTAKEN and _MISTAKEN[name] not in variables:
+            found[name] = _MISTAKEN[name]
+        elif name.startswith(_OUR_PREFIX) and name not in _OUR_NAMES:
+            # Loaded for whoever has mistyped.
+            from difflib import get_close_matches
+
+            found[name] = next(iter(get_close_matches(name, _OUR_NAMES, 1)), None)
+    return found
 
 
 def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from procore_cli import log
 from procore_cli.errors import (
     MissingCredentialsError,
+    NobodySignedInError,
     NotSignedInError,
     ProcoreError,
     TokenRefusedError,
@@ -208,9 +209,14 @@ def sign_in_command(context: Context) -> str:
     return command("signin", context.settings.environment.name)
 
 
-def switch_command(context: Context) -> str:
-    """What to type in order to make another account the current one."""
-    return command("switch WHO", context.settings.environment.name)
+def switch_command(context: Context, present: list[Account]) -> str:
+    """What to type in order to make the first of these the current account."""
+    first = present[0]
+    is_shared = sum(each.user.email == first.user.email for each in present) > 1
+    who = str(first.user.procore_id) if is_shared else first.who
+    if first.service:
+        who = f"{SERVICE_ACCOUNT} --company {first.service.company}"
+    return command(f"switch {who}", context.settings.environment.name)
 
 
 def _nobody_is_current(context: Context) -> NotSignedInError:
@@ -219,17 +225,17 @@ def _nobody_is_current(context: Context) -> NotSignedInError:
     if present:
         return NotSignedInError(
             f"No account of {name} is the current one. Signed in: {join_labels(present)}.",
-            f"Run {switch_command(context)}, or {sign_in_command(context)}",
+            f"Make one current, for example {switch_command(context, present)} or sign in:"
+            f" {sign_in_command(context)}",
             environment=name,
         )
-    otherwise = (
-        f" ({switch_command(context)} chooses among those that are signed in)"
-        if context.accounts.list_accounts()
-        else ""
-    )
-    return NotSignedInError(
-        f"Nobody is signed in to {name}.", f"Run {sign_in_command(context)}{otherwise}", environment=name
-    )
+    return new_nobody_error(name)
+
+
+def new_nobody_error(environment: str) -> NobodySignedInError:
+    """No account of the environment has tokens here."""
+    hint = f"Run {command('signin', environment)}"
+    return NobodySignedInError(f"Nobody is signed in to {environment}.", hint, environment=environment)
 
 
 def whoami(context: Context) -> Profile:

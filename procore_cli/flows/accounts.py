@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.context import new_storage
-from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError, TokenRefusedError
+from procore_cli.errors import (
+    NobodySignedInError,
+    ProcoreLoginError,
+    SignInNeededError,
+    StorageError,
+    TokenRefusedError,
+)
 from procore_cli.flows import access, service_account
 from procore_cli.models import SERVICE_ACCOUNT, Account, Profile
 
@@ -56,8 +62,8 @@ def _has_accounts(settings: Settings, environment: str) -> bool:
     try:
         return storage.has_database and bool(storage.accounts.list_known())
     except StorageError:
-        # What is wrong with it is told when it is opened.
-        return True
+        # What is wrong with it is told when it is opened: once, where it is the same for all of them.
+        return settings.named_database is None
 
 
 def list_lines(context: Context, *, check: bool, with_strangers: bool) -> list[Line]:
@@ -88,17 +94,21 @@ def find_summary(lines: list[Line], environment: str | None) -> ProcoreLoginErro
     waiting = [line for line in lines if line.needs_a_person]
     if waiting:
         profile, account = waiting[0].profile, waiting[0].listed.account
-        is_alone = sum(line.profile.email == profile.email for line in lines) == 1
-        who = profile.email if profile.email and is_alone else profile.procore_id
-        asked_for = "" if account.service else f" --account {who}"
+        is_shared = sum(line.profile.email == profile.email for line in lines) > 1
         return SignInNeededError(
             f"Accounts that have to sign in again: {len(waiting)} of {len(lines)}.",
-            f"Run {account.sign_in_command(profile.environment)}{asked_for}",
+            f"Run {account.sign_in_command(profile.environment, by_id=is_shared)}",
         )
     if not any(line.listed.is_signed_in for line in lines):
-        hint = f"Run procore-login signin --env {environment or 'NAME'}"
-        return SignInNeededError("Nobody is signed in.", hint)
+        return new_nobody_error(environment)
     return next((line.problem for line in lines if line.problem is not None), None)
+
+
+def new_nobody_error(environment: str | None) -> NobodySignedInError:
+    """Nobody is signed in to the environment, or to any of them."""
+    return NobodySignedInError(
+        "Nobody is signed in.", "Run `procore-login signin`", environment=environment or ""
+    )
 
 
 def switch(context: Context, who: str) -> Profile:

@@ -229,9 +229,9 @@ class _Caller:
                 " followed.",
                 "See where it leads with --include.",
             )
-        company = find_company(call)
-        if _is_about_company(stream.status, reason, company):
-            return self._new_company_error(stream.status, reason, company)
+        refused = self._find_company_error(call, stream.status, reason)
+        if refused is not None:
+            return refused
         return UnexpectedAnswerError(
             f"Procore answered {stream.status} ({reason}).", self._new_hint(call, stream, body)
         )
@@ -254,25 +254,41 @@ class _Caller:
             return "Run it without --silent to see all that Procore says."
         return "The body on standard output says what Procore did not like."
 
-    def _new_company_error(self, status: int, reason: str, company: str | None) -> CompanyRefusedError:
-        companies: list[Company] = []
+    def _find_company_error(self, call: Call, status: int, reason: str) -> ProcoreLoginError | None:
+        """What a refusal that is about the company means; None where it is about something else."""
+        company, in_header = find_company(call), _find_in_header(call)
+        refused, said = f"Procore answered {status} ({reason}).", reason.casefold()
+        if company and status == 403 and "not connected to this company" in said:
+            return CompanyRefusedError(
+                f"{refused} The app is not installed in company {company}.",
+                "Somebody who administers that company has to install the app there; or pass `--company ID`.",
+                self._list_companies(),
+            )
+        # Which of them Procore answers depends on the endpoint; each may also be about something else.
+        if status not in COMPANY_REFUSALS or "company" not in said:
+            return None
+        if in_header is None and (company is None or COMPANY_HEADER.lower() in said):
+            where = f"company {company} in its address alone" if company else "no company"
+            keep = command(f"configure --company {company or 'ID'}", self._context.settings.environment.name)
+            return CompanyRefusedError(
+                f"{refused} The call names {where}.",
+                f"Add `--company {company or 'ID'}`, or keep it: {keep}",
+                [] if company else self._list_companies(),
+            )
+        if in_header and "company_id" in said and not _IN_URL.search(call.url):
+            return UnexpectedAnswerError(
+                f"{refused} The call names company {in_header} in its header alone.",
+                f"It is a parameter here, too: add `company_id={in_header}` to the query or the body.",
+            )
+        return None
+
+    def _list_companies(self) -> list[Company]:
         # They are a help beside the error; where they cannot be had, the error is enough.
         with suppress(ProcoreLoginError):
             token = self._find_token()
             service = self._held[0].service if self._held else None
-            companies = self._context.api.companies(token, service_of=service and service.company)
-        if company is not None:
-            return CompanyRefusedError(
-                f"Procore answered {status} ({reason}). The app is not installed in company {company}.",
-                "Somebody who administers that company has to install the app there; or pass --company ID.",
-                companies,
-            )
-        name = self._context.settings.environment.name
-        return CompanyRefusedError(
-            f"Procore answered {status} ({reason}). The call names no company.",
-            f"Pass --company ID, or keep one: {command('configure --company ID', name)}",
-            companies,
-        )
+            return self._context.api.companies(token, service_of=service and service.company)
+        return []
 
 
 # The company in a path, /companies/5/..., or in a query, company_id=5.
@@ -283,16 +299,10 @@ _IN_URL = re.compile(
 
 def find_company(call: Call) -> str | None:
     """The company's id that a call names: in its header, its path, or its query; None where there is none."""
-    headers = {name.lower(): value for name, value in call.headers.items()}
-    if named := headers.get(COMPANY_HEADER.lower()):
-        return named
     match = _IN_URL.search(call.url)
-    return match and (match[1] or match[2])
+    return _find_in_header(call) or (match and (match[1] or match[2]))
 
 
-def _is_about_company(status: int, reason: str, company: str | None) -> bool:
-    """Whether a call failed because the app is not installed in the company it named, or it named none."""
-    if company is not None:
-        return status == 403 and "not connected to this company" in reason.casefold()
-    # Which of them Procore answers depends on the endpoint; each may also be about something else.
-    return status in COMPANY_REFUSALS and "company" in reason.casefold()
+def _find_in_header(call: Call) -> str | None:
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    return headers.get(COMPANY_HEADER.lower()) or None

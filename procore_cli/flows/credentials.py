@@ -22,6 +22,7 @@ from procore_cli.config.variables import VARIABLES
 from procore_cli.errors import BindingError, MissingCredentialsError
 from procore_cli.grants import AppCredentials
 from procore_cli.models import Binding, Environment, command
+from procore_cli.storage.files import NoKeyringError
 
 if TYPE_CHECKING:
     from procore_cli.client.oauth import OAuth, Probe
@@ -77,7 +78,11 @@ def find_stored(settings: Settings, secrets: ClientSecrets) -> StoredSecret | No
 
 
 def _find_secret(settings: Settings, secrets: ClientSecrets) -> str:
-    stored = find_stored(settings, secrets)
+    try:
+        stored = find_stored(settings, secrets)
+    except NoKeyringError:
+        # To a newcomer the secret is missing, whatever it could have been kept in.
+        raise new_missing(settings, "client secret", ", and no keyring to look in") from None
     if stored is None:
         raise _missing_secret(settings, secrets)
     owner, what = stored.environment, f"The kept client secret of {stored.environment} was"
@@ -157,8 +162,8 @@ def _missing_secret(settings: Settings, secrets: ClientSecrets) -> MissingCreden
     )
 
 
-def new_missing(settings: Settings, what: str) -> MissingCredentialsError:
-    """The error for a client id or client secret that is nowhere."""
+def new_missing(settings: Settings, what: str, beside: str = "") -> MissingCredentialsError:
+    """The error for a client id or client secret that is nowhere; `beside` says what else is missing."""
     name = settings.environment.name
     if settings.in_exec and what == "client secret":
         return MissingCredentialsError(
@@ -167,9 +172,9 @@ def new_missing(settings: Settings, what: str) -> MissingCredentialsError:
             environment=name,
         )
     return MissingCredentialsError(
-        f"There is no {what} for {name}.",
-        f"Run {command('configure', name)}, or set {VARIABLES[what]}."
-        f" To try without an account: {command('signup', DEMO.name)}",
+        f"There is no {what} for {name}{beside}.",
+        f"Run {command('configure', name)}, or set {VARIABLES[what]};"
+        f" or try it without an account: {command('signup', DEMO.name)}",
         environment=name,
     )
 

@@ -5,6 +5,7 @@ The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sampl
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
 from procore_cli.grants import AppCredentials
 from procore_cli.interruption import holding_signals
-from procore_cli.models import Me, Profile
+from procore_cli.models import Me, Profile, command
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
@@ -39,7 +40,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     settings = context.settings
     environment, redirect = settings.environment, settings.redirect_uri
     # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.
-    _check_who(context)
+    asked_for = _find_asked_for(context)
     app = find_app(settings, context.client_secrets)
     context.tokens.prove()
     say_where_tokens_go(context)
@@ -62,7 +63,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
                 with revocation.ending_unless_kept(context, app, tokens):
                     # 6. Who is it?
                     me = context.api.me(tokens.access_token)
-                    _check_person(context, me)
+                    _check_person(context, me, asked_for)
                     # 7. The user's row and the tokens, both or neither.
                     saved = context.tokens.save_signin(tokens, me)
             # 8. The browser goes on to /home, which shows the row.
@@ -92,28 +93,29 @@ def remember_app(context: Context, app: AppCredentials) -> None:
         context.accounts.remember_app(app.client_id, context.settings.login_origin)
 
 
-def _check_who(context: Context) -> None:
-    """Somebody new may be asked for, but not one of two."""
+def _find_asked_for(context: Context) -> int | None:
+    """Whom `--account` means, by the Procore id; None for somebody new. Raises AmbiguousAccountError."""
     if context.settings.account is None:
-        return
+        return None
     try:
-        context.accounts.find_named(context.settings.account)
+        return context.accounts.find_named(context.settings.account).user.procore_id
     except AmbiguousAccountError:
         raise
     except UnknownAccountError:
-        return
+        return None
 
 
-def _check_person(context: Context, me: Me) -> None:
+def _check_person(context: Context, me: Me, asked_for: int | None) -> None:
     """`signin --account WHO` keeps nothing of anybody else's."""
-    who = context.settings.account
-    if who is None or who.casefold() in (me.login.casefold(), str(me.id)):
+    who, name = context.settings.account, context.settings.environment.name
+    # Procore may have another e-mail for the same person by now.
+    if who is None or me.id == asked_for or who.casefold() in (me.login.casefold(), str(me.id)):
         return
+    again = command(f"signin --account {shlex.quote(who)} --no-browser", name)
     raise WrongPersonError(
-        f"The browser is signed in to {context.settings.environment.name} as {me.login}, not as {who};"
-        " nothing is kept.",
-        "Open the link in a private window, and log in there as the right person.",
-        environment=context.settings.environment.name,
+        f"The browser is signed in to {name} as {me.login}, not as {who}; nothing is kept.",
+        f"Run {again} and open its link in a private window, as the right person.",
+        environment=name,
     )
 
 

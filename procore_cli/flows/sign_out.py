@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procore_cli.config import private_files
-from procore_cli.errors import DatabaseError, ProcoreLoginError, SignInNeededError, StorageError
+from procore_cli.errors import (
+    DatabaseError,
+    NobodySignedInError,
+    OtherFolderError,
+    ProcoreLoginError,
+    SignInNeededError,
+    StorageError,
+)
 from procore_cli.flows import access, revocation, service_account
 from procore_cli.models import SERVICE_ACCOUNT, Account
 
@@ -34,10 +41,19 @@ def sign_out(context: Context) -> None:
         account = access.find_stored_account(context)
         if account not in context.accounts.list_refused():
             context.accounts.find_expiry(account)
-    except SignInNeededError:
+    except SignInNeededError as error:
         # An earlier sign-out may have left what it could not delete.
         context.tokens.clean_free()
-        raise
+        if isinstance(error, OtherFolderError):
+            raise
+        if settings.account is not None:
+            raise error.reworded(
+                error.message, "Run `procore-login accounts` to see who is signed in."
+            ) from None
+        context.console.say(error.message)
+        if not isinstance(error, NobodySignedInError):
+            context.console.say(error.hint)
+        return
     _sign_out(context, account)
     _say_who_is_left(context)
 
@@ -125,10 +141,9 @@ def _report(
 def _say_who_is_left(context: Context) -> None:
     present = context.accounts.list_signed_in()
     if present and context.accounts.find_current() is None:
+        switch = access.switch_command(context, present)
         labels = access.join_labels(present)
-        context.console.say(
-            f"Still signed in: {labels}. To make one current: {access.switch_command(context)}"
-        )
+        context.console.say(f"Still signed in: {labels}. To make one current, for example {switch}")
 
 
 # How every SQLite file begins (sqlite.org/fileformat, section 1.3.1).

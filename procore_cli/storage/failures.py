@@ -8,6 +8,7 @@ import shlex
 from procore_cli import errors
 from procore_cli.errors import (
     NotSignedInError,
+    OtherFolderError,
     ProcoreError,
     ProcoreLoginError,
     RefreshRefusedError,
@@ -53,7 +54,7 @@ def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
     for entry in [*live, *entries.list_pending_refreshes(rows, key)]:
         place = entries.find_other_folder(entry, rows.home)
         if place is not None:
-            return NotSignedInError(
+            return OtherFolderError(
                 f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
                 f"Set PROCORE_LOGIN_HOME={shlex.quote(place)} to use them, or sign in here:"
                 f" {account.sign_in_command(environment)}",

@@ -52,6 +52,10 @@ class ClosedError(KeyringError):
     """The keyring is missing, locked or does not answer: to ask again in this run is no use."""
 
 
+class NoKeyringError(ClosedError):
+    """There is no keyring here that can be used."""
+
+
 class GivenUpError(ClosedError):
     """A call took too long and was left behind: what it was to write may still land."""
 

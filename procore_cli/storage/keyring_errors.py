@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from procore_cli.errors import KeyringError
-from procore_cli.storage.files import ClosedError
+from procore_cli.storage.files import ClosedError, NoKeyringError
 
 _FIRST_CHOICE = {
     "darwin": "Unlock the login keychain",
@@ -57,12 +57,12 @@ def _list_codes(error: BaseException) -> list[int | str]:
 
 def new_missing_error() -> KeyringError:
     """Neither the platform nor the user's configuration has a keyring."""
-    return ClosedError("There is no keyring here that can be used.", _list_choices())
+    return NoKeyringError("There is no keyring here that can be used.", _list_choices())
 
 
 def new_useless_error(backend_name: str, remedy: str) -> KeyringError:
     """The backend that the user named refuses every call."""
-    return ClosedError(
+    return NoKeyringError(
         f"There is no keyring here that can be used: keyring is configured to use {backend_name}.",
         _list_choices(remedy),
     )

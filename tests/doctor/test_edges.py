@@ -115,7 +115,7 @@ def test_tokens_without_a_refresh_token_say_what_follows(machine, people):
     machine.point_at(people)
     answer = people.tokens
     people.tokens = lambda: answer() | {"refresh_token": None}  # type: ignore[method-assign]
-    again = "Sign in again: procore-login signin"
+    again = "Sign in again: procore-login signin --account joecontractor@procore.com"
     for lifetime_s, status, detail, fix in (
         (5400, "ok", "signing in again is needed at its end", ""),
         (1, "warning", "has expired, and Procore gave no refresh token", again),

@@ -8,6 +8,7 @@ import click
 
 from procore_cli.cli import options, output
 from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.next_step import find_hint
 from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
 from procore_cli.context import open_context
@@ -44,8 +45,7 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
             # What is wrong with one environment must not hide the others.
             if error.exit_code in (2, 3):
                 raise
-            console.warn(str(error.happened_in(name)))
-            troubles.append(error)
+            troubles.append(error.happened_in(name))
     console.environment = environment or ""
     if as_json:
         output.print_json({"accounts": [_json(line, check) for line in lines]})
@@ -53,10 +53,13 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
         columns = ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
         output.print_columns(columns, [_cells(line, check) for line in lines])
     elif not check and not troubles:
-        console.say(f"Nobody is signed in. Run procore-login signin --env {environment or 'NAME'}")
+        nobody = accounts.new_nobody_error(environment)
+        console.say(f"{nobody.message} {find_hint(nobody)}")
     summary = accounts.find_summary(lines, environment) if check else None
     if summary is not None and (isinstance(summary, SignInNeededError) or not troubles):
-        raise summary
+        troubles.insert(0, summary)
+    for trouble in troubles[1:]:
+        console.warn(str(trouble))
     if troubles:
         raise troubles[0]
 

@@ -101,10 +101,10 @@ def serve(
     ):
         _print_variables(server.url, as_json=as_json)
         console.say(f"The pretend Procore (demo) runs at {server.url}. Ctrl-C ends it.")
-        console.say("Set these variables in another terminal; then, for example: procore-login signup")
+        console.say(f"Set these variables in another terminal; then, for example: `{_find_first_step()}`")
         how = "curl -X POST -H 'Content-Type: application/json'"
-        console.say(f"Tokens without a browser: {how} {server.url}/demo/sign-in")
-        console.say(f"What was called: curl {server.url}/demo/calls")
+        console.say(f"Tokens without a browser: `{how} {server.url}/demo/sign-in`")
+        console.say(f"What was called: `curl {server.url}/demo/calls`")
         while True:
             time.sleep(3600)
 
@@ -130,6 +130,16 @@ def reset(console: Console) -> None:
         console.say("demo: forgot the pretend Procore's users, companies, projects and tokens.")
     if not count and not had_state:
         console.say("demo: there was nothing to forget.")
+
+
+def _find_first_step() -> str:
+    """What signs in to a server that runs elsewhere: there the demo user does not sign in by itself."""
+    from shutil import which
+
+    from procore_cli.callback.browser import find_browser
+
+    can_open = find_browser(None, os.environ, sys.platform, which) is not None
+    return f"procore-login {'signup' if can_open else 'signin --service-account --company 22222'}"
 
 
 def _overrides() -> Overrides:

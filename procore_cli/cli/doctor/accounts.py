@@ -34,8 +34,7 @@ def check_accounts(context: DoctorContext) -> Iterator[Check]:
     """A line an account; nobody being signed in is no fault."""
     listed = AccountStore(context.database).list_known()
     if not listed:
-        begin = f"to begin: {command('signup', context.name)}"
-        yield fine(f"nobody is signed in to {context.name}; {begin}")
+        yield fine(f"nobody is signed in to {context.name}")
     for each in listed:
         who = label(each.account) + (", the current one" if each.is_current else "")
         detail, fix = _describe(context, each)

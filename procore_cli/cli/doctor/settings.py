@@ -12,7 +12,7 @@ import procore_cli
 from procore_cli.cli.doctor.context import Check, DoctorContext, failed, fine, shown, unchecked, warning
 from procore_cli.config.config_file import CONFIG_NAME
 from procore_cli.config.urls import find_origin
-from procore_cli.config.variables import VARIABLES, find_set, is_handed_over, list_unknown
+from procore_cli.config.variables import VARIABLES, find_set, find_unknown, is_handed_over
 
 
 def check_version(_context: DoctorContext) -> Iterator[Check]:
@@ -85,8 +85,8 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
         *(fine(words, f"variable {name}") for name, words in _OTHERS.items() if name in present),
         *(fine("set: see proxy", f"variable {name}") for name in present if name.upper() in _PROXIES),
     ]
-    for name in list_unknown(present):
-        fix = f"Correct its name, or unset it: unset {name}"
+    for name, meant in find_unknown(present).items():
+        fix = f"{f'Set {meant} in its place' if meant else 'Correct its name'}, or unset it: `unset {name}`"
         lines.append(warning("is not one that this program knows; it is ignored.", fix, f"variable {name}"))
     yield from lines or [fine("none that this program heeds is set")]
 
