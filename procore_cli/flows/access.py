@@ -225,17 +225,12 @@ def _nobody_is_current(context: Context) -> NotSignedInError:
     if present:
         return NotSignedInError(
             f"No account of {name} is the current one. Signed in: {join_labels(present)}.",
-            f"Make one current, for example {switch_command(context, present)} or sign in:"
+            f"Make one current, for example {switch_command(context, present)}; or sign in:"
             f" {sign_in_command(context)}",
             environment=name,
         )
-    return new_nobody_error(name)
-
-
-def new_nobody_error(environment: str) -> NobodySignedInError:
-    """No account of the environment has tokens here."""
-    hint = f"Run {command('signin', environment)}"
-    return NobodySignedInError(f"Nobody is signed in to {environment}.", hint, environment=environment)
+    hint = f"Run {sign_in_command(context)}"
+    return NobodySignedInError(f"Nobody is signed in to {name}.", hint, environment=name)
 
 
 def whoami(context: Context) -> Profile:

@@ -269,11 +269,13 @@ class _Caller:
             return None
         if in_header is None and (company is None or COMPANY_HEADER.lower() in said):
             where = f"company {company} in its address alone" if company else "no company"
-            keep = command(f"configure --company {company or 'ID'}", self._context.settings.environment.name)
+            companies = [] if company else self._list_companies()
+            example = company or (companies[0].id if companies else "ID")
+            keep = command(f"configure --company {example}", self._context.settings.environment.name)
             return CompanyRefusedError(
                 f"{refused} The call names {where}.",
-                f"Add `--company {company or 'ID'}`, or keep it: {keep}",
-                [] if company else self._list_companies(),
+                f"Add `--company {example}`, or keep it: {keep}",
+                companies,
             )
         if in_header and "company_id" in said and not _IN_URL.search(call.url):
             return UnexpectedAnswerError(
