@@ -1,13 +1,16 @@
 """Draws docs/images/session.svg: a real session on a pseudo-terminal, against the embedded Procore.
 
-Run `python -m tools.session`. Refuses to edit what the commands say; only a POSIX system has such terminals.
+`python -m tools.pictures` makes it with the others. Refuses to edit what the commands say; only a
+POSIX system has such terminals.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,20 +30,43 @@ COMMANDS: Final = (
     "procore-login accounts --env demo",
     "procore-login token --env demo | cut -c -60",
 )
+# Another one in each session: link, folder, token, numbers, a date's words; and with them the frame.
+_CHANGING: Final = re.compile(
+    r"\x1b\[[\d;]*m|[\u2500-\u257f]|http:\S+|/\S+|[\w.-]{50,}|\d+|"
+    r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|today|tomorrow)\b"
+)
+
+Session = list[tuple[str, str]]
 
 
-def main() -> None:
-    """Run the commands and save the picture."""
+def new_picture(session: Session) -> str:
+    """The session as a terminal shows it; a comment has its digest."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
-    with tempfile.TemporaryDirectory() as home:
-        environ = _new_environ(home)
-        for command in COMMANDS:
-            console.print(Text.assemble(("$ ", "bold green"), command))
-            console.print(Text.from_ansi(_run(command, environ)))
+    for command, drawn in session:
+        console.print(Text.assemble(("$ ", "bold green"), command))
+        console.print(Text.from_ansi(drawn))
     # The id is made from the content otherwise, which has the time in it.
-    PICTURE.write_text(
-        console.export_svg(title="procore-login", theme=MONOKAI, unique_id="session"), encoding="utf-8"
-    )
+    picture = console.export_svg(title="procore-login", theme=MONOKAI, unique_id="session")
+    return f"{picture}<!-- session {digest_of(session)} -->\n"
+
+
+def digest_of(session: Session) -> str:
+    """Of what is said, whatever the time and the token are."""
+    said = _CHANGING.sub(" ", "\n".join(f"{command}\n{drawn}" for command, drawn in session))
+    return hashlib.sha256(" ".join(said.split()).encode()).hexdigest()
+
+
+def read_digest(picture: str) -> str:
+    """What `new_picture` wrote; empty where nothing is."""
+    found = re.search(r"<!-- session ([0-9a-f]{64}) -->", picture)
+    return found[1] if found else ""
+
+
+def record(variables: Mapping[str, str] | None = None) -> Session:
+    """Each command, and what a terminal gets of it."""
+    with tempfile.TemporaryDirectory() as home:
+        environ = {**_new_environ(home), **(variables or {})}
+        return [(command, _run(command, environ)) for command in COMMANDS]
 
 
 def _new_environ(home: str) -> dict[str, str]:
@@ -76,7 +102,8 @@ def _run(command: str, environ: Mapping[str, str]) -> str:
     os.close(ours)
     if process.wait() != 0:
         raise SystemExit(f"{command} failed:\n{drawn.decode()}")
-    return drawn.decode().replace("\r\n", "\n")
+    # What was drawn over is not there any more.
+    return re.sub(r"[^\n]*\r", "", drawn.decode().replace("\r\n", "\n"))
 
 
 def _read(terminal: int) -> bytes:
@@ -84,7 +111,3 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:
         return b""
-
-
-if __name__ == "__main__":
-    main()
