@@ -1,4 +1,4 @@
-"""Every command in the README, run in the README's order by somebody who follows it.
+"""Every command in README.md and docs/settings.md, run in the pages' order by somebody who follows them.
 
 `demo serve` plays Procore, under another name: it is production to the program.
 """
@@ -14,6 +14,7 @@ from tests.stub_browser import Browser
 from tests.terminal import Terminal
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 PROCORE = "https://api.procore.com"
 # What stands for something in the README, and something that it may stand for.
 PLACEHOLDERS = {
@@ -37,13 +38,20 @@ PROCORE_CLIENT_SECRET="{DEMO_CLIENT_SECRET}"
 
 
 def list_commands() -> list[str]:
-    """Each command of the README that begins with the program's name, or calls it, once."""
+    """Each command that begins with the program's name, or calls it, once."""
     # The first block is two commands for an empty clone: .ci/run runs them there.
-    page = README.split("```", 2)[2]
-    blocks = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
-    typed = [line.strip()[2:] for block in blocks for line in block.splitlines() if "$ " in line[:6]]
+    page = README.split("```", 2)[2] + SETTINGS
+    blocks = "\n".join(re.findall(r"```(?:console|sh)\n(.*?)```", page, re.DOTALL))
+    typed = re.findall(r"^ *(?:\$ )?((?:procore-login|curl) .*)$", blocks, re.MULTILINE)
     spans = re.findall(r"`(procore-login(?: [^`]*)?)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))
     return list(dict.fromkeys([*typed, *spans]))
+
+
+def list_shown() -> list[tuple[str, str]]:
+    """Each command of the README below which its output stands, and that."""
+    blocks = re.findall(r"^```console\n\$ (.*?)^```", README, re.DOTALL | re.MULTILINE)
+    entries = [entry.partition("\n") for block in blocks for entry in block.split("\n$ ")]
+    return [(command, shown) for command, _, shown in entries if shown]
 
 
 @dataclass

@@ -14,8 +14,10 @@ from procore_cli.callback import pages
 from procore_cli.callback.pending import Failure
 from procore_cli.cli.main import COMMANDS
 from procore_cli.config.environments import ENVIRONMENTS
+from procore_cli.config.variables import VARIABLES
 from tests import doc_examples, readme_commands
-from tests.cli import Machine, browser
+from tests.cli import Machine, browser, free_port
+from tools import session
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,20 +58,34 @@ def test_every_page_of_the_listener_is_explained():
         assert f"| {heading} |" in explained
 
 
-def test_every_picture_page_test_and_environment_that_the_docs_name_is_there():
+def is_there(page: Path, target: str) -> bool:
+    """Whether a link leads to a file, and to a heading of it if it names one."""
+    name, _, anchor = target.partition("#")
+    path = page.parent / name if name else page
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return path.exists() and (not anchor or anchor in anchors)
+
+
+def test_every_picture_page_and_test_that_the_docs_name_is_there():
     for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+        for target in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or is_there(page, target), f"{page.name}: {target}"
     for named in re.findall(r"`(tests/[^`]+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")):
         path, _, function = named.partition("::")
         found = ROOT / path
         assert found.exists(), named
         assert not function or f"def {function}(" in found.read_text(encoding="utf-8"), named
-    assert [name for name in ENVIRONMENTS if f"| `{name}` |" not in README] == []
 
 
-# How many `demo serve` says to set.
-VARIABLES = 5
+def test_every_environment_and_every_variable_is_explained():
+    explained = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    named = [f"| `{name}` |" for name in ENVIRONMENTS] + [f"`{name}`" for name in VARIABLES.values()]
+    assert [name for name in named if name not in explained] == []
+
+
+# How many variables `demo serve` says to set.
+PRINTED = 5
 
 
 @contextmanager
@@ -78,7 +94,7 @@ def demo_serving(machine: Machine, *options: str) -> Iterator[str]:
     serving = machine.start("demo", "serve", "--port", "0", *options)
     assert serving.stdout is not None
     try:
-        yield "".join(serving.stdout.readline() for _ in range(1 if "--json" in options else VARIABLES))
+        yield "".join(serving.stdout.readline() for _ in range(1 if "--json" in options else PRINTED))
     finally:
         serving.terminate()
         serving.communicate(timeout=30)
@@ -143,6 +159,16 @@ def test_the_seed_of_the_page_can_be_used(tmp_path):
         refused = machine.run("api", "companies/8/projects", "--company", "8")
     assert [project["name"] for project in json.loads(projects.out)] == ["Seeded project"]
     assert refused.code == 5
+
+
+def test_what_the_readme_shows_of_a_command_is_what_it_says():
+    shown = dict(readme_commands.list_shown())
+    variables = {"PROCORE_REDIRECT_URI": f"http://localhost:{free_port()}/callback", "TERM": "dumb"}
+    said = session.record(["procore-login signup --env demo", *shown], variables)[1:]
+    assert len(shown) > 2
+    assert [(command, session.without_changing(drawn)) for command, drawn in said] == [
+        (command, session.without_changing(text)) for command, text in shown.items()
+    ]
 
 
 def test_the_readme_has_commands_of_every_kind():

@@ -14,7 +14,7 @@ def test_the_pictures_of_pages_show_the_pages_that_are_served_now(tmp_path):
 
 
 def test_the_picture_of_a_session_shows_what_the_commands_say_now():
-    recorded = session.record({"PROCORE_REDIRECT_URI": f"http://localhost:{free_port()}/callback"})
+    recorded = session.record(variables={"PROCORE_REDIRECT_URI": f"http://localhost:{free_port()}/callback"})
     assert session.read_digest(session.PICTURE.read_text("utf-8")) == session.digest_of(recorded), AGAIN
 
 

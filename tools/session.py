@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +52,13 @@ def new_picture(session: Session) -> str:
 
 def digest_of(session: Session) -> str:
     """Of what is said, whatever the time and the token are."""
-    said = _CHANGING.sub(" ", "\n".join(f"{command}\n{drawn}" for command, drawn in session))
-    return hashlib.sha256(" ".join(said.split()).encode()).hexdigest()
+    said = without_changing("\n".join(f"{command}\n{drawn}" for command, drawn in session))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def without_changing(text: str) -> str:
+    """What every session says, in one line."""
+    return " ".join(_CHANGING.sub(" ", text).split())
 
 
 def read_digest(picture: str) -> str:
@@ -62,11 +67,11 @@ def read_digest(picture: str) -> str:
     return found[1] if found else ""
 
 
-def record(variables: Mapping[str, str] | None = None) -> Session:
+def record(commands: Iterable[str] = COMMANDS, variables: Mapping[str, str] | None = None) -> Session:
     """Each command, and what a terminal gets of it."""
     with tempfile.TemporaryDirectory() as home:
         environ = {**_new_environ(home), **(variables or {})}
-        return [(command, _run(command, environ)) for command in COMMANDS]
+        return [(command, _run(command, environ)) for command in commands]
 
 
 def _new_environ(home: str) -> dict[str, str]:
