@@ -67,7 +67,7 @@ def test_the_man_page_lists_every_variable_that_the_program_reads_and_every_exit
     assert read - variables._MISTAKEN.keys() <= listed
     assert {name for name in listed if name.startswith("PROCORE_")} <= read
     codes = {kind.exit_code for kind in list_errors(ProcoreLoginError)}
-    assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 130})
+    assert [code for code, _ in man_text.EXIT_STATUS] == sorted(codes | {0, 129, 130, 143})
 
 
 def test_what_roff_would_change_is_escaped_and_a_long_example_continued_as_a_shell_does():
