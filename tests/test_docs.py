@@ -163,7 +163,8 @@ def test_the_seed_of_the_page_can_be_used(tmp_path):
 
 def test_what_the_readme_shows_of_a_command_is_what_it_says():
     shown = dict(readme_commands.list_shown())
-    variables = {"PROCORE_REDIRECT_URI": f"http://localhost:{free_port()}/callback", "TERM": "dumb"}
+    port = {"PROCORE_REDIRECT_URI": f"http://localhost:{free_port()}/callback"}
+    variables = {**port, "BROWSER": browser(), "TERM": "dumb"}
     said = session.record(["procore-login signup --env demo", *shown], variables)[1:]
     assert len(shown) > 2
     assert [(command, session.without_changing(drawn)) for command, drawn in said] == [
