@@ -87,7 +87,7 @@ def configure_command(console: Console, /, environment: str | None, **given: Any
     """Set an environment's client id, client secret, redirect URI and company.
 
     Without options it asks for them. Procore is asked whether it knows the app before anything is saved. The
-    client secret is kept in the keyring.
+    client secret is kept in the keyring, or with --store file in a file that only you can read.
     """
     _refuse_contradictions(given)
     if given["show"]:
