@@ -85,6 +85,8 @@ def _new_environ(home: str) -> dict[str, str]:
         "TERM": "xterm-256color",
         "COLUMNS": str(COLUMNS),
         "LANG": "C.UTF-8",
+        # Whose clock it is would show.
+        "TZ": "UTC",
         "PROCORE_LOGIN_HOME": f"{home}/data",
     }
 
