@@ -35,7 +35,7 @@ def test_alone_it_tells_a_newcomer_what_to_type(machine):
     result = machine.run_here().ended()
     assert result.err == ""
     assert "Nobody is signed in." in result.out
-    for command in ("signup --env demo", "configure --env production", "signup --env production", "--help"):
+    for command in ("signup --env demo", "configure", "signup", "--help"):
         assert f"  procore-login {command} " in result.out
     assert not machine.data.exists()
 
@@ -100,14 +100,14 @@ def test_alone_it_sends_a_person_to_the_next_step(machine, people):
     people.sign_in(machine, JOE)
     machine.sql("UPDATE procore_login_session SET user_id = NULL")
     nobody_current = machine.run_here().out
-    assert "procore-login signup --env sandbox " in configured
+    assert "procore-login signup " in configured
     assert "configure" not in configured
     assert "PROCORE_ACCESS_TOKEN is set" in from_elsewhere
     assert "hush" not in from_elsewhere
     assert "procore-login whoami --env sandbox " in elsewhere
-    assert "procore-login configure --env production " in elsewhere
+    assert "procore-login configure " in elsewhere
     assert "  a\\x1b[2J\\n@example.com (current): " in elsewhere
-    assert "procore-login switch WHO --env production " in nobody_current
+    assert "procore-login switch WHO " in nobody_current
 
 
 def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine, people):
@@ -118,7 +118,7 @@ def test_alone_it_sends_somebody_whom_procore_refused_to_sign_in(machine, people
     )
     said = machine.run_here().out
     assert "joecontractor@procore.com (current): Procore refused its tokens: sign in again" in said
-    assert "procore-login signin --env production " in said
+    assert "procore-login signin " in said
     assert "whoami" not in said
 
 
@@ -197,8 +197,8 @@ MISTAKES = (
     ("whoami --json=1", "--json takes no value.", "See procore-login whoami --help"),
     ("api -f", "-f needs a value.", "See procore-login api --help"),
     ("whoami --env=", "--env cannot be used: it is empty.", "See procore-login whoami --help"),
-    ("api", "PATH is missing.", "Usage: procore-login api [OPTIONS] PATH"),
-    ("exec", "COMMAND is missing.", "Usage: procore-login exec [OPTIONS] [--] COMMAND..."),
+    ("api", "PATH is missing.", "For example: procore-login api companies"),
+    ("exec", "COMMAND is missing.", "For example: procore-login exec -- python3 sync.py"),
     (
         "signin --timeout 86401",
         "--timeout must be a whole number from 1 to 86400.",

@@ -48,7 +48,9 @@ SECTIONS: Mapping[str, Mapping[str, CommandHelp]] = {
     },
     "Several accounts": {
         "accounts": CommandHelp("List who is signed in.", "accounts --check", "commands.accounts"),
-        "switch": CommandHelp("Make another account the current one.", "switch WHO", "commands.accounts"),
+        "switch": CommandHelp(
+            "Make another account the current one.", "switch joecontractor@procore.com", "commands.accounts"
+        ),
     },
     "Set up and look": {
         "configure": CommandHelp(
@@ -217,11 +219,19 @@ def read_mistake(error: click.ClickException, arguments: Sequence[str] = ()) -> 
     if isinstance(error, click.NoSuchOption):
         return _no_such_option(error, context, arguments)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        usage = " ".join(context.get_usage().split()).removeprefix("Usage: ")
-        return UsageMistakeError(f"{_name(error.param)} is missing.", f"Usage: `{usage}`")
+        return UsageMistakeError(f"{_name(error.param)} is missing.", _find_example(context))
     if isinstance(error, click.BadParameter) and error.param is not None:
         return UsageMistakeError(f"{_name(error.param)} {_what_is_wrong(error, error.param.type)}", see)
     return UsageMistakeError(error.format_message(), see)
+
+
+def _find_example(context: click.Context) -> str:
+    """Something to type in place of a command that lacks an argument."""
+    name = context.info_name or ""
+    for section in SECTIONS.values():
+        if name in section:
+            return f"For example: `{_PROGRAM} {section[name].example}`"
+    return f"See `{context.command_path} --help`"
 
 
 def _no_such_command(error: click.NoSuchCommand, context: click.Context) -> UsageMistakeError:

@@ -96,14 +96,14 @@ def _find_steps(settings: Settings, known: dict[str, list[Listed]]) -> list[Step
     if settings.access_token or any(one.is_current and one.is_signed_in for one in here):
         return _steps_of_signed_in("")
     if here:
-        return _steps_of_known(name, here)
+        return _steps_of_known(here)
     elsewhere = list_signed_in_elsewhere(known, name)
     others = _steps_of_signed_in(f" --env {elsewhere[0]}")[:2] if elsewhere else []
     if settings.client_id or settings.is_demo:
-        return [(f"signup --env {name}", f"sign in to {name}"), *others]
+        return [("signup", f"sign in to {name}"), *others]
     configure = [
-        (f"configure --env {name}", f"enter your app for {name}"),
-        (f"signup --env {name}", "then sign in"),
+        ("configure", f"enter your app for {name}"),
+        ("signup", "then sign in"),
     ]
     return [*others, *([] if DEMO.name in elsewhere else [_TRY]), *configure]
 
@@ -116,8 +116,8 @@ def _steps_of_signed_in(option: str) -> list[Step]:
     ]
 
 
-def _steps_of_known(name: str, here: Sequence[Listed]) -> list[Step]:
-    signin = (f"signin --env {name}", "sign in again")
+def _steps_of_known(here: Sequence[Listed]) -> list[Step]:
+    signin = ("signin", "sign in again")
     if any(one.is_signed_in for one in here):
-        return [(f"switch WHO --env {name}", "choose the current account"), signin]
+        return [("switch WHO", "choose the current account"), signin]
     return [signin]

@@ -113,7 +113,7 @@ def _check_person(context: Context, me: Me, asked_for: int | None) -> None:
         return
     again = command(f"signin --account {shlex.quote(who)} --no-browser", name)
     raise WrongPersonError(
-        f"The browser is signed in to {name} as {me.login}, not as {who}; nothing is kept.",
+        f"The browser is signed in to {name} as {me.login}, not as {who}.",
         f"Run {again} and open its link in a private window, as the right person.",
         environment=name,
     )

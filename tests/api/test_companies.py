@@ -50,7 +50,7 @@ def test_a_missing_company_is_said(call, api):
         api.always(body, status)
         called = call("projects", code=5)
         assert "names no company" in called.err
-        assert "configure --company ID" in called.err
+        assert "procore-login configure --company 7" in called.err
         assert "  8  " in called.said
 
 
