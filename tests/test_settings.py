@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import cast
 
@@ -207,6 +208,44 @@ def test_the_demo_keeps_its_tokens_in_files_unless_asked_and_what_is_unknown_is_
     assert len(world.warnings) == 2
     for name in ("PROCORE_LOGIN_STROE", "colour"):
         assert sum(name in line for line in world.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"PROCORE_TOKEN": "x"}, ["PROCORE_TOKEN", "Did you mean PROCORE_ACCESS_TOKEN?"]),
+        ({"PROCORE_ENVIRONMENT": "demo"}, ["PROCORE_ENVIRONMENT", "Did you mean PROCORE_ENV?"]),
+        ({"PROCORE_LOGIN_STOR": "file"}, ["PROCORE_LOGIN_STOR", "Did you mean PROCORE_LOGIN_STORE?"]),
+        ({"PROCORE_TOKEN": "x", "PROCORE_ACCESS_TOKEN": "y"}, []),
+        ({"PROCORE_LOGO": "x"}, []),
+    ],
+)
+def test_a_variable_that_people_take_for_ours_is_named_with_ours(world, variables, said):
+    world.load(**variables)
+    assert len(world.warnings) == bool(said)
+    assert [words for words in said if words not in world.warnings[0]] == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "variables", "is_said"),
+    [
+        (0, {"SUDO_USER": "joe"}, True),
+        (0, {"SUDO_USER": "root"}, False),
+        (0, {}, False),
+        (1000, {"SUDO_USER": "joe"}, False),
+        (0, {"SUDO_USER": "joe", "PROCORE_LOGIN_HOME": "/srv/procore"}, False),
+    ],
+)
+def test_root_under_sudo_is_told_whose_data_folder_is_in_force(
+    tmp_path, monkeypatch, uid, variables, is_said
+):
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    console = Console(io.StringIO())
+    with heard_by(console):
+        load_settings(Overrides(), {"HOME": str(tmp_path), **variables})
+    said = cast(io.StringIO, console.stream).getvalue()
+    data = tmp_path / ".local/share/procore-login"
+    assert (f"the data folder is {data}, whatever joe's is" in said) is is_said
 
 
 def test_signing_in_ignores_account_and_token_and_says_so(world):
