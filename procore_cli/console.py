@@ -1,7 +1,7 @@
 """What a person hears, on stderr, and how text from outside may be shown.
 
-Text from outside is shown with control characters escaped and is never read as markup. What is to be typed
-stands between backticks in our own texts.
+Text from outside is shown with control characters escaped and is never read as markup. Advice (a hint, and
+what follows a line of talk or a warning) is our own: there what is to be typed stands between backticks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _USUAL_COLUMNS = 80
 _UNBOUNDED_COLUMNS = 100_000
 # Longer lines are hard to read.
 _WIDEST_TALK = 100
-_TYPED = re.compile(r"`([^`\n]+)`")
+# What is quoted for a shell may hold any character.
+_TYPED = re.compile(r"`((?:'[^'\n]*'|[^`'\n])+)`")
 _WHOLE = re.compile(r"\w[\w-]* |https?://")
 
 
@@ -38,8 +39,8 @@ def one_line(text: str) -> str:
     return shown(text).replace("\n", "\\n")
 
 
-def lay_out(text: str, width: int, *, first: str = "", indent: str = "  ") -> list[str]:
-    """A text of ours as lines for a terminal: broken between words, each command whole on a line of its own.
+def lay_out(text: str, advice: str, width: int, *, first: str = "", indent: str = "  ") -> list[str]:
+    """Lines for a terminal, broken between words; each command of the advice whole on a line of its own.
 
     `first` goes before the first line, `indent` before the others, so that no text from outside looks like a
     line of ours.
@@ -47,7 +48,7 @@ def lay_out(text: str, width: int, *, first: str = "", indent: str = "  ") -> li
     import textwrap
 
     lines: list[str] = []
-    for piece, is_command in _list_pieces(text):
+    for piece, is_command in _list_pieces(text, advice):
         if is_command:
             lines.append(f"{indent}  {piece}")
             continue
@@ -62,13 +63,13 @@ def lay_out(text: str, width: int, *, first: str = "", indent: str = "  ") -> li
     return lines or [first]
 
 
-def _list_pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """A text's pieces, and of each whether it is a command or a URL to follow.
+def _list_pieces(text: str, advice: str) -> Iterator[tuple[str, bool]]:
+    """The pieces of text and advice, and of each whether it is a command or a URL to follow.
 
     What is to be typed, but begins no line (`--env NAME`, `VARIABLE`), is a part of the sentence.
     """
-    sentence, is_after_command = "", False
-    for number, piece in enumerate(_TYPED.split(text)):
+    sentence, is_after_command = f"{text} " if text and advice else text, False
+    for number, piece in enumerate(_TYPED.split(advice)):
         if number % 2 and _WHOLE.match(piece):
             yield sentence.rstrip(), False
             yield piece, True
@@ -80,9 +81,9 @@ def _list_pieces(text: str) -> Iterator[tuple[str, bool]]:
     yield sentence.rstrip(), False
 
 
-def without_marks(text: str) -> str:
-    """A text as one line has it: what is to be typed without its backticks."""
-    return _TYPED.sub(r"\1", text)
+def without_marks(advice: str) -> str:
+    """Advice as one line has it: what is to be typed without its backticks."""
+    return _TYPED.sub(r"\1", advice)
 
 
 class Console:
@@ -106,29 +107,29 @@ class Console:
         # Python has no stream at all where the descriptor is closed.
         return self.stream is not None and self.stream.isatty()
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, advice: str = "") -> None:
         """A line of progress."""
-        self._write_label("", "", text)
+        self._write_label("", "", text, advice)
 
-    def shorten(self, text: str) -> str:
-        """A text whose commands do not name the environment that is in force without that."""
-        if " --env " not in text:
-            return text
+    def shorten(self, advice: str) -> str:
+        """Advice whose commands do not name the environment that is in force without that."""
+        if " --env " not in advice:
+            return advice
         if self._default is None:
             self._default = self._find_default()
         usual = f" --env {self._default}"
-        return _TYPED.sub(lambda typed: typed[0].replace(usual, ""), text) if self._default else text
+        return _TYPED.sub(lambda typed: typed[0].replace(usual, ""), advice) if self._default else advice
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, advice: str = "") -> None:
         """A line that a person should act on."""
-        self._write_label("Warning:", "bold magenta", text)
+        self._write_label("Warning:", "bold magenta", text, advice)
 
-    def warn_once(self, text: str) -> None:
+    def warn_once(self, text: str, advice: str = "") -> None:
         """As `warn`, for what several parts of a command, or threads, may come across."""
         mine = object()
         # In one step: whoever floods the listener, from many threads, cannot flood the terminal.
         if self._warned.setdefault(text, mine) is mine:
-            self.warn(text)
+            self.warn(text, advice)
 
     def link(self, url: str) -> None:
         """A URL on a line of its own, neither wrapped nor decorated."""
@@ -153,16 +154,19 @@ class Console:
         error.happened_in(self.environment)
         self._write_label("Error:", "bold red", str(error))
         if error.hint:
-            self._write_label("Hint:", "bold", error.hint)
+            self._write_label("Hint:", "bold", "", error.hint)
 
-    def _write_label(self, label: str, style: str, text: str) -> None:
-        text = self.shorten(text)
+    def _write_label(self, label: str, style: str, text: str, advice: str = "") -> None:
+        text, advice = one_line(text), one_line(self.shorten(advice))
+        if label:
+            text = f"{label} {text}" if text else label
         if not self.is_on_terminal:
-            plain = one_line(without_marks(text))
-            self._write(f"{label} {plain}" if label else plain)
+            self._write(
+                f"{text} {without_marks(advice)}" if text and advice else text or without_marks(advice)
+            )
             return
         width = find_columns(widest=_WIDEST_TALK, stream=self.stream) - 1
-        lines = "\n".join(lay_out(f"{label} {one_line(text)}" if label else one_line(text), width))
+        lines = "\n".join(lay_out(text, advice, width))
         if not (label and is_colourful(self.stream)):
             self._write(lines)
             return

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class LogConsole(Console):
     """Talks to the logger `procore_cli`; what it has said once it does not say again."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, advice: str = "") -> None:
         """What a person may wonder about, such as waiting for the keyring."""
-        self.warn_once(text)
+        self.warn_once(text, advice)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, advice: str = "") -> None:
         """What a person should act on."""
-        _find_logger().warning("%s", one_line(text))
+        _find_logger().warning("%s", one_line(f"{text} {advice}" if advice else text))
 
     def trace(self, text: str) -> None:
         """A step, for whoever looks for one."""
@@ -49,14 +49,14 @@ def heard_by(console: Console) -> Iterator[None]:
         _console = former
 
 
-def say(text: str) -> None:
-    """What a person may wonder about, such as waiting for the keyring."""
-    _console.say(text)
+def say(text: str, advice: str = "") -> None:
+    """What a person may wonder about, such as waiting for the keyring; `advice` has what is to be typed."""
+    _console.say(text, advice)
 
 
-def warn(text: str) -> None:
+def warn(text: str, advice: str = "") -> None:
     """What a person should act on; a command says it once."""
-    _console.warn_once(text)
+    _console.warn_once(text, advice)
 
 
 def trace(text: str) -> None:

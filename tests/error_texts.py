@@ -240,11 +240,11 @@ def _arguments(call: ast.Call) -> Iterator[tuple[str, str, ast.expr]]:
         yield from ((name, kind, text) for kind, text in zip(("message", "hint"), passed, strict=False))
         yield from ((name, key, text) for key, text in _keywords(call) if key in ("message", "hint"))
     elif name in WARNERS and call.args:
-        yield "", "warning", call.args[0]
+        yield from (("", kind, text) for kind, text in zip(("warning", "hint"), call.args, strict=False))
     elif name in REASONS and call.args:
         yield "", "reason", call.args[0]
     elif name in TALKERS and call.args:
-        yield "", "talk", call.args[0]
+        yield from (("", kind, text) for kind, text in zip(("talk", "hint"), call.args, strict=False))
     yield from (("", "help", text) for key, text in _keywords(call) if key in HELP_KEYS)
 
 

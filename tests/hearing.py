@@ -15,8 +15,8 @@ class Listener(Console):
         super().__init__(io.StringIO())
         self._said = said
 
-    def say(self, text: str) -> None:
-        self._said.append(text)
+    def say(self, text: str, advice: str = "") -> None:
+        self._said.append(f"{text} {advice}".strip())
 
     warn_once = say
 

@@ -158,7 +158,7 @@ def test_variables_that_win_are_named(machine, configure):
 def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(machine, configure):
     assert "give it again" not in configure("--store", "file").err
     assert configure(*KEPT, "--store", "keyring").code == 0
-    assert "stays in the store keyring; give it again" in configure("--store", "file").err
+    assert "stays in the store keyring. Give it again" in configure("--store", "file").err
     assert "give it again" not in configure("--store", "file").err
     assert "stays in the store file; give it" in configure("--store", "keyring").err
     assert configure(*KEPT).code == 0

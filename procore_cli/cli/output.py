@@ -82,7 +82,7 @@ def print_check(status: str, name: str, detail: str, fix: str) -> None:
     `status` is ok, warning or failed. Words are never broken, so that what is to be typed can be copied.
     """
     if sys.stdout is None or not sys.stdout.isatty():
-        print_columns([], [[status, name, without_marks(detail), without_marks(fix)]])
+        print_columns([], [[status, name, detail, without_marks(fix)]])
         return
     from rich.text import Text
 
@@ -90,9 +90,9 @@ def print_check(status: str, name: str, detail: str, fix: str) -> None:
     mark, style = _MARKS[status]
     mark = mark if _can_show(mark) else _PLAIN_MARKS[status]
     indent, width = " " * (len(mark) + 1), max(console.width - 1, _NARROWEST)
-    lines = lay_out(_in_a_cell(f"{name}: {detail}"), width, first=indent, indent=f"{indent}  ")
+    lines = lay_out(_in_a_cell(f"{name}: {detail}"), "", width, first=indent, indent=f"{indent}  ")
     if fix:
-        lines += lay_out(_in_a_cell(f"Fix: {fix}"), width, first=indent, indent=f"{indent}  ")
+        lines += lay_out("Fix:", _in_a_cell(fix), width, first=indent, indent=f"{indent}  ")
     first = Text.assemble((mark, style), lines[0][len(mark) :])
     for line in (first, *map(Text, lines[1:])):
         console.print(line, soft_wrap=True)

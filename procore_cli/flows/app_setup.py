@@ -79,8 +79,8 @@ def with_kept_secret(settings: Settings, setup: AppSetup) -> AppSetup:
         return setup
     if kept is not None and not is_kept_for(settings, kept, setup.client_id):
         log.warn(
-            f"{name}: the client secret that is kept belongs to the client id {kept.client_id}. Give the new"
-            f" one: {command('configure --client-secret-stdin', name)}"
+            f"{name}: the client secret that is kept belongs to the client id {kept.client_id}.",
+            f"Give the new one: {command('configure --client-secret-stdin', name)}",
         )
         return setup
     return replace(setup, kept=kept)
@@ -170,8 +170,7 @@ def save(settings: Settings, setup: AppSetup) -> None:
         if moved is not None:
             _forget_moved(settings)
     log.say(f"Saved for {settings.environment.name}.")
-    for line in _list_overrides(settings, setup, store, secret):
-        log.warn(line)
+    _warn_of_what_differs(settings, setup, store, secret)
 
 
 def _check_nobody_was_faster(settings: Settings, setup: AppSetup, config: Config) -> None:
@@ -238,10 +237,8 @@ def _forget_moved(settings: Settings) -> None:
         log.warn(f"The client secret is still in the store {settings.store} as well: {error.message}")
 
 
-def _list_overrides(
-    settings: Settings, setup: AppSetup, store: StoreName, secret: str | None
-) -> Iterator[str]:
-    """What to warn of once it is saved."""
+def _warn_of_what_differs(settings: Settings, setup: AppSetup, store: StoreName, secret: str | None) -> None:
+    """Tell what of that which was saved does not count, or not as one may think."""
     name = settings.environment.name
     given = without_what_exec_set(name, find_set(os.environ))
     saved = {
@@ -255,17 +252,19 @@ def _list_overrides(
     says = {VARIABLES[setting]: str(value) for setting, value in saved.items() if value}
     names = ", ".join(variable for variable, value in says.items() if given.get(variable, value) != value)
     if names:
-        yield f"{name}: what was saved is not in force while a variable says otherwise: {names}."
+        log.warn(f"{name}: what was saved is not in force while a variable says otherwise: {names}.")
     # Not looked for: another store is often chosen because the former one does not answer.
     is_configured = settings.client_id is not None and not settings.client_secret
     if secret is None and is_configured and store != settings.store:
-        yield (
-            f"{name}: a client secret that was kept before stays in the store {settings.store};"
-            f" give it again: {command('configure --client-secret-stdin', name)}"
+        log.warn(
+            f"{name}: a client secret that was kept before stays in the store {settings.store}.",
+            f"Give it again: {command('configure --client-secret-stdin', name)}",
         )
     if secret is not None and given.get("PROCORE_LOGIN_URL"):
         where = find_origin(settings.environment.login_url)
-        yield f"{name}: the client secret was kept for {where} (PROCORE_LOGIN_URL), and works there alone."
+        log.warn(
+            f"{name}: the client secret was kept for {where} (PROCORE_LOGIN_URL), and works there alone."
+        )
 
 
 def refuse_demo(settings: Settings) -> None:

@@ -118,8 +118,9 @@ def _warn_of_the_end(context: Context, account: Account) -> None:
                 return
     context.console.warn(
         "The client secret is in PROCORE_CLIENT_SECRET alone, which the command does not get: it cannot renew"
-        " its token. Give it a token that lives long enough (--min-ttl SECONDS), or keep the secret:"
-        f" {command('configure', settings.environment.name)}"
+        " its token.",
+        "Give it a token that lives long enough (`--min-ttl SECONDS`), or keep the secret:"
+        f" {command('configure', settings.environment.name)}",
     )
 
 

@@ -50,9 +50,7 @@ def sign_out(context: Context) -> None:
             raise error.reworded(
                 error.message, "Run `procore-login accounts` to see who is signed in."
             ) from None
-        context.console.say(error.message)
-        if not isinstance(error, NobodySignedInError):
-            context.console.say(error.hint)
+        context.console.say(error.message, "" if isinstance(error, NobodySignedInError) else error.hint)
         return
     _sign_out(context, account)
     _say_who_is_left(context)
@@ -75,7 +73,7 @@ def sign_out_all(context: Context) -> None:
             failures.append(error)
     context.tokens.clean_free()
     for failure in failures[1:]:
-        context.console.warn(f"{failure.happened_in(name)} {failure.hint}")
+        context.console.warn(str(failure.happened_in(name)), failure.hint)
     if failures:
         raise failures[0]
 
@@ -143,7 +141,7 @@ def _say_who_is_left(context: Context) -> None:
     if present and context.accounts.find_current() is None:
         switch = access.switch_command(context, present)
         labels = access.join_labels(present)
-        context.console.say(f"Still signed in: {labels}. To make one current, for example {switch}")
+        context.console.say(f"Still signed in: {labels}.", f"To make one current, for example {switch}")
 
 
 # How every SQLite file begins (sqlite.org/fileformat, section 1.3.1).

@@ -56,8 +56,8 @@ class Person(Console):
         self._offered.put(pairs)
         return self._ours(pairs)
 
-    def say(self, text: str) -> None:
-        self._told.put(text)
+    def say(self, text: str, advice: str = "") -> None:
+        self._told.put(f"{text} {advice}".strip())
 
     def types(self, text: str) -> None:
         os.write(self._fd, text.encode(errors="surrogateescape"))

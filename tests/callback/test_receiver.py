@@ -36,8 +36,8 @@ class Talk(Console):
     def show_wait(self, text: str) -> None:
         self.waits.append(text)
 
-    def say(self, text: str) -> None:
-        self.lines.append(text)
+    def say(self, text: str, advice: str = "") -> None:
+        self.lines.append(f"{text} {advice}".strip())
 
     warn = link = say
 

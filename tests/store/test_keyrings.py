@@ -154,8 +154,8 @@ def test_a_slow_call_says_that_it_waits_is_given_up_and_keeps_no_program_from_en
 class Rescuer(Listener):
     """Lets a call that hangs go on as soon as somebody speaks of it."""
 
-    def say(self, text: str) -> None:
-        super().say(text)
+    def say(self, text: str, advice: str = "") -> None:
+        super().say(text, advice)
         RELEASE.set()
 
 

@@ -54,7 +54,7 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
         output.print_columns(columns, [_cells(line, check) for line in lines])
     elif not check and not troubles:
         nobody = accounts.new_nobody_error(environment)
-        console.say(f"{nobody.message} {find_hint(nobody)}")
+        console.say(nobody.message, find_hint(nobody))
     summary = accounts.find_summary(lines, environment) if check else None
     if summary is not None and (isinstance(summary, SignInNeededError) or not troubles):
         troubles.insert(0, summary)

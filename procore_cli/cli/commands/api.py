@@ -41,7 +41,7 @@ def show_companies(context: Context, error: CompanyRefusedError) -> None:
     for company in error.companies[:_MOST_LISTED]:
         say(f"  {company.id}  {company.name}")
     if len(error.companies) > _MOST_LISTED:
-        say(f"  and {len(error.companies) - _MOST_LISTED} more: `procore-login api companies`")
+        say(f"  and {len(error.companies) - _MOST_LISTED} more:", "`procore-login api companies`")
     # The variable would win over what is kept.
     if can_ask() and not os.environ.get("PROCORE_COMPANY_ID"):
         _offer(context, {str(company.id): company.id for company in error.companies})

@@ -186,7 +186,7 @@ def _ask(environment: str | None, console: Console, *, may_check: bool) -> None:
         environment = ask_environment(name)
     settings = _load(environment, console, corrects_redirect_uri=True)
     interview(settings, may_check=may_check)
-    log.say(f"Now sign up: {command('signup', settings.environment.name)}")
+    log.say("", f"Now sign up: {command('signup', settings.environment.name)}")
 
 
 def _show(settings: Settings, *, as_json: bool) -> None:
@@ -266,7 +266,8 @@ def _remove(settings: Settings, *, is_agreed: bool) -> None:
     if people:
         log.warn(
             f"Still signed in to {name}: {', '.join(people)}. Without the client secret their tokens can be"
-            f" neither refreshed nor revoked; to sign out first: {command('signout --all', name)}"
+            " neither refreshed nor revoked.",
+            f"To sign out first: {command('signout --all', name)}",
         )
     if not is_agreed and not confirm(f"Remove the credentials of {name}?", default=False):
         log.say("Nothing was removed.")

@@ -101,10 +101,10 @@ def serve(
     ):
         _print_variables(server.url, as_json=as_json)
         console.say(f"The pretend Procore (demo) runs at {server.url}. Ctrl-C ends it.")
-        console.say(f"Set these variables in another terminal; then, for example: `{_find_first_step()}`")
+        console.say("Set these variables in another terminal.", f"Then, for example: `{_find_first_step()}`")
         how = "curl -X POST -H 'Content-Type: application/json'"
-        console.say(f"Tokens without a browser: `{how} {server.url}/demo/sign-in`")
-        console.say(f"What was called: `curl {server.url}/demo/calls`")
+        console.say("Tokens without a browser:", f"`{how} {server.url}/demo/sign-in`")
+        console.say("What was called:", f"`curl {server.url}/demo/calls`")
         while True:
             time.sleep(3600)
 

@@ -137,14 +137,14 @@ def doctor_command(console: Console, environment: str | None, offline: bool, as_
     overrides, found = Overrides(environment, heeds_account=False), list[Check]()
     with open_doctor_context(overrides, console, offline=offline) as context:
         for check in examine(context, console):
-            check = check._replace(detail=console.shorten(check.detail), fix=console.shorten(check.fix))
+            check = check._replace(fix=console.shorten(check.fix))
             found.append(check)
             if not as_json:
                 output.print_check(check.status, check.name, check.detail, check.fix)
     errors = {check.name: check.error for check in found if check.error is not None}
     if as_json:
         lines = [
-            {"name": name, "status": status, "detail": without_marks(detail), "fix": without_marks(fix)}
+            {"name": name, "status": status, "detail": detail, "fix": without_marks(fix)}
             for status, detail, fix, name, _ in found
         ]
         output.print_json({"ok": not errors, "checks": lines})
