@@ -47,8 +47,11 @@ def lay_out(text: str, advice: str, width: int, *, first: str = "", indent: str 
     """
     import textwrap
 
+    pieces = list(list_pieces(advice))
+    # The first is a sentence's, be it empty.
+    pieces[0] = " ".join(filter(None, [text, pieces[0][0]])), False
     lines: list[str] = []
-    for piece, is_command in _list_pieces(text, advice):
+    for piece, is_command in pieces:
         if is_command:
             lines.append(f"{indent}  {piece}")
             continue
@@ -63,12 +66,13 @@ def lay_out(text: str, advice: str, width: int, *, first: str = "", indent: str 
     return lines or [first]
 
 
-def _list_pieces(text: str, advice: str) -> Iterator[tuple[str, bool]]:
-    """The pieces of text and advice, and of each whether it is a command or a URL to follow.
+def list_pieces(advice: str, mark: str = "{}") -> Iterator[tuple[str, bool]]:
+    """The pieces of advice, and of each whether it is a command or a URL to follow.
 
-    What is to be typed, but begins no line (`--env NAME`, `VARIABLE`), is a part of the sentence.
+    What is to be typed, but begins no line (`--env NAME`, `VARIABLE`), is a part of the sentence, as `mark`
+    has it.
     """
-    sentence, is_after_command = f"{text} " if text and advice else text, False
+    sentence, is_after_command = "", False
     for number, piece in enumerate(_TYPED.split(advice)):
         if number % 2 and _WHOLE.match(piece):
             yield sentence.rstrip(), False
@@ -76,6 +80,7 @@ def _list_pieces(text: str, advice: str) -> Iterator[tuple[str, bool]]:
             sentence, is_after_command = "", True
             continue
         # What ends the sentence after a command would stand on a line alone.
+        piece = mark.format(piece) if number % 2 else piece
         sentence += piece.lstrip(".,;:? ") if is_after_command else piece
         is_after_command = False
     yield sentence.rstrip(), False

@@ -11,10 +11,11 @@ import pytest
 
 from procore_cli import __version__
 from procore_cli.callback import pages
-from procore_cli.callback.pending import Failure
+from procore_cli.callback.pending import new_failure
 from procore_cli.cli.main import COMMANDS
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.config.variables import VARIABLES
+from procore_cli.errors import ConsentDeniedError, ProcoreError
 from tests import doc_examples, readme_commands
 from tests.cli import Machine, browser, free_port
 from tools import session
@@ -49,13 +50,12 @@ def test_every_command_explains_itself_and_knows_the_options_that_its_row_of_the
 
 def test_every_page_of_the_listener_is_explained():
     explained = (ROOT / "docs/sign-in.md").read_text(encoding="utf-8")
-    failure = Failure("The sign-in did not work", "", "")
     buttons = [pages.button_page(path, "https://example.com", "demo", None) for path in pages.BUTTONS]
-    refused = [pages.refusal_page(status, "demo") for status in HTTPStatus if status >= 400]
-    notices = [pages.stray_page("demo"), pages.late_page("demo"), pages.carry_page("/callback", "demo")]
-    for page in [*buttons, *refused, *notices, pages.failure_page(failure, "demo")]:
-        heading = re.findall(r"<h1>(.*?)</h1>", page)[0]
-        assert f"| {heading} |" in explained
+    headings = [re.findall(r"<h1>(.*?)</h1>", page)[0] for page in buttons]
+    headings += [new_failure(kind(""), "").title for kind in (ConsentDeniedError, ProcoreError)]
+    headings += [each.title for each in vars(pages).values() if isinstance(each, pages.Notice)]
+    headings += [pages.find_refusal(status).title for status in HTTPStatus if status >= 400]
+    assert [heading for heading in headings if f"| {heading} |" not in explained] == []
 
 
 def is_there(page: Path, target: str) -> bool:

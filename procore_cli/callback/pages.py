@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from procore_cli.callback.pending import Failure, Home
+from procore_cli.console import list_pieces
 from procore_cli.webpage import escaped, new_page
 
 # From the page's own origin, whatever the path looks like; `replace` keeps the code out of the history.
@@ -38,32 +39,80 @@ BUTTONS: Final = {
     ),
 }
 
-# What is to be typed stands between backticks in a hint.
-_COMMAND = re.compile(r"`([^`]+)`")
-_BACK_TO_TERMINAL = "Go back to the terminal and open the link that it shows."
-_REFUSALS = {
-    HTTPStatus.FORBIDDEN: (
-        "This page is not for this browser",
-        "It is shown to whoever has just signed in here.",
+
+class Notice(NamedTuple):
+    """What a page says where there is no sign-in to show.
+
+    Without a `next_step` the way on is the link, or the first page while the program waits.
+    """
+
+    title: str
+    message: str
+    next_step: str = ""
+    tone: str = "bad"
+
+
+NO_CALLBACK: Final = Notice(
+    "No sign-in in this address",
+    "Procore sends people back here with something in the address. There is nothing in this one.",
+    tone="plain",
+)
+NOT_OURS: Final = Notice(
+    "Not the sign-in that the terminal waits for",
+    "It is an older one, a part of it is missing, or it was started somewhere else.",
+)
+TAKES_LONG: Final = Notice(
+    "This takes longer than usual",
+    "The sign-in arrived and is still being completed.",
+    "Look at the terminal: it says how the sign-in ends.",
+    "plain",
+)
+NOBODY: Final = Notice(
+    "Nobody has signed in here",
+    "After a sign-in this page says who it was, in the browser that was used.",
+    tone="plain",
+)
+NO_COOKIE: Final = Notice(
+    "The sign-in is complete",
+    "This browser keeps no cookies for localhost: the terminal says who signed in.",
+    "You can close this tab and go back to the terminal.",
+    "good",
+)
+WRONG_HOST: Final = Notice(
+    "Not at this address", "Procore sends people back to another host or port than the one in this address."
+)
+_BAD_REQUEST = Notice(
+    "This request cannot be answered", "It is not one that a browser makes when it comes from Procore."
+)
+_REFUSALS: Final = {
+    HTTPStatus.FORBIDDEN: Notice(
+        "This sign-in is another user's",
+        "The browser runs as another user of this machine than the program that waits here.",
+        "If you started both, paste the whole address of this page into the terminal; or run the command as"
+        " the user whose browser this is.",
     ),
-    HTTPStatus.NOT_FOUND: (
-        "There is no such page",
-        "This is the sign-in page of procore-login, and little else.",
+    HTTPStatus.NOT_FOUND: Notice(
+        "There is no such page", "This is the sign-in page of procore-login, and little else."
     ),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("That cannot be done here", "These pages can only be looked at."),
-    HTTPStatus.REQUEST_URI_TOO_LONG: (
-        "The address is too long",
-        "Nobody's sign-in comes with an address this long.",
+    HTTPStatus.METHOD_NOT_ALLOWED: Notice("That cannot be done here", "These pages can only be looked at."),
+    HTTPStatus.REQUEST_URI_TOO_LONG: Notice(
+        "The address is too long", "Nobody's sign-in comes with an address this long."
     ),
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: Notice(
         "The browser sent too much",
-        "Its cookies for localhost may have grown too large: a private window has none.",
+        "Its cookies for localhost may have grown too large.",
+        "Open the link that the terminal shows in a private window, which has none.",
     ),
-    HTTPStatus.INTERNAL_SERVER_ERROR: ("Something broke in procore-login", "This is a bug of the program."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Notice(
+        "Something broke in procore-login", "This is a bug of the program."
+    ),
 }
-_BAD_REQUEST = (
-    "This request cannot be answered",
-    "It is not one that a browser makes when it comes from Procore.",
+
+# What is to be typed and is a part of the sentence.
+_TYPED = re.compile(r"`([^`]+)`")
+_NO_SCRIPT = (
+    "<noscript><p>Scripts are off in this browser. If Procore has just sent you here, copy the whole address"
+    " of this page and paste it into the terminal.</p></noscript>"
 )
 
 
@@ -74,92 +123,85 @@ def button_page(path: str, authorize_url: str, environment: str, carries_to: str
     """
     label, heading, other = BUTTONS[path]
     body = (
-        f"<h1>{heading}</h1>"
         '<p class="soft">Procore asks whether procore-login may act for you on this machine, '
         "and then sends you back here.</p>"
-        f'<a class="button" href="{escaped(authorize_url)}">{label}</a>'
+        f'<p><a class="button" href="{escaped(authorize_url)}">{label}</a></p>'
         f'<p class="soft aside">{other}</p>'
     )
-    return _page(label, body, environment, "plain", carries_to)
-
-
-def carry_page(callback_path: str, environment: str) -> str:
-    """The page at the callback path that carries the address's hash over as a query, if there is one."""
-    title = "No sign-in in this address"
-    message = "Procore sends people back here with something in the address. There is nothing in this one."
-    next_step = (
-        f"{_BACK_TO_TERMINAL} If Procore has just sent you here, "
-        "copy the whole address of this page and paste it into the terminal."
-    )
-    return _message_page(title, message, next_step, environment, "plain", callback_path)
+    return _page(label, heading, body, environment, "plain", carries_to)
 
 
 def home_page(home: Home, environment: str) -> str:
-    """The page of somebody who has just signed in: the row as the tutorial shows it, and what `/me` said."""
+    """The page of somebody who has just signed in: who it is, and the row as the tutorial shows it."""
     row = json.dumps([home.row.id, home.row.procore_id, home.row.email], ensure_ascii=False)
-    facts = (("id", str(home.me.id)), ("login", home.me.login), ("name", home.me.name or "\u2014"))
-    listed = "".join(f'<dt>{term}</dt><dd dir="auto">{escaped(value)}</dd>' for term, value in facts)
+    who = login = f'<bdi dir="ltr">{escaped(home.me.login)}</bdi>'
+    facts = [f"Procore id {home.me.id}"]
+    if home.me.name:
+        who, facts = f"<bdi>{escaped(home.me.name)}</bdi>", [login, *facts]
     body = (
-        "<h1>You are signed in</h1>"
-        '<p class="soft">You can close this tab and go back to the terminal.</p>'
+        f"<p>{'<br>'.join(facts)}</p>"
+        "<p>You can close this tab and go back to the terminal.</p>"
         "<h2>Your row in the users table</h2>"
-        f'<code class="code">{escaped(row)}</code>'
-        "<h2>What Procore says about you</h2>"
-        f"<dl>{listed}</dl>"
+        f'<pre class="code" dir="ltr">{escaped(row)}</pre>'
     )
-    return _page("Signed in", body, environment, "good")
+    return _page("Signed in", f"Signed in as {who}", body, environment, "good")
 
 
 def failure_page(failure: Failure, environment: str) -> str:
-    """The page of a sign-in that failed."""
-    return _message_page(failure.title, failure.message, failure.next_step, environment)
+    """The page of a sign-in that came to nothing."""
+    tone = "bad" if failure.detail else "plain"
+    detail = f'<p class="soft aside">{escaped(failure.detail)}</p>' if failure.detail else ""
+    body = f"<p>{escaped(failure.message)}</p>{detail}{_next(failure.next_step)}"
+    return _page(escaped(failure.title), escaped(failure.title), body, environment, tone)
 
 
-def stray_page(environment: str) -> str:
-    """The page of a callback that belongs to no sign-in, or to another one."""
-    title = "Not the sign-in that the terminal waits for"
-    message = "It is an older one, a part of it is missing, or it was started somewhere else."
-    return _message_page(title, message, _BACK_TO_TERMINAL, environment)
-
-
-def late_page(environment: str) -> str:
-    """The page of a callback whose outcome takes longer than a browser can be kept waiting."""
-    message = "The sign-in arrived and is still being completed."
-    next_step = "Look at the terminal: it says how the sign-in ends."
-    return _message_page("This takes longer than usual", message, next_step, environment, "plain")
-
-
-def refusal_page(status: HTTPStatus, environment: str) -> str:
-    """The page of a request that is refused; shows nothing of what was sent."""
-    title, message = _REFUSALS.get(status, _BAD_REQUEST)
-    return _message_page(title, message, _BACK_TO_TERMINAL, environment)
-
-
-def _message_page(
-    title: str,
-    message: str,
-    next_step: str,
-    environment: str,
-    tone: str = "bad",
-    carries_to: str | None = None,
+def notice_page(
+    notice: Notice, environment: str, first_page: str | None, carries_to: str | None = None
 ) -> str:
-    what_to_do = _COMMAND.sub(r"<code>\1</code>", escaped(next_step))
-    body = (
-        f"<h1>{escaped(title)}</h1>"
-        f'<p class="soft">{escaped(message)}</p>'
-        f'<p class="next"><strong>What to do next</strong>{what_to_do}</p>'
-    )
-    return _page(title, body, environment, tone, carries_to)
+    """The page of a notice; `first_page` is where the sign-in begins, while the program waits."""
+    next_step = _next(notice.next_step) if notice.next_step else _way_on(first_page)
+    body = f"<p>{notice.message}</p>{next_step}"
+    return _page(notice.title, notice.title, body, environment, notice.tone, carries_to)
 
 
-def _page(title: str, body: str, environment: str, tone: str, carries_to: str | None = None) -> str:
+def find_refusal(status: HTTPStatus) -> Notice:
+    """What is said to whoever is refused with a status."""
+    return _REFUSALS.get(status, _BAD_REQUEST)
+
+
+def _way_on(first_page: str | None) -> str:
+    if first_page is None:
+        return _next("The sign-in has ended: look at the terminal.")
+    link = f'<a href="{escaped(first_page)}">begin on the first page</a>'
+    return _box(f"<p>Open the link that the terminal shows, or {link}.</p>")
+
+
+def _next(hint: str) -> str:
+    shown = ""
+    for piece, is_command in list_pieces(hint, mark="`{}`"):
+        if is_command:
+            shown += f'<pre class="code"><code>{escaped(piece)}</code></pre>'
+        elif piece:
+            shown += _TYPED.sub(r"<code>\1</code>", f"<p>{escaped(piece)}</p>")
+    return _box(shown)
+
+
+def _box(content: str) -> str:
+    return f'<section class="next"><h2>What to do next</h2>{content}</section>'
+
+
+def _page(
+    title: str, heading: str, body: str, environment: str, tone: str, carries_to: str | None = None
+) -> str:
     script = ""
     if carries_to is not None:
         script = f'<script data-carry-to="{escaped(carries_to)}">{CARRY_SCRIPT}</script>'
+        body += _NO_SCRIPT
     return new_page(
-        f"{escaped(title)} \u00b7 procore-login",
+        f"{title} \u00b7 procore-login",
         f'<main><div class="symbol" aria-hidden="true"><svg viewBox="0 0 24 24">{_SYMBOLS[tone]}</svg></div>'
-        f"{body}</main><footer>procore-login on this machine \u00b7 {escaped(environment)}</footer>",
+        f'<header><h1>{heading}</h1><p class="badge"><span class="unseen">Environment: </span>'
+        f"{escaped(environment)}</p></header>{body}</main><footer>procore-login on this machine</footer>",
         tone,
         script,
     )

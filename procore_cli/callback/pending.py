@@ -9,6 +9,16 @@ import threading
 from dataclasses import dataclass
 
 from procore_cli.callback.authorization_response import Pairs, is_ours
+from procore_cli.errors import (
+    ConsentDeniedError,
+    ProcoreError,
+    ProcoreLoginError,
+    RefusedCredentialsError,
+    StorageError,
+    TokenRefusedError,
+    UnreachableError,
+    WrongPersonError,
+)
 from procore_cli.models import Me, User
 
 
@@ -22,14 +32,35 @@ class Home:
 
 @dataclass(frozen=True)
 class Failure:
-    """A sign-in that came to nothing: title, what happened, what to do next."""
+    """A sign-in that came to nothing: title, what happened, what to do next; what the terminal says."""
 
     title: str
     message: str
     next_step: str
+    detail: str = ""
 
 
 Outcome = Home | Failure
+
+# From the particular to the general: one sentence for people, before the terminal's.
+_SENTENCES: tuple[tuple[type[ProcoreLoginError], str], ...] = (
+    (WrongPersonError, "This browser is signed in at Procore as somebody else."),
+    (RefusedCredentialsError, "Procore does not accept the app that is set up here. Nothing was saved."),
+    (UnreachableError, "Procore cannot be reached from this machine. Nothing was saved."),
+    (ProcoreError, "Procore did not complete the sign-in. Nothing was saved."),
+    (TokenRefusedError, "Procore did not complete the sign-in. Nothing was saved."),
+    (StorageError, "The sign-in could not be kept on this machine."),
+    (ProcoreLoginError, "The sign-in could not be completed."),
+)
+
+
+def new_failure(error: ProcoreLoginError, hint: str) -> Failure:
+    """What a browser is told of an error that ended the sign-in, with its hint as the terminal has it."""
+    if isinstance(error, ConsentDeniedError):
+        return Failure("You chose Deny", "Nothing was saved.", hint)
+    sentence = next(words for kind, words in _SENTENCES if isinstance(error, kind))
+    return Failure("The sign-in did not work", sentence, hint, str(error))
+
 
 # Tabs that were told at the same moment come at the same moment; nobody may notice the wait for the others.
 _OTHERS_S = 0.15

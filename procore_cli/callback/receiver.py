@@ -18,7 +18,7 @@ from procore_cli.callback import sockets
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
-from procore_cli.callback.pending import Failure, Home, PendingCallback
+from procore_cli.callback.pending import Home, PendingCallback, new_failure
 from procore_cli.callback.server import Listener
 from procore_cli.config.urls import RedirectUri
 from procore_cli.console import Console
@@ -238,8 +238,8 @@ class CallbackReceiver:
         try:
             yield
         except ProcoreLoginError as error:
-            what = str(error.happened_in(self._environment))
-            self._pending.finish(Failure("The sign-in did not work", what, error.hint))
+            hint = self._console.shorten(error.hint)
+            self._pending.finish(new_failure(error.happened_in(self._environment), hint))
             raise
 
     def _listen(self, *, may_paste: bool) -> None:

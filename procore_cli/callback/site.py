@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from procore_cli import log
 from procore_cli.callback import pages
 from procore_cli.callback.pending import Home, Outcome, PendingCallback
-from procore_cli.config.urls import RedirectUri
+from procore_cli.config.urls import RedirectUri, find_origin
 from procore_cli.webpage import security_headers
 
 _EVERY_ANSWER = (("Server", "procore-login"), ("Connection", "close"))
@@ -108,6 +108,7 @@ class Site:
         outcome_timeout_s: float,
     ) -> None:
         self._callback_path = redirect.path
+        self._first_page = f"{find_origin(redirect.text)}/"
         self._hosts = _own_hosts(redirect.port)
         self._authorize_url = authorize_url
         self._pending = pending
@@ -119,25 +120,28 @@ class Site:
         """Answer a GET or HEAD request; a callback that is ours waits here for its outcome."""
         hosts = request.all_of("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return self.refuse(HTTPStatus.BAD_REQUEST)
+            return self._notice(HTTPStatus.BAD_REQUEST, pages.WRONG_HOST)
         if not request.has_plain_target:
             return self.refuse(HTTPStatus.BAD_REQUEST)
         is_callback = request.path == self._callback_path
         if is_callback and request.query:
             return self._at_callback(request)
-        has_session = self._session.is_in(request.all_of("cookie"))
-        if request.path == pages.HOME_PATH and (has_session or not is_callback):
-            return self._home(has_session)
+        if request.path == pages.HOME_PATH and not (is_callback and self._pending.outcome(0) is None):
+            return self._home(self._session.is_in(request.all_of("cookie")))
         if request.path in pages.BUTTONS:
             return self._button(request.path)
         if is_callback:
-            return Answer(HTTPStatus.OK, pages.carry_page(self._callback_path, self._environment))
+            return self._notice(HTTPStatus.OK, pages.NO_CALLBACK, carries_to=self._callback_path)
         return self.refuse(HTTPStatus.NOT_FOUND)
 
     def refuse(self, status: HTTPStatus) -> Answer:
         """The answer to somebody, or something, that is not let in; shows nothing of what was sent."""
         headers = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()
-        return Answer(status, pages.refusal_page(status, self._environment), headers)
+        return replace(self._notice(status, pages.find_refusal(status)), headers=headers)
+
+    def _notice(self, status: HTTPStatus, notice: pages.Notice, carries_to: str | None = None) -> Answer:
+        first_page = self._first_page if self._pending.outcome(0) is None else None
+        return Answer(status, pages.notice_page(notice, self._environment, first_page, carries_to))
 
     def _at_callback(self, request: Request) -> Answer:
         pairs = parse_qsl(request.query, keep_blank_values=True)
@@ -149,7 +153,7 @@ class Site:
             return self._told(self._pending.outcome(self._outcome_timeout_s))
         elif any(name == "error" for name, _ in pairs):
             log.warn("Something sent an error that does not belong to this sign-in; still waiting.")
-        return Answer(HTTPStatus.BAD_REQUEST, pages.stray_page(self._environment))
+        return self._notice(HTTPStatus.BAD_REQUEST, pages.NOT_OURS)
 
     def _button(self, path: str) -> Answer:
         # `/` passes a hash on even where it is not the callback: the portal may hold the bare host.
@@ -159,13 +163,15 @@ class Site:
 
     def _home(self, has_session: bool) -> Answer:
         home = self._pending.outcome(0)
-        if not has_session or not isinstance(home, Home):
-            return self.refuse(HTTPStatus.FORBIDDEN)
+        if not isinstance(home, Home):
+            return self._notice(HTTPStatus.FORBIDDEN, pages.NOBODY)
+        if not has_session:
+            return self._notice(HTTPStatus.FORBIDDEN, pages.NO_COOKIE)
         return Answer(HTTPStatus.OK, pages.home_page(home, self._environment), is_home=True)
 
     def _told(self, outcome: Outcome | None) -> Answer:
         if outcome is None:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, pages.late_page(self._environment))
+            return self._notice(HTTPStatus.SERVICE_UNAVAILABLE, pages.TAKES_LONG)
         if isinstance(outcome, Home):
             self._pending.send_home()
             headers = (("Location", pages.HOME_PATH), ("Set-Cookie", self._session.cookie))

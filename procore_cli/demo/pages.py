@@ -33,8 +33,8 @@ def _new_login_page(return_to: str, status: int = 200, email: str = "", problem:
 <form method="post" action="/login">
 <input type="hidden" name="return_to" value="{escaped(return_to)}">
 <label for="email">E-mail</label>
-<input id="email" name="email" value="{escaped(email or SAMPLE_EMAIL)}" inputmode="email" autocomplete="email"
- autocapitalize="none" spellcheck="false" required autofocus{described}>
+<input id="email" name="email" value="{escaped(email or SAMPLE_EMAIL)}" dir="ltr" inputmode="email"
+ autocomplete="email" autocapitalize="none" spellcheck="false" required autofocus{described}>
 {f'<p class="problem" id="problem" role="alert">{escaped(problem)}</p>' if problem else ""}
 <button class="button">Log in</button>
 </form>"""
@@ -47,8 +47,9 @@ def _new_consent_page(user: DemoUser, redirect_uri: str, query: str, login_addre
     if redirect_uri == OOB_REDIRECT_URI:
         leads_to = "this site shows you a code to paste"
     body = f"""<h1>Let {DEMO_APP_NAME} use your account?</h1>
-<div class="who"><b aria-hidden="true">{escaped(user.name[:1].upper())}</b>
-<span>{escaped(user.name)}<small>{escaped(user.email)}</small></span></div>
+<div class="who"><b aria-hidden="true" data-initial="{escaped(user.name[:1].upper())}"></b>
+<div><p><bdi>{escaped(user.name)}</bdi></p>
+<p><small><bdi dir="ltr">{escaped(user.email)}</bdi></small></p></div></div>
 <p>{DEMO_APP_NAME} will be able to</p>
 <ul><li>see your name and e-mail address</li><li>see your companies, and act for you there</li></ul>
 <p class="soft">Afterwards {leads_to}.</p>
@@ -64,7 +65,7 @@ def _new_code_page(code: str) -> Answer:
     """Show a code for pasting, in place of a redirect."""
     body = f"""<h1>Copy this code</h1>
 <p>Paste it where the program asks for it. It works once, within ten minutes.</p>
-<output class="code">{escaped(code)}</output>"""
+<pre class="code">{escaped(code)}</pre>"""
     return _new_page(200, "Your code", body)
 
 
@@ -77,7 +78,7 @@ def _new_error(status: int, why: str) -> Answer:
 
 
 def _new_page(status: int, title: str, body: str) -> Answer:
-    banner = '<p class="banner"><strong>pretend Procore</strong> &ndash; nothing here is real</p>'
+    banner = '<header class="banner"><strong>pretend Procore</strong> &ndash; nothing here is real</header>'
     html = new_page(f"{title} &ndash; pretend Procore", f"{banner}<main>\n{body}\n</main>", "pretend")
     return Answer(status, HTML, html)
 

@@ -133,8 +133,8 @@ def test_a_refusal_in_the_hash_is_carried_over_too(chromium, production, start):
     Redirects(production, lambda address: address.replace("?", "#", 1))
     sign_up = start()
     chromium.open(sign_up.link)
-    chromium.wait_for_title("The sign-in did not work")
-    assert "denied" in chromium.text
+    chromium.wait_for_title("You chose Deny")
+    assert "Nothing was saved." in chromium.text
     assert (sign_up.wait(), sign_up.out, "denied" in sign_up.err) == (4, "", True)
 
 

@@ -7,10 +7,11 @@ import threading
 import pytest
 
 from procore_cli.callback import sockets
-from procore_cli.callback.pending import Failure, PendingCallback
+from procore_cli.callback.pending import Failure, PendingCallback, new_failure
 from procore_cli.callback.server import Limits, Listener
 from procore_cli.callback.site import Request, Site
 from procore_cli.config.urls import read_redirect_uri
+from procore_cli.errors import ConsentDeniedError
 from tests.callback.listener_stand import (
     AUTHORIZE_URL,
     CALLBACK,
@@ -25,6 +26,7 @@ from tests.callback.odd_requests import STRAY_ERRORS
 from tests.cli import free_port
 
 NAME = "procore_login_session"
+NOBODY, NO_CALLBACK = "Nobody has signed in here", "No sign-in in this address"
 
 
 def signed_in(stand: Stand) -> str:
@@ -71,13 +73,27 @@ def test_home_shows_the_row_to_the_browser_that_signed_in(stand):
 
 
 def test_home_shows_nobody_without_the_cookie_and_ends_nothing(stand):
-    assert stand.ask("/home").status == 403
+    reply = stand.ask("/home")
+    assert (reply.status, NOBODY in reply.text, "begin on the first page" in reply.text) == (403, True, True)
     key = signed_in(stand)
-    for cookie in ("", NAME, f"{NAME}=", f"{NAME}=guess", f"{NAME}={key}x", f"{NAME}={key[:-1]}", f"x={key}"):
-        reply = stand.ask("/home", f"Cookie: {cookie}")
-        assert (reply.status, "joecontractor" in reply.text) == (403, False), cookie
-    assert [stand.ask("/home", *more).status for more in ([], [f"Cookie: {NAME}=\xe9"])] == [403, 403]
+    guesses = ("", NAME, f"{NAME}=", f"{NAME}=guess", f"{NAME}={key}x", f"{NAME}={key[:-1]}", f"x={key}")
+    for cookies in ([], *([f"Cookie: {guess}"] for guess in (*guesses, f"{NAME}=\xe9"))):
+        reply = stand.ask("/home", *cookies)
+        assert (reply.status, "joecontractor" in reply.text) == (403, False), cookies
+        assert "This browser keeps no cookies for localhost: the terminal says who signed in." in reply.text
     assert not stand.pending.wait_for_home(0)
+
+
+def test_home_says_that_nobody_signed_in_where_the_sign_in_failed_or_home_is_the_callbacks_path(new_stand):
+    stand = new_stand()
+    stand.pending.finish(new_failure(ConsentDeniedError("denied"), "Again."))
+    reply = stand.ask("/home")
+    assert (reply.status, NOBODY in reply.text, "The sign-in has ended" in reply.text) == (403, True, True)
+    stand = new_stand(path="/home")
+    assert (stand.ask("/home").status, NO_CALLBACK in stand.ask("/home").text) == (200, True)
+    stand.pending.finish(HOME)
+    reply = stand.ask("/home")
+    assert (reply.status, "keeps no cookies" in reply.text) == (403, True)
 
 
 def test_the_cookie_has_at_least_128_bits_and_is_another_one_each_time(new_stand):
@@ -171,6 +187,15 @@ def test_errors_that_are_not_ours_are_reported_once_as_stray(stand, warned):
     (line,) = warned.getvalue().splitlines()
     assert line == "Warning: Something sent an error that does not belong to this sign-in; still waiting."
     assert stand.pending.wait(0) is None
+
+
+def test_a_dead_end_leads_to_the_first_page_at_the_address_that_procore_knows(new_stand):
+    for path in ("/callback", "/", "/signin", "/home"):
+        stand = new_stand(path=path)
+        first_page = f"http://localhost:{stand.port}/"
+        for reply in (stand.ask("/nowhere"), read_reply(stand.send(stand.head("GET / HTTP/1.1", host="x")))):
+            assert f'href="{first_page}"' in reply.text
+        assert "Sign Up with Procore" in stand.ask("/").text
 
 
 def test_an_address_with_nothing_in_its_query_carries_its_hash_over(stand):

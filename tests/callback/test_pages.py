@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from html.parser import HTMLParser
 from http import HTTPStatus
 
@@ -12,17 +13,25 @@ from procore_cli.webpage import security_headers
 from tests.callback.listener_stand import HOME
 
 URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code"
-FAILURE = Failure("Denied", "Procore said no.", "Run `procore-login signin` again.")
+FIRST_PAGE = "http://localhost:4567/"
+FAILURE = Failure(
+    "Lost", "Procore said no.", "Run `procore-login signin` again, with `--paste`.", "demo: it said no."
+)
+REFUSED = (400, 403, 404, 405, 414, 431, 500)
+NOTICES = {
+    **{name: each for name, each in vars(pages).items() if isinstance(each, pages.Notice) and name[0] != "_"},
+    **{str(status): pages.find_refusal(HTTPStatus(status)) for status in REFUSED},
+}
 EVERY_PAGE = {
     "sign up": pages.button_page("/", URL, "production", "/callback"),
     "sign in": pages.button_page("/signin", URL, "production", None),
-    "carry": pages.carry_page("/callback", "production"),
     "home": pages.home_page(HOME, "production"),
     "failure": pages.failure_page(FAILURE, "production"),
-    "stray": pages.stray_page("production"),
-    "late": pages.late_page("production"),
-    "refusal": pages.refusal_page(HTTPStatus.NOT_FOUND, "production"),
+    "carry": pages.notice_page(pages.NO_CALLBACK, "production", FIRST_PAGE, "/my/callback"),
+    **{name: pages.notice_page(each, "production", FIRST_PAGE) for name, each in NOTICES.items()},
 }
+# They have a next step of their own: the first page would not help, or is not to be had.
+NO_WAY_BACK = {"TAKES_LONG", "NO_COOKIE", "403", "431"}
 
 
 class Outline(HTMLParser):
@@ -79,9 +88,12 @@ def test_no_page_fetches_anything_or_breaks_the_content_security_policy():
 def test_only_pages_that_carry_a_hash_have_a_script_and_it_leaves_no_trace_in_the_history():
     scripted = {name for name, page in EVERY_PAGE.items() if "script" in Outline(page).raw}
     assert scripted == {"sign up", "carry"}
-    outline = Outline(pages.carry_page("/my/callback", "production"))
+    outline = Outline(EVERY_PAGE["carry"])
     assert outline.all_of("script")[0]["data-carry-to"] == "/my/callback"
     assert "location.replace(location.origin + " in outline.raw["script"]
+    # Without scripts a person has to carry it.
+    by_hand = {name for name, page in EVERY_PAGE.items() if "<noscript><p>Scripts are off" in page}
+    assert by_hand == scripted
 
 
 def test_a_button_leads_to_procore_and_its_page_to_the_other_one():
@@ -95,26 +107,43 @@ def test_a_button_leads_to_procore_and_its_page_to_the_other_one():
         assert label in outline.text
 
 
-def test_home_says_what_procore_says_does_without_a_name_or_an_email_and_keeps_the_rows_letters():
+def test_home_leads_with_the_person_says_each_thing_once_and_keeps_the_rows_letters():
     text = " ".join(Outline(EVERY_PAGE["home"]).text.split())
-    assert "id 11111 login joecontractor@procore.com name Joe Contractor" in text
-    assert "You can close this tab" in text
+    row = '[1, 11111, "joecontractor@procore.com"]'
+    told = (
+        "Signed in as Joe Contractor",
+        "joecontractor@procore.com",
+        "Procore id 11111",
+        "close this tab",
+        row,
+    )
+    assert sorted(told, key=text.index) == list(told)
+    assert [text.count(each) for each in ("Joe Contractor", "joecontractor@", "11111")] == [1, 2, 2]
     nameless = Home(User(2, 9007199254740993, None), Me(9007199254740993, "second@example.com", None))
     umlaut = Home(User(1, 2, "m\xfcller@example.com"), Me(2, "m\xfcller@example.com", None))
-    text = Outline(pages.home_page(nameless, "demo")).text
+    text = " ".join(Outline(pages.home_page(nameless, "demo")).text.split())
+    assert "Signed in as second@example.com" in text
     assert "[2, 9007199254740993, null]" in text
     assert "None" not in text
     assert '[1, 2, "m\xfcller@example.com"]' in Outline(pages.home_page(umlaut, "demo")).text
 
 
+def test_names_are_written_in_their_own_direction_and_emails_from_left_to_right():
+    email, name = "\u05de\u05e9\u05d4@example.com", "\u05d9\u05d5\u05e1\u05d9"
+    page = pages.home_page(Home(User(1, 2, email), Me(2, email, name)), "demo")
+    assert f"<bdi>{name}</bdi>" in page
+    assert f'<bdi dir="ltr">{email}</bdi>' in page
+    assert '<pre class="code" dir="ltr">[1, 2, ' in page
+
+
 def test_markup_from_outside_stays_text():
     attack = "<script>alert('1')</script>\"&"
-    failure = Failure(attack, attack, attack)
+    hint = f"Run `{attack}` {attack}."
     for page in (
-        pages.failure_page(failure, attack),
+        pages.failure_page(Failure(attack, attack, hint, attack), attack),
         pages.home_page(Home(User(1, 2, attack), Me(2, attack, attack)), attack),
         pages.button_page("/", attack, attack, attack),
-        pages.carry_page(attack, attack),
+        pages.notice_page(pages.NO_CALLBACK, attack, attack, attack),
     ):
         assert attack not in page
         assert "<script>alert" not in page
@@ -130,13 +159,39 @@ def test_control_and_direction_characters_are_shown_not_used():
 
 
 def test_a_failure_says_what_happened_and_sets_apart_what_to_type():
-    for page, words in (
-        ("failure", ("Denied", "Procore said no.", "What to do next")),
-        ("stray", ("Not the sign-in that the terminal waits for", "Go back to the terminal")),
+    text = " ".join(Outline(EVERY_PAGE["failure"]).text.split())
+    told = (
+        "Lost",
+        "Procore said no.",
+        "demo: it said no.",
+        "What to do next",
+        "Run",
+        "procore-login signin",
+        "again, with --paste .",
+    )
+    assert sorted(told, key=text.index) == list(told)
+    for part in (
+        "<p>Run</p><pre",
+        "<code>procore-login signin</code></pre><p>again",
+        "<code>--paste</code>.</p>",
     ):
-        text = Outline(EVERY_PAGE[page]).text
-        assert [each for each in words if each not in text] == []
-    assert "Run <code>procore-login signin</code> again." in EVERY_PAGE["failure"]
-    told = [pages.refusal_page(HTTPStatus(status), "demo") for status in (400, 403, 404, 405, 414, 431, 500)]
-    assert len(set(told)) == len(told)
-    assert all("What to do next" in page for page in told)
+        assert part in EVERY_PAGE["failure"]
+    page = pages.failure_page(Failure("Lost", "No.", "Run `procore-login doctor`."), "demo")
+    assert "<code>procore-login doctor</code></pre></section>" in page
+
+
+def test_each_notice_is_another_one_and_a_dead_end_leads_to_the_first_page_while_the_program_waits():
+    assert len({each.title for each in NOTICES.values()}) == len(NOTICES)
+    for name, notice in NOTICES.items():
+        assert "What to do next" in EVERY_PAGE[name], name
+        assert (f'href="{FIRST_PAGE}"' in EVERY_PAGE[name]) is (name not in NO_WAY_BACK), name
+        ended = Outline(pages.notice_page(notice, "production", None))
+        assert ended.all_of("a") == [], name
+        assert ("The sign-in has ended" in ended.text) is (name not in NO_WAY_BACK), name
+
+
+def test_words_do_not_run_together_where_a_browser_shows_text_alone():
+    for name, page in EVERY_PAGE.items():
+        body = page.partition("<body")[2]
+        runs = re.findall(r"[^\s>]</(?:strong|small|span|b|a)>\w|\w<(?:strong|small|span|b|a)\b", body)
+        assert runs == [], name

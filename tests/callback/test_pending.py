@@ -7,8 +7,18 @@ import time
 import pytest
 
 from procore_cli.callback.authorization_response import is_ours, read_callback
-from procore_cli.callback.pending import _OTHERS_S, Failure, PendingCallback
-from procore_cli.errors import ConsentDeniedError, UnexpectedAnswerError
+from procore_cli.callback.pending import _OTHERS_S, Failure, PendingCallback, new_failure
+from procore_cli.errors import (
+    ConfigurationError,
+    ConsentDeniedError,
+    GrantRefusedError,
+    KeyringError,
+    RefusedCredentialsError,
+    TokenRefusedError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    WrongPersonError,
+)
 
 LONG_S = 60
 PAIRS = [("code", "c0de"), ("state", "ours")]
@@ -142,3 +152,19 @@ def test_a_callback_gives_its_code_or_says_denied_and_why_in_short_or_is_procore
         with pytest.raises(UnexpectedAnswerError, match=re.escape(error)) as failed:
             read_callback([("state", STATE), ("error", error)])
         assert failed.value.exit_code == 5
+
+
+def test_a_browser_is_told_of_an_error_by_one_human_sentence_first_and_of_deny_as_what_it_is():
+    for kind, sentence in (
+        (UnreachableError, "Procore cannot be reached from this machine. Nothing was saved."),
+        (GrantRefusedError, "Procore did not complete the sign-in. Nothing was saved."),
+        (RefusedCredentialsError, "Procore does not accept the app that is set up here. Nothing was saved."),
+        (WrongPersonError, "This browser is signed in at Procore as somebody else."),
+        (KeyringError, "The sign-in could not be kept on this machine."),
+        (TokenRefusedError, "Procore did not complete the sign-in. Nothing was saved."),
+        (ConfigurationError, "The sign-in could not be completed."),
+    ):
+        told = new_failure(kind("what happened").happened_in("demo"), "Do it.")
+        assert told == Failure("The sign-in did not work", sentence, "Do it.", "demo: what happened"), kind
+    denied = new_failure(ConsentDeniedError("the sign-in was denied (access_denied)"), "Again.")
+    assert denied == Failure("You chose Deny", "Nothing was saved.", "Again.")

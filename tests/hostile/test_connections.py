@@ -19,7 +19,10 @@ def test_an_error_of_ours_ends_the_sign_in_and_its_markup_is_only_shown(waiting,
     page = waiting.ask(f"/callback?{said}&state={waiting.state}")
     code, out, err = waiting.end()
     assert (page.status, code, out) == (200, expected, "")
-    assert "[red]&lt;b&gt;bad&lt;/b&gt;\\u001b[31m\\u202e" in page.text
+    # A Deny is no accident: the page has no more to say of it.
+    shown = "[red]&lt;b&gt;bad&lt;/b&gt;\\u001b[31m\\u202e" if expected == 5 else "You chose Deny"
+    assert shown in page.text
+    assert "<b>" not in page.text
     assert any("[red]<b>bad</b>\\x1b[31m\\u202e" in line for line in err), err
     assert waiting.provider.count("/oauth/token") == 0
 
