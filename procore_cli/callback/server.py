@@ -26,6 +26,8 @@ from procore_cli.config.urls import RedirectUri
 from procore_cli.threads import start
 
 _HEADERS_BYTES = 64 * 1024
+# The content type of a record (RFC 8446, section 5.1).
+_TLS_HANDSHAKE = b"\x16"
 _REQUEST_LINE = re.compile(rb"[!-~]+ [!-\xff]+ HTTP/1\.[0-9]\r?\n")
 # No folded value: http.server would show it with its line ends.
 _HEADER_LINE = re.compile(rb"(?:[!-9;-~]+:[^\0\r\n]*)?\r?\n")
@@ -37,10 +39,17 @@ _NOBODY_WAITS = Failure(
     "The sign-in was ended before it was complete.",
     "Go back to the terminal and start it again.",
 )
+_CAME_BY_HTTPS = (
+    "The browser came by https: change https to http in its address, and load it again or paste it here."
+)
 
 
 class BadLineError(Exception):
     """A line that does not belong into the head of an HTTP/1 request (RFC 9112); shows nothing of it."""
+
+
+class TlsError(BadLineError):
+    """A client that begins with a TLS handshake."""
 
 
 class HeadReader(io.BufferedReader):
@@ -65,8 +74,9 @@ class HeadReader(io.BufferedReader):
 
     def _read_request_line(self, size: int | None) -> bytes:
         # A TLS hello is known by its first byte, and has no line end to wait for.
-        if not self.peek(1)[:1].isalpha():
-            raise BadLineError
+        first = self.peek(1)[:1]
+        if not first.isalpha():
+            raise TlsError if first == _TLS_HANDSHAKE else BadLineError
         line = super().readline(size)
         self.is_of_head_method = line.startswith(b"HEAD ")
         # One that is too long is http.server's to refuse.
@@ -282,7 +292,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.getpeername()
         try:
             self.handle_one_request()
-        except BadLineError:
+        except BadLineError as error:
+            if isinstance(error, TlsError) and self._is_admitted:
+                log.warn(_CAME_BY_HTTPS)
             self.send_error(HTTPStatus.BAD_REQUEST)
 
     def do_GET(self) -> None:

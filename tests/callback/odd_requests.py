@@ -14,8 +14,9 @@ LINES = [
     *("GET\t@\tHTTP/1.1", "GET @ /evil HTTP/1.1", "GET\0 @ HTTP/1.1", "GET @\0 HTTP/1.1", "GET @ HTTP/1.1\r"),
     "GET @ HTTP/1.1\rHost: evil.example",
 ]
+TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2
 GARBAGE = [
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2,
+    TLS_HELLO,
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18,
     *(b"\x16", b"\0" * 1000, b"\r\n\r\n", b"\xff\xfe\r\n\r\n", b"\xef\xbb\xbfGET / HTTP/1.1\r\n\r\n"),
     *(b"SSH-2.0-OpenSSH_9.2\r\n", b"\x80\x2e\x01\x03\x01"),

@@ -22,7 +22,7 @@ from tests.callback.listener_stand import (
     is_safe,
     read_reply,
 )
-from tests.callback.odd_requests import STRAY_ERRORS
+from tests.callback.odd_requests import GARBAGE, STRAY_ERRORS, TLS_HELLO
 from tests.cli import free_port
 
 NAME = "procore_login_session"
@@ -187,6 +187,16 @@ def test_errors_that_are_not_ours_are_reported_once_as_stray(stand, warned):
     (line,) = warned.getvalue().splitlines()
     assert line == "Warning: Something sent an error that does not belong to this sign-in; still waiting."
     assert stand.pending.wait(0) is None
+
+
+def test_a_browser_that_comes_by_https_is_told_of_once_on_the_terminal(stand, warned):
+    for _ in range(3):
+        assert read_reply(stand.send(TLS_HELLO)).status == 400
+    for other in GARBAGE:
+        stand.send(other)
+    (line,) = warned.getvalue().splitlines()
+    assert line.startswith("Warning: The browser came by https: change https to http in its address, ")
+    assert stand.come_back().status == 303
 
 
 def test_a_dead_end_leads_to_the_first_page_at_the_address_that_procore_knows(new_stand):

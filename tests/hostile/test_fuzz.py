@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.hostile.waiting import STRAY_ERROR
+from tests.callback.odd_requests import TLS_HELLO
+from tests.hostile.waiting import CAME_BY_HTTPS, STRAY_ERROR
 
 Bytes = st.SearchStrategy[bytes]
 
@@ -123,9 +124,10 @@ def peak_kib(pid: int) -> int:
 
 
 def test_two_thousand_odd_requests_change_nothing(sign_in):
-    # The one line that may come at all comes here, and never again.
-    sign_in.told.append(STRAY_ERROR)
+    # The two lines that may come at all come here, and never again.
+    sign_in.told += [STRAY_ERROR, CAME_BY_HTTPS]
     sign_in.ask("/callback?error=evil")
+    sign_in.send(TLS_HELLO)
     before_kib = peak_kib(sign_in.process.pid)
     statuses: list[int] = []
 

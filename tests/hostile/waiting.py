@@ -16,6 +16,10 @@ from tests.stub_browser import Browser
 
 SIGNED_UP = "Signed up as joecontractor@procore.com in production"
 STRAY_ERROR = "Warning: Something sent an error that does not belong to this sign-in; still waiting."
+CAME_BY_HTTPS = (
+    "Warning: The browser came by https: change https to http in its address, and load it again or paste it"
+    " here."
+)
 # What it says by itself, after half a minute.
 SILENCE = "If Procore shows an error page, "
 END_S = 20
