@@ -49,6 +49,7 @@ class Chromium:
         self.cdp("Page.navigate", url="about:blank")
         self.wait_until(lambda: self.url == "about:blank")
         for command in (
+            "Emulation.setEmulatedMedia",
             "Network.clearBrowserCookies",
             "Network.clearBrowserCache",
             "Page.resetNavigationHistory",
@@ -78,6 +79,22 @@ class Chromium:
         # Every other command that goes somewhere returns once a page begins.
         self.cdp("Runtime.evaluate", expression=f"setTimeout(() => {{ location.href = {json.dumps(url)} }})")
         return tab
+
+    def show(self, path: Path) -> None:
+        """Open a file; returns once it is laid out."""
+        self.open(path.as_uri())
+        shown = "document.readyState == 'complete' && location.href"
+        self.wait_until(lambda: self.run(shown) == path.as_uri())
+
+    def run(self, script: str) -> Any:
+        """What a script in the page comes to, past the page's policy."""
+        answer = self.cdp("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def prefer(self, scheme: str) -> None:
+        """Say which colour scheme the person prefers, light or dark."""
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def reload(self) -> None:
         self.cdp("Page.reload")
