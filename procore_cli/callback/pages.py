@@ -53,8 +53,8 @@ class Notice(NamedTuple):
 
 
 NO_CALLBACK: Final = Notice(
-    "No sign-in in this address",
-    "Procore sends people back here with something in the address. There is nothing in this one.",
+    "No sign-in came with this address",
+    "Procore sends people back with a code in the address, and none arrived here.",
     tone="plain",
 )
 NOT_OURS: Final = Notice(
@@ -88,8 +88,8 @@ _REFUSALS: Final = {
     HTTPStatus.FORBIDDEN: Notice(
         "This sign-in is another user's",
         "The browser runs as another user of this machine than the program that waits here.",
-        "If you started both, paste the whole address of this page into the terminal; or run the command as"
-        " the user whose browser this is.",
+        "If you started both, paste the address that this browser ends on into the terminal, or run the"
+        " command as the user whose browser this is.",
     ),
     HTTPStatus.NOT_FOUND: Notice(
         "There is no such page", "This is the sign-in page of procore-login, and little else."
@@ -111,8 +111,8 @@ _REFUSALS: Final = {
 # What is to be typed and is a part of the sentence.
 _TYPED = re.compile(r"`([^`]+)`")
 _NO_SCRIPT = (
-    "<noscript><p>Scripts are off in this browser. If Procore has just sent you here, copy the whole address"
-    " of this page and paste it into the terminal.</p></noscript>"
+    "\n<noscript><p>Scripts are off in this browser. If Procore has just sent you here, copy the whole"
+    " address of this page and paste it into the terminal.</p></noscript>"
 )
 
 
@@ -122,12 +122,10 @@ def button_page(path: str, authorize_url: str, environment: str, carries_to: str
     With `carries_to`, a hash in the page's address is carried over to that path as a query.
     """
     label, heading, other = BUTTONS[path]
-    body = (
-        '<p class="soft">Procore asks whether procore-login may act for you on this machine, '
-        "and then sends you back here.</p>"
-        f'<p><a class="button" href="{escaped(authorize_url)}">{label}</a></p>'
-        f'<p class="soft aside">{other}</p>'
-    )
+    body = f"""<p class="soft">Procore asks whether procore-login may act for you on this machine,
+and then sends you back here.</p>
+<p><a class="button" href="{escaped(authorize_url)}">{label}</a></p>
+<p class="soft aside">{other}</p>"""
     return _page(label, heading, body, environment, "plain", carries_to)
 
 
@@ -138,20 +136,18 @@ def home_page(home: Home, environment: str) -> str:
     facts = [f"Procore id {home.me.id}"]
     if home.me.name:
         who, facts = f"<bdi>{escaped(home.me.name)}</bdi>", [login, *facts]
-    body = (
-        f"<p>{'<br>'.join(facts)}</p>"
-        "<p>You can close this tab and go back to the terminal.</p>"
-        "<h2>Your row in the users table</h2>"
-        f'<pre class="code" dir="ltr">{escaped(row)}</pre>'
-    )
+    body = f"""<p>{"<br>".join(facts)}</p>
+<p>You can close this tab and go back to the terminal.</p>
+<h2>Your row in the users table</h2>
+<pre class="code" dir="ltr">{escaped(row)}</pre>"""
     return _page("Signed in", f"Signed in as {who}", body, environment, "good")
 
 
 def failure_page(failure: Failure, environment: str) -> str:
     """The page of a sign-in that came to nothing."""
     tone = "bad" if failure.detail else "plain"
-    detail = f'<p class="soft aside">{escaped(failure.detail)}</p>' if failure.detail else ""
-    body = f"<p>{escaped(failure.message)}</p>{detail}{_next(failure.next_step)}"
+    detail = f'<p class="soft aside">{escaped(failure.detail)}</p>\n' if failure.detail else ""
+    body = f"<p>{escaped(failure.message)}</p>\n{detail}{_next(failure.next_step)}"
     return _page(escaped(failure.title), escaped(failure.title), body, environment, tone)
 
 
@@ -160,7 +156,7 @@ def notice_page(
 ) -> str:
     """The page of a notice; `first_page` is where the sign-in begins, while the program waits."""
     next_step = _next(notice.next_step) if notice.next_step else _way_on(first_page)
-    body = f"<p>{notice.message}</p>{next_step}"
+    body = f"<p>{notice.message}</p>\n{next_step}"
     return _page(notice.title, notice.title, body, environment, notice.tone, carries_to)
 
 
@@ -177,17 +173,17 @@ def _way_on(first_page: str | None) -> str:
 
 
 def _next(hint: str) -> str:
-    shown = ""
+    shown = []
     for piece, is_command in list_pieces(hint, mark="`{}`"):
         if is_command:
-            shown += f'<pre class="code"><code>{escaped(piece)}</code></pre>'
+            shown.append(f'<pre class="code"><code>{escaped(piece)}</code></pre>')
         elif piece:
-            shown += _TYPED.sub(r"<code>\1</code>", f"<p>{escaped(piece)}</p>")
-    return _box(shown)
+            shown.append(_TYPED.sub(r"<code>\1</code>", f"<p>{escaped(piece)}</p>"))
+    return _box("\n".join(shown))
 
 
 def _box(content: str) -> str:
-    return f'<section class="next"><h2>What to do next</h2>{content}</section>'
+    return f'<section class="next">\n<h2>What to do next</h2>\n{content}\n</section>'
 
 
 def _page(
@@ -199,9 +195,15 @@ def _page(
         body += _NO_SCRIPT
     return new_page(
         f"{title} \u00b7 procore-login",
-        f'<main><div class="symbol" aria-hidden="true"><svg viewBox="0 0 24 24">{_SYMBOLS[tone]}</svg></div>'
-        f'<header><h1>{heading}</h1><p class="badge"><span class="unseen">Environment: </span>'
-        f"{escaped(environment)}</p></header>{body}</main><footer>procore-login on this machine</footer>",
+        f"""<main>
+<div class="symbol" aria-hidden="true"><svg viewBox="0 0 24 24">{_SYMBOLS[tone]}</svg></div>
+<header>
+<h1>{heading}</h1>
+<p class="badge"><span class="unseen">Environment: </span>{escaped(environment)}</p>
+</header>
+{body}
+</main>
+<footer>procore-login on this machine</footer>""",
         tone,
         script,
     )

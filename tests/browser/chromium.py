@@ -31,8 +31,12 @@ Found = TypeVar("Found")
 class Chromium:
     """One running browser; `folder` is its home and holds its profile."""
 
-    def __init__(self, folder: Path) -> None:
-        self._driver = webdriver.Chrome(_new_options(folder), _new_service(folder))
+    def __init__(self, folder: Path, *, keeps_cookies: bool = True) -> None:
+        options = _new_options(folder)
+        if not keeps_cookies:
+            blocked = {"profile.default_content_setting_values.cookies": 2}
+            options.add_experimental_option("prefs", blocked)
+        self._driver = webdriver.Chrome(options, _new_service(folder))
 
     def close(self) -> None:
         self._driver.quit()

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -47,6 +48,19 @@ def test_a_newcomer_signs_up_from_the_button_to_the_row(chromium, demo, start):
         assert words in chromium.text
     profile = sign_up.profile()
     assert [profile[key] for key in ("procore_id", "email", "name")] == list(JOE.values())
+
+
+def test_whoever_is_at_a_dead_end_finds_the_way_to_the_button(chromium, demo, start, allowed_on_console):
+    allowed_on_console += ["403 (Forbidden)", "404 (Not Found)"]
+    sign_up = start("signup")
+    for path, title in (("/home", "Nobody has signed in here"), ("/nowhere", "There is no such page")):
+        chromium.open(f"{sign_up.origin}{path}")
+        chromium.wait_for_title(title)
+        chromium.press("begin on the first page")
+        chromium.wait_for_title(SIGN_UP)
+    chromium.press(SIGN_UP)
+    log_in(chromium)
+    assert_signed_in(chromium, sign_up)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +150,20 @@ def test_a_refusal_in_the_hash_is_carried_over_too(chromium, production, start):
     chromium.wait_for_title("You chose Deny")
     assert "Nothing was saved." in chromium.text
     assert (sign_up.wait(), sign_up.out, "denied" in sign_up.err) == (4, "", True)
+
+
+def test_a_browser_that_keeps_no_cookies_is_told_that_the_sign_in_is_complete(tmp_path, production, start):
+    from tests.browser.chromium import Chromium
+
+    with closing(Chromium(tmp_path / "browser", keeps_cookies=False)) as chromium:
+        sign_up = start()
+        chromium.open(sign_up.link)
+        chromium.wait_for_title("The sign-in is complete")
+        assert (
+            "This browser keeps no cookies for localhost: the terminal says who signed in." in chromium.text
+        )
+        assert "Joe" not in chromium.text
+    assert sign_up.profile()["procore_id"] == 11111
 
 
 def test_reload_and_back_after_the_end_exchange_nothing(chromium, production, start, allowed_on_console):

@@ -26,7 +26,7 @@ from tests.callback.odd_requests import GARBAGE, STRAY_ERRORS, TLS_HELLO
 from tests.cli import free_port
 
 NAME = "procore_login_session"
-NOBODY, NO_CALLBACK = "Nobody has signed in here", "No sign-in in this address"
+NOBODY, NO_CALLBACK = "Nobody has signed in here", "No sign-in came with this address"
 
 
 def signed_in(stand: Stand) -> str:
