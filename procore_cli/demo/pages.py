@@ -19,6 +19,8 @@ from procore_cli.webpage import escaped, new_page
 # Whoever sends it as Authorization is inside of this process: the demo user, who needs no pages.
 DEMO_USER_PASS: Final = f"Demo-User {secrets.token_urlsafe(32)}"
 LOGIN_PATH = "/login"
+# What the address of the authorize page ends with right after a login: whoever it is must be known there.
+_AFTER_LOGIN = "&logged_in=1"
 _OWN_AUTHORIZE_PAGE = re.compile(re.escape(AUTHORIZE_PATH) + r"\?[!-~]*")
 _NO_START = "This page has to be reached by a sign-in link of the program."
 _NOBODY = "Nobody is logged in here any more. Start again with the program's sign-in link."
@@ -77,9 +79,17 @@ def _new_error(status: int, why: str) -> Answer:
     return _new_page(status, "Cannot go on", body)
 
 
+def _new_cookie_page() -> Answer:
+    """Say why a login was forgotten at once."""
+    body = """<h1>This browser keeps no cookies</h1>
+<p>The login needs one. Allow cookies for this host, or open the program's sign-in link in another browser:
+the program still waits.</p>"""
+    return _new_page(400, "No cookies", body)
+
+
 def _new_page(status: int, title: str, body: str) -> Answer:
     banner = '<header class="banner"><strong>pretend Procore</strong> &ndash; nothing here is real</header>'
-    html = new_page(f"{title} &ndash; pretend Procore", f"{banner}<main>\n{body}\n</main>", "pretend")
+    html = new_page(f"{title} &ndash; pretend Procore", f"{banner}\n<main>\n{body}\n</main>", "pretend")
     return Answer(status, HTML, html)
 
 
@@ -114,7 +124,7 @@ class SignInDesk:
         session_id = secrets.token_urlsafe(32)
         self._user_ids[session_id] = self._state.save_user(DemoUser(0, email, "")).id
         cookie = f"{self._cookie_name}={session_id}; HttpOnly; SameSite=Lax; Path=/"
-        return new_redirect(return_to, ("Set-Cookie", cookie))
+        return new_redirect(return_to.removesuffix(_AFTER_LOGIN) + _AFTER_LOGIN, ("Set-Cookie", cookie))
 
     def show_consent(self, call: Call) -> Answer:
         """GET /oauth/authorize (RFC 6749, section 4.1.1)."""
@@ -127,7 +137,8 @@ class SignInDesk:
             return _refuse(error)
         user = self._find_user(call)
         if user is None:
-            return new_redirect(_new_login_address(call))
+            is_forgetful = call.query.endswith(_AFTER_LOGIN) and not call.header("Cookie")
+            return _new_cookie_page() if is_forgetful else new_redirect(_new_login_address(call))
         return _new_consent_page(user, redirect_uri, call.query, _new_login_address(call))
 
     def decide(self, call: Call) -> Answer:

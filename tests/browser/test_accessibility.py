@@ -45,6 +45,7 @@ def demo_pages(tmp_path: Path) -> dict[str, str]:
             "denied": (400, client.decide(by_hand, "deny")),
             "wrong link": (400, client.get("/oauth/authorize")),
             "no link": (400, client.get("/login")),
+            "no cookies": (400, Client(server.url).get(f"{target}&logged_in=1")),
             "logged out": (403, Client(server.url).post(target, decision="allow")),
         }
     assert {name: reply.status for name, (_, reply) in replies.items()} == {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
+from tests.callback.test_pages import find_run_together
+
 OOB = "urn:ietf:wg:oauth:2.0:oob"
 
 
@@ -39,6 +41,19 @@ def test_deny_goes_back_with_the_reason_and_the_state(client):
 
     assert "denied" in returned.pop("error_description")
     assert returned == {"error": "access_denied", "state": "abc123"}
+
+
+def test_a_browser_that_keeps_no_cookies_is_told_so_instead_of_asked_again_and_again(client):
+    came = client.post("/login", email="x@example.com", return_to=client.authorize_target())
+    kept = dict(client.cookies)
+    client.cookies.clear()
+    page = client.get(came.headers["Location"])
+    assert (page.status, "This browser keeps no cookies" in page.text) == (400, True)
+    # Cookies that are not ours any more: the server has started again since.
+    client.cookies = dict.fromkeys(kept, "forgotten")
+    assert client.get(came.headers["Location"]).headers["Location"].startswith("/login?")
+    client.cookies = kept
+    assert client.get(came.headers["Location"]).status == 200
 
 
 def test_another_account_can_be_used(client):
@@ -182,3 +197,5 @@ def test_every_page_says_that_it_is_pretend(client):
     pages = [login, consent, client.decide(consent, "allow"), client.get("/oauth/authorize")]
 
     assert all('class="banner"><strong>pretend Procore</strong>' in page.text for page in pages)
+    # Where a browser knows text alone its words do not run together.
+    assert [find_run_together(page.text) for page in pages] == [[]] * len(pages)
