@@ -108,7 +108,7 @@ class Site:
         outcome_timeout_s: float,
     ) -> None:
         self._callback_path = redirect.path
-        self._first_page = f"{find_origin(redirect.text)}/"
+        self._origin = find_origin(redirect.text)
         self._hosts = _own_hosts(redirect.port)
         self._authorize_url = authorize_url
         self._pending = pending
@@ -120,7 +120,7 @@ class Site:
         """Answer a GET or HEAD request; a callback that is ours waits here for its outcome."""
         hosts = request.all_of("host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            return self._notice(HTTPStatus.BAD_REQUEST, pages.WRONG_HOST)
+            return self._notice(HTTPStatus.BAD_REQUEST, pages.WRONG_HOST, origin=self._origin)
         if not request.has_plain_target:
             return self.refuse(HTTPStatus.BAD_REQUEST)
         is_callback = request.path == self._callback_path
@@ -139,8 +139,10 @@ class Site:
         headers = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()
         return replace(self._notice(status, pages.find_refusal(status)), headers=headers)
 
-    def _notice(self, status: HTTPStatus, notice: pages.Notice, carries_to: str | None = None) -> Answer:
-        first_page = self._first_page if self._pending.outcome(0) is None else None
+    def _notice(
+        self, status: HTTPStatus, notice: pages.Notice, *, origin: str = "", carries_to: str | None = None
+    ) -> Answer:
+        first_page = f"{origin}/" if self._pending.outcome(0) is None else None
         return Answer(status, pages.notice_page(notice, self._environment, first_page, carries_to))
 
     def _at_callback(self, request: Request) -> Answer:

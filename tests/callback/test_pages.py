@@ -13,7 +13,7 @@ from procore_cli.webpage import security_headers
 from tests.callback.listener_stand import HOME
 
 URL = "https://login.procore.com/oauth/authorize?client_id=app&response_type=code"
-FIRST_PAGE = "http://localhost:4567/"
+FIRST_PAGE = "/"
 FAILURE = Failure(
     "Lost", "Procore said no.", "Run `procore-login signin` again, with `--paste`.", "demo: it said no."
 )
