@@ -15,12 +15,13 @@ from procore_cli import log
 from procore_cli.callback import sockets
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
-from procore_cli.callback.pending import PendingCallback
+from procore_cli.callback.pending import Failure, PendingCallback
 from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Guidance
 from procore_cli.config.environments import OOB_REDIRECT_URI
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
-from procore_cli.errors import SignInTimedOutError, UnreachableError
+from procore_cli.errors import SignInTimedOutError, StorageError, UnreachableError
+from procore_cli.models import command
 from tests.cli import free_port
 
 LINK = "https://login.example.com/oauth/authorize?state=x"
@@ -29,7 +30,7 @@ PAIRS: Pairs = [("code", "c"), ("state", "s")]
 
 class Talk(Console):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(find_default=lambda: "sandbox")
         self.lines: list[str] = []
         self.waits: list[str] = []
 
@@ -85,6 +86,15 @@ def test_the_link_is_opened_and_shown_too_and_nothing_is_said_of_the_place(recei
     assert opened == [LINK]
     assert "a browser of the tests" in talk.lines[0]
     assert talk.lines[1:] == [LINK]
+
+
+def test_a_browser_is_told_of_an_error_and_its_hint_as_the_terminal_has_them(receive):
+    pending = Nobody("s")
+    with pytest.raises(StorageError), receive(pending=pending) as receiver, receiver.showing_errors():
+        raise StorageError("the disk is full.", f"Run {command('signin', 'sandbox')}")
+    told = pending.outcome(0)
+    assert isinstance(told, Failure)
+    assert (told.detail, told.next_step) == ("sandbox: the disk is full.", "Run `procore-login signin`")
 
 
 @pytest.mark.parametrize("opener", [None, SimpleNamespace(name="broken", open=lambda _: False)])
