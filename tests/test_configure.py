@@ -160,7 +160,7 @@ def test_a_secret_moves_to_another_store_with_its_id_and_is_else_wanted_again(ma
     assert configure(*KEPT, "--store", "keyring").code == 0
     assert "stays in the store keyring. Give it again" in configure("--store", "file").err
     assert "give it again" not in configure("--store", "file").err
-    assert "stays in the store file; give it" in configure("--store", "keyring").err
+    assert "stays in the store file. Give it" in configure("--store", "keyring").err
     assert configure(*KEPT).code == 0
     result = configure("--client-id", CLIENT_ID, "--store", "file", "--no-check")
     assert (result.code, "give it again" in result.err, machine.kept()) == (0, False, [])
