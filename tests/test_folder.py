@@ -146,8 +146,8 @@ def test_what_is_not_ours_to_use_is_refused_by_its_path_and_left_as_it_is(data_f
 @pytest.mark.parametrize(
     ("us", "way_out"),
     [
-        (1, "If it is yours: sudo chown -R us: {};"),
-        (471_147, "If it is yours: sudo chown -R 471147 {};"),
+        (1, "If it is yours: `sudo chown -R us: {}`;"),
+        (471_147, "If it is yours: `sudo chown -R 471147 {}`;"),
         # It would lock out whose folder it is.
         (0, "Run this without sudo, as joe;"),
     ],

@@ -69,7 +69,7 @@ def _find_wrong_variables(environ: Mapping[str, str]) -> Iterator[StoreFault]:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             if reason := _load(context, path, is_folder=name == "SSL_CERT_DIR"):
                 words = f"{name} names {path}, which cannot be used ({reason})"
-                yield StoreFault(words, f"Correct {name}, or unset it: unset {name}")
+                yield StoreFault(words, f"Correct {name}, or unset it: `unset {name}`")
 
 
 def _is_store_empty() -> bool:

@@ -24,7 +24,7 @@ def new_owner_error(path: Path, uid: int, top: Path) -> DataFolderError:
     whose = f"uid {uid}" if owner is None else f"{owner}, uid {uid}"
     # Without a name there is no group to go with it.
     to = os.geteuid() if us is None else f"{us}:"
-    way_out = f"If it is yours: sudo chown -R {to} {shlex.quote(str(top))}"
+    way_out = f"If it is yours: `sudo chown -R {to} {shlex.quote(str(top))}`"
     if os.geteuid() == 0:
         # It would lock out whose folder it is.
         way_out = f"Run this without sudo, as {owner or whose}"
@@ -40,7 +40,7 @@ def new_modeless_error(path: Path, mode: int) -> DataFolderError:
         f"Secrets cannot be kept in {path}: its file system keeps no modes (0{mode:o}), so that other users"
         " may be able to read them.",
         "Let PROCORE_LOGIN_HOME name a folder on another file system; or, in WSL, write"
-        ' options = "metadata" below [automount] into /etc/wsl.conf, then run wsl.exe --shutdown',
+        ' options = "metadata" below [automount] into /etc/wsl.conf, then run `wsl.exe --shutdown`',
     )
 
 

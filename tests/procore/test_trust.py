@@ -124,7 +124,7 @@ def test_a_variable_of_openssls_that_names_nothing_is_named(secure, post, monkey
             post(server.url)
         wrong = f"{variable} names {tmp_path / name}, which cannot be used ({reason})"
         assert f"its certificate is not trusted: {wrong}. Nothing was sent." in caught.value.message
-        assert caught.value.hint == f"Correct {variable}, or unset it: unset {variable}"
+        assert caught.value.hint == f"Correct {variable}, or unset it: `unset {variable}`"
         monkeypatch.delenv(variable)
 
 

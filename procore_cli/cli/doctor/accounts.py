@@ -84,7 +84,7 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
         return
     yield warning(
         f"{', '.join(found)}. It may have ended the tokens; the next command tries once with what is left.",
-        f"{command('refresh', context.name)}; if that fails: {command('signin', context.name)}",
+        f"Run {command('refresh', context.name)}; if that fails: {command('signin', context.name)}",
     )
 
 
@@ -127,6 +127,6 @@ def check_leftovers(context: DoctorContext) -> Iterator[Check]:
         )
         fixes.append(
             "If they are of no other database (PROCORE_LOGIN_DB): revoke the app at Procore (My Profile"
-            f" Settings, tab My Connected Apps), then rm {shlex.join(strays[:MOST_NAMED])}"
+            f" Settings, tab My Connected Apps), then `rm {shlex.join(strays[:MOST_NAMED])}`"
         )
     yield warning(" ".join(details), " ".join(fixes)) if details else fine("none")

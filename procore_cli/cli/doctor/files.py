@@ -70,7 +70,7 @@ def check_folder(context: DoctorContext) -> Iterator[Check]:
     if strange:
         yield warning(
             f"not procore-login's, and no regular files: {name_some(strange)}. They are not used.",
-            f"If nobody needs them: rm {shlex.join(strange)}",
+            f"If nobody needs them: `rm {shlex.join(strange)}`",
             "foreign files",
         )
 
@@ -116,7 +116,7 @@ def _check_one(path: Path, status: os.stat_result, folder: Path) -> None:
     if path == folder and not stat.S_ISDIR(status.st_mode):
         raise _new_folder_error(path, "it is not a folder", f"Remove it, or {_MOVE}.")
     if stat.S_ISLNK(status.st_mode):
-        raise _new_folder_error(path, "it is a symbolic link", f"Remove it: rm {shlex.quote(str(path))}")
+        raise _new_folder_error(path, "it is a symbolic link", f"Remove it: `rm {shlex.quote(str(path))}`")
     if not _is_usual(status):
         raise _new_folder_error(path, "it is neither a file nor a folder", f"Remove it, or {_MOVE}.")
     if is_foreign(status):
@@ -125,7 +125,7 @@ def _check_one(path: Path, status: os.stat_result, folder: Path) -> None:
 
 def _check_room(folder: Path) -> None:
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        hint = f"chmod u+rwx {shlex.quote(str(folder))}, or {_MOVE}."
+        hint = f"Run `chmod u+rwx {shlex.quote(str(folder))}`, or {_MOVE}."
         raise _new_folder_error(folder, "it cannot be read and written", hint)
     free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE:
@@ -153,7 +153,8 @@ def _judge_modes(context: DoctorContext, folder: Path, open_ones: list[tuple[Pat
         commands = [f"chmod -R go= {shlex.quote(str(folder))}"]
     named = name_some([f"{path} (mode 0{mode:o})" for path, mode in open_ones])
     return warning(
-        f"open to other users: {named}. The next command that uses them closes them.", " && ".join(commands)
+        f"open to other users: {named}. The next command that uses them closes them.",
+        f"`{' && '.join(commands)}`",
     )
 
 

@@ -177,8 +177,8 @@ def check_clock(context: DoctorContext) -> Iterator[Check]:
     where = "behind" if ahead > 0 else "ahead of"
     yield warning(
         f"this machine's clock is {timedelta(seconds=abs(ahead))} {where} Procore's.",
-        "Set the clock (sudo timedatectl set-ntp true). How long tokens live is counted by this clock alone,"
-        " so a steady difference does little harm; a clock that is set while tokens live does.",
+        "A steady difference breaks nothing: how long tokens live is counted by this clock alone. To set it:"
+        " `sudo timedatectl set-ntp true`",
     )
 
 

@@ -102,7 +102,7 @@ def _check_variable(context: DoctorContext, variable: str, setting: str) -> Chec
             "set: whoami, token, api and exec use it in place of the kept tokens, and refresh nothing;"
             " signup, signin, refresh and signout ignore it."
         )
-        return warning(what, f"If that is not meant: unset {variable}", name)
+        return warning(what, f"If that is not meant: `unset {variable}`", name)
     if source != variable:
         return fine(f"set; {source} wins over it", name)
     kept, secret = _list_kept(context).get(setting), context.settings.client_secret
