@@ -19,7 +19,7 @@ def address_after_consent(provider: Provider, terminal: Terminal) -> str:
 def test_a_pasted_address_signs_in_without_a_listener(machine, provider):
     with Terminal(machine, "signup", "--paste") as terminal:
         address = address_after_consent(provider, terminal)
-        terminal.read_until("paste the address")
+        terminal.read_until("paste the address of the last page")
         terminal.type(address)
         code = terminal.finish()
     assert code == 0, terminal.drawn
@@ -32,10 +32,11 @@ def test_what_is_no_end_of_this_sign_in_is_told_apart_and_the_right_paste_is_tak
     with Terminal(machine, "signup", "--no-browser") as terminal:
         address = address_after_consent(provider, terminal)
         for pasted, said in {
-            "https://elsewhere.example.com/callback?code=x&state=y": f"it begins with {machine.redirect_uri}",
+            "https://elsewhere.example.com/callback?code=x&state=y": "the address of another page",
+            "": f"{machine.redirect_uri}?code=...&state=...",
             f"{machine.redirect_uri}?code=x&state=wrong": "belongs to another sign-in",
-            terminal.read_link(): "it is the link to open, not where the browser ends",
-            address.replace("?", f"?more={'x' * 5000}&"): "the terminal cut it at 4095 characters",
+            terminal.read_link(): "That is the link to open, not",
+            address.replace("?", f"?more={'x' * 5000}&"): "The terminal cut that at 4095 characters",
         }.items():
             terminal.type(pasted)
             terminal.read_until(said)
@@ -73,5 +74,5 @@ def test_while_a_paste_is_possible_nothing_moves_and_the_time_is_told_once(machi
         terminal.read_until("min left.")
         Browser().open(terminal.read_link())
         assert terminal.finish() == 0, terminal.drawn
-    assert "paste its address here. 4:59 min left." in terminal.drawn
+    assert "paste its address here. 5:00 min left." in terminal.drawn
     assert "\r " not in terminal.drawn

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import ClassVar
 
 from procore_cli.errors import NoThreadError, UsageMistakeError
 from procore_cli.threads import start
@@ -91,6 +92,7 @@ class Browser:
 
     name: str
     command: tuple[str, ...]
+    signs_in_itself: ClassVar[bool] = False
 
     def open(self, url: str) -> bool:
         """Start the browser on an http or https URL; True if it could be started, not that it shows."""

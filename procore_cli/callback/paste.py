@@ -33,7 +33,7 @@ _WRAPPING = " \t\r\n<>\"'`\u2018\u2019\u201c\u201d"
 
 
 class PasteError(ValueError):
-    """What was pasted cannot be used; the text says why, without repeating it."""
+    """What was pasted cannot be used; the sentence says why, without repeating it."""
 
 
 def can_paste(stdin_fd: int) -> bool:
@@ -56,20 +56,20 @@ def read_pasted(text: str, redirect: RedirectUri) -> Pairs:
     a bare code gives `[("code", code)]`, without a state. Raises PasteError.
     """
     if len(text) > LONGEST_PASTE:
-        raise PasteError("it is too long for an address")
+        raise PasteError("That is too long for an address.")
     address = _unwrap(text)
     if not address:
-        raise PasteError("nothing was pasted")
+        raise PasteError("")
     if any(char.isspace() or not char.isprintable() for char in address):
-        raise PasteError("it has a character that an address cannot have")
+        raise PasteError("That has a space or a character in it that no address has.")
     if redirect.is_oob and "://" not in address and not address.startswith(redirect.text):
         if not address.isascii():
-            raise PasteError("it has a character that a code cannot have")
+            raise PasteError("That has a character in it that no code has.")
         return [("code", address)]
     parts = _read_address(address, redirect)
     pairs = _read_parameters(parts.query or parts.fragment)
     if not (redirect.is_oob or any(name == "state" for name, _ in pairs)):
-        raise PasteError("there is no state in it, so a part of it is missing")
+        raise PasteError("There is no state= in that.")
     return pairs
 
 
@@ -88,16 +88,13 @@ def _read_address(address: str, redirect: RedirectUri) -> SplitResult:
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
         found = (parts.scheme, parts.hostname, port, parts.path or "/")
     except ValueError:
-        raise PasteError("it is not an address") from None
+        raise PasteError("That is no address.") from None
     if redirect.is_oob:
         return parts
     if found != (scheme, redirect.host, redirect.port, redirect.path) or "@" in parts.netloc:
-        what = ""
-        if "://" in address:
-            what = "it is another page's address, perhaps one on the way; "
-            if parts.path == AUTHORIZE_PATH:
-                what = "it is the link to open, not where the browser ends; "
-        raise PasteError(f"{what}paste the whole address; it begins with {redirect.text}")
+        if parts.path == AUTHORIZE_PATH:
+            raise PasteError("That is the link to open, not the page at the end.")
+        raise PasteError("That is the address of another page." if "/" in address else "That is no address.")
     return parts
 
 
@@ -105,9 +102,9 @@ def _read_parameters(encoded: str) -> Pairs:
     try:
         pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict", max_num_fields=100)
     except ValueError:
-        raise PasteError("its parameters cannot be read") from None
+        raise PasteError("What stands behind the ? in that cannot be read.") from None
     if not any(name in ("code", "error") for name, _ in pairs):
-        raise PasteError("there is no code in it, so it is not where the browser ended, or a part is missing")
+        raise PasteError("There is no code= in that.")
     return pairs
 
 
@@ -165,21 +162,28 @@ class Paster:
             return False
         try:
             if len(line) == CUT_LENGTH:
-                raise PasteError(self._cut_at(CUT_LENGTH))
+                raise PasteError(_new_cut(CUT_LENGTH))
             if self._offer(read_pasted(line.decode("utf-8", "replace"), self._redirect)):
                 return True
-            why = "it belongs to another sign-in, or was altered"
+            why = "That belongs to another sign-in than the link above, or was altered."
         except PasteError as error:
             why = str(error)
         cut_length = _CUT_LENGTH_MACOS if sys.platform == "darwin" else CUT_LENGTH
         if cut_length - _NEAR_CUT <= len(line) <= cut_length:
-            why = self._cut_at(cut_length)
-        log.say(f"What was pasted cannot be used: {why}. Paste it again.")
+            why = _new_cut(cut_length)
+        log.say(f"{why} {_what_to_paste(self._redirect)}".lstrip())
         return False
 
-    def _cut_at(self, length: int) -> str:
-        enough = "the code alone" if self._redirect.is_oob else f"{self._redirect.text}?code=...&state=..."
-        return f"the terminal cut it at {length} characters; {enough} will do"
+
+def _new_cut(length: int) -> str:
+    return f"The terminal cut that at {length} characters: code and state alone will do."
+
+
+def _what_to_paste(redirect: RedirectUri) -> str:
+    if redirect.is_oob:
+        return "Paste the code that Procore shows."
+    separator = "&" if "?" in redirect.text else "?"
+    return f"Paste the whole address of the last page: `{redirect.text}{separator}code=...&state=...`"
 
 
 def _read_within(fd: int, timeout_s: float) -> bytes:

@@ -20,6 +20,7 @@ from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
 from procore_cli.callback.pending import Home, PendingCallback, new_failure
 from procore_cli.callback.server import Listener
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI
 from procore_cli.config.urls import RedirectUri
 from procore_cli.console import Console
 from procore_cli.errors import (
@@ -54,58 +55,49 @@ class Guidance:
         """What must be known before the link is followed, or None."""
         if not self.redirect.on_loopback or (is_opened and self.place is not Place.SSH):
             return None
-        fails = f"the browser will fail to load {self.redirect.text}"
         match self.place:
             case Place.SSH:
-                return f"You are connected over SSH: at the end {fails}. {self._paste_or_forward()}"
-            case Place.WSL:
-                back = " It finds its way back here by itself." if self.listens else ""
-                return (
-                    f"This is WSL: open the link in the browser of Windows.{back}"
-                    " With wslu installed, --browser wslview opens it for you."
-                )
-            case Place.CONTAINER:
-                paste = " Or paste its address here." if self.pastes else ""
-                return (
-                    f"This looks like a container: at the end {fails}, unless the container uses"
-                    f" the host's network as the user whose browser it is ({_ON_HOSTS_NETWORK})"
-                    f" or an editor forwards port {self.redirect.port}.{paste}"
-                )
+                where = "You are connected over SSH: the last page will not load in your browser."
+                return f"{where} {self._paste_or_forward()}"
             case Place.NO_DISPLAY:
+                where = "There is no display here: on another machine the last page will not load."
+                return f"{where} {self._paste_or_forward()}"
+            case Place.WSL:
+                back = ", which finds its way back here by itself" if self.listens else ""
+                return f"This is WSL: open the link in the browser of Windows{back}."
+            case Place.CONTAINER if not self.pastes:
                 return (
-                    f"There is no display here: if you open the link on another machine, {fails} at the end."
-                    f" {self._paste_or_forward()}"
+                    "This looks like a container: the last page will not load in your browser, unless an"
+                    f" editor forwards port {self.redirect.port} or the container has the host's network:"
+                    f" `{_ON_HOSTS_NETWORK}`"
                 )
-            case Place.DESK:
+            case _:
                 return None
 
     def portal(self) -> str:
-        """What to look at when Procore shows an error page; without a full stop."""
+        """What to look at when Procore shows an error page."""
         return (
             "If Procore shows an error page, the redirect URI in the portal must be exactly"
-            f" {self.redirect.text}"
+            f" `{self.redirect.text}`"
         )
 
     def foreign(self) -> str:
-        """What to do where another user's connection was refused; without a full stop."""
-        way = (
-            f"run the container with {_ON_HOSTS_NETWORK}"
-            if self.place is Place.CONTAINER
-            else "run the command as the user whose browser it is"
-        )
-        return f"If that was your browser, {way}, or paste the address that it ended on"
+        """What to do where another user's connection was refused."""
+        way = "Run the command as the user whose browser it is"
+        if self.place is Place.CONTAINER:
+            way = f"Run the container with `{_ON_HOSTS_NETWORK}`"
+        return f"If that was your browser: {way}, or paste the address that it ended on."
 
     def paste(self) -> str:
         """What to paste."""
         if self.redirect.is_oob:
             return "Then paste the code that Procore shows here."
         if self.listens:
-            return "If the page cannot be loaded at the end, paste its address here."
-        return "At the end, paste the address of the page here, even if it cannot be loaded."
+            return "If the last page does not load, paste its address here."
+        return "At the end, paste the address of the last page here, whatever that shows."
 
     def _paste_or_forward(self) -> str:
-        port = self.redirect.port
-        forward = f"orward the port first: ssh -L {port}:localhost:{port} ..."
+        forward = f"orward the port first: `ssh -L {self.redirect.port}:localhost:{self.redirect.port} ...`"
         if not self.listens:
             return "Paste its address here."
         return f"Paste its address here, or f{forward}" if self.pastes else f"F{forward}"
@@ -117,6 +109,10 @@ class Opener(Protocol):
     @property
     def name(self) -> str:
         """What the person is told is opening the link."""
+
+    @property
+    def signs_in_itself(self) -> bool:
+        """Whether nobody is needed, so that nobody is asked for anything."""
 
     def open(self, url: str) -> bool:
         """Go there, without waiting; whether that could be started."""
@@ -162,6 +158,7 @@ class CallbackReceiver:
         self._asking: threading.Thread | None = None
         self._trouble: str | None = None
         self._is_silence_explained = False
+        self._late_advice = ""
         self._listener: Listener | None = None
         self._paster: Paster | None = None
         self._was_pasted = False
@@ -174,6 +171,12 @@ class CallbackReceiver:
             terminal = _find_terminal()
             if self._redirect.on_loopback and not self._browser_options.paste:
                 self._listen(may_paste=terminal is not None)
+            if self._listener is None and self._visitor:
+                # It would come back to nobody, or to another program.
+                self._opener = None
+            if self._visitor:
+                # Nobody is asked for anything.
+                terminal = None
             if terminal is not None:
                 self._paster = Paster(terminal, self._redirect, self._offer_pasted)
                 self._open.callback(self._paster.stop)
@@ -187,8 +190,14 @@ class CallbackReceiver:
 
     def invite(self) -> None:
         """Show the link, and open it where that is possible."""
+        visitor = self._visitor
+        if visitor is not None and visitor.open(self._link):
+            # The link is not shown: it leads nowhere once the visit is over.
+            self._console.say(f"{visitor.name} signs in by itself, since no browser can be opened here.")
+            return
         opener = self._opener if self._opener is not None and self._opener.open(self._link) else None
-        hint = self._guidance().before_link(is_opened=opener is not None)
+        guidance = self._guidance()
+        hint = guidance.before_link(is_opened=opener is not None)
         if hint:
             self._console.say(hint)
         if opener is not None:
@@ -197,6 +206,14 @@ class CallbackReceiver:
             self._console.say("Open this link in a browser:")
         self._console.link(self._link)
         if self._paster is not None:
+            # Over SSH and without a display it is said already.
+            advice = "" if hint and self._place is not Place.WSL else guidance.paste()
+            if advice and (opener is None or self._listener is None):
+                left = _time_left(self._browser_options.timeout_s)
+                self._console.say(f"{advice} {left}")
+            else:
+                # Whoever comes back by themselves, as most do, need not read about it.
+                self._late_advice = advice
             self._paster.start()
 
     @log.phase("waiting for the browser")
@@ -204,18 +221,12 @@ class CallbackReceiver:
         """Wait for the callback and return its parameters. Raises SignInTimedOutError."""
         timeout_s = self._browser_options.timeout_s
         end = self._clock() + timeout_s
-        # Whoever comes at once, as most do, need not read about pasting.
-        paste_hint_at_s: float | None = (1 if self._listener else 0) if self._paster else None
         try:
             while (left_s := end - self._clock()) > 0:
-                waited_s = timeout_s - left_s
-                if paste_hint_at_s is not None and waited_s >= paste_hint_at_s:
-                    paste_hint_at_s = None
-                    self._say_hint(self._guidance().paste(), left_s)
-                if waited_s >= SILENCE_S and not self._is_silence_explained:
+                if timeout_s - left_s >= SILENCE_S and not self._is_silence_explained:
                     self._explain_silence(left_s)
                 # While a paste is possible nothing moves: what is drawn would get between what is typed.
-                if self._paster is None:
+                if self._paster is None and self._visitor is None:
                     self._console.show_wait(f"Waiting for the browser. {_time_left(left_s)}")
                 pairs = self._pending.wait(min(left_s, _TICK_S))
                 if pairs is not None:
@@ -267,10 +278,18 @@ class CallbackReceiver:
             if self._reach is not None:
                 with contextlib.suppress(NoThreadError):
                     start(self._asking)
-        if not self._asking.is_alive():
-            self._is_silence_explained = True
-            unreached = f"{self._trouble} Still waiting: your browser may reach it."
-            self._say_hint(unreached if self._trouble else f"{self._guidance().portal()}.", left_s)
+        if self._asking.is_alive():
+            return
+        self._is_silence_explained = True
+        said = [f"Still waiting, {_time_left(left_s)}" if self._paster else "Still waiting."]
+        if self._trouble is not None:
+            said.append(f"{self._trouble} Your browser may reach it all the same.")
+        if self._late_advice:
+            said.append(self._late_advice)
+        if self._trouble is None and self._reach is not None:
+            said.append(self._guidance().portal())
+        if len(said) > 1:
+            self._console.say(" ".join(said))
 
     def _ask_login_host(self, reach: Callable[[], None]) -> None:
         # A bug in there is no reason to end a sign-in.
@@ -281,26 +300,25 @@ class CallbackReceiver:
                 # What was or was not sent is nothing that the person has asked for.
                 self._trouble = error.message.removesuffix(" Nothing was sent.")
 
-    def _say_hint(self, hint: str, left_s: float) -> None:
-        self._console.say(f"{hint} {_time_left(left_s)}" if self._paster else hint)
-
     def _new_timeout_error(self) -> SignInTimedOutError:
         message = f"Nobody came back from {self._environment} within {self._browser_options.timeout_s:g} s"
+        again = "Run the command again; `--timeout SECONDS` waits longer."
         if self._listener and self._listener.refused_uids:
             uids = ", ".join(str(uid) for uid in sorted(self._listener.refused_uids)[:_MOST_UIDS])
-            return SignInTimedOutError(
-                f"{message}; a connection of another user (uid {uids}) was refused meanwhile.",
-                f"{self._guidance().foreign()}.",
-                environment=self._environment,
-            )
-        if self._trouble is not None:
-            doctor = f"See what stands in the way: {command('doctor', self._environment)}"
-            return SignInTimedOutError(f"{message}: {self._trouble}", doctor, environment=self._environment)
-        return SignInTimedOutError(
-            f"{message}.",
-            f"{self._guidance().portal()}; then run the command again (--timeout waits longer).",
-            environment=self._environment,
-        )
+            message += f"; a connection of another user (uid {uids}) was refused meanwhile."
+            hint = self._guidance().foreign()
+        elif self._trouble is not None:
+            message += f": {self._trouble}"
+            hint = f"See what stands in the way: {command('doctor', self._environment)}"
+        else:
+            message += "."
+            hint = again if self._reach is None else f"{again} {self._guidance().portal()}"
+        return SignInTimedOutError(message, hint, environment=self._environment)
+
+    @property
+    def _visitor(self) -> Opener | None:
+        """Whoever needs no person, if that is who goes to the link."""
+        return self._opener if self._opener is not None and self._opener.signs_in_itself else None
 
     def _guidance(self) -> Guidance:
         return Guidance(
@@ -308,10 +326,12 @@ class CallbackReceiver:
         )
 
     def _nobody_can_paste(self) -> SignInNeededError:
+        otherwise = "or without `--paste`"
+        if not self._redirect.on_loopback:
+            otherwise = f"or register another redirect URI in the portal, such as `{DEFAULT_REDIRECT_URI}`"
         return SignInNeededError(
             f"Signing in to {self._environment} this way means pasting an address, which takes a terminal.",
-            "Run the command in a terminal; or without --paste, and with a redirect URI such as"
-            " http://localhost:4567/callback.",
+            f"Run the command in a terminal, {otherwise}.",
             environment=self._environment,
         )
 

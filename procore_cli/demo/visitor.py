@@ -76,7 +76,8 @@ class VisitorOpener:
     """Opens links as the demo user, in a thread of its own; `give_up` hears of a visit that failed."""
 
     give_up: Callable[[Exception], None]
-    name: str = "the demo user, who signs in by itself since no browser can be opened here"
+    name: str = "The demo user"
+    signs_in_itself: bool = True
 
     def open(self, url: str) -> bool:
         """Start the visit, without waiting for its end."""

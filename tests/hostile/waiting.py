@@ -21,7 +21,7 @@ CAME_BY_HTTPS = (
     " here."
 )
 # What it says by itself, after half a minute.
-SILENCE = "If Procore shows an error page, "
+SILENCE = "Still waiting."
 END_S = 20
 Start = Callable[..., subprocess.Popen[str]]
 
