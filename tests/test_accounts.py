@@ -53,6 +53,23 @@ def test_everybody_is_listed_with_the_current_account_marked(machine, people):
     assert [path.name for path in machine.data.glob("*.db")] == ["production.db"]
 
 
+def test_a_sign_in_says_first_that_whoever_is_meant_is_signed_in_and_asks_no_keyring_for_that(machine):
+    machine.variables["TEST_KEYRING_FAULT"] = "missing"
+    for options, who in (
+        ((), SECOND["login"]),
+        (("--account", JOE["login"].upper()), JOE["login"]),
+        (("--account", "11111"), JOE["login"]),
+        (("--account", "third@example.com"), None),
+        (("--env", "sandbox"), None),
+    ):
+        first, *_ = machine.run_here("signin", *options).ended(6).said
+        assert (who is not None) == first.startswith(f"You are signed in to production as {who} already;"), (
+            first
+        )
+    machine.run_here("signout")
+    assert "already" not in machine.run_here("signin").err
+
+
 HEAD = "Environment     Account                    Id     Name            Time left"
 ROW = "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min"
 # Each account has a panel of its own.

@@ -92,9 +92,11 @@ def test_signing_up_twice_signs_in_and_signing_in_unknown_creates_the_row_and_th
     machine.variables["PROCORE_REDIRECT_URI"] = f"http://localhost:{machine.port}"
     first, again = machine.run_here("signin", "--json"), machine.run_here("signup", "--json")
     assert (first.code, first.json["signed_up"]) == (0, True), first.err
-    assert "was not known here" in first.err
+    assert "the first sign-in here. No Procore account was made." in first.err
     assert (again.code, again.json["signed_up"], again.json["id"]) == (0, False, 1)
     assert "had signed up before" in again.err
+    assert again.err.startswith(f"You are signed in to demo as {JOE} already; this signs in once more.\n")
+    assert "already" not in first.err
     assert users(machine) == [(1, 11111, JOE)]
 
 

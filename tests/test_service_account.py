@@ -133,9 +133,12 @@ def test_the_child_of_exec_finds_the_account_and_its_company_and_no_secret(
 
 def test_a_person_and_two_companies_are_told_apart(signed_in: Machine, provider: Provider) -> None:
     first = last_token(provider)
-    assert sign_in_service(signed_in, OTHER).code == 0
+    said = [sign_in_service(signed_in, OTHER).ended().err for _ in range(2)]
     second = last_token(provider)
-    assert sign_in(signed_in).code == 0
+    said.append(sign_in(signed_in).ended().err)
+    # Neither another company's nor a service account's sign-in is this one's.
+    assert ["already" in each for each in said] == [False, True, False]
+    assert f"(service account of company {OTHER}) already" in said[1]
 
     undecided = signed_in.run_here("token", *AS_SERVICE)
     assert_ended(undecided, 2)

@@ -25,7 +25,9 @@ class CommandHelp(NamedTuple):
 # In the order of --help. All of it stands here, so that --help imports no command.
 SECTIONS: Mapping[str, Mapping[str, CommandHelp]] = {
     "Sign in": {
-        "signup": CommandHelp("Sign up with Procore in the browser.", "signup --env demo", "commands.signin"),
+        "signup": CommandHelp(
+            "Sign in with Procore for the first time here.", "signup --env demo", "commands.signin"
+        ),
         "signin": CommandHelp(
             "Sign in with Procore in the browser.", "signin --env sandbox", "commands.signin"
         ),

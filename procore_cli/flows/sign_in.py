@@ -6,6 +6,7 @@ The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sampl
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +23,7 @@ from procore_cli.models import Me, Profile, command
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.context import Context
+    from procore_cli.storage.accounts import Listed
     from procore_cli.storage.tokens import SignInSaved
 
 
@@ -41,6 +43,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     environment, redirect = settings.environment, settings.redirect_uri
     # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.
     asked_for = _find_asked_for(context)
+    say_if_signed_in(context, lambda listed: _is_asked_for(context, listed, asked_for))
     app = find_app(settings, context.client_secrets)
     context.tokens.prove()
     say_where_tokens_go(context)
@@ -103,6 +106,26 @@ def _find_asked_for(context: Context) -> int | None:
         raise
     except UnknownAccountError:
         return None
+
+
+def _is_asked_for(context: Context, listed: Listed, asked_for: int | None) -> bool:
+    """Whether a person means this account: without `--account` the current one."""
+    if listed.account.service is not None:
+        return False
+    return listed.is_current if context.settings.account is None else listed.account.key == asked_for
+
+
+def say_if_signed_in(context: Context, is_asked_for: Callable[[Listed], bool]) -> None:
+    """Tell whoever asks for an account that has tokens; asks neither keyring nor Procore, makes no file."""
+    if not context.has_database:
+        return
+    for listed in context.accounts.list_known():
+        if listed.is_signed_in and is_asked_for(listed):
+            context.console.say(
+                f"You are signed in to {context.settings.environment.name} as {listed.account.label} already;"
+                " this signs in once more."
+            )
+            return
 
 
 def _check_person(context: Context, me: Me, asked_for: int | None) -> None:

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 from procore_cli.errors import TokenRefusedError, UnexpectedAnswerError
 from procore_cli.flows import access, revocation, service_account
 from procore_cli.flows.credentials import find_app
-from procore_cli.flows.sign_in import SignedIn, remember_app, say_where_tokens_go, say_who_was_current
+from procore_cli.flows.sign_in import (
+    SignedIn,
+    remember_app,
+    say_if_signed_in,
+    say_where_tokens_go,
+    say_who_was_current,
+)
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
+    from procore_cli.storage.accounts import Listed
 
 
 def sign_in_service(context: Context) -> SignedIn:
@@ -22,6 +29,7 @@ def sign_in_service(context: Context) -> SignedIn:
     settings = context.settings
     if settings.company is None:
         raise service_account.new_no_company_error()
+    say_if_signed_in(context, lambda listed: _is_asked_for(context, listed))
     # 1. The app, and the proof that its tokens can be kept.
     app = find_app(settings, context.client_secrets)
     context.tokens.prove()
@@ -40,3 +48,8 @@ def sign_in_service(context: Context) -> SignedIn:
     remember_app(context, app)
     say_who_was_current(context, saved)
     return SignedIn(access.new_profile(context, saved.account, tokens.expires_at), signed_up=saved.is_new)
+
+
+def _is_asked_for(context: Context, listed: Listed) -> bool:
+    service, wanted = listed.account.service, service_account.new_choice(context.settings)
+    return service is not None and (service.client_id, service.company) == (wanted.client_id, wanted.company)

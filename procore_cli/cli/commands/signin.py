@@ -105,7 +105,7 @@ def _outcome(word: str, signed_in: SignedIn) -> str:
     if profile.kind == "service":
         return f"Signed in to {where} as the service account of company {profile.company}."
     if signed_in.signed_up:
-        return f"Signed up as {who} in {where}" + (", who was not known here." if word == "signin" else ".")
+        return f"Signed up as {who} in {where}: the first sign-in here. No Procore account was made."
     return f"Signed in as {who} in {where}" + (", who had signed up before." if word == "signup" else ".")
 
 
@@ -127,10 +127,10 @@ def _outcome(word: str, signed_in: SignedIn) -> str:
 def signup_command(
     console: Console, /, environment: str | None, as_json: bool, **browser_options: Any
 ) -> None:
-    """Sign up with Procore in the browser.
+    """Sign in with Procore for the first time here, in the browser.
 
-    Creates your row here, keeps your tokens in the keyring, and shows your profile. Somebody who has
-    signed up before is signed in.
+    You need a Procore account: none is made. Your row is made here, your tokens are kept in the keyring,
+    and your profile is shown. Somebody who has signed up before is signed in.
     """
     run(console, "signup", environment, None, as_json, browser_options)
 
@@ -170,7 +170,7 @@ def signin_command(
 ) -> None:
     """Sign in with Procore in the browser.
 
-    Somebody who has never signed up here gets a row, as in signup.
+    Somebody who has never signed up here is signed up.
     """
     given = {"--account": account} | {
         f"--{name.replace('_', '-')}": browser_options[name] for name in _FOR_A_PERSON
