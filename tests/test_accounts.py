@@ -1,11 +1,16 @@
 """`procore-login accounts` and `switch`: who is signed in, who is current, and who has to sign in again."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from procore_cli.cli.commands.accounts import token_end
+from procore_cli.flows.accounts import Line
+from procore_cli.models import Account, Profile, User
+from procore_cli.storage.accounts import Listed
 from procore_cli.storage.rows import Rows
 from tests.cli import Machine, browser
 from tests.moments import pass_time
@@ -70,10 +75,10 @@ def test_a_sign_in_says_first_that_whoever_is_meant_is_signed_in_and_asks_no_key
     assert "already" not in machine.run_here("signin").err
 
 
-HEAD = "Environment     Account                    Id     Name            Time left"
-ROW = "joecontractor@procore.com  11111  Joe Contractor  1 h 29 min"
+HEAD = "Environment     Account                    Id     Name            Token until"
+ROW = r"joecontractor@procore.com  11111  Joe Contractor  \d\d:\d\d UTC"
 # Each account has a panel of its own.
-PANELS = ["─ production ─", "─ production * ─", "joecontractor@procore.com"]
+PANELS = ["─ production ─", r"─ production \* ─", "joecontractor@procore.com"]
 
 
 @pytest.mark.parametrize(("columns", "term", "drawn"), [(100, "dumb", [HEAD, ROW]), (50, "xterm", PANELS)])
@@ -81,7 +86,24 @@ def test_on_a_terminal_the_table_is_drawn_as_wide_as_it_can_be(machine, columns,
     machine.variables |= {"COLUMNS": str(columns), "NO_COLOR": "1"}
     with Terminal(machine, "accounts", term=term) as terminal:
         assert terminal.finish() == 0
-    assert [text for text in drawn if text not in terminal.drawn] == []
+    assert [text for text in drawn if not re.search(text, terminal.drawn)] == []
+
+
+@pytest.mark.parametrize(
+    ("signed_in", "refused", "end", "told"),
+    [
+        (True, False, 4000, "01:06 UTC"),
+        (True, False, 1000, "expired"),
+        (True, False, None, "refused"),
+        (False, True, None, "sign in again"),
+        (False, False, None, "signed out"),
+    ],
+)
+def test_a_person_reads_until_when_the_token_is_valid_or_what_has_become_of_it(signed_in, refused, end, told):
+    account = Account(User(1, 11111, JOE["login"]))
+    seen = Listed(account, True, signed_in, refused, end, issued_at=0)
+    profile = Profile("production", 1, 11111, JOE["login"], None, None, None)
+    assert token_end(Line(seen, profile, seen_at=1000.0, problem=None)) == told
 
 
 def test_every_environment_is_listed_unless_one_is_named(machine):

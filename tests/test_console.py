@@ -2,6 +2,8 @@
 
 import io
 import sys
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -52,12 +54,72 @@ def test_a_terminal_gets_a_drawn_table_without_markup_from_outside(monkeypatch):
     monkeypatch.setattr(sys, "stdout", screen := Screen())
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "60")
-    named = Profile(
-        "demo", 1, 11111, "joecontractor@procore.com", "[red]Joe[/red]\x1b]0;x\x07", None, new_end(10_000)
-    )
-    output.print_profile(named, as_json=False, now=4600)
-    for text in ("[red]Joe[/red]\\x1b]0;x\\x07", "valid for 1 h 30 min (until", "╭"):
+    output.print_profile(PROFILE._replace(name="[red]Joe[/red]\x1b]0;x\x07"), as_json=False, now=0)
+    for text in ("[red]Joe[/red]\\x1b]0;x\\x07", "╭─ Procore demo ─"):
         assert text in screen.text
+
+
+END = 1_769_851_800
+BY_VARIABLE = PROFILE._replace(id=None, expires_at=None)
+
+
+@pytest.mark.parametrize(
+    ("profile", "now", "shows_token", "drawn"),
+    [
+        (PROFILE, END - 5400, False, "Status      signed in; the token renews itself"),
+        (PROFILE, END - 5400, True, "renews itself|Token       valid until 04:30 EST"),
+        (PROFILE, END, True, "renews itself|Token       expired at 04:30 EST"),
+        (PROFILE._replace(expires_at=None), END, True, "Status      signed in; the token renews itself"),
+        (
+            PROFILE._replace(kind="service", company=7),
+            0,
+            False,
+            "Kind        service account|Company     7|Status",
+        ),
+        (PROFILE._replace(id=None), 0, True, "11111|Token       valid until 2026-01-31 04:30 EST"),
+        (BY_VARIABLE, 0, True, "11111|Token       valid until Procore refuses it"),
+    ],
+)
+def test_a_person_reads_what_lasts_then_the_local_time_and_nothing_twice(
+    monkeypatch, zone, profile, now, shows_token, drawn
+):
+    zone("EST5")
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    output.print_profile(profile, as_json=False, now=now, shows_token=shows_token)
+    rows = "|".join(line.strip("│ ") for line in screen.lines[1:-1])
+    assert drawn in rows
+    assert [word for word in ("Row id", "Environment") if word in rows] == []
+    assert ("Token" in rows) == ("Token" in drawn)
+
+
+@pytest.mark.parametrize(
+    ("zone_name", "seconds", "now", "told"),
+    [
+        ("CET-1", END, END - 86_399, "10:30 CET"),
+        ("CET-1", END, END + 86_399, "10:30 CET"),
+        ("CET-1", END, END - 86_400, "2026-01-31 10:30 CET"),
+        # As Windows and zones without an abbreviation name them.
+        ("<WindowsZone>-1", END, END, "10:30 +01:00"),
+        ("<-0330>3:30", END, END, "06:00 -03:30"),
+        ("UTC0", 10**18, END, "9999-12-31T23:59:59Z"),
+    ],
+)
+def test_a_local_time_has_its_zone_and_its_day_where_it_is_another(zone, zone_name, seconds, now, told):
+    zone(zone_name)
+    assert output.local_time(seconds, now) == told
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the time zone of this process."""
+
+    def use(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield use
+    monkeypatch.delenv("TZ")
+    time.tzset()
 
 
 def test_a_link_is_neither_wrapped_nor_decorated():

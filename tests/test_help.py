@@ -49,9 +49,9 @@ def test_alone_it_names_everybody_in_every_environment_and_many_briefly(machine,
     result = machine.run_here().ended()
     for said in (
         "production: Procore itself, and On-Demand sandboxes\n",
-        "  joecontractor@procore.com: signed in, the token is valid for 1 h ",
-        "  second@example.com (current): signed in; the token has expired, the next command",
-        "  third@example.com (current): signed in, the token is valid for 1 h ",
+        "  joecontractor@procore.com: signed in; the token renews itself\n",
+        "  second@example.com (current): signed in; the token renews itself\n",
+        "  third@example.com (current): signed in; the token renews itself\n",
         "  procore-login whoami ",
     ):
         assert said in result.out

@@ -6,17 +6,19 @@ Text from outside is shown with control characters escaped and is never read as 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from procore_cli.console import lay_out, new_rich_console, shown, without_marks
 from procore_cli.errors import OutputError
 from procore_cli.models import Profile, utc
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 _UNBOUNDED = 10_000
+_DAY_S = 86_400
+_LONGEST_ZONE = 5
+# What lasts of a sign-in, as long as Procore does not refuse the refresh token.
+SIGNED_IN = "signed in; the token renews itself"
 _NARROWEST = 20
 # A panel's two edges, each with a space.
 _FRAME = 4
@@ -26,12 +28,23 @@ _PLAIN_MARKS = {"ok": "ok", "warning": "!", "failed": "x"}
 _IN_A_CELL = {ord("\t"): "\\t", ord("\n"): "\\n"}
 
 
-def print_profile(profile: Profile, *, as_json: bool, now: float, **extra: object) -> None:
-    """The profile on stdout: one line of JSON, a drawn table on a terminal, or tab-separated lines."""
+def is_drawn() -> bool:
+    """Whether stdout is a terminal, which a person reads."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def print_profile(
+    profile: Profile, *, as_json: bool, now: float, shows_token: bool = True, **extra: object
+) -> None:
+    """The profile on stdout: one line of JSON, a drawn table on a terminal, or tab-separated lines.
+
+    Without `shows_token` a terminal is not told when the access token ends.
+    """
     if as_json:
         print_json({**profile_json(profile), **extra})
-    else:
-        print_table(_profile_rows(profile, now), title=f"Procore {profile.environment}")
+        return
+    rows = _list_for_person(profile, now, shows_token=shows_token) if is_drawn() else _list(profile, now)
+    print_table(rows, title=f"Procore {profile.environment}")
 
 
 def profile_json(profile: Profile) -> dict[str, Any]:
@@ -56,7 +69,7 @@ def print_line(line: str) -> None:
 
 def print_table(rows: list[tuple[str, str]], title: str) -> None:
     """Labels and values on stdout: drawn on a terminal, tab-separated elsewhere."""
-    if sys.stdout is not None and sys.stdout.isatty():
+    if is_drawn():
         _draw(rows, title)
         return
     for label, value in rows:
@@ -65,7 +78,7 @@ def print_table(rows: list[tuple[str, str]], title: str) -> None:
 
 def print_columns(names: list[str], rows: list[list[str]]) -> None:
     """Rows of cells on stdout: drawn under their columns' names on a terminal, tab-separated elsewhere."""
-    if sys.stdout is not None and sys.stdout.isatty():
+    if is_drawn():
         _draw_columns(names, rows)
         return
     for row in rows:
@@ -81,7 +94,7 @@ def print_check(status: str, name: str, detail: str, fix: str) -> None:
 
     `status` is ok, warning or failed. Words are never broken, so that what is to be typed can be copied.
     """
-    if sys.stdout is None or not sys.stdout.isatty():
+    if not is_drawn():
         print_columns([], [[status, name, detail, without_marks(fix)]])
         return
     from rich.text import Text
@@ -131,26 +144,61 @@ def lifetime(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def _profile_rows(profile: Profile, now: float) -> list[tuple[str, str]]:
+def local_time(seconds: float, now: float) -> str:
+    """A time as people here read it, with its zone; with its day unless it is within a day of `now`."""
+    try:
+        local = time.localtime(seconds)
+    except (OverflowError, OSError, ValueError):
+        return utc(seconds)
+    zone = local.tm_zone
+    if not (zone.isascii() and zone.isalpha() and len(zone) <= _LONGEST_ZONE):
+        # Windows has names of several words, and some zones have none.
+        hours, minutes = divmod(abs(local.tm_gmtoff) // 60, 60)
+        zone = f"{'-' if local.tm_gmtoff < 0 else '+'}{hours:02}:{minutes:02}"
+    day = "" if abs(seconds - now) < _DAY_S else "%Y-%m-%d "
+    return time.strftime(f"{day}%H:%M {zone}", local)
+
+
+def _list(profile: Profile, now: float) -> list[tuple[str, str]]:
+    end = None if profile.expires_at is None else profile.expires_at.timestamp()
+    token = "valid until Procore refuses it"
+    if end is not None:
+        left_s = end - now
+        token = f"valid for {lifetime(left_s)} (until {utc(end)})" if left_s > 0 else f"expired at {utc(end)}"
+    who, about = _list_identity(profile)
     return [
-        ("Name", profile.name or "-"),
-        ("E-mail", profile.email or "-"),
-        ("Procore id", str(profile.procore_id)),
+        *who,
         ("Row id", "-" if profile.id is None else str(profile.id)),
         ("Environment", profile.environment),
-        *([("Kind", "service account")] if profile.kind == "service" else []),
-        *([("Company", str(profile.company))] if profile.company is not None else []),
-        ("Token", _token_life(profile.expires_at, now)),
+        *about,
+        ("Token", token),
     ]
 
 
-def _token_life(end: datetime | None, now: float) -> str:
-    if end is None:
-        return "valid until Procore refuses it"
-    expires_at = end.timestamp()
-    if expires_at <= now:
-        return f"expired at {utc(expires_at)}"
-    return f"valid for {lifetime(expires_at - now)} (until {utc(expires_at)})"
+def _list_for_person(profile: Profile, now: float, *, shows_token: bool) -> list[tuple[str, str]]:
+    """What lasts first: most need not know when the access token ends."""
+    who, about = _list_identity(profile)
+    rows = [*who, *about]
+    # What has no row is from elsewhere, or this process's alone.
+    if profile.id is not None:
+        rows.append(("Status", SIGNED_IN))
+    if profile.id is None and profile.expires_at is None:
+        rows.append(("Token", "valid until Procore refuses it"))
+    elif profile.expires_at is not None and shows_token:
+        end = profile.expires_at.timestamp()
+        rows.append(("Token", f"{'valid until' if end > now else 'expired at'} {local_time(end, now)}"))
+    return rows
+
+
+def _list_identity(profile: Profile) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Who it is, and what else there is to say of some."""
+    who = [
+        ("Name", profile.name or "-"),
+        ("E-mail", profile.email or "-"),
+        ("Procore id", str(profile.procore_id)),
+    ]
+    kind = [("Kind", "service account")] if profile.kind == "service" else []
+    return who, [*kind, *([] if profile.company is None else [("Company", str(profile.company))])]
 
 
 def _draw(rows: list[tuple[str, str]], title: str) -> None:
@@ -159,7 +207,8 @@ def _draw(rows: list[tuple[str, str]], title: str) -> None:
     from rich.text import Text
 
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
+    # rich measures by words what it does not wrap.
+    grid.add_column(style="bold", no_wrap=True, min_width=max(len(label) for label, _ in rows))
     grid.add_column(overflow="fold")
     for label, value in rows:
         grid.add_row(label, Text(_drawable(value)))

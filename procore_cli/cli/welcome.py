@@ -6,8 +6,6 @@ Refuses network, keyring and locks, and makes no file.
 from __future__ import annotations
 
 import os
-import sys
-import time
 from collections.abc import Iterator, Sequence
 
 from procore_cli import __version__
@@ -32,8 +30,7 @@ _ALL = ("--help", "all commands")
 
 def greet(console: Console) -> None:
     """Greet on stdout. Raises the first of what is broken, once everything else has been said."""
-    is_on_terminal = sys.stdout is not None and sys.stdout.isatty()
-    width = find_columns(widest=_WIDEST_COLUMNS) if is_on_terminal else _UNBOUNDED_COLUMNS
+    width = find_columns(widest=_WIDEST_COLUMNS) if output.is_drawn() else _UNBOUNDED_COLUMNS
     page = Formatter(width=width)
     page.write_text(
         f"procore-login {__version__}: sign in to Procore from the command line, and stay signed in."
@@ -49,7 +46,7 @@ def greet(console: Console) -> None:
         for name, accounts in known.items():
             page.write_text(f"{name}: {ENVIRONMENTS[name].meaning}")
             with page.indentation():
-                for line in _describe(name, accounts, time.time()):
+                for line in _describe(name, accounts):
                     page.write_text(line)
         if not known and not troubles:
             page.write_text("Nobody is signed in.")
@@ -66,31 +63,26 @@ def greet(console: Console) -> None:
         raise troubles[0]
 
 
-def _describe(name: str, accounts: Sequence[Listed], now: float) -> Iterator[str]:
+def _describe(name: str, accounts: Sequence[Listed]) -> Iterator[str]:
     if not accounts:
         yield "nobody is signed in"
     # Whoever is current comes first, so that a long list does not hide it.
     ordered = sorted(accounts, key=lambda one: (not one.is_current, not one.is_signed_in))
     for listed in ordered[:MAX_ACCOUNTS]:
         current = " (current)" if listed.is_current else ""
-        yield f"{one_line(listed.account.label)}{current}: {_state(listed, now)}"
+        yield f"{one_line(listed.account.label)}{current}: {_state(listed)}"
     if len(ordered) > MAX_ACCOUNTS:
         yield f"and {len(ordered) - MAX_ACCOUNTS} more: procore-login accounts --env {name}"
 
 
-def _state(listed: Listed, now: float) -> str:
+def _state(listed: Listed) -> str:
     if not listed.is_signed_in:
         return "Procore refused its tokens: sign in again" if listed.is_refused else "signed out"
-    expires_at = listed.find_shown_end(now)
-    if expires_at is None:
-        return "signed in, until Procore refuses the token"
-    if expires_at <= now:
-        return "signed in; the token has expired, the next command renews it"
-    return f"signed in, the token is valid for {output.lifetime(expires_at - now)}"
+    return output.SIGNED_IN
 
 
 def _find_steps(settings: Settings, known: dict[str, list[Listed]]) -> list[Step]:
-    """What to type next, in the environment in force or, if nobody is there, in another one."""
+    """What to type next, in the environment in force, unnamed, or, if nobody is there, in another one."""
     name = settings.environment.name
     here = known.get(name, ())
     if settings.access_token or any(one.is_current and one.is_signed_in for one in here):

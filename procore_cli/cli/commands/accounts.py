@@ -50,7 +50,7 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
     if as_json:
         output.print_json({"accounts": [_json(line, check) for line in lines]})
     elif lines:
-        columns = ["Environment", "", "Account", "Id", "Name", "Time left", *(["Check"] if check else [])]
+        columns = ["Environment", "", "Account", "Id", "Name", "Token until", *(["Check"] if check else [])]
         output.print_columns(columns, [_cells(line, check) for line in lines])
     elif not check and not troubles:
         nobody = accounts.new_nobody_error(environment)
@@ -82,9 +82,19 @@ def _cells(line: Line, check: bool) -> list[str]:
         line.listed.account.label if profile.kind == "service" else profile.email or "-",
         str(profile.procore_id),
         profile.name or "-",
-        _time_left(line),
+        token_end(line) if output.is_drawn() else _time_left(line),
         *([_verdict(line)] if check else []),
     ]
+
+
+def token_end(line: Line) -> str:
+    """What a person reads; a pipe gets `_time_left`, as always."""
+    if not line.listed.is_signed_in:
+        return "sign in again" if line.listed.is_refused else "signed out"
+    end = line.listed.find_shown_end(line.seen_at)
+    if end is None:
+        return "refused"
+    return output.local_time(end, line.seen_at) if end > line.seen_at else "expired"
 
 
 def _time_left(line: Line) -> str:

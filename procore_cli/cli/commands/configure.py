@@ -242,7 +242,7 @@ def _print(values: dict[str, tuple[object, str | None]]) -> None:
         (_LABELS.get(key, key.replace("_", " ")), "not set" if value is None else str(value), source or "")
         for key, (value, source) in values.items()
     ]
-    if sys.stdout is not None and sys.stdout.isatty():
+    if output.is_drawn():
         drawn = [(label, f"{value} ({source})" if source else value) for label, value, source in rows]
         output.print_table(drawn, title="procore-login configure")
     else:

@@ -67,7 +67,13 @@ def run(
         _configure(overrides, console, error)
         signed_in = _sign_in(overrides, console, wanted)
     console.say(_outcome(word, signed_in))
-    output.print_profile(signed_in.profile, as_json=as_json, now=time.time(), signed_up=signed_in.signed_up)
+    output.print_profile(
+        signed_in.profile,
+        as_json=as_json,
+        now=time.time(),
+        shows_token=False,
+        signed_up=signed_in.signed_up,
+    )
 
 
 def _sign_in(overrides: Overrides, console: Console, browser_options: Mapping[str, Any] | None) -> SignedIn:
