@@ -44,7 +44,7 @@ class Result:
     @property
     def said(self) -> list[str]:
         """What stands on stderr beside the names of other hosts than usual."""
-        hosts = ("(PROCORE_LOGIN_URL)", "(PROCORE_API_URL)")
+        hosts = ("(PROCORE_LOGIN_URL", "(PROCORE_API_URL")
         return [line for line in self.err.splitlines() if not any(name in line for name in hosts)]
 
     def ended(self, code: int = 0, *said: str, prints: bool = False) -> Result:

@@ -146,6 +146,15 @@ def test_a_browser_that_stays_away_from_home_costs_two_seconds_at_most(machine, 
     assert result.json["procore_id"] == 11111
 
 
+def test_a_port_at_which_another_sign_in_waits_is_told_with_its_process(machine):
+    with machine.start("signup", "--no-browser") as waiting:
+        read_link(waiting)
+        machine.run_here("signup").ended(
+            7, f"Another sign-in waits there (process {waiting.pid}).", "Finish it in its browser"
+        )
+        waiting.send_signal(signal.SIGTERM)
+
+
 def test_a_port_that_is_taken_on_either_family_exits_7(machine):
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.create_server((address, machine.port), family=family):

@@ -87,7 +87,7 @@ def test_variables_win_over_config_for_the_app_and_monthly_takes_productions_id(
     assert world.load(Overrides("sandbox")).client_id is None
 
 
-def test_each_base_url_that_differs_gets_a_line(world):
+def test_each_base_url_that_differs_gets_a_line_and_two_at_one_origin_share_theirs(world):
     world.load(PROCORE_LOGIN_URL="https://login.procore.com:443/")
     assert world.warnings == []
     settings = world.load(
@@ -98,6 +98,11 @@ def test_each_base_url_that_differs_gets_a_line(world):
     login, api = world.warnings
     assert "https://login.example.com" in login
     assert "http://127.0.0.1:8080" in api
+    world.load(
+        PROCORE_LOGIN_URL="https://proxy.example.com", PROCORE_API_URL="https://PROXY.example.com:443/"
+    )
+    (both,) = world.warnings[2:]
+    assert "API at https://proxy.example.com (PROCORE_LOGIN_URL, PROCORE_API_URL)." in both
 
 
 def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(world):

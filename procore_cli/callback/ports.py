@@ -7,6 +7,7 @@ import errno
 import socket
 import sys
 
+from procore_cli.callback import sockets
 from procore_cli.errors import PortTakenError
 
 _BACKLOG = 128
@@ -28,15 +29,24 @@ def new_listening_sockets(port: int, environment: str) -> list[socket.socket]:
     Raises PortTakenError when one of them is not to be had; then neither is kept.
     """
     with contextlib.ExitStack() as undo:
-        sockets = []
+        found = []
         for family, address in _LOOPBACKS:
             try:
-                sockets.append(undo.enter_context(_new_listening_socket(family, address, port)))
+                found.append(undo.enter_context(_new_listening_socket(family, address, port)))
             except OSError as error:
                 if family != socket.AF_INET6 or error.errno not in _NO_SUCH_FAMILY:
                     raise _port_taken(error, address, port, environment) from error
         undo.pop_all()
-    return sockets
+    return found
+
+
+def with_holder(error: PortTakenError, port: int) -> PortTakenError:
+    """The error with whoever holds the port, as far as the system tells."""
+    holder = sockets.find_port_holder(port)
+    if holder is None:
+        return error
+    hint = "Finish it in its browser, or end it with Ctrl-C; then try again." if holder.is_sign_in else None
+    return error.reworded(f"{error.message} {holder.describe()}", hint)
 
 
 def _new_listening_socket(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
@@ -69,8 +79,7 @@ def _port_taken(error: OSError, address: str, port: int, environment: str) -> Po
     return PortTakenError(
         f"The sign-in to {environment} cannot listen at port {port} of {address}: {reason} "
         f"(errno {number}, {name}).",
-        f"{_way_out(number, port)}, or sign in with --paste, or register another redirect URI "
-        "in the Developer Portal and set it with `procore-login configure --redirect-uri`.",
+        f"{_way_out(number, port)}, or sign in with `--paste` in a terminal.",
         environment=environment,
     )
 
@@ -81,9 +90,9 @@ def _way_out(number: int, port: int) -> str:
     if sys.platform == "win32":
         # Hyper-V and others reserve ranges; a port held exclusively by another program fails so as well.
         return (
-            "Look whether Windows has reserved the port (`netsh interface ipv4 show excludedportrange"
-            " protocol=tcp`) or another program holds it"
+            "Look whether another program holds the port, or Windows has reserved it:"
+            " `netsh interface ipv4 show excludedportrange protocol=tcp`"
         )
     if sys.platform == "linux" and port < _FIRST_FREE_PORT:
-        return f"Let users have the port (`sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`)"
+        return f"Let users have the port: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
     return "Allow this program to listen there"

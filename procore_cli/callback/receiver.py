@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from procore_cli import log
-from procore_cli.callback import sockets
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
 from procore_cli.callback.paste import Paster, can_paste
 from procore_cli.callback.pending import Home, PendingCallback, new_failure
+from procore_cli.callback.ports import with_holder
 from procore_cli.callback.server import Listener
 from procore_cli.config.environments import DEFAULT_REDIRECT_URI
 from procore_cli.config.urls import RedirectUri
@@ -258,7 +258,7 @@ class CallbackReceiver:
         try:
             self._listener = self._open.enter_context(listener)
         except PortTakenError as error:
-            explained = _with_holder(error, self._redirect.port)
+            explained = with_holder(error, self._redirect.port)
             if not may_paste:
                 raise explained from None
             self._console.warn(explained.message)
@@ -344,11 +344,6 @@ def _find_terminal() -> int | None:
         # Closed, or replaced by something that is no file.
         return None
     return descriptor if can_paste(descriptor) else None
-
-
-def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
-    holder = sockets.find_port_holder(port)
-    return error if holder is None else error.reworded(f"{error.message} {holder.describe()}")
 
 
 def _time_left(seconds: float) -> str:

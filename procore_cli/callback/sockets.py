@@ -145,9 +145,12 @@ class Holder:
     pid: int | None
     name: str
     user: str = ""
+    is_sign_in: bool = False
 
     def describe(self) -> str:
         """A sentence about the holder."""
+        if self.is_sign_in:
+            return f"Another sign-in waits there (process {self.pid})."
         if self.pid is None:
             return f"It is held by a process of {self.user}."
         return f"It is held by {self.name or 'a process'} (process {self.pid})."
@@ -156,7 +159,8 @@ class Holder:
 def find_port_holder(port: int, root: Path = PROC, platform: str = sys.platform) -> Holder | None:
     """Whoever listens on a loopback port (or on all addresses), or None if it is unknown.
 
-    Linux names every process to root and our own ones to us, macOS is asked with lsof, Windows with netstat.
+    Linux names every process to root and our own ones to us, macOS is asked with lsof, Windows with netstat,
+    which tells no command lines: a sign-in is a python.exe there.
     """
     if platform == "win32":
         return _ask_netstat(port)
@@ -167,7 +171,9 @@ def find_port_holder(port: int, root: Path = PROC, platform: str = sys.platform)
     if not held:
         return None
     pid = _find_pid({f"socket:[{row.inode}]" for row in held}, root)
-    return Holder(None, "", _find_user(held[0].uid)) if pid is None else Holder(pid, _read_name(pid, root))
+    if pid is None:
+        return Holder(None, "", _find_user(held[0].uid))
+    return Holder(pid, _read_name(pid, root), is_sign_in=_is_sign_in(_read_words(pid, root)))
 
 
 def _find_user(uid: int) -> str:
@@ -199,6 +205,21 @@ def _read_name(pid: int, root: Path) -> str:
         return ""
 
 
+def _read_words(pid: int, root: Path) -> list[str]:
+    try:
+        return (root / str(pid) / "cmdline").read_text("utf-8", "replace").split("\0")
+    except OSError:
+        return []
+
+
+def _is_sign_in(words: list[str]) -> bool:
+    """Whether a process's command line is one of ours that listens: a script of Python's, or its -m."""
+    for before, word, command in zip(["", *words], words, words[1:], strict=False):
+        if Path(word).name == "procore-login" or (before, word) == ("-m", "procore_cli"):
+            return command in ("signup", "signin")
+    return False
+
+
 def _printable(text: str) -> str:
     return "".join(char for char in text if char.isprintable())
 
@@ -207,7 +228,10 @@ def _ask_lsof(port: int) -> Holder | None:
     lines = _ask("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc").splitlines()
     pids = [line[1:] for line in lines if line.startswith("p") and line[1:].isdecimal()]
     names = [line[1:] for line in lines if line.startswith("c")]
-    return Holder(int(pids[0]), _printable(names[0])) if pids and names else None
+    if not (pids and names):
+        return None
+    words = _ask("ps", "-ww", "-o", "args=", "-p", pids[0]).split()
+    return Holder(int(pids[0]), _printable(names[0]), is_sign_in=_is_sign_in(words))
 
 
 def _ask_netstat(port: int) -> Holder | None:

@@ -269,6 +269,34 @@ def test_a_name_is_shown_without_control_characters_and_where_there_is_one(tmp_p
     assert find_port_holder(4567, root) == Holder(345, "")
 
 
+WAITING = [
+    ["/usr/bin/python3.11", "/opt/venv/bin/procore-login", "signin", "--env", "demo"],
+    ["python3", "-I", "-m", "procore_cli", "signup"],
+    ["/opt/procore-login", "signup", "--no-browser"],
+]
+NOT_WAITING = [
+    ["ruby", "procore-login"],
+    ["python3", "procore-login", "demo", "serve", "--port", "4567"],
+    ["python3", "procore_cli", "signup"],
+    ["python3", "-m", "http.server", "signin"],
+    [],
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "waits"), [*((words, True) for words in WAITING), *((words, False) for words in NOT_WAITING)]
+)
+def test_another_sign_in_is_told_by_its_command_line(tmp_path, monkeypatch, words, waits):
+    root = new_proc(tmp_path, listening(V4))
+    new_process(root, 345, b"python3\n", "socket:[77]")
+    (root / "345/cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
+    new_program(tmp_path, monkeypatch, "lsof", "echo p345; echo cpython3")
+    new_program(tmp_path, monkeypatch, "ps", f'test "$*" = "-ww -o args= -p 345" && echo "{" ".join(words)}"')
+    for holder in (find_port_holder(4567, root), find_port_holder(4567, tmp_path / "no-proc")):
+        assert holder == Holder(345, "python3", is_sign_in=waits)
+        assert (holder.describe() == "Another sign-in waits there (process 345).") == waits
+
+
 def new_program(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, body: str) -> None:
     (folder / name).write_text(f"#!/bin/sh\n{body}\n")
     (folder / name).chmod(0o755)

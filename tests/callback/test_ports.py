@@ -57,7 +57,7 @@ def test_a_port_in_use_on_one_address_is_not_to_be_had_and_nothing_is_kept_of_it
     assert refused.value.exit_code == 7
     assert why in str(refused.value)
     assert "production" in refused.value.message
-    assert "--redirect-uri" in refused.value.hint
+    assert "--paste" in refused.value.hint
     for address in LOOPBACKS:
         occupy(address, port).close()
 

@@ -158,7 +158,7 @@ def hold_port(stand: Stand) -> socket.socket:
 
 
 def hold_port_by_sign_in(stand: Stand) -> socket.socket:
-    holder = sockets.Holder(4321, "procore-login")
+    holder = sockets.Holder(4321, "python3", is_sign_in=True)
     stand.patch.setattr(sockets, "find_port_holder", lambda _: holder)
     return hold_port(stand)
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from shutil import which
 
-from procore_cli.callback import sockets
 from procore_cli.callback.browser import (
     Place,
     find_browser,
@@ -16,13 +15,12 @@ from procore_cli.callback.browser import (
     has_display,
     is_wsl,
 )
-from procore_cli.callback.ports import new_listening_sockets
+from procore_cli.callback.ports import new_listening_sockets, with_holder
 from procore_cli.callback.receiver import Guidance
 from procore_cli.cli.doctor.context import Check, DoctorContext, fine, warning
 from procore_cli.errors import BusyError, KeyringError, PortTakenError
 from procore_cli.storage import keyring
 
-_PROGRAM = "procore-login"
 _KEEPS_NOTHING = "not needed: the service account of PROCORE_LOGIN_ACCOUNT lasts as long as its process"
 
 
@@ -36,24 +34,12 @@ def check_port(context: DoctorContext) -> Iterator[Check]:
     try:
         found = new_listening_sockets(redirect.port, context.name)
     except PortTakenError as error:
-        raise _with_holder(error, redirect.port) from None
+        raise with_holder(error, redirect.port) from None
     addresses = [str(listening.getsockname()[0]) for listening in found]
     for listening in found:
         listening.close()
     alone = "" if len(addresses) > 1 else " (this machine has no IPv6)"
     yield fine(f"{redirect.port} is free on {' and '.join(addresses)}{alone}")
-
-
-def _with_holder(error: PortTakenError, port: int) -> PortTakenError:
-    holder = sockets.find_port_holder(port)
-    if holder is None:
-        return error
-    if holder.pid is not None and holder.name.removesuffix(".exe") == _PROGRAM:
-        return error.reworded(
-            f"{error.message} Another sign-in waits there (process {holder.pid}).",
-            "Finish it in its browser, or end it with Ctrl-C; then try again.",
-        )
-    return error.reworded(f"{error.message} {holder.describe()}")
 
 
 def check_browser(context: DoctorContext) -> Iterator[Check]:
