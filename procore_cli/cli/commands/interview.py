@@ -112,7 +112,11 @@ def _find_kept(settings: Settings) -> tuple[StoredSecret | None, StoreName]:
             # No answer could choose another one, and all of them would be lost at the end.
             hint = f"{error.hint} Or unset PROCORE_LOGIN_STORE, or set it to file."
             raise error.reworded(error.message, hint) from None
-        log.warn(f"{error.message} {error.hint}")
+        if isinstance(error, KeyringError):
+            # That question says what there is to do for whoever wants the keyring all the same.
+            log.say(f"{error.message.removesuffix('.')}; the last question offers files.")
+        else:
+            log.warn(f"{error.message} {error.hint}")
         return None, "file"
 
 
@@ -154,7 +158,7 @@ def _ask_redirect_uri(app: AppConfig) -> str | None:
 def _ask_company(app: AppConfig) -> int | None:
     """None for the one that is set already, 0 for none any more."""
     hint = (
-        "optional; procore-login api companies lists them"
+        "optional; after the sign-in, api companies lists them"
         if app.company is None
         else f"Enter keeps {app.company}, none removes it"
     )
