@@ -1,4 +1,4 @@
-"""Receives the browser: listener, paste and link together, for one sign-in, and the words about them.
+"""Receives the browser: listener, paste and link together, for one sign-in.
 
 Decides which ways are open on this machine, and refuses to know what the callback means.
 """
@@ -16,6 +16,7 @@ from typing import Protocol
 from procore_cli import log
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
+from procore_cli.callback.guidance import Guidance
 from procore_cli.callback.paste import Paster, can_paste
 from procore_cli.callback.pending import Home, PendingCallback, new_failure
 from procore_cli.callback.ports import with_holder
@@ -33,74 +34,11 @@ from procore_cli.errors import (
 from procore_cli.models import command
 from procore_cli.threads import start
 
-# What a container needs so that the browser of its host finds the listener.
-_ON_HOSTS_NETWORK = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
 HOME_TIMEOUT_S = 2
 SILENCE_S = 30
 # On Windows a wait on a lock cannot be interrupted: Ctrl-C is seen between two of these.
 _TICK_S = 0.2
 _MOST_UIDS = 3
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """The words for one sign-in: where it runs, whether it listens, and whether a paste is possible."""
-
-    redirect: RedirectUri
-    place: Place
-    listens: bool
-    pastes: bool
-
-    def before_link(self, *, is_opened: bool) -> str | None:
-        """What must be known before the link is followed, or None."""
-        if not self.redirect.on_loopback or (is_opened and self.place is not Place.SSH):
-            return None
-        match self.place:
-            case Place.SSH:
-                where = "You are connected over SSH: the last page will not load in your browser."
-                return f"{where} {self._paste_or_forward()}"
-            case Place.NO_DISPLAY:
-                where = "There is no display here: on another machine the last page will not load."
-                return f"{where} {self._paste_or_forward()}"
-            case Place.WSL:
-                back = ", which finds its way back here by itself" if self.listens else ""
-                return f"This is WSL: open the link in the browser of Windows{back}."
-            case Place.CONTAINER if not self.pastes:
-                return (
-                    "This looks like a container: the last page will not load in your browser, unless an"
-                    f" editor forwards port {self.redirect.port} or the container has the host's network:"
-                    f" `{_ON_HOSTS_NETWORK}`"
-                )
-            case _:
-                return None
-
-    def portal(self) -> str:
-        """What to look at when Procore shows an error page."""
-        return (
-            "If Procore shows an error page, the redirect URI in the portal must be exactly"
-            f" `{self.redirect.text}`"
-        )
-
-    def foreign(self) -> str:
-        """What to do where another user's connection was refused."""
-        way = "Run the command as the user whose browser it is"
-        if self.place is Place.CONTAINER:
-            way = f"Run the container with `{_ON_HOSTS_NETWORK}`"
-        return f"If that was your browser: {way}, or paste the address that it ended on."
-
-    def paste(self) -> str:
-        """What to paste."""
-        if self.redirect.is_oob:
-            return "Then paste the code that Procore shows here."
-        if self.listens:
-            return "If the last page does not load, paste its address here."
-        return "At the end, paste the address of the last page here, whatever that shows."
-
-    def _paste_or_forward(self) -> str:
-        forward = f"orward the port first: `ssh -L {self.redirect.port}:localhost:{self.redirect.port} ...`"
-        if not self.listens:
-            return "Paste its address here."
-        return f"Paste its address here, or f{forward}" if self.pastes else f"F{forward}"
 
 
 class Opener(Protocol):

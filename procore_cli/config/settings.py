@@ -250,10 +250,8 @@ def warn_of_urls(settings: Settings) -> None:
     """Name each base URL that is not the environment's own, in one line where both are one place."""
     name, login_url, api_url, _ = settings.environment
     own = ENVIRONMENTS[name]
-    if own is DEMO:
-        return
-    login_differs = find_origin(login_url) != find_origin(own.login_url)
-    api_differs = find_origin(api_url) != find_origin(own.api_url)
+    login_differs = own is not DEMO and find_origin(login_url) != find_origin(own.login_url)
+    api_differs = own is not DEMO and find_origin(api_url) != find_origin(own.api_url)
     if login_differs and api_differs and find_origin(login_url) == find_origin(api_url):
         log.warn(
             f"{name}: signing in and calling the API at {login_url} (PROCORE_LOGIN_URL, PROCORE_API_URL)."

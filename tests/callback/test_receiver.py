@@ -15,8 +15,9 @@ from procore_cli import log
 from procore_cli.callback import sockets
 from procore_cli.callback.authorization_response import Pairs
 from procore_cli.callback.browser import Place
+from procore_cli.callback.guidance import Guidance
 from procore_cli.callback.pending import Failure, PendingCallback
-from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver, Guidance
+from procore_cli.callback.receiver import BrowserOptions, CallbackReceiver
 from procore_cli.config.environments import OOB_REDIRECT_URI
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
@@ -293,6 +294,6 @@ def test_nothing_is_said_at_a_desk_or_where_a_page_that_always_loads_ends_the_fl
 def test_where_another_user_was_refused_the_way_out_fits_the_place():
     in_container, at_desk = guide(Place.CONTAINER).foreign(), guide(Place.DESK).foreign()
     assert DOCKER in in_container
-    assert "Run the command as the user whose browser it is" in at_desk
+    assert "run the command as the user whose browser it is" in at_desk
     assert "paste the address" in in_container
     assert "paste the address" in at_desk

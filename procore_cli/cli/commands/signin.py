@@ -135,8 +135,8 @@ def signup_command(
 ) -> None:
     """Sign in with Procore for the first time here, in the browser.
 
-    You need a Procore account: none is made. Your row is made here, your tokens are kept in the keyring,
-    and your profile is shown. Somebody who has signed up before is signed in.
+    You need a Procore account: none is made. Your row is made here, your tokens are kept, and your profile
+    is shown. Somebody who has signed up before is signed in.
     """
     run(console, "signup", environment, None, as_json, browser_options)
 

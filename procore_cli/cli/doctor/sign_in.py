@@ -15,8 +15,8 @@ from procore_cli.callback.browser import (
     has_display,
     is_wsl,
 )
+from procore_cli.callback.guidance import Guidance
 from procore_cli.callback.ports import new_listening_sockets, with_holder
-from procore_cli.callback.receiver import Guidance
 from procore_cli.cli.doctor.context import Check, DoctorContext, fine, warning
 from procore_cli.errors import BusyError, KeyringError, PortTakenError
 from procore_cli.storage import keyring
