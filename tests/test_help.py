@@ -158,6 +158,60 @@ def test_help_lists_every_command_by_its_purpose_with_an_example(machine):
     assert {meant.split()[0] for meant in catalogue.SYNONYMS.values() if meant[0] != "-"} <= set(COMMANDS)
 
 
+# What each command is run with, so that it ends by itself and sends nothing.
+RUNS = {
+    "signup": "signup --paste",
+    "signin": "signin --paste",
+    "whoami": "whoami",
+    "signout": "signout",
+    "api": "api me",
+    "exec": "exec -- no-such-program",
+    "token": "token",
+    "refresh": "refresh",
+    "accounts": "accounts",
+    "switch": "switch joe",
+    "configure": "configure --show",
+    "doctor": "doctor --offline",
+    "completion": "completion bash",
+    "demo serve": "demo serve --seed no-such-file",
+    "demo reset": "demo reset",
+}
+# What each variable is set to, and what is said where it counts.
+SIGNS = {
+    "PROCORE_ENV": ("nowhere", 'There is no environment "nowhere"'),
+    "PROCORE_LOGIN_HOME": ("~no-such-user/data", "PROCORE_LOGIN_HOME cannot be used"),
+    "PROCORE_LOGIN_ACCOUNT": ("nobody@example.com", "no account nobody@example.com"),
+    "PROCORE_ACCESS_TOKEN": ("from-elsewhere", "Using the token from PROCORE_ACCESS_TOKEN"),
+}
+
+
+def list_in_help(machine: Machine, command: str, title: str) -> set[str]:
+    """The names, or codes, that a section of a command's help is about."""
+    section = machine.run_here(*command.split(), "--help").ended().out.partition(f"\n{title}:\n")[2]
+    lines = section.partition("\n\n")[0].splitlines()
+    return {line.split()[0] for line in lines if not line.startswith("   ")}
+
+
+def test_the_variables_in_a_commands_help_are_those_that_it_heeds_and_the_codes_those_it_ends_with(
+    machine, provider
+):
+    machine.point_at(provider)
+    assert {words.split()[0] for words in RUNS} == set(COMMANDS)
+    wrong = []
+    for command, typed in RUNS.items():
+        listed = list_in_help(machine, command, "Variables")
+        codes = list_in_help(machine, command, "Exit codes")
+        for name, (value, sign) in SIGNS.items():
+            with mock.patch.dict(machine.variables, {name: value}):
+                result = machine.run_here(*typed.split())
+            # doctor reports what counts elsewhere.
+            is_heeded = sign in result.err or (command == "doctor" and name in result.out)
+            is_listed = result.code == 0 or not codes.isdisjoint({str(result.code), "other"})
+            if is_heeded != (name in listed) or not is_listed:
+                wrong.append((command, name, result.code, result.err))
+    assert wrong == []
+
+
 # What is typed, the error, and the hint.
 MISTAKES = (
     ("whoam", 'There is no command "whoam".', "Did you mean procore-login whoami?"),

@@ -19,7 +19,11 @@ from procore_cli.cli.help import ExplainedCommand
 VARIABLE = "_PROCORE_LOGIN_COMPLETE"
 
 
-@click.command(cls=ExplainedCommand, epilog="Example: procore-login completion bash >> ~/.bashrc")
+@click.command(
+    cls=ExplainedCommand,
+    codes={"2": "", "6": ""},
+    epilog="Example: procore-login completion bash >> ~/.bashrc",
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 @options.debug
 def completion_command(shell: str) -> None:

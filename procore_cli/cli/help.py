@@ -141,23 +141,50 @@ class HelpContext(click.Context):
     formatter_class = Formatter
 
 
+# In the order of --help.
 _VARIABLES: Mapping[str, str] = {
     "PROCORE_ENV": "the environment, where --env is silent",
     "PROCORE_LOGIN_ACCOUNT": "the account, where --account is silent",
+    "PROCORE_COMPANY_ID": "the company, where no option names one",
     "PROCORE_ACCESS_TOKEN": "a token from elsewhere: used as it is, never stored",
-    "PROCORE_CLIENT_ID": "the app, with PROCORE_CLIENT_SECRET and PROCORE_REDIRECT_URI",
-    "PROCORE_COMPANY_ID": "the company, where --company is silent",
-    "PROCORE_LOGIN_STORE": "keyring or file: where the tokens are kept",
+    "PROCORE_CLIENT_ID": "the app, with PROCORE_CLIENT_SECRET",
+    "PROCORE_REDIRECT_URI": "the app's redirect URI",
+    "PROCORE_LOGIN_URL": "another base URL; PROCORE_API_URL is the API's",
+    "PROCORE_LOGIN_STORE": "keyring or file: where tokens and secrets are kept",
     "PROCORE_LOGIN_HOME": "the data folder",
     "PROCORE_LOGIN_DB": "another SQLite file for the rows",
-    "PROCORE_LOGIN_EXEC": "set for COMMAND, so that this program in it knows its token",
+    "PROCORE_LOGIN_EXEC": "set for COMMAND, and read by this program in it",
     "BROWSER": "the browser, where --browser is silent",
-    "HTTPS_PROXY": "the proxy; NO_PROXY and REQUESTS_CA_BUNDLE count as well",
+    "HTTPS_PROXY": "the proxy; NO_PROXY and REQUESTS_CA_BUNDLE too",
+}
+# What counts for whoever looks at the accounts, talks to Procore, or does so as one of several.
+OF_DATABASE = ("PROCORE_ENV", "PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB")
+OF_PROCORE = (
+    *OF_DATABASE,
+    "PROCORE_COMPANY_ID",
+    "PROCORE_CLIENT_ID",
+    "PROCORE_LOGIN_URL",
+    "PROCORE_LOGIN_STORE",
+    "HTTPS_PROXY",
+)
+OF_ACCOUNT = (*OF_PROCORE, "PROCORE_LOGIN_ACCOUNT")
+OF_DOCTOR = tuple(name for name in _VARIABLES if name != "PROCORE_LOGIN_EXEC")
+
+# What an exit code means, unless a command has its own words for it.
+CODES: dict[str, str] = {
+    "2": "usage; an environment or account that is not known",
+    "3": "a setting is missing or wrong, or Procore refuses the app",
+    "4": "somebody has to sign in (again)",
+    "5": "Procore or the network failed",
+    "6": "keyring, database, data folder or standard output failed",
 }
 
 
 class ExplainedCommand(click.Command):
-    """`variables` are names of the list above, `codes` say what an exit code means here."""
+    """`variables` are names of the list above; `codes` say what an exit code means here, beside 0, 1 and 130.
+
+    Where a code has no words, it means the usual.
+    """
 
     context_class = HelpContext
     # What is left over is refused here, where it can be looked at.
@@ -187,10 +214,10 @@ class ExplainedCommand(click.Command):
         super().format_options(ctx, formatter)
         if self._variables:
             with formatter.section("Variables"):
-                formatter.write_dl([(name, _VARIABLES[name]) for name in self._variables])
+                formatter.write_dl([each for each in _VARIABLES.items() if each[0] in self._variables])
         if self._codes:
             with formatter.section("Exit codes"):
-                formatter.write_dl(list(self._codes.items()))
+                formatter.write_dl([(code, words or CODES[code]) for code, words in self._codes.items()])
 
 
 class ExplainedGroup(click.Group):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from procore_cli.cli import options, output
-from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.help import CODES, OF_DATABASE, OF_PROCORE, ExplainedCommand
 from procore_cli.cli.next_step import find_hint
 from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
@@ -19,8 +19,12 @@ from procore_cli.flows.accounts import Line
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_LOGIN_DB"),
-    codes={"4": "with --check: somebody has to sign in (again)"},
+    variables=OF_PROCORE,
+    codes=CODES
+    | {
+        "4": "with --check: somebody has to sign in (again)",
+        "5": "with --check: Procore or the network failed",
+    },
     epilog="Example: procore-login accounts --check, as a monitoring job would",
 )
 @options.environment
@@ -113,8 +117,8 @@ def _verdict(line: Line) -> str:
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV",),
-    codes={"2": "WHO is nobody here, or more than one", "4": "WHO is not signed in"},
+    variables=(*OF_DATABASE, "PROCORE_COMPANY_ID", "PROCORE_CLIENT_ID"),
+    codes={"2": "WHO is nobody here, or more than one", "3": "", "4": "WHO is not signed in", "6": ""},
     epilog="Example: procore-login switch joecontractor@procore.com",
 )
 @click.argument("who", shell_complete=options.complete_account)

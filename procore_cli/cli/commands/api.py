@@ -11,7 +11,7 @@ import click
 
 from procore_cli.cli import options
 from procore_cli.cli.api_response import Form, open_writer
-from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.help import CODES, OF_ACCOUNT, ExplainedCommand
 from procore_cli.cli.prompts import ask, can_ask
 from procore_cli.client.fields import Field, add_query, new_object, read_field
 from procore_cli.client.paths import read_url
@@ -84,8 +84,8 @@ class ApiCommand(ExplainedCommand):
 
 @click.command(
     cls=ApiCommand,
-    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID", "PROCORE_ACCESS_TOKEN"),
-    codes={"4": "somebody has to sign in (again)", "5": "Procore answered with an error, or was not reached"},
+    variables=(*OF_ACCOUNT, "PROCORE_ACCESS_TOKEN"),
+    codes=CODES | {"5": "Procore answered with an error, or was not reached"},
     epilog="Example: procore-login api companies/123/projects --company 123 --paginate --jsonl",
 )
 @click.argument("path", shell_complete=options.complete_words("me", "companies"))

@@ -11,7 +11,7 @@ import click
 
 from procore_cli import log
 from procore_cli.cli import options, output
-from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.help import OF_PROCORE, ExplainedCommand
 from procore_cli.cli.prompts import ask, can_ask, confirm, read_client_id, read_secret
 from procore_cli.config.config_file import LONGEST_SECRET
 from procore_cli.config.environments import DEFAULT_REDIRECT_URI, PRODUCTION
@@ -45,8 +45,13 @@ _OPTIONS = {"dotenv": "import", "as_json": "json"}
 
 @click.command(
     cls=ExplainedCommand,
-    variables=["PROCORE_ENV", "PROCORE_CLIENT_ID", "PROCORE_COMPANY_ID", "PROCORE_LOGIN_STORE"],
-    codes={"3": "Procore refused client id and client secret: nothing is saved"},
+    variables=(*OF_PROCORE, "PROCORE_REDIRECT_URI"),
+    codes={
+        "2": "",
+        "3": "Procore refused client id and client secret, or a setting cannot be used: nothing is saved",
+        "5": "another run is changing the configuration",
+        "6": "",
+    },
     epilog="Example: procore-login configure --env sandbox --client-id ID --client-secret-stdin < secret",
 )
 @options.environment

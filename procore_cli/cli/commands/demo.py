@@ -47,6 +47,8 @@ def demo_command(ctx: click.Context) -> None:
 
 @demo_command.command(
     short_help="Run the pretend Procore until Ctrl-C.",
+    variables=("PROCORE_LOGIN_HOME",),
+    codes={"2": "", "3": "the seed cannot be used", "6": "", "7": "the port of --port is taken"},
     epilog="Example: procore-login demo serve --seed companies.json",
 )
 @click.option(
@@ -110,7 +112,10 @@ def serve(
 
 
 @demo_command.command(
-    short_help="Forget its state and the demo's sign-ins.", epilog="Example: procore-login demo reset"
+    short_help="Forget its state and the demo's sign-ins.",
+    variables=("PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB"),
+    codes={"2": "", "3": "", "5": "another run holds the lock of an account", "6": ""},
+    epilog="Example: procore-login demo reset",
 )
 @options.debug
 @click.pass_obj

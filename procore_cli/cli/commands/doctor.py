@@ -12,7 +12,7 @@ from procore_cli import log
 from procore_cli.cli import options, output
 from procore_cli.cli.doctor import accounts, files, network, settings, sign_in
 from procore_cli.cli.doctor.context import Check, DoctorContext, failed, open_doctor_context, unchecked
-from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.help import OF_DOCTOR, ExplainedCommand
 from procore_cli.config.settings import Overrides
 from procore_cli.console import Console, without_marks
 from procore_cli.errors import ProcoreLoginError
@@ -120,7 +120,7 @@ def _take(context: DoctorContext, step: Step) -> Iterator[Check]:
 @click.command(
     cls=ExplainedCommand,
     epilog="Example: procore-login doctor --env sandbox --offline",
-    variables=["PROCORE_ENV", "PROCORE_LOGIN_HOME", "PROCORE_LOGIN_DB", "HTTPS_PROXY"],
+    variables=OF_DOCTOR,
     codes={"0": "signing in can work", "other": "that of the first check that failed"},
 )
 @options.environment

@@ -7,7 +7,7 @@ import sys
 import click
 
 from procore_cli.cli import options
-from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.help import CODES, OF_ACCOUNT, ExplainedCommand
 from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
 from procore_cli.context import open_context
@@ -16,8 +16,9 @@ from procore_cli.flows import exec_command as child
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID", "PROCORE_ACCESS_TOKEN"),
-    codes={"126": "COMMAND cannot be started", "127": "COMMAND does not exist"},
+    variables=(*OF_ACCOUNT, "PROCORE_ACCESS_TOKEN", "PROCORE_LOGIN_EXEC"),
+    codes=CODES
+    | {"126": "COMMAND cannot be started", "127": "COMMAND does not exist", "other": "COMMAND's own"},
     # What follows the command's name is the command's, options too.
     context_settings={"allow_interspersed_args": False},
     options_metavar="[OPTIONS] [--]",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from procore_cli.cli import options, output, prompts
-from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.help import CODES, OF_ACCOUNT, OF_PROCORE, ExplainedCommand
 from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.console import Console
 from procore_cli.context import open_context
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_TIMEOUT_S = 300
+_VARIABLES = (*OF_PROCORE, "PROCORE_REDIRECT_URI", "BROWSER")
+_PORT_TAKEN = "the port is taken, and nobody can paste"
 _FOR_A_PERSON = ("no_browser", "browser", "paste")
 
 
@@ -117,12 +119,8 @@ def _outcome(word: str, signed_in: SignedIn) -> str:
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_CLIENT_ID", "PROCORE_LOGIN_STORE", "BROWSER", "HTTPS_PROXY"),
-    codes={
-        "3": "no app, or one that Procore refuses",
-        "4": "denied, timed out",
-        "7": "the port is taken, and nobody can paste",
-    },
+    variables=_VARIABLES,
+    codes=CODES | {"4": "denied, or timed out", "7": _PORT_TAKEN},
     epilog="Example: procore-login signup --env sandbox",
 )
 @options.environment
@@ -143,12 +141,8 @@ def signup_command(
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_CLIENT_ID", "PROCORE_LOGIN_STORE", "BROWSER", "HTTPS_PROXY"),
-    codes={
-        "3": "no app, or one that Procore refuses",
-        "4": "denied, timed out, or the wrong person",
-        "7": "the port is taken, and nobody can paste",
-    },
+    variables=_VARIABLES,
+    codes=CODES | {"4": "denied, timed out, or the wrong person", "7": _PORT_TAKEN},
     epilog="Example: procore-login signin --account joecontractor@procore.com",
 )
 @options.environment
@@ -197,8 +191,12 @@ def signin_command(
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT"),
-    codes={"5": "deleted here, but Procore was not reached: the tokens may still live there"},
+    variables=OF_ACCOUNT,
+    codes=CODES
+    | {
+        "4": "the account that was named is not signed in",
+        "5": "deleted here, but Procore was not reached: the tokens may still live there",
+    },
     epilog="Example: procore-login signout --env sandbox --all",
 )
 @options.environment

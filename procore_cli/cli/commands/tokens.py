@@ -7,7 +7,7 @@ import sys
 import click
 
 from procore_cli.cli import options, output
-from procore_cli.cli.help import ExplainedCommand
+from procore_cli.cli.help import CODES, OF_ACCOUNT, ExplainedCommand
 from procore_cli.config.settings import Overrides
 from procore_cli.console import Console
 from procore_cli.context import open_context
@@ -20,8 +20,8 @@ _LONGEST_TOKEN = 64 * 1024
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_ACCESS_TOKEN"),
-    codes={"4": "somebody has to sign in (again)"},
+    variables=(*OF_ACCOUNT, "PROCORE_ACCESS_TOKEN"),
+    codes=CODES,
     epilog="Example: procore-login whoami --offline --json",
 )
 @options.environment
@@ -51,8 +51,8 @@ def whoami_command(
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT"),
-    codes={"4": "Procore refused the refresh token: sign in again"},
+    variables=OF_ACCOUNT,
+    codes=CODES,
     epilog="Example: procore-login refresh --env sandbox",
 )
 @options.environment
@@ -75,8 +75,8 @@ def refresh_command(
 
 @click.command(
     cls=ExplainedCommand,
-    variables=("PROCORE_ENV", "PROCORE_LOGIN_ACCOUNT", "PROCORE_ACCESS_TOKEN"),
-    codes={"4": "somebody has to sign in (again)", "5": "Procore or the network failed"},
+    variables=(*OF_ACCOUNT, "PROCORE_ACCESS_TOKEN"),
+    codes=CODES,
     epilog='Example: procore-login token, as in curl -H "Authorization: Bearer $(procore-login token)" ...',
 )
 @options.environment
