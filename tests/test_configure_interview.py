@@ -250,6 +250,7 @@ def test_what_cannot_work_is_found_out_before_the_first_question(machine, talk):
         answers = [("Configure it now?", offer)] if offer else []
         result = talk(*command.split(), answers=answers).ended(code, said)
         assert "31m" not in result.err
+        assert result.err.count("There is no client id") == (command == "signup")
 
 
 OFFERED = "; the last question offers files."

@@ -66,7 +66,7 @@ class Guidance:
         return "At the end, paste the address of the last page here, whatever that shows."
 
     def _paste_or_forward(self) -> str:
-        forward = f"orward the port first: `ssh -L {self.redirect.port}:localhost:{self.redirect.port} ...`"
+        forward = f"orward the port first: `ssh -L {self.redirect.port}:localhost:{self.redirect.port} HOST`"
         if not self.listens:
             return "Paste its address here."
         return f"Paste its address here, or f{forward}" if self.pastes else f"F{forward}"
