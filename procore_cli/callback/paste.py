@@ -33,7 +33,7 @@ _WRAPPING = " \t\r\n<>\"'`\u2018\u2019\u201c\u201d"
 
 
 class PasteError(ValueError):
-    """What was pasted cannot be used; the sentence says why, without repeating it."""
+    """What was pasted cannot be used; a sentence says why, without repeating it (none for an empty line)."""
 
 
 def can_paste(stdin_fd: int) -> bool:
