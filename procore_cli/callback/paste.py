@@ -171,7 +171,7 @@ class Paster:
         cut_length = _CUT_LENGTH_MACOS if sys.platform == "darwin" else CUT_LENGTH
         if cut_length - _NEAR_CUT <= len(line) <= cut_length:
             why = _new_cut(cut_length)
-        log.say(f"{why} {_what_to_paste(self._redirect)}".lstrip())
+        log.say(why, _what_to_paste(self._redirect))
         return False
 
 

@@ -137,7 +137,7 @@ class CallbackReceiver:
         guidance = self._guidance()
         hint = guidance.before_link(is_opened=opener is not None)
         if hint:
-            self._console.say(hint)
+            self._console.say("", hint)
         if opener is not None:
             self._console.say(f"Opening this link with {opener.name}; if nothing happens, open it yourself:")
         else:
@@ -219,15 +219,14 @@ class CallbackReceiver:
         if self._asking.is_alive():
             return
         self._is_silence_explained = True
-        said = [f"Still waiting, {_time_left(left_s)}" if self._paster else "Still waiting."]
-        if self._trouble is not None:
-            said.append(f"{self._trouble} Your browser may reach it all the same.")
-        if self._late_advice:
-            said.append(self._late_advice)
+        advice = [self._late_advice] if self._late_advice else []
         if self._trouble is None and self._reach is not None:
-            said.append(self._guidance().portal())
-        if len(said) > 1:
-            self._console.say(" ".join(said))
+            advice.append(self._guidance().portal())
+        waiting = f"Still waiting, {_time_left(left_s)}" if self._paster else "Still waiting."
+        if self._trouble is not None:
+            waiting += f" {self._trouble} Your browser may reach it all the same."
+        if advice or self._trouble is not None:
+            self._console.say(waiting, " ".join(advice))
 
     def _ask_login_host(self, reach: Callable[[], None]) -> None:
         # A bug in there is no reason to end a sign-in.

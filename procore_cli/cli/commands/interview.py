@@ -116,7 +116,7 @@ def _find_kept(settings: Settings) -> tuple[StoredSecret | None, StoreName]:
             # That question says what there is to do for whoever wants the keyring all the same.
             log.say(f"{error.message.removesuffix('.')}; the last question offers files.")
         else:
-            log.warn(f"{error.message} {error.hint}")
+            log.warn(error.message, error.hint)
         return None, "file"
 
 

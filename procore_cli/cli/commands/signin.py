@@ -103,7 +103,7 @@ def _configure(overrides: Overrides, console: Console, error: MissingCredentials
         raise error
     console.say(error.message)
     if not prompts.confirm("Configure it now?", default=True):
-        console.say(error.hint)
+        console.say("", error.hint)
         error.is_told = True
         raise error
     interview(load_settings(overrides, os.environ), may_check=True)
