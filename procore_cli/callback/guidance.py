@@ -8,7 +8,9 @@ from procore_cli.callback.browser import Place
 from procore_cli.config.urls import RedirectUri
 
 # What a container needs so that the browser of its host finds the listener.
-_ON_HOSTS_NETWORK = "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login"
+_ON_HOSTS_NETWORK = (
+    "docker run -it --user $(id -u) --network host -e PROCORE_LOGIN_HOME=/tmp/procore-login IMAGE"
+)
 
 
 @dataclass(frozen=True)
