@@ -220,13 +220,12 @@ class CallbackReceiver:
             return
         self._is_silence_explained = True
         advice = [self._late_advice] if self._late_advice else []
-        if self._trouble is None and self._reach is not None:
+        if self._trouble is None:
             advice.append(self._guidance().portal())
         waiting = f"Still waiting, {_time_left(left_s)}" if self._paster else "Still waiting."
         if self._trouble is not None:
             waiting += f" {self._trouble} Your browser may reach it all the same."
-        if advice or self._trouble is not None:
-            self._console.say(waiting, " ".join(advice))
+        self._console.say(waiting, " ".join(advice))
 
     def _ask_login_host(self, reach: Callable[[], None]) -> None:
         # A bug in there is no reason to end a sign-in.
@@ -249,7 +248,7 @@ class CallbackReceiver:
             hint = f"See what stands in the way: {command('doctor', self._environment)}"
         else:
             message += "."
-            hint = again if self._reach is None else f"{again} {self._guidance().portal()}"
+            hint = f"{again} {self._guidance().portal()}"
         return SignInTimedOutError(message, hint, environment=self._environment)
 
     @property
