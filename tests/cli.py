@@ -122,6 +122,8 @@ class Machine:
             "PYTHONPATH": str(ROOT),
             "PYTHON_KEYRING_BACKEND": "tests.memory_keyring.FolderKeyring",
             "TEST_KEYRING_FOLDER": str(self.keyring),
+            # What is said of a machine without a display depends on what kind it is: this one is a container.
+            "container": "podman",
             **self.variables,
         }
 
