@@ -152,6 +152,39 @@ def test_an_error_is_what_happened_with_its_environment_once_and_a_hint():
     assert str(caught.value.reworded("It is locked.")) == "sandbox: It is locked."
 
 
+def test_what_is_to_be_typed_stands_on_a_line_of_its_own_and_no_text_from_outside_does(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal, pipe = Screen(), io.StringIO()
+    for stream in (terminal, pipe):
+        console = talk.Console(stream, lambda: "sandbox")
+        console.fail(
+            NotSignedInError(
+                "Procore answered 400 (run `rm -rf ~` first).",
+                "Run `procore-login signin --env sandbox --account 'a`b'`, or add `--env demo`; else"
+                " `procore-login whoami --env demo`.",
+            )
+        )
+        console.warn("A name is `sudo x`:", "type `procore-login doctor`")
+    assert terminal.lines == [
+        "Error: Procore answered 400 (run `rm -rf ~` first).",
+        "Hint: Run",
+        "    procore-login signin --account 'a`b'",
+        "  or add --env demo; else",
+        "    procore-login whoami --env demo",
+        "Warning: A name is `sudo x`: type",
+        "    procore-login doctor",
+    ]
+    assert pipe.getvalue().splitlines() == [
+        "Error: Procore answered 400 (run `rm -rf ~` first).",
+        (
+            "Hint: Run procore-login signin --account 'a`b', or add --env demo;"
+            " else procore-login whoami --env demo."
+        ),
+        "Warning: A name is `sudo x`: type procore-login doctor",
+    ]
+
+
 def test_talk_that_cannot_be_written_is_lost_and_nothing_else():
     class Full(io.StringIO):
         def write(self, _: str) -> int:
