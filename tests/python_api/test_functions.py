@@ -75,7 +75,8 @@ def test_the_error_classes_say_what_went_wrong_as_the_exit_codes_do():
     }
 
     names = ["ProcoreLogin", "UsageMistake", "Configuration", "SignInNeeded", "Procore", "Storage"]
-    assert codes == {f"{name}Error": code for code, name in enumerate(names, 1)}
+    # A person's own choice is no trouble: a web app tells it from the rest.
+    assert codes == {f"{name}Error": code for code, name in enumerate(names, 1)} | {"ConsentDeniedError": 4}
 
 
 def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
