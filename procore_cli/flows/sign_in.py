@@ -15,7 +15,7 @@ from procore_cli.client import oauth
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
 from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
-from procore_cli.grants import AppCredentials, TokenSet
+from procore_cli.grants import AppCredentials, CodeGrant, TokenSet
 from procore_cli.interruption import holding_signals
 from procore_cli.models import Me, Profile, command
 
@@ -30,14 +30,6 @@ class SignedIn(NamedTuple):
 
     profile: Profile
     signed_up: bool
-
-
-class Granted(NamedTuple):
-    """What the callback brought, with what the exchange of its code needs beside the app."""
-
-    code: str
-    redirect_uri: str
-    verifier: str
 
 
 class Redeemed(NamedTuple):
@@ -72,9 +64,9 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
         callback = receiver.wait()
         with holding_signals(context.console):
             with receiver.showing_errors():
-                granted = Granted(read_callback(callback), redirect.text, pkce.verifier)
+                grant = CodeGrant(read_callback(callback), redirect.text, pkce.verifier)
                 # 5. to 7. Tokens for the code, who it is, and the row: see `redeem`.
-                me, tokens, saved = redeem(context, app, granted, asked_for)
+                me, tokens, saved = redeem(context, app, grant, asked_for)
             # 8. The browser goes on to /home, which shows the row.
             receiver.succeed(Home(saved.account.user, me))
             # 9. The tokens that this account had before are of no use to anybody.
@@ -88,7 +80,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
 def redeem(
     context: Context,
     app: AppCredentials,
-    granted: Granted,
+    grant: CodeGrant,
     asked_for: int | None = None,
     *,
     makes_current: bool = True,
@@ -96,7 +88,7 @@ def redeem(
     """Steps 5 to 7, wherever the callback arrived. Raises any of our errors; then nothing is kept."""
     # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
     binding = context.settings.binding(app.client_id)
-    tokens = context.oauth.exchange(app, granted.code, granted.redirect_uri, granted.verifier, binding)
+    tokens = context.oauth.exchange(app, grant.code, grant.redirect_uri, grant.verifier, binding)
     with revocation.ending_unless_kept(context, app, tokens):
         # 6. Who is it?
         me = context.api.me(tokens.access_token)

@@ -18,8 +18,8 @@ from procore_cli.config.urls import read_redirect_uri
 from procore_cli.errors import GrantRefusedError, SignInNeededError, SignInNotBegunError
 from procore_cli.flows import revocation
 from procore_cli.flows.credentials import find_app
-from procore_cli.flows.sign_in import Granted, Redeemed, redeem, say_where_tokens_go
-from procore_cli.grants import is_from_the_future
+from procore_cli.flows.sign_in import Redeemed, redeem, say_where_tokens_go
+from procore_cli.grants import CodeGrant, is_from_the_future
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -80,17 +80,17 @@ def finish(context: Context, callback_url: str, kept: str | None) -> Redeemed:
             environment=name,
         )
     try:
-        granted = Granted(read_callback(pairs), begun.redirect_uri, _new_verifier(key, begun.state))
+        grant = CodeGrant(read_callback(pairs), begun.redirect_uri, _new_verifier(key, begun.state))
         app = find_app(context.settings, context.client_secrets)
         say_where_tokens_go(context)
         # From the moment that the code is sent nothing cuts it off.
-        return context.shield(lambda: _redeem(context, app, granted))
+        return context.shield(lambda: _redeem(context, app, grant))
     except (SignInNeededError, GrantRefusedError) as error:
         raise error.reworded(error.message, _AGAIN) from None
 
 
-def _redeem(context: Context, app: AppCredentials, granted: Granted) -> Redeemed:
-    redeemed = redeem(context, app, granted, makes_current=False)
+def _redeem(context: Context, app: AppCredentials, grant: CodeGrant) -> Redeemed:
+    redeemed = redeem(context, app, grant, makes_current=False)
     revocation.revoke_former(context, app, redeemed.saved, redeemed.tokens)
     return redeemed
 
