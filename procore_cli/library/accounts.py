@@ -58,8 +58,8 @@ class Accounts:
     def finish(self, callback_url: str, kept: str | None) -> SignedInUser:
         """Finish the sign-in of the browser that came to the callback: row and tokens are saved, or neither.
 
-        `callback_url`: the whole address, or path and query. `kept`: from the session, where it is not
-        needed any more; None or another sign-in's is refused.
+        `callback_url`: the whole address, or path and query. `kept`: what the session holds; None, or
+        another sign-in's, is refused.
         Raises SignInNeededError where the person has to begin again, of which ConsentDeniedError says that
         they chose Deny; ProcoreError, StorageError, ConfigurationError.
         """

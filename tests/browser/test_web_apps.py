@@ -170,18 +170,23 @@ def test_markup_in_an_email_is_text(chromium, app):
     assert chromium.elements("img") == 0
 
 
-def test_a_callback_that_this_browser_did_not_begin_signs_nobody_in(chromium, app):
+def test_a_callback_that_this_browser_did_not_begin_signs_nobody_in_or_out(chromium, app):
     chromium.open(app.origin)
     chromium.press(SIGN_UP)
     chromium.wait_for_title("Log in")
+    link = chromium.url
     chromium.open(f"{app.origin}/callback?code=theirs&state=theirs")
     chromium.wait_for_title("Sign in again")
-    chromium.back()
+    assert not (app.machine.data / "demo.db").exists()
+    # What this browser began goes on.
+    chromium.open(link)
     log_in(chromium)
     decide(chromium, "Allow")
-    # What was begun before is of no use either: its session is another one now.
+    chromium.wait_for_title("Home")
+    chromium.open(f"{app.origin}/callback?code=theirs&state=theirs")
     chromium.wait_for_title("Sign in again")
-    assert not (app.machine.data / "demo.db").exists()
+    chromium.open(f"{app.origin}/home")
+    chromium.wait_for_title("Home")
 
 
 def test_the_pages_own_tests_pass(tmp_path: Path) -> None:

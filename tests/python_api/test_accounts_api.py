@@ -98,6 +98,15 @@ def test_a_sign_in_begins_without_a_word_to_procore_and_keeps_no_secret(accounts
         assert secret not in begin.kept + content + begin.url
 
 
+def test_no_verifier_is_made_without_the_key(machine):
+    challenges = set()
+    with mock.patch("procore_cli.client.oauth.new_state", return_value="s" * 32):
+        for environment in ("production", "sandbox", "production"):
+            url = Accounts(environment).begin(REDIRECT_URI).url
+            challenges.add(parse_qs(urlsplit(url).query)["code_challenge"][0])
+    assert len(challenges) == 2
+
+
 def change(url: str, *more: tuple[str, str], without: str = "") -> str:
     pairs = [(name, value) for name, value in parse_qsl(urlsplit(url).query) if name != without]
     return f"{url.partition('?')[0]}?{urlencode([*pairs, *more])}"
