@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from procore_cli.config.settings import Overrides
 from procore_cli.errors import UnknownAccountError
 from procore_cli.flows import sign_out, web_sign_in
+from procore_cli.flows.web_sign_in import Begin
 from procore_cli.library.auth import DEFAULT_MIN_TTL_S, ProcoreAuth
 from procore_cli.library.token_cache import (
     TokenCache,
@@ -18,10 +19,10 @@ from procore_cli.library.token_cache import (
     run_in_worker,
 )
 from procore_cli.models import Account
+from procore_cli.storage.users import storable
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.flows.web_sign_in import Begin
 
 
 class SignedInUser(NamedTuple):
@@ -65,7 +66,9 @@ class Accounts:
         """
         with self._open() as context:
             me, _, saved = web_sign_in.finish(context, callback_url, kept)
-        return SignedInUser(saved.account.user.id, me.id, me.login, me.name, saved.is_new)
+        # As it can be stored, and so shown.
+        email, name = storable(me.login), me.name and storable(me.name)
+        return SignedInUser(saved.account.user.id, me.id, email, name, saved.is_new)
 
     def auth(self, user_id: int, *, company: int | str | None = None) -> ProcoreAuth:
         """The `auth=` of requests and httpx for one user, by the row's id.
@@ -79,7 +82,8 @@ class Accounts:
     def sign_out(self, user_id: int) -> None:
         """End a user's tokens, here and at Procore; the row stays. Of one who is signed out it does nothing.
 
-        Raises UnknownAccountError; whatever else it raises, the user counts as signed out here.
+        Raises UnknownAccountError; a ProcoreError where Procore could not be told: here they are gone all the
+        same.
         """
         _check_row_id(user_id)
         with self._open() as context:
@@ -101,6 +105,11 @@ class Accounts:
         return Overrides(
             self._environment, None, company, heeds_account=False, heeds_token=False, source="env="
         )
+
+    def _new_cache(self, company: int | None, find_account: Callable[[Context], Account]) -> TokenCache:
+        cache = TokenCache(self._new_overrides(company), DEFAULT_MIN_TTL_S, find_account)
+        self._environment = cache.settings.environment.name
+        return cache
 
     @contextmanager
     def _open(self) -> Iterator[Context]:
@@ -126,8 +135,7 @@ class AccountAuth(ProcoreAuth):
         return type(self), (self._accounts, self._user_id, self._overrides.company)
 
     def _new_cache(self) -> TokenCache:
-        overrides = self._accounts._new_overrides(self._overrides.company)
-        return TokenCache(overrides, DEFAULT_MIN_TTL_S, self._find_account)
+        return self._accounts._new_cache(self._overrides.company, self._find_account)
 
     def _find_account(self, context: Context) -> Account:
         _check_row_id(self._user_id)

@@ -13,6 +13,7 @@ import pytest
 
 import procore_cli
 from procore_cli import (
+    Accounts,
     ProcoreAuth,
     ProcoreLoginError,
     Profile,
@@ -87,6 +88,15 @@ def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
         kinds = [parameter.kind for parameter in inspect.signature(public).parameters.values()]
         assert kinds[0] is inspect.Parameter.POSITIONAL_OR_KEYWORD
         assert set(kinds[1:]) == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_each_async_twin_of_accounts_is_typed_as_the_other():
+    for name in ("begin", "finish", "sign_out"):
+        one, twin = getattr(Accounts, name), getattr(Accounts, f"async_{name}")
+        assert typing.get_type_hints(one) == typing.get_type_hints(twin)
+        assert inspect.signature(one) == inspect.signature(twin)
+        assert inspect.iscoroutinefunction(twin)
+    assert typing.get_type_hints(Accounts.auth)["return"] is ProcoreAuth
 
 
 def test_get_token_gives_the_token_and_renews_it_when_asked_for_more(machine, provider):
