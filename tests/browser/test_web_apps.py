@@ -20,7 +20,7 @@ from tests.browser.test_walks import ROW
 from tests.cli import ROOT, Machine, free_port
 from tests.hostile.waiting import stop
 
-pytestmark = pytest.mark.chromium
+pytestmark = pytest.mark.examples
 
 PAGE = (ROOT / "docs" / "web-apps.md").read_text(encoding="utf-8")
 SIGN_UP, SIGN_IN, SIGN_OUT = "Sign Up with Procore", "Sign In with Procore", "Sign Out"
