@@ -1,6 +1,7 @@
 """Sign people in to Procore and keep them signed in; importing this package alone loads nothing else.
 
-For Python programs: `ProcoreAuth` for requests and httpx, `get_token`, `current_user`, and their errors.
+For Python programs: `ProcoreAuth` for requests and httpx, `get_token`, `current_user`, `Accounts` for web
+apps, and their errors.
 """
 
 # Type checkers take this name for true; importing typing would cost more than all of this module.
@@ -8,12 +9,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from procore_cli.errors import (
         ConfigurationError,
+        ConsentDeniedError,
         ProcoreError,
         ProcoreLoginError,
         SignInNeededError,
         StorageError,
         UsageMistakeError,
     )
+    from procore_cli.library.accounts import Accounts
     from procore_cli.library.auth import ProcoreAuth, current_user, get_token
     from procore_cli.library.pages import pages
     from procore_cli.models import Profile
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.1"
 
 __all__ = [
+    "Accounts",
     "ConfigurationError",
+    "ConsentDeniedError",
     "ProcoreAuth",
     "ProcoreError",
     "ProcoreLoginError",
@@ -36,6 +41,7 @@ __all__ = [
 ]
 
 _PLACES = {
+    "Accounts": "library.accounts",
     "ProcoreAuth": "library.auth",
     "get_token": "library.auth",
     "current_user": "library.auth",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import Storage
     from procore_cli.storage.tokens import TokenStore
+    from procore_cli.storage.web_key import WebKey
     from procore_cli.threads import Shield
 
 
@@ -72,6 +73,11 @@ class Context:
     def client_secrets(self) -> ClientSecrets:
         """The client secrets in the store in force."""
         return self._storage.client_secrets
+
+    @property
+    def web_key(self) -> WebKey:
+        """What signs the sign-ins that a web app begins."""
+        return self._storage.web_key
 
     @once
     def oauth(self) -> OAuth:

@@ -147,6 +147,10 @@ class ConsentDeniedError(SignInNeededError):
     """The person, or Procore, said no at the consent page."""
 
 
+class SignInNotBegunError(SignInNeededError):
+    """What comes to a web app's callback answers no sign-in that it has begun of late."""
+
+
 class SignInTimedOutError(SignInNeededError):
     """Nobody came back from the browser in time."""
 

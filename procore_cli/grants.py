@@ -23,6 +23,15 @@ class AppCredentials:
 
 
 @dataclass(frozen=True)
+class CodeGrant:
+    """An authorization code, and what its exchange needs beside the app (RFC 6749, section 4.1.3)."""
+
+    code: str = field(repr=False)
+    redirect_uri: str
+    verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class TokenSet:
     """What Procore grants, and what is kept for an account; `lifetime_s` is None in what 0.1.0 kept, too."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +168,19 @@ class ProcoreDemo:
         self._open_storage().tokens.save_signin(tokens, Me(user.id, user.email, user.name))
         return tokens.access_token
 
+    def allow(self, link: str, email: str | None = None) -> str:
+        """Sign somebody in at the link to Procore's pages, and allow; by default the sample user.
+
+        Returns where the browser is sent then: the callback, with its code. A person who is not known yet is
+        added. Raises ValueError for a link that Procore would not take, and for what is no e-mail address.
+        """
+        user = self.add_user(email or self.email)
+        return self._decide(lambda query: self._server.provider.allow(query, user.id), link)
+
+    def deny(self, link: str) -> str:
+        """As `allow`, of somebody who chooses Deny."""
+        return self._decide(self._server.provider.deny, link)
+
     def sign_out(self) -> None:
         """Delete the tokens of everybody here, and revoke them: whoever needs one has to sign in again."""
         storage = self._open_storage()
@@ -210,6 +223,17 @@ class ProcoreDemo:
         """
         values = fields | {"company_id": company_id, "name": name}
         return int(self._server.control.add_project(values)["id"])
+
+    def _decide(self, decide: Callable[[str], str], link: str) -> str:
+        from procore_cli.demo.oauth import AuthorizeRefusedError
+
+        address, _, query = link.partition("?")
+        if address != f"{self.url}/oauth/authorize":
+            raise ValueError(f"The link leads to {address}, not to {self.url}/oauth/authorize.")
+        try:
+            return decide(query)
+        except AuthorizeRefusedError as error:
+            raise ValueError(error.why) from None
 
     def _open_storage(self) -> Storage:
         from procore_cli.storage.opening import Storage

@@ -1,12 +1,14 @@
 """The benchmarks start, draw and write; refuses to time anything."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from benchmarks import report, stand, timing
+from benchmarks import report, stand, timing, web_accounts
 
 ROOT = Path(__file__).parent.parent
 HYPERFINE = """#!{python}
@@ -17,7 +19,10 @@ json.dump({{"results": [{{"times": [time], "exit_codes": [0]}} for time in times
 """
 
 
-@pytest.mark.parametrize("program", [["-m", "benchmarks.report"], ["benchmarks/api_memory.py"]])
+@pytest.mark.parametrize(
+    "program",
+    [["-m", "benchmarks.report"], ["benchmarks/api_memory.py"], ["benchmarks/web_accounts.py"]],
+)
 def test_a_benchmark_explains_itself(program):
     words = [sys.executable, *program, "--help"]
     assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout.startswith("usage:")
@@ -48,6 +53,16 @@ def test_a_ratio_is_that_of_the_least_times_of_its_own_pairs(tmp_path):
     assert (case.reference_s, case.least_s, case.ratio) == (2.0, 8.0, 4.0)
     with pytest.raises(SystemExit, match="ended with"):
         timing.time_once([["12"]], environ, codes=[1])
+
+
+def test_a_web_app_is_measured_with_everybody_signed_in(tmp_path):
+    home = tmp_path / "data"
+    home.mkdir(mode=0o700)
+    rows = web_accounts.measure(3, 2, home).rows
+    assert [len(row) for row in rows] == [3] * 4
+    with closing(sqlite3.connect(home / "production.db")) as connection:
+        live = "SELECT (SELECT COUNT(*) FROM users), COUNT(*) FROM procore_login_entries WHERE state = 'live'"
+        assert connection.execute(live).fetchall() == [(6, 6)]
 
 
 def test_what_is_missing_is_named_with_its_package(monkeypatch, tmp_path):

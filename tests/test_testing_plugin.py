@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from procore_cli import ProcoreAuth, get_token, testing
+from procore_cli import Accounts, ConsentDeniedError, ProcoreAuth, current_user, get_token, testing
 from procore_cli.errors import SignInNeededError
 from procore_cli.testing import ProcoreDemo
 from tests.cli import ROOT, Machine
@@ -195,6 +195,37 @@ def test_users_can_be_added_and_signed_in_for_as_long_as_is_said(procore_demo: P
         procore_demo.add_user("nobody")
     with pytest.raises(ValueError, match="seconds is not"):
         procore_demo.set_token_lifetime(0)
+
+
+# As a web app has it.
+MODULE_ACCOUNTS = Accounts()
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_people_sign_up_in_a_web_app_and_come_back_with_yes_or_no(
+    procore_demo: ProcoreDemo, number: int
+) -> None:
+    accounts, callback = MODULE_ACCOUNTS, "https://app.example.com/callback"
+    found = []
+    for email in (None, "second@example.com", "second@example.com"):
+        begin = accounts.begin(callback)
+        user = accounts.finish(procore_demo.allow(begin.url, email), begin.kept)
+        found.append((user.email, user.signed_up))
+        answer = requests.get(f"{procore_demo.api_url}/rest/v1.0/me", auth=accounts.auth(user.id), timeout=60)
+        assert answer.json()["login"] == user.email
+    assert found == [
+        (procore_demo.email, False),
+        ("second@example.com", True),
+        ("second@example.com", False),
+    ]
+    assert current_user().email == procore_demo.email
+    begin = accounts.begin(callback)
+    with pytest.raises(ConsentDeniedError):
+        accounts.finish(procore_demo.deny(begin.url), begin.kept)
+    for link in ("https://login.procore.com/oauth/authorize", f"{procore_demo.url}/oauth/authorize?x=1"):
+        for decide in (procore_demo.allow, procore_demo.deny):
+            with pytest.raises(ValueError, match=r"leads to https|client_id"):
+                decide(link)
 
 
 def test_answers_can_be_canned_for_whatever_an_integrator_needs(procore_demo: ProcoreDemo) -> None:

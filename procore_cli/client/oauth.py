@@ -54,10 +54,10 @@ def new_state() -> str:
     return "".join(secrets.choice(_STATE_ALPHABET) for _ in range(_STATE_LENGTH))
 
 
-def new_pkce() -> Pkce:
-    """A fresh PKCE pair; the verifier goes to the token endpoint only."""
+def new_pkce(verifier: str | None = None) -> Pkce:
+    """A PKCE pair, fresh unless there is a verifier, which goes to the token endpoint only."""
     client = _client("")
-    verifier = client.create_code_verifier(_VERIFIER_LENGTH)
+    verifier = verifier or client.create_code_verifier(_VERIFIER_LENGTH)
     return Pkce(verifier, client.create_code_challenge(verifier, "S256"))
 
 

@@ -187,10 +187,12 @@ def new_draft(path: Path, size: int) -> Path:
     return draft
 
 
-def delete_file(path: Path) -> None:
-    """Delete a file; one that is missing is fine. Raises DataFolderError."""
-    with _translated(path):
-        path.unlink(missing_ok=True)
+def delete_file(path: Path) -> bool:
+    """Delete a file; False if there was none. Raises DataFolderError."""
+    with _translated(path), suppress(FileNotFoundError):
+        path.unlink()
+        return True
+    return False
 
 
 def delete_database(path: Path) -> None:

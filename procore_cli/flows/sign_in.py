@@ -16,7 +16,7 @@ from procore_cli.client import oauth
 from procore_cli.errors import AmbiguousAccountError, StorageError, UnknownAccountError, WrongPersonError
 from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
-from procore_cli.grants import AppCredentials
+from procore_cli.grants import AppCredentials, CodeGrant, TokenSet
 from procore_cli.interruption import holding_signals
 from procore_cli.models import Me, Profile, command
 
@@ -32,6 +32,14 @@ class SignedIn(NamedTuple):
 
     profile: Profile
     signed_up: bool
+
+
+class Redeemed(NamedTuple):
+    """A person whose row and tokens are saved."""
+
+    me: Me
+    tokens: TokenSet
+    saved: SignInSaved
 
 
 def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
@@ -59,16 +67,9 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
         callback = receiver.wait()
         with holding_signals(context.console):
             with receiver.showing_errors():
-                code = read_callback(callback)
-                # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
-                binding = settings.binding(app.client_id)
-                tokens = context.oauth.exchange(app, code, redirect.text, pkce.verifier, binding)
-                with revocation.ending_unless_kept(context, app, tokens):
-                    # 6. Who is it?
-                    me = context.api.me(tokens.access_token)
-                    _check_person(context, me, asked_for)
-                    # 7. The user's row and the tokens, both or neither.
-                    saved = context.tokens.save_signin(tokens, me)
+                grant = CodeGrant(read_callback(callback), redirect.text, pkce.verifier)
+                # 5. to 7. Tokens for the code, who it is, and the row: see `redeem`.
+                me, tokens, saved = redeem(context, app, grant, asked_for)
             # 8. The browser goes on to /home, which shows the row.
             receiver.succeed(Home(saved.account.user, me))
             # 9. The tokens that this account had before are of no use to anybody.
@@ -77,6 +78,27 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
         remember_app(context, app)
     say_who_was_current(context, saved)
     return SignedIn(access.new_profile(context, saved.account, tokens.expires_at), signed_up=saved.is_new)
+
+
+def redeem(
+    context: Context,
+    app: AppCredentials,
+    grant: CodeGrant,
+    asked_for: int | None = None,
+    *,
+    makes_current: bool = True,
+) -> Redeemed:
+    """Steps 5 to 7, wherever the callback arrived. Raises any of our errors; then nothing is kept."""
+    # 5. The code is exchanged for the tokens, which end at Procore unless they are kept.
+    binding = context.settings.binding(app.client_id)
+    tokens = context.oauth.exchange(app, grant.code, grant.redirect_uri, grant.verifier, binding)
+    with revocation.ending_unless_kept(context, app, tokens):
+        # 6. Who is it?
+        me = context.api.me(tokens.access_token)
+        _check_person(context, me, asked_for)
+        # 7. The user's row and the tokens, both or neither.
+        saved = context.tokens.save_signin(tokens, me, makes_current=makes_current)
+    return Redeemed(me, tokens, saved)
 
 
 def _check_if_new(context: Context, app: AppCredentials) -> bool:
@@ -150,7 +172,7 @@ def say_where_tokens_go(context: Context) -> None:
     if settings.is_demo:
         context.console.say(f"The demo's tokens are pretend; they are kept in files below {settings.folder}.")
     else:
-        context.console.warn(
+        context.console.warn_once(
             f"The tokens of {settings.environment.name} are kept in files below {settings.folder}, not in a"
             f" keyring ({settings.sources['store']} says so)."
         )

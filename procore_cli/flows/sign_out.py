@@ -12,6 +12,7 @@ from procore_cli.config import private_files
 from procore_cli.errors import (
     DatabaseError,
     NobodySignedInError,
+    NotSignedInError,
     OtherFolderError,
     ProcoreLoginError,
     SignInNeededError,
@@ -56,6 +57,26 @@ def sign_out(context: Context) -> None:
     _say_who_is_left(context)
 
 
+def sign_out_row(context: Context, row_id: int) -> None:
+    """Sign the person of a row out, as `sign_out`; nothing happens where that is done already.
+
+    Raises UnknownAccountError, OtherFolderError, and what went wrong.
+    """
+    account = context.accounts.find_by_row(row_id)
+    try:
+        context.accounts.find_live(account)
+    except NotSignedInError as error:
+        if isinstance(error, OtherFolderError):
+            raise
+        # An earlier sign-out may have left what it could not delete.
+        context.tokens.clean(account)
+        return
+    except SignInNeededError:
+        # Tokens that were refused are forgotten.
+        pass
+    _end(context, account)
+
+
 def sign_out_all(context: Context) -> None:
     """Sign every account of the environment out, those whose tokens were refused too.
 
@@ -79,6 +100,15 @@ def sign_out_all(context: Context) -> None:
 
 
 def _sign_out(context: Context, account: Account) -> None:
+    left = _end(context, account)
+    who = f"{account.label} is signed out of {context.settings.environment.name}"
+    if not left.was_live:
+        context.console.say(f"{who}; Procore had refused its tokens already.")
+    elif left.tokens is not None:
+        context.console.say(f"{who}: the tokens are revoked at Procore and deleted here.")
+
+
+def _end(context: Context, account: Account) -> SignedOut:
     # 1. From here on nothing here uses the tokens.
     left = context.tokens.sign_out(account)
     try:
@@ -87,7 +117,8 @@ def _sign_out(context: Context, account: Account) -> None:
     finally:
         # 3. They are deleted here, revoked or not.
         undeleted = _try_clean(context, account, left)
-    _report(context, account, left, failure, undeleted)
+    _raise_what_failed(context, account, left, failure, undeleted)
+    return left
 
 
 def _try_clean(context: Context, account: Account, left: SignedOut) -> ProcoreLoginError | None:
@@ -101,14 +132,14 @@ def _try_clean(context: Context, account: Account, left: SignedOut) -> ProcoreLo
     return StorageError("the store did not delete them.", unlock)
 
 
-def _report(
+def _raise_what_failed(
     context: Context,
     account: Account,
     left: SignedOut,
     failure: ProcoreLoginError | None,
     undeleted: ProcoreLoginError | None,
 ) -> None:
-    """Say which of the two happened, and raise if it was not both."""
+    """Say which of the two happened, if it was not both."""
     name = context.settings.environment.name
     who = f"{account.label} is signed out of {name}"
     unrevoked = f" not revoked, and may still live at Procore. {failure.message}" if failure else ""
@@ -125,15 +156,10 @@ def _report(
         raise type(failure)(
             f"{who}: the tokens are deleted here, but{unrevoked}", by_hand.strip(), environment=name
         )
-    if not left.was_live:
-        context.console.say(f"{who}; Procore had refused its tokens already.")
-        return
-    if left.tokens is None:
+    if left.was_live and left.tokens is None:
         context.console.warn(
             f"{who}; its tokens were gone already, and could not be revoked. {revocation.BY_HAND}"
         )
-        return
-    context.console.say(f"{who}: the tokens are revoked at Procore and deleted here.")
 
 
 def _say_who_is_left(context: Context) -> None:

@@ -173,8 +173,11 @@ class ProcoreAuth:
     def _find_cache(self) -> TokenCache:
         with self._lock:
             if self._cache is None:
-                self._cache = TokenCache(self._overrides, self._min_ttl_s)
+                self._cache = self._new_cache()
             return self._cache
+
+    def _new_cache(self) -> TokenCache:
+        return TokenCache(self._overrides, self._min_ttl_s)
 
     async def _find_cache_async(self) -> TokenCache:
         # The first call reads files.

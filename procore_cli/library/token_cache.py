@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from procore_cli import log
-from procore_cli.config.settings import Overrides, load_settings
+from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.context import Context
 from procore_cli.errors import BindingError, ConfigurationError, ProcoreLoginError, errors_in
 from procore_cli.flows import access
@@ -32,22 +32,44 @@ _GIVEN_UP_S = 60
 _LOOK_S = 1.0
 
 
+def load_program_settings(overrides: Overrides) -> Settings:
+    """What is in force for a program, which starts no pretend Procore.
+
+    Raises ConfigurationError, UsageMistakeError.
+    """
+    settings = load_settings(overrides, os.environ)
+    if settings.own_server:
+        raise ConfigurationError(
+            "there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
+            "Run `procore-login demo serve` and set the variables that it prints, or run your program by"
+            " `procore-login exec --env demo -- ...`",
+        ).happened_in(settings.environment.name)
+    return settings
+
+
+@contextmanager
+def open_program_context(settings: Settings) -> Iterator[Context]:
+    """The world of one call of a program's, whose signals are its own; its errors name the environment."""
+    with errors_in(settings.environment.name), ExitStack() as stack:
+        yield Context(settings, log.LOG_CONSOLE, time.time, in_own_thread, stack)
+
+
 class TokenCache:
     """One account's tokens: the account that was current at the first call, unless one is named.
 
     `settings` are those of the first call: a token is never sent to where others would have it sent.
     """
 
-    def __init__(self, overrides: Overrides, min_ttl_s: int) -> None:
-        """Raises ConfigurationError, UsageMistakeError."""
-        self.settings = load_settings(overrides, os.environ)
-        if self.settings.own_server:
-            raise ConfigurationError(
-                "there is no pretend Procore to call: PROCORE_LOGIN_URL is not set.",
-                "Run `procore-login demo serve` and set the variables that it prints, or run your program by"
-                " `procore-login exec --env demo -- ...`",
-            ).happened_in(self.settings.environment.name)
+    def __init__(
+        self,
+        overrides: Overrides,
+        min_ttl_s: int,
+        find_account: Callable[[Context], Account] = access.find_account,
+    ) -> None:
+        """`find_account` says whose they are. Raises ConfigurationError, UsageMistakeError."""
+        self.settings = load_program_settings(overrides)
         self.lock = threading.Lock()
+        self._find_account = find_account
         self._min_ttl_s = min_ttl_s
         self._account: Account | None = None
         self._loaded: Loaded | None = None
@@ -143,7 +165,7 @@ class TokenCache:
         loaded, account = self._loaded, self._account
         if loaded is None or account is None:
             return
-        with self._open() as context:
+        with open_program_context(self.settings) as context:
             if not account.is_stored:
                 self._loaded = access.load(context, account)
             elif context.accounts.find_live(account).name != loaded.entry.name:
@@ -158,20 +180,15 @@ class TokenCache:
         return ""
 
     def _load(self, refused: str | None) -> Loaded:
-        with self._open() as context:
+        with open_program_context(self.settings) as context:
             # From the first call on it is the same, whichever may become current meanwhile.
             if self._account is None:
-                self._account = access.find_account(context)
+                self._account = self._find_account(context)
             try:
                 return access.load_valid(context, self._account, self._min_ttl_s, refused=refused)
             except BindingError as error:
                 again = "If it was changed since the first call: make a new ProcoreAuth."
                 raise error.reworded(error.message, f"{error.hint} {again}") from None
-
-    @contextmanager
-    def _open(self) -> Iterator[Context]:
-        with errors_in(self.settings.environment.name), ExitStack() as stack:
-            yield Context(self.settings, log.LOG_CONSOLE, time.time, in_own_thread, stack)
 
     async def _share(self, refused: str | None, work: Callable[[], str]) -> str:
         """What `work` returns, done once for all the tasks of a loop that ask meanwhile."""

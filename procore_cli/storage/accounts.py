@@ -103,6 +103,18 @@ class AccountStore:
                 raise self._new_unknown_error(who, people, f" of company {choice.company}")
             return account_rows.read_account(rows, account)
 
+    def find_by_row(self, row_id: int) -> Account:
+        """The person whose row in `users` has this id. Raises UnknownAccountError."""
+        with self._database.reading() as rows:
+            user = users.find_by_row(rows, row_id)
+            if user is None:
+                raise UnknownAccountError(
+                    f"There is no row {row_id} in the table users of {self.environment}.",
+                    "Give the id that finish() returned.",
+                    environment=self.environment,
+                )
+            return Account(user)
+
     def find_service(self, choice: Choice) -> Account | None:
         """The service account that is signed in here; None where the app has none.
 

@@ -168,7 +168,9 @@ class SecretFiles:
         """Keep `text`. Raises DataFolderError."""
         path = self._find_path(service, username)
         private_files.save_bytes(path, text.encode("utf-8"), self._drafts.pop(path, None), for_secrets=True)
-        private_files.delete_drafts(path)
+        # No entry is written twice, so nothing can be left of another try; to look costs with each file here.
+        if username != TOKENS_USERNAME:
+            private_files.delete_drafts(path)
 
     def reserve(self, service: str, username: str, size: int) -> None:
         """Take `size` bytes of the disk for the next `save` under these names. Raises DataFolderError."""
@@ -189,8 +191,9 @@ class SecretFiles:
         """Remove the text; one that is missing is fine. Raises DataFolderError."""
         # Even from where others could read it: the sooner the better.
         path = self._find_path(service, username, for_secrets=False)
-        private_files.delete_file(path)
-        private_files.delete_drafts(path)
+        was_whole = private_files.delete_file(path)
+        if not was_whole or username != TOKENS_USERNAME:
+            private_files.delete_drafts(path)
 
     def _find_path(self, service: str, username: str, *, for_secrets: bool = True) -> Path:
         folder = private_files.open_subfolder(self._home, FOLDER, for_secrets=for_secrets)

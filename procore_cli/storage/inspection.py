@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from procore_cli.config.environments import ENVIRONMENTS
 from procore_cli.errors import DatabaseError, StorageError
-from procore_cli.storage import entries, files
+from procore_cli.storage import entries, files, web_key
 from procore_cli.storage.database import Database
 from procore_cli.storage.schema import is_complete
 
@@ -74,6 +74,7 @@ def list_strays(home: Path, others: Iterable[Path]) -> list[Path]:
     # Before the databases: what is written meanwhile is listed by then.
     found = _list_files(home / files.FOLDER, _TOKEN_FILE)
     listed = {files.new_file_name(files.new_secret_service(e), files.SECRET_USERNAME) for e in ENVIRONMENTS}
+    listed |= {files.new_file_name(web_key.new_key_service(e), web_key.KEY_USERNAME) for e in ENVIRONMENTS}
     for path in {*others, *(home / f"{name}.db" for name in ENVIRONMENTS)} if found else ():
         names = _list_names(home, path) if path.exists() else []
         listed.update(*(files.list_file_names(*entry) for entry in names or ()))

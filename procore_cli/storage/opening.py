@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from procore_cli.storage.files import ClientSecrets, SecretStore, Stores
     from procore_cli.storage.locks import Locks
     from procore_cli.storage.tokens import TokenStore
+    from procore_cli.storage.web_key import WebKey
 
 
 class Storage:
@@ -75,6 +76,13 @@ class Storage:
         from procore_cli.storage.files import ClientSecrets
 
         return ClientSecrets(self.stores, self.store, self.environment)
+
+    @once
+    def web_key(self) -> WebKey:
+        """The key of the sign-ins through a web app."""
+        from procore_cli.storage.web_key import WebKey
+
+        return WebKey(self.home, self.environment, self.store, self.stores)
 
 
 def new_stores(home: Path) -> Stores:

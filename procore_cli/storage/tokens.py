@@ -28,6 +28,7 @@ from procore_cli.storage.tokens_text import new_tokens_text
 
 if TYPE_CHECKING:
     from procore_cli.storage.refresh import Discard, Exchange
+    from procore_cli.storage.rows import Rows
     from procore_cli.threads import Shield
 
 
@@ -87,8 +88,10 @@ class TokenStore:
                 entries.forget(rows, proof.name)
 
     @log.phase("saving")
-    def save_signin(self, fresh: TokenSet, me: Me, company: int | None = None) -> SignInSaved:
-        """Save a sign-in whole or not at all: tokens, row, name and session.
+    def save_signin(
+        self, fresh: TokenSet, me: Me, company: int | None = None, *, makes_current: bool = True
+    ) -> SignInSaved:
+        """Save a sign-in whole or not at all: tokens, row, name and, if it `makes_current`, the session.
 
         With a `company` it is that of the app's service account there.
         """
@@ -104,7 +107,7 @@ class TokenStore:
             with self._entry_store.ended_on_failure(pending):
                 count = self._entry_store.write(pending, new_tokens_text(fresh))
             # 3. In one transaction it counts, and the former one does no more.
-            saved = self._commit_signin(pending, count, fresh, me, account, former)
+            saved = self._commit_signin(pending, count, fresh, me, account, former, makes_current)
             # 4. Delete what is dead.
             delete_leftovers(self._entry_store, account.key)
             return saved
@@ -209,7 +212,14 @@ class TokenStore:
             return None
 
     def _commit_signin(
-        self, pending: Entry, count: int, fresh: TokenSet, me: Me, account: Account, former: TokenSet | None
+        self,
+        pending: Entry,
+        count: int,
+        fresh: TokenSet,
+        me: Me,
+        account: Account,
+        former: TokenSet | None,
+        makes_current: bool,
     ) -> SignInSaved:
         with self._database.writing() as rows:
             user, is_new = users.save_user(rows, me)
@@ -218,11 +228,7 @@ class TokenStore:
             account_rows.clear_failure(rows, account.key)
             if account.service is not None:
                 account_rows.save_service_id(rows, account.key, me.id)
-            current = account_rows.find_current(rows)
-            switched_from = None
-            if current is not None and current.key != account.key:
-                switched_from = account_rows.read_account(rows, current)
-            account_rows.save_current(rows, account)
+            switched_from = _make_current(rows, account) if makes_current else None
             # Another data folder's must not put its tokens in the place of these.
             entries.end_refreshes(rows, account.key, self._entry_store.new_forget_after(), but=pending)
             entries.make_live(rows, pending, count, fresh.expires_at)
@@ -256,3 +262,12 @@ class TokenStore:
             return True
         with self._database.reading() as rows:
             return not entries.is_kept(rows, left.entry.name)
+
+
+def _make_current(rows: Rows, account: Account) -> Account | None:
+    """It is the account's session from now on; returns whose it was, if another's."""
+    former = account_rows.find_current(rows)
+    if former is not None:
+        former = None if former.key == account.key else account_rows.read_account(rows, former)
+    account_rows.save_current(rows, account)
+    return former

@@ -38,6 +38,16 @@ def find_user(rows: Rows, procore_id: int) -> User | None:
     return User(*found[0]) if found else None
 
 
+def find_by_row(rows: Rows, row_id: int) -> User | None:
+    """The row that counts for the person of a row."""
+    if abs(row_id) > _MAX_ID:
+        return None
+    found = rows.run(
+        "SELECT procore_id FROM users WHERE id = ? AND typeof(procore_id) = 'integer'", (row_id,)
+    )
+    return find_user(rows, found[0][0]) if found else None
+
+
 def list_named(rows: Rows, who: str) -> list[User]:
     """Whom a procore_id or an e-mail (in either case of ASCII) names, found without looking at every row."""
     found = rows.run("SELECT DISTINCT procore_id FROM users WHERE email = ? COLLATE NOCASE", (storable(who),))

@@ -13,6 +13,8 @@ from tests.provider import JOE, Provider
 from tests.signed_in import save_tokens
 
 PATH = "/rest/v1.0/projects"
+# Of a web app.
+REDIRECT_URI = "https://app.example.com/procore/callback"
 
 
 def live_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +27,13 @@ def get(url: str, auth: ProcoreAuth, method: str = "GET", **options: Any) -> req
     # A session of its own, closed with its connections.
     with requests.Session() as session:
         return session.request(method, url, auth=auth, timeout=20, **options)
+
+
+def browse(url: str) -> str:
+    """Go through the provider's pages; the callback that the browser is sent to."""
+    answer = requests.get(url, allow_redirects=False, timeout=20)
+    assert answer.status_code == 302
+    return answer.headers["Location"]
 
 
 def post(url: str, auth: ProcoreAuth, **options: Any) -> requests.Response:

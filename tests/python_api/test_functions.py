@@ -13,6 +13,7 @@ import pytest
 
 import procore_cli
 from procore_cli import (
+    Accounts,
     ProcoreAuth,
     ProcoreLoginError,
     Profile,
@@ -51,7 +52,7 @@ def test_importing_the_package_loads_nothing_but_itself():
 
 
 def test_a_name_that_is_asked_for_loads_neither_requests_nor_keyring_nor_rich():
-    code = "import sys; from procore_cli import ProcoreAuth, get_token, current_user; print(*sys.modules)"
+    code = "import sys; from procore_cli import *; print(*sys.modules)"
     heavy = {"requests", "httpx", "keyring", "rich", "sqlite3", "click", "oauthlib", "logging"}
     assert not heavy & set(run_python(code, "-S", environ={"PYTHONPATH": ":".join(sys.path)}))
 
@@ -75,7 +76,8 @@ def test_the_error_classes_say_what_went_wrong_as_the_exit_codes_do():
     }
 
     names = ["ProcoreLogin", "UsageMistake", "Configuration", "SignInNeeded", "Procore", "Storage"]
-    assert codes == {f"{name}Error": code for code, name in enumerate(names, 1)}
+    # A person's own choice is no trouble: a web app tells it from the rest.
+    assert codes == {f"{name}Error": code for code, name in enumerate(names, 1)} | {"ConsentDeniedError": 4}
 
 
 def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
@@ -86,6 +88,15 @@ def test_the_signatures_are_typed_and_all_but_the_environment_is_named():
         kinds = [parameter.kind for parameter in inspect.signature(public).parameters.values()]
         assert kinds[0] is inspect.Parameter.POSITIONAL_OR_KEYWORD
         assert set(kinds[1:]) == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_each_async_twin_of_accounts_is_typed_as_the_other():
+    for name in ("begin", "finish", "sign_out"):
+        one, twin = getattr(Accounts, name), getattr(Accounts, f"async_{name}")
+        assert typing.get_type_hints(one) == typing.get_type_hints(twin)
+        assert inspect.signature(one) == inspect.signature(twin)
+        assert inspect.iscoroutinefunction(twin)
+    assert typing.get_type_hints(Accounts.auth)["return"] is ProcoreAuth
 
 
 def test_get_token_gives_the_token_and_renews_it_when_asked_for_more(machine, provider):

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from procore_cli import Accounts
 from tests.cli import Machine
+from tests.python_api.caller import REDIRECT_URI, browse, get, live_on
 from tests.signed_in import sign_in
 
 pytestmark = pytest.mark.usefixtures("signed_in")
@@ -70,3 +72,17 @@ def test_a_command_looks_at_no_row_but_its_own(machine: Machine, statements: lis
         assert (ended.code, bool(statements)) == (0, True), (command, ended.err)
         found[command] = find_scans(machine.data / "production.db", statements)
     assert {command: scans for command, scans in found.items() if scans} == {}
+
+
+def test_a_web_app_looks_at_no_row_but_its_users(
+    machine: Machine, statements: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_on(machine, monkeypatch)
+    accounts = Accounts()
+    begin = accounts.begin(REDIRECT_URI)
+    user = accounts.finish(browse(begin.url), begin.kept)
+    assert get(f"{machine.variables['PROCORE_API_URL']}/rest/v1.0/me", accounts.auth(user.id)).ok
+    for _ in range(2):
+        accounts.sign_out(user.id)
+    assert statements != []
+    assert find_scans(machine.data / "production.db", statements) == []
