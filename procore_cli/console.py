@@ -122,8 +122,9 @@ class Console:
             return advice
         if self._default is None:
             self._default = self._find_default()
-        usual = f" --env {self._default}"
-        return _TYPED.sub(lambda typed: typed[0].replace(usual, ""), advice) if self._default else advice
+        # Whole: what a variable says may be the beginning of another name.
+        usual = re.compile(rf" --env {re.escape(self._default)}(?=[ `])")
+        return _TYPED.sub(lambda typed: usual.sub("", typed[0]), advice) if self._default else advice
 
     def warn(self, text: str, advice: str = "") -> None:
         """A line that a person should act on."""

@@ -185,6 +185,17 @@ def test_what_is_to_be_typed_stands_on_a_line_of_its_own_and_no_text_from_outsid
     ]
 
 
+def test_a_command_leaves_out_the_environment_that_is_in_force_and_no_part_of_another():
+    for in_force, said in (
+        ("production", "x y"),
+        ("prod", "x --env production y"),
+        ("", "x --env production y"),
+    ):
+        stream = io.StringIO()
+        talk.Console(stream, lambda in_force=in_force: in_force).say("Try", "`x --env production y`")
+        assert stream.getvalue() == f"Try {said}\n"
+
+
 def test_talk_that_cannot_be_written_is_lost_and_nothing_else():
     class Full(io.StringIO):
         def write(self, _: str) -> int:

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from procore_cli.config import private_files
-from procore_cli.config.settings import Overrides, Settings, load_settings
+from procore_cli.config.settings import Overrides, Settings, find_default_environment, load_settings
 from procore_cli.console import Console
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, UnknownEnvironmentError
 from procore_cli.log import heard_by
@@ -69,6 +69,24 @@ def test_option_beats_variable_beats_config_and_an_unknown_environment_exits_2_w
         with pytest.raises(UnknownEnvironmentError, match="sandbx") as caught:
             world.load(asked, **variables)
         assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("config", "variables", "name"),
+    [
+        ("", {}, "production"),
+        ('environment = "sandbox"', {}, "sandbox"),
+        ('environment = "sandbox"', {"PROCORE_ENV": "demo"}, "demo"),
+        ("environment = [", {}, ""),
+        # What a command of exec says is typed outside of it.
+        ("", {"PROCORE_ENV": "demo", "PROCORE_LOGIN_EXEC": "0" * 64}, ""),
+    ],
+)
+def test_commands_in_hints_know_the_environment_that_is_in_force_where_they_are_typed(
+    world, config, variables, name
+):
+    (world.folder / "config.toml").write_text(config)
+    assert find_default_environment({"PROCORE_LOGIN_HOME": str(world.folder), **variables}) == name
 
 
 def test_variables_win_over_config_for_the_app_and_monthly_takes_productions_id(world):

@@ -218,9 +218,12 @@ def read_settings(
 
 def find_default_environment(environ: Mapping[str, str]) -> str:
     """The environment that is in force where no option names one; "" where that cannot be found out."""
+    variables = find_set(environ)
+    if "PROCORE_LOGIN_EXEC" in variables:
+        # What is said in a command of `exec` is typed outside of it, where its variables are not set.
+        return ""
     try:
         with looking_only():
-            variables = find_set(environ)
             name: str = _find_default_environment(variables, load_config(find_folder(variables))).value
     except ProcoreLoginError:
         return ""
@@ -236,14 +239,10 @@ def _find_default_environment(variables: Mapping[str, str], config: Config) -> V
 
 
 def warn_of_sudo(home: Path | None, variables: Mapping[str, str]) -> None:
-    """Say whose data folder is in force where root works for somebody else, who has one as well."""
-    somebody = variables.get("SUDO_USER", "root")
-    if somebody != "root" and "PROCORE_LOGIN_HOME" not in variables and _is_root():
+    """Say whose data folder is in force where root works for somebody else."""
+    somebody, is_root = variables.get("SUDO_USER", "root"), hasattr(os, "geteuid") and os.geteuid() == 0
+    if somebody != "root" and "PROCORE_LOGIN_HOME" not in variables and is_root:
         log.warn(f"This runs as root, by sudo: the data folder is {home}, whatever {somebody}'s is.")
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def warn_of_urls(settings: Settings) -> None:
