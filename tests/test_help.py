@@ -244,8 +244,25 @@ MISTAKES = (
     (
         "--env demo whoami",
         "--env stands after the command, not before it.",
-        "Type procore-login whoami --env demo.",
+        "Type procore-login whoami --env demo",
     ),
+    (
+        "--env=demo --json api me",
+        "--env stands after the command, not before it.",
+        "Type procore-login api --env=demo --json me",
+    ),
+    # Whatever else was typed may be a secret.
+    (
+        "--env demo configure hush --client-secret hush",
+        "--env stands after the command, not before it.",
+        "For example: procore-login configure --env demo",
+    ),
+    (
+        "--env demo --client-secret hush configure",
+        "--env stands after the command, not before it.",
+        "For example: procore-login whoami --env demo",
+    ),
+    ("--env", "--env stands after the command, not before it.", "Type procore-login whoami"),
     ("--wat", "There is no option --wat in procore-login.", "See procore-login --help"),
     ("whoami --env", "--env needs a value.", "See procore-login whoami --help"),
     ("whoami --json=1", "--json takes no value.", "See procore-login whoami --help"),

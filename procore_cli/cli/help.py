@@ -276,27 +276,28 @@ def _no_such_option(
 ) -> UsageMistakeError:
     name, path = error.option_name, context.command_path
     if context.parent is None and name in _ON_COMMANDS:
-        return UsageMistakeError(
-            f"{name} stands after the command, not before it.", f"Type `{_in_order(arguments)}`."
-        )
+        return UsageMistakeError(f"{name} stands after the command, not before it.", _in_order(arguments))
     guess = f"Did you mean {error.possibilities[0]}? " if error.possibilities else ""
     return UsageMistakeError(f"There is no option {name} in {path}.", f"{guess}See `{path} --help`")
 
 
 def _in_order(arguments: Sequence[str]) -> str:
-    """The command line with the command's name first, without options from behind it: they may be secret."""
-    names = {name for section in SECTIONS.values() for name in section}
-    before = ["", *arguments]
-    place = next(
-        (n for n, word in enumerate(arguments) if word in names and before[n] not in _VALUED_ON_COMMANDS),
-        None,
-    )
-    if place is None:
-        return f"{_PROGRAM} whoami {' '.join(map(shlex.quote, arguments))}"
-    rest = list(takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :]))
-    words = [arguments[place], *arguments[:place], *rest]
-    more = " ..." if len(words) < len(arguments) else ""
-    return f"{_PROGRAM} {' '.join(map(shlex.quote, words))}{more}"
+    """The command line with the command's name first; nothing that may be a secret is shown."""
+    examples = {name: listed.example for section in SECTIONS.values() for name, listed in section.items()}
+    place = 0
+    while place < len(arguments) - 1 and arguments[place].partition("=")[0] in _ON_COMMANDS:
+        place += 2 if arguments[place] in _VALUED_ON_COMMANDS else 1
+    name = arguments[place] if arguments[place : place + 1] and arguments[place] in examples else "whoami"
+    # As many as its example has.
+    takes = list(takewhile(_is_argument, examples[name].split()[1:]))
+    rest = list(takewhile(_is_argument, arguments[place + 1 :]))[: len(takes)]
+    words = [name, *arguments[:place], *rest]
+    how = "Type" if len(words) >= len(arguments) else "For example:"
+    return f"{how} `{_PROGRAM} {' '.join(map(shlex.quote, words))}`"
+
+
+def _is_argument(word: str) -> bool:
+    return not word.startswith("-")
 
 
 def _new_superfluous(word: str, context: click.Context) -> UsageMistakeError:
