@@ -24,6 +24,10 @@ _USUAL_COLUMNS = 80
 _UNBOUNDED_COLUMNS = 100_000
 # Longer lines are hard to read.
 _WIDEST_TALK = 100
+# On a terminal that is narrower a word is broken by it alone.
+_NARROWEST_TALK = 20
+# The second column of a wide character.
+_STAND_IN = "\0"
 # What is quoted for a shell may hold any character.
 _TYPED = re.compile(r"`((?:'[^'\n]*'|[^`'\n])+)`")
 _WHOLE = re.compile(r"\w[\w-]* |https?://")
@@ -49,7 +53,7 @@ def lay_out(text: str, advice: str, width: int, *, first: str = "", indent: str 
 
     pieces = list(list_pieces(advice))
     # The first is a sentence's, be it empty.
-    pieces[0] = " ".join(filter(None, [text, pieces[0][0]])), False
+    pieces[0] = " ".join(filter(None, [_breakable(text, width - len(indent)), pieces[0][0]])), False
     lines: list[str] = []
     for piece, is_command in pieces:
         if is_command:
@@ -63,7 +67,19 @@ def lay_out(text: str, advice: str, width: int, *, first: str = "", indent: str 
             break_long_words=False,
             break_on_hyphens=False,
         )
-    return lines or [first]
+    return [line.replace(_STAND_IN, "") for line in lines] or [first]
+
+
+def _breakable(text: str, room: int) -> str:
+    """Text as textwrap can break it: by columns, and a word for which no line has room where its room ends.
+
+    The terminal would break it too, and begin a line with the rest of it.
+    """
+    if not text.isascii():
+        from unicodedata import east_asian_width
+
+        text = "".join(f"{c}{_STAND_IN}" if east_asian_width(c) in "FW" else c for c in text)
+    return re.sub(rf"[^ \t]{{{max(room, _NARROWEST_TALK)}}}(?=[^ \t])", r"\g<0> ", text)
 
 
 def list_pieces(advice: str, mark: str = "{}") -> Iterator[tuple[str, bool]]:

@@ -92,7 +92,7 @@ def _in_a_cell(text: str) -> str:
 def print_check(status: str, name: str, detail: str, fix: str) -> None:
     """A line of `doctor` on stdout: marked and wrapped on a terminal, tab-separated elsewhere.
 
-    `status` is ok, warning or failed. Words are never broken, so that what is to be typed can be copied.
+    `status` is ok, warning or failed. No command of the fix is broken, so that it can be copied.
     """
     if not is_drawn():
         print_columns([], [[status, name, detail, without_marks(fix)]])
