@@ -98,6 +98,13 @@ def said(result: Result) -> str:
     return " ".join(result.err.split())
 
 
+def test_what_a_wrong_answer_says_is_to_be_typed_is_whole_on_a_narrow_terminal_too(machine):
+    machine.variables["COLUMNS"] = "30"
+    answers = [("Environment [", "demo"), ("Environment [", CTRL_D)]
+    _, drawn = talk_at_terminal(machine, "configure", answers=answers)
+    assert "    procore-login signup --env demo" in drawn.splitlines()
+
+
 def test_a_person_is_asked_and_the_secret_is_not_echoed(machine, provider):
     answers = [("Environment [", ""), *APP, *REST]
     code, drawn = talk_at_terminal(machine, "configure", answers=answers)

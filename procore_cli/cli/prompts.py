@@ -66,9 +66,9 @@ def can_ask() -> bool:
         return True
 
 
-def explain(text: str, advice: str = "", *, first: str = "", indent: str = "") -> None:
+def explain(text: str, *, first: str = "", indent: str = "") -> None:
     """A paragraph in the terminal's width; `first` goes before its first line, `indent` before the others."""
-    for line in lay_out(text, advice, _find_columns() - 1, first=first, indent=indent):
+    for line in lay_out(text, "", _find_columns() - 1, first=first, indent=indent):
         log.say(line)
 
 
@@ -88,7 +88,7 @@ def ask(
         try:
             return read(text.strip())
         except ProcoreLoginError as error:
-            explain(error.message, error.hint, first="  ", indent="  ")
+            log.say(error.message, error.hint)
 
 
 def confirm(question: str, *, default: bool) -> bool:

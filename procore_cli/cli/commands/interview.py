@@ -98,7 +98,7 @@ def interview(settings: Settings, *, may_check: bool) -> None:
             if settings.is_from_variable("store"):
                 # It wins, whatever is answered.
                 raise
-            explain(f"Nothing was saved. {error.message}", error.hint)
+            log.say(f"Nothing was saved. {error.message}", error.hint)
             offered = "file" if isinstance(error, KeyringError) else setup.store or offered
         setup = replace(setup, store=_ask_store(settings, offered, config.store))
 
