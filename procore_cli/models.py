@@ -110,10 +110,10 @@ class Account(NamedTuple):
 
     @property
     def who(self) -> str:
-        """What `--account` calls a person: the e-mail, unless a shell could read something into it."""
+        """What `--account` calls a person: the e-mail, unless a shell or we may read it otherwise."""
         email = self.user.email or ""
-        is_plain = email[:1].isalnum() and all(c.isalnum() or c in _PLAIN for c in email)
-        return email if is_plain else str(self.user.procore_id)
+        is_plain = email[:1].isalnum() and email.isascii() and all(c.isalnum() or c in _PLAIN for c in email)
+        return email if is_plain and "@" in email else str(self.user.procore_id)
 
     def sign_in_command(self, environment: str, *, by_id: bool = False) -> str:
         """What to type in order to sign it in again; `by_id` where somebody else has the same e-mail."""

@@ -43,7 +43,10 @@ def find_refusal(account: Account, environment: str) -> SignInNeededError | None
     if account.failure is None:
         return None
     error = read_failure(account.failure, environment)
-    return error if isinstance(error, SignInNeededError) else None
+    if not isinstance(error, SignInNeededError):
+        return None
+    # What is to be typed is not taken from a file: another release, or another user, may have written it.
+    return error.reworded(error.message, _hint(account, environment))
 
 
 def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
@@ -56,7 +59,7 @@ def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
         if place is not None:
             return OtherFolderError(
                 f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
-                f"Set PROCORE_LOGIN_HOME={shlex.quote(place)} to use them, or sign in here:"
+                f"Set `PROCORE_LOGIN_HOME={shlex.quote(place)}` to use them, or sign in here:"
                 f" {account.sign_in_command(environment)}",
                 environment=environment,
             )

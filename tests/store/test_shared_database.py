@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import stat
 import threading
@@ -49,7 +50,8 @@ def assert_signed_out(home: Home, place: Path | str) -> None:
             ask(account)
         assert failure.value.exit_code == 4
         assert str(place) in failure.value.message
-        assert f"PROCORE_LOGIN_HOME={place}" in failure.value.hint
+        # Between marks and quoted: a folder's name could hold a mark, and so a command of its own.
+        assert f"`PROCORE_LOGIN_HOME={shlex.quote(str(place))}`" in failure.value.hint
         assert "procore-login signin" in failure.value.hint
 
 
