@@ -60,7 +60,7 @@ def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(machine, 
     )
     for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"]):
         machine.run_here(*command).ended(4, *said)
-    machine.run_here("signout").ended(0, *said)
+    machine.run_here("signout").ended(0, said[0], "To sign out all of them: procore-login signout --all")
     assert machine.run_here("signout", "--account", "11111").code == 0
     before += 2
     for command in (["whoami"], ["whoami", "--offline"], ["token"], ["refresh"]):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from procore_cli.config import private_files
 from procore_cli.errors import (
     DatabaseError,
-    NobodySignedInError,
     NotSignedInError,
     OtherFolderError,
     ProcoreLoginError,
@@ -19,7 +18,7 @@ from procore_cli.errors import (
     StorageError,
 )
 from procore_cli.flows import access, revocation, service_account
-from procore_cli.models import SERVICE_ACCOUNT, Account
+from procore_cli.models import SERVICE_ACCOUNT, Account, command
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
@@ -51,7 +50,8 @@ def sign_out(context: Context) -> None:
             raise error.reworded(
                 error.message, "Run `procore-login accounts` to see who is signed in."
             ) from None
-        context.console.say(error.message, "" if isinstance(error, NobodySignedInError) else error.hint)
+        everybody = f"To sign out all of them: {command('signout --all', settings.environment.name)}"
+        context.console.say(error.message, everybody if context.accounts.list_signed_in() else "")
         return
     _sign_out(context, account)
     _say_who_is_left(context)
