@@ -79,12 +79,13 @@ def _new_error(status: int, why: str) -> Answer:
     return _new_page(status, "Cannot go on", body)
 
 
-def _new_cookie_page() -> Answer:
-    """Say why a login was forgotten at once."""
-    body = """<h1>This browser keeps no cookies</h1>
-<p>The login needs one. Allow cookies for this host, or open the program's sign-in link in another browser:
-the program still waits.</p>"""
-    return _new_page(400, "No cookies", body)
+def _new_cookie_page(login_address: str) -> Answer:
+    """Say why a login was forgotten at once, unless the address was only copied from another browser."""
+    body = f"""<h1>Nobody is logged in here</h1>
+<p>The login needs a cookie, and this browser sent none: allow cookies for this host, or
+use another browser.</p>
+<p><a href="{escaped(login_address)}">Log in again</a></p>"""
+    return _new_page(400, "Not logged in", body)
 
 
 def _new_page(status: int, title: str, body: str) -> Answer:
@@ -138,7 +139,8 @@ class SignInDesk:
         user = self._find_user(call)
         if user is None:
             is_forgetful = call.query.endswith(_AFTER_LOGIN) and not call.header("Cookie")
-            return _new_cookie_page() if is_forgetful else new_redirect(_new_login_address(call))
+            login_address = _new_login_address(call)
+            return _new_cookie_page(login_address) if is_forgetful else new_redirect(login_address)
         return _new_consent_page(user, redirect_uri, call.query, _new_login_address(call))
 
     def decide(self, call: Call) -> Answer:
