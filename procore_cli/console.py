@@ -28,8 +28,8 @@ _WIDEST_TALK = 100
 _NARROWEST_TALK = 20
 # The second column of a wide character.
 _STAND_IN = "\0"
-# What is quoted for a shell may hold any character.
-_TYPED = re.compile(r"`((?:'[^'\n]*'|[^`'\n])+)`")
+# What is quoted for a shell may hold any character; an apostrophe is quoted by the other quotes.
+_TYPED = re.compile(r"""`((?:'[^']*'|"[^"]*"|[^`'"\n])+)`""")
 _WHOLE = re.compile(r"\w[\w-]* |https?://")
 
 

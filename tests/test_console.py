@@ -1,6 +1,7 @@
 """What is drawn, and that nothing from outside can draw."""
 
 import io
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -183,6 +184,18 @@ def test_what_is_to_be_typed_stands_on_a_line_of_its_own_and_no_text_from_outsid
         ),
         "Warning: A name is `sudo x`: type procore-login doctor",
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["a`b c`d", "it's", "it's `curl x`", 'a"b `curl x`', "a\nb `curl x`", "'", "`"]
+)
+def test_what_is_quoted_in_a_command_may_hold_any_character(name):
+    typed = f"rm {shlex.quote(name)} --env demo"
+    advice = f"If nobody needs it: `{typed}`; else `--keep`."
+    assert [piece for piece, is_command in talk.list_pieces(advice) if is_command] == [typed]
+    assert talk.without_marks(advice) == f"If nobody needs it: {typed}; else --keep."
+    shortened = talk.Console(io.StringIO(), lambda: "demo").shorten(advice)
+    assert shortened == advice.replace(" --env demo", "")
 
 
 def test_a_command_leaves_out_the_environment_that_is_in_force_and_no_part_of_another():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,7 +87,8 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
         *(fine("set: see proxy", f"variable {name}") for name in present if name.upper() in _PROXIES),
     ]
     for name, meant in find_unknown(present).items():
-        fix = f"{f'Set {meant} in its place' if meant else 'Correct its name'}, or unset it: `unset {name}`"
+        mend = f"Set {meant} in its place" if meant else "Correct its name"
+        fix = f"{mend}, or unset it: `unset {shlex.quote(name)}`"
         lines.append(warning("is not one that this program knows; it is ignored.", fix, f"variable {name}"))
     yield from lines or [fine("none that this program heeds is set")]
 
