@@ -75,6 +75,15 @@ def test_a_sign_in_says_first_that_whoever_is_meant_is_signed_in_and_asks_no_key
     assert "already" not in machine.run_here("signin").err
 
 
+def test_a_sign_in_takes_the_person_who_is_meant_though_the_e_mail_has_changed_at_procore(machine, people):
+    people.person = JOE | {"login": "joe@new.example.com"}
+    asked = ("signin", "--json", "--browser", browser("--just-open"), "--account")
+    signed_in = machine.run_here(*asked, JOE["login"]).ended()
+    assert (signed_in.json["procore_id"], signed_in.json["email"]) == (11111, "joe@new.example.com")
+    # Nobody has that e-mail any more.
+    machine.run_here(*asked, JOE["login"]).ended(4, "joe@new.example.com, not as joecontractor@procore.com")
+
+
 HEAD = "Environment     Account                    Id     Name            Token until"
 ROW = r"joecontractor@procore.com  11111  Joe Contractor  \d\d:\d\d UTC"
 # Each account has a panel of its own.

@@ -12,7 +12,7 @@ import pytest
 from procore_cli.cli import main
 from tests.cli import Machine, browser
 from tests.hostile.waiting import read_link
-from tests.people import SECOND, People
+from tests.people import SECOND, THIRD, People
 from tests.provider import JOE, Answer
 from tests.stub_browser import Browser
 from tests.terminal import Screen, Terminal
@@ -142,6 +142,33 @@ def be_somebody_else(machine: Machine, people: People) -> None:
     people.script["/oauth/revoke"] = be_joe
 
 
+def sign_out_of_demo(machine: Machine, people: People) -> None:
+    sign_in_to_demo(machine, people)
+    machine.run_here("signout", "--env", "demo").ended()
+
+
+# Two people with one e-mail.
+TWIN = SECOND | {"login": JOES}
+
+
+def have_nobody_current_of_twins(machine: Machine, people: People) -> None:
+    for person in (JOE, TWIN, THIRD):
+        people.sign_in(machine, person)
+    machine.run_here("signout").ended()
+
+
+def refuse_a_twin(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE)
+    people.sign_in(machine, TWIN)
+    refuse_joe(machine, people)
+    machine.run_here("refresh", "--account", "11111").ended(4)
+
+
+def have_neither_keyring_nor_secret(machine: Machine, people: People) -> None:
+    machine.variables["TEST_KEYRING_FAULT"] = "missing"
+    del machine.variables["PROCORE_CLIENT_SECRET"]
+
+
 def have_another_app(machine: Machine, people: People) -> None:
     people.sign_in(machine, JOE)
     machine.variables["PROCORE_CLIENT_ID"] = "another-app"
@@ -169,6 +196,12 @@ HINTS: dict[str, tuple[Callable[[Machine, People], None], str, int, list[str]]] 
     "nobody yet": (know_an_app, "api me", 4, ["procore-login signin"]),
     "nobody yet, all environments": (know_an_app, "accounts --check", 4, ["procore-login signin"]),
     "nobody any more": (sign_joe_out, "refresh", 4, ["procore-login signin"]),
+    "nobody any more, all environments": (
+        sign_out_of_demo,
+        "accounts --check",
+        4,
+        ["procore-login signin --env demo"],
+    ),
     "nobody in the environment that an option names": (
         know_an_app,
         "whoami --env sandbox",
@@ -180,6 +213,24 @@ HINTS: dict[str, tuple[Callable[[Machine, People], None], str, int, list[str]]] 
         "whoami",
         4,
         [f"procore-login switch {JOES}", "procore-login signin"],
+    ),
+    "nobody is current of two with one e-mail": (
+        have_nobody_current_of_twins,
+        "whoami",
+        4,
+        ["procore-login switch 11111", "procore-login signin"],
+    ),
+    "one of two with one e-mail is refused": (
+        refuse_a_twin,
+        "accounts --check",
+        4,
+        ["procore-login signin --account 11111"],
+    ),
+    "neither keyring nor client secret": (
+        have_neither_keyring_nor_secret,
+        "signup",
+        3,
+        ["procore-login configure", "procore-login signup --env demo"],
     ),
     "signed out, by name": (
         sign_joe_out,
@@ -242,3 +293,13 @@ def test_what_a_hint_says_works_when_it_is_typed(machine, people, arrange, typed
     assert found == commands, hint
     for command in found:
         follow(machine, people, command)
+
+
+def test_a_hint_names_where_somebody_is_signed_in_and_leaves_a_choice_of_several(machine, people):
+    sign_in_to_demo(machine, people)
+    machine.run_here("whoami").ended(4, "You are signed in to demo: add --env demo. For production,")
+    machine.run_here("whoami", "--env", "demo").ended()
+    people.sign_in(machine, JOE, "sandbox")
+    machine.run_here("whoami").ended(
+        4, "You are signed in to sandbox and demo: add --env NAME. For production,"
+    )

@@ -70,6 +70,14 @@ def test_afterwards_nobody_is_current_and_those_who_are_left_are_named(machine, 
     assert len(people.requests) == before
 
 
+def test_whose_tokens_lie_in_another_data_folder_is_not_signed_out(machine, people, tmp_path):
+    machine.variables |= {"PROCORE_LOGIN_DB": str(tmp_path / "shared.db"), "PROCORE_LOGIN_STORE": "file"}
+    people.sign_in(machine, JOE, store="file")
+    other = Machine(tmp_path / "other", machine.variables)
+    other.run_here("signout").ended(4, f"the tokens lie in the data folder {machine.data}")
+    machine.run_here("signout").ended(0, "revoked at Procore and deleted here")
+
+
 def test_another_account_is_signed_out_by_its_name_and_ends_with_4(machine, people):
     people.sign_in(machine, SECOND)
     machine.run_here("signout", "--account", "11111").ended()
