@@ -28,6 +28,8 @@ _WIDEST_TALK = 100
 _NARROWEST_TALK = 20
 # The second column of a wide character.
 _STAND_IN = "\0"
+# A word, but no URL (of visible ASCII, which cannot look like a sentence).
+_TOO_LONG = re.compile(r"(?<![^ \t])(?!https?://[!-~]*(?:[ \t]|$))[^ \t]+")
 # What is quoted for a shell may hold any character; an apostrophe is quoted by the other quotes.
 _TYPED = re.compile(r"""`((?:'[^']*'|"[^"]*"|[^`'"\n])+)`""")
 _WHOLE = re.compile(r"\w[\w-]* |https?://")
@@ -73,13 +75,15 @@ def lay_out(text: str, advice: str, width: int, *, first: str = "", indent: str 
 def _breakable(text: str, room: int) -> str:
     """Text as textwrap can break it: by columns, and a word for which no line has room where its room ends.
 
-    The terminal would break it too, and begin a line with the rest of it.
+    The terminal would break it too, and begin a line with the rest of it. A URL stays whole.
     """
     if not text.isascii():
         from unicodedata import east_asian_width
 
         text = "".join(f"{c}{_STAND_IN}" if east_asian_width(c) in "FW" else c for c in text)
-    return re.sub(rf"[^ \t]{{{max(room, _NARROWEST_TALK)}}}(?=[^ \t])", r"\g<0> ", text)
+    longest = max(room, _NARROWEST_TALK)
+    pieces = re.compile(rf"[^ \t]{{{longest}}}(?=[^ \t])")
+    return _TOO_LONG.sub(lambda word: pieces.sub(r"\g<0> ", word[0]), text)
 
 
 def list_pieces(advice: str, mark: str = "{}") -> Iterator[tuple[str, bool]]:

@@ -209,6 +209,12 @@ def test_a_command_leaves_out_the_environment_that_is_in_force_and_no_part_of_an
         assert stream.getvalue() == f"Try {said}\n"
 
 
+def test_a_url_stays_whole_in_a_narrow_terminal_and_another_long_word_does_not():
+    url = "https://login-sandbox-monthly.procore.com/oauth"
+    assert talk.lay_out(f"Signing in at {url} (x)", "", 39) == ["Signing in at", f"  {url}", "  (x)"]
+    assert talk.lay_out(f"Joe{'x' * 60}", "", 39) == [f"Joe{'x' * 34}", f"  {'x' * 26}"]
+
+
 def test_talk_that_cannot_be_written_is_lost_and_nothing_else():
     class Full(io.StringIO):
         def write(self, _: str) -> int:
