@@ -76,7 +76,12 @@ class UnknownEnvironmentError(UsageMistakeError):
 
 
 class UnknownAccountError(UsageMistakeError):
-    """`--account` fits no row, or more than one."""
+    """`--account` fits no row, or more than one.
+
+    `account` is what was asked for.
+    """
+
+    account = ""
 
 
 class AmbiguousAccountError(UnknownAccountError):

@@ -446,5 +446,5 @@ def test_remove_names_who_is_still_signed_in_and_variables_that_count(configured
     configured.variables |= {"PROCORE_CLIENT_ID": CLIENT_ID, "PROCORE_REDIRECT_URI": ""}
     result = configure("--remove", "--yes")
     assert "Still signed in to production: joecontractor@procore.com." in result.err
-    assert "procore-login signout --all" in result.err
+    assert "To end them, enter the app again: procore-login configure" in result.err
     assert "still set go on to count: PROCORE_CLIENT_ID." in result.err

@@ -60,6 +60,9 @@ def read_hint(lines: list[str]) -> tuple[str, list[str]]:
 def follow(machine: Machine, people: People, typed: str) -> None:
     """Type what a hint says; whatever it needs of a person happens."""
     program, *arguments = shlex.split(typed)
+    if program == "unset":
+        del machine.variables[arguments[0]]
+        program, *arguments = "procore-login", "token"
     assert program == "procore-login"
     if "demo" in arguments:
         # On a server of its own its user signs in by itself, where no browser can be opened.
@@ -174,6 +177,11 @@ def have_another_app(machine: Machine, people: People) -> None:
     machine.variables["PROCORE_CLIENT_ID"] = "another-app"
 
 
+def name_nobody(machine: Machine, people: People) -> None:
+    people.sign_in(machine, JOE)
+    machine.variables["PROCORE_LOGIN_ACCOUNT"] = "x@example.com"
+
+
 def refuse_the_app(machine: Machine, people: People) -> None:
     people.script["/oauth/token"] = lambda _: Answer(401, {"error": "invalid_client"})
 
@@ -260,6 +268,14 @@ HINTS: dict[str, tuple[Callable[[Machine, People], None], str, int, list[str]]] 
         ["procore-login configure", "procore-login signin"],
     ),
     "an app that is refused": (refuse_the_app, "signup", 3, ["procore-login configure --show"]),
+    "an account of another environment": (sign_in_to_demo, f"switch {JOES}", 2, []),
+    "an unknown account, no app": (
+        have_nothing,
+        "token --account x@example.com",
+        2,
+        ["procore-login configure", "procore-login signin", "procore-login signup --env demo"],
+    ),
+    "an unknown account of a variable": (name_nobody, "token", 2, ["unset PROCORE_LOGIN_ACCOUNT"]),
     "no company": (
         sign_in_to_demo,
         "api projects --env demo",

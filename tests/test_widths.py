@@ -142,5 +142,5 @@ def test_help_fits(monkeypatch, capsys):
             assert main.run(f"{name} --help".split()) == 0
             lines = capsys.readouterr().out.splitlines()
             # What is to be typed is not wrapped where it would no longer work.
-            assert [line for line in lines if len(line) > columns and "  procore-login " not in line] == []
+            assert [line for line in lines if len(line) > columns and " procore-login " not in line] == []
             assert "\n".join(lines).isascii()

@@ -94,6 +94,8 @@ def _read_address(address: str, redirect: RedirectUri) -> SplitResult:
     if found != (scheme, redirect.host, redirect.port, redirect.path) or "@" in parts.netloc:
         if parts.path == AUTHORIZE_PATH:
             raise PasteError("That is the link to open, not the page at the end.")
+        if parts.scheme == "https" and found[1:] == (redirect.host, redirect.port, redirect.path):
+            raise PasteError("That is the right page by https: change https to http in it.")
         raise PasteError("That is the address of another page." if "/" in address else "That is no address.")
     return parts
 

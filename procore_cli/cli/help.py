@@ -219,6 +219,13 @@ class ExplainedCommand(click.Command):
             with formatter.section("Exit codes"):
                 formatter.write_dl([(code, words or CODES[code]) for code, words in self._codes.items()])
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example, whole on a line of its own."""
+        if self.epilog:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write(f"{'':>{formatter.current_indent}}{self.epilog}\n")
+
 
 class ExplainedGroup(click.Group):
     """A group whose commands are such."""
@@ -309,7 +316,8 @@ def _new_superfluous(word: str, context: click.Context) -> UsageMistakeError:
         guess = f"Did you mean --account {word}? "
     else:
         # It may be a secret that was typed in the wrong place.
-        return UsageMistakeError(f"{path} takes no argument here.", f"See `{path} --help`")
+        further = "further " if any(isinstance(p, click.Argument) for p in context.command.params) else ""
+        return UsageMistakeError(f"{path} takes no {further}argument here.", f"See `{path} --help`")
     return UsageMistakeError(f'{path} does not take "{word}".', f"{guess}See `{path} --help`")
 
 

@@ -20,7 +20,7 @@ import click
 from procore_cli import __version__
 from procore_cli.cli.help import SECTIONS, ExplainedGroup, read_mistake, write_commands
 from procore_cli.console import Console
-from procore_cli.errors import NobodySignedInError, OutputError, ProcoreLoginError
+from procore_cli.errors import NobodySignedInError, OutputError, ProcoreLoginError, UnknownAccountError
 from procore_cli.log import heard_by
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _escape_what_cannot_be_shown() -> None:
 def _end(console: Console, error: ProcoreLoginError) -> int:
     if console.debug:
         _trace_back(console, error)
-    if isinstance(error, NobodySignedInError):
+    if isinstance(error, (NobodySignedInError, UnknownAccountError)):
         # Only where it is asked for: it looks at each environment's database.
         from procore_cli.cli.next_step import find_hint
 

@@ -9,9 +9,10 @@ import os
 
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, look_at_settings
-from procore_cli.errors import ProcoreLoginError
+from procore_cli.errors import AmbiguousAccountError, ProcoreLoginError, UnknownAccountError
 from procore_cli.models import command
 from procore_cli.storage.accounts import Listed, list_known_in
+from procore_cli.storage.users import is_named
 
 
 def list_everywhere(settings: Settings) -> tuple[dict[str, list[Listed]], list[ProcoreLoginError]]:
@@ -32,7 +33,7 @@ def list_everywhere(settings: Settings) -> tuple[dict[str, list[Listed]], list[P
             continue
         if listed is None:
             continue
-        if listed or settings.named_database is None or name == settings.environment.name:
+        if listed or name == settings.environment.name:
             known[name] = listed
     return known, troubles
 
@@ -47,13 +48,21 @@ def list_signed_in_elsewhere(known: dict[str, list[Listed]], environment: str) -
 
 
 def find_hint(error: ProcoreLoginError) -> str:
-    """What to type where nobody is signed in to the environment that an error is about."""
+    """What to type where nobody is signed in to an error's environment, or is not known there."""
+    if error.source or isinstance(error, AmbiguousAccountError):
+        return error.hint
     try:
         settings = look_at_settings(Overrides(error.environment or None, heeds_account=False), os.environ)
         known, _ = list_everywhere(settings)
     except ProcoreLoginError:
         return error.hint
     name = settings.environment.name
+    if isinstance(error, UnknownAccountError):
+        for other, accounts in known.items():
+            if any(is_named(each.account.user, error.account) for each in accounts):
+                return f"It is known in {other}: add `--env {other}`."
+        if known.get(name):
+            return error.hint
     has_app = settings.client_id is not None or settings.is_demo
     choice = " (`switch` chooses where several are signed in)" if known.get(name) else ""
     elsewhere = list_signed_in_elsewhere(known, name)

@@ -41,9 +41,7 @@ def read_secret(text: str) -> str:
 def read_company(text: str) -> int:
     """Check the id of a company. Raises UsageMistakeError."""
     if not is_company(text):
-        raise UsageMistakeError(
-            "A company's id is a number, for example 123.", "Type none, or press Enter, for none."
-        )
+        raise UsageMistakeError("A company's id is a number, for example 123.", "Type the number, or none.")
     return int(text)
 
 

@@ -62,6 +62,12 @@ def _certificate_hint(error: ssl.SSLCertVerificationError, host: str) -> str:
 # Foreign libraries wrap an error in an error; deeper than this nothing new turns up.
 _MOST_CAUSES = 20
 _TUNNEL_ANSWER = re.compile(r"Tunnel connection failed: (\d{3})")
+_THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
+# Only a variable sends anybody there.
+_NOT_RUNNING = (
+    "Run what is to answer there (the pretend Procore: `procore-login demo serve`), or unset"
+    " PROCORE_LOGIN_URL and PROCORE_API_URL."
+)
 _TRY_AGAIN = "Check the network and Procore's status page, then run the command again."
 _NO_NAME = "its name cannot be resolved"
 _NO_NAME_HINT = "Check the network; if only a proxy leads out of it, set HTTPS_PROXY to http://HOST:PORT."
@@ -106,6 +112,8 @@ def unreachable(error: BaseException, route: Route, connect_timeout_s: float) ->
             break
     if proxy:
         return _proxy_refusal(proxy, route.host, tunnel_status, reason, hint)
+    if not hint and route.host.startswith(_THIS_MACHINE):
+        hint = _NOT_RUNNING
     return UnreachableError(
         f"{route.host} cannot be reached: {reason}. Nothing was sent.",
         hint or (_NO_NAME_HINT if reason == _NO_NAME else _TRY_AGAIN),

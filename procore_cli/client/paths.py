@@ -13,7 +13,7 @@ from procore_cli.config.urls import find_origin, is_at, is_plain_netloc
 from procore_cli.errors import RedirectRefusedError, UsageMistakeError
 from procore_cli.models import Environment
 
-_DEFAULT_PREFIX = "/rest/v1.0/"
+DEFAULT_PREFIX = "/rest/v1.0/"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VERSION = re.compile(r"v\d+(?:\.\d+)?(?:/|$)")
 # What a query or a path may hold as it is; the rest is percent-encoded (RFC 3986, section 3).
@@ -92,7 +92,7 @@ def _with_prefix(path: str) -> str:
     if bare == "rest" or bare.startswith("rest/"):
         return f"/{bare}"
     # v1.1/projects names a version of its own.
-    return f"/rest/{bare}" if _VERSION.match(bare) else _DEFAULT_PREFIX + bare
+    return f"/rest/{bare}" if _VERSION.match(bare) else DEFAULT_PREFIX + bare
 
 
 def _read_own_url(url: str, environment: Environment) -> str:

@@ -78,7 +78,7 @@ def load_config(data_folder: Path | None) -> Config:
         return Config()
     try:
         return read_config(parse(text))
-    except BrokenConfigError as error:
+    except (BrokenConfigError, UnknownEnvironmentError) as error:
         where = f"The file is {data_folder / CONFIG_NAME}"
         raise error.reworded(error.message, f"{error.hint} {where}") from None
 

@@ -10,6 +10,8 @@ from procore_cli.config.urls import is_database_url, without_login
 from procore_cli.errors import ConfigurationError
 
 _OUR_PREFIX = "PROCORE_LOGIN_"
+# Most of a name is the prefix.
+_NEAR = 0.9
 # The variable of each setting.
 VARIABLES = {
     "environment": "PROCORE_ENV",
@@ -56,7 +58,8 @@ def find_unknown(variables: Mapping[str, str]) -> dict[str, str | None]:
             # Loaded for whoever has mistyped.
             from difflib import get_close_matches
 
-            found[name] = next(iter(get_close_matches(name, _OUR_NAMES, 1)), None)
+            near = get_close_matches(name, _OUR_NAMES, 1, _NEAR) or [name.replace("_LOGIN", "", 1)]
+            found[name] = near[0] if near[0] in _OUR_NAMES else None
     return found
 
 

@@ -15,6 +15,7 @@ from procore_cli.errors import (
     NotSignedInError,
     ProcoreError,
     TokenRefusedError,
+    UnknownAccountError,
     WrongPersonError,
 )
 from procore_cli.flows import revocation, service_account
@@ -41,7 +42,13 @@ def find_account(context: Context) -> Account:
     if context.settings.account == SERVICE_ACCOUNT:
         return service_account.find(context)
     choice = service_account.new_choice(context.settings)
-    account = context.accounts.find_account(context.settings.account, choice)
+    try:
+        account = context.accounts.find_account(context.settings.account, choice)
+    except UnknownAccountError as error:
+        if context.settings.is_from_variable("account"):
+            variable = error.source = context.settings.sources["account"]
+            error.hint = f"Correct {variable}, or unset it: `unset {variable}`"
+        raise
     if account is None:
         raise _nobody_is_current(context)
     if account.service and choice.is_exact and account.service.company != choice.company:

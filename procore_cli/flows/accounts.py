@@ -140,7 +140,5 @@ def _check(context: Context, account: Account) -> ProcoreLoginError | None:
     try:
         access.ask_me(context, account)
     except ProcoreLoginError as error:
-        name = context.settings.environment.name
-        context.console.warn(f"{name}, {account.label}: {error.message}")
-        return error.happened_in(name)
+        return error.happened_in(context.settings.environment.name)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from procore_cli.client.api import COMPANY_REFUSALS, Company
 from procore_cli.client.paging import Pager
+from procore_cli.client.paths import DEFAULT_PREFIX
 from procore_cli.client.request import Call
 from procore_cli.client.responses import WAIT_STATUSES, Stream, find_wait_s, read_reason
 from procore_cli.config.environments import COMPANY_HEADER
@@ -261,11 +263,20 @@ class _Caller:
         if company and status == 403 and "not connected to this company" in said:
             return CompanyRefusedError(
                 f"{refused} The app is not installed in company {company}.",
-                "Somebody who administers that company has to install the app there; or pass `--company ID`.",
+                "Somebody who administers that company has to install the app there; or name another one:"
+                " `--company ID`",
                 self._list_companies(),
             )
+        if status not in COMPANY_REFUSALS:
+            return None
+        in_address = _find_in_address(call)
+        if in_header and in_address and in_header != in_address:
+            return UnexpectedAnswerError(
+                f"{refused} The call names company {in_address} in its address, {in_header} in its header.",
+                f"Name the same one in both: `--company {in_address}`",
+            )
         # Which of them Procore answers depends on the endpoint; each may also be about something else.
-        if status not in COMPANY_REFUSALS or "company" not in said:
+        if "company" not in said:
             return None
         if in_header is None and (company is None or COMPANY_HEADER.lower() in said):
             where = f"company {company} in its address alone" if company else "no company"
@@ -277,12 +288,21 @@ class _Caller:
                 f"Add `--company {example}`, or keep it: {keep}",
                 companies,
             )
-        if in_header and "company_id" in said and not _IN_URL.search(call.url):
+        if in_header and "company_id" in said and not in_address:
             return UnexpectedAnswerError(
                 f"{refused} The call names company {in_header} in its header alone.",
-                f"It is a parameter here, too: add `company_id={in_header}` to the query or the body.",
+                self._new_parameter_hint(call, in_header),
             )
         return None
+
+    def _new_parameter_hint(self, call: Call, company: str) -> str:
+        if call.method not in ("GET", "HEAD"):
+            return "It is a parameter here, too: add `company_id` to the body."
+        parts = urlsplit(call.url)
+        query = "&".join(filter(None, [parts.query, f"company_id={company}"]))
+        address = shlex.quote(f"{parts.path.removeprefix(DEFAULT_PREFIX)}?{query}")
+        name = self._context.settings.environment.name
+        return f"It is a parameter here, too: {command(f'api {address} --company {company}', name)}"
 
     def _list_companies(self) -> list[Company]:
         # They are a help beside the error; where they cannot be had, the error is enough.
@@ -301,8 +321,12 @@ _IN_URL = re.compile(
 
 def find_company(call: Call) -> str | None:
     """The company's id that a call names: in its header, its path, or its query; None where there is none."""
+    return _find_in_header(call) or _find_in_address(call)
+
+
+def _find_in_address(call: Call) -> str | None:
     match = _IN_URL.search(call.url)
-    return _find_in_header(call) or (match and (match[1] or match[2]))
+    return match and (match[1] or match[2])
 
 
 def _find_in_header(call: Call) -> str | None:

@@ -87,10 +87,13 @@ def new_choice(settings: Settings) -> Choice:
 
 def new_unstored_error(context: Context) -> NotSignedInError:
     """No service account of the app is signed in here."""
-    name, options = context.settings.environment.name, new_service_options(context.settings.company)
+    settings = context.settings
+    name, options = settings.environment.name, new_service_options(settings.company)
+    has_app = settings.client_id is not None or settings.is_demo
+    first = "" if has_app else f"{command('configure', name)}, then "
     return NotSignedInError(
         f"No service account of this app is signed in to {name} here.",
-        f"Run {command(f'signin {options}', name)}",
+        f"Run {first}{command(f'signin {options}', name)}",
         environment=name,
     )
 

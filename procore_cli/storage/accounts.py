@@ -266,11 +266,13 @@ class AccountStore:
     def _new_unknown_error(self, who: str, people: list[User], of: str = "") -> UnknownAccountError:
         known = f"Known here: {_list_names(map(Account, people))}." if people else "No account is known here."
         choice = "Name one of these, or sign in" if people else "Sign in"
-        return UnknownAccountError(
+        error = UnknownAccountError(
             f"There is no account {who}{of} in {self.environment}. {known}",
             f"{choice}: {command('signin', self.environment)}",
             environment=self.environment,
         )
+        error.account = who
+        return error
 
 
 def _list_names(accounts: Iterable[Account]) -> str:

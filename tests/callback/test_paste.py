@@ -54,7 +54,8 @@ ELSEWHERE = [
 def test_anything_but_an_address_of_the_redirect_uri_is_refused():
     for address in ELSEWHERE:
         with pytest.raises(
-            PasteError, match=r"^That is (the address of another page|the link to open|no address)"
+            PasteError,
+            match=r"^That is (the address of another page|the right page by|the link to open|no address)",
         ):
             read_pasted(address, REDIRECT)
 

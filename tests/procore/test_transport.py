@@ -111,7 +111,7 @@ def test_an_address_that_cannot_be_is_a_setting_to_correct_and_one_that_is_not_t
         holder.bind(("127.0.0.1", 0))
         with pytest.raises(UnreachableError, match=r"connection refused\. Nothing was sent") as caught:
             ask(f"http://127.0.0.1:{holder.getsockname()[1]}", form=FORM)
-    assert "status page" in caught.value.hint
+    assert "procore-login demo serve" in caught.value.hint
     assert len(traced.messages) == 2
 
 

@@ -59,9 +59,22 @@ def accounts_command(console: Console, environment: str | None, check: bool, as_
     elif not check and not troubles:
         nobody = accounts.new_nobody_error(environment)
         console.say(nobody.message, find_hint(nobody))
-    summary = accounts.find_summary(lines, environment) if check else None
+    _end(console, lines, troubles, accounts.find_summary(lines, environment) if check else None)
+
+
+def _end(
+    console: Console,
+    lines: list[Line],
+    troubles: list[ProcoreLoginError],
+    summary: ProcoreLoginError | None,
+) -> None:
+    """Raise what matters most, once everything else that is wrong has been told."""
     if summary is not None and (isinstance(summary, SignInNeededError) or not troubles):
         troubles.insert(0, summary)
+    for line in lines:
+        if line.problem is not None and line.problem is not summary:
+            who = f"{line.profile.environment}, {line.listed.account.label}"
+            console.warn(f"{who}: {line.problem.message}")
     for trouble in troubles[1:]:
         console.warn(str(trouble))
     if troubles:

@@ -86,7 +86,7 @@ class ApiCommand(ExplainedCommand):
     cls=ApiCommand,
     variables=(*OF_ACCOUNT, "PROCORE_ACCESS_TOKEN"),
     codes=CODES | {"5": "Procore answered with an error, or was not reached"},
-    epilog="Example: procore-login api companies/123/projects --company 123 --paginate --jsonl",
+    epilog="Example: procore-login api companies/123/projects --company 123 --jsonl",
 )
 @click.argument("path", shell_complete=options.complete_words("me", "companies"))
 @click.option(

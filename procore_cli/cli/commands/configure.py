@@ -14,7 +14,7 @@ from procore_cli.cli import options, output
 from procore_cli.cli.help import OF_PROCORE, ExplainedCommand
 from procore_cli.cli.prompts import ask, can_ask, confirm, read_client_id, read_secret
 from procore_cli.config.config_file import LONGEST_SECRET
-from procore_cli.config.environments import DEFAULT_REDIRECT_URI, PRODUCTION
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI, DEMO_CLIENT_ID, PRODUCTION
 from procore_cli.config.settings import Overrides, look_at_settings
 from procore_cli.config.urls import read_redirect_uri
 from procore_cli.console import Console
@@ -52,7 +52,7 @@ _OPTIONS = {"dotenv": "import", "as_json": "json"}
         "5": "another run is changing the configuration",
         "6": "",
     },
-    epilog="Example: procore-login configure --env sandbox --client-id ID --client-secret-stdin < secret",
+    epilog="Example: procore-login configure --client-id ID --client-secret-stdin < secret",
 )
 @options.environment
 @click.option(
@@ -179,7 +179,7 @@ def _ask(environment: str | None, console: Console, *, may_check: bool) -> None:
         Overrides(environment), {**os.environ, "PROCORE_REDIRECT_URI": DEFAULT_REDIRECT_URI}
     )
     name = look.environment.name
-    if not can_ask():
+    if not can_ask() and not look.is_demo:
         raise UsageMistakeError(
             f"Nobody can be asked for the client id of {name}: this is not a terminal.",
             "Pass --client-id ID --client-secret-stdin, and the secret on standard input.",
@@ -202,10 +202,10 @@ def _show(settings: Settings, *, as_json: bool) -> None:
         secret = _find_secret(settings)
     except StorageError as error:
         failure = error
-    own_id = settings.client_id if settings.client_id or not settings.is_demo else ""
+    client_id = DEMO_CLIENT_ID if settings.is_demo else settings.client_id
     values = {
         "environment": _with_source(settings, "environment", settings.environment.name),
-        "client_id": (settings.client_id, _with_source(settings, "client id", own_id)[1]),
+        "client_id": _with_source(settings, "client id", client_id),
         "client_secret": secret,
         "redirect_uri": _with_source(settings, "redirect URI", settings.redirect_uri.text),
         "company": _with_source(settings, "company", settings.company),
@@ -272,7 +272,9 @@ def _remove(settings: Settings, *, is_agreed: bool) -> None:
         log.warn(
             f"Still signed in to {name}: {', '.join(people)}. Without the client secret their tokens can be"
             " neither refreshed nor revoked.",
-            f"To sign out first: {command('signout --all', name)}",
+            f"To end them, enter the app again: {command('configure', name)}"
+            if is_agreed
+            else f"To sign out first, answer no: {command('signout --all', name)}",
         )
     if not is_agreed and not confirm(f"Remove the credentials of {name}?", default=False):
         log.say("Nothing was removed.")

@@ -158,7 +158,7 @@ def _ask_redirect_uri(app: AppConfig) -> str | None:
 def _ask_company(app: AppConfig) -> int | None:
     """None for the one that is set already, 0 for none any more."""
     hint = (
-        "optional; after the sign-in, api companies lists them"
+        "optional; after the sign-in, procore-login api companies lists them"
         if app.company is None
         else f"Enter keeps {app.company}, none removes it"
     )

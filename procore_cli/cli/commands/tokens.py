@@ -77,7 +77,7 @@ def refresh_command(
     cls=ExplainedCommand,
     variables=(*OF_ACCOUNT, "PROCORE_ACCESS_TOKEN"),
     codes=CODES,
-    epilog='Example: procore-login token, as in curl -H "Authorization: Bearer $(procore-login token)" ...',
+    epilog="Example: procore-login token --min-ttl 600",
 )
 @options.environment
 @options.account()
