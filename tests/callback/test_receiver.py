@@ -2,10 +2,12 @@
 
 import io
 import itertools
+import os
 import socket
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,6 +86,23 @@ def new_opener(opened: list[str], *, signs_in_itself: bool = False) -> Any:
         open=lambda url: opened.append(url) or True,
         signs_in_itself=signs_in_itself,
     )
+
+
+def test_where_a_browser_was_opened_pasting_is_advised_once_nobody_has_come_for_a_while(
+    receive, talk, monkeypatch
+):
+    advice = "If the last page does not load, paste its address here."
+    with Path(os.devnull).open() as terminal:
+        monkeypatch.setattr("procore_cli.callback.receiver._find_terminal", terminal.fileno)
+        with receive(new_opener([]), step_s=100) as receiver:
+            receiver.invite()
+            assert advice not in " ".join(talk.lines)
+            with pytest.raises(SignInTimedOutError):
+                receiver.wait()
+        assert sum(advice in line for line in talk.lines) == 1
+        with receive() as receiver:
+            receiver.invite()
+        assert talk.lines[-1].startswith(advice)
 
 
 @pytest.mark.parametrize("place", [Place.DESK, Place.WSL, Place.CONTAINER, Place.NO_DISPLAY])
