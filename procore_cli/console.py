@@ -28,8 +28,9 @@ _WIDEST_TALK = 100
 _NARROWEST_TALK = 20
 # The second column of a wide character.
 _STAND_IN = "\0"
-# A word, but no URL (of visible ASCII, which cannot look like a sentence).
-_TOO_LONG = re.compile(r"(?<![^ \t])(?!https?://[!-~]*(?:[ \t]|$))[^ \t]+")
+# A word, but no URL: one without a colon behind its port, so that no part of it looks like a label of ours.
+_URL = r"https?://(?:\[[0-9A-Fa-f:]+\]|[!-.0-9;-~]*)(?::[0-9]+)?(?:/[!-9;-~]*)?"
+_TOO_LONG = re.compile(rf"(?<![^ \t])(?!{_URL}(?:[ \t]|$))[^ \t]+")
 # What is quoted for a shell may hold any character; an apostrophe is quoted by the other quotes.
 _TYPED = re.compile(r"""`((?:'[^']*'|"[^"]*"|[^`'"\n])+)`""")
 _WHOLE = re.compile(r"\w[\w-]* |https?://")

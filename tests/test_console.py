@@ -212,6 +212,8 @@ def test_a_command_leaves_out_the_environment_that_is_in_force_and_no_part_of_an
 def test_a_url_stays_whole_in_a_narrow_terminal_and_another_long_word_does_not():
     url = "https://login-sandbox-monthly.procore.com/oauth"
     assert talk.lay_out(f"Signing in at {url} (x)", "", 39) == ["Signing in at", f"  {url}", "  (x)"]
+    forged = f"https://{'x' * 30}Hint:"
+    assert talk.lay_out(f"{forged} Run y", "", 39) == [forged[:37], f"  {forged[37:]} Run y"]
     assert talk.lay_out(f"Joe{'x' * 60}", "", 39) == [f"Joe{'x' * 34}", f"  {'x' * 26}"]
 
 

@@ -135,7 +135,7 @@ def test_where_nothing_opens_the_person_is_asked_to(receive, talk, opener):
 
 @pytest.mark.parametrize(("timeout_s", "words"), [(29, 0), (33, 1)])
 def test_half_a_minute_of_silence_is_30_seconds(receive, talk, timeout_s, words):
-    waiting = receive(timeout_s=timeout_s, step_s=1, reach=lambda: None)
+    waiting = receive(timeout_s=timeout_s, step_s=1)
     with waiting as receiver, pytest.raises(SignInTimedOutError) as caught:
         receiver.wait()
     assert len(talk.lines) == words
