@@ -65,8 +65,8 @@ _TUNNEL_ANSWER = re.compile(r"Tunnel connection failed: (\d{3})")
 _THIS_MACHINE = ("127.0.0.1", "localhost", "[::1]")
 # Only a variable sends anybody there.
 _NOT_RUNNING = (
-    "Run what is to answer there (the pretend Procore: `procore-login demo serve`), or unset"
-    " PROCORE_LOGIN_URL and PROCORE_API_URL."
+    "Run what is to answer there, such as `procore-login demo serve`, or unset PROCORE_LOGIN_URL and"
+    " PROCORE_API_URL."
 )
 _TRY_AGAIN = "Check the network and Procore's status page, then run the command again."
 _NO_NAME = "its name cannot be resolved"
