@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
@@ -30,7 +32,9 @@ from procore_cli import (
     UsageMistakeError,
 )
 from procore_cli.errors import GrantRefusedError, OtherFolderError, SignInNotBegunError, UnknownAccountError
+from procore_cli.storage import web_key
 from procore_cli.storage.inspection import list_strays
+from procore_cli.storage.opening import Storage
 from procore_cli.storage.web_key import new_key_service
 from tests.cli import ROOT, Machine
 from tests.people import SECOND, THIRD, People
@@ -289,7 +293,7 @@ BEGIN = f"from procore_cli import Accounts; print(*Accounts().begin({REDIRECT_UR
 def test_processes_that_begin_at_once_make_one_key(machine, people, store, monkeypatch):
     monkeypatch.setenv("PROCORE_LOGIN_STORE", store)
     machine.variables["PROCORE_LOGIN_STORE"] = store
-    starting = [machine.start("-c", BEGIN, program=[sys.executable]) for _ in range(20)]
+    starting = [machine.start("-c", BEGIN, program=[sys.executable]) for _ in range(6)]
     accounts, rows = Accounts(), set()
     for process in starting:
         out, err = process.communicate(timeout=120)
@@ -298,6 +302,21 @@ def test_processes_that_begin_at_once_make_one_key(machine, people, store, monke
         rows.add(accounts.finish(browse(url), kept).id)
     assert rows == {1}
     assert list_strays(machine.data, []) == []
+
+
+def test_while_one_makes_the_key_another_waits_for_it(machine, monkeypatch):
+    both, random = threading.Barrier(2), os.urandom
+
+    def wait_for_the_other(count: int) -> bytes:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.3)
+        return random(count)
+
+    monkeypatch.setattr(web_key, "os", SimpleNamespace(urandom=wait_for_the_other))
+    with ThreadPoolExecutor(2) as pool:
+        stores = [Storage(machine.data, "production", "file") for _ in range(2)]
+        keys = set(pool.map(lambda store: store.web_key.load(), stores))
+    assert len(keys) == 1
 
 
 LOOKS = """
