@@ -118,7 +118,7 @@ class Console:
     `find_default` names the environment that is in force without an option: commands need not name it.
     """
 
-    def __init__(self, stream: TextIO | None = None, find_default: Callable[[], str] = str) -> None:
+    def __init__(self, stream: TextIO | None = None, find_default: Callable[[], str] | None = None) -> None:
         self.stream = stream if stream is not None else sys.stderr
         self.debug = False
         self.environment = ""
@@ -139,7 +139,7 @@ class Console:
 
     def shorten(self, advice: str) -> str:
         """Advice whose commands do not name the environment that is in force without that."""
-        if " --env " not in advice:
+        if self._find_default is None or " --env " not in advice:
             return advice
         if self._default is None:
             self._default = self._find_default()
@@ -188,9 +188,7 @@ class Console:
         if label:
             text = f"{label} {text}" if text else label
         if not self.is_on_terminal:
-            self._write(
-                f"{text} {without_marks(advice)}" if text and advice else text or without_marks(advice)
-            )
+            self._write(f"{text} {without_marks(advice)}".strip() if advice else text)
             return
         width = find_columns(widest=_WIDEST_TALK, stream=self.stream) - 1
         lines = "\n".join(lay_out(text, advice, width))

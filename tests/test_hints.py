@@ -311,11 +311,11 @@ def test_what_a_hint_says_works_when_it_is_typed(machine, people, arrange, typed
         follow(machine, people, command)
 
 
-def test_a_hint_names_where_somebody_is_signed_in_and_leaves_a_choice_of_several(machine, people):
+def test_a_hint_names_each_environment_where_somebody_is_signed_in(machine, people):
     sign_in_to_demo(machine, people)
     machine.run_here("whoami").ended(4, "You are signed in to demo: add --env demo. For production,")
     machine.run_here("whoami", "--env", "demo").ended()
     people.sign_in(machine, JOE, "sandbox")
     machine.run_here("whoami").ended(
-        4, "You are signed in to sandbox and demo: add --env NAME. For production,"
+        4, "You are signed in to sandbox and demo: add --env sandbox or --env demo. For production,"
     )

@@ -67,7 +67,7 @@ def find_hint(error: ProcoreLoginError) -> str:
     choice = " (`switch` chooses where several are signed in)" if known.get(name) else ""
     elsewhere = list_signed_in_elsewhere(known, name)
     if elsewhere:
-        other = f"`--env {elsewhere[0] if len(elsewhere) == 1 else 'NAME'}`"
+        other = " or ".join(f"`--env {each}`" for each in elsewhere)
         step = command("signin", name) if has_app else f"first {command('configure', name)}"
         return f"You are signed in to {' and '.join(elsewhere)}: add {other}. For {name}, {step}{choice}"
     remembered = [other for other, accounts in known.items() if accounts]
