@@ -1,0 +1,230 @@
+"""What a store of accounts and their tokens gives: the local one over SQLite, keyring and files, or PostgreSQL.
+
+The two share no SQL. Times are seconds (UTC) by the store's own clock, which `now` tells: two machines' differ.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.grants import TokenSet, find_shown_end, is_renewal_due
+from procore_cli.models import Account, Me, StoreName, User
+
+# What names the tokens that an account has now; to be compared, and nothing else.
+Generation = str | int
+# Why tokens are to be replaced: their end is near enough for whoever asks, but they can still be used; they
+# cannot; Procore refused the access token; or a person typed `refresh`.
+Reason = Literal["early", "due", "refused", "asked"]
+# What became of a claim whose tokens were not replaced. Unknown: the refresh token may be spent.
+Outcome = Literal["not sent", "refused", "unknown"]
+
+
+class Held(NamedTuple):
+    """An account's tokens as the store has them, and the failures that were counted when they were read.
+
+    `may_be_revoked`: a refresh was interrupted since, so Procore may have taken the access token away.
+    """
+
+    tokens: TokenSet
+    generation: Generation
+    issued_at: int
+    failures: int = 0
+    may_be_revoked: bool = False
+
+    def is_due(self, now: float, min_ttl_s: int) -> bool:
+        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
+        return is_renewal_due(self.tokens, self.issued_at, now, min_ttl_s)
+
+
+class Listed(NamedTuple):
+    """An account, and how it is: `generation` and the times are those of its tokens, if it is signed in.
+
+    `is_refused`: Procore refused its last refresh token.
+    """
+
+    account: Account
+    is_current: bool
+    is_signed_in: bool
+    is_refused: bool
+    expires_at: int | None
+    issued_at: int
+    generation: Generation | None = None
+
+    def find_shown_end(self, now: float) -> int | None:
+        """`expires_at` as people are told it at `now`."""
+        return find_shown_end(self.expires_at, self.issued_at, now)
+
+
+class SignInSaved(NamedTuple):
+    """What a sign-in changed.
+
+    `former` is the account's token set until now, `switched_from` the account that was current, if another.
+    """
+
+    account: Account
+    is_new: bool
+    former: TokenSet | None
+    switched_from: Account | None
+
+
+class SignedOut(NamedTuple):
+    """What a sign-out took out of use.
+
+    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `store` and `name`
+    say where something of them still lies, for `TokenStore.clean` to delete.
+    """
+
+    tokens: TokenSet | None
+    was_live: bool
+    store: StoreName | None = None
+    name: str | None = None
+    unread: StorageError | None = None
+
+
+class AccountRows(Protocol):
+    """Who is known in one environment. Every method raises StorageError."""
+
+    environment: str
+
+    def find_current(self) -> Account | None:
+        """The account that is current in this data folder, tokens or not."""
+        ...
+
+    def switch(self, account: Account) -> bool:
+        """Make it the current one; False if it is not signed in (any more)."""
+        ...
+
+    def find_named(self, who: str) -> list[Account]:
+        """Whom a procore_id or an e-mail (in either case) names: persons, and service accounts.
+
+        A person is named by a row of `users`, too, that no account goes with.
+        """
+        ...
+
+    def find_by_row(self, row_id: int) -> User | None:
+        """The row of `users` that counts for the person of a row: the lowest id of the procore_id."""
+        ...
+
+    def list_people(self, limit: int) -> list[User]:
+        """The first rows of `users` that count, by id."""
+        ...
+
+    def list_services(self, client_id: str | None) -> list[Account]:
+        """The service accounts of an app, or of all, that are signed in."""
+        ...
+
+    def list_known(self, after: int = 0, limit: int | None = None) -> list[Listed]:
+        """Those whom the environment remembers, signed in or not, by the ids of their rows, `after` one."""
+        ...
+
+    def list_strangers(self) -> list[Listed]:
+        """The rows of `users` that no environment remembers."""
+        ...
+
+    def look(self, account: Account) -> Listed:
+        """How an account is now."""
+        ...
+
+    def new_not_signed_in_error(self, account: Account) -> ProcoreLoginError:
+        """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
+        ...
+
+    def remember(self, account: Account, me: Me) -> Account:
+        """Keep what `/me` says now, where it differs; returns the account as it is then."""
+        ...
+
+    def knows_app(self, client_id: str, login_origin: str) -> bool:
+        """Whether a sign-in with this app has worked here."""
+        ...
+
+    def remember_app(self, client_id: str, login_origin: str) -> None:
+        """A sign-in with this app has worked here."""
+        ...
+
+
+class Claim(Protocol):
+    """The right to spend the refresh token of one generation, once. It ends with `save` or `release`."""
+
+    def begin(self) -> None:
+        """The last step before the token is sent: what comes back has its place then.
+
+        Raises BusyError where it is too late to send, StorageError.
+        """
+        ...
+
+    def save(self, tokens: TokenSet) -> Held:
+        """Keep what came back, before anybody uses it.
+
+        Raises NotSignedInError where the account was signed out meanwhile (the tokens are to be revoked then);
+        StorageError.
+        """
+        ...
+
+    def release(self, outcome: Outcome, error: ProcoreLoginError | None = None) -> Held | None:
+        """Nothing came back; an `error` is for those who wait, too. Returns newer tokens than were refused.
+
+        Raises nothing because it cannot be written down.
+        """
+        ...
+
+
+class TokenStore(Protocol):
+    """The tokens of one environment's accounts. Every method raises StorageError, most BusyError."""
+
+    environment: str
+
+    def now(self) -> float:
+        """Seconds (UTC) by the store's own clock."""
+        ...
+
+    def is_renewal_early(self, held: Held) -> bool:
+        """Whether to replace tokens that can still be used, so that a store that is down has time to come back."""
+        ...
+
+    def prove(self) -> None:
+        """Make sure that tokens can be kept, before a browser opens."""
+        ...
+
+    def load(self, account: Account, *, waits: bool = False) -> Held | None:
+        """The account's tokens, or None if it is not signed in.
+
+        `waits`: for a refresh that is under way, since the tokens until then may be spent; the caller would not
+        hear of it. Raises NotSignedInError if the store has lost them.
+        """
+        ...
+
+    def peek(self, account: Account) -> TokenSet | None:
+        """The account's tokens as they lie, None where there are none: mends nothing, waits for nobody."""
+        ...
+
+    def claim(self, account: Account, seen: Held, reason: Reason) -> Claim | None:
+        """The right to replace `seen`, once what an earlier run left is brought to an end.
+
+        Waits for whoever has it, unless the reason is "early"; None once there is news to load, or where the
+        tokens that may be spent can still be used. Raises BusyError where somebody has had it for too long, and
+        TokenRefusedError where a service account's new token was refused a minute ago.
+        """
+        ...
+
+    def save_signin(
+        self, fresh: TokenSet, me: Me, company: int | None = None, *, makes_current: bool = True
+    ) -> SignInSaved:
+        """Save a sign-in whole or not at all; with a `company`, of the app's service account there."""
+        ...
+
+    def sign_out(self, account: Account) -> SignedOut:
+        """The tokens count no more; if the account was current, nobody is. The row stays."""
+        ...
+
+    def clean(self, account: Account, left: SignedOut | None = None) -> bool:
+        """Delete what a sign-out left; False if what `left` names could not be deleted yet."""
+        ...
+
+    def clean_free(self) -> None:
+        """Delete what is left of every account that nobody is at work on."""
+        ...
+
+    def has_left(self) -> bool:
+        """Whether something of the environment waits to be deleted."""
+        ...
