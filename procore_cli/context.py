@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from procore_cli.storage.accounts import AccountStore
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import Storage
-    from procore_cli.storage.tokens import TokenStore
+    from procore_cli.storage.store import TokenStore
     from procore_cli.storage.web_key import WebKey
     from procore_cli.threads import Shield
 

@@ -11,8 +11,8 @@ from procore_cli import context
 from procore_cli.errors import AnswerLostError
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account
-from procore_cli.storage.recovery import Loaded
 from procore_cli.storage.refresh import Exchange
+from procore_cli.storage.store import Held
 from tests.moments import NOW, YEAR_S
 from tests.store.store_world import World, new_answer
 
@@ -52,7 +52,7 @@ def test_only_the_clock_of_a_command_knows_the_time_of_day():
     assert users == {"opening.py"}
 
 
-def outcome(kept: World, who: Account, exchange: Exchange, seen: Loaded) -> object:
+def outcome(kept: World, who: Account, exchange: Exchange, seen: Held) -> object:
     """The access token that a run ends with, or what it says went wrong."""
     try:
         return kept.refresh(who, exchange, seen).tokens.access_token

@@ -31,7 +31,7 @@ def list_people(environment: str | None) -> list[tuple[str, str]]:
 
     The e-mail, or the Procore id where the e-mail is shared or a shell could read something into it.
     """
-    from procore_cli.storage.accounts import list_known_in
+    from procore_cli.storage.local_accounts import list_known_in
 
     try:
         # Tightening a mode would have to be told, and there is nobody to tell.

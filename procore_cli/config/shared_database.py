@@ -1,4 +1,4 @@
-"""The PostgreSQL database that many machines share, as the variables name it; refuses to show its password."""
+"""The PostgreSQL database that many machines share, as the variables name it; shows no password."""
 
 from __future__ import annotations
 

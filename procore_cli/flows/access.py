@@ -27,10 +27,12 @@ from procore_cli.storage.failures import new_twice_refused_error
 if TYPE_CHECKING:
     from procore_cli.context import Context
     from procore_cli.grants import TokenSet
-    from procore_cli.storage.recovery import Loaded
+    from procore_cli.storage.store import Held, Reason
 
 
 MAX_LABELS = 10
+# So long nobody tries again to renew what can be used.
+_EARLY_AGAIN_S = 60
 _RENEW_ELSEWHERE = "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
 
 
@@ -67,7 +69,7 @@ def find_stored_account(context: Context) -> Account:
     return account
 
 
-def load(context: Context, account: Account) -> Loaded:
+def load(context: Context, account: Account) -> Held:
     """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
     if not account.is_stored:
         return service_account.load(context, account)
@@ -78,7 +80,7 @@ def load(context: Context, account: Account) -> Loaded:
     return loaded
 
 
-def load_valid(context: Context, account: Account, min_ttl_s: int, *, refused: str | None = None) -> Loaded:
+def load_valid(context: Context, account: Account, min_ttl_s: int, *, refused: str | None = None) -> Held:
     """The account's tokens, valid for `min_ttl_s` seconds: renewed when needed, as `keep_valid`.
 
     An access token that is `refused` has to be renewed. Raises as `load` and `renew`.
@@ -87,41 +89,54 @@ def load_valid(context: Context, account: Account, min_ttl_s: int, *, refused: s
 
 
 def keep_valid(
-    context: Context, account: Account, loaded: Loaded, min_ttl_s: int, *, refused: str | None = None
-) -> Loaded:
+    context: Context, account: Account, loaded: Held, min_ttl_s: int, *, refused: str | None = None
+) -> Held:
     """`loaded`, or what replaces it because its end is near or an interrupted refresh may have ended it.
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    is_refused = loaded.tokens.access_token == refused
-    is_due = is_refused or loaded.is_due(context.clock(), min_ttl_s)
-    if not is_due and not loaded.may_be_revoked:
+    reason = _find_reason(context, account, loaded, min_ttl_s, refused)
+    if reason is None:
         return loaded
+    renewed = loaded
     try:
-        return renew(context, account, loaded, is_refused=is_refused)
+        renewed = renew(context, account, loaded, reason)
     except (ProcoreError, MissingCredentialsError) as error:
-        if is_due:
+        if reason != "early":
             raise
         where = context.settings.environment.name
         context.console.warn(
             f"{error.happened_in(where)} The token from before that is used; Procore may have ended it."
         )
-        # Asked once: each call of a long run would ask, and warn, again.
-        return loaded._replace(may_be_revoked=False)
+    if renewed.generation != loaded.generation:
+        return renewed
+    # Asked once for a while: each call of a long run would ask, and warn, again.
+    return loaded._replace(may_be_revoked=False, asked_at=context.clock())
 
 
-def renew(
-    context: Context, account: Account, seen: Loaded, *, may_ask: bool = True, is_refused: bool = False
-) -> Loaded:
+def _find_reason(
+    context: Context, account: Account, held: Held, min_ttl_s: int, refused: str | None
+) -> Reason | None:
+    """Why the tokens are to be renewed; None where they are not."""
+    if held.tokens.access_token == refused:
+        return "refused"
+    now = context.clock()
+    if held.is_due(now, min_ttl_s):
+        return "due"
+    is_renewable = account.is_stored and bool(held.tokens.refresh_token or account.service)
+    may_ask = is_renewable and now >= held.asked_at + _EARLY_AGAIN_S
+    return "early" if held.may_be_revoked or (may_ask and context.tokens.is_renewal_early(held)) else None
+
+
+def renew(context: Context, account: Account, seen: Held, reason: Reason, *, may_ask: bool = True) -> Held:
     """New tokens in place of `seen`, from Procore or from whoever refreshed at the same time.
 
     Without `may_ask` Procore is left alone: if nobody else saved newer tokens, `seen` is returned.
-    A service account's is asked for whatever `may_ask` says; where the access token `is_refused`, once a
-    minute.
-    Raises MissingCredentialsError, BindingError, and as `TokenStore.refresh`.
+    A service account's is asked for whatever `may_ask` says; where it was refused, once a minute.
+    Raises MissingCredentialsError, BindingError, and as `Refresh.run`.
     """
     if not account.is_stored:
-        return service_account.renew(context, account, seen, is_refused=is_refused)
+        return service_account.renew(context, account, seen, is_refused=reason == "refused")
     app = find_app(context.settings, context.client_secrets)
     may_ask = may_ask or account.service is not None
 
@@ -133,27 +148,29 @@ def renew(
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(context, app, tokens.refresh_token, tokens.access_token)
 
-    renewed = context.tokens.refresh(
-        account, exchange, seen, discard, context.shield, may_ask=may_ask, is_refused=is_refused
-    )
+    # Not at the top: most commands find a token that will do.
+    from procore_cli.storage.refresh import Refresh
+
+    refresh = Refresh(context.accounts, context.tokens, account, exchange, discard, context.shield)
+    renewed = refresh.run(seen, reason, may_ask=may_ask)
     # They may be another run's, of a sign-in to another app or host.
     check_tokens(context.settings, renewed.tokens.binding)
     return renewed
 
 
-def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
+def ask_me(context: Context, account: Account) -> tuple[Account, Held]:
     """Ask Procore whether the account's tokens are its own, refreshing when needed.
 
     Returns the account as `/me` describes it now, and the tokens. Raises any of our errors.
     """
     loaded = first = load(context, account)
     if first.is_due(context.clock(), 0):
-        loaded = renew(context, account, first)
+        loaded = renew(context, account, first, "due")
     try:
         me = _ask(context, account, loaded)
     except TokenRefusedError:
         # The clock, or Procore, saw it otherwise: one refresh a run and one repetition, never a loop.
-        renewed = renew(context, account, loaded, may_ask=loaded is first, is_refused=True)
+        renewed = renew(context, account, loaded, "refused", may_ask=loaded is first)
         if renewed.tokens == loaded.tokens:
             raise
         loaded = renewed
@@ -166,13 +183,13 @@ def ask_me(context: Context, account: Account) -> tuple[Account, Loaded]:
     return context.accounts.remember(account, me), loaded
 
 
-def _ask(context: Context, account: Account, loaded: Loaded) -> Me:
+def _ask(context: Context, account: Account, loaded: Held) -> Me:
     if account.service is None:
         return context.api.me(loaded.tokens.access_token)
     return service_account.ask_me(context, loaded.tokens.access_token, account.service.company)
 
 
-def _ask_again(context: Context, account: Account, loaded: Loaded) -> Me:
+def _ask_again(context: Context, account: Account, loaded: Held) -> Me:
     try:
         return _ask(context, account, loaded)
     except TokenRefusedError:
@@ -271,7 +288,7 @@ def whoami_offline(context: Context) -> Profile:
 def refresh(context: Context) -> Profile:
     """Exchange the refresh token now (RFC 6749, section 6). Raises any of our errors."""
     account = find_stored_account(context)
-    loaded = renew(context, account, load(context, account))
+    loaded = renew(context, account, load(context, account), "asked")
     return new_profile(context, account, loaded.tokens.expires_at)
 
 

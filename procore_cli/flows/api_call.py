@@ -34,7 +34,7 @@ from procore_cli.storage.failures import new_twice_refused_error
 if TYPE_CHECKING:
     from procore_cli.context import Context
     from procore_cli.models import Account
-    from procore_cli.storage.recovery import Loaded
+    from procore_cli.storage.store import Held
 
 
 # A call that begins is to end before its token does.
@@ -114,7 +114,7 @@ class _Caller:
         self._writer = writer
         self._max_wait_s = max_wait_s
         self._sleep = sleep
-        self._held: tuple[Account, Loaded] | None = None
+        self._held: tuple[Account, Held] | None = None
         self._just_renewed = False
         if context.settings.access_token:
             access.say_token_is_from_elsewhere()
@@ -186,9 +186,7 @@ class _Caller:
             return False
         account, refused = self._held
         try:
-            renewed = access.renew(
-                self._context, account, refused, may_ask=not self._just_renewed, is_refused=True
-            )
+            renewed = access.renew(self._context, account, refused, "refused", may_ask=not self._just_renewed)
             self._held, self._just_renewed = (account, renewed), True
             if renewed.tokens == refused.tokens:
                 return False

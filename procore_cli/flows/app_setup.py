@@ -277,7 +277,7 @@ def refuse_demo(settings: Settings) -> None:
 
 def list_signed_in(settings: Settings) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
-    from procore_cli.storage.accounts import list_known_in
+    from procore_cli.storage.local_accounts import list_known_in
 
     try:
         known = list_known_in(settings.database, settings.environment.name, settings.folder)

@@ -18,7 +18,7 @@ from procore_cli.threads import Limits, OutOfTimeError, call_within
 if TYPE_CHECKING:
     from procore_cli.context import Context
     from procore_cli.grants import AppCredentials, TokenSet
-    from procore_cli.storage.tokens import SignInSaved
+    from procore_cli.storage.store import SignInSaved
 
 # Procore's support page "Revoke Access for My Connected Apps".
 BY_HAND = "Revoke it at Procore by hand: My Profile Settings, tab My Connected Apps, Revoke."

@@ -21,12 +21,12 @@ from procore_cli.storage.failures import new_twice_refused_error
 if TYPE_CHECKING:
     from procore_cli.config.settings import Settings
     from procore_cli.context import Context
-    from procore_cli.storage.recovery import Loaded
+    from procore_cli.storage.store import Held
 
 _NOBODY = User(0, 0, None)
 
 _lock = threading.Lock()
-_loaded: dict[object, Loaded] = {}
+_loaded: dict[object, Held] = {}
 # When (seconds, UTC) Procore refused a token of this process last.
 _refused_at: dict[object, float] = {}
 
@@ -98,17 +98,17 @@ def new_unstored_error(context: Context) -> NotSignedInError:
     )
 
 
-def load(context: Context, account: Account) -> Loaded:
+def load(context: Context, account: Account) -> Held:
     """This process's token: one request for all who ask. Raises as `OAuth.client_credentials`."""
     return _find(context, account, None, is_refused=False)
 
 
-def renew(context: Context, account: Account, seen: Loaded, *, is_refused: bool) -> Loaded:
+def renew(context: Context, account: Account, seen: Held, *, is_refused: bool) -> Held:
     """A new token in place of `seen`, or another thread's. Raises TokenRefusedError, and as `load`."""
     return _find(context, account, seen.tokens.access_token, is_refused=is_refused)
 
 
-def _find(context: Context, account: Account, spent: str | None, *, is_refused: bool) -> Loaded:
+def _find(context: Context, account: Account, spent: str | None, *, is_refused: bool) -> Held:
     app = find_given_app(context.settings)
     if app is None:
         raise new_unstored_error(context)
@@ -132,14 +132,12 @@ def _find(context: Context, account: Account, spent: str | None, *, is_refused: 
         return loaded
 
 
-def _ask(context: Context, app: AppCredentials) -> Loaded:
-    from procore_cli.storage.entries import Entry
-    from procore_cli.storage.recovery import Loaded
+def _ask(context: Context, app: AppCredentials) -> Held:
+    from procore_cli.storage.store import Held
 
-    settings, now = context.settings, int(context.clock())
-    tokens = context.oauth.client_credentials(app, settings.binding(app.client_id))
-    entry = Entry("", settings.store, settings.environment.name, None, "signin", "live", now)
-    return Loaded(tokens, entry._replace(expires_at=tokens.expires_at))
+    now = int(context.clock())
+    tokens = context.oauth.client_credentials(app, context.settings.binding(app.client_id))
+    return Held(tokens, tokens.access_token, now)
 
 
 def ask_me(context: Context, access_token: str, company: int | None) -> Me:

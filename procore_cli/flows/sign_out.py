@@ -22,7 +22,7 @@ from procore_cli.models import SERVICE_ACCOUNT, Account, command
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.storage.tokens import SignedOut
+    from procore_cli.storage.store import SignedOut
 
 
 def sign_out(context: Context) -> None:
@@ -40,7 +40,7 @@ def sign_out(context: Context) -> None:
     try:
         account = access.find_stored_account(context)
         if account not in context.accounts.list_refused():
-            context.accounts.find_expiry(account)
+            context.accounts.find_live(account)
     except SignInNeededError as error:
         # An earlier sign-out may have left what it could not delete.
         context.tokens.clean_free()

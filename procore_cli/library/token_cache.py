@@ -22,7 +22,7 @@ from procore_cli.threads import Call, in_own_thread, start
 if TYPE_CHECKING:
     import asyncio
 
-    from procore_cli.storage.recovery import Loaded
+    from procore_cli.storage.store import Held
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class TokenCache:
         self._find_account = find_account
         self._min_ttl_s = min_ttl_s
         self._account: Account | None = None
-        self._loaded: Loaded | None = None
+        self._loaded: Held | None = None
         self._failure: ProcoreLoginError | None = None
         self._given_up: tuple[str, float] = ("", 0)
         self._look_after = 0.0
@@ -168,7 +168,7 @@ class TokenCache:
         with open_program_context(self.settings) as context:
             if not account.is_stored:
                 self._loaded = access.load(context, account)
-            elif context.accounts.find_live(account).name != loaded.entry.name:
+            elif context.accounts.find_live(account).generation != loaded.generation:
                 self._loaded = None
 
     def _look_async(self) -> str:
@@ -179,7 +179,7 @@ class TokenCache:
             self._loaded = None
         return ""
 
-    def _load(self, refused: str | None) -> Loaded:
+    def _load(self, refused: str | None) -> Held:
         with open_program_context(self.settings) as context:
             # From the first call on it is the same, whichever may become current meanwhile.
             if self._account is None:

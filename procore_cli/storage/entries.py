@@ -203,12 +203,12 @@ class EntryStore:
         self.home = database.home
         self._stores = stores
         self._store = store
-        self._clock = clock
+        self.clock = clock
         self._closed: set[StoreName] = set()
 
     def now(self) -> int:
         """Whole seconds (UTC)."""
-        return int(self._clock())
+        return int(self.clock())
 
     def open_store(self) -> None:
         """Make sure that the store in force answers, before anything is listed. Raises StorageError."""
@@ -232,29 +232,19 @@ class EntryStore:
             add(rows, entry)
         return entry
 
-    @contextmanager
-    def reserved(self, entry: Entry, count: int) -> Iterator[None]:
-        """Room for the `count` parts of a secret, where the store can make it, until `write`.
+    def reserve(self, entry: Entry, count: int) -> None:
+        """Make room for the `count` parts of a secret, where the store can. Raises StorageError."""
+        files.reserve_text(self._stores(entry.store), self.environment, entry.name, count)
 
-        It is given back where the block fails. Raises StorageError.
-        """
-        store = self._stores(entry.store)
-        try:
-            files.reserve_text(store, self.environment, entry.name, count)
-            yield
-        except BaseException:
-            with suppress(StorageError):
-                store.give_back()
-            raise
+    def give_back(self, entry: Entry) -> None:
+        """Let the room go that no `write` took."""
+        # What is left there goes with the next save.
+        with suppress(StorageError):
+            self._stores(entry.store).give_back()
 
     def write(self, entry: Entry, text: str) -> int:
         """Step 2: write the secret and read it back; returns its number of parts. Raises StorageError."""
-        store = self._stores(entry.store)
-        count = files.save_text(store, self.environment, entry.name, text)
-        # What is left there goes with the next save; these tokens are kept.
-        with suppress(StorageError):
-            store.give_back()
-        return count
+        return files.save_text(self._stores(entry.store), self.environment, entry.name, text)
 
     def read(self, entry: Entry) -> str | None:
         """The secret, or None if it is missing or torn. Raises StorageError."""

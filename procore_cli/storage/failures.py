@@ -13,6 +13,7 @@ from procore_cli.errors import (
     ProcoreLoginError,
     RefreshRefusedError,
     SignInNeededError,
+    StorageError,
     TokenRefusedError,
 )
 from procore_cli.models import Account, utc
@@ -74,6 +75,21 @@ def new_lost_error(account: Account, environment: str, store: str) -> NotSignedI
         f"The tokens of {account.label} in {environment} are not in the {store} store any more.",
         _hint(account, environment),
         environment=environment,
+    )
+
+
+def new_unkept_error(error: StorageError, account: Account, environment: str, may_land: bool) -> StorageError:
+    """Why new tokens could not be kept; `may_land`: what was given up may still be written."""
+    again = (
+        "Try again."
+        if account.service
+        else f"{'If that fails, sign' if may_land else 'Then sign'} in again:"
+        f" {account.sign_in_command(environment)}"
+    )
+    fate = "may not be kept" if may_land else "are lost"
+    return error.reworded(
+        f"{error.message} Procore had renewed the tokens by then, and the new ones {fate}.",
+        f"{error.hint} {again}",
     )
 
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from procore_cli.config.private_files import may_exist
 from procore_cli.models import StoreName
-from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
+from procore_cli.storage.local_accounts import LocalAccounts
 from procore_cli.threads import once
 
 if TYPE_CHECKING:
+    from procore_cli.storage.accounts import AccountStore
     from procore_cli.storage.files import ClientSecrets, SecretStore, Stores
     from procore_cli.storage.locks import Locks
-    from procore_cli.storage.tokens import TokenStore
+    from procore_cli.storage.store import TokenStore
     from procore_cli.storage.web_key import WebKey
 
 
@@ -52,16 +53,16 @@ class Storage:
     @once
     def accounts(self) -> AccountStore:
         """Who is known and current: the rows alone."""
-        return AccountStore(self.database)
+        return LocalAccounts(self.database)
 
     @once
     def tokens(self) -> TokenStore:
         """The accounts' tokens."""
         # Not at the top: what only looks at the rows starts 3 ms sooner without it.
         from procore_cli.storage.entries import EntryStore
-        from procore_cli.storage.tokens import TokenStore
+        from procore_cli.storage.local_tokens import LocalTokens
 
-        return TokenStore(EntryStore(self.database, self.stores, self.store, self.locks, self.clock))
+        return LocalTokens(EntryStore(self.database, self.stores, self.store, self.locks, self.clock))
 
     @once
     def locks(self) -> Locks:

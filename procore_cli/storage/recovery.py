@@ -9,11 +9,12 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from procore_cli.errors import StorageError
-from procore_cli.grants import TokenSet, is_renewal_due
+from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage import account_rows, entries, failures, files
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.rows import Rows
+from procore_cli.storage.store import Held
 from procore_cli.storage.tokens_text import read_tokens_text
 
 
@@ -117,22 +118,6 @@ def _make_dead(entry_store: EntryStore, entry: Entry, *, is_lost: bool) -> None:
 READ_ATTEMPTS = 3
 
 
-class Loaded(NamedTuple):
-    """An account's tokens, the entry they came from, and the failures counted when it was read.
-
-    `may_be_revoked`: a refresh was interrupted since, so Procore may have taken the access token away.
-    """
-
-    tokens: TokenSet
-    entry: Entry
-    failures: int = 0
-    may_be_revoked: bool = False
-
-    def is_due(self, now: float, min_ttl_s: int) -> bool:
-        """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
-        return is_renewal_due(self.tokens, self.entry.created_at, now, min_ttl_s)
-
-
 class State(NamedTuple):
     """What the database says of an account at one moment; `live` never lies in another data folder."""
 
@@ -163,6 +148,11 @@ def look(entry_store: EntryStore, account: Account) -> State:
         return read_state(rows, account)
 
 
+def new_held(tokens: TokenSet, live: Entry, failures: int, may_be_revoked: bool = False) -> Held:
+    """The tokens of the entry that is live."""
+    return Held(tokens, live.name, live.created_at, failures, may_be_revoked)
+
+
 class Reading:
     """One run's reading of one account."""
 
@@ -172,14 +162,14 @@ class Reading:
         self._id = account.key
         self._first = look(self._entry_store, self._account)
 
-    def run(self) -> Loaded | None:
-        """See `TokenStore.load`."""
+    def run(self) -> Held | None:
+        """See `LocalTokens.load`."""
         state = self._first
         for _ in range(READ_ATTEMPTS):
             if state.is_refreshing:
                 with self._entry_store.locks.hold(self._id, leave_when=self._is_over) as held:
                     if held:
-                        return self._run_locked()
+                        return self.run_locked()
             elif state.live is None:
                 return None
             else:
@@ -189,9 +179,10 @@ class Reading:
             state = look(self._entry_store, self._account)
         # The entry was gone each time: only the holder of the lock can be sure that it is lost.
         with self._entry_store.locks.hold(self._id):
-            return self._run_locked()
+            return self.run_locked()
 
-    def _run_locked(self) -> Loaded | None:
+    def run_locked(self) -> Held | None:
+        """As `run`, under the account's lock: tokens that are not there then are lost."""
         is_recovered = recover(self._entry_store, self._id)
         state = look(self._entry_store, self._account)
         if state.live is None or not is_recovered:
@@ -201,12 +192,12 @@ class Reading:
             raise failures.new_lost_error(self._account, self._entry_store.environment, state.live.store)
         return found
 
-    def _find_tokens(self, state: State, live: Entry) -> Loaded | None:
+    def _find_tokens(self, state: State, live: Entry) -> Held | None:
         tokens = self._entry_store.read_tokens(live)
         # A failure that came while this run waited is for it too, unless newer tokens followed.
         seen = self._first if live.name == self._first.live_name else state
         may_be_revoked = state.account.interrupted_at is not None
-        return None if tokens is None else Loaded(tokens, live, seen.account.failures, may_be_revoked)
+        return None if tokens is None else new_held(tokens, live, seen.account.failures, may_be_revoked)
 
     def _is_over(self) -> bool:
         return not look(self._entry_store, self._account).is_refreshing

@@ -1,13 +1,13 @@
-"""What a store of accounts and their tokens gives: the local one over SQLite, keyring and files, or PostgreSQL.
+"""What a store of accounts and their tokens gives, be it SQLite with a keyring or files, or PostgreSQL.
 
-The two share no SQL. Times are seconds (UTC) by the store's own clock, which `now` tells: two machines' differ.
+Times are seconds (UTC) by the store's own clock, which `now` tells: those of two machines differ.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError
 from procore_cli.grants import TokenSet, find_shown_end, is_renewal_due
 from procore_cli.models import Account, Me, StoreName, User
 
@@ -24,6 +24,7 @@ class Held(NamedTuple):
     """An account's tokens as the store has them, and the failures that were counted when they were read.
 
     `may_be_revoked`: a refresh was interrupted since, so Procore may have taken the access token away.
+    `asked_at`: when they were to be renewed early, in vain.
     """
 
     tokens: TokenSet
@@ -31,6 +32,7 @@ class Held(NamedTuple):
     issued_at: int
     failures: int = 0
     may_be_revoked: bool = False
+    asked_at: float = 0
 
     def is_due(self, now: float, min_ttl_s: int) -> bool:
         """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
@@ -71,8 +73,8 @@ class SignInSaved(NamedTuple):
 class SignedOut(NamedTuple):
     """What a sign-out took out of use.
 
-    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `store` and `name`
-    say where something of them still lies, for `TokenStore.clean` to delete.
+    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `store` and
+    `name` say where something of them still lies, for `TokenStore.clean` to delete.
     """
 
     tokens: TokenSet | None
@@ -95,14 +97,14 @@ class AccountRows(Protocol):
         """Make it the current one; False if it is not signed in (any more)."""
         ...
 
-    def find_named(self, who: str) -> list[Account]:
+    def list_named(self, who: str) -> list[Account]:
         """Whom a procore_id or an e-mail (in either case) names: persons, and service accounts.
 
         A person is named by a row of `users`, too, that no account goes with.
         """
         ...
 
-    def find_by_row(self, row_id: int) -> User | None:
+    def find_row(self, row_id: int) -> User | None:
         """The row of `users` that counts for the person of a row: the lowest id of the procore_id."""
         ...
 
@@ -126,7 +128,7 @@ class AccountRows(Protocol):
         """How an account is now."""
         ...
 
-    def new_not_signed_in_error(self, account: Account) -> ProcoreLoginError:
+    def new_not_signed_in_error(self, account: Account) -> SignInNeededError:
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
         ...
 
@@ -144,7 +146,11 @@ class AccountRows(Protocol):
 
 
 class Claim(Protocol):
-    """The right to spend the refresh token of one generation, once. It ends with `save` or `release`."""
+    """The right to spend one generation's refresh token, once: a block, with `save` or `release` in it."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *error: object) -> None: ...
 
     def begin(self) -> None:
         """The last step before the token is sent: what comes back has its place then.
@@ -156,7 +162,7 @@ class Claim(Protocol):
     def save(self, tokens: TokenSet) -> Held:
         """Keep what came back, before anybody uses it.
 
-        Raises NotSignedInError where the account was signed out meanwhile (the tokens are to be revoked then);
+        Raises NotSignedInError where the account was signed out meanwhile: then they are to be revoked;
         StorageError.
         """
         ...
@@ -179,7 +185,7 @@ class TokenStore(Protocol):
         ...
 
     def is_renewal_early(self, held: Held) -> bool:
-        """Whether to replace tokens that can still be used, so that a store that is down has time to come back."""
+        """Whether to replace tokens that can still be used, so that there is time for whatever is down."""
         ...
 
     def prove(self) -> None:
@@ -189,8 +195,8 @@ class TokenStore(Protocol):
     def load(self, account: Account, *, waits: bool = False) -> Held | None:
         """The account's tokens, or None if it is not signed in.
 
-        `waits`: for a refresh that is under way, since the tokens until then may be spent; the caller would not
-        hear of it. Raises NotSignedInError if the store has lost them.
+        `waits`: for a refresh that is under way, since the tokens until then may be spent, and the caller
+        would not hear of it. Raises NotSignedInError if the store has lost them.
         """
         ...
 
@@ -201,8 +207,8 @@ class TokenStore(Protocol):
     def claim(self, account: Account, seen: Held, reason: Reason) -> Claim | None:
         """The right to replace `seen`, once what an earlier run left is brought to an end.
 
-        Waits for whoever has it, unless the reason is "early"; None once there is news to load, or where the
-        tokens that may be spent can still be used. Raises BusyError where somebody has had it for too long, and
+        Waits for whoever has it, unless the reason is "early"; None once there is news to load, or where
+        tokens that may be spent can still be used. Raises BusyError where somebody has had it for too long,
         TokenRefusedError where a service account's new token was refused a minute ago.
         """
         ...

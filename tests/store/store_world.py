@@ -14,15 +14,16 @@ from pathlib import Path
 from procore_cli.errors import GrantRefusedError
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account, Binding, Me, StoreName
-from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import Database
 from procore_cli.storage.entries import Entry, EntryStore, list_in_state
 from procore_cli.storage.files import SecretFiles, SecretStore
 from procore_cli.storage.keyring import Keyring
+from procore_cli.storage.local_accounts import LocalAccounts
+from procore_cli.storage.local_tokens import LocalTokens
 from procore_cli.storage.locks import Locks
-from procore_cli.storage.recovery import Loaded
+from procore_cli.storage.refresh import Refresh
 from procore_cli.storage.rows import Rows
-from procore_cli.storage.tokens import TokenStore
+from procore_cli.storage.store import Held
 from procore_cli.threads import Limits, _Worker
 from tests import memory_keyring
 
@@ -188,13 +189,13 @@ class World:
             return TickingStore(SecretFiles(self.home), lambda: self.tick())
         return TickingStore(Keyring(self.limits), lambda: self.tick())
 
-    def new_vault(self) -> TokenStore:
+    def new_vault(self) -> LocalTokens:
         entry_store = EntryStore(self.database, self.stores, self.store_name, self.locks, lambda: self.now)
-        return TokenStore(entry_store)
+        return LocalTokens(entry_store)
 
     @property
-    def accounts(self) -> AccountStore:
-        return AccountStore(self.database)
+    def accounts(self) -> LocalAccounts:
+        return LocalAccounts(self.database)
 
     def sign_in(self, number: int = 1, me: Me = JOE) -> Account:
         self.new_vault().save_signin(new_tokens(number), me)
@@ -205,7 +206,7 @@ class World:
         assert account is not None
         return account
 
-    def load(self, account: Account | None = None) -> Loaded:
+    def load(self, account: Account | None = None) -> Held:
         loaded = self.new_vault().load(account or self.find())
         assert loaded is not None
         return loaded
@@ -214,11 +215,14 @@ class World:
         self,
         account: Account,
         exchange: Callable[[TokenSet], TokenSet] = lambda _: new_tokens(2),
-        seen: Loaded | None = None,
-    ) -> Loaded:
-        return self.new_vault().refresh(
-            account, exchange, seen or self.load(account), self.discarded.append, lambda work: work()
+        seen: Held | None = None,
+        *,
+        may_ask: bool = True,
+    ) -> Held:
+        refresh = Refresh(
+            self.accounts, self.new_vault(), account, exchange, self.discarded.append, lambda work: work()
         )
+        return refresh.run(seen or self.load(account), "asked", may_ask=may_ask)
 
     def list_entries(self, me: Me | None = JOE) -> list[Entry]:
         who = None if me is None else me.id

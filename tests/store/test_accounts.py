@@ -8,7 +8,7 @@ import pytest
 
 from procore_cli.errors import NotSignedInError, UnknownAccountError
 from procore_cli.models import Me
-from procore_cli.storage.accounts import list_known_in
+from procore_cli.storage.local_accounts import list_known_in
 from tests.store.databases import new_tutorial_file
 from tests.store.store_world import JOE, NOW, SECOND, World, run_sql
 
@@ -67,7 +67,7 @@ def test_a_row_that_nobody_signed_in_to_can_be_meant_and_is_not_known(world: Wor
     assert (account.name, account.failures) == (None, 0)
     assert world.new_vault().load(account) is None
     with pytest.raises(NotSignedInError):
-        world.accounts.find_expiry(account)
+        world.accounts.find_live(account)
     assert [listed.account.user.procore_id for listed in world.accounts.list_known()] == [11111]
     assert [listed.account.user.procore_id for listed in world.accounts.list_accounts()] == [11111, 7]
     assert [account.name for account in world.accounts.list_signed_in()] == ["Joe Contractor"]
@@ -81,7 +81,7 @@ def test_the_list_says_who_is_current_and_who_is_signed_in(world: World) -> None
     assert world.accounts.switch(second)
     # When a token ends is found without its secret, wherever that lies.
     world.store_name = "keyring"
-    assert world.accounts.find_expiry(joe) == NOW + 5400
+    assert world.accounts.find_live(joe).expires_at == NOW + 5400
     world.new_vault().sign_out(joe)
     assert not world.accounts.switch(joe)
     assert world.find() == second

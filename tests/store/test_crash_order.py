@@ -10,7 +10,7 @@ import pytest
 from procore_cli.errors import KeyringError, RefreshRefusedError, StorageError
 from procore_cli.grants import TokenSet
 from procore_cli.storage.files import ClosedError, GivenUpError
-from procore_cli.storage.recovery import Loaded
+from procore_cli.storage.store import Held
 from tests.store.databases import Home
 from tests.store.store_world import JOE, SECOND, Killed, KillSwitch, Procore, World, new_tokens
 
@@ -100,7 +100,7 @@ def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(own_
         assert calls == 1 or read == new_tokens(1).access_token
         assert not any(entry.state == "pending" for entry in world.list_entries())
         outcome = _try_refresh(world, procore)
-        if isinstance(outcome, Loaded):
+        if isinstance(outcome, Held):
             assert outcome.tokens.refresh_token == f"refresh-{procore.number}"
         else:
             # The one gap that nobody can close: sent, and not yet written.
@@ -110,10 +110,10 @@ def test_a_refresh_that_ends_early_keeps_the_account_or_says_how_to_mend_it(own_
             world.sign_in(9)
         outcomes.add(type(outcome))
         assert_tidy(world, 1)
-    assert outcomes == {Loaded, RefreshRefusedError}
+    assert outcomes == {Held, RefreshRefusedError}
 
 
-def _try_refresh(world: World, procore: Procore) -> Loaded | RefreshRefusedError:
+def _try_refresh(world: World, procore: Procore) -> Held | RefreshRefusedError:
     try:
         return world.refresh(world.find(), procore.exchange)
     except RefreshRefusedError as error:
@@ -196,7 +196,7 @@ def test_a_refresh_whose_store_fails_keeps_the_account_or_says_how_to_mend_it(ow
     for world, has_failed in each_failure(own_world, work):
         procore = procores[world.home]
         outcome = _try_refresh(world, procore)
-        if isinstance(outcome, Loaded):
+        if isinstance(outcome, Held):
             assert outcome.tokens.refresh_token == f"refresh-{procore.number}"
         else:
             assert has_failed
@@ -204,7 +204,7 @@ def test_a_refresh_whose_store_fails_keeps_the_account_or_says_how_to_mend_it(ow
             world.sign_in(9)
         outcomes.add((has_failed, type(outcome)))
         assert_tidy(world, 1)
-    assert outcomes == {(False, Loaded), (True, Loaded), (True, RefreshRefusedError)}
+    assert outcomes == {(False, Held), (True, Held), (True, RefreshRefusedError)}
 
 
 def test_a_sign_out_counts_whatever_its_store_does(own_world: Path) -> None:

@@ -11,11 +11,11 @@ import pytest
 from procore_cli import errors
 from procore_cli.grants import TokenSet
 from procore_cli.storage.files import TOKENS_USERNAME, new_part_service
-from procore_cli.storage.recovery import Loaded
+from procore_cli.storage.store import Held
 from tests.store.store_world import JOE, Procore, World, never, new_tokens, raising
 
 RUNS = 5
-Outcome = Loaded | errors.ProcoreLoginError
+Outcome = Held | errors.ProcoreLoginError
 
 
 def run_all(world: World, answer: Callable[[TokenSet], TokenSet]) -> list[Outcome]:
@@ -65,7 +65,7 @@ def new_wait(world: World) -> threading.Event:
 
 def test_runs_at_once_refresh_once_and_share_the_tokens(either_world: World) -> None:
     outcomes = run_all(either_world, Procore().exchange)
-    assert [o.tokens for o in outcomes if isinstance(o, Loaded)] == [new_tokens(2)] * RUNS
+    assert [o.tokens for o in outcomes if isinstance(o, Held)] == [new_tokens(2)] * RUNS
     assert either_world.count_secrets() == 1
 
 
@@ -88,7 +88,7 @@ def test_runs_at_once_share_a_refusal(world: World) -> None:
 def test_a_reader_waits_for_a_refresh_under_way_and_shares_its_failure(world: World, is_lost: bool) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
-    loaded: list[Loaded | None] = []
+    loaded: list[Held | None] = []
     waits = new_wait(world)
     reader = threading.Thread(target=lambda: loaded.append(world.new_vault().load(joe)))
 
@@ -125,7 +125,7 @@ def test_a_waiter_whose_news_is_gone_again_asks_under_the_lock(world: World) -> 
     joe = world.sign_in(1)
     seen = world.load(joe)
     elsewhere = World(world.home, lock_scope=world.home / "elsewhere.db")
-    outcomes: list[Loaded] = []
+    outcomes: list[Held] = []
     waits, go_on = threading.Semaphore(0), threading.Semaphore(0)
 
     def sleep(_: float) -> None:
@@ -153,7 +153,7 @@ def test_a_waiter_whose_news_is_gone_again_asks_under_the_lock(world: World) -> 
 def test_a_waiter_leaves_without_the_lock_once_there_is_news(world: World) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
-    outcomes: list[Loaded] = []
+    outcomes: list[Held] = []
     waits = new_wait(world)
     waiter = threading.Thread(target=lambda: outcomes.append(world.refresh(joe, Procore().exchange, seen)))
     with world.locks.hold(JOE.id):

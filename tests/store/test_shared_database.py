@@ -45,7 +45,7 @@ def assert_signed_out(home: Home, place: Path | str) -> None:
     assert home.new_vault().load(account) is None
     assert home.accounts.list_signed_in() == []
     assert not home.accounts.switch(account)
-    for ask in (home.accounts.find_expiry, lambda who: home.accounts.find_shown_end(who, NOW)):
+    for ask in (home.accounts.find_live, lambda who: home.accounts.find_shown_end(who, NOW)):
         with pytest.raises(NotSignedInError) as failure:
             ask(account)
         assert failure.value.exit_code == 4
@@ -96,11 +96,7 @@ def test_a_refresh_through_both_folders_at_once_is_one(
     def run(home: Home) -> TokenSet:
         account, seen = home.find(), home.load()
         start.wait()
-        return (
-            home.new_vault()
-            .refresh(account, procore.exchange, seen, home.discarded.append, lambda work: work())
-            .tokens
-        )
+        return home.refresh(account, procore.exchange, seen).tokens
 
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(run, homes * 3))
@@ -114,7 +110,7 @@ def test_a_sign_out_with_the_other_folder_ends_nothing(one: Home, other: Home) -
     assert one.load().tokens == new_tokens(1)
     leave_refresh(one)
     vault = other.new_vault()
-    assert vault.sign_out(account) == (None, None, None)
+    assert not vault.sign_out(account).was_live
     vault.clean(account)
     vault.clean_free()
     assert other.files() == []
@@ -161,7 +157,7 @@ def test_a_refresh_out_of_a_keyring_into_one_folder_is_not_doubted_with_the_othe
     leave_refresh(one)
     assert other.new_vault().load(other.find()) is None
     with pytest.raises(NotSignedInError, match=str(one.home)):
-        other.new_vault().refresh(other.find(), pytest.fail, seen, pytest.fail, lambda work: work())
+        other.refresh(other.find(), pytest.fail, seen)
     assert one.load().tokens == new_tokens(2)
 
 
@@ -197,7 +193,7 @@ def test_who_waits_for_a_refresh_hears_of_a_sign_in_with_the_other_folder(one: H
     seen = one.load()
     other.sign_in(2)
     with pytest.raises(NotSignedInError, match=str(other.home)):
-        one.new_vault().refresh(one.find(), pytest.fail, seen, pytest.fail, lambda work: work())
+        one.refresh(one.find(), pytest.fail, seen)
 
 
 def test_a_folder_that_is_away_is_not_lost_and_keeps_nobody_from_signing_in(

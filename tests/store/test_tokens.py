@@ -8,7 +8,7 @@ from procore_cli.errors import KeyringError, NotSignedInError
 from procore_cli.models import Me
 from procore_cli.storage import entries, files
 from procore_cli.storage.files import TOKENS_USERNAME, SecretStore, new_part_service
-from procore_cli.storage.tokens import SignedOut
+from procore_cli.storage.store import SignedOut
 from procore_cli.threads import Limits
 from tests.store.store_world import JOE, NOW, SECOND, World, new_tokens, raising, run_sql, set_fault
 
@@ -81,8 +81,9 @@ def test_a_sign_in_can_be_loaded_by_the_next_run(either_world: World, size: int,
     assert (saved.is_new, saved.former, saved.switched_from) == (True, None, None)
     assert (account.user, account.name) == (saved.account.user, "Joe Contractor")
     assert loaded.tokens == new_tokens(1, size)
-    assert (loaded.entry.kind, loaded.entry.store) == ("signin", either_world.store_name)
-    assert loaded.entry.expires_at == NOW + 5400
+    (entry,) = either_world.list_entries()
+    assert (entry.name, entry.kind, entry.store) == (loaded.generation, "signin", either_world.store_name)
+    assert entry.expires_at == NOW + 5400
     assert either_world.count_secrets() == parts
     again = either_world.new_vault().save_signin(new_tokens(2), JOE)
     assert (again.is_new, again.former) == (False, new_tokens(1, size))
@@ -128,7 +129,7 @@ def test_entries_stay_in_the_store_that_they_were_written_to(
     assert keyring_world.load(joe).tokens == new_tokens(1)
     keyring_world.refresh(joe)
     assert keyring_entries == {}
-    assert keyring_world.load(joe).entry.store == "file"
+    assert [entry.store for entry in keyring_world.list_entries()] == ["file"]
 
 
 def test_a_former_store_that_is_gone_does_not_keep_anybody_out(
@@ -233,7 +234,7 @@ def test_a_sign_out_gives_the_tokens_back_and_keeps_the_row(either_world: World)
     assert either_world.accounts.find_account() is None
     assert vault.load(joe) is None
     assert either_world.states() == ["dead"]
-    assert vault.sign_out(joe) == SignedOut(None)
+    assert vault.sign_out(joe) == SignedOut(None, was_live=False)
     assert vault.clean(joe)
     assert (either_world.list_entries(), either_world.count_secrets()) == ([], 0)
     assert either_world.find("11111") == joe

@@ -36,7 +36,7 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World) -
     loaded = either_world.refresh(joe, exchange)
     assert sent == [new_tokens(1)]
     assert loaded.tokens == new_tokens(2)
-    assert (loaded.entry.kind, loaded.entry.parts, loaded.entry.created_at) == ("refresh", 1, NOW)
+    assert loaded.issued_at == NOW
     assert either_world.load(joe) == loaded
     assert len(either_world.list_entries()) == either_world.count_secrets() == 1
 
@@ -44,13 +44,14 @@ def test_new_tokens_are_saved_and_the_former_ones_deleted(either_world: World) -
 def test_an_answer_without_a_refresh_token_keeps_the_old_one(world: World) -> None:
     loaded = world.refresh(world.sign_in(1), lambda _: TokenSet("new", None, None, store_world.BINDING))
     assert loaded.tokens == replace(new_tokens(1), access_token="new", expires_at=None)
-    assert loaded.entry.expires_at is None
+    (entry,) = world.list_entries()
+    assert (entry.name, entry.kind, entry.parts, entry.expires_at) == (loaded.generation, "refresh", 1, None)
 
 
 def test_nothing_is_sent_if_it_is_not_needed_any_more(world: World) -> None:
     joe = world.sign_in(1)
     seen = world.load(joe)
-    assert world.new_vault().refresh(joe, never, seen, never, never, may_ask=False) == seen
+    assert world.refresh(joe, never, seen, may_ask=False) == seen
     world.refresh(joe)
     # Another run has saved these.
     assert world.refresh(joe, never, seen).tokens == new_tokens(2)

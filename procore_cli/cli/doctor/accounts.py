@@ -12,8 +12,9 @@ from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
 from procore_cli.grants import is_renewal_due
 from procore_cli.models import Account, command, utc
-from procore_cli.storage.accounts import AccountStore, Listed
 from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
+from procore_cli.storage.local_accounts import LocalAccounts
+from procore_cli.storage.store import Listed
 
 
 def mask(email: str | None) -> str:
@@ -32,7 +33,7 @@ def label(account: Account) -> str:
 
 def check_accounts(context: DoctorContext) -> Iterator[Check]:
     """A line an account; nobody being signed in is no fault."""
-    listed = AccountStore(context.database).list_known()
+    listed = LocalAccounts(context.database).list_known()
     if not listed:
         yield fine(f"nobody is signed in to {context.name}")
     for each in listed:
@@ -55,7 +56,7 @@ def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
         mend = "Mend that first, then run doctor again."
         return "signed in; its tokens were not looked at, since keyring is not in order.", mend
     try:
-        tokens = context.storage.tokens.peek(account.key)
+        tokens = context.storage.tokens.peek(account)
         if tokens is None:
             return "its tokens are not in the store any more.", again
         check_tokens(context.settings, tokens.binding)
@@ -89,7 +90,7 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
 
 
 def _list_interrupted(context: DoctorContext) -> Iterator[str]:
-    for listed in AccountStore(context.database).list_known():
+    for listed in LocalAccounts(context.database).list_known():
         account = listed.account
         if account.service is not None:
             # It loses nothing by that.

@@ -19,8 +19,8 @@ from procore_cli.console import Console
 from procore_cli.context import new_storage, trace_settings
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, StorageError
 from procore_cli.models import SERVICE_ACCOUNT
-from procore_cli.storage.accounts import AccountStore
 from procore_cli.storage.database import ReadOnlyDatabase
+from procore_cli.storage.local_accounts import LocalAccounts
 from procore_cli.storage.opening import Storage
 
 # So many files are named.
@@ -104,7 +104,7 @@ class DoctorContext:
         if not (is_asked_for and is_given):
             return False
         try:
-            return not any(each.is_signed_in for each in AccountStore(self.database).list_known())
+            return not any(each.is_signed_in for each in LocalAccounts(self.database).list_known())
         except StorageError:
             return False
 

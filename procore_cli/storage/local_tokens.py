@@ -1,4 +1,4 @@
-"""The life of an account's tokens, from the proof before a sign-in to the deletion after a sign-out.
+"""Tokens in a keyring or in files, from the proof before a sign-in to the deletion after a sign-out.
 
 Refuses to write an entry twice and to use tokens that are not saved; each order of steps is a crash order.
 """
@@ -6,16 +6,15 @@ Refuses to write an entry twice and to use tokens that are not saved; each order
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from procore_cli import log
 from procore_cli.errors import StorageError
 from procore_cli.grants import TokenSet
-from procore_cli.models import Account, Me, Service, StoreName, User
+from procore_cli.models import Account, Me, Service, User
 from procore_cli.storage import account_rows, entries, files, users
 from procore_cli.storage.entries import Entry, EntryStore
 from procore_cli.storage.recovery import (
-    Loaded,
     Reading,
     State,
     delete_leftovers,
@@ -24,55 +23,30 @@ from procore_cli.storage.recovery import (
     recover,
     recover_free,
 )
+from procore_cli.storage.store import Held, SignedOut, SignInSaved
 from procore_cli.storage.tokens_text import new_tokens_text
 
 if TYPE_CHECKING:
-    from procore_cli.storage.refresh import Discard, Exchange
     from procore_cli.storage.rows import Rows
-    from procore_cli.threads import Shield
+    from procore_cli.storage.store import Claim, Reason
 
 
-class SignInSaved(NamedTuple):
-    """What a sign-in changed.
-
-    `former` is the account's token set until now, `switched_from` the account that was current, if another.
-    """
-
-    account: Account
-    is_new: bool
-    former: TokenSet | None
-    switched_from: Account | None
-
-
-class SignedOut(NamedTuple):
-    """What a sign-out took out of use, for `TokenStore.clean` to delete.
-
-    `tokens` is None if they were gone already, or could not be read: `unread` then says why. `entry` is what
-    was live.
-    """
-
-    tokens: TokenSet | None
-    entry: Entry | None = None
-    unread: StorageError | None = None
-
-    @property
-    def was_live(self) -> bool:
-        """Whether there was anything to take out of use."""
-        return self.entry is not None
-
-    @property
-    def store(self) -> StoreName | None:
-        """Where it lies, if it was live."""
-        return self.entry.store if self.entry else None
-
-
-class TokenStore:
-    """The tokens of one environment's accounts. Every method raises StorageError, most BusyError."""
+class LocalTokens:
+    """The tokens of one environment's accounts, as `store.TokenStore`."""
 
     def __init__(self, entry_store: EntryStore) -> None:
         self._entry_store = entry_store
         self._locks = entry_store.locks
         self._database = entry_store.database
+        self.environment = entry_store.environment
+
+    def now(self) -> float:
+        """Seconds (UTC) by this machine's clock."""
+        return self._entry_store.clock()
+
+    def is_renewal_early(self, held: Held) -> bool:
+        """Never: the store is where the program is."""
+        return False
 
     @log.phase("proof of the store")
     def prove(self) -> None:
@@ -113,47 +87,28 @@ class TokenStore:
             return saved
 
     @log.phase("tokens out of the store")
-    def load(self, account: Account) -> Loaded | None:
+    def load(self, account: Account, *, waits: bool = False) -> Held | None:
         """The account's tokens, or None if it is not signed in.
 
-        Needs no lock unless a refresh is pending: the tokens that are live until then may be spent.
+        Needs no lock unless a refresh is pending: that is waited for in any case, since it may have ended.
         Raises NotSignedInError if the store has lost them.
         """
         return Reading(self._entry_store, account).run()
 
-    def peek(self, key: int) -> TokenSet | None:
+    def peek(self, account: Account) -> TokenSet | None:
         """The account's tokens as they lie, None where there are none: recovers nothing, waits for nobody."""
+        return self._peek(account.key)
+
+    def _peek(self, key: int) -> TokenSet | None:
         with self._database.reading() as rows:
             live = entries.find_live(rows, key)
         return None if live is None else self._entry_store.read_tokens(live)
 
-    @log.phase("refresh")
-    def refresh(
-        self,
-        account: Account,
-        exchange: Exchange,
-        seen: Loaded,
-        discard: Discard,
-        shield: Shield,
-        *,
-        may_ask: bool = True,
-        is_refused: bool = False,
-    ) -> Loaded:
-        """Exchange the refresh token, if that is still needed once the account's lock is held.
+    def claim(self, account: Account, seen: Held, reason: Reason) -> Claim | None:
+        """The account's lock, once what an earlier run left is recovered; None if there is news instead."""
+        from procore_cli.storage.local_claim import claim
 
-        `seen` is what this run has loaded. Whatever another run saved or failed with since then is
-        taken instead; without `may_ask` it is that or `seen`. `exchange` is called at most once, and
-        with no transaction open. Its errors go through, except that a refused grant becomes
-        RefreshRefusedError, and: UnreachableError (nothing was sent) leaves the tokens as they were; any
-        other ProcoreError (the token may be spent) is recorded as an interruption. Raises
-        NotSignedInError after a sign-out; `discard` is called with tokens that came for an account
-        which was signed out meanwhile. `shield` does what must not be cut off, from the sending on.
-        `is_refused`: Procore answered 401 to the access token, which of a service account's is borne once
-        a minute; then TokenRefusedError.
-        """
-        from procore_cli.storage.refresh import Refresh
-
-        return Refresh(self._entry_store, account, exchange, seen, discard, shield, is_refused).run(may_ask)
+        return claim(self._entry_store, account, seen, is_refused=reason == "refused")
 
     def sign_out(self, account: Account) -> SignedOut:
         """The tokens count no more; returns them so that they can be revoked, then `clean` deletes them.
@@ -170,7 +125,9 @@ class TokenStore:
             except StorageError as error:
                 unread = error
             if self._commit_signout(account, state):
-                return SignedOut(found, state.live, unread)
+                if state.live is None:
+                    return SignedOut(None, was_live=False)
+                return SignedOut(found, True, state.live.store, state.live.name, unread)
 
     def clean(self, account: Account, left: SignedOut | None = None) -> bool:
         """Delete what a sign-out left; False if what `left` names could not be deleted yet.
@@ -205,7 +162,7 @@ class TokenStore:
             )
             return None
         try:
-            return self.peek(key)
+            return self._peek(key)
         except StorageError as error:
             # It may lie in a store that is not there any more; a sign-in must work all the same.
             log.warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")
@@ -258,10 +215,10 @@ class TokenStore:
         return True
 
     def _is_deleted(self, left: SignedOut | None) -> bool:
-        if left is None or left.entry is None:
+        if left is None or left.name is None:
             return True
         with self._database.reading() as rows:
-            return not entries.is_kept(rows, left.entry.name)
+            return not entries.is_kept(rows, left.name)
 
 
 def _make_current(rows: Rows, account: Account) -> Account | None:
