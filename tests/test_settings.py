@@ -141,8 +141,8 @@ NO_STORE = r'PROCORE_LOGIN_STORE .*"cache\.example/0"'
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("PROCORE_LOGIN_DB", "postgresql://joe:hush@db.example/x", NO_DATABASE),
-        ("PROCORE_LOGIN_DB", "postgres://db.example/x?password=hush", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "mysql://joe:hush@db.example/x", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "PostgreSQL://db.example/x?password=hush", NO_DATABASE),
         ("PROCORE_LOGIN_DB", '"postgresql://joe:hush@db.example/x"', NO_DATABASE),
         ("PROCORE_LOGIN_DB", " POSTGRES://joe:hush@db.example", NO_DATABASE),
         ("PROCORE_LOGIN_DB", "postgresql+psycopg:joe:hush@db.example", NO_DATABASE),

@@ -40,7 +40,17 @@ ENVIRONMENT: Final = (
         ),
     ),
     ("PROCORE_LOGIN_HOME", "The data folder."),
-    ("PROCORE_LOGIN_DB", "Another SQLite file, for example the test.db of Procore's tutorial."),
+    (
+        "PROCORE_LOGIN_DB",
+        (
+            "Another SQLite file, for example the test.db of Procore's tutorial; or a PostgreSQL database that"
+            " many machines share: postgresql://USER@HOST/NAME."
+        ),
+    ),
+    (
+        "PROCORE_LOGIN_KEY, PROCORE_LOGIN_KEY_FILE",
+        "What seals the tokens in a shared database (32 bytes in base64; of several the first), or its file.",
+    ),
     (
         "PROCORE_LOGIN_STORE",
         "keyring (the default, but for the demo), or file: where tokens and client secret are kept.",

@@ -152,7 +152,8 @@ _VARIABLES: Mapping[str, str] = {
     "PROCORE_LOGIN_URL": "another base URL; PROCORE_API_URL is the API's",
     "PROCORE_LOGIN_STORE": "keyring or file: where tokens and secrets are kept",
     "PROCORE_LOGIN_HOME": "the data folder",
-    "PROCORE_LOGIN_DB": "another SQLite file for the rows",
+    "PROCORE_LOGIN_DB": "another SQLite file, or the postgresql:// URL of a shared database",
+    "PROCORE_LOGIN_KEY": "what opens the tokens there; or its file, PROCORE_LOGIN_KEY_FILE",
     "PROCORE_LOGIN_EXEC": "set for COMMAND, and read by this program in it",
     "BROWSER": "the browser, where --browser is silent",
     "HTTPS_PROXY": "the proxy; NO_PROXY and REQUESTS_CA_BUNDLE too",
@@ -165,6 +166,7 @@ OF_PROCORE = (
     "PROCORE_CLIENT_ID",
     "PROCORE_LOGIN_URL",
     "PROCORE_LOGIN_STORE",
+    "PROCORE_LOGIN_KEY",
     "HTTPS_PROXY",
 )
 OF_ACCOUNT = (*OF_PROCORE, "PROCORE_LOGIN_ACCOUNT")

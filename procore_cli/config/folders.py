@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from procore_cli import log
 from procore_cli.errors import DataFolderError
 
 NAME = "procore-login"
@@ -75,3 +77,10 @@ def new_path(text: str, variable: str) -> Path:
             f"Write the whole path into {variable}.",
             source=variable,
         ) from None
+
+
+def warn_of_sudo(home: Path | None, variables: Mapping[str, str]) -> None:
+    """Say whose data folder is in force where root works for somebody else."""
+    somebody, is_root = variables.get("SUDO_USER", "root"), hasattr(os, "geteuid") and os.geteuid() == 0
+    if somebody != "root" and "PROCORE_LOGIN_HOME" not in variables and is_root:
+        log.warn(f"This runs as root, by sudo: the data folder is {home}, whatever {somebody}'s is.")

@@ -5,7 +5,6 @@ What wins: an option, then a variable, then `config.toml`, then the default. A v
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,8 +24,9 @@ from procore_cli.config.environments import (
     DEMO,
     ENVIRONMENTS,
 )
-from procore_cli.config.folders import find_folder, new_path, require_folder
+from procore_cli.config.folders import find_folder, new_path, require_folder, warn_of_sudo
 from procore_cli.config.private_files import looking_only
+from procore_cli.config.shared_database import SharedDatabase, find_shared_database, is_shared
 from procore_cli.config.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
 from procore_cli.config.variables import (
     VARIABLES,
@@ -61,6 +61,7 @@ class Settings:
     company: int | None
     home: Path | None
     named_database: Path | None
+    shared: SharedDatabase | None
     store: StoreName
     account: str | None
     access_token: str | None = field(repr=False)
@@ -105,6 +106,8 @@ class Settings:
 
     def find_database(self, environment: str) -> Path:
         """The SQLite file of an environment: its own, unless PROCORE_LOGIN_DB names one for all."""
+        if self.shared is not None:
+            raise AssertionError("there is no file where the database is a shared one")
         return self.named_database or self.folder / f"{environment}.db"
 
     def binding(self, client_id: str) -> Binding:
@@ -118,6 +121,7 @@ class Settings:
     def describe(self) -> dict[str, Value]:
         """Each setting, by its name, as people may see it: no secret, no query."""
         own = "its own" if self.is_demo else ""
+        file = self.database if not self.shared and (self.named_database or self.home) else "none"
         kept = f"procore-login/{self.environment.name}/client-secret, read when it is needed"
         shown = {
             "environment": self.environment.name,
@@ -127,7 +131,7 @@ class Settings:
             "company": self.company or "none",
             "store": self.store,
             "data folder": self.home or "none",
-            "database": self.database if self.named_database or self.home else "none",
+            "database": self.shared.shown if self.shared else file,
             "login URL": self.environment.login_url or "not started yet",
             "API URL": self.environment.api_url or "not started yet",
             "account": self.account or "the current one",
@@ -199,6 +203,7 @@ def read_settings(
         check_variables(heeded, is_demo=base is DEMO)
         found = _find_values(overrides, environment, heeded, config)
         company, database = found["company"].value, found["database"].value
+        shared = find_shared_database(heeded)
         return Settings(
             environment=base._replace(login_url=found["login URL"].value, api_url=found["API URL"].value),
             redirect_uri=read_redirect_uri(*found["redirect URI"]),
@@ -206,7 +211,8 @@ def read_settings(
             client_secret=found["client secret"].value,
             company=company and int(company),
             home=home,
-            named_database=database and new_path(database, "PROCORE_LOGIN_DB"),
+            named_database=new_path(database, "PROCORE_LOGIN_DB") if database and not shared else None,
+            shared=shared,
             store=found["store"].value,
             account=found["account"].value,
             access_token=found["access token"].value,
@@ -236,13 +242,6 @@ def _find_default_environment(variables: Mapping[str, str], config: Config) -> V
         Value(config.environment, CONFIG_NAME),
         Value(DEFAULT_ENVIRONMENT, _DEFAULT),
     )
-
-
-def warn_of_sudo(home: Path | None, variables: Mapping[str, str]) -> None:
-    """Say whose data folder is in force where root works for somebody else."""
-    somebody, is_root = variables.get("SUDO_USER", "root"), hasattr(os, "geteuid") and os.geteuid() == 0
-    if somebody != "root" and "PROCORE_LOGIN_HOME" not in variables and is_root:
-        log.warn(f"This runs as root, by sudo: the data folder is {home}, whatever {somebody}'s is.")
 
 
 def warn_of_urls(settings: Settings) -> None:
@@ -289,6 +288,8 @@ def _find_values(
     default_redirect_uri = Value(DEFAULT_REDIRECT_URI, _DEFAULT)
     login_url, api_url = _find_urls(base, variables)
     account = find("account") if overrides.heeds_account else Value(None, _DEFAULT)
+    database = find("database", otherwise="data folder")
+    keeper = "the shared database" if is_shared(database.value or "") else f"the {store.value} store"
     return {
         "environment": environment,
         "client id": Value(None, _EMBEDDED) if base is DEMO else client_id,
@@ -299,11 +300,11 @@ def _find_values(
         ),
         "store": store,
         "data folder": find("data folder"),
-        "database": find("database", otherwise="data folder"),
+        "database": database,
         "login URL": login_url,
         "API URL": api_url,
         "account": _normal(_first(Value(overrides.account, "--account"), account)),
-        "access token": _find_access_token(overrides, variables, store.value),
+        "access token": _find_access_token(overrides, variables, keeper),
         "CA": find("CA"),
     }
 
@@ -328,8 +329,8 @@ def _find_urls(base: Environment, variables: Mapping[str, str]) -> tuple[Value, 
     return login, api
 
 
-def _find_access_token(overrides: Overrides, variables: Mapping[str, str], store: str) -> Value:
-    token, kept = variables.get("PROCORE_ACCESS_TOKEN"), f"the {store} store"
+def _find_access_token(overrides: Overrides, variables: Mapping[str, str], kept: str) -> Value:
+    token = variables.get("PROCORE_ACCESS_TOKEN")
     if not token:
         return Value(None, kept)
     # What exec hands over where nothing is stored is that very account's, and its secret is withheld.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from procore_cli.config.config_file import STORES, is_client_id, is_client_secret, is_company
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
+from procore_cli.config.shared_database import is_shared
 from procore_cli.config.urls import is_database_url, without_login
 from procore_cli.errors import ConfigurationError
 
@@ -37,7 +38,7 @@ _MISTAKEN = {
     "PROCORE_ACCOUNT": "PROCORE_LOGIN_ACCOUNT",
     "PROCORE_REDIRECT_URL": "PROCORE_REDIRECT_URI",
 }
-_OUR_NAMES = {*VARIABLES.values(), "PROCORE_LOGIN_EXEC"}
+_OUR_NAMES = {*VARIABLES.values(), "PROCORE_LOGIN_EXEC", "PROCORE_LOGIN_KEY", "PROCORE_LOGIN_KEY_FILE"}
 # They say something of the environment of `exec` alone.
 _OF_ONE_ENVIRONMENT = frozenset({"PROCORE_LOGIN_ACCOUNT", "PROCORE_COMPANY_ID"})
 _URLS = frozenset({"PROCORE_LOGIN_URL", "PROCORE_API_URL"})
@@ -80,6 +81,7 @@ def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
             "Set it to the client secret alone, without spaces or line breaks at its ends.",
         )
     store = variables.get("PROCORE_LOGIN_STORE", "keyring")
+    database = variables.get("PROCORE_LOGIN_DB", "")
     _refuse_unless(
         store in STORES,
         "store",
@@ -87,10 +89,11 @@ def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
         'Set it to "keyring" or "file".',
     )
     _refuse_unless(
-        not is_database_url(variables.get("PROCORE_LOGIN_DB", "")),
+        is_shared(database) or not is_database_url(database),
         "database",
-        "PROCORE_LOGIN_DB is a URL; it must be the path of an SQLite file.",
-        "Set it to a path, such as /home/me/test.db, or unset it.",
+        "PROCORE_LOGIN_DB is a URL that does not begin with postgresql://.",
+        "Set it to the path of an SQLite file, such as /home/me/test.db, or to postgresql://USER@HOST/NAME;"
+        " or unset it.",
     )
     _refuse_unless(
         is_company(variables.get("PROCORE_COMPANY_ID", "1")),

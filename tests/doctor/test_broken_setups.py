@@ -194,7 +194,7 @@ UNREADABLE = {
     "PROCORE_ACCESS_TOKEN": ["hush token"],
     "PROCORE_CLIENT_ID": ["joes-hush\n"],
     "PROCORE_CLIENT_SECRET": ["joes-hush\n"],
-    "PROCORE_LOGIN_DB": ["postgresql://joe:hush@db.example/x"],
+    "PROCORE_LOGIN_DB": ["mysql://joe:hush@db.example/x", "postgresql://joe:hush/hush@db.example/x"],
 }
 SETUPS = {
     # The app
@@ -526,4 +526,4 @@ def test_what_a_variable_holds_that_cannot_be_used_is_shown_nowhere(machine):
                 for arguments in (["doctor"], ["doctor", "--debug", "--json"], ["whoami", "--debug"]):
                     result = machine.run_here(*arguments).ended(3, prints=True)
                     assert "hush" not in result.out + result.err
-    assert list(machine.home.glob("postgresql*")) == []
+    assert [*machine.home.glob("postgresql*"), *machine.home.glob("mysql*")] == []

@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 
 from procore_cli.client.transport import Transport
 from procore_cli.config.config_file import Config, load_config
-from procore_cli.config.folders import find_folder
+from procore_cli.config.folders import find_folder, warn_of_sudo
 from procore_cli.config.private_files import looking_only
-from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_sudo, warn_of_urls
+from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
 from procore_cli.config.variables import find_set
 from procore_cli.console import Console
 from procore_cli.context import new_storage, trace_settings

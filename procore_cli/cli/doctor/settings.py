@@ -68,6 +68,8 @@ def _list_kept(context: DoctorContext) -> dict[str, object]:
 _OTHERS = {
     "PROCORE_LOGIN_ACCOUNT": "set: as --account; signup and signin ignore it",
     "PROCORE_LOGIN_EXEC": "set: this runs inside procore-login exec",
+    "PROCORE_LOGIN_KEY": "set: it opens the tokens in a shared database",
+    "PROCORE_LOGIN_KEY_FILE": "set: the file in it opens the tokens in a shared database",
     "PYTHON_KEYRING_BACKEND": "set: keyring uses the backend that it names",
     "BROWSER": "set: it names the browser",
 }
@@ -83,7 +85,7 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
             for setting, variable in VARIABLES.items()
             if variable in present and variable not in _OTHERS
         ),
-        *(fine(words, f"variable {name}") for name, words in _OTHERS.items() if name in present),
+        *(_check_other(context, name, words) for name, words in _OTHERS.items() if name in present),
         *(fine("set: see proxy", f"variable {name}") for name in present if name.upper() in _PROXIES),
     ]
     for name, meant in find_unknown(present).items():
@@ -91,6 +93,11 @@ def check_variables(context: DoctorContext) -> Iterator[Check]:
         fix = f"{mend}, or unset it: `unset {shlex.quote(name)}`"
         lines.append(warning("is not one that this program knows; it is ignored.", fix, f"variable {name}"))
     yield from lines or [fine("none that this program heeds is set")]
+
+
+def _check_other(context: DoctorContext, variable: str, words: str) -> Check:
+    name = f"variable {variable}"
+    return failed(context.faults[variable], name) if variable in context.faults else fine(words, name)
 
 
 def _check_variable(context: DoctorContext, variable: str, setting: str) -> Check:
