@@ -206,3 +206,48 @@ def test_an_exec_of_another_environment_in_an_exec_hands_nothing_of_the_first_on
     assert given["PROCORE_LOGIN_ACCOUNT"] == str(JOE["id"])
     assert given["OTHER_URL"] == "kept"
     assert not {"PROCORE_LOGIN_URL", "PROCORE_COMPANY_ID"} & given.keys()
+
+
+FLEET = "postgresql://app@db.example/fleet"
+KEY, PASSWORD = "the key in PROCORE_LOGIN_KEY", "the password in PROCORE_LOGIN_DB"
+
+
+@pytest.mark.parametrize(
+    ("variables", "withheld", "named"),
+    [
+        ({"PROCORE_LOGIN_DB": FLEET, "PROCORE_LOGIN_KEY": "hush"}, {"PROCORE_LOGIN_KEY"}, KEY),
+        (
+            {"PROCORE_LOGIN_DB": "postgresql://app:hush@db.example", "PROCORE_LOGIN_KEY_FILE": "/run/key"},
+            {"PROCORE_LOGIN_DB"},
+            PASSWORD,
+        ),
+        (
+            {"PROCORE_LOGIN_DB": f"{FLEET}?password=hush", "PROCORE_LOGIN_KEY": "hush"},
+            {"PROCORE_LOGIN_DB", "PROCORE_LOGIN_KEY"},
+            f"{KEY} and {PASSWORD}",
+        ),
+    ],
+)
+def test_what_opens_a_shared_database_is_not_handed_on_and_the_token_is_then_used_as_it_is(
+    machine, variables, withheld, named
+):
+    machine.variables |= variables
+    with (
+        mock.patch.object(access, "find_account", return_value=Account(User(1, JOE["id"], None))),
+        mock.patch.object(access, "find_token", return_value=access.Token("own-token", None)),
+    ):
+        given, result = hand_over(machine)
+    assert {name for name in variables if name not in given} == withheld
+    assert "hush" not in " ".join(given.values())
+    assert (given["PROCORE_ACCESS_TOKEN"], given["PROCORE_LOGIN_ACCOUNT"]) == ("own-token", str(JOE["id"]))
+    assert "PROCORE_LOGIN_EXEC" not in given
+    # Of several reasons why the token cannot be renewed one is told.
+    (warning,) = [line for line in result.said if line.startswith("Warning: ")]
+    assert warning.startswith(f"Warning: The command does not get {named}: it cannot renew its token. ")
+
+
+def test_a_key_that_opens_nothing_here_is_not_handed_on_either(machine):
+    machine.variables["PROCORE_LOGIN_KEY"] = "hush"
+    given, _ = hand_over(machine)
+    assert "PROCORE_LOGIN_KEY" not in given
+    assert "PROCORE_LOGIN_EXEC" in given

@@ -49,7 +49,7 @@ ENVIRONMENT: Final = (
     ),
     (
         "PROCORE_LOGIN_KEY, PROCORE_LOGIN_KEY_FILE",
-        "What seals the tokens in a shared database (32 bytes in base64; of several the first), or its file.",
+        "What seals the tokens in a shared database: 32 bytes in base64, of several the first. Or its file.",
     ),
     (
         "PROCORE_LOGIN_STORE",

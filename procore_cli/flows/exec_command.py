@@ -1,6 +1,6 @@
 """How `exec` hands a token to the command that it was given, and how that starts and ends.
 
-Refuses to hand on the client secret, and to put a shell or a file in between.
+Refuses to hand on the client secret and what opens a shared database, and to put a shell or a file between.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from procore_cli.models import SERVICE_ACCOUNT, Account, command
 if TYPE_CHECKING:
     from subprocess import Popen
 
+    from procore_cli.config.settings import Settings
     from procore_cli.context import Context
 
 
@@ -68,7 +69,12 @@ def new_environ(context: Context, environ: Mapping[str, str], min_ttl_s: int) ->
     Raises as `access.find_any_token`.
     """
     settings = context.settings
-    taken_out = ("PROCORE_CLIENT_SECRET", "PROCORE_LOGIN_EXEC")
+    taken_out = {
+        "PROCORE_CLIENT_SECRET",
+        "PROCORE_LOGIN_EXEC",
+        "PROCORE_LOGIN_KEY",
+        *_find_withheld(settings),
+    }
     # In an exec in an exec, what the outer one says of another environment would be believed of this one.
     kept = without_what_exec_set(settings.environment.name, environ)
     given = {name: value for name, value in kept.items() if name not in taken_out}
@@ -94,15 +100,34 @@ def _new_token_variables(context: Context, min_ttl_s: int) -> dict[str, str]:
     if service is not None:
         # Which of several it is.
         given |= {"PROCORE_COMPANY_ID": str(service.company)}
-    return given | {
-        "PROCORE_LOGIN_ACCOUNT": SERVICE_ACCOUNT if service else str(account.user.procore_id),
-        "PROCORE_LOGIN_EXEC": new_token_digest(given["PROCORE_ACCESS_TOKEN"]),
-    }
+    given |= {"PROCORE_LOGIN_ACCOUNT": SERVICE_ACCOUNT if service else str(account.user.procore_id)}
+    if _find_withheld(context.settings):
+        # The store is out of its reach: the token is to be used as it is.
+        return given
+    return given | {"PROCORE_LOGIN_EXEC": new_token_digest(given["PROCORE_ACCESS_TOKEN"])}
+
+
+def _find_withheld(settings: Settings) -> dict[str, str]:
+    """What opens a shared database and is not handed on: the variable's name, and what in it is secret."""
+    shared, withheld = settings.shared, {}
+    if shared is not None and shared.key is not None:
+        withheld["PROCORE_LOGIN_KEY"] = "the key in PROCORE_LOGIN_KEY"
+    if shared is not None and shared.has_password:
+        withheld["PROCORE_LOGIN_DB"] = "the password in PROCORE_LOGIN_DB"
+    return withheld
 
 
 def _warn_of_the_end(context: Context, account: Account) -> None:
     """Tell if nothing in the command can renew its token: it gets no secret, and finds none."""
     settings = context.settings
+    withheld = _find_withheld(settings)
+    if withheld and account.is_stored:
+        context.console.warn(
+            f"The command does not get {' and '.join(withheld.values())}: it cannot renew its token.",
+            "Give it a token that lives long enough (`--min-ttl SECONDS`), or keep such secrets in files:"
+            " PROCORE_LOGIN_KEY_FILE names the key's, and libpq looks for a password in ~/.pgpass.",
+        )
+        return
     if settings.is_demo or not settings.is_from_variable("client secret"):
         return
     if not account.is_stored:
