@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import Storage
     from procore_cli.storage.store import TokenStore
-    from procore_cli.storage.web_key import WebKey
+    from procore_cli.storage.web_key import WebKeys
     from procore_cli.threads import Shield
 
 
@@ -45,14 +45,18 @@ class Context:
 
     settings: Settings
     console: Console
-    clock: Callable[[], float]
+    local_clock: Callable[[], float]
     shield: Shield
     _closing: ExitStack
 
     @once
     def _storage(self) -> Storage:
         # Put together where it is needed: a token from elsewhere takes no data folder.
-        return new_storage(self.settings, self.settings.environment.name, self.clock)
+        return new_storage(self.settings, self.settings.environment.name, self.local_clock)
+
+    def clock(self) -> float:
+        """Seconds (UTC) by the clock that the ages of tokens go by: this machine's, or the database's."""
+        return self.local_clock() if self.settings.shared is None else self.tokens.now()
 
     @property
     def accounts(self) -> AccountStore:
@@ -75,7 +79,7 @@ class Context:
         return self._storage.client_secrets
 
     @property
-    def web_key(self) -> WebKey:
+    def web_key(self) -> WebKeys:
         """What signs the sign-ins that a web app begins."""
         return self._storage.web_key
 
@@ -107,7 +111,7 @@ class Context:
     @once
     def _environment(self) -> Environment:
         """Where things are sent; starts the embedded Procore if that is it and nobody has done so."""
-        return put_online(self.settings, self.clock, self._closing).environment
+        return put_online(self.settings, self.local_clock, self._closing).environment
 
     @once
     def _transport(self) -> Transport:
@@ -238,12 +242,18 @@ def new_client_secrets(settings: Settings, store: StoreName) -> ClientSecrets:
     """The client secrets of an environment in a store that need not be the one in force."""
     from procore_cli.storage.opening import Storage
 
-    return Storage(settings.folder, settings.environment.name, store).client_secrets
+    return Storage(settings.home, settings.environment.name, store).client_secrets
 
 
 def new_storage(settings: Settings, environment: str, clock: Callable[[], float] | None = None) -> Storage:
     """What stays of an environment, which need not be the one in force."""
     from procore_cli.storage.opening import Storage
 
-    database = settings.find_database(environment)
-    return Storage(settings.folder, environment, settings.store, database=database, clock=clock)
+    return Storage(
+        settings.home,
+        environment,
+        settings.store,
+        database=settings.named_database,
+        shared=settings.shared,
+        clock=clock,
+    )

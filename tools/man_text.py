@@ -43,8 +43,8 @@ ENVIRONMENT: Final = (
     (
         "PROCORE_LOGIN_DB",
         (
-            "Another SQLite file, for example the test.db of Procore's tutorial; or a PostgreSQL database that"
-            " many machines share: postgresql://USER@HOST/NAME."
+            "Another SQLite file, for example the test.db of Procore's tutorial; or a PostgreSQL database"
+            " that many machines share: postgresql://USER@HOST/NAME."
         ),
     ),
     (

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 
 MAX_LABELS = 10
-# So long nobody tries again to renew what can be used.
-_EARLY_AGAIN_S = 60
 _RENEW_ELSEWHERE = "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
 
 
@@ -69,11 +67,14 @@ def find_stored_account(context: Context) -> Account:
     return account
 
 
-def load(context: Context, account: Account) -> Held:
-    """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError."""
+def load(context: Context, account: Account, *, waits: bool = False) -> Held:
+    """The account's tokens, which may have expired. Raises SignInNeededError, BindingError, StorageError.
+
+    `waits`: for a refresh under way, where a 401 would not be heard of.
+    """
     if not account.is_stored:
         return service_account.load(context, account)
-    loaded = context.tokens.load(account)
+    loaded = context.tokens.load(account, waits=waits)
     if loaded is None:
         raise context.accounts.new_not_signed_in_error(account)
     check_tokens(context.settings, loaded.tokens.binding)
@@ -95,7 +96,7 @@ def keep_valid(
 
     Where only the latter cannot be cleared up, it is kept, with a warning. Raises as `renew`.
     """
-    reason = _find_reason(context, account, loaded, min_ttl_s, refused)
+    reason = _find_reason(context, loaded, min_ttl_s, refused)
     if reason is None:
         return loaded
     renewed = loaded
@@ -114,18 +115,14 @@ def keep_valid(
     return loaded._replace(may_be_revoked=False, asked_at=context.clock())
 
 
-def _find_reason(
-    context: Context, account: Account, held: Held, min_ttl_s: int, refused: str | None
-) -> Reason | None:
+def _find_reason(context: Context, held: Held, min_ttl_s: int, refused: str | None) -> Reason | None:
     """Why the tokens are to be renewed; None where they are not."""
     if held.tokens.access_token == refused:
         return "refused"
     now = context.clock()
     if held.is_due(now, min_ttl_s):
         return "due"
-    is_renewable = account.is_stored and bool(held.tokens.refresh_token or account.service)
-    may_ask = is_renewable and now >= held.asked_at + _EARLY_AGAIN_S
-    return "early" if held.may_be_revoked or (may_ask and context.tokens.is_renewal_early(held)) else None
+    return "early" if held.may_be_revoked or held.is_due_early(now) else None
 
 
 def renew(context: Context, account: Account, seen: Held, reason: Reason, *, may_ask: bool = True) -> Held:
@@ -316,7 +313,7 @@ def find_any_token(context: Context, min_ttl_s: int, refused: str | None = None)
 
 def find_token(context: Context, account: Account, min_ttl_s: int, refused: str | None = None) -> Token:
     """As `find_any_token`, of an account that has been found."""
-    loaded = load_valid(context, account, min_ttl_s, refused=refused)
+    loaded = keep_valid(context, account, load(context, account, waits=True), min_ttl_s, refused=refused)
     left_s = seconds_left(loaded.tokens, context.clock())
     wanted_s = max(min_ttl_s, EXPIRY_MARGIN_S + 1)
     if left_s is not None and left_s < wanted_s:

@@ -70,10 +70,11 @@ def finish(context: Context, callback_url: str, kept: str | None) -> Redeemed:
 
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
-    name, key = context.settings.environment.name, context.web_key.find()
-    begun = _read_text(key, name, kept or "", context.clock()) if key else None
+    name, now = context.settings.environment.name, context.clock()
+    found = ((key, _read_text(key, name, kept or "", now)) for key in context.web_key.list())
+    key, begun = next((each for each in found if each[1] is not None), (b"", None))
     pairs = _read_parameters(callback_url)
-    if key is None or begun is None or not is_ours(pairs, begun.state):
+    if begun is None or not is_ours(pairs, begun.state):
         raise SignInNotBegunError(
             f"This callback answers no sign-in to {name} that this browser began in the last ten minutes.",
             _AGAIN,

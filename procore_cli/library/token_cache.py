@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, TypeVar
 from procore_cli import log
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.context import Context
-from procore_cli.errors import BindingError, ConfigurationError, ProcoreLoginError, errors_in
+from procore_cli.errors import (
+    BindingError,
+    ConfigurationError,
+    ProcoreLoginError,
+    StorageError,
+    errors_in,
+)
 from procore_cli.flows import access
 from procore_cli.models import Account
 from procore_cli.threads import Call, in_own_thread, start
@@ -76,6 +82,8 @@ class TokenCache:
         self._failure: ProcoreLoginError | None = None
         self._given_up: tuple[str, float] = ("", 0)
         self._look_after = 0.0
+        # The clock that the ends of tokens go by.
+        self._now: Callable[[], float] = lambda: time.time()
         # What is under way in an event loop, by the loop and the token that was refused.
         self._tasks: dict[tuple[asyncio.AbstractEventLoop, str | None], asyncio.Future[str]] = {}
 
@@ -87,18 +95,23 @@ class TokenCache:
 
     def find(self, refused: str | None = None) -> str:
         """A token that is not `refused`, unless there is no other. Raises any of our errors."""
-        if token := self._find_at_once(refused):
+        is_early = self._takes_early()
+        if not is_early and (token := self._find_at_once(refused)):
             return token
         former_failure = self._failure
         with self.lock:
             # One thread fetches for all; those who waited share what came of it, a failure too.
-            if token := self._find_in_hand(refused):
+            if not is_early and (token := self._find_in_hand(refused)):
                 return token
             if self._failure is not None and self._failure is not former_failure:
                 raise copy.copy(self._failure)
             try:
                 self._loaded = loaded = self._load(refused)
             except ProcoreLoginError as error:
+                token = self._find_in_hand(refused)
+                if is_early and token and isinstance(error, StorageError):
+                    log.warn(f"{error.message} The tokens that are there are used until they end.")
+                    return token
                 # A copy: the error itself holds the frames that it came through.
                 self._failure = copy.copy(error)
                 raise
@@ -117,7 +130,7 @@ class TokenCache:
         """As `find`, or if it `is_checked` as `find_checked`; what takes time happens in a worker thread."""
         if is_checked and self._is_look_due():
             await self._share("", self._look_async)
-        if token := self._find_at_once(refused):
+        if not self._is_early() and (token := self._find_at_once(refused)):
             return token
         return await self._share(refused, partial(self.find, refused))
 
@@ -146,10 +159,21 @@ class TokenCache:
     def _find_in_hand(self, refused: str | None) -> str | None:
         """The token that will do without a look into the store, if there is one."""
         loaded = self._loaded
-        if loaded is None or loaded.is_due(time.time(), self._min_ttl_s):
+        if loaded is None or loaded.is_due(self._now(), self._min_ttl_s):
             return None
         token = loaded.tokens.access_token
         return token if token != refused else None
+
+    def _is_early(self) -> bool:
+        """Whether the token in hand is better renewed, though it can still be used."""
+        return self._loaded is not None and self._loaded.is_due_early(self._now())
+
+    def _takes_early(self) -> bool:
+        """As `_is_early`, for one caller: the others go on with what is in hand."""
+        if self._loaded is None or not self._is_early():
+            return False
+        self._loaded = self._loaded._replace(asked_at=self._now())
+        return True
 
     def _is_look_due(self) -> bool:
         if self._loaded is None or self._account is None:
@@ -181,6 +205,8 @@ class TokenCache:
 
     def _load(self, refused: str | None) -> Held:
         with open_program_context(self.settings) as context:
+            if self.settings.shared is not None:
+                self._now = context.clock
             # From the first call on it is the same, whichever may become current meanwhile.
             if self._account is None:
                 self._account = self._find_account(context)

@@ -44,10 +44,6 @@ class LocalTokens:
         """Seconds (UTC) by this machine's clock."""
         return self._entry_store.clock()
 
-    def is_renewal_early(self, held: Held) -> bool:
-        """Never: the store is where the program is."""
-        return False
-
     @log.phase("proof of the store")
     def prove(self) -> None:
         """Write, read back and delete a value as large as a token set, before a browser opens."""

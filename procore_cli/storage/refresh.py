@@ -64,7 +64,7 @@ class Refresh:
             if claim is None:
                 return self._find_news(seen) or seen
         except StorageError as error:
-            if reason != "early" or not self.tokens.is_renewal_early(seen):
+            if reason != "early" or seen.renew_at is None:
                 raise
             log.warn(f"{error.message} The tokens that are there are used until they end.")
             return seen

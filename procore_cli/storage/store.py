@@ -18,13 +18,16 @@ Generation = str | int
 Reason = Literal["early", "due", "refused", "asked"]
 # What became of a claim whose tokens were not replaced. Unknown: the refresh token may be spent.
 Outcome = Literal["not sent", "refused", "unknown"]
+# So long nobody tries again to renew what can still be used.
+EARLY_AGAIN_S = 60
 
 
 class Held(NamedTuple):
     """An account's tokens as the store has them, and the failures that were counted when they were read.
 
     `may_be_revoked`: a refresh was interrupted since, so Procore may have taken the access token away.
-    `asked_at`: when they were to be renewed early, in vain.
+    From `renew_at` on (seconds, UTC) they are better renewed, though they can still be used: that leaves time
+    for whatever is down. `asked_at` is when that was tried in vain.
     """
 
     tokens: TokenSet
@@ -32,11 +35,16 @@ class Held(NamedTuple):
     issued_at: int
     failures: int = 0
     may_be_revoked: bool = False
+    renew_at: float | None = None
     asked_at: float = 0
 
     def is_due(self, now: float, min_ttl_s: int) -> bool:
         """Whether they have to be renewed for somebody who needs `min_ttl_s` seconds from `now` on."""
         return is_renewal_due(self.tokens, self.issued_at, now, min_ttl_s)
+
+    def is_due_early(self, now: float) -> bool:
+        """Whether they are better renewed at `now` (seconds, UTC)."""
+        return self.renew_at is not None and now >= max(self.renew_at, self.asked_at + EARLY_AGAIN_S)
 
 
 class Listed(NamedTuple):
@@ -182,10 +190,6 @@ class TokenStore(Protocol):
 
     def now(self) -> float:
         """Seconds (UTC) by the store's own clock."""
-        ...
-
-    def is_renewal_early(self, held: Held) -> bool:
-        """Whether to replace tokens that can still be used, so that there is time for whatever is down."""
         ...
 
     def prove(self) -> None:
