@@ -11,8 +11,8 @@ from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, look_at_settings
 from procore_cli.errors import AmbiguousAccountError, ProcoreLoginError, UnknownAccountError
 from procore_cli.models import command
+from procore_cli.storage.accounts import Listed
 from procore_cli.storage.local_accounts import list_known_in
-from procore_cli.storage.store import Listed
 from procore_cli.storage.users import is_named
 
 

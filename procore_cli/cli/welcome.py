@@ -16,7 +16,7 @@ from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
 from procore_cli.errors import ProcoreLoginError
-from procore_cli.storage.store import Listed
+from procore_cli.storage.accounts import Listed
 
 MAX_ACCOUNTS = 10
 _WIDEST_COLUMNS = 100

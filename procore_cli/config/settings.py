@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from procore_cli import log
 from procore_cli.config.config_file import (
@@ -26,8 +26,14 @@ from procore_cli.config.environments import (
 )
 from procore_cli.config.folders import find_folder, new_path, require_folder, warn_of_sudo
 from procore_cli.config.private_files import looking_only
-from procore_cli.config.shared_database import SharedDatabase, find_shared_database, is_shared
-from procore_cli.config.urls import RedirectUri, find_origin, read_base_url, read_redirect_uri
+from procore_cli.config.urls import (
+    RedirectUri,
+    find_origin,
+    is_shared_database,
+    read_base_url,
+    read_redirect_uri,
+    warn_of_urls,
+)
 from procore_cli.config.variables import (
     VARIABLES,
     check_variables,
@@ -38,6 +44,9 @@ from procore_cli.config.variables import (
 )
 from procore_cli.errors import ConfigurationError, ProcoreLoginError, errors_in
 from procore_cli.models import SERVICE_ACCOUNT, Binding, Environment, StoreName
+
+if TYPE_CHECKING:
+    from procore_cli.config.shared_database import SharedDatabase
 
 _DEFAULT = "default"
 _EMBEDDED = "the embedded Procore"
@@ -170,7 +179,7 @@ def load_settings(overrides: Overrides, environ: Mapping[str, str]) -> Settings:
     for key in config.unknown:
         log.warn(f"{CONFIG_NAME}: {key} is not a setting of this program; it is kept and ignored.")
     settings = read_settings(overrides, variables, home, config)
-    warn_of_urls(settings)
+    warn_of_urls(settings.environment)
     is_foreign = "PROCORE_ACCESS_TOKEN" in variables and not is_handed_over(variables)
     if is_foreign and not overrides.heeds_token:
         log.warn("PROCORE_ACCESS_TOKEN is set; this command does not use it.")
@@ -203,7 +212,7 @@ def read_settings(
         check_variables(heeded, is_demo=base is DEMO)
         found = _find_values(overrides, environment, heeded, config)
         company, database = found["company"].value, found["database"].value
-        shared = find_shared_database(heeded)
+        shared = _find_shared_database(heeded)
         return Settings(
             environment=base._replace(login_url=found["login URL"].value, api_url=found["API URL"].value),
             redirect_uri=read_redirect_uri(*found["redirect URI"]),
@@ -220,6 +229,15 @@ def read_settings(
             in_exec="PROCORE_LOGIN_EXEC" in heeded,
             sources={name: value.source for name, value in found.items()},
         )
+
+
+def _find_shared_database(variables: Mapping[str, str]) -> SharedDatabase | None:
+    if not is_shared_database(variables.get("PROCORE_LOGIN_DB", "")):
+        return None
+    # Not at the top: every start would pay for it.
+    from procore_cli.config.shared_database import find_shared_database
+
+    return find_shared_database(variables)
 
 
 def find_default_environment(environ: Mapping[str, str]) -> str:
@@ -242,23 +260,6 @@ def _find_default_environment(variables: Mapping[str, str], config: Config) -> V
         Value(config.environment, CONFIG_NAME),
         Value(DEFAULT_ENVIRONMENT, _DEFAULT),
     )
-
-
-def warn_of_urls(settings: Settings) -> None:
-    """Name each base URL that is not the environment's own, in one line where both are one place."""
-    name, login_url, api_url, _ = settings.environment
-    own = ENVIRONMENTS[name]
-    login_differs = own is not DEMO and find_origin(login_url) != find_origin(own.login_url)
-    api_differs = own is not DEMO and find_origin(api_url) != find_origin(own.api_url)
-    if login_differs and api_differs and find_origin(login_url) == find_origin(api_url):
-        log.warn(
-            f"{name}: signing in and calling the API at {login_url} (PROCORE_LOGIN_URL, PROCORE_API_URL)."
-        )
-        return
-    if login_differs:
-        log.warn(f"{name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {own.login_url}.")
-    if api_differs:
-        log.warn(f"{name}: calling the API at {api_url} (PROCORE_API_URL), not at {own.api_url}.")
 
 
 def _first(*candidates: Value) -> Value:
@@ -289,7 +290,7 @@ def _find_values(
     login_url, api_url = _find_urls(base, variables)
     account = find("account") if overrides.heeds_account else Value(None, _DEFAULT)
     database = find("database", otherwise="data folder")
-    keeper = "the shared database" if is_shared(database.value or "") else f"the {store.value} store"
+    keeper = "the shared database" if is_shared_database(database.value or "") else f"the {store.value} store"
     return {
         "environment": environment,
         "client id": Value(None, _EMBEDDED) if base is DEMO else client_id,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from procore_cli.config.urls import SHARED_SCHEMES, is_shared_database
 from procore_cli.errors import ConfigurationError
 
-SCHEMES = ("postgresql://", "postgres://")
 # What a URL's query may carry for libpq that is secret.
 _SECRET_PARAMETERS = frozenset(
     {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
@@ -42,15 +42,10 @@ class SharedDatabase:
         return bool(login.partition(":")[2]) or not names.isdisjoint(_SECRET_PARAMETERS)
 
 
-def is_shared(text: str) -> bool:
-    """Whether PROCORE_LOGIN_DB names such a database, and no file."""
-    return text.startswith(SCHEMES)
-
-
 def find_shared_database(variables: Mapping[str, str]) -> SharedDatabase | None:
     """What PROCORE_LOGIN_DB names, if that is such a database and no file. Raises ConfigurationError."""
     url = variables.get("PROCORE_LOGIN_DB", "")
-    if not is_shared(url):
+    if not is_shared_database(url):
         return None
     if why := _find_fault(url):
         raise ConfigurationError(
@@ -77,7 +72,7 @@ def find_shared_database(variables: Mapping[str, str]) -> SharedDatabase | None:
 
 def _split(url: str) -> tuple[str, str, str, str]:
     """Scheme, what stands before the @, hosts and name, query; where libpq cuts, not where urlsplit does."""
-    scheme = next(each for each in SCHEMES if url.startswith(each))
+    scheme = next(each for each in SHARED_SCHEMES if url.startswith(each))
     login, at, rest = url[len(scheme) :].partition("@")
     if not at or "/" in login:
         login, rest = "", url[len(scheme) :]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from procore_cli.config.environments import DEFAULT_REDIRECT_URI, OOB_REDIRECT_URI
+from procore_cli import log
+from procore_cli.config.environments import DEFAULT_REDIRECT_URI, DEMO, ENVIRONMENTS, OOB_REDIRECT_URI
 from procore_cli.errors import BadUrlError
+from procore_cli.models import Environment
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -21,6 +23,7 @@ _DATABASE_URL = re.compile(
     r"""[\s"']*(?:[a-z][a-z0-9+.-]+:/{2}|(?:file|jdbc|mysql|postgres(?:ql)?|sqlite3?)(?:\+\w+)?:)""",
     re.IGNORECASE,
 )
+SHARED_SCHEMES: Final = ("postgresql://", "postgres://")
 _ON_LOOPBACK = "http://localhost:4568"
 _UNSAFE = frozenset(" \\<>\"'`{}|^") | {chr(c) for c in range(32)} | {"\x7f"}
 
@@ -95,6 +98,28 @@ def without_login(text: str) -> str:
 def is_database_url(text: str) -> bool:
     """Whether a text is a URL where the path of a database is wanted."""
     return _DATABASE_URL.match(text) is not None
+
+
+def is_shared_database(text: str) -> bool:
+    """Whether a text names a PostgreSQL database that machines share, and no file."""
+    return text.startswith(SHARED_SCHEMES)
+
+
+def warn_of_urls(environment: Environment) -> None:
+    """Name each base URL that is not the environment's own, in one line where both are one place."""
+    name, login_url, api_url, _ = environment
+    own = ENVIRONMENTS[name]
+    login_differs = own is not DEMO and find_origin(login_url) != find_origin(own.login_url)
+    api_differs = own is not DEMO and find_origin(api_url) != find_origin(own.api_url)
+    if login_differs and api_differs and find_origin(login_url) == find_origin(api_url):
+        log.warn(
+            f"{name}: signing in and calling the API at {login_url} (PROCORE_LOGIN_URL, PROCORE_API_URL)."
+        )
+        return
+    if login_differs:
+        log.warn(f"{name}: signing in at {login_url} (PROCORE_LOGIN_URL), not at {own.login_url}.")
+    if api_differs:
+        log.warn(f"{name}: calling the API at {api_url} (PROCORE_API_URL), not at {own.api_url}.")
 
 
 def is_plain_netloc(netloc: str) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from procore_cli.config.config_file import STORES, is_client_id, is_client_secret, is_company
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
-from procore_cli.config.shared_database import is_shared
-from procore_cli.config.urls import is_database_url, without_login
+from procore_cli.config.urls import is_database_url, is_shared_database, without_login
 from procore_cli.errors import ConfigurationError
 
 _OUR_PREFIX = "PROCORE_LOGIN_"
@@ -89,7 +88,7 @@ def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
         'Set it to "keyring" or "file".',
     )
     _refuse_unless(
-        is_shared(database) or not is_database_url(database),
+        is_shared_database(database) or not is_database_url(database),
         "database",
         "PROCORE_LOGIN_DB is a URL that does not begin with postgresql://.",
         "Set it to the path of an SQLite file, such as /home/me/test.db, or to postgresql://USER@HOST/NAME;"

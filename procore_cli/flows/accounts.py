@@ -23,7 +23,7 @@ from procore_cli.models import SERVICE_ACCOUNT, Account, Profile
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.storage.store import Listed
+    from procore_cli.storage.accounts import Listed
 
 
 class Line(NamedTuple):

@@ -23,7 +23,8 @@ from procore_cli.models import Me, Profile, command
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.context import Context
-    from procore_cli.storage.store import Listed, SignInSaved
+    from procore_cli.storage.accounts import Listed
+    from procore_cli.storage.store import SignInSaved
 
 
 class SignedIn(NamedTuple):

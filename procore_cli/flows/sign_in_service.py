@@ -17,7 +17,7 @@ from procore_cli.flows.sign_in import (
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.storage.store import Listed
+    from procore_cli.storage.accounts import Listed
 
 
 def sign_in_service(context: Context) -> SignedIn:

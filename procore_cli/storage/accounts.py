@@ -1,34 +1,116 @@
 """The accounts of an environment: which one is meant, who is signed in, and what is said where nobody fits.
 
-Written once, over whatever keeps the rows (`store.AccountRows`).
+Written once, over whatever keeps the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from procore_cli import log
 from procore_cli.errors import (
     AmbiguousAccountError,
     NotSignedInError,
+    SignInNeededError,
     UnknownAccountError,
 )
+from procore_cli.grants import find_shown_end
 from procore_cli.models import (
     ANY_SERVICE,
     SERVICE_ACCOUNT,
     Account,
     Choice,
+    Me,
     User,
     command,
     new_service_options,
 )
-from procore_cli.storage.store import AccountRows, Listed
+
+if TYPE_CHECKING:
+    from procore_cli.storage.store import Generation
 
 MAX_CANDIDATES = 10
 
 
-class AccountStore(AccountRows):
-    """The accounts of one environment; whatever keeps their rows inherits it. All raise StorageError."""
+class Listed(NamedTuple):
+    """An account, and how it is: `generation` and the times are those of its tokens, if it is signed in.
+
+    `is_refused`: Procore refused its last refresh token.
+    """
+
+    account: Account
+    is_current: bool
+    is_signed_in: bool
+    is_refused: bool
+    expires_at: int | None
+    issued_at: int
+    generation: Generation | None = None
+
+    def find_shown_end(self, now: float) -> int | None:
+        """`expires_at` as people are told it at `now`."""
+        return find_shown_end(self.expires_at, self.issued_at, now)
+
+
+class AccountStore(Protocol):
+    """The accounts of one environment; what keeps their rows says how each is read. Raises StorageError."""
+
+    environment: str
+
+    def find_current(self) -> Account | None:
+        """The account that is current in this data folder, tokens or not."""
+        ...
+
+    def switch(self, account: Account) -> bool:
+        """Make it the current one; False if it is not signed in (any more)."""
+        ...
+
+    def list_named(self, who: str) -> list[Account]:
+        """Whom a procore_id or an e-mail (in either case) names: persons, and service accounts.
+
+        A person is named by a row of `users`, too, that no account goes with.
+        """
+        ...
+
+    def find_row(self, row_id: int) -> User | None:
+        """The row of `users` that counts for the person of a row: the lowest id of the procore_id."""
+        ...
+
+    def list_people(self, limit: int) -> list[User]:
+        """The first rows of `users` that count, by id."""
+        ...
+
+    def list_services(self, client_id: str | None) -> list[Account]:
+        """The service accounts of an app, or of all, that are signed in."""
+        ...
+
+    def list_known(self, after: int = 0, limit: int | None = None) -> list[Listed]:
+        """Those whom the environment remembers, signed in or not, by the ids of their rows, `after` one."""
+        ...
+
+    def list_strangers(self) -> list[Listed]:
+        """The rows of `users` that no environment remembers."""
+        ...
+
+    def look(self, account: Account) -> Listed:
+        """How an account is now."""
+        ...
+
+    def new_not_signed_in_error(self, account: Account) -> SignInNeededError:
+        """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
+        ...
+
+    def remember(self, account: Account, me: Me) -> Account:
+        """Keep what `/me` says now, where it differs; returns the account as it is then."""
+        ...
+
+    def knows_app(self, client_id: str, login_origin: str) -> bool:
+        """Whether a sign-in with this app has worked here."""
+        ...
+
+    def remember_app(self, client_id: str, login_origin: str) -> None:
+        """A sign-in with this app has worked here."""
+        ...
 
     @log.phase("account in the database")
     def find_account(self, who: str | None = None, choice: Choice = ANY_SERVICE) -> Account | None:

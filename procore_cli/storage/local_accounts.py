@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from procore_cli.errors import SignInNeededError
 from procore_cli.models import Account, Me, User
 from procore_cli.storage import account_rows, entries, failures, users
-from procore_cli.storage.accounts import AccountStore
+from procore_cli.storage.accounts import AccountStore, Listed
 from procore_cli.storage.database import Database, ReadOnlyDatabase
 from procore_cli.storage.entries import Entry
 from procore_cli.storage.rows import Rows
-from procore_cli.storage.store import Listed
 
 if TYPE_CHECKING:
     from pathlib import Path

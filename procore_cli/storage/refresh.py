@@ -23,7 +23,8 @@ from procore_cli.errors import (
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage import failures
-from procore_cli.storage.store import AccountRows, Claim, Held, Reason, TokenStore
+from procore_cli.storage.accounts import AccountStore
+from procore_cli.storage.store import Claim, Held, Reason, TokenStore
 
 if TYPE_CHECKING:
     from procore_cli.threads import Shield
@@ -42,7 +43,7 @@ class Refresh:
     sending on.
     """
 
-    accounts: AccountRows
+    accounts: AccountStore
     tokens: TokenStore
     account: Account
     exchange: Exchange

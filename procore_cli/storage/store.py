@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from procore_cli.errors import ProcoreLoginError, SignInNeededError, StorageError
-from procore_cli.grants import TokenSet, find_shown_end, is_renewal_due
-from procore_cli.models import Account, Me, StoreName, User
+from procore_cli.errors import ProcoreLoginError, StorageError
+from procore_cli.grants import TokenSet, is_renewal_due
+from procore_cli.models import Account, Me, StoreName
 
 # What names the tokens that an account has now; to be compared, and nothing else.
 Generation = str | int
@@ -47,25 +47,6 @@ class Held(NamedTuple):
         return self.renew_at is not None and now >= max(self.renew_at, self.asked_at + EARLY_AGAIN_S)
 
 
-class Listed(NamedTuple):
-    """An account, and how it is: `generation` and the times are those of its tokens, if it is signed in.
-
-    `is_refused`: Procore refused its last refresh token.
-    """
-
-    account: Account
-    is_current: bool
-    is_signed_in: bool
-    is_refused: bool
-    expires_at: int | None
-    issued_at: int
-    generation: Generation | None = None
-
-    def find_shown_end(self, now: float) -> int | None:
-        """`expires_at` as people are told it at `now`."""
-        return find_shown_end(self.expires_at, self.issued_at, now)
-
-
 class SignInSaved(NamedTuple):
     """What a sign-in changed.
 
@@ -90,67 +71,6 @@ class SignedOut(NamedTuple):
     store: StoreName | None = None
     name: str | None = None
     unread: StorageError | None = None
-
-
-class AccountRows(Protocol):
-    """Who is known in one environment. Every method raises StorageError."""
-
-    environment: str
-
-    def find_current(self) -> Account | None:
-        """The account that is current in this data folder, tokens or not."""
-        ...
-
-    def switch(self, account: Account) -> bool:
-        """Make it the current one; False if it is not signed in (any more)."""
-        ...
-
-    def list_named(self, who: str) -> list[Account]:
-        """Whom a procore_id or an e-mail (in either case) names: persons, and service accounts.
-
-        A person is named by a row of `users`, too, that no account goes with.
-        """
-        ...
-
-    def find_row(self, row_id: int) -> User | None:
-        """The row of `users` that counts for the person of a row: the lowest id of the procore_id."""
-        ...
-
-    def list_people(self, limit: int) -> list[User]:
-        """The first rows of `users` that count, by id."""
-        ...
-
-    def list_services(self, client_id: str | None) -> list[Account]:
-        """The service accounts of an app, or of all, that are signed in."""
-        ...
-
-    def list_known(self, after: int = 0, limit: int | None = None) -> list[Listed]:
-        """Those whom the environment remembers, signed in or not, by the ids of their rows, `after` one."""
-        ...
-
-    def list_strangers(self) -> list[Listed]:
-        """The rows of `users` that no environment remembers."""
-        ...
-
-    def look(self, account: Account) -> Listed:
-        """How an account is now."""
-        ...
-
-    def new_not_signed_in_error(self, account: Account) -> SignInNeededError:
-        """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
-        ...
-
-    def remember(self, account: Account, me: Me) -> Account:
-        """Keep what `/me` says now, where it differs; returns the account as it is then."""
-        ...
-
-    def knows_app(self, client_id: str, login_origin: str) -> bool:
-        """Whether a sign-in with this app has worked here."""
-        ...
-
-    def remember_app(self, client_id: str, login_origin: str) -> None:
-        """A sign-in with this app has worked here."""
-        ...
 
 
 class Claim(Protocol):

@@ -12,9 +12,9 @@ from procore_cli.errors import BindingError, StorageError
 from procore_cli.flows.credentials import check_tokens
 from procore_cli.grants import is_renewal_due
 from procore_cli.models import Account, command, utc
+from procore_cli.storage.accounts import Listed
 from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
 from procore_cli.storage.local_accounts import LocalAccounts
-from procore_cli.storage.store import Listed
 
 
 def mask(email: str | None) -> str:

@@ -13,7 +13,8 @@ from procore_cli.client.transport import Transport
 from procore_cli.config.config_file import Config, load_config
 from procore_cli.config.folders import find_folder, warn_of_sudo
 from procore_cli.config.private_files import looking_only
-from procore_cli.config.settings import Overrides, Settings, read_settings, warn_of_urls
+from procore_cli.config.settings import Overrides, Settings, read_settings
+from procore_cli.config.urls import warn_of_urls
 from procore_cli.config.variables import find_set
 from procore_cli.console import Console
 from procore_cli.context import new_storage, trace_settings
@@ -132,7 +133,7 @@ def open_doctor_context(overrides: Overrides, console: Console, *, offline: bool
     with looking_only(), ExitStack() as stack:
         settings, config, faults = _load(overrides)
         # The rest that commands warn of is a line of the report.
-        warn_of_urls(settings)
+        warn_of_urls(settings.environment)
         warn_of_sudo(settings.home, find_set(os.environ))
         console.environment = settings.environment.name
         trace_settings(settings, console)
