@@ -97,6 +97,8 @@ class Storage:
     def _postgres(self) -> PostgresStore:
         from procore_cli.storage.postgres.store import new_postgres_store
 
+        if self._shared is None:
+            raise AssertionError("nothing is shared")
         return new_postgres_store(self._shared, self.environment, self._home)
 
     @once

@@ -1,0 +1,1 @@
+"""Accounts and their tokens in a PostgreSQL database that many machines share."""

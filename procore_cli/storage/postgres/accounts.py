@@ -1,0 +1,212 @@
+"""The accounts of an environment in a shared database: rows of `users`, and what is remembered beside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from procore_cli.errors import SignInNeededError
+from procore_cli.models import Account, Me, Service, User
+from procore_cli.storage import failures, users
+from procore_cli.storage.accounts import AccountStore
+from procore_cli.storage.postgres.rows import new_signed_out_error
+from procore_cli.storage.store import Listed
+
+if TYPE_CHECKING:
+    from procore_cli.storage.postgres.connection import PostgresDatabase, Run
+    from procore_cli.storage.postgres.current import Current
+
+_MAX_ID = 2**63 - 1
+_LONGEST_ID = 20
+# The row of `users` that counts for a procore_id.
+_COUNTS = """u.procore_id > 0 AND NOT EXISTS (
+    SELECT FROM users o WHERE o.procore_id = u.procore_id AND o.id < u.id)"""
+_COLUMNS = """u.id, u.procore_id, u.email, a.name, a.failures, a.failure, a.interrupted_at, a.id, a.client_id,
+    a.company, a.state, a.expires_at, a.issued_at, a.generation"""
+# Somebody whom the environment need not remember.
+_SOMEBODY = f"""
+    SELECT {_COLUMNS} FROM users u LEFT JOIN procore_login_accounts a
+    ON a.procore_id = u.procore_id AND a.environment = %s AND """  # noqa: S608
+_REMEMBERED = f"""
+    SELECT {_COLUMNS} FROM users u JOIN procore_login_accounts a
+    ON a.procore_id = u.procore_id AND a.environment = %s WHERE {_COUNTS} AND """  # noqa: S608
+_LOCK_PERSON = "SELECT pg_advisory_xact_lock(hashtextextended('procore-login ' || %s::text, 0))"
+
+
+class PostgresAccounts(AccountStore):
+    """The rows of one environment, as `AccountStore`; the current account lies in the data folder."""
+
+    def __init__(self, database: PostgresDatabase, environment: str, current: Current) -> None:
+        self.environment = environment
+        self._database = database
+        self._current = current
+
+    def find_current(self) -> Account | None:
+        """The current account, if any; a row is enough, tokens or not."""
+        key = self._current.find()
+        return None if key is None else self._find_by_key(key)
+
+    def switch(self, account: Account) -> bool:
+        """Make the account the current one; False if it is not signed in (any more)."""
+        if not self.look(account).is_signed_in:
+            return False
+        self._current.save(account.key)
+        return True
+
+    def list_named(self, who: str) -> list[Account]:
+        """Whom `who` names: persons, and service accounts that are the same to `/me`."""
+        ids = [user.id for user in self._list_named(who)]
+        order = "ORDER BY u.id, a.company IS NOT NULL, a.id"
+        found = self._run(f"{_SOMEBODY} TRUE WHERE u.id = ANY(%s) {order}", ids)
+        return [_new_account(row) for row in found]
+
+    def find_row(self, row_id: int) -> User | None:
+        """The row that counts for the person of a row."""
+        if abs(row_id) > _MAX_ID:
+            return None
+        found = self._database.run(
+            f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS}"  # noqa: S608
+            " AND u.procore_id = (SELECT procore_id FROM users WHERE id = %s)",
+            row_id,
+        )
+        return _new_user(found[0]) if found else None
+
+    def list_people(self, limit: int) -> list[User]:
+        """The first people that have a row, by id."""
+        found = self._database.run(
+            f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS}"  # noqa: S608
+            " ORDER BY u.id LIMIT %s",
+            limit,
+        )
+        return [_new_user(row) for row in found]
+
+    def list_services(self, client_id: str | None) -> list[Account]:
+        """The service accounts of an app, or of all, that are signed in."""
+        found = self._run(
+            f"{_REMEMBERED} a.company IS NOT NULL AND a.state = 'live'"
+            " AND a.client_id = COALESCE(%s, a.client_id) ORDER BY a.id",
+            client_id,
+        )
+        return [_new_account(row) for row in found]
+
+    def list_known(self, after: int = 0, limit: int | None = None) -> list[Listed]:
+        """Those whom the environment remembers, by id; a limit does not tear apart those of one row."""
+        first = "" if limit is None else f" FETCH FIRST {limit:d} ROWS WITH TIES"
+        found = self._run(f"{_REMEMBERED} u.id > %s ORDER BY u.id{first}", after)
+        current = self._current.find()
+        listed = [_new_listed(row, current) for row in found]
+        # Within a row the person comes first.
+        return sorted(listed, key=lambda each: (each.account.user.id, -min(each.account.key, 0)))
+
+    def list_strangers(self) -> list[Listed]:
+        """The rows of `users` that no environment remembers."""
+        found = self._database.run(
+            f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS} AND NOT EXISTS"  # noqa: S608
+            " (SELECT FROM procore_login_accounts a WHERE a.procore_id = u.procore_id) ORDER BY u.id"
+        )
+        return [Listed(Account(_new_user(row)), False, False, False, None, 0) for row in found]
+
+    def look(self, account: Account) -> Listed:
+        """How the account is now."""
+        row = self._find(account.key)
+        return Listed(account, False, False, False, None, 0) if row is None else _new_listed(row, None)
+
+    def new_not_signed_in_error(self, account: Account) -> SignInNeededError:
+        """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
+        listed = self.look(account)
+        refusal = failures.find_refusal(listed.account, self.environment) if listed.is_refused else None
+        return refusal or new_signed_out_error(listed.account, self.environment)
+
+    def remember(self, account: Account, me: Me) -> Account:
+        """Keep what `/me` says now, where it differs; returns the account as it is then."""
+        known = self.look(account).account
+        is_same = (known.user.procore_id, known.user.email, known.name) == (me.id, me.login, me.name)
+        if is_same:
+            return known
+
+        def save(run: Run) -> User:
+            user, _ = save_user(run, me)
+            column, key = ("id", -account.key) if account.key < 0 else ("procore_id", account.key)
+            run(
+                f"UPDATE procore_login_accounts SET name = %s WHERE environment = %s AND {column} = %s"  # noqa: S608
+                f" AND company IS {'NOT NULL' if account.key < 0 else 'NULL'}",
+                *(storable(me.name), self.environment, key),
+            )
+            return user
+
+        return known._replace(user=self._database.transact(save), name=me.name)
+
+    def knows_app(self, client_id: str, login_origin: str) -> bool:
+        """Whether anybody has signed in with this app; where it did so is sealed."""
+        return bool(
+            self._run(
+                "SELECT 1 FROM procore_login_accounts WHERE environment = %s AND client_id = %s LIMIT 1",
+                client_id,
+            )
+        )
+
+    def remember_app(self, client_id: str, login_origin: str) -> None:
+        """The accounts' rows tell."""
+
+    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._database.run(statement, self.environment, *values)
+
+    def _find_by_key(self, key: int) -> Account | None:
+        row = self._find(key)
+        return None if row is None else _new_account(row)
+
+    def _find(self, key: int) -> tuple[Any, ...] | None:
+        if key < 0:
+            found = self._run(f"{_REMEMBERED} a.company IS NOT NULL AND a.id = %s", -key)
+        else:
+            found = self._run(f"{_SOMEBODY} a.company IS NULL WHERE {_COUNTS} AND u.procore_id = %s", key)
+        return found[0] if found else None
+
+    def _list_named(self, who: str) -> list[User]:
+        select = f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS} AND "  # noqa: S608
+        text = storable(who) or ""
+        is_id = who.isascii() and who.isdigit() and len(who) < _LONGEST_ID
+        found = self._database.run(
+            f"{select} (lower(u.email) IN (lower(%s), %s) OR u.procore_id = %s) ORDER BY u.id",
+            *(text, text.lower(), int(who) if is_id else None),
+        )
+        if not found:
+            # What only casefold takes for the same; the letters of ASCII have been compared.
+            found = self._database.run(f"{select} octet_length(u.email) > char_length(u.email) ORDER BY u.id")
+        return [user for user in map(_new_user, found) if users.is_named(user, who)]
+
+
+def save_user(run: Run, me: Me) -> tuple[User, bool]:
+    """Insert or update the person's row within a transaction; returns it and whether it is new."""
+    email = storable(me.login)
+    # Nothing makes a procore_id unique, and the table may be another program's.
+    run(_LOCK_PERSON, me.id)
+    found = run("SELECT id, procore_id, email FROM users WHERE procore_id = %s ORDER BY id LIMIT 1", me.id)
+    if not found:
+        ((row_id,),) = run("INSERT INTO users (procore_id, email) VALUES (%s, %s) RETURNING id", me.id, email)
+        return User(row_id, me.id, email), True
+    if found[0][2] != email:
+        run("UPDATE users SET email = %s WHERE id = %s", email, found[0][0])
+    return User(found[0][0], me.id, email), False
+
+
+def storable(text: str | None) -> str | None:
+    """The text as PostgreSQL can store it."""
+    return None if text is None else users.storable(text).replace("\0", "")
+
+
+def _new_user(row: tuple[Any, ...]) -> User:
+    return User(int(row[0]), int(row[1]), row[2])
+
+
+def _new_account(row: tuple[Any, ...]) -> Account:
+    name, failed, failure, interrupted_at, number, client_id, company = row[3:10]
+    service = None if company is None else Service(number, client_id, company)
+    return Account(_new_user(row), name, failed or 0, failure, interrupted_at, service)
+
+
+def _new_listed(row: tuple[Any, ...], current: int | None) -> Listed:
+    account, (state, expires_at, issued_at, generation) = _new_account(row), row[10:14]
+    is_current, is_live = account.key == current, state == "live"
+    if not is_live:
+        return Listed(account, is_current, False, state == "refused", None, 0)
+    return Listed(account, is_current, True, False, expires_at, issued_at, generation)
