@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from procore_cli.errors import SignInNeededError
 from procore_cli.models import Account, Me, Service, User
 from procore_cli.storage import failures, users
-from procore_cli.storage.accounts import AccountStore
+from procore_cli.storage.accounts import AccountStore, Listed
 from procore_cli.storage.postgres.rows import new_signed_out_error
-from procore_cli.storage.store import Listed
 
 if TYPE_CHECKING:
     from procore_cli.storage.postgres.connection import PostgresDatabase, Run

@@ -1,4 +1,4 @@
-"""Accounts and tokens in a shared database, as `storage.store.AccountRows` and `TokenStore`.
+"""Accounts and tokens in a shared database, as `AccountStore` and `TokenStore`.
 
 Refuses to leave a token in it that is not sealed, and a sign-in half-done.
 """
