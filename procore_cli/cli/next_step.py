@@ -1,6 +1,6 @@
 """What to type where nobody is signed in: it depends on what this machine knows in every environment.
 
-Refuses network, keyring and locks, and makes no file.
+Refuses keyring and locks, the network too unless a shared database is there, and makes no file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from procore_cli.storage.accounts import Listed
 from procore_cli.storage.local_accounts import list_known_in
 from procore_cli.storage.users import is_named
 
+# So many of a shared database are looked at.
+MOST_SHARED = 50
+
 
 def list_everywhere(settings: Settings) -> tuple[dict[str, list[Listed]], list[ProcoreLoginError]]:
     """Whom each environment with a database knows, and why other databases cannot be read."""
@@ -25,10 +28,10 @@ def list_everywhere(settings: Settings) -> tuple[dict[str, list[Listed]], list[P
         return known, troubles
     for name in ENVIRONMENTS:
         try:
-            listed = list_known_in(settings.find_database(name), name, settings.folder)
+            listed = _list_known(settings, name)
         except ProcoreLoginError as error:
             troubles.append(error.happened_in(name))
-            if settings.named_database is not None:
+            if settings.named_database or settings.shared:
                 # It is the same for all of them.
                 break
             continue
@@ -37,6 +40,19 @@ def list_everywhere(settings: Settings) -> tuple[dict[str, list[Listed]], list[P
         if listed or name == settings.environment.name:
             known[name] = listed
     return known, troubles
+
+
+def _list_known(settings: Settings, name: str) -> list[Listed] | None:
+    if settings.shared is None:
+        return list_known_in(settings.find_database(name), name, settings.folder)
+    from procore_cli.context import new_storage
+
+    accounts = new_storage(settings, name).accounts
+    # Of a hundred thousand a few will do, and who is current here.
+    listed, current = accounts.list_known(limit=MOST_SHARED), accounts.find_current()
+    if current is None or any(each.account.key == current.key for each in listed):
+        return listed
+    return [accounts.look(current)._replace(is_current=True), *listed]
 
 
 def list_signed_in_elsewhere(known: dict[str, list[Listed]], environment: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from procore_cli import __version__
 from procore_cli.cli import output
 from procore_cli.cli.help import Formatter
-from procore_cli.cli.next_step import list_everywhere, list_signed_in_elsewhere
+from procore_cli.cli.next_step import MOST_SHARED, list_everywhere, list_signed_in_elsewhere
 from procore_cli.config.environments import DEMO, ENVIRONMENTS
 from procore_cli.config.settings import Overrides, Settings, load_settings
 from procore_cli.console import Console, find_columns, one_line
@@ -72,7 +72,8 @@ def _describe(name: str, accounts: Sequence[Listed]) -> Iterator[str]:
         current = " (current)" if listed.is_current else ""
         yield f"{one_line(listed.account.label)}{current}: {_state(listed)}"
     if len(ordered) > MAX_ACCOUNTS:
-        yield f"and {len(ordered) - MAX_ACCOUNTS} more: procore-login accounts --env {name}"
+        number = f"{len(ordered) - MAX_ACCOUNTS} " if len(ordered) < MOST_SHARED else ""
+        yield f"and {number}more: procore-login accounts --env {name}"
 
 
 def _state(listed: Listed) -> str:

@@ -34,9 +34,10 @@ MAX_LABELS = 10
 _RENEW_ELSEWHERE = "Renew the token in PROCORE_ACCESS_TOKEN, or unset it."
 
 
-def find_account(context: Context) -> Account:
+def find_account(context: Context, *, guesses: bool = True) -> Account:
     """The account asked for, or the current one, signed in or not.
 
+    In a shared database, where a machine may be a new one each time, it `guesses` the only one signed in.
     Raises NotSignedInError if nobody is current, UnknownAccountError, and as `service_account.find`.
     """
     if context.settings.account == SERVICE_ACCOUNT:
@@ -49,6 +50,9 @@ def find_account(context: Context) -> Account:
             variable = error.source = context.settings.sources["account"]
             error.hint = f"Correct {variable}, or unset it: `unset {variable}`"
         raise
+    if account is None and guesses and context.settings.shared:
+        only = context.accounts.list_signed_in(2)
+        account = only[0] if len(only) == 1 else None
     if account is None:
         raise _nobody_is_current(context)
     if account.service and choice.is_exact and account.service.company != choice.company:
@@ -57,10 +61,10 @@ def find_account(context: Context) -> Account:
     return account
 
 
-def find_stored_account(context: Context) -> Account:
+def find_stored_account(context: Context, *, guesses: bool = True) -> Account:
     """As `find_account`, for what needs one that is stored. Raises NotSignedInError."""
     if context.settings.account != SERVICE_ACCOUNT:
-        return find_account(context)
+        return find_account(context, guesses=guesses)
     account = service_account.find_stored(context)
     if account is None:
         raise service_account.new_unstored_error(context)
@@ -242,7 +246,7 @@ def switch_command(context: Context, present: list[Account]) -> str:
 
 def _nobody_is_current(context: Context) -> NotSignedInError:
     name = context.settings.environment.name
-    present = context.accounts.list_signed_in()
+    present = context.accounts.list_signed_in(MAX_LABELS + 1)
     if present:
         return NotSignedInError(
             f"No account of {name} is the current one. Signed in: {join_labels(present)}.",

@@ -60,8 +60,11 @@ def find_known_environments() -> list[str]:
 def _has_accounts(settings: Settings, environment: str) -> bool:
     storage = new_storage(settings, environment)
     try:
-        return storage.has_database and bool(storage.accounts.list_known())
+        return storage.has_database and bool(storage.accounts.list_known(limit=1))
     except StorageError:
+        if settings.shared is not None:
+            # Each of the others would wait for it as long.
+            raise
         # What is wrong with it is told when it is opened: once, where it is the same for all of them.
         return settings.named_database is None
 

@@ -26,7 +26,7 @@ from procore_cli.config.environments import DEMO
 from procore_cli.config.private_files import may_exist, open_folder
 from procore_cli.config.urls import find_origin
 from procore_cli.config.variables import VARIABLES, find_set, without_what_exec_set
-from procore_cli.context import new_client_secrets
+from procore_cli.context import new_client_secrets, new_storage
 from procore_cli.errors import (
     ConfigurationError,
     ProcoreError,
@@ -277,10 +277,15 @@ def refuse_demo(settings: Settings) -> None:
 
 def list_signed_in(settings: Settings) -> list[str]:
     """What to call those who are signed in; a database that is broken is warned of."""
+    from procore_cli.storage.accounts import MAX_CANDIDATES
     from procore_cli.storage.local_accounts import list_known_in
 
+    name = settings.environment.name
     try:
-        known = list_known_in(settings.database, settings.environment.name, settings.folder)
+        if settings.shared is not None:
+            present = new_storage(settings, name).accounts.list_signed_in(MAX_CANDIDATES)
+            return [account.user.label for account in present]
+        known = list_known_in(settings.database, name, settings.folder)
     except StorageError as error:
         log.warn(f"Who is signed in could not be found out: {error.message}")
         return []

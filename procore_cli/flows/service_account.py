@@ -74,7 +74,8 @@ def find_stored(context: Context) -> Account | None:
     Raises AmbiguousAccountError, NotSignedInError.
     """
     settings = context.settings
-    if (settings.home is None and settings.named_database is None) or not context.has_database:
+    has_place = settings.home or settings.named_database or settings.shared
+    if not has_place or not context.has_database:
         return None
     return context.accounts.find_service(new_choice(settings))
 

@@ -6,7 +6,6 @@ The steps are those of Procore's tutorial "Sign-Up and Sign-In Flows for a Sampl
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,12 +17,11 @@ from procore_cli.flows import access, revocation
 from procore_cli.flows.credentials import check_app, find_app
 from procore_cli.grants import AppCredentials, CodeGrant, TokenSet
 from procore_cli.interruption import holding_signals
-from procore_cli.models import Me, Profile, command
+from procore_cli.models import Account, Me, Profile, command
 
 if TYPE_CHECKING:
     from procore_cli.callback.receiver import BrowserOptions
     from procore_cli.context import Context
-    from procore_cli.storage.accounts import Listed
     from procore_cli.storage.store import SignInSaved
 
 
@@ -50,8 +48,8 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     settings = context.settings
     environment, redirect = settings.environment, settings.redirect_uri
     # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.
-    asked_for = _find_asked_for(context)
-    say_if_signed_in(context, lambda listed: _is_asked_for(context, listed, asked_for))
+    meant = _find_meant(context)
+    say_if_signed_in(context, meant)
     app = find_app(settings, context.client_secrets)
     context.tokens.prove()
     say_where_tokens_go(context)
@@ -69,7 +67,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
             with receiver.showing_errors():
                 grant = CodeGrant(read_callback(callback), redirect.text, pkce.verifier)
                 # 5. to 7. Tokens for the code, who it is, and the row: see `redeem`.
-                me, tokens, saved = redeem(context, app, grant, asked_for)
+                me, tokens, saved = redeem(context, app, grant, meant and meant.user.procore_id)
             # 8. The browser goes on to /home, which shows the row.
             receiver.succeed(Home(saved.account.user, me))
             # 9. The tokens that this account had before are of no use to anybody.
@@ -118,36 +116,27 @@ def remember_app(context: Context, app: AppCredentials) -> None:
         context.accounts.remember_app(app.client_id, context.settings.login_origin)
 
 
-def _find_asked_for(context: Context) -> int | None:
-    """Whom `--account` means, by the Procore id; None for somebody new. Raises AmbiguousAccountError."""
+def _find_meant(context: Context) -> Account | None:
+    """Whom `--account` means, else who is current; None for somebody new. Raises AmbiguousAccountError."""
     if context.settings.account is None:
-        return None
+        # It makes no file.
+        found = context.accounts.find_current() if context.has_database else None
+        return None if found is None or found.service else found
     try:
-        return context.accounts.find_named(context.settings.account).user.procore_id
+        return context.accounts.find_named(context.settings.account)
     except AmbiguousAccountError:
         raise
     except UnknownAccountError:
         return None
 
 
-def _is_asked_for(context: Context, listed: Listed, asked_for: int | None) -> bool:
-    """Whether a person means this account: without `--account` the current one."""
-    if listed.account.service is not None:
-        return False
-    return listed.is_current if context.settings.account is None else listed.account.key == asked_for
-
-
-def say_if_signed_in(context: Context, is_asked_for: Callable[[Listed], bool]) -> None:
-    """Tell whoever asks for an account that has tokens; asks neither keyring nor Procore, makes no file."""
-    if not context.has_database:
-        return
-    for listed in context.accounts.list_known():
-        if listed.is_signed_in and is_asked_for(listed):
-            context.console.say(
-                f"You are signed in to {context.settings.environment.name} as {listed.account.label} already;"
-                " this signs in once more."
-            )
-            return
+def say_if_signed_in(context: Context, account: Account | None) -> None:
+    """Tell whoever means an account that has tokens; asks neither keyring nor Procore."""
+    if account is not None and context.accounts.look(account).is_signed_in:
+        context.console.say(
+            f"You are signed in to {context.settings.environment.name} as {account.label} already;"
+            " this signs in once more."
+        )
 
 
 def _check_person(context: Context, me: Me, asked_for: int | None) -> None:
@@ -167,7 +156,7 @@ def _check_person(context: Context, me: Me, asked_for: int | None) -> None:
 def say_where_tokens_go(context: Context) -> None:
     """Tell where that is not the keyring."""
     settings = context.settings
-    if settings.store == "keyring":
+    if settings.store == "keyring" or settings.shared is not None:
         return
     if settings.is_demo:
         context.console.say(f"The demo's tokens are pretend; they are kept in files below {settings.folder}.")

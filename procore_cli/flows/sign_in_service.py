@@ -17,7 +17,7 @@ from procore_cli.flows.sign_in import (
 
 if TYPE_CHECKING:
     from procore_cli.context import Context
-    from procore_cli.storage.accounts import Listed
+    from procore_cli.models import Account
 
 
 def sign_in_service(context: Context) -> SignedIn:
@@ -29,7 +29,7 @@ def sign_in_service(context: Context) -> SignedIn:
     settings = context.settings
     if settings.company is None:
         raise service_account.new_no_company_error()
-    say_if_signed_in(context, lambda listed: _is_asked_for(context, listed))
+    say_if_signed_in(context, _find_signed_in(context, settings.company))
     # 1. The app, and the proof that its tokens can be kept.
     app = find_app(settings, context.client_secrets)
     context.tokens.prove()
@@ -50,6 +50,8 @@ def sign_in_service(context: Context) -> SignedIn:
     return SignedIn(access.new_profile(context, saved.account, tokens.expires_at), signed_up=saved.is_new)
 
 
-def _is_asked_for(context: Context, listed: Listed) -> bool:
-    service, wanted = listed.account.service, service_account.new_choice(context.settings)
-    return service is not None and (service.client_id, service.company) == (wanted.client_id, wanted.company)
+def _find_signed_in(context: Context, company: int) -> Account | None:
+    if not context.has_database:
+        return None
+    found = context.accounts.list_services(service_account.new_choice(context.settings).client_id)
+    return next((each for each in found if each.service and each.service.company == company), None)

@@ -38,8 +38,9 @@ def sign_out(context: Context) -> None:
         )
         return
     try:
-        account = access.find_stored_account(context)
-        if account not in context.accounts.list_refused():
+        # Typed twice, it must not sign out whoever is left.
+        account = access.find_stored_account(context, guesses=False)
+        if not context.accounts.look(account).is_refused:
             context.accounts.find_live(account)
     except SignInNeededError as error:
         # An earlier sign-out may have left what it could not delete.
@@ -51,7 +52,7 @@ def sign_out(context: Context) -> None:
                 error.message, "Run `procore-login accounts` to see who is signed in."
             ) from None
         everybody = f"To sign out all of them: {command('signout --all', settings.environment.name)}"
-        context.console.say(error.message, everybody if context.accounts.list_signed_in() else "")
+        context.console.say(error.message, everybody if context.accounts.list_signed_in(1) else "")
         return
     _sign_out(context, account)
     _say_who_is_left(context)
@@ -163,7 +164,7 @@ def _raise_what_failed(
 
 
 def _say_who_is_left(context: Context) -> None:
-    present = context.accounts.list_signed_in()
+    present = context.accounts.list_signed_in(access.MAX_LABELS + 1)
     if present and context.accounts.find_current() is None:
         switch = access.switch_command(context, present)
         labels = access.join_labels(present)
@@ -180,7 +181,7 @@ def forget_sign_ins(context: Context) -> int:
     A demo's own file that is no database has to go. Raises StorageError for any other trouble.
     """
     settings = context.settings
-    is_own = settings.named_database is None
+    is_own = settings.named_database is None and settings.shared is None
     if not context.has_database:
         return 0
     count = 0

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from procore_cli.storage.store import Generation
 
 MAX_CANDIDATES = 10
+_LOOKED_AT = 100
 
 
 class Listed(NamedTuple):
@@ -183,9 +184,15 @@ class AccountStore(Protocol):
         listed = [*self.list_known(), *self.list_strangers()]
         return sorted(listed, key=lambda each: each.account.user.id)
 
-    def list_signed_in(self) -> list[Account]:
-        """The accounts that have tokens, by id of their rows."""
-        return [listed.account for listed in self.list_known() if listed.is_signed_in]
+    def list_signed_in(self, limit: int | None = None) -> list[Account]:
+        """The accounts that have tokens, by id of their rows; the first `limit` of them."""
+        if limit is not None:
+            # Where many thousands are known, these are mostly among the first.
+            first = self.list_known(limit=_LOOKED_AT)
+            found = [listed.account for listed in first if listed.is_signed_in]
+            if len(found) >= limit or len(first) < _LOOKED_AT:
+                return found[:limit]
+        return [listed.account for listed in self.list_known() if listed.is_signed_in][:limit]
 
     def list_refused(self) -> list[Account]:
         """The accounts whose refresh token Procore refused last."""
