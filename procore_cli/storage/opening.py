@@ -65,7 +65,7 @@ class Storage:
     @once
     def stores(self) -> Stores:
         """Keyring and files."""
-        return new_stores(self.home)
+        return new_stores(self._home)
 
     @property
     def has_database(self) -> bool:
@@ -125,15 +125,15 @@ class Storage:
         return WebKey(self.home, self.environment, self.store, self.stores)
 
 
-def new_stores(home: Path) -> Stores:
-    """Both stores, each made when it is first asked for."""
+def new_stores(home: Path | None) -> Stores:
+    """Both stores, each made when it is first asked for; the keyring needs no data folder."""
 
     @cache
     def find_store(name: StoreName) -> SecretStore:
         if name == "file":
             from procore_cli.storage.files import SecretFiles
 
-            return SecretFiles(home)
+            return SecretFiles(require_folder(home))
         from procore_cli.storage.keyring import Keyring
 
         return Keyring()
