@@ -173,6 +173,7 @@ RUNS = {
     "configure": "configure --show",
     "doctor": "doctor --offline",
     "completion": "completion bash",
+    "database init": "database init",
     "demo serve": "demo serve --seed no-such-file",
     "demo reset": "demo reset",
 }

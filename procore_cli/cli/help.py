@@ -61,6 +61,11 @@ SECTIONS: Mapping[str, Mapping[str, CommandHelp]] = {
             "commands.configure",
         ),
         "doctor": CommandHelp("Check the whole path to a sign-in.", "doctor --offline", "commands.doctor"),
+        "database": CommandHelp(
+            "Make the tables of a PostgreSQL database that machines share.",
+            "database init",
+            "commands.database",
+        ),
         "completion": CommandHelp(
             "Print a script that completes this program's words.", "completion bash", "completion"
         ),

@@ -51,7 +51,9 @@ def sign_out(context: Context) -> None:
             raise error.reworded(
                 error.message, "Run `procore-login accounts` to see who is signed in."
             ) from None
-        everybody = f"To sign out all of them: {command('signout --all', settings.environment.name)}"
+        which = "To sign out all of them:" if settings.shared is None else "Name the one that is meant:"
+        words = "signout --all" if settings.shared is None else "signout --account WHO"
+        everybody = f"{which} {command(words, settings.environment.name)}"
         context.console.say(error.message, everybody if context.accounts.list_signed_in(1) else "")
         return
     _sign_out(context, account)
