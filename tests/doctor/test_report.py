@@ -291,9 +291,7 @@ def test_a_check_that_fails_unexpectedly_hides_no_other(machine, monkeypatch):
         yield fine("found before", "first")
         raise KeyError(secret)
 
-    monkeypatch.setattr(
-        doctor.examine, "__defaults__", ((doctor.Step("odd", break_down), *doctor.STEPS[:1]),)
-    )
+    monkeypatch.setattr(doctor, "STEPS", (doctor.Step("odd", break_down), *doctor.STEPS[:1]))
     report = run_doctor(machine, "--debug")
     assert report.code == 1
     assert list(report.lines) == ["first", "odd", "version"]
@@ -307,7 +305,7 @@ def test_ctrl_c_ends_it(machine, monkeypatch):
     def interrupt(_: DoctorContext) -> Iterator[Check]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(doctor.examine, "__defaults__", ((doctor.Step("slow", interrupt),),))
+    monkeypatch.setattr(doctor, "STEPS", (doctor.Step("slow", interrupt),))
     assert machine.run_here("doctor").code == 130
 
 

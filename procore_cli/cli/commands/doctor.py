@@ -13,7 +13,7 @@ from procore_cli.cli import options, output
 from procore_cli.cli.doctor import accounts, files, network, settings, sign_in
 from procore_cli.cli.doctor.context import Check, DoctorContext, failed, open_doctor_context, unchecked
 from procore_cli.cli.help import OF_DOCTOR, ExplainedCommand
-from procore_cli.config.settings import Overrides
+from procore_cli.config.settings import Overrides, Settings
 from procore_cli.console import Console, without_marks
 from procore_cli.errors import ProcoreLoginError
 
@@ -79,9 +79,30 @@ STEPS = (
 )
 
 
-def examine(context: DoctorContext, console: Console, steps: Iterable[Step] = STEPS) -> Iterator[Check]:
+def _find_steps(settings: Settings) -> Iterable[Step]:
+    """The checks in their order; those of a file and a keyring give way to those of a shared database."""
+    if settings.shared is None:
+        return STEPS
+    from procore_cli.cli.doctor import postgres
+
+    others = {
+        "database": (
+            Step("server", postgres.check_server, ("PROCORE_LOGIN_DB",)),
+            Step("schema", postgres.check_schema, ("server",)),
+            Step("writing", postgres.check_writing, ("schema",)),
+            Step("keys", postgres.check_keys, ("PROCORE_LOGIN_KEY", "schema")),
+        ),
+        "keyring proof": (),
+        "accounts": (Step("accounts", postgres.check_accounts, ("schema",)),),
+        "interrupted refresh": (Step("interrupted refresh", postgres.check_refreshes, ("schema",)),),
+        "leftovers": (),
+    }
+    return [each for step in STEPS for each in others.get(step.name, (step,))]
+
+
+def examine(context: DoctorContext, console: Console) -> Iterator[Check]:
     """Each check as soon as it is done; raises nothing but what a person's Ctrl-C raises."""
-    for step in steps:
+    for step in _find_steps(context.settings):
         if step.is_online and context.offline:
             continue
         console.show_wait(f"Checking: {step.name} ...")

@@ -14,7 +14,6 @@ from procore_cli.grants import is_renewal_due
 from procore_cli.models import Account, command, utc
 from procore_cli.storage.accounts import Listed
 from procore_cli.storage.inspection import count_former, find_refresh, list_drafts, list_strays
-from procore_cli.storage.local_accounts import LocalAccounts
 
 
 def mask(email: str | None) -> str:
@@ -33,15 +32,20 @@ def label(account: Account) -> str:
 
 def check_accounts(context: DoctorContext) -> Iterator[Check]:
     """A line an account; nobody being signed in is no fault."""
-    listed = LocalAccounts(context.database).list_known()
+    listed = context.accounts.list_known()
     if not listed:
         yield fine(f"nobody is signed in to {context.name}")
     for each in listed:
-        who = label(each.account) + (", the current one" if each.is_current else "")
-        detail, fix = _describe(context, each)
-        name = f"account {each.account.user.procore_id}"
-        what = f"{who}: {detail}"
-        yield fine(what, name) if fix is None else warning(what, fix, name)
+        yield describe_account(context, each)
+
+
+def describe_account(context: DoctorContext, listed: Listed) -> Check:
+    """The line of an account."""
+    who = label(listed.account) + (", the current one" if listed.is_current else "")
+    detail, fix = _describe(context, listed)
+    name = f"account {listed.account.user.procore_id}"
+    what = f"{who}: {detail}"
+    return fine(what, name) if fix is None else warning(what, fix, name)
 
 
 def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
@@ -52,9 +56,10 @@ def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
         return "Procore refused its refresh token.", again
     if not listed.is_signed_in:
         return "signed out", None
-    if "keyring" in context.broken:
+    ground = "keyring" if context.settings.shared is None else "keys"
+    if ground in context.broken:
         mend = "Mend that first, then run doctor again."
-        return "signed in; its tokens were not looked at, since keyring is not in order.", mend
+        return f"signed in; its tokens were not looked at, since {ground} is not in order.", mend
     try:
         tokens = context.storage.tokens.peek(account)
         if tokens is None:
@@ -64,7 +69,7 @@ def _describe(context: DoctorContext, listed: Listed) -> tuple[str, str | None]:
         return error.message, error.hint
     except StorageError as error:
         return f"its tokens cannot be read: {error.message}", error.hint
-    now, is_renewable = time.time(), bool(tokens.refresh_token or account.service)
+    now, is_renewable = context.storage.tokens.now(), bool(tokens.refresh_token or account.service)
     if is_renewal_due(tokens, listed.issued_at, now, 0):
         if is_renewable:
             return "its access token has expired; the next command refreshes it", None
@@ -83,14 +88,19 @@ def check_refreshes(context: DoctorContext) -> Iterator[Check]:
     if not found:
         yield fine("none")
         return
-    yield warning(
+    yield new_interrupted_warning(context, found)
+
+
+def new_interrupted_warning(context: DoctorContext, found: list[str]) -> Check:
+    """The line about refreshes that were interrupted."""
+    return warning(
         f"{', '.join(found)}. It may have ended the tokens; the next command tries once with what is left.",
         f"Run {command('refresh', context.name)}; if that fails: {command('signin', context.name)}",
     )
 
 
 def _list_interrupted(context: DoctorContext) -> Iterator[str]:
-    for listed in LocalAccounts(context.database).list_known():
+    for listed in context.accounts.list_known():
         account = listed.account
         if account.service is not None:
             # It loses nothing by that.

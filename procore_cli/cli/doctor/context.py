@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli.client.transport import Transport
 from procore_cli.config.config_file import Config, load_config
@@ -23,6 +23,10 @@ from procore_cli.models import SERVICE_ACCOUNT
 from procore_cli.storage.database import ReadOnlyDatabase
 from procore_cli.storage.local_accounts import LocalAccounts
 from procore_cli.storage.opening import Storage
+
+if TYPE_CHECKING:
+    from procore_cli.storage.accounts import AccountStore
+    from procore_cli.storage.postgres.connection import PostgresDatabase
 
 # So many files are named.
 MOST_NAMED = 3
@@ -105,7 +109,7 @@ class DoctorContext:
         if not (is_asked_for and is_given):
             return False
         try:
-            return not any(each.is_signed_in for each in LocalAccounts(self.database).list_known())
+            return not self.accounts.list_signed_in(1)
         except StorageError:
             return False
 
@@ -113,6 +117,20 @@ class DoctorContext:
     def storage(self) -> Storage:
         """What stays of the environment. Raises DataFolderError."""
         return new_storage(self.settings, self.name)
+
+    @cached_property
+    def accounts(self) -> AccountStore:
+        """Who is known, without a change to it. Raises StorageError."""
+        return LocalAccounts(self.database) if self.settings.shared is None else self.storage.accounts
+
+    @cached_property
+    def postgres(self) -> PostgresDatabase:
+        """The shared database. Raises ConfigurationError."""
+        from procore_cli.storage.postgres.connection import PostgresDatabase
+
+        if self.settings.shared is None:
+            raise AssertionError("asked for where the settings name one")
+        return PostgresDatabase(self.settings.shared)
 
     @cached_property
     def database(self) -> ReadOnlyDatabase:

@@ -46,6 +46,9 @@ def check_folder(context: DoctorContext) -> Iterator[Check]:
 
     That is for the first thing that no command could mend by itself.
     """
+    if context.settings.home is None and context.settings.shared is not None:
+        yield fine("none, since HOME is not set: nobody is the current account, and no config.toml is read")
+        return
     folder = context.settings.folder
     if not os.path.lexists(folder):
         yield _check_missing(folder)
@@ -105,9 +108,10 @@ def _is_usual(status: os.stat_result) -> bool:
 
 def _is_place_of_ours(context: DoctorContext, path: Path) -> bool:
     """Whether a command of ours looks for a file there."""
-    if path in (context.settings.folder, context.settings.database):
+    settings = context.settings
+    if path == settings.folder or (settings.shared is None and path == settings.database):
         return True
-    first = path.relative_to(context.settings.folder).parts[0]
+    first = path.relative_to(settings.folder).parts[0]
     return first in _OURS or first.startswith(tuple(f"{name}.db" for name in ENVIRONMENTS))
 
 

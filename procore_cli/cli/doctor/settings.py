@@ -37,7 +37,7 @@ def check_environment(context: DoctorContext) -> Iterator[Check]:
 def check_config(context: DoctorContext) -> Iterator[Check]:
     """Whether config.toml can be read, and what it sets. Raises BrokenConfigError, DataFolderError."""
     if context.settings.home is None:
-        yield unchecked("data folder")
+        yield unchecked("data folder") if context.settings.shared is None else fine("none: no data folder")
         return
     if "config" in context.faults:
         raise context.faults["config"]

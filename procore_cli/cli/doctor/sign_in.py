@@ -84,14 +84,31 @@ def check_keyring(context: DoctorContext) -> Iterator[Check]:
     if context.keeps_nothing:
         yield fine(_KEEPS_NOTHING)
         return
+    if settings.shared is not None:
+        yield _check_secret_store(context)
+        return
     if settings.store == "file":
         where = f"below the data folder ({settings.sources['store']})"
         yield fine(f"not used: tokens are kept in files that only you can read, {where}")
         return
+    yield fine(_describe_keyring())
+
+
+def _check_secret_store(context: DoctorContext) -> Check:
+    """Where the client secret is, if the tokens are in a shared database."""
+    settings = context.settings
+    if settings.is_demo or settings.is_from_variable("client secret"):
+        return fine("not needed: tokens are in the shared database, and no client secret is looked for")
+    if settings.store == "file":
+        return fine(f"not used: the client secret is kept in a file ({settings.sources['store']})")
+    return fine(f"{_describe_keyring()}; for the client secret alone")
+
+
+def _describe_keyring() -> str:
     backend = keyring.Keyring().find_backend_name()
     lock = {None: "", True: "; it is locked now, and asks to be unlocked", False: "; unlocked"}
     named = "PYTHON_KEYRING_BACKEND names" if os.environ.get("PYTHON_KEYRING_BACKEND") else "in use:"
-    yield fine(f"{named} {backend}{lock[keyring.find_lock_state(backend)]}")
+    return f"{named} {backend}{lock[keyring.find_lock_state(backend)]}"
 
 
 def check_proof(context: DoctorContext) -> Iterator[Check]:
