@@ -166,6 +166,7 @@ EVERY_COMMAND = {
     "configure": ["configure", "--show"],
     "doctor": ["doctor"],
     "completion": ["completion", "bash"],
+    "database": ["database", "init"],
     "demo": ["demo", "reset"],
     "signout": ["signout"],
 }

@@ -65,7 +65,7 @@ class Storage:
     @once
     def stores(self) -> Stores:
         """Keyring and files."""
-        return new_stores(self._home)
+        return new_stores(self.home if self._shared is None else self._home)
 
     @property
     def has_database(self) -> bool:
