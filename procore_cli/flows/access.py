@@ -248,10 +248,11 @@ def _nobody_is_current(context: Context) -> NotSignedInError:
     name = context.settings.environment.name
     present = context.accounts.list_signed_in(MAX_LABELS + 1)
     if present:
+        by_name = "Name one with --account or PROCORE_LOGIN_ACCOUNT. Or make one current, for example"
+        first = by_name if context.settings.shared else "Make one current, for example"
         return NotSignedInError(
             f"No account of {name} is the current one. Signed in: {join_labels(present)}.",
-            f"Make one current, for example {switch_command(context, present)}; or sign in:"
-            f" {sign_in_command(context)}",
+            f"{first} {switch_command(context, present)}; or sign in: {sign_in_command(context)}",
             environment=name,
         )
     hint = f"Run {sign_in_command(context)}"

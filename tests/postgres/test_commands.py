@@ -101,6 +101,7 @@ def test_without_a_current_account_the_only_one_signed_in_is_meant_and_of_severa
     sign_in_people(ready, people, SECOND)
     told = other.run_here("token").ended(4, "No account of production is the current one. Signed in: ")
     assert (JOE["login"] in told.err, SECOND["login"] in told.err) == (True, True)
+    assert "Name one with --account or PROCORE_LOGIN_ACCOUNT." in told.err
     # Who is current is each data folder's own.
     assert ready.run_here("whoami", "--offline", "--json").json["procore_id"] == SECOND["id"]
     other.run_here("switch", str(JOE["id"])).ended(prints=True)

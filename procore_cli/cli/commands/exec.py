@@ -57,7 +57,8 @@ def exec_command(
     """Run a command with a valid access token in its environment.
 
     It gets PROCORE_ACCESS_TOKEN, PROCORE_API_URL, PROCORE_ENV, PROCORE_LOGIN_ACCOUNT and, if there is one,
-    PROCORE_COMPANY_ID; no client secret. Its exit code is this command's.
+    PROCORE_COMPANY_ID; no client secret, and nothing secret that opens a shared database. Its exit code is
+    this command's.
     """
     callers = child.read_callers_environ()
     with open_context(Overrides(environment, account, company), console) as context:
