@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from procore_cli.flows import service_account
 from tests.children import hand_over
 from tests.cli import Machine, browser, command
 from tests.people import SECOND, THIRD, People
@@ -16,6 +17,7 @@ from tests.postgres.machines import new_machine
 from tests.provider import JOE, Provider
 from tests.signed_in import last_token, refreshes, sign_in
 from tests.test_folder import Homeless
+from tests.test_service_account import SERVICES, asked, sign_in_service
 
 pytestmark = pytest.mark.postgres
 
@@ -77,6 +79,7 @@ def test_the_sql_that_is_printed_makes_the_same_tables_and_an_existing_users_sta
 def test_one_signs_in_and_every_other_machine_has_the_account_without_a_data_folder(
     ready, provider, tmp_path, monkeypatch
 ):
+    ready.variables["PROCORE_LOGIN_STORE"] = "file"
     result = sign_in(ready).ended(prints=True)
     assert (result.json["id"], result.json["signed_up"]) == (1, True)
     # Nothing is in a file or a keyring but who is current, and there is nothing to warn of.
@@ -136,7 +139,6 @@ def test_a_sign_out_that_is_typed_twice_signs_nobody_else_out(ready, people):
 
 def test_the_command_of_exec_renews_its_token_where_it_can_open_the_database(ready, provider):
     sign_in(ready)
-    ready.variables |= {"PROCORE_LOGIN_STORE": "file"}
     given, _ = hand_over(ready)
     assert {"PROCORE_LOGIN_DB", "PROCORE_LOGIN_KEY_FILE", "PROCORE_LOGIN_EXEC"} <= given.keys()
     key = Path(ready.variables.pop("PROCORE_LOGIN_KEY_FILE")).read_text()
@@ -179,3 +181,19 @@ def test_a_database_that_is_down_is_told_once_by_every_command_and_its_password_
         assert "hush" not in told.out
     shown = ready.run_here("configure", "--show").ended()
     assert "hush" not in shown.out
+
+
+def test_a_service_account_that_is_signed_in_once_serves_every_machine(ready, provider, monkeypatch):
+    monkeypatch.setattr(service_account, "_loaded", {})
+    provider.services = dict(SERVICES)
+    other = another(ready)
+    other.variables["PROCORE_LOGIN_ACCOUNT"] = "service-account"
+    # With nothing stored it is for one process alone.
+    other.run_here("token").ended(0, "for this process alone")
+    assert asked(provider) == 1
+    sign_in_service(ready).ended(prints=True)
+    for words in (["whoami", "--json"], ["token"], ["whoami", "--offline", "--json"]):
+        told = other.run_here(*words).ended()
+        assert "for this process alone" not in told.err
+    assert told.json["kind"] == "service"
+    assert asked(provider) == 2
