@@ -33,6 +33,8 @@ BAD = [
     ("postgresql://app:hu@sh@db.example/fleet", ESCAPED),
     ("postgresql://app:hu/sh@db.example/fleet", ESCAPED),
     ("postgresql://app:hush@db.example/fleet#hush", ESCAPED),
+    # libpq would take it for a user's name, which the server repeats.
+    ("postgresql://db.example?password=hush@app", ESCAPED),
     ("postgresql://app:hu%sh@db.example/fleet", "begins no two hexadecimal digits"),
     ("postgresql://app:hu%00sh@db.example/fleet", "begins no two hexadecimal digits"),
     ("postgresql://app:hu sh@db.example/fleet", "a character that a URL cannot have"),

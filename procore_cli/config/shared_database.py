@@ -82,12 +82,12 @@ def _split(url: str) -> tuple[str, str, str, str]:
 
 def _find_fault(url: str) -> str | None:
     """Why libpq could not use it, or would read it otherwise than it was meant; shows nothing of it."""
-    _, _, address, _ = _split(url)
+    _, login, address, _ = _split(url)
     if not url.isprintable() or " " in url:
         return "it has a character that a URL cannot have"
     if _BAD_ESCAPE.search(url):
         return "a % in it begins no two hexadecimal digits; write %25 for the % itself"
-    if "@" in address or "#" in address:
+    if "@" in address or "#" in address or "?" in login.partition(":")[0]:
         return "in its user name or password @ : / ? # have to be written as %40 %3A %2F %3F %23"
     hosts = [_HOST.fullmatch(each) for each in address.partition("/")[0].split(",")]
     ports = [each and (each["port"] or "5432") for each in hosts]

@@ -19,6 +19,7 @@ from procore_cli.callback.guidance import Guidance
 from procore_cli.callback.ports import new_listening_sockets, with_holder
 from procore_cli.cli.doctor.context import Check, DoctorContext, fine, warning
 from procore_cli.errors import BusyError, KeyringError, PortTakenError
+from procore_cli.models import command
 from procore_cli.storage import keyring
 
 _KEEPS_NOTHING = "not needed: the service account of PROCORE_LOGIN_ACCOUNT lasts as long as its process"
@@ -95,13 +96,20 @@ def check_keyring(context: DoctorContext) -> Iterator[Check]:
 
 
 def _check_secret_store(context: DoctorContext) -> Check:
-    """Where the client secret is, if the tokens are in a shared database."""
+    """Where the client secret is, if the tokens are in a shared database. Raises KeyringError."""
     settings = context.settings
     if settings.is_demo or settings.is_from_variable("client secret"):
         return fine("not needed: tokens are in the shared database, and no client secret is looked for")
     if settings.store == "file":
         return fine(f"not used: the client secret is kept in a file ({settings.sources['store']})")
-    return fine(f"{_describe_keyring()}; for the client secret alone")
+    try:
+        return fine(f"{_describe_keyring()}; for the client secret alone")
+    except KeyringError as error:
+        raise error.reworded(
+            error.message,
+            "The client secret alone is looked for in it: set PROCORE_CLIENT_SECRET, or keep it in a file:"
+            f" {command('configure --store file', context.name)}",
+        ) from None
 
 
 def _describe_keyring() -> str:
