@@ -68,9 +68,9 @@ _REFUSE = f"""
     WHERE id = %s AND generation = %s AND state = 'live' RETURNING id"""  # noqa: S608
 
 
-def wait_until(is_over: Callable[[], bool], limit_s: float = WAIT_S) -> bool:
+def wait_until(is_over: Callable[[], bool]) -> bool:
     """Ask again and again, less and less often; False once the time is up."""
-    end, pause_s = boot_time() + limit_s, _FIRST_PAUSE_S
+    end, pause_s = boot_time() + WAIT_S, _FIRST_PAUSE_S
     while not is_over():
         if boot_time() > end:
             return False

@@ -48,7 +48,7 @@ _GREETING = f"""
     SELECT pg_backend_pid() = %s, {schema.COMMENT}, CASE WHEN pg_backend_pid() = %s THEN concat(
     {", ".join(f"set_config('{name}', '{value}', false)" for name, value in (_LIMITS | _KEEPALIVES).items())}
     ) END, {CLOCK}"""
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " + "; ".join(
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; " + "; ".join(
     f"SET LOCAL {name} = '{value}'" for name, value in _LIMITS.items()
 )
 
@@ -120,7 +120,9 @@ class PostgresDatabase:
     @property
     def _pool(self) -> _Pool:
         with _state.lock:
-            return _state.pools.setdefault(self.shared.url, _Pool())
+            if (pool := _state.pools.get(self.shared.url)) is None:
+                pool = _state.pools[self.shared.url] = _Pool()
+            return pool
 
     def _repeat(self, work: Callable[[Any], tuple[T, float | None]]) -> T:
         attempt = 1
@@ -169,6 +171,8 @@ class PostgresDatabase:
             connection.close()
             raise
         connection.is_direct, connection.tables, connection.clock = is_direct, tables, clock
+        # A session of our own keeps plans; a pooler would look for them in another one.
+        connection.prepare_threshold = 2 if is_direct else None
         return connection
 
     @contextmanager
@@ -297,11 +301,11 @@ def _run_whole(connection: Any, work: Callable[[Run], T]) -> tuple[T, float | No
 def _execute(connection: Any, statement: str, values: Sequence[object]) -> tuple[Rows, float | None]:
     """The rows without the clock, which may be their last column."""
     cursor = connection.execute(statement, values)
-    columns = cursor.description
-    if columns is None:
+    found = cursor.pgresult
+    if found is None or not found.nfields:
         return [], None
     rows = cursor.fetchall()
-    if columns[-1].name != "clock":
+    if found.fname(found.nfields - 1) != b"clock":
         return rows, None
     return [row[:-1] for row in rows], rows[-1][-1] if rows else None
 

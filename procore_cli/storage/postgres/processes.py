@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _ENDED = frozenset("ZX")
@@ -12,16 +13,20 @@ _ENDED = frozenset("ZX")
 
 def find_this_process() -> str | None:
     """What a claim records: machine, process id and its start; None where there is no /proc."""
-    machine = _find_machine()
-    status = _read_status(os.getpid())
-    return f"{machine} {os.getpid()} {status[1]}" if machine and status else None
+    return _describe(os.getpid())
+
+
+@cache
+def _describe(number: int) -> str | None:
+    machine, status = _find_machine(), _read_status(number)
+    return f"{machine} {number} {status[1]}" if machine and status else None
 
 
 def is_gone(recorded: str) -> bool:
     """Whether that process was one of this machine, and has ended; False of what nobody here can tell."""
     machine, _, rest = recorded.partition(" ")
     number, _, start = rest.partition(" ")
-    if not machine or machine != _find_machine() or not number.isdecimal():
+    if not start or machine != _find_machine() or not number.isdecimal():
         return False
     try:
         os.kill(int(number), 0)

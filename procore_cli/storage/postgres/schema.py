@@ -54,8 +54,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS procore_login_accounts_person
   ON procore_login_accounts (procore_id, environment) WHERE company IS NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS procore_login_accounts_service
   ON procore_login_accounts (environment, client_id, company) WHERE company IS NOT NULL;
-CREATE INDEX IF NOT EXISTS procore_login_accounts_service_user
-  ON procore_login_accounts (procore_id) WHERE company IS NOT NULL;
+-- For what is joined to users; the two above serve some of the rows alone.
+CREATE INDEX IF NOT EXISTS procore_login_accounts_procore_id ON procore_login_accounts (procore_id);
 DO $$ BEGIN
   IF obj_description('procore_login_accounts'::regclass, 'pg_class') IS NULL THEN
     COMMENT ON TABLE procore_login_accounts IS 'procore-login schema {VERSION}';

@@ -32,8 +32,8 @@ _MEANINGS = {
     "53": ("has no room left", "Look at its disk, memory and connections, then try again."),
 }
 _MISSING = frozenset({"42P01", "42703", "3F000"})
-# The connection, a shutdown or start, a deadlock, and what is to be tried again under strict isolation.
-_LOST = ("08", "57P", "40")
+# The connection, a shutdown or start, a deadlock, what strict isolation wants repeated, a plan that is gone.
+_LOST = ("08", "57P", "40", "26000", "42P05")
 
 
 def new_database_error(error: Any, shown: str) -> DatabaseError:
@@ -51,15 +51,10 @@ def new_database_error(error: Any, shown: str) -> DatabaseError:
 
 def new_unreachable_error(error: Any, shown: str) -> DatabaseError:
     """The error where no connection could be made."""
-    if getattr(error.pgconn, "needs_password", False) or getattr(error.pgconn, "used_password", False):
-        hint = (
-            "Look at user and password in PROCORE_LOGIN_DB (or PGPASSWORD, PGPASSFILE), and at pg_hba.conf."
-        )
-    else:
-        hint = (
-            "Look at host, port and name in PROCORE_LOGIN_DB, at sslmode in it, and whether the server runs."
-        )
-    return DatabaseError(f"There is no connection to {shown}: {_read_text(error)}.", hint)
+    return DatabaseError(
+        f"There is no connection to {shown}: {_read_text(error)}.",
+        "Look at user, password, host, port, name and sslmode in PROCORE_LOGIN_DB, and at the server.",
+    )
 
 
 def _is_broken(error: Any) -> bool:
@@ -70,5 +65,6 @@ def _is_broken(error: Any) -> bool:
 def _read_text(error: Any) -> str:
     """What the server says, else libpq; neither has a password in it."""
     text = error.diag.message_primary or str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__).rstrip(".").removeprefix("FATAL:").strip()
+    # Of several hosts, or with and without TLS, each failure is a line.
+    lines = [line.strip().rstrip(".?") for line in text.splitlines() if line.strip()]
+    return "; ".join(lines) or type(error).__name__
