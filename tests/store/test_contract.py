@@ -193,6 +193,22 @@ def test_many_at_once_ask_once(scene: Scene):
     assert (calls, found) == (["refresh-1"], ["access-2"] * 8)
 
 
+def test_sign_ins_of_one_person_at_once_make_one_row(scene: Scene):
+    start = threading.Barrier(6)
+
+    def sign_in() -> None:
+        start.wait()
+        scene.sign_in()
+
+    threads = [threading.Thread(target=sign_in) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert scene.sql("SELECT count(*) FROM users") == [(1,)]
+    assert scene.find_token(scene.run().accounts.list_known()[0].account) == "access-1"
+
+
 def test_a_refused_token_is_never_sent_again(scene: Scene):
     joe = scene.sign_in()
     with pytest.raises(RefreshRefusedError):
