@@ -150,7 +150,6 @@ def test_a_server_that_does_not_answer_is_given_up(
     database: Database, own_world: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(connection, "ANSWER_S", 0.3)
-    connection._new_connection_class.cache_clear()
     with running_server() as server:
         name = server.new_database()
         url = f"{server.url(name)}?connect_timeout=2"
@@ -163,7 +162,6 @@ def test_a_server_that_does_not_answer_is_given_up(
         finally:
             server.thaw()
         assert scene.load(joe).generation == 1
-    connection._new_connection_class.cache_clear()
 
 
 def test_the_clock_is_the_databases_whatever_the_machine_says(scene: Scene, monkeypatch: pytest.MonkeyPatch):

@@ -100,7 +100,7 @@ class PostgresDatabase:
 
     def run_script(self, statements: str) -> None:
         """Run statements that may take their time, such as making an index."""
-        with self._translated(), _closing(self._connect(limit_s=None)) as connection:
+        with self._translated(), _closing(self._connect(is_limited=False)) as connection:
             connection.execute(statements)
 
     def now(self) -> float:
@@ -155,7 +155,7 @@ class PostgresDatabase:
             pool.keep(connection)
             return result
 
-    def _connect(self, limit_s: float | None = ANSWER_S) -> Any:
+    def _connect(self, *, is_limited: bool = True) -> Any:
         psycopg = load_psycopg()
         try:
             connection = _new_connection_class().connect(
@@ -163,9 +163,9 @@ class PostgresDatabase:
             )
         except psycopg.Error as error:
             raise new_unreachable_error(error, self.shown) from None
-        connection.limit_s = limit_s
+        connection.limit_s = ANSWER_S if is_limited else None
         try:
-            pid = connection.info.backend_pid if limit_s else 0
+            pid = connection.info.backend_pid if is_limited else 0
             ((is_direct, tables, _, clock),) = connection.execute(_GREETING, (pid, pid)).fetchall()
         except BaseException:
             connection.close()
@@ -317,7 +317,7 @@ def _new_connection_class() -> Any:
     class Limited(psycopg.Connection[Any]):
         """A connection that waits for each answer for so long, and no longer."""
 
-        limit_s: float | None = ANSWER_S
+        limit_s: float | None = None
         is_direct = False
         tables: str | None = None
         clock: float | None = None
