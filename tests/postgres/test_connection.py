@@ -272,13 +272,14 @@ def tell(url: str) -> str:
 
 
 def test_no_message_has_a_password(guarded: PostgresServer, postgres: PostgresServer):
-    nobody, port = free_port(), guarded.port
+    nobody, other, port = free_port(), free_port(), guarded.port
     said = {
         "wrong password": tell(f"postgresql://{ROLE}:s3cret@127.0.0.1:{port}/postgres"),
         "no password": tell(f"postgresql://{ROLE}@127.0.0.1:{port}/postgres?passfile=/s3cret"),
         "no TLS": tell(f"postgresql://{ROLE}:s3cret@127.0.0.1:{port}/postgres?sslmode=disable"),
         "refused TLS": tell(f"postgresql://{ROLE}:s3cret@127.0.0.1:{postgres.port}/postgres?sslmode=require"),
         "nobody there": tell(f"postgresql://{ROLE}:s3cret@127.0.0.1:{nobody}/postgres"),
+        "nobody at two": tell(f"postgresql://{ROLE}:s3cret@127.0.0.1:{nobody},127.0.0.1:{other}/postgres"),
         "no such host": tell(f"postgresql://{ROLE}:s3cret@nowhere.invalid/postgres"),
         "no such database": tell(f"postgresql://{ROLE}:s3cret@127.0.0.1:{postgres.port}/nothing"),
         "no such parameter": tell(f"postgresql://{ROLE}:s3cret@127.0.0.1/postgres?s3cret=1"),
@@ -295,6 +296,8 @@ def test_no_message_has_a_password(guarded: PostgresServer, postgres: PostgresSe
     assert "no password supplied" in said["no password"]
     assert "does not support SSL" in said["refused TLS"]
     assert f"127.0.0.1:{nobody}" in said["nobody there"]
+    assert said["nobody there"].count("refused") == 1
+    assert said["nobody at two"].count("refused") == 2
 
 
 def test_a_password_and_tls_work(guarded: PostgresServer):

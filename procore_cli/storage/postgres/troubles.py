@@ -65,6 +65,7 @@ def _is_broken(error: Any) -> bool:
 def _read_text(error: Any) -> str:
     """What the server says, else libpq; neither has a password in it."""
     text = error.diag.message_primary or str(error)
-    # Of several hosts, or with and without TLS, each failure is a line.
-    lines = [line.strip().rstrip(".?") for line in text.splitlines() if line.strip()]
-    return "; ".join(lines) or type(error).__name__
+    # With and without TLS each failure is a line, of several hosts behind a dash; a question follows some.
+    lines = [line.strip().removesuffix(".") for line in text.splitlines() if not line.strip().endswith("?")]
+    failures = [line for line in lines if line.startswith("- ")] or lines
+    return "; ".join(filter(None, failures)) or type(error).__name__
