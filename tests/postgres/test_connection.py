@@ -18,6 +18,7 @@ from procore_cli.storage.postgres import connection, schema
 from procore_cli.storage.postgres.connection import PostgresDatabase
 from procore_cli.storage.postgres.parameters import new_parameters
 from tests.cli import ROOT, free_port
+from tests.hearing import hearing
 from tests.postgres.conftest import Database
 from tests.postgres.scene import Scene, new_key
 from tests.postgres.servers import PASSWORD, ROLE, PostgresServer, running_server
@@ -342,6 +343,22 @@ def test_a_url_that_libpq_does_not_understand_is_a_mistake_in_the_settings():
     with pytest.raises(ConfigurationError) as failure:
         new_parameters(shared("postgresql://app:hush@db/fleet?nothing=hush"), {})
     assert "hush" not in f"{failure.value} {failure.value.hint}"
+
+
+def test_which_account_is_current_is_no_reason_to_lose_a_sign_in(scene: Scene):
+    scene.home.mkdir(mode=0o700)
+    scene.sign_in()
+    (path,) = scene.home.iterdir()
+    path.unlink()
+    path.mkdir()
+    with hearing() as said:
+        assert scene.run().find_current() is None
+        account = scene.sign_in(2)
+    assert [line.partition(":")[0] for line in said] == [
+        *["Nobody is current"] * 2,
+        "Which account is current could not be written down",
+    ]
+    assert scene.load(account).tokens.access_token == "access-2"
 
 
 def test_nobody_is_current_without_a_data_folder(scene: Scene):

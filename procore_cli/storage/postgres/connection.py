@@ -42,7 +42,6 @@ _LIMITS = {
 _KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 # Of one process at a time; each is in use for a millisecond.
 MOST_CONNECTIONS = 10
-_ATTEMPTS = 2
 # Of new connections: whether a pooler is between, the tables' version, and the settings of the session.
 _GREETING = f"""
     SELECT pg_backend_pid() = %s, {schema.COMMENT}, CASE WHEN pg_backend_pid() = %s THEN concat(
@@ -125,14 +124,9 @@ class PostgresDatabase:
             return pool
 
     def _repeat(self, work: Callable[[Any], tuple[T, float | None]]) -> T:
-        attempt = 1
-        while True:
-            try:
-                return self._try(work, is_first=attempt == 1)
-            except LostError as error:
-                if attempt == _ATTEMPTS:
-                    raise DatabaseError(error.message, error.hint) from None
-            attempt += 1
+        with suppress(LostError):
+            return self._try(work, is_first=True)
+        return self._try(work, is_first=False)
 
     def _try(self, work: Callable[[Any], tuple[T, float | None]], *, is_first: bool) -> T:
         pool = self._pool
@@ -289,11 +283,8 @@ def _run_whole(connection: Any, work: Callable[[Run], T]) -> tuple[T, float | No
         return rows
 
     connection.execute(_BEGIN)
-    try:
-        result = work(run)
-    except DatabaseError:
-        connection.execute("ROLLBACK")
-        raise
+    # Where it fails the connection is dropped, and the transaction with it.
+    result = work(run)
     connection.execute("COMMIT")
     return result, clock[0]
 
