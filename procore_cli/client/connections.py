@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.client import HTTPException, HTTPResponse, parse_headers
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from procore_cli.threads import start
 
 # What one address gets, as long as there is another to try.
 ADDRESS_TIMEOUT_S = 2.0
+BeforeSend = Callable[[], None]
 
 
 class Address(NamedTuple):
@@ -84,14 +85,17 @@ class Progress(threading.local):
         self.address_timeout_s = address_timeout_s
         self._answer_timeout_s: float | None = read_timeout_s
         self._deadline: _Deadline | None = None
+        self._before_send: BeforeSend | None = None
         self.sent = True
 
-    def begin(self, answer_timeout_s: float | None) -> None:
+    def begin(self, answer_timeout_s: float | None, before_send: BeforeSend | None = None) -> None:
         """A new exchange; its request counts as sent until its connection says that it is being made.
 
         `answer_timeout_s` is for the whole answer; None where it may take as long as it goes on coming.
+        `before_send` is called once all is ready, before the first byte leaves.
         """
         self._answer_timeout_s = answer_timeout_s
+        self._before_send = before_send
         self._deadline = None
         self.sent = True
 
@@ -102,8 +106,10 @@ class Progress(threading.local):
     def sending(self, sock: Any) -> None:
         """From here on the request may arrive; the whole answer has to come within a limit that there is.
 
-        Raises NoThreadError: then nothing is sent.
+        Raises NoThreadError, and what `before_send` raises: then nothing is sent.
         """
+        if self._before_send is not None:
+            self._before_send()
         if self._answer_timeout_s is not None:
             self._deadline = _Deadline(sock, self._answer_timeout_s)
         self.sent = True

@@ -28,6 +28,7 @@ from procore_cli.errors import (
 if TYPE_CHECKING:
     from oauthlib.oauth2 import WebApplicationClient
 
+    from procore_cli.client.connections import BeforeSend
     from procore_cli.client.responses import Answer
     from procore_cli.client.transport import Transport
     from procore_cli.grants import AppCredentials, TokenSet
@@ -147,9 +148,12 @@ class OAuth:
                 "Run the command again.",
             ) from None
 
-    def refresh(self, credentials: AppCredentials, tokens: TokenSet) -> TokenSet:
+    def refresh(
+        self, credentials: AppCredentials, tokens: TokenSet, before_send: BeforeSend | None = None
+    ) -> TokenSet:
         """Tokens in place of `tokens`, whose refresh token is used up by that (RFC 6749, section 6).
 
+        `before_send` is called right before the token leaves; what it raises keeps it here.
         Raises GrantRefusedError when it is no longer valid, RefusedCredentialsError, and what
         `Transport.request` raises; only after UnreachableError is the refresh token surely unused.
         """
@@ -158,10 +162,12 @@ class OAuth:
             client_id=credentials.client_id,
             client_secret=credentials.client_secret,
         )
-        return self._tokens(form, credentials, tokens.binding)
+        return self._tokens(form, credentials, tokens.binding, before_send)
 
     @log.phase("token of the service account")
-    def client_credentials(self, credentials: AppCredentials, binding: Binding) -> TokenSet:
+    def client_credentials(
+        self, credentials: AppCredentials, binding: Binding, before_send: BeforeSend | None = None
+    ) -> TokenSet:
         """A service account's tokens (RFC 6749, section 4.4); `binding` is what they are made for.
 
         A refresh token among them is not one to use (section 4.4.3). A connection that breaks at once is
@@ -175,12 +181,12 @@ class OAuth:
         )
         began_s = time.monotonic()
         try:
-            tokens = self._tokens(form, credentials, binding, is_service=True)
+            tokens = self._tokens(form, credentials, binding, before_send, is_service=True)
         except AnswerLostError:
             # A server that does not answer has had its time.
             if time.monotonic() - began_s > _AT_ONCE_S:
                 raise
-            tokens = self._tokens(form, credentials, binding, is_service=True)
+            tokens = self._tokens(form, credentials, binding, before_send, is_service=True)
         return replace(tokens, refresh_token=None)
 
     def probe(self, credentials: AppCredentials, redirect_uri: str) -> Probe:
@@ -209,14 +215,22 @@ class OAuth:
         raise_for_refusal(answer, self._environment, credentials)
 
     def _tokens(
-        self, form: str, credentials: AppCredentials, binding: Binding, *, is_service: bool = False
+        self,
+        form: str,
+        credentials: AppCredentials,
+        binding: Binding,
+        before_send: BeforeSend | None = None,
+        *,
+        is_service: bool = False,
     ) -> TokenSet:
         # The lifetime is counted from before the request: early is safe, late is not.
         now = self._clock()
-        answer = self._post(TOKEN_PATH, form)
+        answer = self._post(TOKEN_PATH, form, before_send)
         raise_for_refusal(answer, self._environment, credentials, is_service=is_service)
         return read_tokens(answer, binding, now)
 
-    def _post(self, path: str, form: str) -> Answer:
+    def _post(self, path: str, form: str, before_send: BeforeSend | None = None) -> Answer:
         url = self._environment.login_url + path
-        return self._transport.request("POST", url, environment=self._environment, form=form)
+        return self._transport.request(
+            "POST", url, environment=self._environment, form=form, before_send=before_send
+        )

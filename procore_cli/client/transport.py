@@ -19,7 +19,7 @@ from requests.utils import should_bypass_proxies
 from urllib3.exceptions import HTTPError
 
 from procore_cli import __version__, log
-from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Adapter, Progress
+from procore_cli.client.connections import ADDRESS_TIMEOUT_S, Adapter, BeforeSend, Progress
 from procore_cli.client.network_errors import (
     Proxy,
     Route,
@@ -96,9 +96,11 @@ class Transport:
         form: str | None = None,
         bearer: str | None = None,
         headers: Mapping[str, str] | None = None,
+        before_send: BeforeSend | None = None,
     ) -> Answer:
         """One exchange: a `form` goes to the login origin only, a `bearer` to the API origin only.
 
+        `before_send` is called once there is a connection, before the first byte; its errors go through.
         Raises BindingError for any other origin, UnreachableError when nothing was sent, AnswerLostError when
         the request may have arrived, RedirectRefusedError, UnexpectedAnswerError for an answer that is too
         large, TokenRefusedError for a bearer that is none, CaFileError, BadUrlError (`url` or a proxy).
@@ -114,7 +116,7 @@ class Transport:
 
         def exchange() -> Answer:
             try:
-                with closing(self._begin(call, bearer, route, self._read_timeout_s)) as stream:
+                with closing(self._begin(call, bearer, route, self._read_timeout_s, before_send)) as stream:
                     content = _read_body(stream, route)
                     answer = Answer(stream.status, stream.headers, content, (*secrets, *stream.secrets))
             finally:
@@ -155,11 +157,18 @@ class Transport:
                 raise
         return attempt()
 
-    def _begin(self, call: Call, bearer: str | None, route: Route, answer_timeout_s: float | None) -> Stream:
+    def _begin(
+        self,
+        call: Call,
+        bearer: str | None,
+        route: Route,
+        answer_timeout_s: float | None,
+        before_send: BeforeSend | None = None,
+    ) -> Stream:
         """Send the call, whose body is opened anew for it, and read the answer's head."""
         request = _new_request(call, bearer)
         started = time.monotonic()
-        self._progress.begin(answer_timeout_s)
+        self._progress.begin(answer_timeout_s, before_send)
         try:
             with self._translated(route):
                 response = self._send(request, route.proxy)

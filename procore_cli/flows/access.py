@@ -6,6 +6,7 @@ Refuses to open a browser: where a person is needed, an error says so.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
@@ -141,10 +142,10 @@ def renew(context: Context, account: Account, seen: Held, reason: Reason, *, may
     app = find_app(context.settings, context.client_secrets)
     may_ask = may_ask or account.service is not None
 
-    def exchange(tokens: TokenSet) -> TokenSet:
+    def exchange(tokens: TokenSet, before_send: Callable[[], None]) -> TokenSet:
         if account.service is not None:
-            return context.oauth.client_credentials(app, tokens.binding)
-        return context.oauth.refresh(app, tokens)
+            return context.oauth.client_credentials(app, tokens.binding, before_send)
+        return context.oauth.refresh(app, tokens, before_send)
 
     def discard(tokens: TokenSet) -> None:
         revocation.revoke_unused(context, app, tokens.refresh_token, tokens.access_token)

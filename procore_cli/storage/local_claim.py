@@ -81,13 +81,11 @@ class LocalClaim:
 
     def begin(self) -> None:
         """Commit the new entry as pending, and make room for it, whatever fills the disk meanwhile."""
+        if self._pending is not None:
+            return
         self._pending = pending = self._entry_store.new_pending("refresh", self._account.key)
-        try:
-            live = look(self._entry_store, self._account).live
-            self._entry_store.reserve(pending, (live and live.parts) or 1)
-        except StorageError:
-            self.release("not sent")
-            raise
+        live = look(self._entry_store, self._account).live
+        self._entry_store.reserve(pending, (live and live.parts) or 1)
 
     def save(self, tokens: TokenSet) -> Held:
         """Write and read back; then, in one transaction, the new entry counts and the former one no more."""
@@ -102,11 +100,12 @@ class LocalClaim:
 
     def release(self, outcome: Outcome, error: ProcoreLoginError | None = None) -> Held | None:
         """Nothing lies under the pending name; where that cannot be noted, the next run finds it."""
-        if self._pending is None:
+        if self._pending is None and error is None:
             return None
         is_dead = False
         with suppress(StorageError), self._entry_store.database.writing() as rows:
-            entries.forget(rows, self._pending.name)
+            if self._pending is not None:
+                entries.forget(rows, self._pending.name)
             is_same = read_state(rows, self._account).live_name == self._seen.generation
             is_dead = outcome == "refused" and is_same
             if is_dead:

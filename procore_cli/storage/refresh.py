@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from procore_cli import log
 from procore_cli.errors import (
+    BusyError,
     ConfigurationError,
     GrantRefusedError,
     NoThreadError,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from procore_cli.threads import Shield
 
 
-Exchange = Callable[[TokenSet], TokenSet]
+Exchange = Callable[[TokenSet, Callable[[], None]], TokenSet]
 Discard = Callable[[TokenSet], None]
 
 
@@ -38,9 +39,9 @@ Discard = Callable[[TokenSet], None]
 class Refresh:
     """One account's refresh, by a run that has loaded `seen` before.
 
-    `exchange` is called at most once, while nothing is locked in a database; `discard` is called with tokens
-    that came for an account which was signed out meanwhile. `shield` does what must not be cut off, from the
-    sending on.
+    `exchange` is called at most once, while nothing is locked in a database; it calls what it is given right
+    before the token leaves. `discard` is called with tokens that came for an account which was signed out
+    meanwhile. `shield` does what must not be cut off, from the sending on.
     """
 
     accounts: AccountStore
@@ -98,8 +99,6 @@ class Refresh:
             if self.account.service is None and seen.tokens.refresh_token is None:
                 claim.release("not sent")
                 raise failures.new_unrenewable_error(self.account, self.tokens.environment)
-            # 2. What comes back has its place before the token is sent, once, with no transaction open.
-            claim.begin()
             renewed = self._send(claim, seen.tokens)
             if isinstance(renewed, Held):
                 return renewed
@@ -112,14 +111,15 @@ class Refresh:
 
     def _send(self, claim: Claim, former: TokenSet) -> TokenSet | Held:
         try:
-            answer = self.exchange(former)
+            # 2. The token is sent, once, with no transaction open; what comes back has its place by then.
+            answer = self.exchange(former, claim.begin)
         except GrantRefusedError:
             return self._end_refused(claim)
         except (RefusedCredentialsError, UnreachableError) as error:
             # The token is as good as before, but whoever waits need not knock as well.
             claim.release("not sent", error)
             raise
-        except (ConfigurationError, StorageError):
+        except (ConfigurationError, StorageError, BusyError):
             # Nor was anything sent here, and it is no other run's trouble.
             claim.release("not sent")
             raise

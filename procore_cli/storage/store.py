@@ -81,9 +81,9 @@ class Claim(Protocol):
     def __exit__(self, *error: object) -> None: ...
 
     def begin(self) -> None:
-        """The last step before the token is sent: what comes back has its place then.
+        """The last step before the first byte is sent: what comes back has its place then.
 
-        Raises BusyError where it is too late to send, StorageError.
+        It may be called again. Raises BusyError where it is too late to send, StorageError.
         """
         ...
 

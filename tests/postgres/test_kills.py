@@ -17,7 +17,7 @@ from procore_cli.storage.refresh import Refresh
 from tests.postgres.conftest import Database
 from tests.postgres.scene import Scene
 from tests.postgres.test_claims import find_ended_process
-from tests.store.store_world import JOE, Killed
+from tests.store.store_world import JOE, Killed, sending
 
 pytestmark = pytest.mark.postgres
 
@@ -42,7 +42,7 @@ class Procore:
         seen = run.load(account)
         if seen is None:
             raise run.new_not_signed_in_error(account)
-        refresh = Refresh(run, run, account, self.exchange, lambda _: None, lambda work: work())
+        refresh = Refresh(run, run, account, sending(self.exchange), lambda _: None, lambda work: work())
         return refresh.run(seen, "asked").tokens.access_token
 
 

@@ -21,7 +21,7 @@ from procore_cli.storage.keyring import Keyring
 from procore_cli.storage.local_accounts import LocalAccounts
 from procore_cli.storage.local_tokens import LocalTokens
 from procore_cli.storage.locks import Locks
-from procore_cli.storage.refresh import Refresh
+from procore_cli.storage.refresh import Exchange, Refresh
 from procore_cli.storage.rows import Rows
 from procore_cli.storage.store import Held
 from procore_cli.threads import Limits, _Worker
@@ -49,6 +49,16 @@ def raising(error: BaseException) -> Callable[[TokenSet], TokenSet]:
         raise error
 
     return exchange
+
+
+def sending(exchange: Callable[[TokenSet], TokenSet]) -> Exchange:
+    """As a connection does that is there: all is ready, then the token leaves."""
+
+    def send(tokens: TokenSet, before_send: Callable[[], None]) -> TokenSet:
+        before_send()
+        return exchange(tokens)
+
+    return send
 
 
 never = raising(AssertionError("nothing may be sent"))
@@ -220,7 +230,12 @@ class World:
         may_ask: bool = True,
     ) -> Held:
         refresh = Refresh(
-            self.accounts, self.new_vault(), account, exchange, self.discarded.append, lambda work: work()
+            self.accounts,
+            self.new_vault(),
+            account,
+            sending(exchange),
+            self.discarded.append,
+            lambda work: work(),
         )
         return refresh.run(seen or self.load(account), "asked", may_ask=may_ask)
 

@@ -27,7 +27,7 @@ from procore_cli.models import Account, Choice, Me
 from procore_cli.storage.opening import Storage
 from procore_cli.storage.refresh import Refresh
 from procore_cli.storage.store import Held
-from tests.store.store_world import BINDING, JOE, SECOND
+from tests.store.store_world import BINDING, JOE, SECOND, sending
 
 LIFE_S = 5400
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -64,7 +64,7 @@ class Scene:
         seen = options.get("seen") or self.load(account)
         discarded = options.get("discarded", [])
         return Refresh(
-            *(run.accounts, run.tokens, account, exchange, discarded.append, lambda work: work())  # type: ignore[attr-defined]
+            *(run.accounts, run.tokens, account, sending(exchange), discarded.append, lambda work: work())  # type: ignore[attr-defined]
         ).run(seen, options.get("reason", "asked"))  # type: ignore[arg-type]
 
 

@@ -166,7 +166,6 @@ class PostgresClaim:
     def begin(self) -> None:
         """The lease has to outlast the request."""
         if boot_time() - self._began > SEND_WITHIN_S:
-            self.release("not sent")
             raise BusyError(
                 f"It took too long to begin the refresh for {self._account.label} in {self._environment};"
                 " nothing was sent.",

@@ -104,10 +104,8 @@ class PostgresDatabase:
 
     def now(self) -> float:
         """The database's clock (seconds, UTC): as it was last told, and the time since then."""
-        clock = self._pool.clock
-        if clock is None:
+        while (clock := self._pool.clock) is None:
             self.run(f"SELECT {CLOCK}")
-            clock = self._pool.clock or (time.time(), boot_time())
         return clock[0] + boot_time() - clock[1]
 
     def describe(self) -> tuple[str, bool]:
