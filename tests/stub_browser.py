@@ -1,6 +1,6 @@
-"""A browser that a reader can follow: opens the link, logs in, allows, and goes where it is sent.
+"""A browser that a reader can follow: opens the link, logs in, allows or denies, and goes where it is sent.
 
-    python stub_browser.py [--email E] [--stay-away-from-home] LINK
+    python stub_browser.py [--email E] [--deny] [--stay-away-from-home] LINK
 
 It knows forms, cookies and redirects, and nothing of OAuth.
 """
@@ -16,31 +16,37 @@ from html import unescape
 from urllib.response import addinfourl
 
 
-class StayAtCallback(urllib.request.HTTPRedirectHandler):
-    """Goes where it is sent, but never on to /home."""
+class StayAway(urllib.request.HTTPRedirectHandler):
+    """Goes where it is sent, but never to this path."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
-        if urllib.parse.urlsplit(newurl).path == "/home":
+        if urllib.parse.urlsplit(newurl).path == self.path:
             return None
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class Page:
-    """What the browser shows: an address and a text."""
+    """What the browser shows: an address and a text; of what it stays away from, the address alone."""
 
     def __init__(self, answer: addinfourl) -> None:
-        self.url = answer.geturl()
+        self.url = answer.headers.get("Location", answer.geturl())
         self.text = answer.read().decode("utf-8")
 
-    def fields(self) -> dict[str, str]:
-        """The hidden fields of the first form."""
-        form = re.search(r"<form.*?</form>", self.text, re.DOTALL)
-        inputs = re.findall(r"<input[^>]*>", form[0] if form else "")
+    @property
+    def forms(self) -> list[str]:
+        return re.findall(r"<form.*?</form>", self.text, re.DOTALL)
+
+    def fields(self, form: int = 0) -> dict[str, str]:
+        """The hidden fields of a form, the first one if no other is named."""
+        inputs = re.findall(r"<input[^>]*>", self.forms[form] if self.forms else "")
         return {name(tag): value(tag) for tag in inputs if name(tag)}
 
-    def action(self) -> str:
-        """Where the first form is sent."""
-        found = re.search(r'<form[^>]* action="([^"]*)"', self.text)
+    def action(self, form: int = 0) -> str:
+        """Where a form is sent."""
+        found = re.match(r'<form[^>]* action="([^"]*)"', self.forms[form] if self.forms else "")
         return urllib.parse.urljoin(self.url, unescape(found[1])) if found else self.url
 
 
@@ -55,14 +61,14 @@ def value(tag: str) -> str:
 
 
 class Browser:
-    def __init__(self, stay_away_from_home: bool = False) -> None:
+    def __init__(self, stay_away_from: str | None = None) -> None:
         # Loopback is never reached through a proxy.
         handlers = [
             urllib.request.ProxyHandler({}),
             urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()),
         ]
         self._opener = urllib.request.build_opener(
-            *handlers, *([StayAtCallback()] if stay_away_from_home else [])
+            *handlers, *([StayAway(stay_away_from)] if stay_away_from else [])
         )
 
     def open(self, url: str, form: dict[str, str] | None = None) -> Page:
@@ -75,25 +81,30 @@ class Browser:
             with error:
                 return Page(error)
 
-    def sign_in(self, link: str, email: str) -> Page:
-        """Walk through Procore's pages: log in, then allow."""
+    def sign_in(self, link: str, email: str, decision: str = "allow") -> Page:
+        """Walk through Procore's pages: log in, then allow; or deny, which may be a form of its own."""
         login = self.open(link)
         consent = self.open(login.action(), login.fields() | {"email": email})
-        return self.open(consent.action(), consent.fields() | {"decision": "allow"})
+        # A server may remember what was allowed before.
+        if not consent.forms:
+            return consent
+        form = -1 if decision == "deny" else 0
+        return self.open(consent.action(form), consent.fields(form) | {"decision": decision})
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--email", default="joecontractor@procore.com")
+    parser.add_argument("--deny", action="store_true")
     parser.add_argument("--stay-away-from-home", action="store_true")
     parser.add_argument("--just-open", action="store_true")
     parser.add_argument("link")
     asked = parser.parse_args(arguments)
-    browser = Browser(asked.stay_away_from_home)
+    browser = Browser("/home" if asked.stay_away_from_home else None)
     if asked.just_open:
         browser.open(asked.link)
     else:
-        browser.sign_in(asked.link, asked.email)
+        browser.sign_in(asked.link, asked.email, "deny" if asked.deny else "allow")
 
 
 if __name__ == "__main__":
