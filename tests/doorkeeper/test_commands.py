@@ -17,7 +17,7 @@ from tests.stub_browser import Browser
 
 pytestmark = pytest.mark.doorkeeper
 
-RUNS = 20
+RUNS = 40
 SERVICE = ("signin", "--service-account", "--company", "22222", "--json")
 # What nobody answers fails the test instead of holding it up.
 LIMIT = ("--timeout", "30")
@@ -196,7 +196,10 @@ def test_a_company_in_which_the_app_is_not_installed_is_named(machine: Machine, 
 
 
 def test_many_at_once_with_an_expired_token_make_one_refresh(machine: Machine, expired: App) -> None:
-    running = [machine.start("token") for _ in range(RUNS)]
+    machines = [machine]
+    if "PROCORE_LOGIN_DB" in machine.variables:
+        machines.append(Machine(machine.home.parent / "another", dict(machine.variables)))
+    running = [each.start("token") for _ in range(RUNS // len(machines)) for each in machines]
     ended = [(*process.communicate(timeout=120), process.returncode) for process in running]
     assert {(out, code) for out, _, code in ended} == {(f"{expired.alive()[-1][0]}\n", 0)}
     assert expired.sent("refresh_token") == ["200"]
