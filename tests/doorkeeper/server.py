@@ -41,7 +41,7 @@ class Doorkeeper:
         self.sql(
             "INSERT INTO oauth_applications (name, uid, secret, redirect_uri, created_at, updated_at)"
             " VALUES ('Sample', ?, ?, ?, datetime('now'), datetime('now'))",
-            *(client_id, SECRET, machine.redirect_uri),
+            *(client_id, SECRET, machine.environ()["PROCORE_REDIRECT_URI"]),
         )
         machine.variables |= {
             "PROCORE_LOGIN_URL": self.url,

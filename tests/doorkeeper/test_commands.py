@@ -8,12 +8,14 @@ import pytest
 import requests
 
 from procore_cli import Accounts, ConsentDeniedError, ProcoreAuth, SignInNeededError, get_token
+from procore_cli.config.environments import OOB_REDIRECT_URI
 from tests.cli import Machine, Result, browser
-from tests.doorkeeper.server import SECRET, App
+from tests.doorkeeper.server import SECRET, App, Doorkeeper
 from tests.hostile.waiting import read_link
 from tests.provider import JOE
 from tests.python_api.caller import live_on
 from tests.stub_browser import Browser
+from tests.terminal import Terminal
 
 pytestmark = pytest.mark.doorkeeper
 
@@ -70,6 +72,17 @@ def test_a_newcomer_signs_up_and_the_server_has_one_pair_of_tokens(machine: Mach
     assert '"name":"Sample Company"' in companies
     # The app was asked about first, with a code that cannot exist.
     assert app.sent("authorization_code")[:2] == ["400", "200"]
+
+
+def test_a_code_that_the_server_shows_is_pasted(machine: Machine, doorkeeper: Doorkeeper) -> None:
+    machine.variables["PROCORE_REDIRECT_URI"] = OOB_REDIRECT_URI
+    app = doorkeeper.new_app(machine)
+    with Terminal(machine, "signup", "--no-browser", *LIMIT) as terminal:
+        page = Browser().sign_in(terminal.read_link(), JOE["login"])
+        terminal.read_until("paste the code")
+        terminal.type(page.text.partition('id="authorization_code">')[2].partition("<")[0])
+        assert terminal.finish() == 0, terminal.drawn
+    assert app.sent("authorization_code") == ["400", "200"]
 
 
 def test_who_allowed_it_before_is_not_asked_again_and_the_former_tokens_end(
