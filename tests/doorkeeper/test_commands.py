@@ -244,13 +244,16 @@ class TestInAProgram:
 
     def test_people_sign_up_in_a_web_app_deny_it_and_sign_out(self, machine: Machine, app: App) -> None:
         accounts = Accounts()
+        self.sign_in(accounts, machine, JOE["login"])
+        former = only(app)
         first = self.sign_in(accounts, machine, JOE["login"])
+        assert only(app) != former
         assert self.ask_me(app, accounts.auth(first.id)) == 200
         app.age()
         assert self.ask_me(app, accounts.auth(first.id)) == 200
         assert app.sent("refresh_token") == ["200"]
         second = self.sign_in(accounts, machine, "second@example.com")
-        assert [first, second] == [(1, *JOE.values(), True), (2, 22222, "second@example.com", None, True)]
+        assert [first, second] == [(1, *JOE.values(), False), (2, 22222, "second@example.com", None, True)]
         with pytest.raises(ConsentDeniedError):
             self.sign_in(accounts, machine, login="third@example.com", decision="deny")
         for user in (first, second):
