@@ -11,6 +11,7 @@ from tests.doctor.report import run_doctor
 from tests.postgres.conftest import Database
 from tests.postgres.machines import new_key_file, new_machine
 from tests.postgres.servers import PASSWORD, PostgresServer, running_server
+from tests.postgres.test_claims import find_ended_process
 from tests.provider import Provider
 from tests.signed_in import sign_in
 
@@ -156,6 +157,11 @@ def test_a_claim_that_is_not_past_its_lease_is_no_fault(machine, database):
         database=database.name,
     )
     assert run_doctor(machine, "--offline").named("warning") == []
+    # Unless its process was one of this machine, and is gone.
+    database.server.run(
+        f"UPDATE procore_login_accounts SET claimed_by = '{find_ended_process()}'", database=database.name
+    )
+    assert run_doctor(machine, "--offline").named("warning") == ["interrupted refresh"]
 
 
 def test_of_many_accounts_twenty_have_a_line_and_the_rest_is_counted(machine, database):

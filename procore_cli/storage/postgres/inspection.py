@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from procore_cli.storage.postgres.connection import NOW, PostgresDatabase
+from procore_cli.storage.postgres.processes import is_gone
 
 _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery(),
@@ -25,10 +26,10 @@ _COUNTS = """
 # Of a service account nothing is lost by it.
 _ABANDONED = f"""
     SELECT procore_id, (SELECT email FROM users WHERE users.procore_id = a.procore_id ORDER BY id LIMIT 1),
-        COALESCE(interrupted_at, claimed_at)
+        COALESCE(interrupted_at, claimed_at), interrupted_at IS NOT NULL OR leased_until <= {NOW}, claimed_by
     FROM procore_login_accounts a WHERE environment = %s AND state = 'live' AND company IS NULL
-        AND (interrupted_at IS NOT NULL OR leased_until <= {NOW})
-    ORDER BY procore_id LIMIT %s"""  # noqa: S608
+        AND (interrupted_at IS NOT NULL OR claim_id IS NOT NULL)
+    ORDER BY procore_id"""  # noqa: S608
 
 
 class Server(NamedTuple):
@@ -74,4 +75,5 @@ def list_abandoned(
     database: PostgresDatabase, environment: str, limit: int
 ) -> list[tuple[int, str | None, int]]:
     """The first people whose refresh began and has no known end: Procore id, e-mail, when (seconds, UTC)."""
-    return [(who, email, at) for who, email, at in database.run(_ABANDONED, environment, limit)]
+    found = database.run(_ABANDONED, environment)
+    return [(who, email, at) for who, email, at, is_over, by in found if is_over or is_gone(by or "")][:limit]
