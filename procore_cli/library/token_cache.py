@@ -28,7 +28,7 @@ from procore_cli.threads import Call, in_own_thread, start
 if TYPE_CHECKING:
     import asyncio
 
-    from procore_cli.storage.store import Held
+    from procore_cli.storage.store import Generation, Held
 
 T = TypeVar("T")
 
@@ -192,8 +192,17 @@ class TokenCache:
         with open_program_context(self.settings) as context:
             if not account.is_stored:
                 self._loaded = access.load(context, account)
-            elif context.accounts.find_live(account).generation != loaded.generation:
+            elif self._find_generation(context, account) not in (None, loaded.generation):
                 self._loaded = None
+
+    def _find_generation(self, context: Context, account: Account) -> Generation | None:
+        """What the store has now; None where it is shared and cannot be asked: a token outlives that."""
+        try:
+            return context.accounts.find_live(account).generation
+        except StorageError:
+            if self.settings.shared is None:
+                raise
+            return None
 
     def _look_async(self) -> str:
         try:

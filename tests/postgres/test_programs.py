@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from unittest import mock
@@ -14,6 +15,7 @@ from procore_cli.config.settings import Overrides, load_settings
 from procore_cli.context import new_storage
 from procore_cli.errors import SignInNotBegunError
 from procore_cli.grants import TokenSet
+from procore_cli.library import token_cache
 from procore_cli.models import Account, Me
 from procore_cli.storage import store
 from procore_cli.storage.opening import Storage
@@ -116,6 +118,13 @@ def test_token_waits_for_who_renews(machine, provider, database):
     assert other.load(account).tokens == renewed
 
 
+def bearer_of(auth: ProcoreAuth, provider: Provider) -> str:
+    """The token for a caller that would not hear of a 401, which has the store asked once a second."""
+    with mock.patch.object(token_cache, "_LOOK_S", -1):
+        headers = asyncio.run(auth.async_headers(f"{provider.url}/rest/v1.0/me"))
+    return headers["Authorization"].removeprefix("Bearer ")
+
+
 def test_a_database_that_is_down_lets_a_token_live_until_its_end(machine, provider, database, caplog):
     sign_in(machine, provider, LIFETIME_S)
     auth = ProcoreAuth()
@@ -124,6 +133,7 @@ def test_a_database_that_is_down_lets_a_token_live_until_its_end(machine, provid
         database.server.stop()
         try:
             assert ask_me(provider, auth) == first
+            assert bearer_of(auth, provider) == first
         finally:
             database.server.start()
         assert "There is no connection to postgresql://" in caplog.text
