@@ -222,6 +222,8 @@ def serving(provider: P, *, protocol: str = "HTTP/1.0") -> Iterator[P]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        # A hundred processes may knock at the same time.
+        server.socket.listen(256)
         provider.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()

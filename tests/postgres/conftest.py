@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.postgres.busy_provider import BusyProvider
+from tests.postgres.fleet import Fleet
 from tests.postgres.servers import Bouncer, PostgresServer, running_bouncer, running_server
+from tests.provider import serving
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
@@ -53,3 +57,13 @@ def either_way(request: pytest.FixtureRequest, database: Database) -> Database:
         return database
     bouncer: Bouncer = request.getfixturevalue("bouncer")
     return database._replace(url=database.server.url(database.name, port=bouncer.port))
+
+
+@pytest.fixture
+def fleet(database: Database, tmp_path: Path) -> Iterator[Fleet]:
+    """The database is made ready, and a refresh takes the provider a tenth of a second."""
+    with serving(BusyProvider()) as provider:
+        fleet = Fleet(database.url, provider, tmp_path)
+        ready = fleet.do("prepare_database")
+        assert ready.code == 0, ready.said
+        yield fleet

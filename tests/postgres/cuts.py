@@ -63,6 +63,7 @@ class CuttingProxy:
         self._silent: list[socket.socket] = []
         self._cuts: list[Cut] = []
         self._is_over = False
+        self._refusals = threading.Semaphore(0)
         self.cuts_made = 0
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -84,6 +85,10 @@ class CuttingProxy:
         """Whoever comes now is let in; what was silenced stays so."""
         with suppress(OSError):
             self._listener.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
+
+    def wait_for_refusals(self, count: int) -> None:
+        """Wait until so many connections came while the server was down."""
+        assert all(self._refusals.acquire(timeout=30) for _ in range(count))
 
     def close(self) -> None:
         self._is_over = True
@@ -113,6 +118,7 @@ class CuttingProxy:
         except OSError:
             # As if nobody listened here either.
             _reset(client)
+            self._refusals.release()
             return
         link = Link(client, server)
         for end in link.ends:
