@@ -21,7 +21,12 @@ json.dump({{"results": [{{"times": [time], "exit_codes": [0]}} for time in times
 
 @pytest.mark.parametrize(
     "program",
-    [["-m", "benchmarks.report"], ["benchmarks/api_memory.py"], ["benchmarks/web_accounts.py"]],
+    [
+        ["-m", "benchmarks.report"],
+        ["-m", "benchmarks.fleet"],
+        ["benchmarks/api_memory.py"],
+        ["benchmarks/web_accounts.py"],
+    ],
 )
 def test_a_benchmark_explains_itself(program):
     words = [sys.executable, *program, "--help"]
