@@ -180,9 +180,18 @@ class PostgresServer:
         self.thaw()
         self._control("stop", "-m", mode)
 
-    def restart(self, mode: StopMode = "fast") -> None:
+    @contextmanager
+    def down(self, mode: StopMode = "fast") -> Iterator[None]:
+        """Nobody is there until the end of the block."""
         self.stop(mode)
-        self.start()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def restart(self, mode: StopMode = "fast") -> None:
+        with self.down(mode):
+            pass
 
     def freeze(self) -> None:
         """Stop every process of it where it is: connections stay open, and nobody answers."""

@@ -107,10 +107,9 @@ def test_tokens_are_kept_by_a_server_that_comes_back_after_they_came(
     url = database.server.url(database.name, port=proxy.port)
     with working(fleet.new_job("find_token", joe, url=url, at={"answered": "hold"})) as (worker,):
         worker.reach("answered")
-        database.server.stop()
-        worker.go_on()
-        proxy.wait_for_refusals(3)
-        database.server.start()
+        with database.server.down():
+            worker.go_on()
+            proxy.wait_for_refusals(3)
         assert_lives(fleet, worker.find_outcome())
 
 
@@ -132,6 +131,18 @@ def test_a_statement_whose_fate_is_unknown_spends_nothing(
         assert_lives(fleet, worker.find_outcome())
     assert proxy.cuts_made == 1
     assert fleet.provider.rotated == 1
+
+
+@pytest.mark.parametrize("lost", ["request", "answer"])
+def test_a_sign_in_whose_commit_is_not_acknowledged_makes_one_row(
+    fleet: Fleet, database: Database, proxy: CuttingProxy, lost: Lost
+):
+    proxy.cut_at("COMMIT", lost)
+    fleet.variables["PROCORE_LOGIN_DB"] = database.server.url(database.name, port=proxy.port)
+    fleet.sign_in()
+    assert proxy.cuts_made == 1
+    assert database.server.run("SELECT procore_id FROM users", database=database.name) == [(FIRST,)]
+    assert_lives(fleet, fleet.do("find_token", FIRST))
 
 
 def test_a_process_that_stood_still_before_it_sent_sends_nothing(fleet: Fleet, database: Database, joe: int):
