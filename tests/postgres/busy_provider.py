@@ -27,6 +27,7 @@ class BusyProvider(StrictProvider):
         self.delay_s = delay_s
         self.most_at_once = 0
         self.spent_again = 0
+        self.calls = threading.Semaphore(0)
         self._owners: dict[str, int] = {}
         self._under_way: Counter[int] = Counter()
         self._sent: set[str] = set()
@@ -39,6 +40,11 @@ class BusyProvider(StrictProvider):
     def newest(self, procore_id: int) -> str:
         """The access token that was issued last to an account."""
         return next(token for token in reversed(self._owners) if self._owners[token] == procore_id)
+
+    def wait_for_calls(self, count: int) -> None:
+        """Wait until `/me` was asked so often from now on."""
+        self.calls = threading.Semaphore(0)
+        assert all(self.calls.acquire(timeout=30) for _ in range(count))
 
     def _hand_over(self, procore_id: int, answer: dict[str, Any]) -> dict[str, Any]:
         self._owners |= {answer["refresh_token"]: procore_id, answer["access_token"]: procore_id}
@@ -62,6 +68,7 @@ class BusyProvider(StrictProvider):
         return Answer(200, self._hand_over(owner, answer.body)) if answer.status == 200 else answer
 
     def _me(self, request: Request) -> Answer:
+        self.calls.release()
         if request.bearer not in self._bearers:
             return Answer(401, {"error": "invalid_token"})
         return Answer(200, new_person(self._owners[request.bearer]))

@@ -145,6 +145,19 @@ def test_a_sign_in_whose_commit_is_not_acknowledged_makes_one_row(
     assert_lives(fleet, fleet.do("find_token", FIRST))
 
 
+def test_while_the_database_is_away_a_token_in_memory_is_used_and_none_is_renewed(
+    fleet: Fleet, database: Database
+):
+    [joe] = fleet.sign_in()
+    with working(fleet.new_job("make_calls", [joe], 4)) as (worker,):
+        fleet.provider.wait_for_calls(1)
+        with database.server.down():
+            fleet.provider.wait_for_calls(20)
+            assert fleet.do("find_token", joe).code == 6
+        assert set(worker.find_outcome().value) == {"200"}
+    assert fleet.provider.rotated == 0
+
+
 def test_a_process_that_stood_still_before_it_sent_sends_nothing(fleet: Fleet, database: Database, joe: int):
     fleet.constants[SEND_WITHIN] = 0
     with working(fleet.new_job("find_token", joe, at={"claimed": "stop"})) as (stopped,):
