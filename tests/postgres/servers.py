@@ -208,7 +208,9 @@ class PostgresServer:
         self._frozen = []
 
     def remove(self) -> None:
-        self.stop("immediate")
+        # A test that failed may have left it stopped.
+        if (self._data / "postmaster.pid").exists():
+            self.stop("immediate")
         shutil.rmtree(self.folder)
 
     def url(self, database: str = "postgres", *, role: str = ROLE, port: int | None = None) -> str:
