@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from procore_cli.errors import DatabaseError
@@ -32,6 +33,10 @@ _MEANINGS = {
     "53": ("has no room left", "Look at its disk, memory and connections, then try again."),
 }
 _MISSING = frozenset({"42P01", "42703", "3F000"})
+# What goes before the reason where there is no connection.
+_PREAMBLE = re.compile(
+    r"connection (?:failed|is bad): (?:connection to server (?:at|on socket) .*? failed: )?(?:FATAL:\s+)?"
+)
 # The connection, a shutdown or start, a deadlock, what strict isolation wants repeated, a plan that is gone.
 _LOST = ("08", "57P", "40", "26000", "42P05")
 
@@ -63,9 +68,11 @@ def _is_broken(error: Any) -> bool:
 
 
 def _read_text(error: Any) -> str:
-    """What the server says, else libpq; neither has a password in it."""
-    text = error.diag.message_primary or str(error)
+    """What the server says, else libpq, without the user's name; neither has a password in it."""
+    text = error.diag.message_primary or _PREAMBLE.sub("", str(error))
+    if user := getattr(error.pgconn, "user", None):
+        text = text.replace(f'"{user.decode("utf-8", "replace")}"', '"[not shown]"')
     # With and without TLS each failure is a line, of several hosts behind a dash; a question follows some.
     lines = [line.strip().removesuffix(".") for line in text.splitlines() if not line.strip().endswith("?")]
-    failures = [line for line in lines if line.startswith("- ")] or lines
+    failures = [line.removeprefix("- ") for line in lines if line.startswith("- ")] or lines
     return "; ".join(filter(None, failures)) or type(error).__name__
