@@ -22,7 +22,10 @@ _MEANINGS = {
     ),
     "42501": (
         "does not allow it to this user",
-        "As the owner: GRANT SELECT, INSERT, UPDATE ON users, procore_login_accounts TO that user.",
+        (
+            "As the owner: GRANT SELECT, INSERT, UPDATE ON users, procore_login_accounts TO that user;"
+            " or, where they are not there, run what `procore-login database init --sql` prints."
+        ),
     ),
     "22003": (
         "cannot keep a Procore id: the column procore_id of users is too small",
