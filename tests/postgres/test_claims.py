@@ -105,6 +105,13 @@ def test_nobody_is_gone_who_may_be_there(recorded: str):
     assert not processes.is_gone(recorded.replace("{machine}", machine))
 
 
+def test_numbers_of_another_process_namespace_are_not_recorded(monkeypatch: pytest.MonkeyPatch):
+    # As after `unshare --pid`, which leaves the /proc of before.
+    monkeypatch.setattr(os, "getpid", lambda: 1_000_000_000)
+    assert processes.find_this_process() is None
+    assert processes._find_machine() == ""
+
+
 def test_a_process_that_nobody_has_waited_for_and_one_with_its_number_are_gone():
     machine, number, start = (processes.find_this_process() or "").split()
     assert processes.is_gone(f"{machine} {number} {int(start) - 1}")

@@ -45,6 +45,9 @@ def _find_machine() -> str:
     Not /etc/machine-id: images are copied with it.
     """
     with suppress(OSError):
+        if Path("/proc/self").readlink().name != str(os.getpid()):
+            # The /proc of another process namespace (unshare): its numbers are other processes'.
+            return ""
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         # A container has process ids of its own.
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}/{socket.gethostname()}".replace(" ", "-")
