@@ -134,7 +134,7 @@ def test_an_id_or_secret_that_cannot_be_one_is_refused_by_name_and_not_shown(wor
             assert world.load(Overrides("demo"), **{name: value}).client_id is None
 
 
-NO_DATABASE = r"PROCORE_LOGIN_DB is a URL"
+NO_DATABASE = r"PROCORE_LOGIN_DB is neither a path nor a URL"
 NO_STORE = r'PROCORE_LOGIN_STORE .*"cache\.example/0"'
 
 
@@ -148,6 +148,8 @@ NO_STORE = r'PROCORE_LOGIN_STORE .*"cache\.example/0"'
         ("PROCORE_LOGIN_DB", "postgresql+psycopg:joe:hush@db.example", NO_DATABASE),
         ("PROCORE_LOGIN_DB", "sqlite:///hush.db", NO_DATABASE),
         ("PROCORE_LOGIN_DB", "file:hush.db", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "host=db.example password=hush dbname=x", NO_DATABASE),
+        ("PROCORE_LOGIN_DB", "dbname = x password=hush", NO_DATABASE),
         ("PROCORE_LOGIN_STORE", "redis://joe:hush@cache.example/0", NO_STORE),
         ("PROCORE_LOGIN_STORE", "redis://joe:hu@sh@cache.example/0#hush", NO_STORE),
     ],
@@ -160,7 +162,7 @@ def test_a_url_is_no_database_and_no_store_and_its_password_not_repeated(world, 
 
 
 def test_a_path_is_a_database_and_a_secret_may_hold_a_space_inside(world):
-    for value in ("test.db", "C:/test.db", "./a://b", "/a/file:b", "files.db"):
+    for value in ("test.db", "C:/test.db", "./a://b", "/a/file:b", "files.db", "hosts=1.db"):
         assert world.load(PROCORE_LOGIN_DB=value).database == Path(value).absolute()
     assert world.load(PROCORE_CLIENT_SECRET="a b").client_secret == "a b"
 

@@ -18,9 +18,10 @@ _ADDED = frozenset({"code", "state", "error", "error_description", "error_uri"})
 _DOT_SEGMENT = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 # urlsplit lets more stand beside brackets, and finds the host in them.
 _NETLOC = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{0,5})?")
-# Any with slashes, and what names a database without them; some files leave quotes around it.
+# Any with slashes, what names a database without them, and libpq's words; some files leave quotes around it.
 _DATABASE_URL = re.compile(
-    r"""[\s"']*(?:[a-z][a-z0-9+.-]+:/{2}|(?:file|jdbc|mysql|postgres(?:ql)?|sqlite3?)(?:\+\w+)?:)""",
+    r"""[\s"']*(?:[a-z][a-z0-9+.-]+:/{2}|(?:file|jdbc|mysql|postgres(?:ql)?|sqlite3?)(?:\+\w+)?:"""
+    r"""|(?:dbname|host|hostaddr|password|port|service|user)\s*=)""",
     re.IGNORECASE,
 )
 SHARED_SCHEMES: Final = ("postgresql://", "postgres://")

@@ -90,7 +90,7 @@ def check_variables(variables: Mapping[str, str], *, is_demo: bool) -> None:
     _refuse_unless(
         is_shared_database(database) or not is_database_url(database),
         "database",
-        "PROCORE_LOGIN_DB is a URL that does not begin with postgresql://.",
+        "PROCORE_LOGIN_DB is neither a path nor a URL that begins with postgresql://.",
         "Set it to the path of an SQLite file, such as /home/me/test.db, or to postgresql://USER@HOST/NAME;"
         " or unset it.",
     )
