@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from procore_cli.errors import DatabaseError
@@ -22,10 +21,7 @@ _MEANINGS = {
     ),
     "42501": (
         "does not allow it to this user",
-        (
-            "As the owner: GRANT SELECT, INSERT, UPDATE ON users, procore_login_accounts TO that user;"
-            " or, where they are not there, run what `procore-login database init --sql` prints."
-        ),
+        "As the owner: GRANT SELECT, INSERT, UPDATE ON users, procore_login_accounts TO that user.",
     ),
     "22003": (
         "cannot keep a Procore id: the column procore_id of users is too small",
@@ -36,10 +32,6 @@ _MEANINGS = {
     "53": ("has no room left", "Look at its disk, memory and connections, then try again."),
 }
 _MISSING = frozenset({"42P01", "42703", "3F000"})
-# What goes before the reason where there is no connection.
-_PREAMBLE = re.compile(
-    r"connection (?:failed|is bad): (?:connection to server (?:at|on socket) .*? failed: )?(?:FATAL:\s+)?"
-)
 # The connection, a shutdown or start, a deadlock, what strict isolation wants repeated, a plan that is gone.
 _LOST = ("08", "57P", "40", "26000", "42P05")
 
@@ -71,11 +63,9 @@ def _is_broken(error: Any) -> bool:
 
 
 def _read_text(error: Any) -> str:
-    """What the server says, else libpq, without the user's name; neither has a password in it."""
-    text = error.diag.message_primary or _PREAMBLE.sub("", str(error))
-    if user := getattr(error.pgconn, "user", None):
-        text = text.replace(f'"{user.decode("utf-8", "replace")}"', '"[not shown]"')
+    """What the server says, else libpq; neither has a password in it."""
+    text = error.diag.message_primary or str(error)
     # With and without TLS each failure is a line, of several hosts behind a dash; a question follows some.
     lines = [line.strip().removesuffix(".") for line in text.splitlines() if not line.strip().endswith("?")]
-    failures = [line.removeprefix("- ") for line in lines if line.startswith("- ")] or lines
+    failures = [line for line in lines if line.startswith("- ")] or lines
     return "; ".join(filter(None, failures)) or type(error).__name__
