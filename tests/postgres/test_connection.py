@@ -16,7 +16,7 @@ from procore_cli.errors import ConfigurationError, DatabaseError, ProcoreLoginEr
 from procore_cli.models import Me
 from procore_cli.storage.postgres import connection, schema
 from procore_cli.storage.postgres.connection import PostgresDatabase
-from procore_cli.storage.postgres.parameters import new_parameters
+from procore_cli.storage.postgres.parameters import find_identity, new_parameters
 from tests.cli import ROOT, free_port
 from tests.hearing import hearing
 from tests.postgres.conftest import Database
@@ -177,6 +177,16 @@ def test_the_clock_is_the_databases_whatever_the_machine_says(scene: Scene, monk
     assert abs(scene.run().now() - now) < 5
 
 
+UNNUMBERED = """
+    ALTER TABLE users ALTER id DROP IDENTITY; ALTER TABLE users DROP CONSTRAINT users_pkey;
+    ALTER TABLE users ALTER id DROP NOT NULL"""
+TRIGGER = """
+    CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER no BEFORE UPDATE ON procore_login_accounts FOR EACH ROW EXECUTE FUNCTION no()"""
+POLICY = f"""
+    ALTER TABLE procore_login_accounts OWNER TO postgres; GRANT ALL ON procore_login_accounts TO {ROLE};
+    ALTER TABLE procore_login_accounts ENABLE ROW LEVEL SECURITY;
+    CREATE POLICY p ON procore_login_accounts FOR INSERT WITH CHECK (true)"""
 # The errors: what is done to the database, what is tried, what is said.
 ROOM = "ALTER TABLE users ALTER COLUMN procore_id TYPE bigint;"
 FAULTS: dict[str, tuple[str, str, str]] = {
@@ -199,7 +209,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "a small column": ("ALTER TABLE users ALTER COLUMN procore_id TYPE integer", "is too small", ROOM),
     "no rights": (
         f"REVOKE UPDATE ON procore_login_accounts FROM {ROLE}",
-        "does not allow it",
+        "does not allow it to this user: permission denied for table procore_login_accounts",
         "GRANT SELECT, INSERT",
     ),
     "read only": (
@@ -208,10 +218,30 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "the primary",
     ),
     "no column": ("ALTER TABLE procore_login_accounts DROP sealed", "are not in", "database init"),
+    "an e-mail of before": (
+        "ALTER TABLE users ADD UNIQUE (email); INSERT INTO users (email) VALUES ('big@example.com')",
+        "does not take the row: duplicate key",
+        "give it the procore_id",
+    ),
+    "an id without a default": (
+        UNNUMBERED,
+        "The table users in the shared database did not take a row",
+        "column id has a default",
+    ),
+    "a trigger": (
+        TRIGGER,
+        "The table procore_login_accounts in the shared database did not take a row",
+        "triggers and policies",
+    ),
+    "a policy": (
+        POLICY,
+        "The table procore_login_accounts in the shared database did not take a row",
+        "triggers and policies",
+    ),
     "another column": (
         "ALTER TABLE users ADD other integer NOT NULL",
-        "refused a statement: null value in",
-        "server",
+        "does not take the row: null value in",
+        "give its other columns a default",
     ),
 }
 
@@ -241,6 +271,85 @@ def test_an_existing_table_with_small_numbers_is_used_as_it_is(database: Databas
     saved = scene.run().save_signin(scene.new_tokens(1), JOE)
     assert (saved.account.user.id, saved.is_new) == (1, False)
     assert scene.run().save_signin(scene.new_tokens(1), Me(22222, "b@example.com", None)).account.user.id == 2
+
+
+# What is there before, and what is said of it.
+OTHERS = {
+    "uuid": ("id uuid, procore_id bigint, email text", "id is uuid"),
+    "text": ("id bigint, procore_id text, email text", "procore_id is text"),
+    "nothing": ("id bigint, number int", "procore_id is missing, email is missing"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_table_users_that_cannot_be_used_is_refused_before_anybody_signs_in(
+    database: Database, own_world: Path, other: str
+):
+    scene = Scene(*database, own_world / "procore-login")
+    columns, words = OTHERS[other]
+    scene.sql(f"SET ROLE {ROLE}; CREATE TABLE users ({columns})")
+    with pytest.raises(DatabaseError, match=rf"the table users is another program's \({words}\)"):
+        scene.prepare()
+    assert scene.sql("SELECT to_regclass('procore_login_accounts')") == [(None,)]
+
+
+USERS = {
+    "a table": "CREATE TABLE users (id serial PRIMARY KEY, procore_id numeric(20), email text)",
+    "a view": """CREATE TABLE people (id serial PRIMARY KEY, procore_id bigint, email text);
+        CREATE VIEW users AS SELECT * FROM people""",
+    "too long for an index": """CREATE TABLE users (id serial PRIMARY KEY, procore_id bigint, email text);
+        INSERT INTO users (email)
+        SELECT string_agg(sha512(n::text::bytea)::text, '') FROM generate_series(1, 900) n""",
+}
+
+
+@pytest.mark.parametrize("users", USERS)
+def test_a_table_users_of_somebody_else_is_used_without_an_index(
+    database: Database, own_world: Path, users: str
+):
+    scene = Scene(*database, own_world / "procore-login")
+    scene.sql(
+        f"{USERS[users]}; GRANT ALL ON ALL TABLES IN SCHEMA public TO {ROLE};"
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {ROLE}"
+    )
+    account = scene.prepare().sign_in()
+    assert scene.run().find_named("joecontractor@procore.com") == account
+
+
+def test_who_may_make_no_tables_is_told_how_they_are_made(database: Database, own_world: Path):
+    scene = Scene(*database, own_world / "procore-login")
+    scene.sql(f"ALTER DATABASE {scene.name} OWNER TO postgres; REVOKE ALL ON SCHEMA public FROM {ROLE}")
+    with pytest.raises(DatabaseError, match="permission denied for schema public") as failure:
+        scene.prepare()
+    assert "`procore-login database init --sql`" in failure.value.hint
+
+
+def test_a_column_that_is_altered_meanwhile_fails_nobody(scene: Scene):
+    joe = scene.sign_in()
+    for kind in ("integer", "bigint"):
+        for _ in range(4):
+            assert scene.run().find_named(str(joe.user.procore_id)).user.procore_id == joe.user.procore_id
+        scene.sql(f"ALTER TABLE users ALTER procore_id TYPE {kind}")
+    assert scene.run().list_people(1) == [joe.user]
+
+
+def test_a_connection_to_what_is_a_standby_by_now_is_not_kept(scene: Scene):
+    joe = scene.sign_in()
+    for connection_ in connection._state.pools[scene.url].opened:
+        connection_.execute("SET default_transaction_read_only = on")
+    assert scene.claim(joe, "asked") is not None
+
+
+def test_no_more_files_to_open_is_an_error_of_the_database(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    import psycopg
+
+    def connect(**_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    connection._state.pools.pop(scene.url, None)
+    monkeypatch.setattr(psycopg.Connection, "connect", connect)
+    with pytest.raises(DatabaseError, match=r"There is no connection to .*: Too many open files\."):
+        scene.run().list_known()
 
 
 def test_two_who_make_the_tables_at_once_make_them_once(database: Database, own_world: Path):
@@ -288,12 +397,17 @@ def test_no_message_has_a_password(guarded: PostgresServer, postgres: PostgresSe
             f"postgresql://{ROLE}:s3cret@127.0.0.1:{port}/postgres?sslmode=verify-full"
         ),
     }
+    said["no such role"] = tell(f"postgresql://s3cret@127.0.0.1:{postgres.port}/postgres")
+    said["no UTF-8"] = tell("postgresql://app:s3cret%FF@127.0.0.1/postgres")
     for case, text in said.items():
         assert "s3cret" not in text, case
         assert text.startswith(
-            "3 PostgreSQL does not" if case == "no such parameter" else "6 There is no connection"
+            "3 PostgreSQL does not"
+            if case in ("no such parameter", "no UTF-8")
+            else "6 There is no connection"
         )
-    assert 'password authentication failed for user "app"' in said["wrong password"]
+    assert "password authentication failed for user of the URL" in said["wrong password"]
+    assert "role of the URL does not exist" in said["no such role"]
     assert "no password supplied" in said["no password"]
     assert "does not support SSL" in said["refused TLS"]
     assert f"127.0.0.1:{nobody}" in said["nobody there"]
@@ -337,6 +451,29 @@ def test_whoever_is_on_a_network_is_spoken_to_over_tls(
 def test_what_the_url_says_of_a_connection_goes_before_what_is_usual():
     found = new_parameters(shared("postgres://db/fleet?connect_timeout=3&keepalives_idle=7"), {})
     assert (found["connect_timeout"], found["keepalives_idle"], found["keepalives_count"]) == ("3", "7", "3")
+
+
+@pytest.mark.parametrize(
+    ("rest", "variables"),
+    [("/?service=fleet", {}), ("", {"PGSERVICE": "fleet"}), ("localhost/fleet", {"PGSERVICE": "fleet"})],
+)
+def test_a_service_of_libpq_is_used_where_it_is_said_whether_it_is_tls(rest: str, variables: dict[str, str]):
+    with pytest.raises(ConfigurationError, match="says nothing of TLS") as failure:
+        new_parameters(shared(f"postgresql://{rest}"), variables)
+    assert "?sslmode=verify-full" in failure.value.hint
+    mode = "&sslmode=require" if "?" in rest else "?sslmode=require"
+    assert new_parameters(shared(f"postgresql://{rest}{mode}"), variables)["sslmode"] == "require"
+    assert "sslmode" not in new_parameters(
+        shared(f"postgresql://{rest}"), variables | {"PGSSLMODE": "disable"}
+    )
+
+
+def test_databases_of_two_services_are_two():
+    one, two = (
+        find_identity(new_parameters(shared(f"postgresql:///?service={name}&sslmode=require"), {}), {})
+        for name in ("one", "two")
+    )
+    assert one != two
 
 
 def test_a_url_that_libpq_does_not_understand_is_a_mistake_in_the_settings():

@@ -9,6 +9,7 @@ from procore_cli.models import Account, Me, Service, User
 from procore_cli.storage import failures, users
 from procore_cli.storage.accounts import AccountStore, Listed
 from procore_cli.storage.postgres.rows import new_signed_out_error
+from procore_cli.storage.postgres.troubles import new_untaken_error
 
 if TYPE_CHECKING:
     from procore_cli.storage.postgres.connection import PostgresDatabase, Run
@@ -181,8 +182,10 @@ def save_user(run: Run, me: Me) -> tuple[User, bool]:
     run(_LOCK_PERSON, me.id)
     found = run("SELECT id, procore_id, email FROM users WHERE procore_id = %s ORDER BY id LIMIT 1", me.id)
     if not found:
-        ((row_id,),) = run("INSERT INTO users (procore_id, email) VALUES (%s, %s) RETURNING id", me.id, email)
-        return User(row_id, me.id, email), True
+        made = run("INSERT INTO users (procore_id, email) VALUES (%s, %s) RETURNING id", me.id, email)
+        if not made or made[0][0] is None:
+            raise new_untaken_error("users")
+        return User(made[0][0], me.id, email), True
     if found[0][2] != email:
         run("UPDATE users SET email = %s WHERE id = %s", email, found[0][0])
     return User(found[0][0], me.id, email), False
@@ -208,4 +211,4 @@ def _new_listed(row: tuple[Any, ...], current: int | None) -> Listed:
     is_current, is_live = account.key == current, state == "live"
     if not is_live:
         return Listed(account, is_current, False, state == "refused", None, 0)
-    return Listed(account, is_current, True, False, expires_at, issued_at, generation)
+    return Listed(account, is_current, True, False, expires_at, issued_at or 0, generation)

@@ -153,8 +153,9 @@ class PostgresDatabase:
             connection = _new_connection_class().connect(
                 **self.parameters, autocommit=True, prepare_threshold=None
             )
-        except psycopg.Error as error:
-            raise new_unreachable_error(error, self.shown) from None
+        except (psycopg.Error, OSError) as error:
+            # The latter where no more files may be open.
+            raise new_unreachable_error(error, self.shown, self.parameters) from None
         connection.limit_s = ANSWER_S if is_limited else None
         try:
             pid = connection.info.backend_pid if is_limited else 0

@@ -38,26 +38,37 @@ def new_parameters(shared: SharedDatabase, environ: Mapping[str, str]) -> dict[s
     psycopg = load_psycopg()
     try:
         found = psycopg.conninfo.conninfo_to_dict(shared.url)
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeDecodeError):
         # libpq quotes what it does not understand, which may be the password.
-        raise BadUrlError(
+        raise _new_url_error(
             "PostgreSQL does not understand the URL in PROCORE_LOGIN_DB.",
             "Correct it: postgresql://USER@HOST:5432/NAME, with no parameter that libpq does not know.",
-            setting="database",
-            source="PROCORE_LOGIN_DB",
         ) from None
     named = {name: str(value) for name, value in found.items()}
-    if "sslmode" not in named and "PGSSLMODE" not in environ and _is_elsewhere(named, environ):
-        named["sslmode"] = "require"
+    if "sslmode" not in named and "PGSSLMODE" not in environ:
+        if named.get("service") or environ.get("PGSERVICE"):
+            # libpq alone reads what it says; a mode of ours would go before a stricter one in it.
+            raise _new_url_error(
+                "PROCORE_LOGIN_DB leaves the server to a service of libpq, and says nothing of TLS.",
+                "Let the URL end with ?sslmode=verify-full or ?sslmode=require, for a server on this machine"
+                " with ?sslmode=prefer",
+            )
+        if _is_elsewhere(named, environ):
+            named["sslmode"] = "require"
     return _DEFAULTS | named
 
 
+def _new_url_error(message: str, hint: str) -> BadUrlError:
+    return BadUrlError(message, hint, setting="database", source="PROCORE_LOGIN_DB")
+
+
 def find_identity(parameters: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """Host, port and name of a database, as far as they are named."""
+    """Host, port and name of a database, or what stands for them, as far as they are named."""
+    service = parameters.get("service") or environ.get("PGSERVICE", "")
     host = parameters.get("host") or parameters.get("hostaddr") or environ.get("PGHOST", "")
     port = parameters.get("port") or environ.get("PGPORT", "5432")
     name = parameters.get("dbname") or environ.get("PGDATABASE") or parameters.get("user", "")
-    return f"{host}:{port}/{name}"
+    return f"{service}{host}:{port}/{name}"
 
 
 def _is_elsewhere(found: Mapping[str, str], environ: Mapping[str, str]) -> bool:

@@ -25,8 +25,28 @@ CREATE TABLE IF NOT EXISTS users (
   procore_id bigint,
   email varchar(255)
 );
-CREATE INDEX IF NOT EXISTS procore_login_users_procore_id ON users (procore_id, id);
-CREATE INDEX IF NOT EXISTS procore_login_users_email ON users (lower(email));
+DO $$ DECLARE wrong text; BEGIN
+  SELECT string_agg(format('%s is %s', name, COALESCE(kind, 'missing')), ', ') INTO wrong
+  FROM (VALUES ('id', 'N'), ('procore_id', 'N'), ('email', 'S')) AS needed (name, category)
+  LEFT JOIN (SELECT attname, typcategory, format_type(atttypid, NULL) AS kind
+             FROM pg_attribute JOIN pg_type t ON t.oid = atttypid
+             WHERE attrelid = 'users'::regclass AND attnum > 0 AND NOT attisdropped) AS found
+    ON attname = name
+  WHERE category IS DISTINCT FROM typcategory;
+  IF wrong IS NOT NULL THEN
+    RAISE EXCEPTION 'the table users is another program''s (%); take another database or schema', wrong;
+  END IF;
+END $$;
+-- A table that is somebody else's is used without them.
+DO $$ DECLARE columns text; BEGIN
+  FOREACH columns IN ARRAY ARRAY['procore_id ON users (procore_id, id)', 'email ON users (lower(email))'] LOOP
+    BEGIN
+      EXECUTE 'CREATE INDEX IF NOT EXISTS procore_login_users_' || columns;
+    EXCEPTION WHEN insufficient_privilege OR wrong_object_type OR program_limit_exceeded THEN
+      RAISE WARNING 'no index procore_login_users_%: %', columns, SQLERRM;
+    END;
+  END LOOP;
+END $$;
 CREATE TABLE IF NOT EXISTS procore_login_accounts (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   environment text NOT NULL,

@@ -25,6 +25,7 @@ from procore_cli.storage.postgres.rows import (
     open_tokens,
     seal,
 )
+from procore_cli.storage.postgres.troubles import new_untaken_error
 from procore_cli.storage.store import Held, Reason, SignedOut, SignInSaved
 from procore_cli.threads import once
 
@@ -179,7 +180,8 @@ class PostgresStore(PostgresAccounts):
         new = row._replace(procore_id=me.id, client_id=client_id, generation=row.generation + 1)
         sealed, key_id = seal(self._database, self.environment, new, fresh)
         values = (new.generation, new.generation, sealed, key_id, fresh.expires_at, row.id)
-        run(_SIGN_IN, me.id, client_id, name, *values)
+        if not run(_SIGN_IN, me.id, client_id, name, *values):
+            raise new_untaken_error("procore_login_accounts")
         return SignInSaved(account, is_new, former, None)
 
     def _lock_row(self, run: Run, procore_id: int, client_id: str, company: int | None) -> Row:
@@ -192,7 +194,10 @@ class PostgresStore(PostgresAccounts):
             " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
             *(self.environment, procore_id, client_id, company),
         )
-        return lock_row(run, f"environment = %s AND {condition}", self.environment, *values)
+        row = lock_row(run, f"environment = %s AND {condition}", self.environment, *values)
+        if row is None:
+            raise new_untaken_error("procore_login_accounts")
+        return row
 
     def _find_former(self, row: Row, account: Account) -> TokenSet | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from procore_cli.errors import DatabaseError
@@ -9,19 +10,20 @@ from procore_cli.storage.postgres import schema
 
 
 class LostError(DatabaseError):
-    """What was sent may have been done, or not: the connection broke, or the server wants it sent again."""
+    """It is worth another try on a new connection; what was sent may have been done, or not."""
 
 
 _AGAIN = "Look at the server, then try again."
+# What was the primary may be a standby by now, and another host the primary.
+_READ_ONLY = "25006"
+_FORBIDDEN = "42501"
+# A column that must have a value, or a value of its own.
+_CONSTRAINT = "23"
 # By SQLSTATE, or its class of two characters: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _MEANINGS = {
-    "25006": (
+    _READ_ONLY: (
         "can only be read: it is a standby, or was made read only",
         "Let PROCORE_LOGIN_DB name the primary; a URL that names both needs target_session_attrs=read-write.",
-    ),
-    "42501": (
-        "does not allow it to this user",
-        "As the owner: GRANT SELECT, INSERT, UPDATE ON users, procore_login_accounts TO that user.",
     ),
     "22003": (
         "cannot keep a Procore id: the column procore_id of users is too small",
@@ -31,9 +33,10 @@ _MEANINGS = {
     "57014": ("took too long for a statement", _AGAIN),
     "53": ("has no room left", "Look at its disk, memory and connections, then try again."),
 }
-_MISSING = frozenset({"42P01", "42703", "3F000"})
-# The connection, a shutdown or start, a deadlock, what strict isolation wants repeated, a plan that is gone.
-_LOST = ("08", "57P", "40", "26000", "42P05")
+_MISSING = frozenset({"42P01", "42703"})
+# The connection, a shutdown or start, a deadlock, what strict isolation wants repeated; a plan that is gone,
+# or is from before a column was altered.
+_LOST = ("08", "57P", "40", "26000", "42P05", "0A000")
 
 
 def new_database_error(error: Any, shown: str) -> DatabaseError:
@@ -43,16 +46,40 @@ def new_database_error(error: Any, shown: str) -> DatabaseError:
         return LostError(f"The connection to {shown} broke: {_read_text(error)}.", _AGAIN)
     if code in _MISSING:
         return schema.new_missing_error(shown)
+    if code == _FORBIDDEN:
+        return DatabaseError(
+            f"The database {shown} does not allow it to this user: {_read_text(error)}.",
+            "Let whoever may run what `procore-login database init --sql` prints, and then"
+            " GRANT SELECT, INSERT, UPDATE ON users, procore_login_accounts TO that user.",
+        )
+    if code.startswith(_CONSTRAINT):
+        return DatabaseError(
+            f"The database {shown} does not take the row: {_read_text(error)}.",
+            "Of users only procore_id and email are written: give its other columns a default. Where a row"
+            " has that e-mail, give it the procore_id.",
+        )
     meaning = _MEANINGS.get(code) or _MEANINGS.get(code[:2])
     if meaning is None:
         return DatabaseError(f"The database {shown} refused a statement: {_read_text(error)}.", _AGAIN)
-    return DatabaseError(f"The database {shown} {meaning[0]}.", meaning[1])
+    told = DatabaseError(f"The database {shown} {meaning[0]}.", meaning[1])
+    return LostError(told.message, told.hint) if code == _READ_ONLY else told
 
 
-def new_unreachable_error(error: Any, shown: str) -> DatabaseError:
-    """The error where no connection could be made."""
+def new_untaken_error(table: str) -> DatabaseError:
+    """The error where a row was written, and is not there."""
     return DatabaseError(
-        f"There is no connection to {shown}: {_read_text(error)}.",
+        f"The table {table} in the shared database did not take a row as it was written.",
+        "Look at its triggers and policies, and whether its column id has a default.",
+    )
+
+
+def new_unreachable_error(error: Exception, shown: str, parameters: Mapping[str, str]) -> DatabaseError:
+    """The error where no connection could be made; nothing that stands before the URL's @ is in it."""
+    text = _read_text(error)
+    if user := parameters.get("user"):
+        text = text.replace(f'"{user}"', "of the URL")
+    return DatabaseError(
+        f"There is no connection to {shown}: {text}.",
         "Look at user, password, host, port, name and sslmode in PROCORE_LOGIN_DB, and at the server.",
     )
 
@@ -63,7 +90,9 @@ def _is_broken(error: Any) -> bool:
 
 
 def _read_text(error: Any) -> str:
-    """What the server says, else libpq; neither has a password in it."""
+    """What the server says, else libpq or the system; none has a password in it."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
     text = error.diag.message_primary or str(error)
     # With and without TLS each failure is a line, of several hosts behind a dash; a question follows some.
     lines = [line.strip().removesuffix(".") for line in text.splitlines() if not line.strip().endswith("?")]
