@@ -165,4 +165,4 @@ def new_end(seconds: int | None) -> datetime | None:
     # Loaded where there is a profile: the database brings it anyway.
     from datetime import UTC, datetime, timedelta
 
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(seconds, _LAST_SECOND))
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, 0), _LAST_SECOND))

@@ -35,7 +35,7 @@ def read_failure(text: str | None, environment: str) -> ProcoreLoginError:
         name, message, hint, *names_environment = json.loads(text or "")
         where = "" if names_environment == [False] else environment
         return _find_class(name)(str(message), str(hint), environment=where)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return ProcoreError("Another run's refresh failed.", "Try again.")
 
 

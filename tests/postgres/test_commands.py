@@ -112,6 +112,29 @@ def test_without_a_current_account_the_only_one_signed_in_is_meant_and_of_severa
     assert other.run_here("whoami", "--offline", "--json").json["procore_id"] == JOE["id"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ("issued_at = NULL", 0),
+        ("issued_at = 9223372036854775807, expires_at = 9223372036854775807", 0),
+        ("issued_at = -9223372036854775808, expires_at = -9223372036854775808", 0),
+        ("name = E'\\x1b[31m`rm`\\u202e', failures = 9223372036854775807", 0),
+        ("state = 'refused', failure = repeat('[', 100000)", 4),
+        ("state = 'refused', failure = '[\"SignInNeededError\", {}, \"`rm`\", 1, 2]'", 4),
+    ],
+)
+def test_what_somebody_has_written_into_a_row_breaks_no_command(ready, database, changes, code):
+    sign_in(ready).ended(prints=True)
+    database.server.run(f"UPDATE procore_login_accounts SET {changes}", database=database.name)
+    ready.run_here("accounts").ended(prints=True)
+    ready.run_here("doctor", "--offline").ended(prints=True)
+    for words in (["whoami", "--offline"], ["token"], ["whoami"]):
+        told = ready.run_here(*words).ended(code, prints=True)
+        assert "\x1b" not in told.out + told.err
+        assert "`rm`" not in told.err
+    ready.run_here("signout").ended(prints=True)
+
+
 def test_of_many_at_most_ten_candidates_are_named(ready, database):
     database.server.run(
         "INSERT INTO users (procore_id, email)"

@@ -131,6 +131,8 @@ def test_a_sign_in_and_a_sign_out_need_no_former_key(scene: Scene):
         "sealed = set_byte(sealed, 0, get_byte(sealed, 0) # 1)",
         "sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1)",
         "sealed = ''",
+        "key_id = NULL",
+        "key_id = repeat('k', 2000000)",
         "environment = 'sandbox'",
         "procore_id = 33333",
         "company = 77",

@@ -158,5 +158,5 @@ def test_a_recorded_failure_names_its_environment_as_often_as_it_did() -> None:
     shared = failures.read_failure(text, "production").happened_in("production")
     assert (str(shared), shared.environment) == ("production: Procore answered 500.", "production")
     # One that makes no sense is a general one.
-    for odd in (None, "", "5", "[]", '["SystemExit", "a", "b"]', '["annotations", "a", "b"]'):
+    for odd in (None, "", "5", "[]", "[" * 100_000, '["SystemExit", "a", "b"]', '["annotations", "a", "b"]'):
         assert type(failures.read_failure(odd, "production")) is errors.ProcoreError, odd

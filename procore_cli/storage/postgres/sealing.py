@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ _LARGEST_FILE = 64 * 1024
 _TOO_OPEN = 0o037
 _SETTINGS = "PROCORE_LOGIN_KEY or PROCORE_LOGIN_KEY_FILE"
 _MAKE = "make one with `openssl rand -base64 32`"
+_KEY_ID = re.compile(r"[0-9a-f]{16}")
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -59,6 +61,8 @@ class Keys:
         from cryptography.exceptions import InvalidTag
 
         key = self._keys.get(key_id)
+        if not _KEY_ID.fullmatch(key_id):
+            raise new_tampered_error(whose)
         if key is None:
             raise DatabaseError(
                 f"The tokens of {whose} are sealed with a key that is not here (its id is {key_id}).",
