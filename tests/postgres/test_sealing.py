@@ -77,6 +77,12 @@ def test_a_file_that_cannot_be_a_key_is_named(case: str, tmp_path: Path):
     assert ("There is no key" if case == "none" else str(path)) in failure.value.message
 
 
+def test_a_key_in_the_place_of_its_files_path_is_not_shown():
+    with pytest.raises(ConfigurationError, match="holds a key, not the path") as failure:
+        read_keys(shared(file=STANDARD))
+    assert STANDARD.rstrip("=") not in f"{failure.value} {failure.value.hint}"
+
+
 def test_a_key_that_others_may_read_is_warned_of(tmp_path: Path):
     path = tmp_path / "key"
     path.write_text(STANDARD, "utf-8")

@@ -87,6 +87,12 @@ def read_keys(shared: SharedDatabase) -> Keys:
             f"There is no key for the tokens in {shared.shown}.",
             f"Set {_SETTINGS} to the key that all machines share; for the first of them {_MAKE}",
         )
+    if _find_key(shared.key_file) is not None:
+        raise ConfigurationError(
+            "PROCORE_LOGIN_KEY_FILE holds a key, not the path of a file with one.",
+            "Put the key into the file that it names, or into PROCORE_LOGIN_KEY.",
+            source="PROCORE_LOGIN_KEY_FILE",
+        )
     return Keys(_read_keys(_read_file(Path(shared.key_file)), "PROCORE_LOGIN_KEY_FILE"))
 
 
@@ -105,13 +111,18 @@ def _read_keys(text: str, source: str) -> list[bytes]:
     return keys
 
 
-def _read_key(word: str, source: str) -> bytes:
+def _find_key(word: str) -> bytes | None:
     try:
-        plain = word.rstrip("=").translate(_URL_SAFE)
+        plain = word.strip().rstrip("=").translate(_URL_SAFE)
         key = base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (ValueError, binascii.Error):
-        key = b""
-    if len(key) != KEY_BYTES:
+        return None
+    return key if len(key) == KEY_BYTES else None
+
+
+def _read_key(word: str, source: str) -> bytes:
+    key = _find_key(word)
+    if key is None:
         raise ConfigurationError(
             f"A key in {source} cannot be used: it is not {KEY_BYTES} bytes in base64.",
             f"Correct {source}; {_MAKE}",
