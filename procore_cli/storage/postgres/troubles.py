@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,10 @@ _READ_ONLY = "25006"
 _FORBIDDEN = "42501"
 # A column that must have a value, or a value of its own.
 _CONSTRAINT = "23"
+# What goes before the reason where there is no connection.
+_PREAMBLE = re.compile(
+    r"connection (?:failed|is bad): (?:connection to server (?:at|on socket) .*? failed: )?(?:FATAL:\s+)?"
+)
 # By SQLSTATE, or its class of two characters: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _MEANINGS = {
     _READ_ONLY: (
@@ -93,8 +98,8 @@ def _read_text(error: Any) -> str:
     """What the server says, else libpq or the system; none has a password in it."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    text = error.diag.message_primary or str(error)
+    text = error.diag.message_primary or _PREAMBLE.sub("", str(error))
     # With and without TLS each failure is a line, of several hosts behind a dash; a question follows some.
     lines = [line.strip().removesuffix(".") for line in text.splitlines() if not line.strip().endswith("?")]
-    failures = [line for line in lines if line.startswith("- ")] or lines
+    failures = [line.removeprefix("- ") for line in lines if line.startswith("- ")] or lines
     return "; ".join(filter(None, failures)) or type(error).__name__
