@@ -77,10 +77,19 @@ def test_a_file_that_cannot_be_a_key_is_named(case: str, tmp_path: Path):
     assert ("There is no key" if case == "none" else str(path)) in failure.value.message
 
 
-def test_a_key_in_the_place_of_its_files_path_is_not_shown():
+@pytest.mark.parametrize("key", [STANDARD, STANDARD.rstrip("="), f"//{STANDARD[2:]}"])
+def test_a_key_in_the_place_of_its_files_path_is_not_shown(key: str):
     with pytest.raises(ConfigurationError, match="holds a key, not the path") as failure:
-        read_keys(shared(file=STANDARD))
-    assert STANDARD.rstrip("=") not in f"{failure.value} {failure.value.hint}"
+        read_keys(shared(file=key))
+    assert key[2:40] not in f"{failure.value} {failure.value.hint}"
+
+
+def test_a_path_that_could_be_a_key_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    name = "k" * 43
+    Path(name).write_text(STANDARD, "utf-8")
+    Path(name).chmod(0o600)
+    assert read_keys(shared(file=name)).ids == read_keys(shared(STANDARD)).ids
 
 
 def test_a_key_that_others_may_read_is_warned_of(tmp_path: Path):

@@ -87,13 +87,7 @@ def read_keys(shared: SharedDatabase) -> Keys:
             f"There is no key for the tokens in {shared.shown}.",
             f"Set {_SETTINGS} to the key that all machines share; for the first of them {_MAKE}",
         )
-    if _find_key(shared.key_file) is not None:
-        raise ConfigurationError(
-            "PROCORE_LOGIN_KEY_FILE holds a key, not the path of a file with one.",
-            "Put the key into the file that it names, or into PROCORE_LOGIN_KEY.",
-            source="PROCORE_LOGIN_KEY_FILE",
-        )
-    return Keys(_read_keys(_read_file(Path(shared.key_file)), "PROCORE_LOGIN_KEY_FILE"))
+    return Keys(_read_keys(_read_file(shared.key_file), "PROCORE_LOGIN_KEY_FILE"))
 
 
 def new_tampered_error(whose: str) -> DatabaseError:
@@ -131,9 +125,9 @@ def _read_key(word: str, source: str) -> bytes:
     return key
 
 
-def _read_file(path: Path) -> str:
+def _read_file(path: str) -> str:
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             data = file.read(_LARGEST_FILE + 1)
     except OSError as error:
@@ -145,7 +139,13 @@ def _read_file(path: Path) -> str:
     return data.decode("ascii", "replace")
 
 
-def _new_file_error(path: Path, why: str) -> ConfigurationError:
+def _new_file_error(path: str, why: str) -> ConfigurationError:
+    if _find_key(path) is not None and not Path(path).exists():
+        return ConfigurationError(
+            "PROCORE_LOGIN_KEY_FILE holds a key, not the path of a file with one.",
+            "Put the key into a file and name that, or into PROCORE_LOGIN_KEY.",
+            source="PROCORE_LOGIN_KEY_FILE",
+        )
     return ConfigurationError(
         f"The key file {path} cannot be read: {why}.",
         "Correct PROCORE_LOGIN_KEY_FILE, or who may read the file.",
