@@ -225,6 +225,11 @@ def test_a_save_whose_row_is_gone_or_older_is_told(scene: Scene):
     scene.sql("DELETE FROM procore_login_accounts")
     with pytest.raises(NotSignedInError):
         claim.save(scene.new_tokens(2))
+    # Of an emptied table the numbers begin anew, the rows' do not.
+    scene.sign_in(3)
+    with pytest.raises(NotSignedInError, match="has signed in to production again"):
+        claim.save(scene.new_tokens(2))
+    assert scene.load(joe).tokens.access_token == "access-3"
 
 
 # Nothing has changed in the last case: then it is the waiter's turn.

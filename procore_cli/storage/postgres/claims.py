@@ -231,9 +231,13 @@ class PostgresClaim:
         """What is there, where the row is not any more what was claimed."""
         row = find_row(self._database.run, self._environment, self._account)
         where = self._environment
-        if row is None or (row.state == "out" and row.signed_generation > self._row.generation):
+        if row is None:
             raise new_signed_out_error(self._account, where)
-        if row.signed_generation > self._row.generation:
+        # Another row: the table was emptied meanwhile.
+        is_other = row.id != self._row.id or row.signed_generation > self._row.generation
+        if is_other and row.state == "out":
+            raise new_signed_out_error(self._account, where)
+        if is_other:
             raise NotSignedInError(
                 f"{self._account.label} has signed in to {where} again while the tokens were renewed.",
                 "Try again.",
