@@ -370,8 +370,9 @@ def test_two_who_make_the_tables_at_once_make_them_once(database: Database, own_
     assert failed == []
     assert scene.run().list_known() == []
     scene.sql("COMMENT ON TABLE procore_login_accounts IS 'procore-login schema 2'")
-    with pytest.raises(DatabaseError, match="of a newer version of procore-login"):
+    with pytest.raises(DatabaseError, match="of a newer version of procore-login") as failure:
         schema.init(PostgresDatabase(scene.shared))
+    assert "`pip install --upgrade procore-login`" in failure.value.hint
 
 
 def tell(url: str) -> str:

@@ -100,6 +100,7 @@ class PostgresDatabase:
     def run_script(self, statements: str) -> None:
         """Run statements that may take their time, such as making an index."""
         with self._translated(), _closing(self._connect(is_limited=False)) as connection:
+            schema.check_version(connection.tables, self.shown)
             connection.execute(statements)
 
     def now(self) -> float:

@@ -99,10 +99,15 @@ def init(database: _Scripted) -> None:
 
 def check(comment: object, shown: str) -> None:
     """Make sure that the tables, whose comment this is, are ours to use. Raises DatabaseError."""
-    found = _COMMENT.fullmatch(comment) if isinstance(comment, str) else None
-    if found is None:
+    if _COMMENT.fullmatch(str(comment)) is None:
         raise new_missing_error(shown)
-    if int(found[1]) > VERSION:
+    check_version(comment, shown)
+
+
+def check_version(comment: object, shown: str) -> None:
+    """Make sure that the tables, if there are any, are not a newer version's. Raises DatabaseError."""
+    found = _COMMENT.fullmatch(str(comment))
+    if found is not None and int(found[1]) > VERSION:
         raise DatabaseError(
             f"The tables in {shown} are of a newer version of procore-login (schema {found[1]}).",
             "Install that version here too: `pip install --upgrade procore-login`",
