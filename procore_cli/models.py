@@ -149,7 +149,8 @@ class Binding(NamedTuple):
     api_origin: str
 
 
-# 9999-12-31T23:59:59Z
+# 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z
+_FIRST_SECOND: Final = -62_135_596_800
 _LAST_SECOND: Final = 253_402_300_799
 
 
@@ -165,4 +166,6 @@ def new_end(seconds: int | None) -> datetime | None:
     # Loaded where there is a profile: the database brings it anyway.
     from datetime import UTC, datetime, timedelta
 
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(max(seconds, 0), _LAST_SECOND))
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+        seconds=min(max(seconds, _FIRST_SECOND), _LAST_SECOND)
+    )

@@ -60,8 +60,8 @@ def new_database_error(error: Any, shown: str) -> DatabaseError:
     if code.startswith(_CONSTRAINT):
         return DatabaseError(
             f"The database {shown} does not take the row: {_read_text(error)}.",
-            "Of users only procore_id and email are written: give its other columns a default. Where a row"
-            " has that e-mail, give it the procore_id.",
+            "Only two columns of users are written: give the others a default. Where a row has that e-mail,"
+            " give it the procore_id.",
         )
     meaning = _MEANINGS.get(code) or _MEANINGS.get(code[:2])
     if meaning is None:
