@@ -66,7 +66,7 @@ def test_a_connection_that_the_server_has_ended_is_replaced(scene: Scene):
 
 def test_connections_are_shared_by_the_threads_of_a_process(scene: Scene, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(connection, "MOST_CONNECTIONS", 3)
-    connection._state.pools.pop(scene.url, None)
+    connection._pools.pop(scene.url, None)
     joe = scene.sign_in()
     start, found = threading.Barrier(20), []
 
@@ -80,25 +80,25 @@ def test_connections_are_shared_by_the_threads_of_a_process(scene: Scene, monkey
     for thread in threads:
         thread.join()
     assert found == [1] * 400
-    assert len(connection._state.pools[scene.url].opened) <= 3
+    assert len(connection._pools[scene.url].opened) <= 3
 
 
 def test_a_forked_child_has_connections_of_its_own(scene: Scene):
     joe = scene.sign_in()
-    parents = next(iter(connection._state.pools[scene.url].opened))
+    parents = next(iter(connection._pools[scene.url].opened))
     child = os.fork()
     if child == 0:
         is_good = False
         try:
             is_good = scene.load(joe).generation == 1
-            is_good &= parents not in connection._state.pools[scene.url].opened
+            is_good &= parents not in connection._pools[scene.url].opened
         finally:
             # As much as an interpreter does at its end.
             connection._close_all()
             os._exit(0 if is_good else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert scene.load(joe).generation == 1
-    assert connection._state.pools[scene.url].opened == {parents}
+    assert connection._pools[scene.url].opened == {parents}
 
 
 def test_a_process_ends_without_a_word(scene: Scene):
@@ -136,7 +136,7 @@ def test_a_row_that_somebody_else_keeps_locked_is_not_waited_for_without_a_limit
 
     monkeypatch.setattr(connection, "_BEGIN", connection._BEGIN.replace("'5s'", "'100ms'"))
     monkeypatch.setattr(connection, "_GREETING", connection._GREETING.replace("'5s'", "'100ms'"))
-    connection._state.pools.pop(scene.url, None)
+    connection._pools.pop(scene.url, None)
     joe = scene.sign_in()
     with psycopg.connect(scene.server.socket_url(scene.name, role="postgres")) as other:
         other.execute("UPDATE procore_login_accounts SET name = name")
@@ -167,7 +167,7 @@ def test_a_server_that_does_not_answer_is_given_up(
 
 def test_the_clock_is_the_databases_whatever_the_machine_says(scene: Scene, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("time.time", lambda: 0.0)
-    connection._state.pools.pop(scene.url, None)
+    connection._pools.pop(scene.url, None)
     ((now,),) = scene.sql("SELECT extract(epoch FROM clock_timestamp())::float8")
     assert abs(scene.run().now() - now) < 5
     moment = connection.boot_time() + 1000
@@ -254,7 +254,7 @@ def test_what_is_wrong_with_a_database_is_told_with_what_to_do(
     statement, message, hint = FAULTS[fault]
     scene.sql(statement.replace("{}", scene.name))
     end_sessions(scene)
-    connection._state.pools.pop(scene.url, None)
+    connection._pools.pop(scene.url, None)
     with pytest.raises(DatabaseError) as failure:
         scene.sign_in(1, Me(2**40, "big@example.com", None))
     assert message in failure.value.message

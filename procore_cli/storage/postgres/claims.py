@@ -16,7 +16,7 @@ from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage import failures
 from procore_cli.storage.account_rows import REFUSED_TWICE_S
-from procore_cli.storage.postgres.connection import CLOCK, NOW, PostgresDatabase, boot_time
+from procore_cli.storage.postgres.connection import NOW, PostgresDatabase, boot_time
 from procore_cli.storage.postgres.processes import find_this_process
 from procore_cli.storage.postgres.rows import (
     COLUMNS,
@@ -56,12 +56,12 @@ _CLAIM = f"""
         claim_id IS NULL OR claim_id = %s::uuid
         OR (leased_until <= {NOW} OR claim_id = %s::uuid)
             AND (company IS NOT NULL OR %s OR expires_at - {NOW} <= {NEARLY_OVER_S}))
-    RETURNING {COLUMNS}, {NOW}, {CLOCK}"""  # noqa: S608
+    RETURNING {COLUMNS}, {NOW}"""  # noqa: S608
 _SAVE = f"""
     UPDATE procore_login_accounts SET generation = %s, state = 'live', sealed = %s, key_id = %s,
         issued_at = %s, expires_at = %s, refused_at = COALESCE(%s, refused_at), failure = NULL,
         interrupted_at = NULL, {UNCLAIMED}
-    WHERE id = %s AND generation = %s AND state IN ('live', 'refused') RETURNING failures, {CLOCK}"""  # noqa: S608
+    WHERE id = %s AND generation = %s AND state IN ('live', 'refused') RETURNING failures"""  # noqa: S608
 _REFUSE = f"""
     UPDATE procore_login_accounts SET state = 'refused', sealed = NULL, key_id = NULL,
         failures = failures + 1, failure = %s, {UNCLAIMED}

@@ -28,9 +28,11 @@ T = TypeVar("T")
 Rows = list[tuple[Any, ...]]
 Run = Callable[..., Rows]
 
-# The database's clock, in whole seconds for a column, and as the last column of what a statement returns.
+# The database's clock, in whole seconds for a column.
 NOW = "floor(extract(epoch FROM clock_timestamp()))::bigint"
-CLOCK = "extract(epoch FROM clock_timestamp())::float8 AS clock"
+_CLOCK = "extract(epoch FROM clock_timestamp())::float8"
+# For so long it goes on by ours; then the next call asks again.
+_CLOCK_GOOD_S = 60
 # How long this process waits for an answer; the server gives up sooner.
 ANSWER_S = 10.0
 _LIMITS = {
@@ -46,7 +48,7 @@ MOST_CONNECTIONS = 10
 _GREETING = f"""
     SELECT pg_backend_pid() = %s, {schema.COMMENT}, CASE WHEN pg_backend_pid() = %s THEN concat(
     {", ".join(f"set_config('{name}', '{value}', false)" for name, value in (_LIMITS | _KEEPALIVES).items())}
-    ) END, {CLOCK}"""
+    ) END, {_CLOCK}"""
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; " + "; ".join(
     f"SET LOCAL {name} = '{value}'" for name, value in _LIMITS.items()
 )
@@ -106,7 +108,7 @@ class PostgresDatabase:
     def now(self) -> float:
         """The database's clock (seconds, UTC): as it was last told, and the time since then."""
         while (clock := self._pool.clock) is None:
-            self.run(f"SELECT {CLOCK}")
+            self.run("SELECT 1")
         return clock[0] + boot_time() - clock[1]
 
     def describe(self) -> tuple[str, bool]:
@@ -117,17 +119,14 @@ class PostgresDatabase:
 
     @property
     def _pool(self) -> _Pool:
-        with _state.lock:
-            if (pool := _state.pools.get(self.shared.url)) is None:
-                pool = _state.pools[self.shared.url] = _Pool()
-            return pool
+        return _pools.get(self.shared.url) or _pools.setdefault(self.shared.url, _Pool())
 
-    def _repeat(self, work: Callable[[Any], tuple[T, float | None]]) -> T:
+    def _repeat(self, work: Callable[[Any], T]) -> T:
         with suppress(LostError):
             return self._try(work, is_first=True)
         return self._try(work, is_first=False)
 
-    def _try(self, work: Callable[[Any], tuple[T, float | None]], *, is_first: bool) -> T:
+    def _try(self, work: Callable[[Any], T], *, is_first: bool) -> T:
         pool = self._pool
         with self._translated(), pool.place(self.shown):
             # Where one is broken those that lay beside it are as well, after a restart for one.
@@ -136,15 +135,16 @@ class PostgresDatabase:
             connection = pool.find_idle()
             if connection is None:
                 connection = self._connect()
-                pool.opened.add(connection)
+                pool.add(connection)
             try:
                 schema.check(connection.tables, self.shown)
-                result, clock = work(connection)
+                if pool.clock is None or boot_time() - pool.clock[1] > _CLOCK_GOOD_S:
+                    ((clock,),) = connection.execute(f"SELECT {_CLOCK}").fetchall()
+                    pool.clock = clock, boot_time()
+                result = work(connection)
             except BaseException:
                 pool.drop(connection)
                 raise
-            if (seen := clock or connection.clock) is not None:
-                pool.clock, connection.clock = (seen, boot_time()), None
             pool.keep(connection)
             return result
 
@@ -200,6 +200,11 @@ class _Pool:
         finally:
             self._places.release()
 
+    def add(self, connection: Any) -> None:
+        """A new one, which has told what time it is."""
+        self.opened.add(connection)
+        self.clock = connection.clock, boot_time()
+
     def find_idle(self) -> Any | None:
         """The connection that was used last."""
         with suppress(IndexError):
@@ -221,38 +226,30 @@ class _Pool:
         connection.close()
 
 
-class _State:
-    """All of the pools, by URL."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.pools: dict[str, _Pool] = {}
-
-
-_state = _State()
+# By URL.
+_pools: dict[str, _Pool] = {}
+_parents: list[_Pool] = []
 
 
 def _begin_anew() -> None:
     """In a child: the parent's connections go on, and are its own."""
-    global _state
-    former, _state = _state, _State()
-    for pool in former.pools.values():
+    for pool in _pools.values():
         for connection in list(pool.opened):
-            # Else the server would not see the parent's end while the child lives. libpq is told nothing: it
-            # would end the session.
+            # Else the server would not see the parent's end while the child lives.
             with suppress(Exception):
                 os.close(connection.pgconn.socket)
-    _forgotten.append(former)
+    # Kept, for libpq would end the sessions.
+    _parents.extend(_pools.values())
+    _pools.clear()
 
 
-_forgotten: list[_State] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
 
 
 @atexit.register
 def _close_all() -> None:
-    for pool in list(_state.pools.values()):
+    for pool in list(_pools.values()):
         pool.forget_idle()
 
 
@@ -264,41 +261,24 @@ def _closing(connection: Any) -> Iterator[Any]:
         connection.close()
 
 
-def _run_alone(connection: Any, statement: str, values: Sequence[object]) -> tuple[Rows, float | None]:
+def _run_alone(connection: Any, statement: str, values: Sequence[object]) -> Rows:
     if connection.is_direct or statement.lstrip().startswith("SELECT"):
         return _execute(connection, statement, values)
     # Behind a pooler a session cannot be told its limits, a transaction can.
-    connection.execute(_BEGIN)
-    found = _execute(connection, statement, values)
-    connection.execute("COMMIT")
-    return found
+    return _run_whole(connection, lambda run: run(statement, *values))
 
 
-def _run_whole(connection: Any, work: Callable[[Run], T]) -> tuple[T, float | None]:
-    clock: list[float | None] = [None]
-
-    def run(statement: str, *values: object) -> Rows:
-        rows, told = _execute(connection, statement, values)
-        clock[0] = told or clock[0]
-        return rows
-
+def _run_whole(connection: Any, work: Callable[[Run], T]) -> T:
     connection.execute(_BEGIN)
     # Where it fails the connection is dropped, and the transaction with it.
-    result = work(run)
+    result = work(lambda statement, *values: _execute(connection, statement, values))
     connection.execute("COMMIT")
-    return result, clock[0]
+    return result
 
 
-def _execute(connection: Any, statement: str, values: Sequence[object]) -> tuple[Rows, float | None]:
-    """The rows without the clock, which may be their last column."""
+def _execute(connection: Any, statement: str, values: Sequence[object]) -> Rows:
     cursor = connection.execute(statement, values)
-    found = cursor.pgresult
-    if found is None or not found.nfields:
-        return [], None
-    rows = cursor.fetchall()
-    if found.fname(found.nfields - 1) != b"clock":
-        return rows, None
-    return [row[:-1] for row in rows], rows[-1][-1] if rows else None
+    return cursor.fetchall() if cursor.description else []
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from procore_cli.errors import NotSignedInError
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account
-from procore_cli.storage.postgres.connection import CLOCK, NOW, PostgresDatabase
+from procore_cli.storage.postgres.connection import NOW, PostgresDatabase
 from procore_cli.storage.postgres.processes import is_gone
 from procore_cli.storage.postgres.sealing import new_tampered_error
 from procore_cli.storage.store import Held
@@ -81,7 +81,7 @@ def lock_row(run: Run, condition: str, *values: object) -> Row | None:
 
 def _find_row(run: Run, which: str, *values: object) -> Row | None:
     found = run(
-        f"SELECT {COLUMNS}, {NOW}, {CLOCK} FROM procore_login_accounts a {which}",  # noqa: S608
+        f"SELECT {COLUMNS}, {NOW} FROM procore_login_accounts a {which}",  # noqa: S608
         *values,
     )
     return Row(*found[0]) if found else None

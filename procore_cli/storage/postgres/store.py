@@ -14,7 +14,7 @@ from procore_cli.grants import TokenSet
 from procore_cli.models import Account, Me, Service
 from procore_cli.storage.postgres.accounts import PostgresAccounts, save_user, storable
 from procore_cli.storage.postgres.claims import Claiming, PostgresClaim, wait_until
-from procore_cli.storage.postgres.connection import CLOCK, NOW, PostgresDatabase
+from procore_cli.storage.postgres.connection import NOW, PostgresDatabase
 from procore_cli.storage.postgres.current import Current
 from procore_cli.storage.postgres.rows import (
     UNCLAIMED,
@@ -44,11 +44,11 @@ _SIGN_IN = f"""
     UPDATE procore_login_accounts SET procore_id = %s, client_id = %s, name = %s, generation = %s,
         signed_generation = %s, state = 'live', sealed = %s, key_id = %s, issued_at = {NOW}, expires_at = %s,
         failure = NULL, interrupted_at = NULL, {UNCLAIMED}
-    WHERE id = %s RETURNING {CLOCK}"""  # noqa: S608
+    WHERE id = %s"""  # noqa: S608
 _SIGN_OUT = f"""
     UPDATE procore_login_accounts SET generation = generation + 1, signed_generation = generation + 1,
         state = 'out', sealed = NULL, key_id = NULL, failure = NULL, interrupted_at = NULL, {UNCLAIMED}
-    WHERE id = %s AND generation = %s RETURNING {CLOCK}"""  # noqa: S608
+    WHERE id = %s AND generation = %s RETURNING id"""  # noqa: S608
 
 
 def new_postgres_store(shared: SharedDatabase, environment: str, home: Path | None) -> PostgresStore:
