@@ -6,15 +6,16 @@ The order that makes the steps safe stands in `tokens` and `refresh`. Refuses to
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from procore_cli import log
-from procore_cli.errors import DatabaseError, StorageError
+from procore_cli.errors import DatabaseError, NotSignedInError, OtherFolderError, StorageError
 from procore_cli.grants import TokenSet
-from procore_cli.models import StoreName, command
-from procore_cli.storage import files
+from procore_cli.models import Account, StoreName, command
+from procore_cli.storage import failures, files
 from procore_cli.storage.database import Database
 from procore_cli.storage.files import ClosedError, GivenUpError, Stores
 from procore_cli.storage.rows import Rows
@@ -116,6 +117,23 @@ def find_other_folder(entry: Entry, home: Path) -> str | None:
         return None
     # Our own folder comes first: it may be the one that is noted, moved or copied.
     return None if files.lies_in(home, entry.environment, entry.name) else entry.place
+
+
+def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
+    """The account has no live tokens in this data folder, nor in a keyring; says where it has some."""
+    environment, key = rows.environment, account.key
+    live = list_in_state(rows, key, "live")
+    for entry in [*live, *list_pending_refreshes(rows, key)]:
+        place = find_other_folder(entry, rows.home)
+        if place is not None:
+            return OtherFolderError(
+                f"{account.label} is not signed in to {environment} here: the tokens lie in the data folder"
+                f" {place}.",
+                f"Set `PROCORE_LOGIN_HOME={shlex.quote(place)}` to use them, or sign in here:"
+                f" {account.sign_in_command(environment)}",
+                environment=environment,
+            )
+    return failures.new_signed_out_error(account, environment)
 
 
 def list_unfinished(rows: Rows, now: int) -> list[int | None]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
 
 from procore_cli import errors
 from procore_cli.errors import (
     NotSignedInError,
-    OtherFolderError,
     ProcoreError,
     ProcoreLoginError,
     RefreshRefusedError,
@@ -17,8 +15,6 @@ from procore_cli.errors import (
     TokenRefusedError,
 )
 from procore_cli.models import Account, utc
-from procore_cli.storage import entries
-from procore_cli.storage.rows import Rows
 
 
 def new_failure_text(error: ProcoreLoginError) -> str:
@@ -50,22 +46,12 @@ def find_refusal(account: Account, environment: str) -> SignInNeededError | None
     return error.reworded(error.message, _hint(account, environment))
 
 
-def new_signed_out_error(rows: Rows, account: Account) -> NotSignedInError:
-    """The account has no live tokens in this data folder, nor in a keyring; says where it has some."""
-    environment = rows.environment
-    who, key = account.label, account.key
-    live = entries.list_in_state(rows, key, "live")
-    for entry in [*live, *entries.list_pending_refreshes(rows, key)]:
-        place = entries.find_other_folder(entry, rows.home)
-        if place is not None:
-            return OtherFolderError(
-                f"{who} is not signed in to {environment} here: the tokens lie in the data folder {place}.",
-                f"Set `PROCORE_LOGIN_HOME={shlex.quote(place)}` to use them, or sign in here:"
-                f" {account.sign_in_command(environment)}",
-                environment=environment,
-            )
+def new_signed_out_error(account: Account, environment: str) -> NotSignedInError:
+    """The account has no tokens."""
     return NotSignedInError(
-        f"{who} is not signed in to {environment}.", _hint(account, environment), environment=environment
+        f"{account.label} is not signed in to {environment}.",
+        _hint(account, environment),
+        environment=environment,
     )
 
 

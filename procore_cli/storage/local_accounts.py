@@ -96,9 +96,7 @@ class LocalAccounts(AccountStore):
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
         with self._database.reading() as rows:
             known = account_rows.read_account(rows, account)
-            return failures.find_refusal(known, self.environment) or failures.new_signed_out_error(
-                rows, known
-            )
+            return failures.find_refusal(known, self.environment) or entries.new_signed_out_error(rows, known)
 
     def remember(self, account: Account, me: Me) -> Account:
         """Keep what `/me` says now, where it differs; returns the account as it is then."""

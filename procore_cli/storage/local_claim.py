@@ -55,7 +55,7 @@ def _check_refusals(entry_store: EntryStore, account: Account) -> None:
 
 def _new_signed_out_error(entry_store: EntryStore, account: Account) -> NotSignedInError:
     with entry_store.database.reading() as rows:
-        return failures.new_signed_out_error(rows, account)
+        return entries.new_signed_out_error(rows, account)
 
 
 class LocalClaim:

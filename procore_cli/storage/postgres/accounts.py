@@ -8,7 +8,6 @@ from procore_cli.errors import SignInNeededError
 from procore_cli.models import Account, Me, Service, User
 from procore_cli.storage import failures, users
 from procore_cli.storage.accounts import AccountStore, Listed
-from procore_cli.storage.postgres.rows import new_signed_out_error
 from procore_cli.storage.postgres.troubles import new_untaken_error
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class PostgresAccounts(AccountStore):
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
         listed = self.look(account)
         refusal = failures.find_refusal(listed.account, self.environment) if listed.is_refused else None
-        return refusal or new_signed_out_error(listed.account, self.environment)
+        return refusal or failures.new_signed_out_error(listed.account, self.environment)
 
     def remember(self, account: Account, me: Me) -> Account:
         """Keep what `/me` says now, where it differs; returns the account as it is then."""

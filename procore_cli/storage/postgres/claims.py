@@ -26,7 +26,6 @@ from procore_cli.storage.postgres.rows import (
     find_row,
     name_row,
     new_held,
-    new_signed_out_error,
     open_tokens,
     seal,
 )
@@ -232,11 +231,11 @@ class PostgresClaim:
         row = find_row(self._database.run, self._environment, self._account)
         where = self._environment
         if row is None:
-            raise new_signed_out_error(self._account, where)
+            raise failures.new_signed_out_error(self._account, where)
         # Another row: the table was emptied meanwhile.
         is_other = row.id != self._row.id or row.signed_generation > self._row.generation
         if is_other and row.state == "out":
-            raise new_signed_out_error(self._account, where)
+            raise failures.new_signed_out_error(self._account, where)
         if is_other:
             raise NotSignedInError(
                 f"{self._account.label} has signed in to {where} again while the tokens were renewed.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from procore_cli.errors import NotSignedInError
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account
 from procore_cli.storage.postgres.connection import NOW, PostgresDatabase
@@ -126,12 +125,3 @@ def new_held(row: Row, tokens: TokenSet, failed: int) -> Held:
         life_s = end - issued_at if tokens.lifetime_s is None else tokens.lifetime_s
         renew_at = end - min(RENEW_BEFORE_S, life_s / 2)
     return Held(tokens, row.generation, issued_at, failed, is_doubtful, renew_at)
-
-
-def new_signed_out_error(account: Account, environment: str) -> NotSignedInError:
-    """The account has no tokens."""
-    return NotSignedInError(
-        f"{account.label} is not signed in to {environment}.",
-        f"Sign in again: {account.sign_in_command(environment)}",
-        environment=environment,
-    )
