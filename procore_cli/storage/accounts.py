@@ -41,11 +41,11 @@ class Listed(NamedTuple):
     """
 
     account: Account
-    is_current: bool
-    is_signed_in: bool
-    is_refused: bool
-    expires_at: int | None
-    issued_at: int
+    is_current: bool = False
+    is_signed_in: bool = False
+    is_refused: bool = False
+    expires_at: int | None = None
+    issued_at: int = 0
     generation: Generation | None = None
 
     def find_shown_end(self, now: float) -> int | None:

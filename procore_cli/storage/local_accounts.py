@@ -147,7 +147,7 @@ def new_listed(account: Account, live: Entry | None, environment: str, *, is_cur
     if live is not None:
         return Listed(account, is_current, True, False, live.expires_at, live.created_at, live.name)
     is_refused = failures.find_refusal(account, environment) is not None
-    return Listed(account, is_current, False, is_refused, None, 0)
+    return Listed(account, is_current, is_refused=is_refused)
 
 
 def list_known_in(path: Path, environment: str, home: Path) -> list[Listed] | None:

@@ -8,6 +8,7 @@ from procore_cli.errors import SignInNeededError
 from procore_cli.models import Account, Me, Service, User
 from procore_cli.storage import failures, users
 from procore_cli.storage.accounts import AccountStore, Listed
+from procore_cli.storage.postgres.rows import name_row
 from procore_cli.storage.postgres.troubles import new_untaken_error
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ _LONGEST_ID = 20
 # The row of `users` that counts for a procore_id.
 _COUNTS = """u.procore_id > 0 AND NOT EXISTS (
     SELECT FROM users o WHERE o.procore_id = u.procore_id AND o.id < u.id)"""
-_COLUMNS = """u.id, u.procore_id, u.email, a.name, a.failures, a.failure, a.interrupted_at, a.id, a.client_id,
+# Whatever numbers another program's table has.
+_USER = "u.id::bigint, u.procore_id::bigint, u.email"
+_COLUMNS = f"""{_USER}, a.name, a.failures, a.failure, a.interrupted_at, a.id, a.client_id,
     a.company, a.state, a.expires_at, a.issued_at, a.generation"""
 # Somebody whom the environment need not remember.
 _SOMEBODY = f"""
@@ -42,7 +45,8 @@ class PostgresAccounts(AccountStore):
     def find_current(self) -> Account | None:
         """The current account, if any; a row is enough, tokens or not."""
         key = self._current.find()
-        return None if key is None else self._find_by_key(key)
+        row = None if key is None else self._find(key)
+        return None if row is None else _new_account(row)
 
     def switch(self, account: Account) -> bool:
         """Make the account the current one; False if it is not signed in (any more)."""
@@ -62,21 +66,12 @@ class PostgresAccounts(AccountStore):
         """The row that counts for the person of a row."""
         if abs(row_id) > _MAX_ID:
             return None
-        found = self._database.run(
-            f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS}"  # noqa: S608
-            " AND u.procore_id = (SELECT procore_id FROM users WHERE id = %s)",
-            row_id,
-        )
-        return _new_user(found[0]) if found else None
+        found = self._list("AND u.procore_id = (SELECT procore_id FROM users WHERE id = %s)", row_id)
+        return found[0] if found else None
 
     def list_people(self, limit: int) -> list[User]:
         """The first people that have a row, by id."""
-        found = self._database.run(
-            f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS}"  # noqa: S608
-            " ORDER BY u.id LIMIT %s",
-            limit,
-        )
-        return [_new_user(row) for row in found]
+        return self._list("ORDER BY u.id LIMIT %s", limit)
 
     def list_services(self, client_id: str | None) -> list[Account]:
         """The service accounts of an app, or of all, that are signed in."""
@@ -98,16 +93,14 @@ class PostgresAccounts(AccountStore):
 
     def list_strangers(self) -> list[Listed]:
         """The rows of `users` that no environment remembers."""
-        found = self._database.run(
-            f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS} AND NOT EXISTS"  # noqa: S608
-            " (SELECT FROM procore_login_accounts a WHERE a.procore_id = u.procore_id) ORDER BY u.id"
-        )
-        return [Listed(Account(_new_user(row)), False, False, False, None, 0) for row in found]
+        known = "SELECT FROM procore_login_accounts a WHERE a.procore_id = u.procore_id"
+        strangers = self._list(f"AND NOT EXISTS ({known}) ORDER BY u.id")
+        return [Listed(Account(user)) for user in strangers]
 
     def look(self, account: Account) -> Listed:
         """How the account is now."""
         row = self._find(account.key)
-        return Listed(account, False, False, False, None, 0) if row is None else _new_listed(row, None)
+        return Listed(account) if row is None else _new_listed(row, None)
 
     def new_not_signed_in_error(self, account: Account) -> SignInNeededError:
         """Why the account has no tokens: a refused refresh that is on record, else a sign-out."""
@@ -118,18 +111,14 @@ class PostgresAccounts(AccountStore):
     def remember(self, account: Account, me: Me) -> Account:
         """Keep what `/me` says now, where it differs; returns the account as it is then."""
         known = self.look(account).account
-        is_same = (known.user.procore_id, known.user.email, known.name) == (me.id, me.login, me.name)
-        if is_same:
+        if (known.user.procore_id, known.user.email, known.name) == (me.id, me.login, me.name):
             return known
 
         def save(run: Run) -> User:
             user, _ = save_user(run, me)
-            column, key = ("id", -account.key) if account.key < 0 else ("procore_id", account.key)
-            run(
-                f"UPDATE procore_login_accounts SET name = %s WHERE environment = %s AND {column} = %s"  # noqa: S608
-                f" AND company IS {'NOT NULL' if account.key < 0 else 'NULL'}",
-                *(storable(me.name), self.environment, key),
-            )
+            condition, key = name_row(account)
+            update = f"UPDATE procore_login_accounts AS a SET name = %s WHERE {condition}"  # noqa: S608
+            run(update, storable(me.name), self.environment, key)
             return user
 
         return known._replace(user=self._database.transact(save), name=me.name)
@@ -149,9 +138,10 @@ class PostgresAccounts(AccountStore):
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         return self._database.run(statement, self.environment, *values)
 
-    def _find_by_key(self, key: int) -> Account | None:
-        row = self._find(key)
-        return None if row is None else _new_account(row)
+    def _list(self, which: str, *values: object) -> list[User]:
+        """Of the rows of `users` that count."""
+        select = f"SELECT {_USER} FROM users u WHERE {_COUNTS} {which}"  # noqa: S608
+        return [User(*row) for row in self._database.run(select, *values)]
 
     def _find(self, key: int) -> tuple[Any, ...] | None:
         if key < 0:
@@ -161,17 +151,15 @@ class PostgresAccounts(AccountStore):
         return found[0] if found else None
 
     def _list_named(self, who: str) -> list[User]:
-        select = f"SELECT u.id, u.procore_id, u.email FROM users u WHERE {_COUNTS} AND "  # noqa: S608
         text = storable(who) or ""
         is_id = who.isascii() and who.isdigit() and len(who) < _LONGEST_ID
-        found = self._database.run(
-            f"{select} (lower(u.email) IN (lower(%s), %s) OR u.procore_id = %s) ORDER BY u.id",
+        found = self._list(
+            "AND (lower(u.email) IN (lower(%s), %s) OR u.procore_id = %s) ORDER BY u.id",
             *(text, text.lower(), int(who) if is_id else None),
         )
-        if not found:
-            # What only casefold takes for the same; the letters of ASCII have been compared.
-            found = self._database.run(f"{select} octet_length(u.email) > char_length(u.email) ORDER BY u.id")
-        return [user for user in map(_new_user, found) if users.is_named(user, who)]
+        # What only casefold takes for the same; the letters of ASCII have been compared.
+        found = found or self._list("AND octet_length(u.email) > char_length(u.email) ORDER BY u.id")
+        return [user for user in found if users.is_named(user, who)]
 
 
 def save_user(run: Run, me: Me) -> tuple[User, bool]:
@@ -195,19 +183,15 @@ def storable(text: str | None) -> str | None:
     return None if text is None else users.storable(text).replace("\0", "")
 
 
-def _new_user(row: tuple[Any, ...]) -> User:
-    return User(int(row[0]), int(row[1]), row[2])
-
-
 def _new_account(row: tuple[Any, ...]) -> Account:
     name, failed, failure, interrupted_at, number, client_id, company = row[3:10]
     service = None if company is None else Service(number, client_id, company)
-    return Account(_new_user(row), name, failed or 0, failure, interrupted_at, service)
+    return Account(User(*row[:3]), name, failed or 0, failure, interrupted_at, service)
 
 
 def _new_listed(row: tuple[Any, ...], current: int | None) -> Listed:
     account, (state, expires_at, issued_at, generation) = _new_account(row), row[10:14]
     is_current, is_live = account.key == current, state == "live"
     if not is_live:
-        return Listed(account, is_current, False, state == "refused", None, 0)
+        return Listed(account, is_current, is_refused=state == "refused")
     return Listed(account, is_current, True, False, expires_at, issued_at or 0, generation)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -67,15 +67,14 @@ _REFUSE = f"""
     WHERE id = %s AND generation = %s AND state = 'live' RETURNING id"""  # noqa: S608
 
 
-def wait_until(is_over: Callable[[], bool]) -> bool:
-    """Ask again and again, less and less often; False once the time is up."""
-    end, pause_s = boot_time() + WAIT_S, _FIRST_PAUSE_S
-    while not is_over():
-        if boot_time() > end:
-            return False
+def pauses(limit_s: float) -> Iterator[None]:
+    """Rounds, the first one at once and the others less and less often, until the time is up."""
+    end, pause_s = boot_time() + limit_s, _FIRST_PAUSE_S
+    yield
+    while boot_time() + pause_s <= end:
         time.sleep(pause_s)
+        yield
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
-    return True
 
 
 class Claiming:
@@ -93,7 +92,7 @@ class Claiming:
 
     def run(self) -> PostgresClaim | None:
         """See `TokenStore.claim`."""
-        if not self._has_claimed() and not wait_until(self._is_decided):
+        if not self._has_claimed() and not any(self._is_decided() for _ in pauses(WAIT_S)):
             raise BusyError(
                 f"Another process has been renewing the tokens of {self.account.label} in {self.environment}"
                 f" for more than {WAIT_S} seconds.",
@@ -214,17 +213,12 @@ class PostgresClaim:
 
     def _insist(self, work: Callable[[], T]) -> T:
         """Do it, on new connections for a while: what came cannot be had again."""
-        end, pause_s = boot_time() + SAVE_WITHIN_S, _FIRST_PAUSE_S
-        while True:
+        for _ in pauses(SAVE_WITHIN_S):
             try:
                 return work()
             except DatabaseError as error:
-                if boot_time() + pause_s > end:
-                    raise failures.new_unkept_error(
-                        error, self._account, self._environment, may_land=False
-                    ) from None
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                last = error
+        raise failures.new_unkept_error(last, self._account, self._environment, may_land=False)
 
     def _find_saved(self) -> Held:
         """What is there, where the row is not any more what was claimed."""

@@ -70,19 +70,8 @@ class Row(NamedTuple):
 def find_row(run: Run, environment: str, account: Account) -> Row | None:
     """The account's row."""
     condition, key = name_row(account)
-    return _find_row(run, f"WHERE {condition}", environment, key)
-
-
-def lock_row(run: Run, condition: str, *values: object) -> Row | None:
-    """The row, until the end of the transaction nobody else's to change."""
-    return _find_row(run, f"WHERE {condition} FOR UPDATE", *values)
-
-
-def _find_row(run: Run, which: str, *values: object) -> Row | None:
-    found = run(
-        f"SELECT {COLUMNS}, {NOW} FROM procore_login_accounts a {which}",  # noqa: S608
-        *values,
-    )
+    select = f"SELECT {COLUMNS}, {NOW} FROM procore_login_accounts a WHERE {condition}"  # noqa: S608
+    found = run(select, environment, key)
     return Row(*found[0]) if found else None
 
 

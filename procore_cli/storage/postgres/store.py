@@ -12,15 +12,15 @@ from procore_cli import log
 from procore_cli.errors import ConfigurationError, DatabaseError, StorageError
 from procore_cli.grants import TokenSet
 from procore_cli.models import Account, Me, Service
+from procore_cli.storage.postgres import claims
 from procore_cli.storage.postgres.accounts import PostgresAccounts, save_user, storable
-from procore_cli.storage.postgres.claims import Claiming, PostgresClaim, wait_until
 from procore_cli.storage.postgres.connection import NOW, PostgresDatabase
 from procore_cli.storage.postgres.current import Current
 from procore_cli.storage.postgres.rows import (
+    COLUMNS,
     UNCLAIMED,
     Row,
     find_row,
-    lock_row,
     new_held,
     open_tokens,
     seal,
@@ -40,11 +40,18 @@ _PROOFS = (
     "INSERT INTO procore_login_accounts (environment, procore_id, client_id) SELECT '', 1, '' WHERE false",
     "UPDATE procore_login_accounts SET state = state WHERE false",
 )
+# An account's row, which is made if there is none; until the end of the transaction nobody else changes it.
+_LOCKED = f"""
+    INSERT INTO procore_login_accounts AS a (environment, procore_id, client_id, company)
+    VALUES (%s, %s, %s, %s) ON CONFLICT {{}} DO UPDATE SET environment = a.environment
+    RETURNING {COLUMNS}, {NOW}"""  # noqa: S608
+_PERSON = "(procore_id, environment) WHERE company IS NULL"
+_SERVICE = "(environment, client_id, company) WHERE company IS NOT NULL"
 _SIGN_IN = f"""
     UPDATE procore_login_accounts SET procore_id = %s, client_id = %s, name = %s, generation = %s,
         signed_generation = %s, state = 'live', sealed = %s, key_id = %s, issued_at = {NOW}, expires_at = %s,
         failure = NULL, interrupted_at = NULL, {UNCLAIMED}
-    WHERE id = %s"""  # noqa: S608
+    WHERE id = %s RETURNING id"""  # noqa: S608
 _SIGN_OUT = f"""
     UPDATE procore_login_accounts SET generation = generation + 1, signed_generation = generation + 1,
         state = 'out', sealed = NULL, key_id = NULL, failure = NULL, interrupted_at = NULL, {UNCLAIMED}
@@ -83,16 +90,11 @@ class PostgresStore(PostgresAccounts):
     @log.phase("tokens out of the database")
     def load(self, account: Account, *, waits: bool = False) -> Held | None:
         """The account's tokens, or None if it is not signed in."""
-        rows = [self._find_row(account)]
-
-        def is_over() -> bool:
+        first = row = self._find_row(account)
+        for _ in claims.pauses(claims.WAIT_S):
+            if not waits or row is None or not row.is_claimed:
+                break
             row = self._find_row(account)
-            rows.append(row)
-            return row is None or not row.is_claimed
-
-        if waits and rows[0] is not None and rows[0].is_claimed:
-            wait_until(is_over)
-        first, row = rows[0], rows[-1]
         tokens = self._open(row, account)
         if first is None or row is None or tokens is None:
             return None
@@ -104,9 +106,9 @@ class PostgresStore(PostgresAccounts):
         """The account's tokens as they lie."""
         return self._open(self._find_row(account), account)
 
-    def claim(self, account: Account, seen: Held, reason: Reason) -> PostgresClaim | None:
+    def claim(self, account: Account, seen: Held, reason: Reason) -> claims.PostgresClaim | None:
         """The right to replace `seen`; see `storage.store.TokenStore`."""
-        return Claiming(self._database, self.environment, account, seen, reason).run()
+        return claims.Claiming(self._database, self.environment, account, seen, reason).run()
 
     @log.phase("saving")
     def save_signin(
@@ -173,7 +175,11 @@ class PostgresStore(PostgresAccounts):
     def _save_signin(self, run: Run, fresh: TokenSet, me: Me, company: int | None) -> SignInSaved:
         user, is_new = save_user(run, me)
         client_id, name = fresh.binding.client_id, storable(me.name)
-        row = self._lock_row(run, user.procore_id, client_id, company)
+        which = _PERSON if company is None else _SERVICE
+        found = run(_LOCKED.format(which), self.environment, me.id, client_id, company)
+        if not found:
+            raise new_untaken_error("procore_login_accounts")
+        row = Row(*found[0])
         service = None if company is None else Service(row.id, client_id, company)
         account = Account(user, name, row.failures, service=service)
         former = self._find_former(row, account)
@@ -183,21 +189,6 @@ class PostgresStore(PostgresAccounts):
         if not run(_SIGN_IN, me.id, client_id, name, *values):
             raise new_untaken_error("procore_login_accounts")
         return SignInSaved(account, is_new, former, None)
-
-    def _lock_row(self, run: Run, procore_id: int, client_id: str, company: int | None) -> Row:
-        """The account's row, which is made if there is none; nobody changes it until the end."""
-        condition, values = ("procore_id = %s AND company IS NULL", (procore_id,))
-        if company is not None:
-            condition, values = "client_id = %s AND company = %s", (client_id, company)  # type: ignore[assignment]
-        run(
-            "INSERT INTO procore_login_accounts (environment, procore_id, client_id, company)"
-            " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            *(self.environment, procore_id, client_id, company),
-        )
-        row = lock_row(run, f"environment = %s AND {condition}", self.environment, *values)
-        if row is None:
-            raise new_untaken_error("procore_login_accounts")
-        return row
 
     def _find_former(self, row: Row, account: Account) -> TokenSet | None:
         try:
