@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from procore_cli.storage.files import ClientSecrets
     from procore_cli.storage.opening import Storage
     from procore_cli.storage.store import TokenStore
-    from procore_cli.storage.web_key import WebKeys
     from procore_cli.threads import Shield
 
 
@@ -50,7 +49,8 @@ class Context:
     _closing: ExitStack
 
     @once
-    def _storage(self) -> Storage:
+    def storage(self) -> Storage:
+        """What stays of the environment; accounts and tokens are what most flows ask of it."""
         # Put together where it is needed: a token from elsewhere takes no data folder.
         return new_storage(self.settings, self.settings.environment.name, self.local_clock)
 
@@ -61,27 +61,12 @@ class Context:
     @property
     def accounts(self) -> AccountStore:
         """Who is known and current; loads nothing that keeps secrets."""
-        return self._storage.accounts
+        return self.storage.accounts
 
     @property
     def tokens(self) -> TokenStore:
         """The accounts and their tokens."""
-        return self._storage.tokens
-
-    @property
-    def has_database(self) -> bool:
-        """Whether the environment's database is there, or may be."""
-        return self._storage.has_database
-
-    @property
-    def client_secrets(self) -> ClientSecrets:
-        """The client secrets in the store in force."""
-        return self._storage.client_secrets
-
-    @property
-    def web_key(self) -> WebKeys:
-        """What signs the sign-ins that a web app begins."""
-        return self._storage.web_key
+        return self.storage.tokens
 
     @once
     def oauth(self) -> OAuth:

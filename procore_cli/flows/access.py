@@ -139,7 +139,7 @@ def renew(context: Context, account: Account, seen: Held, reason: Reason, *, may
     """
     if not account.is_stored:
         return service_account.renew(context, account, seen, is_refused=reason == "refused")
-    app = find_app(context.settings, context.client_secrets)
+    app = find_app(context.settings, context.storage.client_secrets)
     may_ask = may_ask or account.service is not None
 
     def exchange(tokens: TokenSet, before_send: Callable[[], None]) -> TokenSet:

@@ -138,7 +138,7 @@ def _warn_of_the_end(context: Context, account: Account) -> None:
         return
     if settings.client_id:
         with suppress(StorageError):
-            stored = find_stored(settings, context.client_secrets)
+            stored = find_stored(settings, context.storage.client_secrets)
             if stored is not None and is_kept_for(settings, stored, settings.client_id):
                 return
     context.console.warn(

@@ -35,7 +35,7 @@ def revoke_left(context: Context, tokens: TokenSet | None) -> ProcoreLoginError 
         return None
     try:
         check_tokens(context.settings, tokens.binding)
-        app = find_app(context.settings, context.client_secrets)
+        app = find_app(context.settings, context.storage.client_secrets)
         _revoke(context, app, tokens.refresh_token, tokens.access_token)
     except ProcoreLoginError as error:
         return error

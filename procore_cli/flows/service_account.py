@@ -75,7 +75,7 @@ def find_stored(context: Context) -> Account | None:
     """
     settings = context.settings
     has_place = settings.home or settings.named_database or settings.shared
-    if not has_place or not context.has_database:
+    if not has_place or not context.storage.has_database:
         return None
     return context.accounts.find_service(new_choice(settings))
 

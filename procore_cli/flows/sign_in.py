@@ -50,7 +50,7 @@ def sign_in(context: Context, browser_options: BrowserOptions) -> SignedIn:
     # 1. The app that signs in, the proof that its tokens can be kept, and whether Procore knows it.
     meant = _find_meant(context)
     say_if_signed_in(context, meant)
-    app = find_app(settings, context.client_secrets)
+    app = find_app(settings, context.storage.client_secrets)
     context.tokens.prove()
     say_where_tokens_go(context)
     is_new_app = _check_if_new(context, app)
@@ -120,7 +120,7 @@ def _find_meant(context: Context) -> Account | None:
     """Whom `--account` means, else who is current; None for somebody new. Raises AmbiguousAccountError."""
     if context.settings.account is None:
         # It makes no file.
-        found = context.accounts.find_current() if context.has_database else None
+        found = context.accounts.find_current() if context.storage.has_database else None
         return None if found is None or found.service else found
     try:
         return context.accounts.find_named(context.settings.account)

@@ -31,7 +31,7 @@ def sign_in_service(context: Context) -> SignedIn:
         raise service_account.new_no_company_error()
     say_if_signed_in(context, _find_signed_in(context, settings.company))
     # 1. The app, and the proof that its tokens can be kept.
-    app = find_app(settings, context.client_secrets)
+    app = find_app(settings, context.storage.client_secrets)
     context.tokens.prove()
     say_where_tokens_go(context)
     # 2. The token.
@@ -51,7 +51,7 @@ def sign_in_service(context: Context) -> SignedIn:
 
 
 def _find_signed_in(context: Context, company: int) -> Account | None:
-    if not context.has_database:
+    if not context.storage.has_database:
         return None
     found = context.accounts.list_services(service_account.new_choice(context.settings).client_id)
     return next((each for each in found if each.service and each.service.company == company), None)

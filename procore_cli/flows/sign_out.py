@@ -184,15 +184,14 @@ def forget_sign_ins(context: Context) -> int:
     """
     settings = context.settings
     is_own = settings.named_database is None and settings.shared is None
-    if not context.has_database:
+    if not context.storage.has_database:
         return 0
     count = 0
     try:
         present = context.accounts.list_signed_in()
         for account in present:
             context.tokens.clean(account, context.tokens.sign_out(account))
-        context.tokens.clean_free()
-        count, is_clean = len(present), not context.tokens.has_left()
+        count, is_clean = len(present), context.tokens.clean_free()
     except DatabaseError as error:
         # One that is in use, or newer than this program, still lists what a keyring holds.
         if not is_own or _is_database(settings.database):

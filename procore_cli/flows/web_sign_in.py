@@ -56,8 +56,8 @@ def begin(context: Context, redirect_uri: str) -> Begin:
     """
     settings = context.settings
     redirect = read_redirect_uri(redirect_uri, "redirect_uri=")
-    app = find_app(settings, context.client_secrets)
-    key, state = context.web_key.load(), oauth.new_state()
+    app = find_app(settings, context.storage.client_secrets)
+    key, state = context.storage.web_key.load(), oauth.new_state()
     pkce = oauth.new_pkce(_new_verifier(key, state))
     login_url = settings.environment.login_url
     url = oauth.authorize_url(login_url, app.client_id, redirect.text, state, pkce.challenge)
@@ -71,7 +71,7 @@ def finish(context: Context, callback_url: str, kept: str | None) -> Redeemed:
     Raises any of our errors; afterwards either the row and the tokens are stored, or neither.
     """
     name, now = context.settings.environment.name, context.clock()
-    found = ((key, _read_text(key, name, kept or "", now)) for key in context.web_key.list())
+    found = ((key, _read_text(key, name, kept or "", now)) for key in context.storage.web_key.list())
     key, begun = next((each for each in found if each[1] is not None), (b"", None))
     pairs = _read_parameters(callback_url)
     if begun is None or not is_ours(pairs, begun.state):
@@ -82,7 +82,7 @@ def finish(context: Context, callback_url: str, kept: str | None) -> Redeemed:
         )
     try:
         grant = CodeGrant(read_callback(pairs), begun.redirect_uri, _new_verifier(key, begun.state))
-        app = find_app(context.settings, context.client_secrets)
+        app = find_app(context.settings, context.storage.client_secrets)
         say_where_tokens_go(context)
         # From the moment that the code is sent nothing cuts it off.
         return context.shield(lambda: _redeem(context, app, grant))

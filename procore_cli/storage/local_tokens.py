@@ -135,14 +135,11 @@ class LocalTokens:
                 recover(self._entry_store, account.key, skip_unreadable=True)
         return self._is_deleted(left)
 
-    def has_left(self) -> bool:
-        """Whether something of the environment waits to be deleted."""
-        with self._database.reading() as rows:
-            return bool(entries.list_unfinished(rows, self._entry_store.now()))
-
-    def clean_free(self) -> None:
-        """Recover and delete at every account whose lock is free."""
+    def clean_free(self) -> bool:
+        """Recover and delete at every account whose lock is free; False if something is left."""
         recover_free(self._entry_store)
+        with self._database.reading() as rows:
+            return not entries.list_unfinished(rows, self._entry_store.now())
 
     def _number_service(self, client_id: str, company: int) -> Service:
         with self._database.writing() as rows:

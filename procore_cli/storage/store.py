@@ -151,10 +151,6 @@ class TokenStore(Protocol):
         """Delete what a sign-out left; False if what `left` names could not be deleted yet."""
         ...
 
-    def clean_free(self) -> None:
-        """Delete what is left of every account that nobody is at work on."""
-        ...
-
-    def has_left(self) -> bool:
-        """Whether something of the environment waits to be deleted."""
+    def clean_free(self) -> bool:
+        """Delete what is left of every account that nobody is at work on; False if something still is."""
         ...

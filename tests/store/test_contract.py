@@ -146,7 +146,7 @@ def test_a_sign_out_hands_over_the_tokens_and_leaves_the_row(scene: Scene):
     run = scene.run()
     assert run.tokens.load(joe) is None
     assert run.tokens.peek(joe) is None
-    assert not run.tokens.has_left()
+    assert run.tokens.clean_free()
     assert run.accounts.find_current() is None
     assert [each.account for each in run.accounts.list_known()] == [joe]
     assert isinstance(run.accounts.new_not_signed_in_error(joe), NotSignedInError)

@@ -150,12 +150,9 @@ class PostgresStore(PostgresAccounts):
         """Nothing is left."""
         return True
 
-    def clean_free(self) -> None:
+    def clean_free(self) -> bool:
         """Nothing is left."""
-
-    def has_left(self) -> bool:
-        """Nothing is left."""
-        return False
+        return True
 
     def _find_row(self, account: Account) -> Row | None:
         return find_row(self._database.run, self.environment, account)
