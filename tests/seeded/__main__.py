@@ -1,7 +1,8 @@
 """Seeded faults: each is put into a copy of the product, and the tests must notice.
 
 `python -m tests.seeded [--write] [NAME…]` ends with 1 if one went unnoticed. It begins with what noticed one
-the last time, as docs/testing.md says; `--write` puts this time's there.
+the last time, as docs/testing.md says; `--write` puts this time's there. Those that need "postgres" take that
+extra, and Debian's postgresql and pgbouncer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +39,9 @@ _SUITES = (
     ("-n", "0", "-m", "crowd", "tests/crowd"),
     ("-m", "kills and not gnome_keyring", "tests/kills"),
 )
+# What a shared database alone shows.
+_ON_POSTGRES = ("-n", "0", "-m", "postgres")
+_POSTGRES_SUITE = ("tests/postgres", "tests/store/test_contract.py")
 # Tests that are named of each fault.
 _ENOUGH = 3
 _TIMEOUT_S = 900
@@ -50,6 +55,7 @@ class Fault(NamedTuple):
     path: str
     good: str
     bad: str
+    needs_postgres: bool
 
     def apply(self, text: str) -> str:
         assert text.count(self.good) == 1, f"{self.name} stands {text.count(self.good)} times in {self.path}"
@@ -59,7 +65,8 @@ class Fault(NamedTuple):
 def read_faults() -> list[Fault]:
     found = tomllib.loads(Path(__file__).with_name("faults.toml").read_text(encoding="utf-8"))
     return [
-        Fault(name, each["breaks"], each["in"], each["good"], each["bad"]) for name, each in found.items()
+        Fault(name, each["breaks"], each["in"], each["good"], each["bad"], each.get("needs") == "postgres")
+        for name, each in found.items()
     ]
 
 
@@ -72,6 +79,11 @@ def main(arguments: Sequence[str]) -> int:
     faults = [fault for fault in read_faults() if not asked.names or fault.name in asked.names]
     if unknown := set(asked.names) - {fault.name for fault in faults}:
         parser.error(f"no fault is called {', '.join(sorted(unknown))}")
+    left_out: list[str] = []
+    if find_spec("psycopg") is None:
+        # Its tests would fail, whatever is put in.
+        left_out = [fault.name for fault in faults if fault.needs_postgres]
+        faults = [fault for fault in faults if not fault.needs_postgres]
     rows = _read_rows()
     missed = []
     with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +99,8 @@ def main(arguments: Sequence[str]) -> int:
             took_s = time.monotonic() - started
             print(f"{fault.name}: {', '.join(caught) or 'NOT NOTICED'} ({took_s:.0f} s)", flush=True)
     print(f"{len(faults) - len(missed)} of {len(faults)} noticed; missed: {', '.join(missed) or 'none'}")
+    if left_out:
+        print(f"not tried without `pip install '.[postgres]'`: {', '.join(left_out)}")
     return 1 if missed else 0
 
 
@@ -119,11 +133,9 @@ def _write(path: Path, text: str, number: int) -> None:
 
 def _find_catchers(copy: Path, fault: Fault, known: Sequence[str]) -> list[str]:
     """The first tests that fail, without their parameters."""
-    near = _NEAR.get(fault.path.split("/")[1])
     # Some have moved since.
     there = [name for name in known if _is_there(copy, name)]
-    first = [tuple(there)] if there else [(near,)] if near else []
-    for options in (*first, *_SUITES):
+    for options in _list_suites(fault, there):
         # Whether the faults fit is no question here: one of them does not any more.
         quiet = ("-rfE", "--tb=no", "--timeout=60", "--ignore=tests/test_seeded.py", f"--maxfail={_ENOUGH}")
         command = [sys.executable, "-m", "pytest", *quiet, *options]
@@ -145,6 +157,15 @@ def _find_catchers(copy: Path, fault: Fault, known: Sequence[str]) -> list[str]:
         # 4: one that noticed it the last time is no more; 5: none of them is in the plain suite.
         assert done.returncode in (0, 4, 5), done.stdout + done.stderr
     return []
+
+
+def _list_suites(fault: Fault, known: Sequence[str]) -> list[tuple[str, ...]]:
+    """What is tried, one after the other, as options of pytest."""
+    if fault.needs_postgres:
+        return [(*_ON_POSTGRES, *places) for places in (known, _POSTGRES_SUITE) if places]
+    near = _NEAR.get(fault.path.split("/")[1])
+    first = [tuple(known)] if known else [(near,)] if near else []
+    return [*first, *_SUITES]
 
 
 def _is_there(copy: Path, name: str) -> bool:
