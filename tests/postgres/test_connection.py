@@ -235,8 +235,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     ),
     "a policy": (
         POLICY,
-        "The table procore_login_accounts in the shared database did not take a row",
-        "triggers and policies",
+        "does not allow it to this user: new row violates row-level security policy",
+        "GRANT SELECT, INSERT",
     ),
     "another column": (
         "ALTER TABLE users ADD other integer NOT NULL",
@@ -335,7 +335,7 @@ def test_a_column_that_is_altered_meanwhile_fails_nobody(scene: Scene):
 
 def test_a_connection_to_what_is_a_standby_by_now_is_not_kept(scene: Scene):
     joe = scene.sign_in()
-    for connection_ in connection._state.pools[scene.url].opened:
+    for connection_ in connection._pools[scene.url].opened:
         connection_.execute("SET default_transaction_read_only = on")
     assert scene.claim(joe, "asked") is not None
 
@@ -346,7 +346,7 @@ def test_no_more_files_to_open_is_an_error_of_the_database(scene: Scene, monkeyp
     def connect(**_: object) -> None:
         raise OSError(24, "Too many open files")
 
-    connection._state.pools.pop(scene.url, None)
+    connection._pools.pop(scene.url, None)
     monkeypatch.setattr(psycopg.Connection, "connect", connect)
     with pytest.raises(DatabaseError, match=r"There is no connection to .*: Too many open files\."):
         scene.run().list_known()

@@ -103,7 +103,8 @@ def test_who_hears_of_a_401_goes_on_with_what_is_valid_while_another_renews(mach
 
 
 def test_token_waits_for_who_renews(machine, provider, database):
-    account = sign_in(machine, provider, 300)
+    # Long enough for whoever hears of a 401.
+    account = sign_in(machine, provider, 3000)
     other = open_storage(machine).tokens
     renewed = new_tokens(machine, provider, LIFETIME_S)
     mine = claim(machine, account)
@@ -139,6 +140,17 @@ def test_a_database_that_is_down_lets_a_token_live_until_its_end(machine, provid
         assert "There is no connection to postgresql://" in caplog.text
         assert "are used until they end" in caplog.text
         assert ask_me(provider, auth) != first
+
+
+def test_a_database_that_cannot_be_written_lets_a_token_live_until_its_end(
+    machine, provider, database, caplog
+):
+    sign_in(machine, provider, 590)
+    database.server.run("REVOKE UPDATE ON procore_login_accounts FROM app", database=database.name)
+    assert ask_me(provider, ProcoreAuth()) == last_token(provider)
+    assert refreshes(provider) == 0
+    assert "does not allow it to this user" in caplog.text
+    assert "are used until they end" in caplog.text
 
 
 def test_what_one_machine_begins_another_finishes_while_the_key_is_changed(
