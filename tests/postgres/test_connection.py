@@ -241,7 +241,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "another column": (
         "ALTER TABLE users ADD other integer NOT NULL",
         "does not take the row: null value in",
-        "give its other columns a default",
+        "give the others a default",
     ),
 }
 
