@@ -153,6 +153,8 @@ def test_renewal_is_due_ten_minutes_before_the_end_or_at_half_of_the_life(scene:
     short = replace(scene.new_tokens(2, 300), lifetime_s=300)
     brief = scene.load(scene.run().save_signin(short, JOE).account)
     assert brief.renew_at == short.expires_at - 150  # type: ignore[operator]
+    lasting = replace(scene.new_tokens(3), refresh_token=None)
+    assert scene.load(scene.run().save_signin(lasting, JOE).account).renew_at is None
 
 
 def test_nothing_is_sent_ten_seconds_after_a_claim_began(scene: Scene, monkeypatch: pytest.MonkeyPatch):

@@ -110,7 +110,7 @@ def new_held(row: Row, tokens: TokenSet, failed: int) -> Held:
     is_doubtful = row.company is None and (row.interrupted_at is not None or row.is_claim_over)
     issued_at, end = row.issued_at or 0, tokens.expires_at
     renew_at = None
-    if end is not None:
+    if end is not None and (tokens.refresh_token or row.company is not None):
         life_s = end - issued_at if tokens.lifetime_s is None else tokens.lifetime_s
         renew_at = end - min(RENEW_BEFORE_S, life_s / 2)
     return Held(tokens, row.generation, issued_at, failed, is_doubtful, renew_at)
