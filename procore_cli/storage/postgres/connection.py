@@ -233,14 +233,16 @@ _parents: list[_Pool] = []
 
 def _begin_anew() -> None:
     """In a child: the parent's connections go on, and are its own."""
-    for pool in _pools.values():
+    for url, pool in list(_pools.items()):
         for connection in list(pool.opened):
             # Else the server would not see the parent's end while the child lives.
             with suppress(Exception):
                 os.close(connection.pgconn.socket)
-    # Kept, for libpq would end the sessions.
-    _parents.extend(_pools.values())
-    _pools.clear()
+        # Kept, for libpq would end the sessions.
+        _parents.append(pool)
+        _pools[url] = _Pool()
+        # What time it is the child need not ask.
+        _pools[url].clock = pool.clock
 
 
 if hasattr(os, "register_at_fork"):
