@@ -238,6 +238,12 @@ class PostgresServer:
         self.run(f"GRANT ALL ON SCHEMA public TO {ROLE}", database=name)
         return name
 
+    def new_latin_database(self) -> str:
+        """The name of a database that is not in UTF-8."""
+        name = f"latin_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' OWNER {ROLE}")
+        return name
+
     def drop_database(self, name: str) -> None:
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 

@@ -342,6 +342,18 @@ def test_a_connection_to_what_is_a_standby_by_now_is_not_kept(scene: Scene):
     assert scene.claim(joe, "asked") is not None
 
 
+def test_a_name_that_the_databases_encoding_has_no_letters_for_is_told(
+    postgres: PostgresServer, own_world: Path
+):
+    name = postgres.new_latin_database()
+    scene = Scene(postgres, name, postgres.url(name), own_world / "procore-login").prepare()
+    scene.sign_in(1, Me(1, "caf\u00e9@example.com", "Ren\u00e9e"))
+    assert scene.run().list_people(1)[0].email == "caf\u00e9@example.com"
+    with pytest.raises(DatabaseError, match="has another encoding than UTF8") as failure:
+        scene.sign_in(2, Me(2, "b@example.com", "\u0141ucja"))
+    assert "ENCODING 'UTF8'" in failure.value.hint
+
+
 def test_no_more_files_to_open_is_an_error_of_the_database(scene: Scene, monkeypatch: pytest.MonkeyPatch):
     import psycopg
 

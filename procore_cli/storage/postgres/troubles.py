@@ -24,6 +24,10 @@ _CONSTRAINT = "23"
 _PREAMBLE = re.compile(
     r"connection (?:failed|is bad): (?:connection to server (?:at|on socket) .*? failed: )?(?:FATAL:\s+)?"
 )
+_ENCODING = (
+    "has another encoding than UTF8, which some text of an account does not fit",
+    "Let PROCORE_LOGIN_DB name a database that was made with ENCODING 'UTF8'.",
+)
 # By SQLSTATE, or its class of two characters: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _MEANINGS = {
     _READ_ONLY: (
@@ -34,6 +38,8 @@ _MEANINGS = {
         "cannot keep a Procore id: the column procore_id of users is too small",
         "As its owner: ALTER TABLE users ALTER COLUMN procore_id TYPE bigint;",
     ),
+    "22021": _ENCODING,
+    "22P05": _ENCODING,
     "55P03": ("is locked by another program", "Look for a transaction that was left open, then try again."),
     "57014": ("took too long for a statement", _AGAIN),
     "53": ("has no room left", "Look at its disk, memory and connections, then try again."),
