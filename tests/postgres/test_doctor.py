@@ -176,13 +176,19 @@ def test_of_many_accounts_twenty_have_a_line_and_the_rest_is_counted(machine, da
     assert report["accounts"].detail == "and 11 more; of all 31, 1 are signed in"
 
 
-def test_several_keys_are_counted_with_the_accounts_that_need_them(machine):
+def test_several_keys_are_counted_with_the_accounts_that_need_them(machine, database):
+    copied = "environment, client_id, state, sealed, key_id"
+    database.server.run(
+        f"INSERT INTO procore_login_accounts (procore_id, {copied})"
+        f" SELECT n, {copied} FROM procore_login_accounts, generate_series(1, 2) n",
+        database=database.name,
+    )
     former = Path(machine.variables["PROCORE_LOGIN_KEY_FILE"])
     new_key_file(former, former.read_text())
     detail = run_doctor(machine, "--offline")["keys"].detail
     assert sorted(part.partition(" ")[2] for part in detail.partition(": ")[2].split(", ")) == [
         "(0 accounts)",
-        "(1 account)",
+        "(3 accounts)",
     ]
 
 

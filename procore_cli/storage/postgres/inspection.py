@@ -18,8 +18,8 @@ _COLUMNS = """
     SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
     WHERE attrelid = 'users'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
 _KEYS = """
-    SELECT COALESCE(left(key_id, 16), 'none') AS id, count(*) FROM procore_login_accounts
-    WHERE environment = %s AND state = 'live' GROUP BY id ORDER BY id"""
+    SELECT COALESCE(left(key_id, 16), 'none'), count(*) FROM procore_login_accounts
+    WHERE environment = %s AND state = 'live' GROUP BY 1 ORDER BY 1"""
 _COUNTS = """
     SELECT count(*), count(*) FILTER (WHERE state = 'live'), count(*) FILTER (WHERE state = 'refused')
     FROM procore_login_accounts WHERE environment = %s"""
