@@ -167,13 +167,13 @@ def save_user(run: Run, me: Me) -> tuple[User, bool]:
     email = storable(me.login)
     # Nothing makes a procore_id unique, and the table may be another program's.
     run(_LOCK_PERSON, me.id)
-    found = run("SELECT id, procore_id, email FROM users WHERE procore_id = %s ORDER BY id LIMIT 1", me.id)
+    found = run("SELECT id::bigint, email FROM users WHERE procore_id = %s ORDER BY id LIMIT 1", me.id)
     if not found:
-        made = run("INSERT INTO users (procore_id, email) VALUES (%s, %s) RETURNING id", me.id, email)
+        made = run("INSERT INTO users (procore_id, email) VALUES (%s, %s) RETURNING id::bigint", me.id, email)
         if not made or made[0][0] is None:
             raise new_untaken_error("users")
         return User(made[0][0], me.id, email), True
-    if found[0][2] != email:
+    if found[0][1] != email:
         run("UPDATE users SET email = %s WHERE id = %s", email, found[0][0])
     return User(found[0][0], me.id, email), False
 
