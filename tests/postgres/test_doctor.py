@@ -83,6 +83,14 @@ FAULTS = {
         "(users: UPDATE)",
         "GRANT SELECT, INSERT, UPDATE ON users",
     ),
+    "no right to a serial id": (
+        """ALTER TABLE users OWNER TO postgres; GRANT ALL ON users TO app;
+        ALTER TABLE users ALTER id DROP IDENTITY; CREATE SEQUENCE numbers OWNED BY users.id;
+        ALTER TABLE users ALTER id SET DEFAULT nextval('numbers')""",
+        "writing",
+        "(public.numbers: USAGE)",
+        "As the owner: GRANT",
+    ),
     "a key that is not here": (
         "UPDATE procore_login_accounts SET key_id = 'gone'",
         "keys",

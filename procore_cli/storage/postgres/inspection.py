@@ -10,10 +10,15 @@ from procore_cli.storage.postgres.processes import is_gone
 _SERVER = """
     SELECT current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery(),
         current_setting('default_transaction_read_only')::bool,
-        (SELECT array_agg(name || ': ' || privilege ORDER BY name, privilege)
-            FROM unnest(ARRAY['users', 'procore_login_accounts']) AS name,
+        (SELECT array_agg(what ORDER BY what) FROM (
+            SELECT name || ': ' || privilege FROM unnest(ARRAY['users', 'procore_login_accounts']) AS name,
                 unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) AS privilege
-            WHERE NOT has_table_privilege(name, privilege))"""
+            WHERE NOT has_table_privilege(name, privilege)
+            -- A serial id asks for it, an identity does not.
+            UNION ALL SELECT numbers || ': USAGE'
+            FROM pg_attribute, pg_get_serial_sequence('users', 'id') AS numbers
+            WHERE attrelid = 'users'::regclass AND attname = 'id' AND attidentity = ''
+                AND NOT has_sequence_privilege(numbers, 'USAGE')) AS lacking (what))"""
 _COLUMNS = """
     SELECT attname, format_type(atttypid, NULL) FROM pg_attribute
     WHERE attrelid = 'users'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum"""
