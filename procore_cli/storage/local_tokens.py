@@ -70,7 +70,7 @@ class LocalTokens:
         with self._locks.hold(account.key):
             # 0. Bring to an end what an earlier run left; its tokens are about to be replaced.
             recover(self._entry_store, account.key, skip_unreadable=True)
-            former = self._find_former(account.key)
+            former = self._find_former(account)
             # 1. Commit the new entry as pending.
             pending = self._entry_store.new_pending("signin", account.key)
             # 2. Write it and read it back.
@@ -93,11 +93,8 @@ class LocalTokens:
 
     def peek(self, account: Account) -> TokenSet | None:
         """The account's tokens as they lie, None where there are none: recovers nothing, waits for nobody."""
-        return self._peek(account.key)
-
-    def _peek(self, key: int) -> TokenSet | None:
         with self._database.reading() as rows:
-            live = entries.find_live(rows, key)
+            live = entries.find_live(rows, account.key)
         return None if live is None else self._entry_store.read_tokens(live)
 
     def claim(self, account: Account, seen: Held, reason: Reason) -> Claim | None:
@@ -145,9 +142,9 @@ class LocalTokens:
         with self._database.writing() as rows:
             return account_rows.number_service(rows, client_id, company)
 
-    def _find_former(self, key: int) -> TokenSet | None:
+    def _find_former(self, account: Account) -> TokenSet | None:
         with self._database.reading() as rows:
-            live = entries.find_live(rows, key)
+            live = entries.find_live(rows, account.key)
         if live is not None and (place := entries.find_other_folder(live, self._entry_store.home)):
             log.warn(
                 f"The former tokens lie in the data folder {place}; they will not be revoked."
@@ -155,7 +152,7 @@ class LocalTokens:
             )
             return None
         try:
-            return self._peek(key)
+            return self.peek(account)
         except StorageError as error:
             # It may lie in a store that is not there any more; a sign-in must work all the same.
             log.warn(f"The former tokens could not be read, so they will not be revoked: {error.message}")

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -101,7 +101,7 @@ class PostgresDatabase:
 
     def run_script(self, statements: str) -> None:
         """Run statements that may take their time, such as making an index."""
-        with self._translated(), _closing(self._connect(is_limited=False)) as connection:
+        with self._translated(), closing(self._connect(is_limited=False)) as connection:
             schema.check_version(connection.tables, self.shown)
             connection.execute(statements)
 
@@ -113,7 +113,7 @@ class PostgresDatabase:
 
     def describe(self) -> tuple[str, bool]:
         """Where a new connection leads to, and whether it is encrypted."""
-        with self._translated(), _closing(self._connect()) as connection:
+        with self._translated(), closing(self._connect()) as connection:
             info = connection.info
             return f"{info.host or 'localhost'}:{info.port}", bool(connection.pgconn.ssl_in_use)
 
@@ -253,14 +253,6 @@ if hasattr(os, "register_at_fork"):
 def _close_all() -> None:
     for pool in list(_pools.values()):
         pool.forget_idle()
-
-
-@contextmanager
-def _closing(connection: Any) -> Iterator[Any]:
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def _run_alone(connection: Any, statement: str, values: Sequence[object]) -> Rows:
