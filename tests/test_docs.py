@@ -18,6 +18,7 @@ from procore_cli.config.variables import VARIABLES
 from procore_cli.errors import ConsentDeniedError, ProcoreError
 from tests import doc_examples, readme_commands
 from tests.cli import Machine, browser, free_port
+from tests.postgres.conftest import database, postgres  # noqa: F401 - fixtures
 from tools import session
 
 ROOT = Path(__file__).parent.parent
@@ -179,8 +180,11 @@ def test_the_readme_has_commands_of_every_kind():
 
 
 @pytest.mark.examples
-def test_every_command_of_the_readme_works(follower):
+def test_every_command_of_the_readme_works(follower, request):
     follower.sign_in_elsewhere()
+    shared = request.getfixturevalue("database")
     for text in readme_commands.list_in_order():
-        done = follower.run(text)
+        # The one that makes the tables of a database needs one.
+        is_about_it = text.startswith("procore-login database")
+        done = follower.run(f"PROCORE_LOGIN_DB='{shared.url}' {text}" if is_about_it else text)
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
