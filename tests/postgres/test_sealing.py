@@ -11,6 +11,7 @@ import pytest
 from procore_cli.config.shared_database import SharedDatabase
 from procore_cli.errors import ConfigurationError, DatabaseError
 from procore_cli.models import Me
+from procore_cli.storage.postgres.parameters import load_psycopg
 from procore_cli.storage.postgres.sealing import read_keys
 from tests.hearing import hearing
 from tests.postgres.conftest import Database
@@ -107,7 +108,18 @@ def test_a_missing_package_is_told_with_what_installs_it(scene: Scene, missing: 
         patch.setitem(sys.modules, missing, None)
         with pytest.raises(ConfigurationError) as failure:
             scene.run().prove()
-    assert failure.value.hint == "Install what it needs: `pip install 'procore-login[postgres]'`"
+    assert "`pip install '.[postgres]'`" in failure.value.hint
+
+
+def test_a_psycopg_without_libpq_is_told_with_what_installs_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "psycopg.py").write_text("raise ImportError('no pq wrapper available')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "psycopg")
+    with pytest.raises(ConfigurationError, match="libpq") as failure:
+        load_psycopg()
+    assert "`apt install libpq5`" in failure.value.hint
 
 
 def test_a_key_is_rotated_by_a_new_one_before_it(scene: Scene):

@@ -28,8 +28,14 @@ def load_psycopg() -> Any:
     """The package psycopg. Raises ConfigurationError."""
     try:
         import psycopg
-    except ImportError:
+    except ModuleNotFoundError:
         raise ConfigurationError("A shared database needs the package psycopg.", MISSING) from None
+    except ImportError:
+        # Without a wheel for this Python it takes the system's.
+        raise ConfigurationError(
+            "A shared database needs the library libpq, which psycopg does not find.",
+            "Install it: on Debian and Ubuntu `apt install libpq5`, on macOS `brew install libpq`",
+        ) from None
     return psycopg
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 # What a pip is told, wherever a package of the extra is missing.
-MISSING = "Install what it needs: `pip install 'procore-login[postgres]'`"
+MISSING = "Install what it needs, in the folder of procore-login: `pip install '.[postgres]'`"
 _NONCE_BYTES = 12
 # Hundreds of keys; a file that somebody named by mistake is not read whole.
 _LARGEST_FILE = 64 * 1024
