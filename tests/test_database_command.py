@@ -39,6 +39,6 @@ def test_what_is_not_installed_is_named_with_the_line_that_installs_it(machine):
     machine.variables["PROCORE_LOGIN_DB"] = "postgresql://app:hush@127.0.0.1:1/fleet"
     with mock.patch.dict(sys.modules, {"psycopg": None}):
         for words in (["database", "init"], ["whoami"], ["accounts"], ["token"]):
-            machine.run_here(*words).ended(3, "pip install 'procore-login[postgres]'")
+            machine.run_here(*words).ended(3, "pip install '.[postgres]'")
         told = machine.run_here("doctor", "--offline").ended(3, prints=True)
-    assert "pip install 'procore-login[postgres]'" in told.out
+    assert "pip install '.[postgres]'" in told.out
